@@ -1,0 +1,68 @@
+use std::{cell::RefCell, fmt};
+
+use serde::Serialize;
+
+use super::Place;
+
+/// More problems than this are counted, not kept: nobody reads the hundredth.
+const KEPT: usize = 100;
+
+/// One thing that is wrong, where it is, and what would be right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where it stands.
+    pub place: Place,
+    /// What is wrong and what would be right, in one line.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.message)
+    }
+}
+
+impl Serialize for Problem {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// The problems of one load, collected so that all can be reported at once.
+#[derive(Debug, Default)]
+pub struct Problems {
+    // Readers share the list by reference, so that a reader can add while it holds nodes.
+    list: RefCell<Vec<Problem>>,
+}
+
+impl Problems {
+    /// Notes a problem.
+    pub fn add(&self, place: &Place, message: impl Into<String>) {
+        self.list.borrow_mut().push(Problem {
+            place: place.clone(),
+            message: message.into(),
+        });
+    }
+
+    /// How many there are so far; a reader compares before and after.
+    pub fn count(&self) -> usize {
+        self.list.borrow().len()
+    }
+
+    /// `Ok` if there are none, else the problems in the order of their places.
+    pub fn into_result(self) -> Result<(), Vec<Problem>> {
+        let mut list = self.list.into_inner();
+        if list.is_empty() {
+            return Ok(());
+        }
+        list.sort_by(|a, b| a.place.cmp(&b.place));
+        list.dedup();
+        if list.len() > KEPT {
+            let message = format!("and {} more problems", list.len() - KEPT);
+            list.truncate(KEPT);
+            let place = Place::whole(list[KEPT - 1].place.source.clone());
+            list.push(Problem { place, message });
+        }
+        Err(list)
+    }
+}

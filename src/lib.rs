@@ -1,0 +1,3 @@
+//! chatprobe
+pub mod document;
+pub mod units;

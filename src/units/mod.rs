@@ -1,0 +1,25 @@
+//! Quantities that people write in configuration: durations, rates, shares of a whole.
+
+pub mod duration;
+mod rate;
+mod share;
+
+pub use rate::Rate;
+pub use share::Share;
+
+/// A quantity that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UnitError {
+    /// Not a duration.
+    #[error("`{0}` is not a duration; write for instance `250ms`, `5s` or `1m30s`")]
+    Duration(String),
+    /// A duration below zero.
+    #[error("`{0}` is negative; a duration is zero or more")]
+    NegativeDuration(String),
+    /// Not an arrival rate.
+    #[error("`{0}` is not a rate; write for instance `500/s`, `30/m` or `10/h`")]
+    Rate(String),
+    /// Not a share of a whole.
+    #[error("`{0}` is not a share; write for instance `1%` or `0.5%`")]
+    Share(String),
+}
