@@ -1,3 +1,5 @@
 //! chatprobe
 pub mod document;
+pub mod event;
+pub mod scenario;
 pub mod units;

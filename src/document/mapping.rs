@@ -54,8 +54,10 @@ impl<'a> Mapping<'a> {
             [one] => Some(one),
             [] => {
                 let names = list(keys);
-                self.problems
-                    .add(self.place, format!("one of the keys {names} is missing here"));
+                self.problems.add(
+                    self.place,
+                    format!("one of the keys {names} is missing here"),
+                );
                 None
             }
             [(first, _), (second, _), ..] => {

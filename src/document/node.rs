@@ -50,7 +50,9 @@ impl Node {
     pub fn place_in_text(&self, offset: usize) -> Place {
         match (self.text_begins, &self.value) {
             (Some(begin), Value::Text(text)) => {
-                let columns = text.get(..offset).map_or(0, |before| before.chars().count());
+                let columns = text
+                    .get(..offset)
+                    .map_or(0, |before| before.chars().count());
                 self.place.right(begin + columns)
             }
             _ => self.place.clone(),

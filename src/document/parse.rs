@@ -17,6 +17,7 @@ pub fn parse(source: impl Into<Arc<str>>, text: &str) -> Result<Node, Problem> {
     let mut reader = Reader {
         parser: Parser::new_from_str(text),
         source: source.into(),
+        lines: text.lines().collect(),
         anchors: HashMap::new(),
         nodes: 0,
     };
@@ -26,6 +27,7 @@ pub fn parse(source: impl Into<Arc<str>>, text: &str) -> Result<Node, Problem> {
 struct Reader<'a> {
     parser: Parser<'a, saphyr_parser::StrInput<'a>>,
     source: Arc<str>,
+    lines: Vec<&'a str>,
     anchors: HashMap<usize, (Node, usize)>,
     nodes: usize,
 }
@@ -52,7 +54,11 @@ impl<'a> Reader<'a> {
             match event {
                 Event::StreamEnd => return Ok(()),
                 Event::DocumentEnd | Event::Nothing => {}
-                _ => return Err(self.problem(&span, "a second document begins here; write one a file")),
+                _ => {
+                    return Err(
+                        self.problem(&span, "a second document begins here; write one a file")
+                    );
+                }
             }
         }
     }
@@ -98,7 +104,9 @@ impl<'a> Reader<'a> {
             }
             Event::Alias(anchor) => {
                 let Some((node, size)) = self.anchors.get(&anchor).cloned() else {
-                    return Err(self.problem(span, "this alias names nothing that stands before it"));
+                    return Err(
+                        self.problem(span, "this alias names nothing that stands before it")
+                    );
                 };
                 self.count(size, span)?;
                 return Ok(node);
@@ -137,15 +145,11 @@ impl<'a> Reader<'a> {
     }
 
     fn scalar(&self, text: &str, style: ScalarStyle, span: &Span) -> Node {
-        let one_line = span.start.line() == span.end.line();
         match style {
-            ScalarStyle::Plain => {
-                self.node(span, plain(text), one_line.then_some(0))
-            }
+            ScalarStyle::Plain => self.node(span, plain(text), self.text_begins(span, 0, text)),
             ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => {
-                // An escape makes the source longer than the text: then columns cannot be told.
-                let exact = one_line && span.len() == text.chars().count() + 2;
-                self.node(span, Value::Text(text.to_owned()), exact.then_some(1))
+                let begin = self.text_begins(span, 1, text);
+                self.node(span, Value::Text(text.to_owned()), begin)
             }
             ScalarStyle::Literal | ScalarStyle::Folded => {
                 self.node(span, Value::Text(text.to_owned()), None)
@@ -153,10 +157,21 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// `begin`, if the source shows the text there letter by letter: an escape or a line break
+    /// moves what follows it.
+    fn text_begins(&self, span: &Span, begin: usize, text: &str) -> Option<usize> {
+        let line = self.lines.get(span.start.line().checked_sub(1)?)?;
+        let (at, _) = line.char_indices().nth(span.start.col() + begin)?;
+        line[at..].starts_with(text).then_some(begin)
+    }
+
     fn count(&mut self, nodes: usize, span: &Span) -> Result<(), Problem> {
         self.nodes += nodes;
         if self.nodes > MOST_NODES {
-            return Err(self.problem(span, &format!("more than {MOST_NODES} values in one document")));
+            return Err(self.problem(
+                span,
+                &format!("more than {MOST_NODES} values in one document"),
+            ));
         }
         Ok(())
     }
@@ -222,7 +237,11 @@ mod tests {
     #[test]
     fn every_value_knows_its_place() {
         let node = parse("a.yaml", "a: 1\nb:\n  - x\n  - 'y z'\n").unwrap();
-        let list = node.find("b").unwrap().list("", &crate::document::Problems::default()).to_vec();
+        let list = node
+            .find("b")
+            .unwrap()
+            .list("", &crate::document::Problems::default())
+            .to_vec();
         assert_eq!(list[1].place.to_string(), "a.yaml:4:5");
         assert_eq!(list[1].place_in_text(2).to_string(), "a.yaml:4:8");
         assert_eq!(node.find("a").unwrap().value, Value::Integer(1));
@@ -230,7 +249,10 @@ mod tests {
 
     #[test]
     fn what_is_no_document_is_said_with_its_place() {
-        assert_eq!(problem("a: 1\na: 2\n"), "a.yaml:2:1: the key `a` is given twice");
+        assert_eq!(
+            problem("a: 1\na: 2\n"),
+            "a.yaml:2:1: the key `a` is given twice"
+        );
         assert_eq!(
             problem("t: {{ x }}"),
             "a.yaml:1:5: a key must be a word; a template such as `{{ x }}` stands in quotes"
@@ -245,7 +267,10 @@ mod tests {
     #[test]
     fn anchors_copy_but_cannot_explode() {
         let node = parse("a.yaml", "a: &x { b: 1 }\nc: *x\n").unwrap();
-        assert_eq!(node.find("c").unwrap().find("b").unwrap().value, Value::Integer(1));
+        assert_eq!(
+            node.find("c").unwrap().find("b").unwrap().value,
+            Value::Integer(1)
+        );
         let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
         for level in 1..9 {
             let below = format!("*a{}, ", level - 1).repeat(10);

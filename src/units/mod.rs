@@ -1,9 +1,11 @@
 //! Quantities that people write in configuration: durations, rates, shares of a whole.
 
+mod distribution;
 pub mod duration;
 mod rate;
 mod share;
 
+pub use distribution::{BoundsSwapped, Distribution};
 pub use rate::Rate;
 pub use share::Share;
 

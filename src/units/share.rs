@@ -46,7 +46,10 @@ mod tests {
         assert_eq!("1%".parse(), Ok(Share(0.01)));
         assert_eq!("0.5 %".parse(), Ok(Share(0.005)));
         for text in ["1", "101%", "-1%", "%"] {
-            assert_eq!(text.parse::<Share>(), Err(UnitError::Share(text.to_owned())));
+            assert_eq!(
+                text.parse::<Share>(),
+                Err(UnitError::Share(text.to_owned()))
+            );
         }
     }
 }

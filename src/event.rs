@@ -1,0 +1,358 @@
+//! What happened: the only thing that observers see.
+//!
+//! The code that does something tells [`Observers`] once, where the outcome is known; metrics, logs
+//! and live views are made from that and stand on no branch of their own.
+
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::scenario::{Observation, Reason};
+
+/// What starts the chats of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// One chat at a time, every interval.
+    Probe,
+    /// Many chats, under a load profile.
+    Burst,
+}
+
+impl Mode {
+    /// The word used as a label.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Probe => "probe",
+            Self::Burst => "burst",
+        }
+    }
+}
+
+/// What a measurement is about: the labels that almost every series has.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Subject {
+    /// The scenario's name.
+    pub scenario: Arc<str>,
+    /// The target's name.
+    pub target: Arc<str>,
+    /// Probe or burst.
+    pub mode: Mode,
+}
+
+/// Who or what started a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Trigger {
+    /// The interval of a probe.
+    Interval,
+    /// A cron schedule.
+    Schedule,
+    /// The admin API.
+    Api,
+    /// The command line.
+    CommandLine,
+}
+
+/// One execution of a probe or a burst, as events name it.
+#[derive(Debug)]
+pub struct RunIdentity {
+    /// Unique, and later runs sort behind earlier ones.
+    pub id: String,
+    /// The name of the probe or burst; a label, so bursts without a name share one.
+    pub name: Arc<str>,
+    /// What it measures.
+    pub subject: Subject,
+    /// What started it.
+    pub trigger: Trigger,
+}
+
+/// The name of bursts that are started by hand and are not in the configuration.
+pub const AD_HOC: &str = "ad-hoc";
+
+impl RunIdentity {
+    /// A new run with an id of its own.
+    pub fn new(name: Arc<str>, subject: Subject, trigger: Trigger) -> Self {
+        let since_epoch = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        Self {
+            id: format!("{:011x}-{:08x}", since_epoch.as_millis(), fastrand::u32(..)),
+            name,
+            subject,
+            trigger,
+        }
+    }
+}
+
+/// Why a chat or a run failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The step that failed.
+    pub step: Arc<str>,
+    /// The reason, a label.
+    pub reason: Reason,
+    /// What exactly went wrong, in one line, without secrets; never a label.
+    pub detail: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "step `{}`: {}: {}", self.step, self.reason, self.detail)
+    }
+}
+
+/// How a chat ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// Every step passed.
+    Passed,
+    /// A step failed.
+    Failed(Failure),
+    /// Its run was stopped first.
+    Stopped,
+}
+
+/// What became of an inbound event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// A wait passed with it.
+    Consumed,
+    /// Its chat ended without having waited for it.
+    Ignored,
+    /// It came for a key that nobody claimed while it was kept.
+    EarlyExpired,
+    /// It came for a chat that had ended.
+    Late,
+    /// It had come before.
+    Duplicate,
+    /// It came on a path that no run has, or its key could not be told.
+    Unknown,
+    /// It could not be read: no JSON, or too large.
+    Rejected,
+}
+
+impl Fate {
+    /// Every fate.
+    pub const ALL: [Self; 7] = [
+        Self::Consumed,
+        Self::Ignored,
+        Self::EarlyExpired,
+        Self::Late,
+        Self::Duplicate,
+        Self::Unknown,
+        Self::Rejected,
+    ];
+
+    /// The word used as a label.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Consumed => "consumed",
+            Self::Ignored => "ignored",
+            Self::EarlyExpired => "early_expired",
+            Self::Late => "late",
+            Self::Duplicate => "duplicate",
+            Self::Unknown => "unknown",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+/// What a run came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Every threshold held.
+    Passed,
+    /// A threshold was broken, or the run could not begin.
+    Failed,
+    /// The generator could not do what the profile asked, or its books do not balance: the
+    /// figures say nothing about the target.
+    Invalid,
+    /// Somebody stopped it.
+    Stopped,
+}
+
+impl Verdict {
+    /// Every verdict.
+    pub const ALL: [Self; 4] = [Self::Passed, Self::Failed, Self::Invalid, Self::Stopped];
+
+    /// The word used as a label.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Invalid => "invalid",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+/// Why a probe left out a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SkipReason {
+    /// The last chat was still running.
+    Overlap,
+    /// The probe is paused.
+    Paused,
+}
+
+impl SkipReason {
+    /// Every reason.
+    pub const ALL: [Self; 2] = [Self::Overlap, Self::Paused];
+
+    /// The word used as a label.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Overlap => "overlap",
+            Self::Paused => "paused",
+        }
+    }
+}
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Event {
+    /// A run began; its setup comes next.
+    RunStarted {
+        /// Which run.
+        run: Arc<RunIdentity>,
+    },
+    /// A chat began.
+    ChatStarted {
+        /// Its run.
+        run: Arc<RunIdentity>,
+        /// How long after its intended start.
+        lateness: Duration,
+    },
+    /// A chat began to wait for something that is measured on its own.
+    WaitStarted {
+        /// Its run.
+        run: Arc<RunIdentity>,
+        /// The chat's number in its run.
+        chat: u64,
+        /// What it waits for.
+        observation: Observation,
+    },
+    /// The wait is over, one way or the other; the outcome follows as [`Event::StepEnded`].
+    WaitEnded {
+        /// Its run.
+        run: Arc<RunIdentity>,
+        /// The chat's number in its run.
+        chat: u64,
+        /// What it waited for.
+        observation: Observation,
+    },
+    /// A step came to its outcome.
+    StepEnded {
+        /// Its run.
+        run: Arc<RunIdentity>,
+        /// Which step.
+        step: Arc<str>,
+        /// What it measures besides.
+        observation: Option<Observation>,
+        /// How long it took if it passed, else why not.
+        outcome: Result<Duration, Reason>,
+    },
+    /// A chat ended, its `always` steps included.
+    ChatEnded {
+        /// Its run.
+        run: Arc<RunIdentity>,
+        /// The chat's number in its run.
+        chat: u64,
+        /// How it ended.
+        ending: Ending,
+        /// From its start (under an open profile: its intended start) to the end of `steps`.
+        duration: Duration,
+        /// What the target calls this chat, for its own logs: names and values.
+        correlation: Vec<(Arc<str>, String)>,
+    },
+    /// An arrival found no room and was not started.
+    ArrivalDropped {
+        /// Its run.
+        run: Arc<RunIdentity>,
+    },
+    /// An inbound event arrived on a run's path.
+    CallbackReceived {
+        /// Whose path, or whose chat if the key is claimed.
+        run: Arc<RunIdentity>,
+    },
+    /// An inbound event that arrived on one run's path belongs to a chat of another: some servers
+    /// know one callback address only.
+    CallbackRerouted {
+        /// Whose path it was.
+        from: Arc<RunIdentity>,
+        /// Whose chat it is for.
+        to: Arc<RunIdentity>,
+    },
+    /// It is known what became of an inbound event.
+    CallbackSettled {
+        /// Whose it was; `None` if no run knows it.
+        run: Option<Arc<RunIdentity>>,
+        /// What became of it.
+        fate: Fate,
+    },
+    /// A run ended, its teardown included.
+    RunEnded {
+        /// Which run.
+        run: Arc<RunIdentity>,
+        /// What it came to.
+        verdict: Verdict,
+        /// Whether it was a success for whoever watches the target: all chats passed.
+        all_passed: bool,
+    },
+    /// A probe left out a slot.
+    ProbeSkipped {
+        /// Which probe.
+        subject: Subject,
+        /// Why.
+        reason: SkipReason,
+    },
+    /// Somebody asked for a new configuration.
+    ConfigurationLoaded {
+        /// Whether it is in force now.
+        accepted: bool,
+    },
+    /// The heartbeat of the runtime came so much late.
+    SchedulerLag(Duration),
+}
+
+/// Somebody who wants to know what happened. Called from within the chats: it must be quick and
+/// must not block.
+pub trait Observer: Send + Sync {
+    /// Takes note.
+    fn observe(&self, event: &Event);
+}
+
+/// Everybody who wants to know.
+#[derive(Clone, Default)]
+pub struct Observers(Vec<Arc<dyn Observer>>);
+
+impl Observers {
+    /// The same observers and one more.
+    #[must_use]
+    pub fn and(&self, observer: Arc<dyn Observer>) -> Self {
+        let mut all = self.0.clone();
+        all.push(observer);
+        Self(all)
+    }
+
+    /// Tells everybody.
+    pub fn tell(&self, event: &Event) {
+        for observer in &self.0 {
+            observer.observe(event);
+        }
+    }
+}
+
+impl fmt::Debug for Observers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Observers({})", self.0.len())
+    }
+}

@@ -1,0 +1,141 @@
+use std::sync::Arc;
+
+use super::Payload;
+use crate::{
+    document::{Mapping, Node, Problems},
+    scenario::{EvaluationError, Names, Scope, Template},
+};
+
+/// `http: { post: URL, headers: {}, query: {}, json: ... }`, or `body:` for text of any kind.
+#[derive(Debug)]
+pub struct HttpAction {
+    method: String,
+    url: Template,
+    headers: Vec<(String, Template)>,
+    query: Vec<(String, Template)>,
+    body: Option<Body>,
+}
+
+#[derive(Debug)]
+enum Body {
+    Json(Payload),
+    Text(Template),
+}
+
+/// A request with every template rendered, as a driver sends it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpCall {
+    /// The method, in capitals.
+    pub method: String,
+    /// The address without what `query` adds.
+    pub url: String,
+    /// Header names and values.
+    pub headers: Vec<(String, String)>,
+    /// Query parameters, not yet encoded.
+    pub query: Vec<(String, String)>,
+    /// The body.
+    pub body: Option<HttpBody>,
+}
+
+/// What a request carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HttpBody {
+    /// A JSON document.
+    Json(String),
+    /// Any other text.
+    Text(String),
+}
+
+/// Methods that can be written as the key of the address.
+const METHODS: [&str; 7] = ["get", "post", "put", "patch", "delete", "head", "options"];
+
+impl HttpAction {
+    pub(in crate::scenario) fn read(
+        node: &Node,
+        names: &Names<'_>,
+        problems: &Problems,
+    ) -> Option<Self> {
+        let mut map = Mapping::open(node, "a request such as `{ get: URL }`", problems)?;
+        let address = read_address(&mut map, problems);
+        let url = address
+            .as_ref()
+            .and_then(|(_, node)| Template::read(node, names, problems));
+        let mut templates = |key| {
+            map.get(key)
+                .map(|node| read_templates(node, names, problems))
+                .unwrap_or_default()
+        };
+        let headers = templates("headers");
+        let query = templates("query");
+        let json = map.get("json");
+        let text = map.get("body");
+        if let (Some(_), Some(text)) = (json, text) {
+            problems.add(
+                &text.place,
+                "`json` and `body` exclude each other; keep one of them",
+            );
+        }
+        map.finish();
+        let body = match (json, text) {
+            (Some(node), _) => Some(Body::Json(Payload::read(node, names, problems)?)),
+            (None, Some(node)) => Some(Body::Text(Template::read(node, names, problems)?)),
+            (None, None) => None,
+        };
+        Some(Self {
+            method: address?.0,
+            url: url?,
+            headers,
+            query,
+            body,
+        })
+    }
+
+    /// The request in a scope.
+    pub fn render(&self, scope: &Arc<Scope>) -> Result<HttpCall, EvaluationError> {
+        let render_all = |templates: &[(String, Template)]| {
+            templates
+                .iter()
+                .map(|(name, template)| Ok((name.clone(), template.render(scope)?)))
+                .collect::<Result<Vec<_>, EvaluationError>>()
+        };
+        let body = match &self.body {
+            None => None,
+            Some(Body::Json(payload)) => Some(HttpBody::Json(payload.evaluate(scope)?.to_string())),
+            Some(Body::Text(template)) => Some(HttpBody::Text(template.render(scope)?)),
+        };
+        Ok(HttpCall {
+            method: self.method.clone(),
+            url: self.url.render(scope)?,
+            headers: render_all(&self.headers)?,
+            query: render_all(&self.query)?,
+            body,
+        })
+    }
+}
+
+/// `post: URL`, or `method: PURGE` with `url: URL` for a method that has no key of its own.
+fn read_address<'a>(map: &mut Mapping<'a>, problems: &Problems) -> Option<(String, &'a Node)> {
+    if let Some(node) = map.get("method") {
+        let method = node.text("a method such as `PURGE`", problems)?;
+        if method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+            problems.add(
+                &node.place,
+                format!("`{method}` is not a method; write letters only, such as `PURGE`"),
+            );
+            return None;
+        }
+        return Some((method.to_ascii_uppercase(), map.need("url")?));
+    }
+    let (method, node) = map.one_of(&METHODS)?;
+    Some((method.to_ascii_uppercase(), node))
+}
+
+fn read_templates(node: &Node, names: &Names<'_>, problems: &Problems) -> Vec<(String, Template)> {
+    node.entries("a mapping of names and texts", problems)
+        .iter()
+        .filter_map(|entry| {
+            Template::read(&entry.node, names, problems)
+                .map(|template| (entry.key.clone(), template))
+        })
+        .collect()
+}

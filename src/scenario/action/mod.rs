@@ -1,0 +1,18 @@
+//! What a step does. A new protocol is one file here, one variant, and one driver.
+
+mod http;
+mod payload;
+mod wait;
+
+pub use http::{HttpAction, HttpBody, HttpCall};
+pub use payload::Payload;
+pub use wait::WaitAction;
+
+/// What a step does.
+#[derive(Debug)]
+pub enum Action {
+    /// Sends a request and reads the answer.
+    Http(HttpAction),
+    /// Waits for an inbound event of this chat.
+    WaitFor(WaitAction),
+}

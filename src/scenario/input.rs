@@ -1,0 +1,178 @@
+use std::fmt;
+
+use minijinja::Value as Variable;
+
+use crate::{
+    document::{Entry, Mapping, Node, Place, Problems, Value, did_you_mean},
+    units::duration,
+};
+
+/// A typed parameter of a scenario.
+#[derive(Debug, Clone)]
+pub struct Input {
+    /// Its name, used as `inputs.name`.
+    pub name: String,
+    /// What it takes.
+    pub kind: InputKind,
+    /// What it is unless somebody says otherwise; `None`: somebody has to.
+    pub default: Option<Variable>,
+    /// For people.
+    pub description: Option<String>,
+    /// Where it is declared.
+    pub place: Place,
+}
+
+/// What an input takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum InputKind {
+    /// Any text.
+    Text,
+    /// A whole number, zero or more.
+    Integer,
+    /// Any number.
+    Number,
+    /// `true` or `false`.
+    Boolean,
+    /// A duration such as `5s`.
+    Duration,
+}
+
+const KINDS: [(&str, InputKind); 5] = [
+    ("text", InputKind::Text),
+    ("integer", InputKind::Integer),
+    ("number", InputKind::Number),
+    ("boolean", InputKind::Boolean),
+    ("duration", InputKind::Duration),
+];
+
+impl fmt::Display for InputKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = KINDS.iter().find(|(_, kind)| kind == self);
+        f.write_str(name.map_or("", |(name, _)| name))
+    }
+}
+
+impl Input {
+    /// Reads the `inputs:` of a scenario: `name: default`, or
+    /// `name: { type: duration, default: 5s, description: ... }`.
+    pub(super) fn read_all(node: &Node, problems: &Problems) -> Vec<Self> {
+        node.entries("a mapping of names and defaults", problems)
+            .iter()
+            .filter_map(|entry| Self::read(entry, problems))
+            .collect()
+    }
+
+    fn read(entry: &Entry, problems: &Problems) -> Option<Self> {
+        let mut input = Self {
+            name: entry.key.clone(),
+            kind: InputKind::Text,
+            default: None,
+            description: None,
+            place: entry.place.clone(),
+        };
+        let Value::Map(_) = &entry.node.value else {
+            input.kind = infer(&entry.node, problems)?;
+            input.default = Some(input.accept(&entry.node, problems)?);
+            return Some(input);
+        };
+        let mut map = Mapping::open(&entry.node, "an input", problems)?;
+        let kind = map.need("type").and_then(|node| {
+            let text = node.text("the name of a type", problems)?;
+            let kind = KINDS.iter().find(|(name, _)| *name == text);
+            if kind.is_none() {
+                let names = KINDS.map(|(name, _)| name);
+                let hint = did_you_mean(text, names);
+                let known = names.map(|name| format!("`{name}`")).join(", ");
+                problems.add(
+                    &node.place,
+                    format!("unknown type `{text}`{hint} (there is {known})"),
+                );
+            }
+            kind.map(|(_, kind)| *kind)
+        });
+        let default = map.get("default");
+        input.description = map
+            .get("description")
+            .and_then(|node| node.text("text", problems))
+            .map(str::to_owned);
+        map.finish();
+        input.kind = kind?;
+        if let Some(node) = default {
+            input.default = Some(input.accept(node, problems)?);
+        }
+        Some(input)
+    }
+
+    /// The value of this input that a node stands for; a value of another type is a problem.
+    pub fn accept(&self, node: &Node, problems: &Problems) -> Option<Variable> {
+        let value = match (self.kind, &node.value) {
+            (InputKind::Text, Value::Text(text)) => Some(Variable::from(text.as_str())),
+            (InputKind::Text, Value::Integer(_) | Value::Float(_) | Value::Boolean(_)) => {
+                node.scalar_text("text", problems).map(Variable::from)
+            }
+            (InputKind::Integer, Value::Integer(number)) if *number >= 0 => {
+                Some(Variable::from(*number))
+            }
+            (InputKind::Number, Value::Integer(number)) => Some(Variable::from(*number)),
+            (InputKind::Number, Value::Float(number)) => Some(Variable::from(*number)),
+            (InputKind::Boolean, Value::Boolean(value)) => Some(Variable::from(*value)),
+            (InputKind::Duration, Value::Text(text)) => match duration::parse(text) {
+                Ok(_) => Some(Variable::from(text.as_str())),
+                Err(error) => {
+                    problems.add(&node.place, format!("input `{}`: {error}", self.name));
+                    return None;
+                }
+            },
+            _ => None,
+        };
+        if value.is_none() {
+            let found = match &node.value {
+                Value::Integer(number) => number.to_string(),
+                _ => node.kind().to_owned(),
+            };
+            problems.add(
+                &node.place,
+                format!(
+                    "input `{}` takes {}, found {found}",
+                    self.name,
+                    self.kind.wanted()
+                ),
+            );
+        }
+        value
+    }
+}
+
+impl InputKind {
+    fn wanted(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Integer => "a whole number of at least 0",
+            Self::Number => "a number",
+            Self::Boolean => "`true` or `false`",
+            Self::Duration => "a duration such as `5s`",
+        }
+    }
+}
+
+/// The type of an input is that of its default, unless it says so itself.
+fn infer(node: &Node, problems: &Problems) -> Option<InputKind> {
+    match &node.value {
+        Value::Boolean(_) => Some(InputKind::Boolean),
+        Value::Integer(_) => Some(InputKind::Integer),
+        Value::Float(_) => Some(InputKind::Number),
+        // What looks like a negative duration is a mistake and not text.
+        Value::Text(text) => Some(match duration::parse(text.trim_start_matches('-')) {
+            Ok(_) => InputKind::Duration,
+            Err(_) => InputKind::Text,
+        }),
+        Value::Null | Value::List(_) | Value::Map(_) => {
+            node.expected(
+                "a default: text, a number, a boolean or a duration",
+                problems,
+            );
+            None
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The scenario language: what a customer does, read from YAML and compiled, with no I/O.
+//!
+//! [`Scenario::read`] goes through a document once, from top to bottom, and keeps in mind which
+//! variables exist by then ([`Names`]); what is left to run is typed, compiled and known to name
+//! nothing that cannot exist. At run time a [`Scope`] holds the values of one chat.
+
+mod action;
+mod expression;
+mod input;
+mod names;
+mod pause;
+mod reason;
+mod scope;
+mod setting;
+mod step;
+mod template;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use names::{Look, Part};
+use step::StepReader;
+
+pub use action::{Action, HttpAction, HttpBody, HttpCall, Payload, WaitAction};
+pub use expression::Expression;
+pub use input::{Input, InputKind};
+pub use names::Names;
+pub use pause::Pause;
+pub use reason::Reason;
+pub use scope::{EvaluationError, RunScope, Scope, key_text};
+pub use setting::{Quantity, Setting};
+pub use step::{DEFAULT_TIMEOUT, Item, Observation, Repeat, Step, is_name};
+pub use template::Template;
+
+use crate::document::{Mapping, Node, Place, Problems};
+
+/// What one customer does, and what a run needs before and after its customers.
+#[derive(Debug)]
+pub struct Scenario {
+    /// Its name; a metric label.
+    pub name: Arc<str>,
+    /// For people.
+    pub description: Option<String>,
+    /// Where it is declared.
+    pub place: Place,
+    /// Its parameters.
+    pub inputs: Vec<Input>,
+    /// How inbound events find their chat, if the scenario has any.
+    pub callbacks: Option<Callbacks>,
+    /// Once per run, before the first chat.
+    pub setup: Vec<Item>,
+    /// Once per chat.
+    pub steps: Vec<Item>,
+    /// Once per chat that began, however it ended.
+    pub always: Vec<Item>,
+    /// Once per run, after the last chat.
+    pub teardown: Vec<Item>,
+    /// The variables of a target that the scenario uses, and where it first does.
+    pub target_variables: BTreeMap<String, Place>,
+}
+
+/// How an inbound event is told apart; expressions over `event`.
+#[derive(Debug)]
+pub struct Callbacks {
+    /// Which chat the event belongs to.
+    pub key: Expression,
+    /// What two deliveries of one event have in common and no two events do. Without one, or where
+    /// it is undefined, no event counts as a duplicate.
+    pub id: Option<Expression>,
+    /// Holds for an event that says that the other side left: a wait fails on it at once.
+    pub disconnected: Option<Expression>,
+}
+
+impl Scenario {
+    /// Reads a scenario, noting every problem; `None` if there was one.
+    pub fn read(node: &Node, problems: &Problems) -> Option<Self> {
+        let before = problems.count();
+        let mut map = Mapping::open(node, "a scenario", problems)?;
+        let name = map
+            .need("scenario")
+            .and_then(|node| read_name(node, problems));
+        let description = map
+            .get("description")
+            .and_then(|node| node.text("text", problems))
+            .map(str::to_owned);
+        let inputs = map
+            .get("inputs")
+            .map(|node| Input::read_all(node, problems))
+            .unwrap_or_default();
+        let callbacks = map.get("callbacks");
+        let mut names = Names::new(&inputs, callbacks.is_some(), node);
+        let callbacks = callbacks.and_then(|node| Callbacks::read(node, &mut names, problems));
+        let mut reader = StepReader {
+            names,
+            inputs: &inputs,
+            problems,
+            seen: Vec::new(),
+            claimed: false,
+        };
+        let setup = map.get("setup").map(|node| reader.read_list(node));
+        let of_setup = reader.names.captured().clone();
+        reader.names.enter(Part::Chat);
+        let steps = map.need("steps").map(|node| reader.read_list(node));
+        reader.names.enter(Part::Cleanup);
+        let always = map.get("always").map(|node| reader.read_list(node));
+        reader.names.enter(Part::Run);
+        reader.names.forget_captures_but(of_setup);
+        let teardown = map.get("teardown").map(|node| reader.read_list(node));
+        let target_variables = reader.names.into_target_variables();
+        map.finish();
+        if problems.count() > before {
+            return None;
+        }
+        Some(Self {
+            name: name?,
+            description,
+            place: node.place.clone(),
+            inputs,
+            callbacks,
+            setup: setup.unwrap_or_default(),
+            steps: steps?,
+            always: always.unwrap_or_default(),
+            teardown: teardown.unwrap_or_default(),
+            target_variables,
+        })
+    }
+
+    /// Every step of every part, in the order written.
+    pub fn all_steps(&self) -> Vec<&Step> {
+        let mut steps = Vec::new();
+        for item in [&self.setup, &self.steps, &self.always, &self.teardown]
+            .into_iter()
+            .flatten()
+        {
+            item.each_step(&mut |step| steps.push(step));
+        }
+        steps
+    }
+
+    /// Whether some step measures how long customers wait for an agent.
+    pub fn observes_agent_join(&self) -> bool {
+        let join = Some(Observation::AgentJoin);
+        self.all_steps().iter().any(|step| step.observe == join)
+    }
+}
+
+fn read_name(node: &Node, problems: &Problems) -> Option<Arc<str>> {
+    let text = node.text("the name of the scenario", problems)?;
+    let fits = !text.is_empty()
+        && text.len() <= 64
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    if !fits {
+        problems.add(
+            &node.place,
+            format!("`{text}` cannot be a name; use up to 64 letters, digits, `-`, `_` and `.`"),
+        );
+        return None;
+    }
+    Some(text.into())
+}
+
+impl Callbacks {
+    fn read(node: &Node, names: &mut Names<'_>, problems: &Problems) -> Option<Self> {
+        let mut map = Mapping::open(node, "a mapping such as `{ key: event.id }`", problems)?;
+        names.look_at(Look::Event);
+        let read =
+            |node: Option<&Node>| node.and_then(|node| Expression::read(node, names, problems));
+        let key = read(map.need("key"));
+        let id = read(map.get("id"));
+        let disconnected = read(map.get("disconnected"));
+        names.look_at(Look::Nothing);
+        map.finish();
+        Some(Self {
+            key: key?,
+            id,
+            disconnected,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,274 @@
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use super::Input;
+use crate::document::{Node, Place, Problems, Value, did_you_mean};
+
+/// In which part of a scenario an expression stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// `setup` and `teardown`: once per run, outside any chat.
+    Run,
+    /// `steps`: inside a chat.
+    Chat,
+    /// `always`: the end of a chat, which knows whether it passed.
+    Cleanup,
+}
+
+/// What an expression looks at besides the variables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// Nothing: it shapes a request or a pause, or decides about a step.
+    Nothing,
+    /// The answer to a request.
+    Answer,
+    /// An inbound event.
+    Event,
+}
+
+/// Which variables exist at a point of the scenario, kept while it is read from top to bottom.
+#[derive(Debug)]
+pub struct Names<'a> {
+    inputs: &'a [Input],
+    callbacks: bool,
+    part: Part,
+    look: Look,
+    repeats: usize,
+    captured: BTreeSet<String>,
+    /// Captures of the whole scenario: name, and the step that makes it.
+    ahead: BTreeMap<String, String>,
+    /// Variables of the target that the scenario uses, and where it first does.
+    target: RefCell<BTreeMap<String, Place>>,
+    /// Any name goes: for tests of templates alone.
+    open: bool,
+}
+
+impl<'a> Names<'a> {
+    pub(super) fn new(inputs: &'a [Input], callbacks: bool, scenario: &Node) -> Self {
+        let mut ahead = BTreeMap::new();
+        find_captures(scenario, &mut ahead);
+        Self {
+            inputs,
+            callbacks,
+            part: Part::Run,
+            look: Look::Nothing,
+            repeats: 0,
+            captured: BTreeSet::new(),
+            ahead,
+            target: RefCell::default(),
+            open: false,
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn open() -> Self {
+        let nothing = crate::document::parse("", "").expect("an empty document");
+        Self {
+            open: true,
+            ..Names::new(&[], true, &nothing)
+        }
+    }
+
+    pub(super) fn enter(&mut self, part: Part) {
+        self.part = part;
+    }
+
+    pub(super) fn part(&self) -> Part {
+        self.part
+    }
+
+    pub(super) fn look_at(&mut self, look: Look) {
+        self.look = look;
+    }
+
+    pub(super) fn has_callbacks(&self) -> bool {
+        self.callbacks
+    }
+
+    /// From here on the variable may exist.
+    pub(super) fn capture(&mut self, name: &str) {
+        self.captured.insert(name.to_owned());
+    }
+
+    pub(super) fn captured(&self) -> &BTreeSet<String> {
+        &self.captured
+    }
+
+    pub(super) fn forget_captures_but(&mut self, kept: BTreeSet<String>) {
+        self.captured = kept;
+    }
+
+    /// Inside a repeat, what one round captures the next one can use.
+    pub(super) fn begin_repeat(&mut self, body: &Node) {
+        self.repeats += 1;
+        let mut inside = BTreeMap::new();
+        find_captures(body, &mut inside);
+        self.captured.extend(inside.into_keys());
+    }
+
+    pub(super) fn end_repeat(&mut self) {
+        self.repeats -= 1;
+    }
+
+    pub(super) fn into_target_variables(self) -> BTreeMap<String, Place> {
+        self.target.into_inner()
+    }
+
+    /// Notes every variable that cannot exist here; true if there is none. `variables` are dotted
+    /// paths as minijinja lists them; `source` stands `offset` bytes into the node's text.
+    pub(super) fn check(
+        &self,
+        variables: &BTreeSet<String>,
+        source: &str,
+        offset: usize,
+        node: &Node,
+        problems: &Problems,
+    ) -> bool {
+        let mut known = true;
+        for path in variables {
+            let mut segments = path.split('.');
+            let name = segments.next().unwrap_or_default();
+            let field = segments.next();
+            let place = node.place_in_text(offset + position(source, name));
+            if name == "target"
+                && let Some(field) = field
+            {
+                self.target
+                    .borrow_mut()
+                    .entry(field.to_owned())
+                    .or_insert(place);
+            } else if let Err(message) = self.resolve(name, field) {
+                problems.add(&place, message);
+                known = false;
+            }
+        }
+        known
+    }
+
+    fn resolve(&self, name: &str, field: Option<&str>) -> Result<(), String> {
+        if self.open || self.captured.contains(name) || is_global(name) {
+            return Ok(());
+        }
+        match name {
+            "target" => Ok(()),
+            "inputs" => self.resolve_input(field),
+            "run" => one_of(name, field, &["id"]),
+            "chat" if self.part == Part::Run => {
+                Err("there is no `chat` here: `setup` and `teardown` run once per run".to_owned())
+            }
+            "chat" => one_of(name, field, &["number", "id"]),
+            "callback" if self.callbacks => one_of(name, field, &["url"]),
+            "callback" => {
+                Err("`callback` needs the scenario to say `callbacks: { key: ... }`".to_owned())
+            }
+            "passed" if self.part == Part::Cleanup => Ok(()),
+            "passed" => Err("`passed` is known only in `always`".to_owned()),
+            "repeat" if self.repeats > 0 => one_of(name, field, &["index"]),
+            "repeat" => Err("`repeat` is known only inside a `repeat`".to_owned()),
+            "status" | "headers" | "body" if self.look == Look::Answer => Ok(()),
+            "event" if self.look == Look::Event => Ok(()),
+            "elapsed" if self.look != Look::Nothing => Ok(()),
+            _ => Err(self.undefined(name)),
+        }
+    }
+
+    fn resolve_input(&self, field: Option<&str>) -> Result<(), String> {
+        let Some(field) = field else { return Ok(()) };
+        if self.inputs.iter().any(|input| input.name == field) {
+            return Ok(());
+        }
+        let hint = did_you_mean(field, self.inputs.iter().map(|input| input.name.as_str()));
+        Err(format!("the scenario has no input `{field}`{hint}"))
+    }
+
+    fn undefined(&self, name: &str) -> String {
+        if let Some(step) = self.ahead.get(name) {
+            return format!(
+                "`{name}` does not exist yet: step `{step}` captures it, and does not run before this"
+            );
+        }
+        let hint = match name {
+            "status" | "headers" | "body" => {
+                "; it is known in `expect` and `capture` of an `http` step".to_owned()
+            }
+            "event" => "; it is known where a `wait_for` looks at an event".to_owned(),
+            "elapsed" => "; it is known in `expect` and `capture`".to_owned(),
+            _ => did_you_mean(name, self.candidates()),
+        };
+        format!("undefined variable `{name}`{hint}")
+    }
+
+    fn candidates(&self) -> impl Iterator<Item = &str> {
+        let roots: &[&str] = match self.look {
+            Look::Nothing => &["target", "inputs", "run", "chat", "callback"],
+            Look::Answer => &[
+                "target", "inputs", "run", "chat", "status", "headers", "body", "elapsed",
+            ],
+            Look::Event => &["target", "inputs", "run", "chat", "event", "elapsed"],
+        };
+        self.captured
+            .iter()
+            .map(String::as_str)
+            .chain(roots.iter().copied())
+    }
+}
+
+fn one_of(root: &str, field: Option<&str>, fields: &[&str]) -> Result<(), String> {
+    match field {
+        Some(field) if !fields.contains(&field) => {
+            let known: Vec<_> = fields
+                .iter()
+                .map(|field| format!("`{root}.{field}`"))
+                .collect();
+            Err(format!(
+                "there is no `{root}.{field}`; there is {}",
+                known.join(", ")
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Functions such as `range` are listed as variables too.
+fn is_global(name: &str) -> bool {
+    super::expression::Undefined::Allowed
+        .environment()
+        .globals()
+        .any(|(global, _)| global == name)
+}
+
+/// Where `name` first stands as a word of its own.
+fn position(source: &str, name: &str) -> usize {
+    let word = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
+    source
+        .match_indices(name)
+        .find(|(at, _)| {
+            let before = source[..*at].chars().next_back();
+            let after = source[at + name.len()..].chars().next();
+            !before.is_some_and(word) && !after.is_some_and(|c| word(c) && c != '.')
+        })
+        .map_or(0, |(at, _)| at)
+}
+
+fn find_captures(node: &Node, found: &mut BTreeMap<String, String>) {
+    match &node.value {
+        Value::List(list) => list.iter().for_each(|node| find_captures(node, found)),
+        Value::Map(entries) => {
+            if let (Some(step), Some(capture)) = (node.find("step"), node.find("capture"))
+                && let (Value::Text(step), Value::Map(captures)) = (&step.value, &capture.value)
+            {
+                for capture in captures {
+                    found
+                        .entry(capture.key.clone())
+                        .or_insert_with(|| step.clone());
+                }
+            }
+            for entry in entries {
+                find_captures(&entry.node, found);
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,227 @@
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+
+use minijinja::{
+    Value,
+    value::{Enumerator, Object},
+};
+
+use super::Input;
+use crate::document::Place;
+
+/// An expression or template that met a value it cannot work with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {message}")]
+pub struct EvaluationError {
+    /// Where the expression stands.
+    pub place: Place,
+    /// What it is and what went wrong.
+    pub message: String,
+}
+
+/// What is the same for every chat of a run.
+#[derive(Debug, Default)]
+pub struct RunScope {
+    /// `target`: its name, url, variables and secrets.
+    pub target: Value,
+    /// `inputs`, with defaults filled in.
+    pub inputs: Value,
+    /// `run.id`.
+    pub run: Value,
+    /// `callback.url`.
+    pub callback: Value,
+}
+
+/// The values of every variable at one moment of one chat, as expressions see them.
+///
+/// Cloning is cheap: everything inside is shared.
+#[derive(Clone)]
+pub struct Scope {
+    run: Arc<RunScope>,
+    chat: Value,
+    captures: Vec<(Arc<str>, Value)>,
+    passed: bool,
+    round: Option<u64>,
+    look: Look,
+}
+
+#[derive(Clone)]
+enum Look {
+    Nothing,
+    Answer {
+        status: u16,
+        headers: Value,
+        body: Value,
+        elapsed: Duration,
+    },
+    Event {
+        event: Value,
+        elapsed: Duration,
+    },
+}
+
+impl Scope {
+    /// The scope of `setup` and `teardown`, where there is no chat.
+    pub fn of_run(run: Arc<RunScope>) -> Self {
+        Self {
+            run,
+            chat: Value::UNDEFINED,
+            captures: Vec::new(),
+            passed: false,
+            round: None,
+            look: Look::Nothing,
+        }
+    }
+
+    /// The scope of one chat, which begins with what `setup` captured.
+    #[must_use]
+    pub fn of_chat(&self, number: u64, id: &str) -> Self {
+        let chat = BTreeMap::from([("number", Value::from(number)), ("id", Value::from(id))]);
+        Self {
+            chat: chat.into(),
+            ..self.clone()
+        }
+    }
+
+    /// A scope in which every input has its default, to try expressions when they are read.
+    pub(super) fn of_defaults(inputs: &[Input]) -> Arc<Self> {
+        let defaults: BTreeMap<_, _> = inputs
+            .iter()
+            .filter_map(|input| Some((input.name.clone(), input.default.clone()?)))
+            .collect();
+        Arc::new(Self::of_run(Arc::new(RunScope {
+            inputs: defaults.into(),
+            ..RunScope::default()
+        })))
+    }
+
+    /// Expressions now see an answer.
+    pub fn look_at_answer(&mut self, status: u16, headers: Value, body: Value, elapsed: Duration) {
+        self.look = Look::Answer {
+            status,
+            headers,
+            body,
+            elapsed,
+        };
+    }
+
+    /// Expressions now see an inbound event.
+    pub fn look_at_event(&mut self, event: Value, elapsed: Duration) {
+        self.look = Look::Event { event, elapsed };
+    }
+
+    /// Expressions see neither answer nor event any more.
+    pub fn look_away(&mut self) {
+        self.look = Look::Nothing;
+    }
+
+    /// Sets a captured variable.
+    pub fn capture(&mut self, name: &Arc<str>, value: Value) {
+        match self.captures.iter_mut().find(|(known, _)| known == name) {
+            Some((_, old)) => *old = value,
+            None => self.captures.push((name.clone(), value)),
+        }
+    }
+
+    /// `passed`, for the `always` steps.
+    pub fn set_passed(&mut self, passed: bool) {
+        self.passed = passed;
+    }
+
+    /// `repeat.index`, from one; returns that of the repeat around.
+    pub fn set_round(&mut self, round: Option<u64>) -> Option<u64> {
+        std::mem::replace(&mut self.round, round)
+    }
+
+    fn value_of(&self, name: &str) -> Option<Value> {
+        if let Some((_, value)) = self.captures.iter().find(|(known, _)| **known == *name) {
+            return Some(value.clone());
+        }
+        let value = match (name, &self.look) {
+            ("target", _) => self.run.target.clone(),
+            ("inputs", _) => self.run.inputs.clone(),
+            ("run", _) => self.run.run.clone(),
+            ("callback", _) => self.run.callback.clone(),
+            ("chat", _) => self.chat.clone(),
+            ("passed", _) => Value::from(self.passed),
+            ("repeat", _) => BTreeMap::from([("index", self.round?)]).into(),
+            ("status", Look::Answer { status, .. }) => Value::from(*status),
+            ("headers", Look::Answer { headers, .. }) => headers.clone(),
+            ("body", Look::Answer { body, .. }) => body.clone(),
+            ("event", Look::Event { event, .. }) => event.clone(),
+            ("elapsed", Look::Answer { elapsed, .. } | Look::Event { elapsed, .. }) => {
+                Value::from(elapsed.as_secs_f64())
+            }
+            _ => return None,
+        };
+        (!value.is_undefined()).then_some(value)
+    }
+}
+
+impl Object for Scope {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.value_of(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
+        self.value_of(key)
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::NonEnumerable
+    }
+}
+
+/// Targets hold secrets, which must not reach a log through `{:?}`.
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.captures.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Scope")
+            .field("captures", &names)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The text of a value that serves as a key: servers send the same id as text and as a number.
+pub fn key_text(value: &Value) -> Option<String> {
+    if let Some(text) = value.as_str() {
+        return (!text.is_empty()).then(|| text.to_owned());
+    }
+    if value.is_number() {
+        return Some(match i64::try_from(value.clone()) {
+            Ok(whole) => whole.to_string(),
+            Err(_) => value.to_string(),
+        });
+    }
+    None
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(in crate::scenario) fn scope(captures: &[(&str, Value)]) -> Arc<Scope> {
+        let mut scope = Scope::of_run(Arc::new(RunScope::default()));
+        for (name, value) in captures {
+            scope.capture(&(*name).into(), value.clone());
+        }
+        Arc::new(scope)
+    }
+
+    #[test]
+    fn a_number_and_its_text_are_the_same_key() {
+        let big = 9_007_199_254_740_993_i64;
+        assert_eq!(
+            key_text(&Value::from(big)),
+            key_text(&Value::from(big.to_string()))
+        );
+        assert_eq!(key_text(&Value::from(12.0)), Some("12".to_owned()));
+        assert_eq!(key_text(&Value::UNDEFINED), None);
+        assert_eq!(key_text(&Value::from("")), None);
+    }
+
+    #[test]
+    fn a_scope_does_not_print_its_values() {
+        let scope = scope(&[("token", "s3cret".into())]);
+        assert_eq!(format!("{scope:?}"), r#"Scope { captures: ["token"], .. }"#);
+    }
+}

@@ -1,0 +1,282 @@
+use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};
+
+use minijinja::{Environment, Value};
+
+use super::{
+    EvaluationError, Expression, Names, Scope,
+    expression::{Undefined, describe},
+};
+use crate::document::{Node, Place, Problems};
+
+/// Text with `{{ expressions }}` inside.
+#[derive(Debug)]
+pub struct Template {
+    body: Body,
+}
+
+#[derive(Debug)]
+enum Body {
+    Plain(Box<str>),
+    /// The usual case, rendered without minijinja's template machinery.
+    Parts(Vec<Part>),
+    /// Text with `{% statements %}`: a template in an environment of its own.
+    Program {
+        environment: Box<Environment<'static>>,
+        place: Place,
+    },
+}
+
+#[derive(Debug)]
+enum Part {
+    Literal(Box<str>),
+    Expression(Expression),
+}
+
+/// The one template of a program's environment.
+const PROGRAM: &str = "template";
+
+impl Template {
+    /// Reads and compiles the text of a node; a number or a boolean stands for its own text.
+    pub fn read(node: &Node, names: &Names<'_>, problems: &Problems) -> Option<Self> {
+        let text = node.scalar_text("text", problems)?;
+        let body = if !text.contains("{{") && !text.contains("{%") && !text.contains("{#") {
+            Body::Plain(text.into())
+        } else if ["{%", "{#", "{{-", "-}}"]
+            .iter()
+            .any(|mark| text.contains(mark))
+        {
+            program(&text, node, names, problems)?
+        } else {
+            Body::Parts(parts(&text, node, names, problems)?)
+        };
+        Some(Self { body })
+    }
+
+    /// The text with every expression replaced by its value.
+    ///
+    /// # Errors
+    /// An expression that cannot be computed, or whose value is undefined.
+    pub fn render(&self, scope: &Arc<Scope>) -> Result<String, EvaluationError> {
+        match &self.body {
+            Body::Plain(text) => Ok(text.as_ref().to_owned()),
+            Body::Parts(parts) => {
+                let mut text = String::new();
+                for part in parts {
+                    match part {
+                        Part::Literal(literal) => text.push_str(literal),
+                        Part::Expression(expression) => {
+                            let value = defined(expression, scope)?;
+                            // Writing to a string cannot fail.
+                            let _ = write!(text, "{value}");
+                        }
+                    }
+                }
+                Ok(text)
+            }
+            Body::Program { environment, place } => environment
+                .get_template(PROGRAM)
+                .and_then(|template| template.render(Value::from_dyn_object(scope.clone())))
+                .map_err(|error| EvaluationError {
+                    place: place.clone(),
+                    message: describe(&error),
+                }),
+        }
+    }
+
+    /// The value of a template that is one expression and nothing else keeps its type; any other
+    /// becomes text. So `"{{ inputs.messages }}"` in a JSON body is a number.
+    pub fn value(&self, scope: &Arc<Scope>) -> Result<Value, EvaluationError> {
+        match &self.body {
+            Body::Parts(parts) => match &parts[..] {
+                [Part::Expression(expression)] => defined(expression, scope),
+                _ => self.render(scope).map(Value::from),
+            },
+            _ => self.render(scope).map(Value::from),
+        }
+    }
+
+    /// The text, if it needs no scope.
+    pub fn as_plain(&self) -> Option<&str> {
+        match &self.body {
+            Body::Plain(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The expression, if the template is one expression and nothing else.
+    pub(super) fn into_expression(self) -> Option<Expression> {
+        let Body::Parts(mut parts) = self.body else {
+            return None;
+        };
+        match (parts.pop(), parts.is_empty()) {
+            (Some(Part::Expression(expression)), true) => Some(expression),
+            _ => None,
+        }
+    }
+}
+
+fn defined(expression: &Expression, scope: &Arc<Scope>) -> Result<Value, EvaluationError> {
+    let value = expression.evaluate(scope)?;
+    if value.is_undefined() {
+        return Err(EvaluationError {
+            place: expression.place().clone(),
+            message: format!("`{}` is undefined", expression.source()),
+        });
+    }
+    Ok(value)
+}
+
+fn program(text: &str, node: &Node, names: &Names<'_>, problems: &Problems) -> Option<Body> {
+    let mut environment = Undefined::Refused.environment().clone();
+    if let Err(error) = environment.add_template_owned(PROGRAM, text.to_owned()) {
+        let at = error.range().map_or(0, |range| range.start);
+        problems.add(
+            &node.place_in_text(at),
+            format!("this is no template: {}", describe(&error)),
+        );
+        return None;
+    }
+    let variables: BTreeSet<_> = environment
+        .get_template(PROGRAM)
+        .map(|template| template.undeclared_variables(true))
+        .unwrap_or_default()
+        .into_iter()
+        .collect();
+    names
+        .check(&variables, text, 0, node, problems)
+        .then(|| Body::Program {
+            environment: Box::new(environment),
+            place: node.place.clone(),
+        })
+}
+
+fn parts(text: &str, node: &Node, names: &Names<'_>, problems: &Problems) -> Option<Vec<Part>> {
+    let mut parts = Vec::new();
+    let mut complete = true;
+    let mut at = 0;
+    while let Some(open) = text[at..].find("{{").map(|found| at + found) {
+        if open > at {
+            parts.push(Part::Literal(text[at..open].into()));
+        }
+        let inside = open + 2;
+        let Some(close) = closing(text, inside) else {
+            problems.add(
+                &node.place_in_text(open),
+                "this `{{` is never closed; write `}}` behind the expression",
+            );
+            return None;
+        };
+        let source = &text[inside..close];
+        match Expression::compile(source, inside, Undefined::Refused, node, names, problems) {
+            Some(expression) => parts.push(Part::Expression(expression)),
+            None => complete = false,
+        }
+        at = close + 2;
+    }
+    if at < text.len() {
+        parts.push(Part::Literal(text[at..].into()));
+    }
+    complete.then_some(parts)
+}
+
+/// Where the `}}` stands that ends an expression beginning at `from`: not inside quotes, and not
+/// one that closes a map literal.
+fn closing(text: &str, from: usize) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut quote = None;
+    let mut braces = 0_usize;
+    let mut at = from;
+    while at < bytes.len() {
+        let byte = bytes[at];
+        match (quote, byte) {
+            (Some(_), b'\\') => at += 1,
+            (Some(open), _) if open == byte => quote = None,
+            (Some(_), _) => {}
+            (None, b'"' | b'\'') => quote = Some(byte),
+            (None, b'{') => braces += 1,
+            (None, b'}') if braces > 0 => braces -= 1,
+            (None, b'}') if bytes.get(at + 1) == Some(&b'}') => return Some(at),
+            (None, _) => {}
+        }
+        at += 1;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{document::parse, scenario::scope::tests::scope};
+
+    fn template(yaml: &str) -> Result<Template, String> {
+        let problems = Problems::default();
+        let node = parse("a.yaml", yaml).unwrap();
+        let template = Template::read(&node, &Names::open(), &problems);
+        match problems.into_result() {
+            Ok(()) => Ok(template.unwrap()),
+            Err(list) => Err(list[0].to_string()),
+        }
+    }
+
+    fn rendered(yaml: &str) -> Result<String, String> {
+        let scope = scope(&[("name", "Ann".into()), ("n", 3.into())]);
+        template(yaml)?
+            .render(&scope)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn expressions_become_their_values() {
+        assert_eq!(rendered("plain").unwrap(), "plain");
+        assert_eq!(
+            rendered("'Hello {{ name }}, {{ n + 1 }}!'").unwrap(),
+            "Hello Ann, 4!"
+        );
+        assert_eq!(
+            rendered("'{{ \"}}\" }}{{ {\"a\": {\"b\": 7}}.a.b }}'").unwrap(),
+            "}}7"
+        );
+        assert_eq!(
+            rendered("'{% if n > 2 %}many{% else %}few{% endif %}'").unwrap(),
+            "many"
+        );
+    }
+
+    #[test]
+    fn one_expression_alone_keeps_its_type() {
+        let scope = scope(&[("n", 3.into())]);
+        assert_eq!(
+            template("'{{ n }}'").unwrap().value(&scope).unwrap(),
+            Value::from(3)
+        );
+        assert_eq!(
+            template("'{{ n }} '").unwrap().value(&scope).unwrap(),
+            Value::from("3 ")
+        );
+    }
+
+    #[test]
+    fn what_is_undefined_is_never_sent_as_nothing() {
+        assert_eq!(
+            rendered("'x{{ missing }}'").unwrap_err(),
+            "a.yaml:1:5: `missing` is undefined"
+        );
+        assert_eq!(rendered("'x{{ missing | default(1) }}'").unwrap(), "x1");
+    }
+
+    #[test]
+    fn a_bad_template_is_refused_at_its_column() {
+        assert_eq!(
+            template("'ab {{ n'").unwrap_err(),
+            "a.yaml:1:5: this `{{` is never closed; write `}}` behind the expression"
+        );
+        assert_eq!(
+            template("'ab {{ n + }}'").unwrap_err(),
+            "a.yaml:1:10: `n +` is no expression: unexpected end of input, expected expression"
+        );
+        assert_eq!(
+            template("'{{ n | nosuch }}'").unwrap_err(),
+            "a.yaml:1:4: `n | nosuch` is no expression: filter nosuch is unknown"
+        );
+    }
+}
