@@ -1,4 +1,6 @@
 //! chatprobe
+pub mod callbacks;
+pub mod config;
 pub mod document;
 pub mod event;
 pub mod scenario;

@@ -54,6 +54,8 @@ pub struct Scenario {
     pub always: Vec<Item>,
     /// Once per run, after the last chat.
     pub teardown: Vec<Item>,
+    /// The captures by which the target's own logs know a chat; shown with its failure.
+    pub correlation: Vec<Arc<str>>,
     /// The variables of a target that the scenario uses, and where it first does.
     pub target_variables: BTreeMap<String, Place>,
 }
@@ -105,6 +107,10 @@ impl Scenario {
         reader.names.enter(Part::Run);
         reader.names.forget_captures_but(of_setup);
         let teardown = map.get("teardown").map(|node| reader.read_list(node));
+        let correlation = map
+            .get("correlation")
+            .map(|node| reader.read_correlation(node))
+            .unwrap_or_default();
         let target_variables = reader.names.into_target_variables();
         map.finish();
         if problems.count() > before {
@@ -120,6 +126,7 @@ impl Scenario {
             steps: steps?,
             always: always.unwrap_or_default(),
             teardown: teardown.unwrap_or_default(),
+            correlation,
             target_variables,
         })
     }

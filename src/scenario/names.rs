@@ -96,6 +96,15 @@ impl<'a> Names<'a> {
         &self.captured
     }
 
+    /// Whether any step captures this variable.
+    pub(super) fn captured_somewhere(&self, name: &str) -> Result<(), String> {
+        if self.ahead.contains_key(name) {
+            return Ok(());
+        }
+        let hint = did_you_mean(name, self.ahead.keys().map(String::as_str));
+        Err(format!("no step captures `{name}`{hint}"))
+    }
+
     pub(super) fn forget_captures_but(&mut self, kept: BTreeSet<String>) {
         self.captured = kept;
     }

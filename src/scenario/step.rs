@@ -47,6 +47,8 @@ pub struct Step {
     pub timeout: Setting<Duration>,
     /// What must hold of the answer or event.
     pub expect: Vec<Expression>,
+    /// Whether one of them looks at the status; if none does, it has to be 2xx.
+    pub expects_status: bool,
     /// What is kept of it, in the order written.
     pub captures: Vec<(Arc<str>, Expression)>,
     /// The key under which events of this chat will come in.
@@ -169,6 +171,9 @@ impl StepReader<'_> {
             _ => Look::Answer,
         });
         let expect = self.read_expectations(map.get("expect"));
+        let expects_status = expect
+            .iter()
+            .any(|expression| expression.mentions("status"));
         let captures = self.read_captures(map.get("capture"));
         self.names.look_at(Look::Nothing);
         let claim = map.get("claim").and_then(|node| self.read_claim(node));
@@ -187,6 +192,7 @@ impl StepReader<'_> {
             action: action?,
             timeout: timeout?,
             expect,
+            expects_status,
             captures,
             claim,
             observe,
@@ -285,6 +291,21 @@ impl StepReader<'_> {
             self.names.capture(name);
         }
         captures
+    }
+
+    /// `correlation: [session_id]`: names of captures.
+    pub(super) fn read_correlation(&self, node: &Node) -> Vec<Arc<str>> {
+        let mut names = Vec::new();
+        for node in node.list("a list of names of captures", self.problems) {
+            let Some(name) = node.text("the name of a capture", self.problems) else {
+                continue;
+            };
+            match self.names.captured_somewhere(name) {
+                Ok(()) => names.push(name.into()),
+                Err(message) => self.problems.add(&node.place, message),
+            }
+        }
+        names
     }
 
     fn read_claim(&mut self, node: &Node) -> Option<Expression> {

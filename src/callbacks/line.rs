@@ -1,0 +1,204 @@
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::time::Instant;
+
+use super::{ClaimError, Inbound, Limits, exchange::Owner, mailbox::Slot};
+use crate::event::{Event, Fate};
+
+/// The keys of one scenario against one target: who holds them, who held them, and the events that
+/// came before anybody did.
+#[derive(Debug)]
+pub(super) struct Line {
+    limits: Limits,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    holders: HashMap<String, Holder>,
+    /// Keys in the order in which their chats ended.
+    ended: VecDeque<(Instant, String)>,
+    early: HashMap<String, Vec<Early>>,
+    /// Keys of early events in the order of arrival; an entry whose event was claimed is skipped.
+    early_order: VecDeque<(Instant, u64, String)>,
+    early_events: usize,
+    early_bytes: usize,
+    next_early: u64,
+}
+
+#[derive(Debug)]
+enum Holder {
+    Chat(Arc<Slot>),
+    /// The chat has ended, at this moment.
+    Ended(Arc<Owner>, Instant),
+}
+
+#[derive(Debug)]
+struct Early {
+    number: u64,
+    path_owner: Arc<Owner>,
+    inbound: Inbound,
+}
+
+impl Line {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            state: Mutex::default(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic while it is held would be a bug; the maps are still usable after one.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives the key to a chat, with the events that are there for it.
+    pub(super) fn claim(&self, key: &str, slot: &Arc<Slot>) -> Result<(), ClaimError> {
+        let mut state = self.state();
+        if matches!(state.holders.get(key), Some(Holder::Chat(_))) {
+            return Err(ClaimError(key.to_owned()));
+        }
+        state
+            .holders
+            .insert(key.to_owned(), Holder::Chat(slot.clone()));
+        for early in state.early.remove(key).unwrap_or_default() {
+            state.early_events -= 1;
+            state.early_bytes -= early.inbound.bytes;
+            if !Arc::ptr_eq(&early.path_owner, &slot.owner) {
+                let rerouted = Event::CallbackRerouted {
+                    from: early.path_owner.run.clone(),
+                    to: slot.owner.run.clone(),
+                };
+                for owner in [&early.path_owner, &slot.owner] {
+                    owner.observers.tell(&rerouted);
+                }
+            }
+            slot.put(early.inbound);
+        }
+        Ok(())
+    }
+
+    /// The chat has ended: what comes now for its keys is late.
+    pub(super) fn release(&self, keys: &[String], slot: &Arc<Slot>) {
+        let now = Instant::now();
+        let mut state = self.state();
+        for key in keys {
+            state
+                .holders
+                .insert(key.clone(), Holder::Ended(slot.owner.clone(), now));
+            state.ended.push_back((now, key.clone()));
+        }
+        state.forget(now, &self.limits);
+    }
+
+    /// Hands an event to whom it is for, or keeps it for whoever will claim its key.
+    pub(super) fn deliver(&self, path_owner: &Arc<Owner>, key: String, inbound: Inbound) {
+        let mut state = self.state();
+        match state.holders.get(&key) {
+            Some(Holder::Chat(slot)) => {
+                slot.owner.received();
+                slot.put(inbound);
+            }
+            Some(Holder::Ended(owner, _)) => {
+                owner.received();
+                owner.settle(Fate::Late);
+            }
+            None => {
+                path_owner.received();
+                state.keep(path_owner.clone(), key, inbound);
+                state.expire(Instant::now(), &self.limits);
+            }
+        }
+    }
+
+    /// Gives up what has waited too long.
+    pub(super) fn sweep(&self, now: Instant) {
+        let mut state = self.state();
+        state.expire(now, &self.limits);
+        state.forget(now, &self.limits);
+    }
+
+    /// The run is over: no event that came on its path can find a chat of it any more.
+    pub(super) fn close(&self, owner: &Arc<Owner>) {
+        let mut state = self.state();
+        let mut given_up = 0;
+        let mut bytes = 0;
+        state.early.retain(|_, list| {
+            list.retain(|early| {
+                let stays = !Arc::ptr_eq(&early.path_owner, owner);
+                if !stays {
+                    given_up += 1;
+                    bytes += early.inbound.bytes;
+                }
+                stays
+            });
+            !list.is_empty()
+        });
+        state.early_events -= given_up;
+        state.early_bytes -= bytes;
+        drop(state);
+        for _ in 0..given_up {
+            owner.settle(Fate::EarlyExpired);
+        }
+    }
+}
+
+impl State {
+    fn keep(&mut self, path_owner: Arc<Owner>, key: String, inbound: Inbound) {
+        let number = self.next_early;
+        self.next_early += 1;
+        self.early_events += 1;
+        self.early_bytes += inbound.bytes;
+        self.early_order
+            .push_back((inbound.arrived, number, key.clone()));
+        self.early.entry(key).or_default().push(Early {
+            number,
+            path_owner,
+            inbound,
+        });
+    }
+
+    fn expire(&mut self, now: Instant, limits: &Limits) {
+        while let Some((arrived, number, key)) = self.early_order.front() {
+            let Some(list) = self.early.get_mut(key) else {
+                self.early_order.pop_front();
+                continue;
+            };
+            let Some(at) = list.iter().position(|early| early.number == *number) else {
+                self.early_order.pop_front();
+                continue;
+            };
+            let too_much =
+                self.early_events > limits.early_events || self.early_bytes > limits.early_bytes;
+            if !too_much && now.saturating_duration_since(*arrived) < limits.early_for {
+                return;
+            }
+            let early = list.remove(at);
+            if list.is_empty() {
+                self.early.remove(key);
+            }
+            self.early_events -= 1;
+            self.early_bytes -= early.inbound.bytes;
+            self.early_order.pop_front();
+            early.path_owner.settle(Fate::EarlyExpired);
+        }
+    }
+
+    fn forget(&mut self, now: Instant, limits: &Limits) {
+        while let Some((ended, key)) = self.ended.front() {
+            let too_many = self.ended.len() > limits.remember_keys;
+            if !too_many && now.saturating_duration_since(*ended) < limits.remember_for {
+                return;
+            }
+            // A chat that claimed the key since then, or ended with it later, stays.
+            if matches!(self.holders.get(key), Some(Holder::Ended(_, at)) if at == ended) {
+                self.holders.remove(key);
+            }
+            self.ended.pop_front();
+        }
+    }
+}

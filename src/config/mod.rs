@@ -1,0 +1,3 @@
+//! config
+mod target;
+pub use target::Target;

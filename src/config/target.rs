@@ -1,0 +1,197 @@
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use minijinja::Value as Variable;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::document::{Entry, Mapping, Node, Place, Problems, Value};
+
+/// A chat system under watch.
+#[derive(Debug)]
+pub struct Target {
+    /// Its name; a metric label.
+    pub name: Arc<str>,
+    /// The address that scenarios put their paths behind, without a slash at the end.
+    pub url: String,
+    /// What scenarios find as `target.name` besides.
+    variables: BTreeMap<String, Variable>,
+    secrets: BTreeMap<String, SecretString>,
+    /// Where it is declared.
+    pub place: Place,
+}
+
+/// What stands where a secret stood.
+const MASK: &str = "***";
+
+impl Target {
+    /// A target of which only the address is known.
+    pub fn new(name: impl Into<Arc<str>>, url: &str) -> Self {
+        let name = name.into();
+        Self {
+            place: Place::whole(name.clone()),
+            name,
+            url: url.trim_end_matches('/').to_owned(),
+            variables: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+        }
+    }
+
+    /// The same target at another address.
+    #[must_use]
+    pub fn at(self, url: &str) -> Self {
+        Self {
+            url: url.trim_end_matches('/').to_owned(),
+            ..self
+        }
+    }
+
+    /// Reads `NAME: { url: ..., variables: {}, secrets: {} }`. Secrets are read now, so that a
+    /// missing one is an error of the load and not of the first chat.
+    pub(super) fn read(entry: &Entry, directory: &Path, problems: &Problems) -> Option<Self> {
+        let before = problems.count();
+        let mut map = Mapping::open(&entry.node, "a target such as `{ url: ... }`", problems)?;
+        let url = map.need("url").and_then(|node| read_url(node, problems));
+        let variables = map
+            .get("variables")
+            .map(|node| read_variables(node, problems))
+            .unwrap_or_default();
+        let secrets: BTreeMap<_, _> = map
+            .get("secrets")
+            .map(|node| node.entries("a mapping of names and sources", problems))
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|entry| {
+                let value = read_secret(&entry.node, directory, problems)?;
+                Some((entry.key.clone(), value))
+            })
+            .collect();
+        map.finish();
+        for name in ["name", "url"] {
+            if variables.contains_key(name) || secrets.contains_key(name) {
+                problems.add(
+                    &entry.place,
+                    format!("a target's own `{name}` cannot be a variable"),
+                );
+            }
+        }
+        (problems.count() == before).then_some(())?;
+        Some(Self {
+            name: entry.key.as_str().into(),
+            url: url?,
+            variables,
+            secrets,
+            place: entry.place.clone(),
+        })
+    }
+
+    /// Whether scenarios find something under `target.variable`.
+    pub fn has(&self, variable: &str) -> bool {
+        ["name", "url"].contains(&variable)
+            || self.variables.contains_key(variable)
+            || self.secrets.contains_key(variable)
+    }
+
+    /// The names of its variables and secrets.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.variables
+            .keys()
+            .chain(self.secrets.keys())
+            .map(String::as_str)
+    }
+
+    /// `target` as expressions see it.
+    pub fn variable(&self) -> Variable {
+        let mut fields = self.variables.clone();
+        fields.insert("name".to_owned(), Variable::from(self.name.as_ref()));
+        fields.insert("url".to_owned(), Variable::from(self.url.as_str()));
+        for (name, secret) in &self.secrets {
+            let value = Variable::from(secret.expose_secret());
+            fields.insert(name.clone(), value);
+        }
+        fields.into()
+    }
+
+    /// The text without the target's secrets.
+    pub fn redact(&self, text: String) -> String {
+        self.secrets.values().fold(text, |text, secret| {
+            let value = secret.expose_secret();
+            if !value.is_empty() && text.contains(value) {
+                text.replace(value, MASK)
+            } else {
+                text
+            }
+        })
+    }
+}
+
+fn read_url(node: &Node, problems: &Problems) -> Option<String> {
+    let text = node.text("an address such as `https://chat.example.com`", problems)?;
+    match reqwest::Url::parse(text) {
+        Ok(url) if ["http", "https"].contains(&url.scheme()) && url.has_host() => {
+            if !url.username().is_empty() || url.password().is_some() {
+                problems.add(
+                    &node.place,
+                    "credentials do not belong in an address; use `secrets` and a header",
+                );
+                return None;
+            }
+            Some(text.trim_end_matches('/').to_owned())
+        }
+        _ => {
+            problems.add(
+                &node.place,
+                format!(
+                    "`{text}` is not an address; write for instance `https://chat.example.com`"
+                ),
+            );
+            None
+        }
+    }
+}
+
+fn read_variables(node: &Node, problems: &Problems) -> BTreeMap<String, Variable> {
+    node.entries("a mapping of names and values", problems)
+        .iter()
+        .filter_map(|entry| {
+            let value = match &entry.node.value {
+                Value::Boolean(value) => Variable::from(*value),
+                Value::Integer(value) => Variable::from(*value),
+                Value::Float(value) => Variable::from(*value),
+                Value::Text(value) => Variable::from(value.as_str()),
+                Value::Null | Value::List(_) | Value::Map(_) => {
+                    entry.node.expected("text, a number or a boolean", problems);
+                    return None;
+                }
+            };
+            Some((entry.key.clone(), value))
+        })
+        .collect()
+}
+
+/// `{ env: NAME }` or `{ file: PATH }`; a path is relative to the configuration.
+fn read_secret(node: &Node, directory: &Path, problems: &Problems) -> Option<SecretString> {
+    let mut map = Mapping::open(
+        node,
+        "where the secret is: `{ env: NAME }` or `{ file: PATH }`",
+        problems,
+    )?;
+    let source = map.one_of(&["env", "file"]);
+    map.finish();
+    let (kind, node) = source?;
+    let name = node.text("a name", problems)?;
+    let value = if kind == "env" {
+        std::env::var(name).map_err(|_| {
+            format!(
+                "the environment variable `{name}` is not set; set it before starting chatprobe"
+            )
+        })
+    } else {
+        let path = directory.join(name);
+        std::fs::read_to_string(&path)
+            .map(|text| text.trim_end().to_owned())
+            .map_err(|error| format!("cannot read the secret file `{}`: {error}", path.display()))
+    };
+    value
+        .map(SecretString::from)
+        .map_err(|message| problems.add(&node.place, message))
+        .ok()
+}
