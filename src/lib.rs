@@ -2,6 +2,9 @@
 pub mod callbacks;
 pub mod config;
 pub mod document;
+pub mod driver;
 pub mod event;
+pub mod load;
+pub mod runner;
 pub mod scenario;
 pub mod units;

@@ -20,7 +20,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use names::{Look, Part};
 use step::StepReader;
 
-pub use action::{Action, HttpAction, HttpBody, HttpCall, Payload, WaitAction};
+pub use action::{Action, HttpAction, HttpBody, HttpRequest, Payload, WaitAction};
 pub use expression::Expression;
 pub use input::{Input, InputKind};
 pub use names::Names;

@@ -47,10 +47,6 @@ pub mod option {
     use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
 
     /// Writes the duration as text, or nothing.
-    #[expect(
-        clippy::ref_option,
-        reason = "serde's `with` hands over a reference to the field"
-    )]
     pub fn serialize<S: Serializer>(
         duration: &Option<Duration>,
         serializer: S,

@@ -4,12 +4,15 @@ use super::UnitError;
 
 /// A part of a whole, from 0 to 1; written as a percentage.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
-pub struct Share(f64);
+pub struct Share {
+    /// As it was written, from 0 to 100: a ratio times 100 would show 7% as 7.000000000000001%.
+    percent: f64,
+}
 
 impl Share {
     /// The share as a number from 0 to 1.
     pub fn as_ratio(self) -> f64 {
-        self.0
+        self.percent / 100.0
     }
 }
 
@@ -24,7 +27,7 @@ impl FromStr for Share {
             .and_then(|number| number.trim().parse().ok())
             .ok_or_else(refused)?;
         if (0.0..=100.0).contains(&percent) {
-            Ok(Self(percent / 100.0))
+            Ok(Self { percent })
         } else {
             Err(refused())
         }
@@ -33,7 +36,7 @@ impl FromStr for Share {
 
 impl fmt::Display for Share {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}%", self.0 * 100.0)
+        write!(f, "{}%", self.percent)
     }
 }
 
@@ -43,12 +46,22 @@ mod tests {
 
     #[test]
     fn a_share_is_a_percentage_of_the_whole() {
-        assert_eq!("1%".parse(), Ok(Share(0.01)));
-        assert_eq!("0.5 %".parse(), Ok(Share(0.005)));
+        assert_eq!("1%".parse(), Ok(Share { percent: 1.0 }));
+        assert_eq!("0.5 %".parse(), Ok(Share { percent: 0.5 }));
         for text in ["1", "101%", "-1%", "%"] {
             assert_eq!(
                 text.parse::<Share>(),
                 Err(UnitError::Share(text.to_owned()))
+            );
+        }
+    }
+
+    #[test]
+    fn a_share_is_shown_as_it_was_written() {
+        for text in ["0%", "0.7%", "7%", "57%", "99.9%", "100%"] {
+            assert_eq!(
+                text.parse::<Share>().map(|share| share.to_string()),
+                Ok(text.to_owned())
             );
         }
     }

@@ -1,4 +1,6 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+use reqwest::Method;
 
 use super::Payload;
 use crate::{
@@ -9,7 +11,7 @@ use crate::{
 /// `http: { post: URL, headers: {}, query: {}, json: ... }`, or `body:` for text of any kind.
 #[derive(Debug)]
 pub struct HttpAction {
-    method: String,
+    method: Method,
     url: Template,
     headers: Vec<(String, Template)>,
     query: Vec<(String, Template)>,
@@ -22,27 +24,30 @@ enum Body {
     Text(Template),
 }
 
-/// A request with every template rendered, as a driver sends it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HttpCall {
-    /// The method, in capitals.
-    pub method: String,
-    /// The address without what `query` adds.
+/// A request with every template rendered. It is not `Debug`: headers and body may hold credentials.
+#[derive(Clone)]
+pub struct HttpRequest {
+    /// Any method, standard or not.
+    pub method: Method,
+    /// An absolute `http` or `https` URL; it may have a query of its own. A user and
+    /// password in it are sent as basic authentication.
     pub url: String,
-    /// Header names and values.
+    /// Sent as they are, repeated names included.
     pub headers: Vec<(String, String)>,
-    /// Query parameters, not yet encoded.
+    /// Appended to the query of the URL.
     pub query: Vec<(String, String)>,
-    /// The body.
+    /// What is sent after the headers.
     pub body: Option<HttpBody>,
+    /// From the connect to the last byte of the answer's body, a resend included.
+    pub timeout: Duration,
 }
 
-/// What a request carries.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The body of a request.
+#[derive(Clone)]
 pub enum HttpBody {
-    /// A JSON document.
+    /// Serialized JSON; its `Content-Type` is `application/json` unless a header says otherwise.
     Json(String),
-    /// Any other text.
+    /// Anything else; its `Content-Type` is what the headers say, if they do.
     Text(String),
 }
 
@@ -91,7 +96,11 @@ impl HttpAction {
     }
 
     /// The request in a scope.
-    pub fn render(&self, scope: &Arc<Scope>) -> Result<HttpCall, EvaluationError> {
+    pub fn render(
+        &self,
+        scope: &Arc<Scope>,
+        timeout: Duration,
+    ) -> Result<HttpRequest, EvaluationError> {
         let render_all = |templates: &[(String, Template)]| {
             templates
                 .iter()
@@ -103,31 +112,30 @@ impl HttpAction {
             Some(Body::Json(payload)) => Some(HttpBody::Json(payload.evaluate(scope)?.to_string())),
             Some(Body::Text(template)) => Some(HttpBody::Text(template.render(scope)?)),
         };
-        Ok(HttpCall {
+        Ok(HttpRequest {
             method: self.method.clone(),
             url: self.url.render(scope)?,
             headers: render_all(&self.headers)?,
             query: render_all(&self.query)?,
             body,
+            timeout,
         })
     }
 }
 
 /// `post: URL`, or `method: PURGE` with `url: URL` for a method that has no key of its own.
-fn read_address<'a>(map: &mut Mapping<'a>, problems: &Problems) -> Option<(String, &'a Node)> {
+fn read_address<'a>(map: &mut Mapping<'a>, problems: &Problems) -> Option<(Method, &'a Node)> {
     if let Some(node) = map.get("method") {
-        let method = node.text("a method such as `PURGE`", problems)?;
-        if method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_alphabetic()) {
-            problems.add(
-                &node.place,
-                format!("`{method}` is not a method; write letters only, such as `PURGE`"),
-            );
-            return None;
-        }
-        return Some((method.to_ascii_uppercase(), map.need("url")?));
+        let method = node.parsed("a method such as `PURGE`", read_method, problems)?;
+        return Some((method, map.need("url")?));
     }
     let (method, node) = map.one_of(&METHODS)?;
-    Some((method.to_ascii_uppercase(), node))
+    Some((read_method(method).ok()?, node))
+}
+
+fn read_method(text: &str) -> Result<Method, String> {
+    Method::from_bytes(text.to_ascii_uppercase().as_bytes())
+        .map_err(|_| format!("`{text}` is not a method; write letters only, such as `PURGE`"))
 }
 
 fn read_templates(node: &Node, names: &Names<'_>, problems: &Problems) -> Vec<(String, Template)> {

@@ -4,7 +4,7 @@ mod http;
 mod payload;
 mod wait;
 
-pub use http::{HttpAction, HttpBody, HttpCall};
+pub use http::{HttpAction, HttpBody, HttpRequest};
 pub use payload::Payload;
 pub use wait::WaitAction;
 

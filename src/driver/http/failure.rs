@@ -1,0 +1,188 @@
+//! Why a request got no answer.
+
+use std::{error::Error, fmt, io, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{MAX_ANSWER_BYTES, resolver::LookupError};
+use crate::scenario::Reason;
+
+/// In characters. Parts of a detail come from the server, a certificate's names for instance.
+const MAX_DETAIL: usize = 300;
+
+/// A request without a complete answer.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{kind}: {detail}")]
+pub struct HttpFailure {
+    /// What failed.
+    pub kind: HttpFailureKind,
+    /// For people, in one line; it holds neither the URL nor a header's value.
+    pub detail: String,
+    /// Right before the request was, or would have been, handed to the client.
+    pub sent_at: Instant,
+}
+
+/// What failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HttpFailureKind {
+    /// The host name has no address.
+    Dns,
+    /// No connection, or one that was closed or broken before the end of the answer, or an
+    /// answer that is not HTTP.
+    Connect,
+    /// No trust in the server's certificate, or a server that does not speak TLS.
+    Tls,
+    /// No complete answer in time.
+    Timeout,
+    /// The URL or a header cannot be sent.
+    BadRequest,
+    /// More of an answer than is read.
+    AnswerTooLarge,
+}
+
+impl fmt::Display for HttpFailureKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Dns => "name lookup failed",
+            Self::Connect => "connection failed",
+            Self::Tls => "TLS failed",
+            Self::Timeout => "timed out",
+            Self::BadRequest => "bad request",
+            Self::AnswerTooLarge => "answer too large",
+        })
+    }
+}
+
+impl From<HttpFailureKind> for Reason {
+    fn from(kind: HttpFailureKind) -> Self {
+        match kind {
+            HttpFailureKind::Dns => Self::Dns,
+            HttpFailureKind::Connect => Self::Connect,
+            HttpFailureKind::Tls => Self::Tls,
+            HttpFailureKind::Timeout => Self::Timeout,
+            HttpFailureKind::BadRequest => Self::Template,
+            HttpFailureKind::AnswerTooLarge => Self::Expectation,
+        }
+    }
+}
+
+/// A failure whose time is not known yet.
+#[derive(Debug)]
+pub(super) struct Cause {
+    kind: HttpFailureKind,
+    detail: String,
+}
+
+impl Cause {
+    /// Reads the kind off the types in the error's chain of sources.
+    pub(super) fn of(error: &reqwest::Error) -> Self {
+        let (kind, detail) = if let Some(error) = find::<LookupError>(error) {
+            (HttpFailureKind::Dns, one_line(&error.to_string()))
+        } else if let Some(error) = find::<rustls::Error>(error) {
+            (HttpFailureKind::Tls, one_line(&error.to_string()))
+        } else if error.is_timeout() {
+            (HttpFailureKind::Timeout, describe(error))
+        } else if error.is_builder() {
+            (HttpFailureKind::BadRequest, describe(error))
+        } else if find(error).is_some_and(hyper::Error::is_parse_too_large) {
+            (HttpFailureKind::AnswerTooLarge, describe(error))
+        } else {
+            (HttpFailureKind::Connect, describe(error))
+        };
+        Self { kind, detail }
+    }
+
+    /// `detail` must be one line without the URL and without a header's value.
+    pub(super) fn bad_request(detail: String) -> Self {
+        Self {
+            kind: HttpFailureKind::BadRequest,
+            detail,
+        }
+    }
+
+    pub(super) fn body_too_large() -> Self {
+        Self {
+            kind: HttpFailureKind::AnswerTooLarge,
+            detail: format!("the body has more than {MAX_ANSWER_BYTES} bytes"),
+        }
+    }
+
+    pub(super) fn timeout(after: Duration) -> Self {
+        Self {
+            kind: HttpFailureKind::Timeout,
+            detail: format!("no complete answer within {after:?}"),
+        }
+    }
+
+    /// The failure of a request that was already sent once before.
+    pub(super) fn after_resend(mut self) -> Self {
+        self.detail
+            .insert_str(0, "sent again after a closed idle connection: ");
+        self
+    }
+
+    pub(super) fn at(self, sent_at: Instant) -> HttpFailure {
+        HttpFailure {
+            kind: self.kind,
+            detail: self.detail,
+            sent_at,
+        }
+    }
+}
+
+/// The connection was closed under a request that has no head of an answer.
+///
+/// The client does not tell how much of a head had arrived: one that breaks off in the middle
+/// counts as none.
+pub(super) fn closed_before_answer(error: &reqwest::Error) -> bool {
+    causes(error).any(|cause| {
+        if let Some(error) = cause.downcast_ref::<hyper::Error>() {
+            error.is_incomplete_message() || error.is_closed() || error.is_canceled()
+        } else if let Some(error) = cause.downcast_ref::<io::Error>() {
+            // A TLS connection closed without its goodbye is an unexpected end of file.
+            matches!(
+                error.kind(),
+                io::ErrorKind::ConnectionReset
+                    | io::ErrorKind::ConnectionAborted
+                    | io::ErrorKind::BrokenPipe
+                    | io::ErrorKind::UnexpectedEof
+            )
+        } else {
+            false
+        }
+    })
+}
+
+/// The error in one line, without the client's own messages: those may hold the URL.
+pub(super) fn describe(error: &reqwest::Error) -> String {
+    let mut parts: Vec<String> = causes(error)
+        .filter(|cause| !cause.is::<reqwest::Error>())
+        .map(ToString::to_string)
+        .collect();
+    // An I/O error has the message of the error inside it.
+    parts.dedup();
+    one_line(&parts.join(": "))
+}
+
+fn one_line(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(MAX_DETAIL)
+        .collect()
+}
+
+fn find<E: Error + 'static>(error: &reqwest::Error) -> Option<&E> {
+    causes(error).find_map(|cause| cause.downcast_ref())
+}
+
+/// The error and all that is behind it. An I/O error's `source` skips the error it was made
+/// from, which is where rustls puts its own.
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    let first: &(dyn Error + 'static) = error;
+    std::iter::successors(Some(first), |&cause| {
+        match cause.downcast_ref::<io::Error>().map(io::Error::get_ref) {
+            Some(Some(inner)) => Some(inner as &(dyn Error + 'static)),
+            Some(None) | None => cause.source(),
+        }
+    })
+}

@@ -1,0 +1,201 @@
+use std::sync::Arc;
+
+use tokio::{net::TcpStream, sync::Barrier};
+
+use super::{
+    server::{OK, Peer, Server},
+    *,
+};
+
+fn message(server: &Server, path: &str) -> HttpRequest {
+    post(
+        server.url(path),
+        HttpBody::Json("{\"text\":\"hi\"}".to_owned()),
+    )
+}
+
+fn seen(arrivals: &[(usize, &str)]) -> Vec<(usize, String)> {
+    let owned = arrivals
+        .iter()
+        .map(|(n, target)| (*n, (*target).to_owned()));
+    owned.collect()
+}
+
+/// Connection 0 answers one request and does this with the second; later ones answer all.
+async fn second_request<F: Future<Output = ()> + Send + 'static>(
+    meets: impl Fn(Peer<TcpStream>) -> F + Copy + Send + Sync + 'static,
+) -> Server {
+    Server::start(move |mut peer| async move {
+        if peer.connection == 0 {
+            peer.answer(1).await;
+            peer.request().await;
+            meets(peer).await;
+        } else {
+            peer.answer(usize::MAX).await;
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_request_that_meets_a_closing_idle_connection_is_sent_once_more() {
+    let closing = second_request(|peer| async { drop(peer) }).await;
+    let resetting = second_request(|peer| async { peer.reset() }).await;
+    for server in [closing, resetting] {
+        let driver = driver();
+        let first = driver.send(message(&server, "/1")).await.unwrap();
+        assert!(!first.resent);
+        let before = Instant::now();
+        let second = driver.send(message(&server, "/2")).await.unwrap();
+        assert!(second.resent);
+        assert_eq!(second.body, "ok");
+        assert!(second.sent_at >= before);
+        assert!(second.elapsed <= before.elapsed());
+        assert_eq!(server.arrivals(), seen(&[(0, "/1"), (0, "/2"), (1, "/2")]));
+    }
+}
+
+#[tokio::test]
+async fn the_resend_goes_past_all_idle_connections() {
+    let both_open = Arc::new(Barrier::new(2));
+    let server = Server::start(move |mut peer| {
+        let both_open = Arc::clone(&both_open);
+        async move {
+            peer.request().await;
+            if peer.connection < 2 {
+                both_open.wait().await;
+                peer.write(OK).await;
+                peer.request().await;
+            } else {
+                peer.write(OK).await;
+            }
+        }
+    })
+    .await;
+    let driver = driver();
+    let (one, two) = tokio::join!(
+        driver.send(message(&server, "/open")),
+        driver.send(message(&server, "/open"))
+    );
+    assert!(!one.unwrap().resent && !two.unwrap().resent);
+    let third = driver.send(message(&server, "/3")).await.unwrap();
+    assert!(third.resent);
+    let arrivals = server.arrivals();
+    let third: Vec<usize> = arrivals.iter().skip(2).map(|(n, _)| *n).collect();
+    assert!(matches!(third[..], [0 | 1, 2]), "{arrivals:?}");
+}
+
+#[tokio::test]
+async fn a_fresh_connection_that_closes_is_a_failure() {
+    let closing = Server::start(|mut peer| async move {
+        peer.request().await;
+    })
+    .await;
+    let resetting = Server::start(|mut peer| async move {
+        peer.request().await;
+        peer.reset();
+    })
+    .await;
+    for server in [closing, resetting] {
+        let failure = driver().send(message(&server, "/1")).await.unwrap_err();
+        assert_eq!(failure.kind, HttpFailureKind::Connect);
+        assert_eq!(server.arrivals(), seen(&[(0, "/1")]));
+    }
+}
+
+#[tokio::test]
+async fn a_fresh_connection_beside_busy_ones_is_fresh() {
+    let server = Server::start(|mut peer| async move {
+        match peer.connection {
+            0 => {
+                peer.request().await;
+                std::future::pending::<()>().await;
+            }
+            _ => peer.reset(),
+        }
+    })
+    .await;
+    let driver = driver();
+    let mut slow = std::pin::pin!(driver.send(message(&server, "/slow")));
+    while server.arrivals().is_empty() {
+        tokio::select! {
+            _ = &mut slow => panic!("never answered"),
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    let failure = driver.send(message(&server, "/2")).await.unwrap_err();
+    assert_eq!(failure.kind, HttpFailureKind::Connect);
+    assert!(!failure.detail.contains("sent again"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_resend_that_fails_is_not_sent_a_third_time() {
+    let server = Server::start(|mut peer| async move {
+        if peer.connection == 0 {
+            peer.answer(1).await;
+        }
+        peer.request().await;
+    })
+    .await;
+    let driver = driver();
+    driver.send(message(&server, "/1")).await.unwrap();
+    let failure = driver.send(message(&server, "/2")).await.unwrap_err();
+    assert_eq!(failure.kind, HttpFailureKind::Connect);
+    assert!(failure.detail.starts_with("sent again"), "{failure}");
+    assert_eq!(server.arrivals(), seen(&[(0, "/1"), (0, "/2"), (1, "/2")]));
+}
+
+#[tokio::test]
+async fn a_close_after_part_of_an_answer_is_a_failure() {
+    const PART: &str = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf";
+    let closing = second_request(|mut peer| async move {
+        peer.write(PART).await;
+    })
+    .await;
+    let resetting = second_request(|mut peer| async move {
+        peer.write(PART).await;
+        peer.reset();
+    })
+    .await;
+    for server in [closing, resetting] {
+        let driver = driver();
+        driver.send(message(&server, "/1")).await.unwrap();
+        let failure = driver.send(message(&server, "/2")).await.unwrap_err();
+        assert_eq!(failure.kind, HttpFailureKind::Connect);
+        assert_eq!(server.arrivals()[1..], seen(&[(0, "/2")]));
+    }
+}
+
+#[tokio::test]
+async fn the_timeout_covers_the_resend() {
+    let server = Server::start(|mut peer| async move {
+        if peer.connection == 0 {
+            peer.answer(1).await;
+            peer.request().await;
+        } else {
+            peer.request().await;
+            std::future::pending::<()>().await;
+        }
+    })
+    .await;
+    let driver = driver();
+    driver.send(message(&server, "/1")).await.unwrap();
+    let mut request = message(&server, "/2");
+    request.timeout = Duration::from_millis(100);
+    let failure = driver.send(request).await.unwrap_err();
+    assert_eq!(failure.kind, HttpFailureKind::Timeout);
+    assert_eq!(server.arrivals(), seen(&[(0, "/1"), (0, "/2"), (1, "/2")]));
+}
+
+/// The close races with the next request, so every order of the two is met.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_closes_after_every_answer_is_no_failure() {
+    let server = Server::start(|mut peer| async move { peer.answer(1).await }).await;
+    let driver = driver();
+    for _ in 0..500 {
+        let answer = driver.send(message(&server, "/")).await.unwrap();
+        assert_eq!(answer.body, "ok");
+    }
+    // A request that met the close never arrived, so none is there twice.
+    assert_eq!(server.arrivals().len(), 500);
+}

@@ -1,0 +1,92 @@
+//! The keys that several forms of the mapping share.
+
+use std::{fmt, time::Duration};
+
+use super::LoadError;
+use crate::{
+    document::{Mapping, Node, Place, Problems},
+    units::{Rate, duration},
+};
+
+/// The `max_active` of an open profile; written as the end of its mapping.
+pub(super) struct Limit {
+    pub(super) max_active: Option<u64>,
+}
+
+impl Limit {
+    pub(super) fn read(load: &mut Mapping<'_>, problems: &Problems) -> Option<Self> {
+        let max_active = match load.get("max_active") {
+            Some(node) => Some(node.whole_number(1, problems)?),
+            None => None,
+        };
+        Some(Self { max_active })
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.max_active {
+            Some(limit) => write!(f, ", max_active: {limit}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The `ramp` of a closed profile, none being zero; written as the end of its mapping.
+pub(super) struct Ramp<'a> {
+    pub(super) time: Duration,
+    /// Where it stands, if it was written.
+    pub(super) place: Option<&'a Place>,
+}
+
+impl<'a> Ramp<'a> {
+    pub(super) fn read(load: &mut Mapping<'a>, problems: &Problems) -> Option<Self> {
+        let node = load.get("ramp");
+        Some(Self {
+            time: match node {
+                Some(node) => node.duration(problems)?,
+                None => Duration::ZERO,
+            },
+            place: node.map(|node| &node.place),
+        })
+    }
+}
+
+impl fmt::Display for Ramp<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.time.is_zero() {
+            return Ok(());
+        }
+        write!(f, ", ramp: {}", duration::format(self.time))
+    }
+}
+
+/// A rate, which may be zero.
+pub(super) fn rate_of(node: &Node, problems: &Problems) -> Option<Rate> {
+    node.parsed("a rate such as `500/s`", str::parse, problems)
+}
+
+/// A duration above zero.
+pub(super) fn some_time(node: &Node, problems: &Problems) -> Option<Duration> {
+    let time = node.duration(problems)?;
+    if time.is_zero() {
+        let found = duration::format(time);
+        problems.add(
+            &node.place,
+            format!("expected a duration above zero, found `{found}`"),
+        );
+        return None;
+    }
+    Some(time)
+}
+
+/// Notes why there is no such schedule.
+pub(super) fn noted<T>(
+    schedule: Result<T, LoadError>,
+    place: &Place,
+    problems: &Problems,
+) -> Option<T> {
+    schedule
+        .map_err(|error| problems.add(place, error.to_string()))
+        .ok()
+}

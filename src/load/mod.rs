@@ -1,0 +1,39 @@
+//! Load profiles and thresholds: when chats start, and what they must feel like. Pure: no clock.
+//!
+//! A [`Profile`] is read from its YAML form and answers as a function of the time elapsed since the
+//! start of the run. Its [`Shape`] is one of two: [`Arrivals`] say when each chat is due,
+//! [`Customers`] say how many chat at any moment. [`Threshold`]s judge what was measured.
+//!
+//! Every form of the `load:` mapping is one file here (`chats`, `customers`, `steady`, `stages`)
+//! and one line in `profile`; the keys they share are in `keys`. `segment` holds the arithmetic below the arrivals.
+
+mod arrivals;
+mod chats;
+mod customers;
+mod keys;
+mod profile;
+mod segment;
+mod stages;
+mod steady;
+#[cfg(test)]
+mod testing;
+mod threshold;
+
+pub use arrivals::Arrivals;
+pub use customers::Customers;
+pub use profile::{Profile, Shape};
+pub use threshold::{Judgement, Measure, Measured, Statistic, Threshold};
+
+/// A schedule that cannot be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LoadError {
+    /// Chats remain, and at a rate of zero they would never start.
+    #[error("at a rate of zero the remaining chats would never start")]
+    NeverEnds,
+    /// The last chat would start later than anyone waits for.
+    #[error("this load would last longer than a year")]
+    TooLong,
+    /// More chats than can be counted exactly.
+    #[error("this load would start more than {} chats", segment::MOST_CHATS)]
+    TooManyChats,
+}

@@ -1,0 +1,192 @@
+use std::{fmt, time::Duration};
+
+use super::{Arrivals, Customers, chats, customers, stages, steady};
+use crate::{
+    document::{Mapping, Node, Problems},
+    units::Rate,
+};
+
+/// What a `load:` mapping asks for: which chats start when, and how many there may be at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    /// The mapping as YAML, with its values in their usual units.
+    written: String,
+    shape: Shape,
+    max_active: Option<u64>,
+}
+
+/// The two ways to say when chats start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shape {
+    /// Each chat has a moment at which it is due.
+    Arrivals(Arrivals),
+    /// A chat starts when a customer is free.
+    Customers(Customers),
+}
+
+/// Reads the mapping, given the value of the key that tells its form.
+type Read = fn(&Node, &mut Mapping<'_>, &Problems) -> Option<Profile>;
+
+/// Every form of the mapping, by the key that only it has.
+const FORMS: [(&str, Read); 4] = [
+    ("chats", chats::read),
+    ("customers", customers::read),
+    ("rate", steady::read),
+    ("stages", stages::read),
+];
+
+impl Profile {
+    /// Reads a `load:` mapping; what is wrong is noted in `problems`.
+    pub fn read(node: &Node, problems: &Problems) -> Option<Self> {
+        let wanted = "a load such as `{ rate: 500/s, for: 10m }`";
+        let mut load = Mapping::open(node, wanted, problems)?;
+        let form = load.one_of(&FORMS.map(|(key, _)| key));
+        let read = form.and_then(|(key, _)| FORMS.iter().find(|(form, _)| *form == key));
+        let profile = if let (Some((_, value)), Some((_, read))) = (form, read) {
+            read(value, &mut load, problems)
+        } else {
+            // Without a form, only a key that no form has can be called unknown.
+            for key in ["for", "ramp", "max_active"] {
+                load.get(key);
+            }
+            None
+        };
+        load.finish();
+        let profile = profile?;
+        if profile.chats() == Some(0) {
+            problems.add(
+                &node.place,
+                "this load never starts a chat; some rate must be above zero",
+            );
+            return None;
+        }
+        Some(profile)
+    }
+
+    pub(super) fn new(written: String, shape: Shape, max_active: Option<u64>) -> Self {
+        Self {
+            written,
+            shape,
+            max_active,
+        }
+    }
+
+    /// When chats start.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// Whether chats arrive whatever the target does: then latency counts from the intended start.
+    pub fn is_open(&self) -> bool {
+        match &self.shape {
+            Shape::Arrivals(arrivals) => arrivals.is_open(),
+            Shape::Customers(_) => false,
+        }
+    }
+
+    /// The most chats at once that an open profile allows; arrivals beyond it are dropped.
+    pub fn max_active(&self) -> Option<u64> {
+        self.max_active
+    }
+
+    /// How many chats are due in all, where that does not depend on how long they take.
+    pub fn chats(&self) -> Option<u64> {
+        match &self.shape {
+            Shape::Arrivals(arrivals) => Some(arrivals.total()),
+            Shape::Customers(_) => None,
+        }
+    }
+
+    /// What the number of chats at once cannot exceed; `None` for open arrivals without a bound.
+    pub fn peak_active(&self) -> Option<u64> {
+        match &self.shape {
+            Shape::Arrivals(arrivals) if arrivals.is_open() => self.max_active,
+            Shape::Arrivals(arrivals) => Some(arrivals.total()),
+            Shape::Customers(customers) => Some(customers.peak()),
+        }
+    }
+
+    /// The highest rate of starts; `None` for customers, and for chats that start all at once.
+    pub fn peak_rate(&self) -> Option<Rate> {
+        match &self.shape {
+            Shape::Arrivals(arrivals) => arrivals.peak_rate(),
+            Shape::Customers(_) => None,
+        }
+    }
+
+    /// When no chat starts any more.
+    pub fn duration(&self) -> Duration {
+        match &self.shape {
+            Shape::Arrivals(arrivals) => arrivals.duration(),
+            Shape::Customers(customers) => customers.duration(),
+        }
+    }
+}
+
+/// The YAML flow form; [`Profile::read`] makes the same profile of it.
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.written)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        load::testing::{profile, refused},
+        units::Rate,
+    };
+
+    #[test]
+    fn a_profile_is_written_as_people_know_it_and_reads_back() {
+        for text in [
+            "{ chats: 20000 }",
+            "{ chats: 20000, ramp: 1m }",
+            "{ customers: 200, for: 10m }",
+            "{ customers: 200, for: 10m, ramp: 1m30s }",
+            "{ rate: 500/s, for: 10m }",
+            "{ rate: 0.5/s, for: 10m, max_active: 20000 }",
+            "{ stages: [ { for: 1m, rate: 0/s }, { for: 5m, from: 100/s, rate: 400/s } ] }",
+            "{ stages: [ { for: 1m, rate: 100/s } ], max_active: 5000 }",
+        ] {
+            assert_eq!(profile(text).to_string(), text);
+        }
+        for text in [
+            "{ ramp: 60s, chats: 20000 }",
+            "{ for: 1.5h, rate: 100/m, max_active: 7 }",
+            "{ stages: [ { rate: 7/h, from: 0.1/s, for: 1234567ns } ] }",
+        ] {
+            let first = profile(text);
+            assert_eq!(profile(&first.to_string()), first);
+        }
+    }
+
+    #[test]
+    fn a_load_has_exactly_one_form() {
+        assert_eq!(
+            refused("fast"),
+            ["a.yaml:1:1: expected a load such as `{ rate: 500/s, for: 10m }`, found text"]
+        );
+        assert_eq!(
+            refused("{ chats: 5, rate: 1/s, for: 1m }"),
+            ["a.yaml:1:1: `chats` and `rate` exclude each other; keep one of them"]
+        );
+        assert_eq!(
+            refused("{ chat: 5, ramp: 1m }"),
+            [
+                "a.yaml:1:1: one of the keys `chats`, `customers`, `rate`, `stages` is missing here",
+                "a.yaml:1:3: unknown key `chat`; did you mean `chats`?",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_peak_rate_is_the_steepest_of_all() {
+        let stages = "{ stages: [ { for: 1m, rate: 9/s }, { for: 1m, from: 400/s, rate: 1/s } ] }";
+        assert_eq!(profile(stages).peak_rate(), Rate::per_second(400.0));
+        let even = profile("{ chats: 600, ramp: 60s }");
+        assert_eq!(even.peak_rate(), Rate::per_second(10.0));
+        assert_eq!(profile("{ chats: 600 }").peak_rate(), None);
+        assert_eq!(profile("{ customers: 6, for: 1m }").peak_rate(), None);
+    }
+}

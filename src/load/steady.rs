@@ -1,0 +1,92 @@
+//! `{ rate: 500/s, for: 10m, max_active: 20000 }`: arrivals at one rate, whatever the target does.
+
+use super::{
+    Arrivals, Profile, Shape,
+    arrivals::Stage,
+    keys::{Limit, noted, rate_of, some_time},
+};
+use crate::{
+    document::{Mapping, Node, Problems},
+    units::duration,
+};
+
+const NO_RAMP: &str = "`ramp` does not go with `rate`; a rate climbs in a stage: \
+                       `{ for: 1m, from: 0/s, rate: 500/s }`";
+
+pub(super) fn read(rate: &Node, load: &mut Mapping<'_>, problems: &Problems) -> Option<Profile> {
+    let rate = rate_of(rate, problems);
+    let length = load.need("for").and_then(|node| some_time(node, problems));
+    let limit = Limit::read(load, problems);
+    if let Some(ramp) = load.get("ramp") {
+        problems.add(&ramp.place, NO_RAMP);
+    }
+    let (rate, length, limit) = (rate?, length?, limit?);
+    let stage = Stage {
+        length,
+        from: rate,
+        to: rate,
+    };
+    let arrivals = noted(Arrivals::open(&[stage]), load.place, problems)?;
+    let written = format!(
+        "{{ rate: {rate}, for: {}{limit} }}",
+        duration::format(length)
+    );
+    Some(Profile::new(
+        written,
+        Shape::Arrivals(arrivals),
+        limit.max_active,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::load::testing::{profile, refused};
+
+    #[test]
+    fn bad_rates_are_told_with_their_place() {
+        assert_eq!(
+            refused("{ rate: 500, max_active: 0 }"),
+            [
+                "a.yaml:1:1: the key `for` is missing here",
+                "a.yaml:1:9: `500` is not a rate; write for instance `500/s`, `30/m` or `10/h`",
+                "a.yaml:1:26: expected a whole number of at least 1, found 0",
+            ]
+        );
+        assert_eq!(
+            refused("{ rate: 5/s, for: 0s }"),
+            ["a.yaml:1:19: expected a duration above zero, found `0s`"]
+        );
+        assert_eq!(
+            refused("{ rate: 0/s, for: 1m }"),
+            ["a.yaml:1:1: this load never starts a chat; some rate must be above zero"]
+        );
+        assert_eq!(
+            refused("{ rate: 1e300/s, for: 1m }"),
+            ["a.yaml:1:1: this load would start more than 10000000000 chats"]
+        );
+        assert_eq!(
+            refused("{ rate: [1], for: 1m }"),
+            ["a.yaml:1:9: expected a rate such as `500/s`, found a list"]
+        );
+    }
+
+    #[test]
+    fn a_ramp_of_the_rate_is_shown_as_a_stage() {
+        assert_eq!(
+            refused("{ rate: 5/s, for: 1m, ramp: 10s }"),
+            [
+                "a.yaml:1:29: `ramp` does not go with `rate`; a rate climbs in a stage: \
+                 `{ for: 1m, from: 0/s, rate: 500/s }`"
+            ]
+        );
+    }
+
+    #[test]
+    fn open_arrivals_are_bounded_only_by_max_active() {
+        let bounded = profile("{ rate: 500/s, for: 10m, max_active: 20000 }");
+        assert!(bounded.is_open());
+        assert_eq!(bounded.chats(), Some(300_000));
+        assert_eq!(bounded.peak_active(), Some(20_000));
+        assert_eq!(profile("{ rate: 500/s, for: 10m }").peak_active(), None);
+    }
+}

@@ -1,0 +1,134 @@
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinHandle,
+};
+
+use super::{RunReport, Tally};
+use crate::{load::LoadError, units::Rate};
+
+/// How a run is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// No new chats; those in progress finish.
+    Finish,
+    /// Chats in progress end now; their `always` steps and the teardown get so long.
+    End {
+        /// Bounds the `always` steps, and once more the teardown.
+        cleanup: Duration,
+    },
+}
+
+/// What can be asked of a run in progress.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Order {
+    /// Start no more chats. An [`Stop::End`] may follow a [`Stop::Finish`].
+    Stop(Stop),
+    /// Start no chats for now; the schedule waits.
+    Pause,
+    /// Go on where the schedule stood.
+    Resume,
+    /// From now on so many starts a second.
+    Rate(Rate),
+    /// From now on so many customers at any time.
+    Customers(u64),
+}
+
+/// Why an order was not followed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OrderError {
+    /// The run is over.
+    #[error("the run has ended")]
+    Ended,
+    /// The run starts no more chats.
+    #[error("the run is being stopped")]
+    Stopping,
+    /// The profile has no rate.
+    #[error("this run keeps a number of customers and has no rate; change `customers`")]
+    NoRate,
+    /// The profile has no customers.
+    #[error("this run starts chats at a rate and has no number of customers; change `rate`")]
+    NoCustomers,
+    /// The profile cannot have this rate.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+}
+
+pub(super) type Request = (Order, oneshot::Sender<Result<(), OrderError>>);
+
+/// A run as seen from outside. Clones are the same run.
+#[derive(Debug, Clone)]
+pub struct RunHandle {
+    tally: Arc<Tally>,
+    orders: mpsc::Sender<Request>,
+    ended: watch::Receiver<bool>,
+    task: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+impl RunHandle {
+    pub(super) fn new(
+        tally: Arc<Tally>,
+        orders: mpsc::Sender<Request>,
+        ended: watch::Receiver<bool>,
+    ) -> Self {
+        Self {
+            tally,
+            orders,
+            ended,
+            task: Arc::default(),
+        }
+    }
+
+    pub(super) fn attach(&self, task: JoinHandle<()>) {
+        // Held for an assignment only, which cannot panic.
+        *self.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+    }
+
+    /// The id of the run.
+    pub fn id(&self) -> &str {
+        &self.tally.identity().id
+    }
+
+    /// The run's name, subject and trigger.
+    pub fn identity(&self) -> &Arc<crate::event::RunIdentity> {
+        self.tally.identity()
+    }
+
+    /// The figures as they stand.
+    pub fn report(&self) -> RunReport {
+        self.tally.report()
+    }
+
+    /// Gives an order and waits until it is followed.
+    pub async fn order(&self, order: Order) -> Result<(), OrderError> {
+        let (answer, answered) = oneshot::channel();
+        self.orders
+            .send((order, answer))
+            .await
+            .map_err(|_| OrderError::Ended)?;
+        answered.await.map_err(|_| OrderError::Ended)?
+    }
+
+    /// Whether the run is over.
+    pub fn has_ended(&self) -> bool {
+        *self.ended.borrow()
+    }
+
+    /// Waits for the end of the run, whatever it comes to.
+    pub async fn ended(&self) {
+        // An error means that the run is gone, which is an end too.
+        let _ = self.ended.clone().wait_for(|ended| *ended).await;
+    }
+
+    /// Ends the run's task without another word: for a shutdown whose time is over.
+    pub fn abort(&self) {
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(task) = task.as_ref() {
+            task.abort();
+        }
+    }
+}

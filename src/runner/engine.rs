@@ -1,0 +1,56 @@
+use std::sync::Arc;
+
+use minijinja::Value;
+
+use super::{HealthBudget, RunHandle, run::Run};
+use crate::{
+    callbacks::Exchange,
+    config::Target,
+    driver::HttpDriver,
+    event::{Observers, RunIdentity},
+    load::{Profile, Threshold},
+    scenario::Scenario,
+};
+
+/// What every run of the process shares.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    /// Sends requests.
+    pub http: HttpDriver,
+    /// Takes inbound events.
+    pub exchange: Exchange,
+    /// The address at which targets reach the callback listener, without a slash at the end.
+    pub callback_url: Arc<str>,
+    /// Who hears what happens.
+    pub observers: Observers,
+    /// How late the generator itself may be.
+    pub budget: HealthBudget,
+}
+
+/// What one run is to do.
+#[derive(Debug, Clone)]
+pub struct RunSpec {
+    /// Its name, subject and trigger.
+    pub identity: Arc<RunIdentity>,
+    /// What each chat does.
+    pub scenario: Arc<Scenario>,
+    /// Whom it talks to.
+    pub target: Arc<Target>,
+    /// The value of every input.
+    pub inputs: Value,
+    /// When chats start.
+    pub load: Profile,
+    /// What decides about the verdict; without any, every chat has to pass.
+    pub thresholds: Vec<Threshold>,
+    /// The same seed draws the same pauses for the same chat.
+    pub seed: u64,
+}
+
+impl Engine {
+    /// Starts a run. It goes on by itself; the handle can outlive it.
+    pub fn start(&self, spec: RunSpec) -> RunHandle {
+        let (run, handle) = Run::new(self, spec);
+        handle.attach(tokio::spawn(run.execute()));
+        handle
+    }
+}

@@ -1,0 +1,118 @@
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::OrderError;
+use crate::{
+    load::{Arrivals, Customers, Shape},
+    units::Rate,
+};
+
+/// A load profile with a clock: what is due now, with pauses and changes taken into account.
+#[derive(Debug)]
+pub(super) struct Pacing {
+    shape: Shape,
+    /// The moment that is zero on the profile's clock; a pause moves it.
+    origin: Instant,
+    paused_at: Option<Instant>,
+}
+
+/// What the profile wants now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// So many chats should have been started by now, counted from the first.
+    Started(u64),
+    /// So many chats should be in progress.
+    Active(u64),
+}
+
+impl Pacing {
+    pub(super) fn new(shape: Shape, origin: Instant) -> Self {
+        Self {
+            shape,
+            origin,
+            paused_at: None,
+        }
+    }
+
+    /// Time on the profile's clock.
+    pub(super) fn elapsed(&self, now: Instant) -> Duration {
+        self.paused_at
+            .unwrap_or(now)
+            .saturating_duration_since(self.origin)
+    }
+
+    pub(super) fn wanted(&self, now: Instant) -> Wanted {
+        let elapsed = self.elapsed(now);
+        match &self.shape {
+            Shape::Arrivals(arrivals) => Wanted::Started(arrivals.due_by(elapsed)),
+            Shape::Customers(_) if self.paused_at.is_some() => Wanted::Active(0),
+            Shape::Customers(customers) => Wanted::Active(customers.wanted_at(elapsed)),
+        }
+    }
+
+    /// When the chat of this number should start; now, where the profile has no schedule for it.
+    pub(super) fn intended_start(&self, number: u64, now: Instant) -> Instant {
+        match &self.shape {
+            Shape::Arrivals(arrivals) => arrivals
+                .intended_start(number)
+                .map_or(now, |start| self.origin + start),
+            Shape::Customers(_) => now,
+        }
+    }
+
+    /// When the loop has to look again at the latest, if `next` is the first chat not yet due.
+    pub(super) fn next_look(&self, next: u64) -> Option<Instant> {
+        if self.paused_at.is_some() {
+            return None;
+        }
+        match &self.shape {
+            Shape::Arrivals(arrivals) => arrivals
+                .intended_start(next)
+                .map(|start| self.origin + start),
+            Shape::Customers(customers) => Some(self.origin + customers.duration()),
+        }
+    }
+
+    /// Whether no chat will start any more, given that `next` would be the next one.
+    pub(super) fn is_over(&self, next: u64, now: Instant) -> bool {
+        match &self.shape {
+            Shape::Arrivals(arrivals) => next >= arrivals.total(),
+            Shape::Customers(customers) => self.elapsed(now) >= customers.duration(),
+        }
+    }
+
+    pub(super) fn pause(&mut self, now: Instant) {
+        self.paused_at.get_or_insert(now);
+    }
+
+    pub(super) fn resume(&mut self, now: Instant) {
+        if let Some(paused_at) = self.paused_at.take() {
+            self.origin += now.saturating_duration_since(paused_at);
+        }
+    }
+
+    pub(super) fn is_paused(&self) -> bool {
+        self.paused_at.is_some()
+    }
+
+    pub(super) fn change_rate(&mut self, rate: Rate, now: Instant) -> Result<(), OrderError> {
+        let elapsed = self.elapsed(now);
+        let Shape::Arrivals(arrivals) = &mut self.shape else {
+            return Err(OrderError::NoRate);
+        };
+        let changed: Arrivals = arrivals.with_rate(elapsed, rate)?;
+        *arrivals = changed;
+        Ok(())
+    }
+
+    pub(super) fn change_customers(&mut self, count: u64, now: Instant) -> Result<(), OrderError> {
+        let elapsed = self.elapsed(now);
+        let Shape::Customers(customers) = &mut self.shape else {
+            return Err(OrderError::NoCustomers);
+        };
+        let changed: Customers = customers.with_customers(elapsed, count);
+        *customers = changed;
+        Ok(())
+    }
+}

@@ -1,0 +1,198 @@
+use std::{collections::BTreeMap, time::Duration};
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    event::{Fate, Mode, Trigger, Verdict},
+    scenario::Reason,
+};
+
+/// What a run did, felt and came to.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RunReport {
+    /// The run.
+    pub id: String,
+    /// The name of its probe or burst.
+    pub name: String,
+    /// The scenario it ran.
+    pub scenario: String,
+    /// The target it ran against.
+    pub target: String,
+    /// Probe or burst.
+    pub mode: Mode,
+    /// What started it.
+    pub trigger: Trigger,
+    /// How far it is.
+    pub state: RunState,
+    /// What it came to, once it has ended.
+    pub verdict: Option<Verdict>,
+    /// Why, in words.
+    pub verdict_reasons: Vec<String>,
+    /// The load profile.
+    pub load: String,
+    /// The value of every input.
+    #[schema(value_type = Object)]
+    pub inputs: serde_json::Value,
+    /// The seed of its pauses.
+    pub seed: u64,
+    /// When it began, RFC 3339.
+    pub started_at: String,
+    /// How long it took, or has taken so far, in seconds.
+    pub elapsed_seconds: f64,
+    /// Its chats.
+    pub chats: ChatCounts,
+    /// How long passed chats took.
+    pub chat_duration: Quantiles,
+    /// Its steps, in the order of the scenario.
+    pub steps: Vec<StepReport>,
+    /// Its thresholds and how they stand.
+    pub thresholds: Vec<ThresholdReport>,
+    /// Events received and what became of them.
+    pub books: Books,
+    /// How long after their intended start chats started.
+    pub start_lateness: Quantiles,
+    /// How late the run's own heartbeat was.
+    pub scheduler_lag: Quantiles,
+    /// The last failures.
+    pub failures: Vec<Example>,
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// Before its first chat.
+    SettingUp,
+    /// Chats start as the profile says.
+    Running,
+    /// No chats start for now.
+    Paused,
+    /// No more chats start; some are in progress.
+    Finishing,
+    /// After its last chat.
+    TearingDown,
+    /// Over.
+    Ended,
+}
+
+/// started = passed + failed + stopped + in progress.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ChatCounts {
+    /// Chats that began.
+    pub started: u64,
+    /// All of whose steps passed.
+    pub passed: u64,
+    /// One of whose steps failed.
+    pub failed: u64,
+    /// The failed ones by reason.
+    #[schema(value_type = BTreeMap<String, u64>)]
+    pub failed_by_reason: BTreeMap<Reason, u64>,
+    /// Ended because the run was stopped.
+    pub stopped: u64,
+    /// Not ended.
+    pub in_progress: u64,
+    /// The most that were in progress at once.
+    pub most_in_progress: u64,
+    /// Arrivals that found no room and did not begin.
+    pub dropped: u64,
+}
+
+/// Latencies in seconds; null where there is none.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+pub struct Quantiles {
+    /// How many.
+    pub count: u64,
+    /// Their mean.
+    pub mean: Option<f64>,
+    /// Half were as quick.
+    pub p50: Option<f64>,
+    /// 90 of 100 were as quick.
+    pub p90: Option<f64>,
+    /// 95 of 100 were as quick.
+    pub p95: Option<f64>,
+    /// 99 of 100 were as quick.
+    pub p99: Option<f64>,
+    /// The slowest.
+    pub max: Option<f64>,
+}
+
+impl Quantiles {
+    /// Of a histogram of microseconds.
+    pub(super) fn of(histogram: &Histogram<u64>) -> Self {
+        if histogram.is_empty() {
+            return Self::default();
+        }
+        // A bucket's upper bound may lie above everything in it.
+        let quantile = |q| {
+            let value = histogram.value_at_quantile(q).min(histogram.max());
+            Some(Duration::from_micros(value).as_secs_f64())
+        };
+        Self {
+            count: histogram.len(),
+            mean: Some(histogram.mean() / 1e6),
+            p50: quantile(0.5),
+            p90: quantile(0.9),
+            p95: quantile(0.95),
+            p99: quantile(0.99),
+            max: quantile(1.0),
+        }
+    }
+}
+
+/// One step of the scenario over the whole run.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct StepReport {
+    /// The step.
+    pub step: String,
+    /// How often it passed.
+    pub passed: u64,
+    /// How often it failed.
+    pub failed: u64,
+    /// The failures by reason.
+    #[schema(value_type = BTreeMap<String, u64>)]
+    pub failed_by_reason: BTreeMap<Reason, u64>,
+    /// How long it took when it passed.
+    pub latency: Quantiles,
+}
+
+/// A threshold and how it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ThresholdReport {
+    /// What has to hold.
+    pub threshold: String,
+    /// Whether it does; nothing measured is not good enough.
+    pub held: bool,
+    /// What was measured.
+    pub measured: String,
+}
+
+/// received = consumed + ignored + early expired + late + duplicate + unknown + rejected + waiting.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Books {
+    /// Events that arrived for this run.
+    pub received: u64,
+    /// What became of them.
+    #[schema(value_type = BTreeMap<String, u64>)]
+    pub by_fate: BTreeMap<Fate, u64>,
+    /// Events of chats in progress that nobody has asked for yet.
+    pub waiting: u64,
+    /// Sums that should be equal and are not: a bug of chatprobe.
+    pub differences: Vec<String>,
+}
+
+/// A failed chat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Example {
+    /// The chat's number in its run.
+    pub chat: u64,
+    /// The step that failed.
+    pub step: String,
+    /// Its reason.
+    pub reason: Reason,
+    /// What exactly went wrong.
+    pub detail: String,
+    /// What the target calls this chat.
+    pub correlation: BTreeMap<String, String>,
+}

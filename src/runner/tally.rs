@@ -1,0 +1,376 @@
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use hdrhistogram::Histogram;
+use tokio::time::Instant;
+
+use super::{
+    Books, ChatCounts, Example, Quantiles, RunReport, RunSpec, RunState, StepReport,
+    ThresholdReport,
+};
+use crate::{
+    event::{Ending, Event, Fate, Observer, RunIdentity, Verdict},
+    load::{Judgement, Measure, Measured, Statistic, Threshold},
+    scenario::Reason,
+};
+
+/// Failed chats that a report shows.
+const EXAMPLES: usize = 20;
+
+/// The books of one run, kept from its events alone.
+#[derive(Debug)]
+pub struct Tally {
+    spec: RunSpec,
+    started_at: jiff::Timestamp,
+    started: Instant,
+    figures: Mutex<Figures>,
+}
+
+#[derive(Debug)]
+struct Figures {
+    state: RunState,
+    ended: Option<Duration>,
+    verdict: Option<Verdict>,
+    verdict_reasons: Vec<String>,
+    chats: ChatCounts,
+    chat_duration: Histogram<u64>,
+    steps: Vec<StepFigures>,
+    received: u64,
+    by_fate: BTreeMap<Fate, u64>,
+    lateness: Histogram<u64>,
+    lag: Histogram<u64>,
+    failures: VecDeque<Example>,
+}
+
+#[derive(Debug)]
+struct StepFigures {
+    step: Arc<str>,
+    passed: u64,
+    failed_by_reason: BTreeMap<Reason, u64>,
+    latency: Histogram<u64>,
+}
+
+impl Tally {
+    pub(super) fn new(spec: RunSpec) -> Self {
+        let steps = spec
+            .scenario
+            .all_steps()
+            .iter()
+            .map(|step| StepFigures {
+                step: step.name.clone(),
+                passed: 0,
+                failed_by_reason: BTreeMap::new(),
+                latency: histogram(),
+            })
+            .collect();
+        Self {
+            spec,
+            started_at: jiff::Timestamp::now(),
+            started: Instant::now(),
+            figures: Mutex::new(Figures {
+                state: RunState::SettingUp,
+                ended: None,
+                verdict: None,
+                verdict_reasons: Vec::new(),
+                chats: ChatCounts::default(),
+                chat_duration: histogram(),
+                steps,
+                received: 0,
+                by_fate: BTreeMap::new(),
+                lateness: histogram(),
+                lag: histogram(),
+                failures: VecDeque::new(),
+            }),
+        }
+    }
+
+    /// The run's name, subject and trigger.
+    pub fn identity(&self) -> &Arc<RunIdentity> {
+        &self.spec.identity
+    }
+
+    pub(super) fn enter(&self, state: RunState) {
+        self.figures().state = state;
+    }
+
+    pub(super) fn conclude(&self, verdict: Verdict, reasons: Vec<String>) {
+        let mut figures = self.figures();
+        figures.state = RunState::Ended;
+        figures.ended = Some(self.started.elapsed());
+        figures.verdict = Some(verdict);
+        figures.verdict_reasons = reasons;
+    }
+
+    pub(super) fn note_lag(&self, lag: Duration) {
+        record(&mut self.figures().lag, lag);
+    }
+
+    pub(super) fn chats(&self) -> ChatCounts {
+        self.figures().chats.clone()
+    }
+
+    /// Sums that should be equal and are not. `waiting` events are those in the mailboxes of chats
+    /// in progress; at the end of a run there are none.
+    pub(super) fn differences(&self) -> Vec<String> {
+        let figures = self.figures();
+        let chats = &figures.chats;
+        let mut differences = Vec::new();
+        let accounted = chats.passed + chats.failed + chats.stopped;
+        if chats.started != accounted {
+            differences.push(format!(
+                "{} chats started, {accounted} ended: {} passed, {} failed, {} stopped",
+                chats.started, chats.passed, chats.failed, chats.stopped
+            ));
+        }
+        let settled: u64 = figures.by_fate.values().sum();
+        if figures.received != settled {
+            differences.push(format!(
+                "{} events received, {settled} settled: {:?}",
+                figures.received, figures.by_fate
+            ));
+        }
+        differences
+    }
+
+    /// The 99th percentiles of lateness and of scheduler lag.
+    pub(super) fn health(&self) -> (Duration, Duration) {
+        let figures = self.figures();
+        let p99 = |histogram: &Histogram<u64>| {
+            Duration::from_micros(histogram.value_at_quantile(0.99).min(histogram.max()))
+        };
+        (p99(&figures.lateness), p99(&figures.lag))
+    }
+
+    /// What a threshold is about, as measured so far.
+    pub(super) fn measure(&self, threshold: &Threshold) -> Measured {
+        let figures = self.figures();
+        let Some(step) = threshold.step() else {
+            let chats = &figures.chats;
+            let of = chats.passed + chats.failed;
+            return measured(threshold.measure(), &figures.chat_duration, chats.failed, of);
+        };
+        let Some(step) = figures.steps.iter().find(|figures| *figures.step == *step) else {
+            return Measured::Nothing;
+        };
+        let failed = step.failed_by_reason.values().sum();
+        measured(threshold.measure(), &step.latency, failed, step.passed + failed)
+    }
+
+    /// The figures as they stand.
+    pub fn report(&self) -> RunReport {
+        let thresholds = self.threshold_reports();
+        let differences = self.differences();
+        let figures = self.figures();
+        let identity = &self.spec.identity;
+        let ended = figures.ended.is_some();
+        let settled: u64 = figures.by_fate.values().sum();
+        RunReport {
+            id: identity.id.clone(),
+            name: identity.name.to_string(),
+            scenario: identity.subject.scenario.to_string(),
+            target: identity.subject.target.to_string(),
+            mode: identity.subject.mode,
+            trigger: identity.trigger,
+            state: figures.state,
+            verdict: figures.verdict,
+            verdict_reasons: figures.verdict_reasons.clone(),
+            load: self.spec.load.to_string(),
+            inputs: serde_json::to_value(&self.spec.inputs).unwrap_or_default(),
+            seed: self.spec.seed,
+            started_at: self.started_at.to_string(),
+            elapsed_seconds: figures
+                .ended
+                .unwrap_or_else(|| self.started.elapsed())
+                .as_secs_f64(),
+            chats: figures.chats.clone(),
+            chat_duration: Quantiles::of(&figures.chat_duration),
+            steps: figures.steps.iter().map(StepFigures::report).collect(),
+            thresholds,
+            books: Books {
+                received: figures.received,
+                by_fate: figures.by_fate.clone(),
+                waiting: figures.received.saturating_sub(settled),
+                differences: if ended { differences } else { Vec::new() },
+            },
+            start_lateness: Quantiles::of(&figures.lateness),
+            scheduler_lag: Quantiles::of(&figures.lag),
+            failures: figures.failures.iter().cloned().collect(),
+        }
+    }
+
+    fn threshold_reports(&self) -> Vec<ThresholdReport> {
+        self.spec
+            .thresholds
+            .iter()
+            .map(|threshold| {
+                let measured = self.measure(threshold);
+                ThresholdReport {
+                    threshold: threshold.to_string(),
+                    held: threshold.judge(measured) == Judgement::Held,
+                    measured: describe(measured),
+                }
+            })
+            .collect()
+    }
+
+    fn figures(&self) -> MutexGuard<'_, Figures> {
+        // Counters are whole after every statement, so a panic elsewhere does not spoil them.
+        self.figures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Observer for Tally {
+    fn observe(&self, event: &Event) {
+        let mut figures = self.figures();
+        match event {
+            Event::ChatStarted { lateness, .. } => {
+                let chats = &mut figures.chats;
+                chats.started += 1;
+                chats.in_progress += 1;
+                chats.most_in_progress = chats.most_in_progress.max(chats.in_progress);
+                record(&mut figures.lateness, *lateness);
+            }
+            Event::StepEnded { step, outcome, .. } => figures.step_ended(step, *outcome),
+            Event::ChatEnded {
+                chat,
+                ending,
+                duration,
+                correlation,
+                ..
+            } => figures.chat_ended(*chat, ending, *duration, correlation),
+            Event::ArrivalDropped { .. } => figures.chats.dropped += 1,
+            Event::CallbackReceived { .. } => figures.received += 1,
+            Event::CallbackRerouted { from, to } => {
+                if from.id == self.spec.identity.id {
+                    figures.received -= 1;
+                } else if to.id == self.spec.identity.id {
+                    figures.received += 1;
+                }
+            }
+            Event::CallbackSettled { fate, .. } => *figures.by_fate.entry(*fate).or_default() += 1,
+            Event::RunStarted { .. }
+            | Event::WaitStarted { .. }
+            | Event::WaitEnded { .. }
+            | Event::RunEnded { .. }
+            | Event::ProbeSkipped { .. }
+            | Event::ConfigurationLoaded { .. }
+            | Event::SchedulerLag(_) => {}
+        }
+    }
+}
+
+impl Figures {
+    fn step_ended(&mut self, step: &Arc<str>, outcome: Result<Duration, Reason>) {
+        let Some(figures) = self.steps.iter_mut().find(|known| known.step == *step) else {
+            return;
+        };
+        match outcome {
+            Ok(latency) => {
+                figures.passed += 1;
+                record(&mut figures.latency, latency);
+            }
+            Err(reason) => *figures.failed_by_reason.entry(reason).or_default() += 1,
+        }
+    }
+
+    fn chat_ended(
+        &mut self,
+        chat: u64,
+        ending: &Ending,
+        duration: Duration,
+        correlation: &[(Arc<str>, String)],
+    ) {
+        self.chats.in_progress -= 1;
+        match ending {
+            Ending::Passed => {
+                self.chats.passed += 1;
+                record(&mut self.chat_duration, duration);
+            }
+            Ending::Stopped => self.chats.stopped += 1,
+            Ending::Failed(failure) => {
+                self.chats.failed += 1;
+                *self
+                    .chats
+                    .failed_by_reason
+                    .entry(failure.reason)
+                    .or_default() += 1;
+                if self.failures.len() == EXAMPLES {
+                    self.failures.pop_front();
+                }
+                let correlation = correlation
+                    .iter()
+                    .map(|(name, value)| (name.to_string(), value.clone()))
+                    .collect();
+                self.failures.push_back(Example {
+                    chat,
+                    step: failure.step.to_string(),
+                    reason: failure.reason,
+                    detail: failure.detail.clone(),
+                    correlation,
+                });
+            }
+        }
+    }
+}
+
+impl StepFigures {
+    fn report(&self) -> StepReport {
+        StepReport {
+            step: self.step.to_string(),
+            passed: self.passed,
+            failed: self.failed_by_reason.values().sum(),
+            failed_by_reason: self.failed_by_reason.clone(),
+            latency: Quantiles::of(&self.latency),
+        }
+    }
+}
+
+/// Microseconds with three significant digits; grows with what it holds.
+fn histogram() -> Histogram<u64> {
+    #[expect(clippy::expect_used, reason = "3 is within the 0 to 5 digits that are allowed")]
+    Histogram::new(3).expect("3 significant digits are allowed")
+}
+
+fn record(histogram: &mut Histogram<u64>, duration: Duration) {
+    let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+    // An auto-resizing histogram takes every value it can allocate for; beyond, it saturates.
+    histogram.saturating_record(micros);
+}
+
+fn measured(measure: Measure, latency: &Histogram<u64>, failed: u64, of: u64) -> Measured {
+    match measure {
+        Measure::Failed(_) if of > 0 => Measured::Share { failed, of },
+        Measure::Latency { statistic, .. } if !latency.is_empty() => {
+            let at = |q| latency.value_at_quantile(q).min(latency.max());
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "the mean of latencies is neither negative nor above their maximum"
+            )]
+            let micros = match statistic {
+                Statistic::P50 => at(0.5),
+                Statistic::P90 => at(0.9),
+                Statistic::P95 => at(0.95),
+                Statistic::P99 => at(0.99),
+                Statistic::Max => latency.max(),
+                Statistic::Mean => latency.mean() as u64,
+            };
+            Measured::Latency {
+                value: Duration::from_micros(micros),
+                of: latency.len(),
+            }
+        }
+        Measure::Failed(_) | Measure::Latency { .. } => Measured::Nothing,
+    }
+}
+
+fn describe(measured: Measured) -> String {
+    match measured {
+        Measured::Latency { value, of } => format!("{:.3} s over {of}", value.as_secs_f64()),
+        Measured::Share { failed, of } => format!("{failed} of {of}"),
+        Measured::Nothing => "nothing".to_owned(),
+    }
+}
