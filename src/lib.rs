@@ -7,4 +7,5 @@ pub mod event;
 pub mod load;
 pub mod runner;
 pub mod scenario;
+pub mod simulator;
 pub mod units;

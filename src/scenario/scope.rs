@@ -122,6 +122,26 @@ impl Scope {
         }
     }
 
+    /// The value of a captured variable.
+    pub fn captured(&self, name: &str) -> Option<&Value> {
+        let found = self.captures.iter().find(|(known, _)| **known == *name);
+        found.map(|(_, value)| value)
+    }
+
+    /// What expressions see, for the message of one that did not hold; at most so many characters
+    /// of a body.
+    pub fn describe_look(&self, most: usize) -> String {
+        let (intro, value) = match &self.look {
+            Look::Nothing => return String::new(),
+            Look::Answer { status, body, .. } => (format!("; answered {status}"), body),
+            Look::Event { event, .. } => ("; the event".to_owned(), event),
+        };
+        let text = serde_json::to_string(value).unwrap_or_default();
+        let shown: String = text.chars().take(most).collect();
+        let more = if shown.len() < text.len() { "…" } else { "" };
+        format!("{intro}: {shown}{more}")
+    }
+
     /// `passed`, for the `always` steps.
     pub fn set_passed(&mut self, passed: bool) {
         self.passed = passed;

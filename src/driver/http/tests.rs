@@ -6,6 +6,8 @@ mod tls;
 
 use std::time::Duration;
 
+use reqwest::Method;
+
 use super::*;
 
 fn driver() -> HttpDriver {

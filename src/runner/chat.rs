@@ -1,0 +1,128 @@
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::{
+    performer::{Interrupt, Patience, Performer},
+    run::RunContext,
+};
+use crate::{
+    event::{Ending, Event, Failure},
+    scenario::{Reason, Scope, key_text},
+};
+
+/// Runs one chat from its first step to the last of its `always` steps. Probes and bursts alike go
+/// through here, and every chat that begins is accounted for, even one whose task breaks.
+pub(super) async fn run_chat(
+    context: Arc<RunContext>,
+    run_scope: Arc<Scope>,
+    number: u64,
+    intended: Instant,
+) {
+    let mut account = Account::open(context.clone(), number, intended);
+    let id = format!("{}-{number}", context.spec.identity.id);
+    let mut performer = Performer::new(
+        context.clone(),
+        run_scope.of_chat(number, &id),
+        context.path.as_ref().map(crate::callbacks::Path::mailbox),
+        number,
+        Patience::None,
+    );
+    let scenario = &context.spec.scenario;
+    let result = performer.perform_all(&scenario.steps).await;
+    account.steps_are_over(match result {
+        Ok(()) => Ending::Passed,
+        Err(Interrupt::Failed(failure)) => Ending::Failed(failure),
+        Err(Interrupt::Stopped) => Ending::Stopped,
+    });
+    account.correlation = correlation(&context, &performer);
+    performer.clean_up(account.ending == Some(Ending::Passed));
+    // The outcome of the chat is decided; that of these steps shows in their own metrics.
+    let _ = performer.perform_regardless(&scenario.always).await;
+    // The mailbox settles what is left in it before the chat counts as ended.
+    drop(performer);
+}
+
+/// What a chat owes to the books: told when it is dropped, so that nothing can forget it.
+struct Account {
+    context: Arc<RunContext>,
+    number: u64,
+    /// Latency counts from here: under an open profile from the intended start.
+    since: Instant,
+    steps_over: Option<Instant>,
+    ending: Option<Ending>,
+    correlation: Vec<(Arc<str>, String)>,
+}
+
+impl Account {
+    fn open(context: Arc<RunContext>, number: u64, intended: Instant) -> Self {
+        let now = Instant::now();
+        context.tell(&Event::ChatStarted {
+            run: context.spec.identity.clone(),
+            lateness: now.saturating_duration_since(intended),
+        });
+        let since = if context.spec.load.is_open() {
+            intended
+        } else {
+            now
+        };
+        Self {
+            context,
+            number,
+            since,
+            steps_over: None,
+            ending: None,
+            correlation: Vec::new(),
+        }
+    }
+
+    fn steps_are_over(&mut self, ending: Ending) {
+        self.steps_over = Some(Instant::now());
+        self.ending = Some(ending);
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        let ending = self.ending.take().unwrap_or_else(|| {
+            if std::thread::panicking() {
+                Ending::Failed(Failure {
+                    step: "chat".into(),
+                    reason: Reason::Internal,
+                    detail: "the chat's task broke; the log has more".to_owned(),
+                })
+            } else {
+                Ending::Stopped
+            }
+        });
+        let over = self.steps_over.unwrap_or_else(Instant::now);
+        self.context.tell(&Event::ChatEnded {
+            run: self.context.spec.identity.clone(),
+            chat: self.number,
+            ending,
+            duration: over.saturating_duration_since(self.since),
+            correlation: std::mem::take(&mut self.correlation),
+        });
+    }
+}
+
+/// What the scenario names as correlation, or else the keys of the chat.
+fn correlation(context: &RunContext, performer: &Performer) -> Vec<(Arc<str>, String)> {
+    let named = &context.spec.scenario.correlation;
+    if named.is_empty() {
+        let key: Arc<str> = "key".into();
+        return performer
+            .keys()
+            .iter()
+            .map(|value| (key.clone(), value.clone()))
+            .collect();
+    }
+    named
+        .iter()
+        .filter_map(|name| {
+            let value = performer.scope().captured(name)?;
+            let text = key_text(value).unwrap_or_else(|| value.to_string());
+            Some((name.clone(), context.spec.target.redact(text)))
+        })
+        .collect()
+}

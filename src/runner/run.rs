@@ -1,0 +1,379 @@
+use std::{
+    future::Future,
+    pin::pin,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+    time::{Instant, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Engine, Order, OrderError, RunHandle, RunSpec, RunState, Stop, Tally,
+    chat::run_chat,
+    control::Request,
+    pacing::{Pacing, Wanted},
+    performer::{Interrupt, Patience, Performer},
+    verdict::{Course, judge},
+};
+use crate::{
+    callbacks::Path,
+    event::{Ending, Event, Failure, Mode, Observers, Verdict},
+    scenario::{Item, RunScope, Scope},
+};
+
+/// How often a run looks at itself: its own lag, and thresholds that may end it.
+const HEARTBEAT: Duration = Duration::from_millis(100);
+/// How long chats get for their `always` steps when a threshold ends the run.
+const CLEANUP_AFTER_ABORT: Duration = Duration::from_secs(10);
+/// Orders that wait to be followed.
+const ORDERS: usize = 16;
+
+/// What the chats of a run share.
+#[derive(Debug)]
+pub(super) struct RunContext {
+    pub(super) engine: Engine,
+    pub(super) spec: RunSpec,
+    pub(super) path: Option<Path>,
+    pub(super) ending: EndSignal,
+    observers: Observers,
+}
+
+impl RunContext {
+    pub(super) fn tell(&self, event: &Event) {
+        self.observers.tell(event);
+    }
+}
+
+/// Tells everything in a run that it is to end now.
+#[derive(Debug, Default)]
+pub(super) struct EndSignal {
+    token: CancellationToken,
+    end: OnceLock<End>,
+}
+
+/// When a run was told to end now, and how long it may clean up.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct End {
+    pub(super) at: Instant,
+    pub(super) cleanup: Duration,
+}
+
+impl EndSignal {
+    fn give(&self, cleanup: Duration) {
+        self.end.get_or_init(|| End {
+            at: Instant::now(),
+            cleanup,
+        });
+        self.token.cancel();
+    }
+
+    pub(super) async fn begun(&self) -> End {
+        self.token.cancelled().await;
+        // Set before the token is cancelled.
+        *self.end.get_or_init(|| End {
+            at: Instant::now(),
+            cleanup: Duration::ZERO,
+        })
+    }
+}
+
+/// A run in progress; the task that owns its pacing, its chats and its course.
+pub(super) struct Run {
+    context: Arc<RunContext>,
+    tally: Arc<Tally>,
+    orders: mpsc::Receiver<Request>,
+    ended: watch::Sender<bool>,
+    pacing: Pacing,
+    /// The number of chats that were due so far, dropped ones included.
+    next: u64,
+    chats: JoinSet<()>,
+    course: Course,
+}
+
+impl Run {
+    pub(super) fn new(engine: &Engine, spec: RunSpec) -> (Self, RunHandle) {
+        let tally = Arc::new(Tally::new(spec.clone()));
+        let observers = engine.observers.and(tally.clone());
+        let (order, orders) = mpsc::channel(ORDERS);
+        let (ended, has_ended) = watch::channel(false);
+        let path = spec.scenario.callbacks.is_some().then(|| {
+            engine.exchange.open(
+                spec.identity.clone(),
+                spec.scenario.clone(),
+                Scope::of_run(Arc::new(run_scope(&spec, None))),
+                observers.clone(),
+            )
+        });
+        let run = Self {
+            pacing: Pacing::new(spec.load.shape().clone(), Instant::now()),
+            context: Arc::new(RunContext {
+                engine: engine.clone(),
+                spec,
+                path,
+                ending: EndSignal::default(),
+                observers,
+            }),
+            tally: tally.clone(),
+            orders,
+            ended,
+            next: 0,
+            chats: JoinSet::new(),
+            course: Course::default(),
+        };
+        (run, RunHandle::new(tally, order, has_ended))
+    }
+
+    /// From setup to verdict.
+    pub(super) async fn execute(mut self) {
+        self.tell(Event::RunStarted {
+            run: self.context.spec.identity.clone(),
+        });
+        let scope = self.set_up().await;
+        if self.course.setup_failed.is_none() {
+            self.tally.enter(RunState::Running);
+            self.pacing = Pacing::new(self.context.spec.load.shape().clone(), Instant::now());
+            self.run_chats(Arc::new(scope.clone())).await;
+        }
+        self.tally.enter(RunState::TearingDown);
+        self.tear_down(scope).await;
+        self.conclude();
+    }
+
+    fn tell(&self, event: Event) {
+        self.context.tell(&event);
+    }
+
+    async fn set_up(&mut self) -> Scope {
+        let spec = &self.context.spec;
+        let url = self
+            .context
+            .path
+            .as_ref()
+            .map(|path| format!("{}/{}", self.context.engine.callback_url, path.token()));
+        let scope = Scope::of_run(Arc::new(run_scope(spec, url)));
+        let (scope, result) = self.attend_to(scope, Patience::None, |s| &s.setup).await;
+        match result {
+            Ok(()) => {}
+            Err(Interrupt::Stopped) => self.course.stopped = true,
+            Err(Interrupt::Failed(failure)) => self.fail_setup(failure),
+        }
+        scope
+    }
+
+    /// A probe exists to run its chat, so one that cannot even begin is a failed chat: an outage
+    /// must not look like silence.
+    fn fail_setup(&mut self, failure: Failure) {
+        let run = &self.context.spec.identity;
+        if run.subject.mode == Mode::Probe {
+            self.tell(Event::ChatStarted {
+                run: run.clone(),
+                lateness: Duration::ZERO,
+            });
+            self.tell(Event::ChatEnded {
+                run: run.clone(),
+                chat: 1,
+                ending: Ending::Failed(failure.clone()),
+                duration: Duration::ZERO,
+                correlation: Vec::new(),
+            });
+        }
+        self.course.setup_failed = Some(failure);
+    }
+
+    async fn tear_down(&mut self, scope: Scope) {
+        let (_, result) = self
+            .attend_to(scope, Patience::Teardown, |s| &s.teardown)
+            .await;
+        if let Err(Interrupt::Failed(failure)) = result {
+            let run = &self.context.spec.identity.id;
+            tracing::warn!(%run, "the teardown failed, something may be left at the target: {failure}");
+        }
+    }
+
+    /// Performs the setup or the teardown and follows orders meanwhile.
+    async fn attend_to(
+        &mut self,
+        scope: Scope,
+        patience: Patience,
+        part: impl Fn(&crate::scenario::Scenario) -> &[Item],
+    ) -> (Scope, Result<(), Interrupt>) {
+        let context = self.context.clone();
+        let work = async move {
+            let mut performer = Performer::new(context.clone(), scope, None, 0, patience);
+            let items = part(&context.spec.scenario);
+            let result = if patience == Patience::Teardown {
+                performer.perform_regardless(items).await
+            } else {
+                performer.perform_all(items).await
+            };
+            (performer.scope().clone(), result)
+        };
+        self.attend(work).await
+    }
+
+    async fn attend<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        loop {
+            tokio::select! {
+                result = &mut work => return result,
+                Some(request) = self.orders.recv() => self.obey(request),
+            }
+        }
+    }
+
+    /// Starts chats as the profile says until it is over, and waits for the last of them.
+    async fn run_chats(&mut self, scope: Arc<Scope>) {
+        let mut heartbeat = Instant::now() + HEARTBEAT;
+        loop {
+            let now = Instant::now();
+            if !self.course.stopped && !self.course.aborted {
+                self.start_due(&scope, now);
+            }
+            let over = self.course.stopped
+                || self.course.aborted
+                || self.pacing.is_over(self.next, now);
+            if over && self.chats.is_empty() {
+                return;
+            }
+            self.tally.enter(match (over, self.pacing.is_paused()) {
+                (true, _) => RunState::Finishing,
+                (false, true) => RunState::Paused,
+                (false, false) => RunState::Running,
+            });
+            let next_look = (!over).then(|| self.pacing.next_look(self.next)).flatten();
+            tokio::select! {
+                biased;
+                Some(request) = self.orders.recv() => self.obey(request),
+                Some(result) = self.chats.join_next() => {
+                    if let Err(error) = result && error.is_panic() {
+                        self.course.broken_chats += 1;
+                    }
+                }
+                () = sleep_until(next_look.unwrap_or(heartbeat)), if next_look.is_some() => {}
+                () = sleep_until(heartbeat) => {
+                    let now = Instant::now();
+                    self.tally.note_lag(now.saturating_duration_since(heartbeat));
+                    heartbeat = now + HEARTBEAT;
+                    self.abort_if_hopeless();
+                }
+            }
+        }
+    }
+
+    fn start_due(&mut self, scope: &Arc<Scope>, now: Instant) {
+        match self.pacing.wanted(now) {
+            Wanted::Started(due) => {
+                let room = self.context.spec.load.max_active();
+                while self.next < due {
+                    let intended = self.pacing.intended_start(self.next, now);
+                    self.next += 1;
+                    if room.is_some_and(|room| self.chats.len() as u64 >= room) {
+                        self.tell(Event::ArrivalDropped {
+                            run: self.context.spec.identity.clone(),
+                        });
+                    } else {
+                        self.start_chat(scope, intended);
+                    }
+                }
+            }
+            Wanted::Active(wanted) => {
+                while (self.chats.len() as u64) < wanted {
+                    self.next += 1;
+                    self.start_chat(scope, now);
+                }
+            }
+        }
+    }
+
+    fn start_chat(&mut self, scope: &Arc<Scope>, intended: Instant) {
+        let context = self.context.clone();
+        self.chats
+            .spawn(run_chat(context, scope.clone(), self.next, intended));
+    }
+
+    fn abort_if_hopeless(&mut self) {
+        let spec = &self.context.spec;
+        let hopeless = spec.thresholds.iter().any(|threshold| {
+            let total = match threshold.step() {
+                None => spec.load.chats(),
+                Some(_) => None,
+            };
+            threshold.abort() && threshold.may_abort(self.tally.measure(threshold), total)
+        });
+        if hopeless && !self.course.aborted {
+            self.course.aborted = true;
+            self.context.ending.give(CLEANUP_AFTER_ABORT);
+        }
+    }
+
+    fn obey(&mut self, (order, answer): Request) {
+        let now = Instant::now();
+        let stopping = self.course.stopped || self.course.aborted;
+        let result = match order {
+            Order::Stop(stop) => {
+                self.course.stopped = true;
+                if let Stop::End { cleanup } = stop {
+                    self.context.ending.give(cleanup);
+                }
+                Ok(())
+            }
+            _ if stopping => Err(OrderError::Stopping),
+            Order::Pause => {
+                self.pacing.pause(now);
+                Ok(())
+            }
+            Order::Resume => {
+                self.pacing.resume(now);
+                Ok(())
+            }
+            Order::Rate(rate) => self.pacing.change_rate(rate, now),
+            Order::Customers(count) => self.pacing.change_customers(count, now),
+        };
+        // Whoever asked may have gone.
+        let _ = answer.send(result);
+    }
+
+    /// Everything is over: the path is closed, which settles the last events, then the books are
+    /// checked and the verdict is given.
+    fn conclude(self) {
+        let Self {
+            context,
+            tally,
+            course,
+            ended,
+            ..
+        } = self;
+        let identity = context.spec.identity.clone();
+        let observers = context.observers.clone();
+        let thresholds = context.spec.thresholds.clone();
+        let budget = context.engine.budget;
+        // No chat is left, so this was the last owner of the path.
+        drop(context);
+        let (verdict, reasons) = judge(&tally, &course, &thresholds, &budget);
+        tally.conclude(verdict, reasons);
+        let chats = tally.chats();
+        observers.tell(&Event::RunEnded {
+            run: identity,
+            verdict,
+            all_passed: verdict != Verdict::Invalid && chats.started > 0 && chats.passed == chats.started,
+        });
+        ended.send_replace(true);
+    }
+}
+
+fn run_scope(spec: &RunSpec, callback_url: Option<String>) -> RunScope {
+    let one = |name: &'static str, value: String| {
+        std::collections::BTreeMap::from([(name, value)]).into()
+    };
+    RunScope {
+        target: spec.target.variable(),
+        inputs: spec.inputs.clone(),
+        run: one("id", spec.identity.id.clone()),
+        callback: callback_url.map_or_else(Default::default, |url| one("url", url)),
+    }
+}

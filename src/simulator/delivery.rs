@@ -1,0 +1,312 @@
+//! Events on their way out: in order within a chat, many chats at once, never in the way of the API.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::{Client, Method, Url};
+use serde::Serialize;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::Error;
+use super::books::Books;
+use super::engagement::EngagementId;
+use super::events::EventKind;
+use super::quirks::{EventContentType, EventMethod, Quirks};
+use super::settings::Delivery;
+
+/// Chunks of an acknowledgement's body that are read to keep its connection in use.
+const ACKNOWLEDGEMENT_CHUNKS: usize = 16;
+
+/// The events of one chat for one receiver: they go out one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Lane {
+    pub webhook: u64,
+    pub chat: EngagementId,
+}
+
+/// One event for one receiver.
+#[derive(Debug)]
+pub(super) struct Notice {
+    pub lane: Lane,
+    pub kind: EventKind,
+    pub url: Arc<Url>,
+    pub body: Bytes,
+    /// When the request for the chat came in, if this tells of the agent's joining.
+    pub requested: Option<Instant>,
+}
+
+/// How many events are on their way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Traffic {
+    /// Waiting for a connection.
+    pub queued: usize,
+    /// Handed to the HTTP client, not yet acknowledged.
+    pub in_flight: usize,
+}
+
+/// All events that wait. Each permit of `turns` stands for one lane in `ready`.
+#[derive(Debug)]
+pub(super) struct Queue {
+    lanes: Mutex<Lanes>,
+    turns: Semaphore,
+    limit: usize,
+}
+
+/// A lane is in `waiting` as long as it has events waiting or in flight, and in `ready` as long as
+/// it has events waiting and none in flight.
+#[derive(Debug, Default)]
+struct Lanes {
+    waiting: HashMap<Lane, VecDeque<Notice>>,
+    ready: VecDeque<Lane>,
+    queued: usize,
+    in_flight: usize,
+}
+
+impl Queue {
+    pub fn new(limit: usize) -> Self {
+        Self {
+            lanes: Mutex::default(),
+            turns: Semaphore::new(0),
+            limit,
+        }
+    }
+
+    /// Every change below leaves the lanes whole, so a panic elsewhere has not torn them.
+    fn lanes(&self) -> MutexGuard<'_, Lanes> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts an event at the end of its lane; false when the queue is full and the event is lost.
+    pub fn post(&self, notice: Notice) -> bool {
+        let mut lanes = self.lanes();
+        if lanes.queued >= self.limit {
+            return false;
+        }
+        lanes.queued += 1;
+        let lane = notice.lane;
+        let mut fresh = false;
+        lanes
+            .waiting
+            .entry(lane)
+            .or_insert_with(|| {
+                fresh = true;
+                VecDeque::with_capacity(1)
+            })
+            .push_back(notice);
+        if fresh {
+            lanes.ready.push_back(lane);
+            self.turns.add_permits(1);
+        }
+        true
+    }
+
+    /// Waits for the next event whose turn it is. Its lane is blocked until [`Queue::done`].
+    async fn next(&self) -> Notice {
+        loop {
+            // Never closed, so a refusal cannot come; if it did, waiting for ever is right.
+            let Ok(turn) = self.turns.acquire().await else {
+                std::future::pending().await
+            };
+            turn.forget();
+            if let Some(notice) = self.take() {
+                return notice;
+            }
+        }
+    }
+
+    fn take(&self) -> Option<Notice> {
+        let mut lanes = self.lanes();
+        let lane = lanes.ready.pop_front()?;
+        let notice = lanes.waiting.get_mut(&lane)?.pop_front()?;
+        lanes.queued -= 1;
+        lanes.in_flight += 1;
+        Some(notice)
+    }
+
+    /// The event taken from this lane is through.
+    fn done(&self, lane: Lane) {
+        let mut lanes = self.lanes();
+        lanes.in_flight -= 1;
+        if lanes
+            .waiting
+            .get(&lane)
+            .is_some_and(|waiting| !waiting.is_empty())
+        {
+            lanes.ready.push_back(lane);
+            self.turns.add_permits(1);
+        } else {
+            lanes.waiting.remove(&lane);
+        }
+    }
+
+    pub fn traffic(&self) -> Traffic {
+        let lanes = self.lanes();
+        Traffic {
+            queued: lanes.queued,
+            in_flight: lanes.in_flight,
+        }
+    }
+
+    /// Takes everything that waits, in order of turns.
+    #[cfg(test)]
+    pub fn drain(&self) -> Vec<Notice> {
+        let mut all = Vec::new();
+        while let Some(notice) = self.take() {
+            self.done(notice.lane);
+            all.push(notice);
+        }
+        all
+    }
+}
+
+/// Sends events; one is shared by all who carry.
+#[derive(Debug)]
+pub(super) struct Courier {
+    queue: Arc<Queue>,
+    books: Arc<Books>,
+    client: Client,
+    method: Method,
+    content_type: Option<HeaderValue>,
+}
+
+impl Courier {
+    pub fn new(
+        delivery: &Delivery,
+        quirks: &Quirks,
+        queue: Arc<Queue>,
+        books: Arc<Books>,
+    ) -> Result<Self, Error> {
+        let client = Client::builder()
+            .pool_max_idle_per_host(delivery.connections.get() as usize)
+            .timeout(delivery.timeout)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .http1_only()
+            .build()
+            .map_err(Error::Client)?;
+        let method = match quirks.event_method {
+            EventMethod::Post => Method::POST,
+            EventMethod::Get => Method::GET,
+        };
+        let content_type = match quirks.event_content_type {
+            EventContentType::Json => Some(HeaderValue::from_static("application/json")),
+            EventContentType::Form => Some(HeaderValue::from_static(
+                "application/x-www-form-urlencoded",
+            )),
+            EventContentType::None => None,
+        };
+        Ok(Self {
+            queue,
+            books,
+            client,
+            method,
+            content_type,
+        })
+    }
+
+    /// Carries one event after the other until `stop`; what is in its hands then is still
+    /// delivered.
+    pub async fn carry(&self, stop: &CancellationToken) {
+        while let Some(notice) = stop.run_until_cancelled(self.queue.next()).await {
+            let lane = notice.lane;
+            self.deliver(notice).await;
+            self.queue.done(lane);
+        }
+    }
+
+    async fn deliver(&self, notice: Notice) {
+        let mut request = self
+            .client
+            .request(self.method.clone(), Url::clone(&notice.url))
+            .body(notice.body);
+        if let Some(content_type) = &self.content_type {
+            request = request.header(CONTENT_TYPE, content_type);
+        }
+        let joined = notice.requested.map(|requested| requested.elapsed());
+        let epoch = self.books.sent(notice.kind, joined);
+        let acknowledged = match acknowledge(request).await {
+            Ok(acknowledged) => acknowledged,
+            Err(error) => {
+                tracing::debug!(url = %notice.url, %error, "an event was not delivered");
+                false
+            }
+        };
+        self.books.settled(epoch, notice.kind, acknowledged);
+    }
+}
+
+/// Sends the event and reads the answer to its end, so that the connection can be used again.
+async fn acknowledge(request: reqwest::RequestBuilder) -> reqwest::Result<bool> {
+    let mut answer = request.send().await?;
+    for _ in 0..ACKNOWLEDGEMENT_CHUNKS {
+        if answer.chunk().await?.is_none() {
+            break;
+        }
+    }
+    Ok(answer.status().is_success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn notice(chat: u64, body: &'static str) -> Notice {
+        Notice {
+            lane: Lane {
+                webhook: 1,
+                chat: EngagementId::for_test(chat),
+            },
+            kind: EventKind::AgentMessage,
+            url: Arc::new("http://127.0.0.1/".parse().unwrap()),
+            body: Bytes::from_static(body.as_bytes()),
+            requested: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_chat_waits_for_its_own_events_only() {
+        let queue = Queue::new(10);
+        for (chat, body) in [(1, "1a"), (1, "1b"), (2, "2a")] {
+            assert!(queue.post(notice(chat, body)));
+        }
+        let first = queue.next().await;
+        assert_eq!(first.body, "1a");
+        assert_eq!(
+            queue.next().await.body,
+            "2a",
+            "1b waits until 1a is through"
+        );
+        assert_eq!(
+            queue.traffic(),
+            Traffic {
+                queued: 1,
+                in_flight: 2
+            }
+        );
+        queue.done(first.lane);
+        assert_eq!(queue.next().await.body, "1b");
+    }
+
+    #[tokio::test]
+    async fn nothing_is_kept_of_a_chat_whose_events_are_through() {
+        let queue = Queue::new(10);
+        queue.post(notice(1, "a"));
+        let sent = queue.next().await;
+        queue.done(sent.lane);
+        assert!(queue.lanes().waiting.is_empty() && queue.lanes().ready.is_empty());
+        assert_eq!(queue.turns.available_permits(), 0);
+    }
+
+    #[test]
+    fn a_full_queue_takes_nothing_more() {
+        let queue = Queue::new(2);
+        assert!(queue.post(notice(1, "a")) && queue.post(notice(2, "b")));
+        assert!(!queue.post(notice(3, "c")));
+        assert_eq!(queue.drain().len(), 2);
+        assert!(queue.post(notice(3, "c")));
+    }
+}

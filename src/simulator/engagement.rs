@@ -1,0 +1,280 @@
+//! One chat: who takes part, what stage it is at, what the agent has yet to write.
+
+use tokio::time::Instant;
+
+use super::agenda::Key;
+use super::agents::Agent;
+use super::events::Party;
+use super::outbox::Parcel;
+use super::requests::NewEngagement;
+
+/// Names a chat. Ids grow in the order of creation, also over restarts, and stay below 2^53, so
+/// that they survive as JSON numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct EngagementId(u64);
+
+/// Names a session, likewise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct SessionId(u64);
+
+impl EngagementId {
+    /// The id that follows in order of creation.
+    pub fn take(next: &mut u64) -> Self {
+        *next += 1;
+        Self(*next)
+    }
+
+    pub fn number(self) -> u64 {
+        self.0
+    }
+
+    /// As it is written in answers; `numeric`: digits only.
+    pub fn text(self, numeric: bool) -> String {
+        if numeric {
+            self.0.to_string()
+        } else {
+            format!("en-{}", self.0)
+        }
+    }
+
+    /// Reads what [`EngagementId::text`] has written.
+    pub fn parse(text: &str, numeric: bool) -> Option<Self> {
+        let digits = if numeric {
+            text
+        } else {
+            text.strip_prefix("en-")?
+        };
+        digits.parse().ok().map(Self)
+    }
+
+    pub fn dialog(self) -> String {
+        format!("di-{}", self.0)
+    }
+
+    pub fn correlation(self) -> String {
+        format!("co-{}", self.0)
+    }
+
+    pub fn message(self, number: u32) -> String {
+        format!("me-{}-{number}", self.0)
+    }
+
+    pub fn participant(self, party: Party) -> String {
+        format!("pa-{}-{}", self.0, initial(party))
+    }
+
+    pub fn connection(self, party: Party) -> String {
+        format!("cn-{}-{}", self.0, initial(party))
+    }
+
+    #[cfg(test)]
+    pub fn for_test(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+fn initial(party: Party) -> char {
+    match party {
+        Party::Customer => 'c',
+        Party::Agent => 'a',
+    }
+}
+
+impl SessionId {
+    /// The id that follows in order of creation.
+    pub fn take(next: &mut u64) -> Self {
+        *next += 1;
+        Self(*next)
+    }
+
+    pub fn text(self) -> String {
+        format!("se-{}", self.0)
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        text.strip_prefix("se-")?.parse().ok().map(Self)
+    }
+}
+
+/// Where a chat stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// In the queue.
+    Waiting,
+    /// Nobody will ever come.
+    Unattended,
+    /// Picked up, the agent is on his way.
+    Joining(Agent),
+    Talking(Agent),
+    /// The agent has left the customer behind.
+    Deserted(Agent),
+}
+
+impl Stage {
+    /// The agent whom the chat keeps from others.
+    pub fn holds(self) -> Option<Agent> {
+        match self {
+            Self::Joining(agent) | Self::Talking(agent) => Some(agent),
+            Self::Waiting | Self::Unattended | Self::Deserted(_) => None,
+        }
+    }
+}
+
+/// What may come due in a chat; each at most once at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Timer {
+    Join,
+    Write,
+    Handled,
+    Leave,
+    Silence,
+    /// An event held back to be overtaken goes out in any case.
+    Release,
+}
+
+/// A message in the agent's hands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Draft {
+    /// Answers a message of the customer.
+    Answer,
+    /// Follows of its own accord.
+    Unasked,
+}
+
+/// What the agent has yet to write, one message after the other, and what he writes now.
+#[derive(Debug, Default)]
+pub(super) struct Desk {
+    pub unanswered: u32,
+    pub unasked: u32,
+    pub draft: Option<Draft>,
+    /// Messages written so far.
+    pub written: u32,
+}
+
+impl Desk {
+    /// Takes up the next message unless one is being written; unasked ones come first.
+    pub fn take_up(&mut self) -> Option<Draft> {
+        if self.draft.is_some() {
+            return None;
+        }
+        let (pile, draft) = if self.unasked > 0 {
+            (&mut self.unasked, Draft::Unasked)
+        } else {
+            (&mut self.unanswered, Draft::Answer)
+        };
+        *pile = pile.checked_sub(1)?;
+        self.draft = Some(draft);
+        self.draft
+    }
+
+    pub fn is_clear(&self) -> bool {
+        self.draft.is_none() && self.unanswered == 0 && self.unasked == 0
+    }
+}
+
+/// One open chat.
+#[derive(Debug)]
+pub(super) struct Engagement {
+    pub id: EngagementId,
+    pub session: SessionId,
+    pub tenant: String,
+    pub provider: String,
+    pub customer: String,
+    pub conversation: Option<String>,
+    /// Everything random about this chat.
+    pub rng: fastrand::Rng,
+    /// When the request for it came in.
+    pub requested: Instant,
+    /// When the customer last did something, or the agent joined.
+    pub heard: Instant,
+    pub stage: Stage,
+    pub desk: Desk,
+    /// The customer said goodbye and is about to get an answer to it.
+    pub leaving: bool,
+    /// No event of this chat goes out before.
+    pub gate: Instant,
+    /// An event that lets the next one pass.
+    pub held: Option<Parcel>,
+    timers: [Option<Key>; 6],
+}
+
+impl Engagement {
+    pub fn new(
+        id: EngagementId,
+        session: SessionId,
+        new: NewEngagement,
+        rng: fastrand::Rng,
+        requested: Instant,
+        now: Instant,
+    ) -> Self {
+        Self {
+            id,
+            session,
+            tenant: new.tenant_id,
+            provider: new.channel_provider_id,
+            customer: new.customer_identifier,
+            conversation: new.conversation,
+            rng,
+            requested,
+            heard: now,
+            stage: Stage::Waiting,
+            desk: Desk::default(),
+            leaving: false,
+            gate: now,
+            held: None,
+            timers: [None; 6],
+        }
+    }
+
+    pub fn timer(&mut self, timer: Timer) -> &mut Option<Key> {
+        &mut self.timers[timer as usize]
+    }
+
+    pub fn timers(&self) -> impl Iterator<Item = Key> {
+        self.timers.iter().flatten().copied()
+    }
+
+    /// The name of the agent who is or was in the chat.
+    pub fn agent_name(&self) -> String {
+        match self.stage {
+            Stage::Joining(agent) | Stage::Talking(agent) | Stage::Deserted(agent) => {
+                format!("Agent {}", agent.0)
+            }
+            Stage::Waiting | Stage::Unattended => "Agent".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_read_as_they_are_written() {
+        let id = EngagementId::take(&mut 6);
+        for numeric in [false, true] {
+            assert_eq!(EngagementId::parse(&id.text(numeric), numeric), Some(id));
+        }
+        assert_eq!(id.text(true), "7");
+        assert_eq!(EngagementId::parse("7", false), None);
+        let session = SessionId::take(&mut 8);
+        assert_eq!(SessionId::parse(&session.text()), Some(session));
+    }
+
+    #[test]
+    fn an_agent_writes_one_message_at_a_time() {
+        let mut desk = Desk {
+            unanswered: 2,
+            unasked: 1,
+            ..Desk::default()
+        };
+        assert_eq!(desk.take_up(), Some(Draft::Unasked));
+        assert_eq!(desk.take_up(), None, "one is being written");
+        desk.draft = None;
+        assert_eq!(desk.take_up(), Some(Draft::Answer));
+        desk.draft = None;
+        assert_eq!(desk.take_up(), Some(Draft::Answer));
+        desk.draft = None;
+        assert!(desk.take_up().is_none() && desk.is_clear());
+    }
+}

@@ -1,0 +1,403 @@
+//! The floor of the centre: sessions, chats, the queue, the agents, and what is to happen next.
+//!
+//! Nothing here waits or performs I/O. Whoever holds the floor calls [`Floor::advance`] first, so
+//! that what has come due happens before what is asked for now.
+
+mod attendance;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::agenda::{Agenda, Key, after};
+use super::agents::Pool;
+use super::books::{Books, End};
+use super::delivery::{Notice, Queue};
+use super::engagement::{Engagement, EngagementId, SessionId, Stage, Timer};
+use super::events::{Event, Party};
+use super::faults::{Faults, RequestFate};
+use super::outbox::Outbox;
+use super::requests::{Message, NewEngagement, Refusal, RequestKind};
+use super::settings::Settings;
+use super::webhooks::Webhooks;
+
+/// What may come due.
+#[derive(Debug)]
+pub(super) enum Due {
+    Chat(EngagementId, Timer),
+    Post(Notice),
+    SessionIdle(SessionId),
+}
+
+/// What is open at this moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Census {
+    /// Sessions that have not ended.
+    pub sessions_open: usize,
+    /// Chats that have not ended.
+    pub engagements_open: usize,
+    /// Those of them that wait for an agent to be free.
+    pub engagements_queued: usize,
+    /// Agents with at least one chat.
+    pub agents_busy: u64,
+    /// All agents; absent when there is no limit.
+    pub agents_total: Option<usize>,
+    /// Registered callback URLs.
+    pub webhooks: usize,
+    /// Callback URLs that fell out because there were too many, since the start.
+    pub webhooks_forgotten: u64,
+}
+
+#[derive(Debug)]
+struct Session {
+    chats: Vec<EngagementId>,
+    touched: Instant,
+    idle: Key,
+}
+
+/// What the random numbers are for; each use has a sequence of its own.
+#[derive(Debug, Clone, Copy)]
+enum Stream {
+    Chat,
+    Request(RequestKind),
+}
+
+#[derive(Debug)]
+pub(super) struct Floor {
+    settings: Arc<Settings>,
+    faults: Faults,
+    sessions: HashMap<SessionId, Session>,
+    chats: HashMap<EngagementId, Engagement>,
+    /// Ids grow, so the first is the oldest.
+    queue: BTreeSet<EngagementId>,
+    pool: Pool,
+    agenda: Agenda<Due>,
+    outbox: Outbox,
+    books: Arc<Books>,
+    /// The id before the first.
+    origin: u64,
+    last_session: u64,
+    last_chat: u64,
+    /// Requests drawn for so far, by kind.
+    requests: HashMap<RequestKind, u64>,
+}
+
+impl Floor {
+    /// `origin`: ids grow from there.
+    pub fn new(settings: Arc<Settings>, queue: Arc<Queue>, books: Arc<Books>, origin: u64) -> Self {
+        let webhooks = Webhooks::new(
+            settings.quirks.shared_callback,
+            settings.limits.webhooks,
+            origin + 1,
+        );
+        let limit = settings.delivery.queue.get() as usize;
+        Self {
+            faults: settings.faults.clone(),
+            sessions: HashMap::new(),
+            chats: HashMap::new(),
+            queue: BTreeSet::new(),
+            pool: Pool::new(settings.agents, settings.chats_per_agent),
+            agenda: Agenda::new(),
+            outbox: Outbox::new(
+                webhooks,
+                queue,
+                books.clone(),
+                settings.quirks.numeric_ids,
+                limit,
+            ),
+            books,
+            origin,
+            last_session: origin,
+            last_chat: origin,
+            requests: HashMap::new(),
+            settings,
+        }
+    }
+
+    pub fn webhooks(&mut self) -> &mut Webhooks {
+        &mut self.outbox.webhooks
+    }
+
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    pub fn replace_faults(&mut self, faults: Faults) {
+        self.faults = faults;
+    }
+
+    /// When something comes due next.
+    pub fn next(&self) -> Option<Instant> {
+        self.agenda.next()
+    }
+
+    pub fn census(&self) -> Census {
+        Census {
+            sessions_open: self.sessions.len(),
+            engagements_open: self.chats.len(),
+            engagements_queued: self.queue.len(),
+            agents_busy: self.pool.busy(),
+            agents_total: self.pool.total(),
+            webhooks: self.outbox.webhooks.len(),
+            webhooks_forgotten: self.outbox.webhooks.forgotten(),
+        }
+    }
+
+    /// Draws what becomes of a request: the n-th of its kind always meets the same.
+    pub fn request_fate(&mut self, kind: RequestKind) -> RequestFate {
+        let ordinal = self.requests.entry(kind).or_default();
+        *ordinal += 1;
+        let mut rng = stream(self.settings.seed, Stream::Request(kind), *ordinal);
+        self.faults.request(kind, &mut rng)
+    }
+
+    pub fn open_session(&mut self, now: Instant) -> Result<SessionId, Refusal> {
+        if self.sessions.len() >= self.settings.limits.sessions.get() as usize {
+            return Err(Refusal::Full("sessions"));
+        }
+        let id = SessionId::take(&mut self.last_session);
+        let idle = self
+            .agenda
+            .add(after(now, self.settings.session_idle), Due::SessionIdle(id));
+        self.sessions.insert(
+            id,
+            Session {
+                chats: Vec::new(),
+                touched: now,
+                idle,
+            },
+        );
+        Ok(id)
+    }
+
+    pub fn terminate(&mut self, id: &str, now: Instant) -> Result<(), Refusal> {
+        let session = SessionId::parse(id)
+            .and_then(|id| self.sessions.remove(&id))
+            .ok_or(Refusal::NotFound("session"))?;
+        self.agenda.strike(session.idle);
+        for chat in session.chats {
+            self.end(chat, End::Terminated, now);
+        }
+        Ok(())
+    }
+
+    /// Opens a chat; `requested`: when the request for it came in.
+    pub fn open_chat(
+        &mut self,
+        new: NewEngagement,
+        requested: Instant,
+        now: Instant,
+    ) -> Result<EngagementId, Refusal> {
+        let session = SessionId::parse(&new.session_id).ok_or(Refusal::NotFound("session"))?;
+        let open = self
+            .sessions
+            .get_mut(&session)
+            .ok_or(Refusal::NotFound("session"))?;
+        open.touched = now;
+        if self.chats.len() >= self.settings.limits.engagements.get() as usize {
+            return Err(Refusal::Full("engagements"));
+        }
+        let id = EngagementId::take(&mut self.last_chat);
+        open.chats.push(id);
+        let rng = stream(self.settings.seed, Stream::Chat, id.number() - self.origin);
+        let mut chat = Engagement::new(id, session, new, rng, requested, now);
+        let unattended = self.faults.agents.never_come.hits(&mut chat.rng);
+        chat.gate = after(now, self.settings.first_events);
+        if unattended {
+            chat.stage = Stage::Unattended;
+        } else {
+            self.queue.insert(id);
+        }
+        self.chats.insert(id, chat);
+        self.arm(id, Timer::Silence, after(now, self.settings.silence));
+        self.emit(id, Event::CustomerJoined, now);
+        self.emit(id, Event::EngagementCreated, now);
+        self.pick_up(now);
+        Ok(id)
+    }
+
+    /// The open chat of that name.
+    pub fn find(&mut self, id: &str) -> Result<&mut Engagement, Refusal> {
+        let id = EngagementId::parse(id, self.settings.quirks.numeric_ids)
+            .ok_or(Refusal::NotFound("engagement"))?;
+        let issued = id.number() > self.origin && id.number() <= self.last_chat;
+        let gone = if issued {
+            Refusal::Ended
+        } else {
+            Refusal::NotFound("engagement")
+        };
+        self.chats.get_mut(&id).ok_or(gone)
+    }
+
+    /// The open chat of that name, if it belongs to that session.
+    fn find_of(&mut self, id: &str, session: &str) -> Result<&mut Engagement, Refusal> {
+        let chat = self.find(id)?;
+        if SessionId::parse(session) == Some(chat.session) {
+            Ok(chat)
+        } else {
+            Err(Refusal::NotFound("session with this engagement"))
+        }
+    }
+
+    /// The customer writes, or says goodbye.
+    pub fn message(&mut self, id: &str, message: &Message, now: Instant) -> Result<(), Refusal> {
+        let answers_bye = self.settings.quirks.answers_bye;
+        let chat = self.find_of(id, &message.session_id)?;
+        if chat.leaving {
+            return Err(Refusal::Ended);
+        }
+        chat.heard = now;
+        let id = chat.id;
+        let talking = matches!(chat.stage, Stage::Talking(_));
+        if message.is_bye() {
+            if !(answers_bye && talking) {
+                self.end(id, End::Bye, now);
+                return Ok(());
+            }
+            chat.leaving = true;
+        }
+        chat.desk.unanswered = chat.desk.unanswered.saturating_add(1);
+        if talking {
+            self.write_next(id, now);
+        }
+        Ok(())
+    }
+
+    /// The customer leaves without a goodbye.
+    pub fn disconnect(&mut self, id: &str, session: &str, now: Instant) -> Result<(), Refusal> {
+        let id = self.find_of(id, session)?.id;
+        self.end(id, End::Disconnected, now);
+        Ok(())
+    }
+
+    /// Lets everything happen that has come due.
+    pub fn advance(&mut self, now: Instant) {
+        while let Some(due) = self.agenda.due(now) {
+            match due {
+                Due::Post(notice) => self.outbox.post_scheduled(notice),
+                Due::SessionIdle(id) => self.session_idle(id, now),
+                Due::Chat(id, timer) => {
+                    if let Some(chat) = self.chats.get_mut(&id) {
+                        *chat.timer(timer) = None;
+                        self.chat_due(id, timer, now);
+                    }
+                }
+            }
+        }
+    }
+
+    fn chat_due(&mut self, id: EngagementId, timer: Timer, now: Instant) {
+        match timer {
+            Timer::Join => self.join(id, now),
+            Timer::Write => self.write(id, now),
+            Timer::Handled => self.end(id, End::Handled, now),
+            Timer::Leave => self.desert(id, now),
+            Timer::Silence => self.silence(id, now),
+            Timer::Release => {
+                if let Some(chat) = self.chats.get_mut(&id) {
+                    self.outbox.release(chat, now, &mut self.agenda);
+                }
+            }
+        }
+    }
+
+    fn silence(&mut self, id: EngagementId, now: Instant) {
+        let Some(chat) = self.chats.get(&id) else {
+            return;
+        };
+        let until = after(chat.heard, self.settings.silence);
+        if until > now {
+            self.arm(id, Timer::Silence, until);
+        } else {
+            self.end(id, End::Silent, now);
+        }
+    }
+
+    /// Forgets a session that nobody has used for long.
+    fn session_idle(&mut self, id: SessionId, now: Instant) {
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
+        if !session.chats.is_empty() {
+            session.touched = now;
+        }
+        let until = after(session.touched, self.settings.session_idle);
+        if until > now {
+            session.idle = self.agenda.add(until, Due::SessionIdle(id));
+        } else {
+            self.sessions.remove(&id);
+        }
+    }
+
+    /// Ends a chat; nothing of it stays but the events on their way.
+    fn end(&mut self, id: EngagementId, end: End, now: Instant) {
+        let party = if end == End::Handled {
+            Party::Agent
+        } else {
+            Party::Customer
+        };
+        self.emit_left(id, party, now);
+        let Some(mut chat) = self.chats.remove(&id) else {
+            return;
+        };
+        self.outbox.release(&mut chat, now, &mut self.agenda);
+        for key in chat.timers() {
+            self.agenda.strike(key);
+        }
+        self.queue.remove(&id);
+        if let Some(session) = self.sessions.get_mut(&chat.session) {
+            session.chats.retain(|open| *open != id);
+            session.touched = now;
+        }
+        self.books.ended(end);
+        if let Some(agent) = chat.stage.holds() {
+            self.pool.release(agent);
+            self.pick_up(now);
+        }
+    }
+
+    fn emit_left(&mut self, id: EngagementId, party: Party, now: Instant) {
+        self.emit(id, Event::Left(party), now);
+        if self.settings.quirks.disconnected_twice {
+            self.emit(id, Event::Left(party), now);
+        }
+    }
+
+    fn emit(&mut self, id: EngagementId, event: Event, now: Instant) {
+        if let Some(chat) = self.chats.get_mut(&id) {
+            self.outbox
+                .emit(chat, event, now, &self.faults.events, &mut self.agenda);
+        }
+    }
+
+    /// Sets a timer of a chat, in place of the one set before.
+    fn arm(&mut self, id: EngagementId, timer: Timer, when: Instant) {
+        let Some(chat) = self.chats.get_mut(&id) else {
+            return;
+        };
+        let key = self.agenda.add(when, Due::Chat(id, timer));
+        if let Some(before) = chat.timer(timer).replace(key) {
+            self.agenda.strike(before);
+        }
+    }
+}
+
+/// The random numbers for one chat or request: the seed, the use and the ordinal, well mixed.
+fn stream(seed: u64, stream: Stream, ordinal: u64) -> fastrand::Rng {
+    // The finalizer of splitmix64.
+    let mix = |number: u64| {
+        let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        number ^ (number >> 31)
+    };
+    let which = match stream {
+        Stream::Chat => 1,
+        Stream::Request(kind) => 2 + kind as u64,
+    };
+    fastrand::Rng::with_seed(mix(mix(mix(seed).wrapping_add(which)).wrapping_add(ordinal)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,236 @@
+//! A contact centre to practise on: the wire protocol, agents, a queue, and faults on demand.
+//!
+//! A request comes in through [`connection`] and [`api`], which draws what [`faults`] make of it
+//! and asks the [`floor`]. The floor owns all sessions, chats ([`engagement`]), [`agents`] and the
+//! [`agenda`] of what happens next; it runs without I/O. What happens there goes through the
+//! [`outbox`] as [`events`] to the [`webhooks`] of the chat, and out with [`delivery`]. The
+//! [`books`] count all of it. Locks are taken in the order floor, delivery, books, and never held
+//! while waiting.
+
+mod agenda;
+mod agents;
+mod api;
+mod books;
+mod connection;
+mod delivery;
+mod engagement;
+mod events;
+mod faults;
+mod floor;
+mod outbox;
+mod quirks;
+mod requests;
+mod settings;
+mod webhooks;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, Semaphore};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use api::Stats;
+pub use books::{Counts, End, EventCounts, Joins};
+pub use delivery::Traffic;
+pub use events::EventKind;
+pub use faults::{
+    AgentFaults, AgentLeaves, ErrorAnswers, ErrorStatus, EventDelay, EventFault, EventFaults,
+    Faults, Probability, Resets, SlowAnswers,
+};
+pub use floor::Census;
+pub use quirks::{EventContentType, EventMethod, Quirks};
+pub use requests::RequestKind;
+pub use settings::{Agents, Delivery, Limits, Settings};
+
+use books::Books;
+use delivery::{Courier, Queue};
+use floor::Floor;
+
+/// How long requests and events in flight may still take after the shutdown began.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How long to wait before accepting again when there are no file descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Ids of one start of the process and the next lie apart by this much a second.
+const IDS_PER_SECOND: u64 = 1_000_000;
+
+/// Why the simulator cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The settings contradict themselves.
+    #[error("simulator settings, {what}: {reason}")]
+    Settings {
+        /// The path of the setting.
+        what: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The client that sends events cannot be built.
+    #[error("the HTTP client for events cannot be built: {0}")]
+    Client(#[source] reqwest::Error),
+    /// The histogram of join delays cannot be built.
+    #[error("the histogram of join delays cannot be built: {0}")]
+    Histogram(#[source] hdrhistogram::CreationError),
+}
+
+/// A simulated contact centre, ready to be served.
+#[derive(Debug)]
+pub struct Simulator {
+    centre: Arc<Centre>,
+    courier: Arc<Courier>,
+}
+
+/// What all connections share.
+#[derive(Debug)]
+struct Centre {
+    settings: Arc<Settings>,
+    floor: Mutex<Floor>,
+    /// Rung when something comes due sooner than the clock of the floor expects.
+    bell: Notify,
+    queue: Arc<Queue>,
+    books: Arc<Books>,
+    shutdown: CancellationToken,
+}
+
+impl Simulator {
+    /// A centre with these settings, still empty. The process has a rustls crypto provider
+    /// installed by now.
+    pub fn new(settings: Settings) -> Result<Self, Error> {
+        settings.validate()?;
+        let settings = Arc::new(settings);
+        let books = Arc::new(Books::new()?);
+        let queue = Arc::new(Queue::new(settings.delivery.queue.get() as usize));
+        let courier = Courier::new(
+            &settings.delivery,
+            &settings.quirks,
+            queue.clone(),
+            books.clone(),
+        )?;
+        let started = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let origin = started.as_secs() * IDS_PER_SECOND;
+        let floor = Floor::new(settings.clone(), queue.clone(), books.clone(), origin);
+        let centre = Centre {
+            settings,
+            floor: Mutex::new(floor),
+            bell: Notify::new(),
+            queue,
+            books,
+            shutdown: CancellationToken::new(),
+        };
+        Ok(Self {
+            centre: Arc::new(centre),
+            courier: Arc::new(courier),
+        })
+    }
+
+    /// Serves clients until `shutdown`, then lets what is in flight end, for two seconds at most.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: CancellationToken,
+    ) -> Result<(), Error> {
+        let Self { centre, courier } = self;
+        // Cancels what is left when this future is dropped before its end.
+        let _stop = centre.shutdown.clone().drop_guard();
+        let abort = CancellationToken::new();
+        let _abort = abort.clone().drop_guard();
+        let tasks = TaskTracker::new();
+        for _ in 0..centre.settings.delivery.connections.get() {
+            let (courier, stop, abort) = (courier.clone(), centre.shutdown.clone(), abort.clone());
+            tasks.spawn(async move { abort.run_until_cancelled(courier.carry(&stop)).await });
+        }
+        let clock = centre.clone();
+        tasks.spawn(async move { clock.shutdown.run_until_cancelled(clock.keep_time()).await });
+
+        let accepting = accept(&listener, &centre, &tasks, &abort);
+        shutdown.run_until_cancelled(accepting).await;
+
+        drop(listener);
+        centre.shutdown.cancel();
+        tasks.close();
+        if timeout(GRACE, tasks.wait()).await.is_err() {
+            abort.cancel();
+            tasks.wait().await;
+        }
+        Ok(())
+    }
+}
+
+/// Accepts connections and serves each in a task of its own, for ever.
+async fn accept(
+    listener: &TcpListener,
+    centre: &Arc<Centre>,
+    tasks: &TaskTracker,
+    abort: &CancellationToken,
+) {
+    let router: Router = api::router(centre.clone());
+    let places = Arc::new(Semaphore::new(
+        centre.settings.limits.connections.get() as usize
+    ));
+    loop {
+        // Never closed; if it were, nothing could be accepted any more.
+        let Ok(place) = places.clone().acquire_owned().await else {
+            return;
+        };
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "a connection was not accepted");
+                sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection stays slow for small answers");
+        }
+        let idle_close = centre.settings.idle_close;
+        let serving =
+            connection::serve(stream, router.clone(), idle_close, centre.shutdown.clone());
+        let abort = abort.clone();
+        tasks.spawn(async move {
+            abort.run_until_cancelled(serving).await;
+            drop(place);
+        });
+    }
+}
+
+impl Centre {
+    /// Does something on the floor, after all that has come due before.
+    fn on_floor<T>(&self, act: impl FnOnce(&mut Floor, Instant) -> T) -> T {
+        // A panic inside leaves at worst one chat half changed; the others go on.
+        let mut floor = self.floor.lock().unwrap_or_else(PoisonError::into_inner);
+        // Taken under the lock, so that time on the floor never runs backwards.
+        let now = Instant::now();
+        let expected = floor.next();
+        floor.advance(now);
+        let done = act(&mut floor, now);
+        if let Some(next) = floor.next()
+            && expected.is_none_or(|expected| next < expected)
+        {
+            self.bell.notify_one();
+        }
+        done
+    }
+
+    /// Lets things happen when they come due, for ever.
+    async fn keep_time(&self) {
+        loop {
+            match self.on_floor(|floor, _| floor.next()) {
+                Some(next) => {
+                    tokio::select! {
+                        () = sleep_until(next) => {}
+                        () = self.bell.notified() => {}
+                    }
+                }
+                None => self.bell.notified().await,
+            }
+        }
+    }
+}
