@@ -3,6 +3,5 @@
 mod http;
 
 pub use http::{
-    HttpAnswer, HttpDriver, HttpFailure, HttpFailureKind, HttpSetupError,
-    MAX_ANSWER_BYTES,
+    HttpAnswer, HttpDriver, HttpFailure, HttpFailureKind, HttpSetupError, MAX_ANSWER_BYTES,
 };

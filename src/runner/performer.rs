@@ -193,10 +193,7 @@ impl Performer {
             run: self.context.spec.identity.clone(),
             step: step.name.clone(),
             observation: step.observe,
-            outcome: outcome
-                .as_ref()
-                .map_err(|refusal| refusal.reason)
-                .copied(),
+            outcome: outcome.as_ref().map_err(|refusal| refusal.reason).copied(),
         });
         match outcome {
             Ok(_) => Ok(()),
@@ -229,7 +226,9 @@ impl Performer {
         match &step.action {
             Action::Http(action) => self.request(step, action, timeout).await,
             Action::WaitFor(action) => {
-                let waiting = step.observe.map(|observation| Waiting::begin(self, observation));
+                let waiting = step
+                    .observe
+                    .map(|observation| Waiting::begin(self, observation));
                 let result = self.wait(step, action, timeout).await;
                 drop(waiting);
                 result
@@ -260,7 +259,12 @@ impl Performer {
         let elapsed = answer.elapsed;
         if !step.expect.is_empty() || !step.captures.is_empty() {
             let scope = Arc::make_mut(&mut self.scope);
-            let HttpAnswer { status, headers, body, .. } = answer;
+            let HttpAnswer {
+                status,
+                headers,
+                body,
+                ..
+            } = answer;
             scope.look_at_answer(status, header_values(&headers), body_value(&body), elapsed);
         }
         Ok(elapsed)

@@ -234,9 +234,8 @@ impl Run {
             if !self.course.stopped && !self.course.aborted {
                 self.start_due(&scope, now);
             }
-            let over = self.course.stopped
-                || self.course.aborted
-                || self.pacing.is_over(self.next, now);
+            let over =
+                self.course.stopped || self.course.aborted || self.pacing.is_over(self.next, now);
             if over && self.chats.is_empty() {
                 return;
             }
@@ -360,7 +359,9 @@ impl Run {
         observers.tell(&Event::RunEnded {
             run: identity,
             verdict,
-            all_passed: verdict != Verdict::Invalid && chats.started > 0 && chats.passed == chats.started,
+            all_passed: verdict != Verdict::Invalid
+                && chats.started > 0
+                && chats.passed == chats.started,
         });
         ended.send_replace(true);
     }

@@ -150,13 +150,23 @@ impl Tally {
         let Some(step) = threshold.step() else {
             let chats = &figures.chats;
             let of = chats.passed + chats.failed;
-            return measured(threshold.measure(), &figures.chat_duration, chats.failed, of);
+            return measured(
+                threshold.measure(),
+                &figures.chat_duration,
+                chats.failed,
+                of,
+            );
         };
         let Some(step) = figures.steps.iter().find(|figures| *figures.step == *step) else {
             return Measured::Nothing;
         };
         let failed = step.failed_by_reason.values().sum();
-        measured(threshold.measure(), &step.latency, failed, step.passed + failed)
+        measured(
+            threshold.measure(),
+            &step.latency,
+            failed,
+            step.passed + failed,
+        )
     }
 
     /// The figures as they stand.
@@ -330,7 +340,10 @@ impl StepFigures {
 
 /// Microseconds with three significant digits; grows with what it holds.
 fn histogram() -> Histogram<u64> {
-    #[expect(clippy::expect_used, reason = "3 is within the 0 to 5 digits that are allowed")]
+    #[expect(
+        clippy::expect_used,
+        reason = "3 is within the 0 to 5 digits that are allowed"
+    )]
     Histogram::new(3).expect("3 significant digits are allowed")
 }
 

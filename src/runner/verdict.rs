@@ -65,17 +65,26 @@ pub(super) fn judge(
         }
     }
     if course.broken_chats > 0 {
-        invalid.push(format!("{} chats broke inside chatprobe", course.broken_chats));
+        invalid.push(format!(
+            "{} chats broke inside chatprobe",
+            course.broken_chats
+        ));
     }
     if !invalid.is_empty() {
         return (Verdict::Invalid, invalid);
     }
     if let Some(failure) = &course.setup_failed {
-        return (Verdict::Failed, vec![format!("the setup failed: {failure}")]);
+        return (
+            Verdict::Failed,
+            vec![format!("the setup failed: {failure}")],
+        );
     }
     let mut broken = broken_thresholds(tally, thresholds);
     if course.aborted {
-        broken.insert(0, "ended early: a threshold with `abort` was broken".to_owned());
+        broken.insert(
+            0,
+            "ended early: a threshold with `abort` was broken".to_owned(),
+        );
         return (Verdict::Failed, broken);
     }
     if course.stopped {
@@ -83,7 +92,10 @@ pub(super) fn judge(
     }
     let chats = tally.chats();
     if thresholds.is_empty() && chats.failed > 0 {
-        broken.push(format!("{} of {} chats failed", chats.failed, chats.started));
+        broken.push(format!(
+            "{} of {} chats failed",
+            chats.failed, chats.started
+        ));
     }
     if chats.started == 0 {
         broken.push("no chat was started".to_owned());
@@ -98,12 +110,14 @@ pub(super) fn judge(
 fn broken_thresholds(tally: &Tally, thresholds: &[Threshold]) -> Vec<String> {
     thresholds
         .iter()
-        .filter_map(|threshold| match threshold.judge(tally.measure(threshold)) {
-            Judgement::Held => None,
-            Judgement::Broken => Some(format!("broken: {threshold}")),
-            // A latency of nothing is no success: a failure is never fast.
-            Judgement::NoData => Some(format!("nothing measured for: {threshold}")),
-        })
+        .filter_map(
+            |threshold| match threshold.judge(tally.measure(threshold)) {
+                Judgement::Held => None,
+                Judgement::Broken => Some(format!("broken: {threshold}")),
+                // A latency of nothing is no success: a failure is never fast.
+                Judgement::NoData => Some(format!("nothing measured for: {threshold}")),
+            },
+        )
         .collect()
 }
 
