@@ -72,9 +72,6 @@ pub struct RunIdentity {
     pub trigger: Trigger,
 }
 
-/// The name of bursts that are started by hand and are not in the configuration.
-pub const AD_HOC: &str = "ad-hoc";
-
 impl RunIdentity {
     /// A new run with an id of its own.
     pub fn new(name: Arc<str>, subject: Subject, trigger: Trigger) -> Self {

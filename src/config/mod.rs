@@ -1,3 +1,20 @@
-//! config
+//! The configuration: from files to a [`Plan`] in which every name is resolved and every
+//! expression compiled. What is wrong is found here, all of it at once, or not at all.
+
+mod burst;
+mod catalogue;
+mod files;
+mod plan;
+mod probe;
+mod settings;
 mod target;
+#[cfg(test)]
+mod tests;
+
+pub use burst::{Burst, Schedule};
+pub use catalogue::Catalogue;
+pub use files::{read_file, read_scenario};
+pub use plan::Plan;
+pub use probe::Probe;
+pub use settings::{Admin, Caps, Listen, Settings, Shutdown, SimulatorSettings};
 pub use target::Target;

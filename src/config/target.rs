@@ -3,7 +3,10 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use minijinja::Value as Variable;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::document::{Entry, Mapping, Node, Place, Problems, Value};
+use crate::{
+    document::{Entry, Mapping, Node, Place, Problems, Value, canonical},
+    scenario::fingerprint,
+};
 
 /// A chat system under watch.
 #[derive(Debug)]
@@ -17,6 +20,8 @@ pub struct Target {
     secrets: BTreeMap<String, SecretString>,
     /// Where it is declared.
     pub place: Place,
+    /// Everything about it, hashed: equal for targets that are the same.
+    pub fingerprint: u64,
 }
 
 /// What stands where a secret stood.
@@ -32,6 +37,7 @@ impl Target {
             url: url.trim_end_matches('/').to_owned(),
             variables: BTreeMap::new(),
             secrets: BTreeMap::new(),
+            fingerprint: fingerprint(url),
         }
     }
 
@@ -74,7 +80,12 @@ impl Target {
             }
         }
         (problems.count() == before).then_some(())?;
+        let revealed: String = secrets
+            .values()
+            .map(|secret| secret.expose_secret())
+            .collect();
         Some(Self {
+            fingerprint: fingerprint(&(canonical(&entry.node) + &revealed)),
             name: entry.key.as_str().into(),
             url: url?,
             variables,
@@ -123,7 +134,7 @@ impl Target {
     }
 }
 
-fn read_url(node: &Node, problems: &Problems) -> Option<String> {
+pub(super) fn read_url(node: &Node, problems: &Problems) -> Option<String> {
     let text = node.text("an address such as `https://chat.example.com`", problems)?;
     match reqwest::Url::parse(text) {
         Ok(url) if ["http", "https"].contains(&url.scheme()) && url.has_host() => {

@@ -16,7 +16,7 @@ pub use node::{Entry, Node, Value};
 pub use parse::parse;
 pub use place::Place;
 pub use problem::{Problem, Problems};
-pub use settings::settings;
+pub use settings::{canonical, settings};
 
 /// The word of `known` that is most like `word`, as `; did you mean ...?` for the end of a message.
 pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {

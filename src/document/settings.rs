@@ -61,6 +61,12 @@ fn take_out(root: &mut Node, path: &[Segment], message: &str) -> (Place, bool) {
     (node.place.clone(), false)
 }
 
+/// The values of a node without their places, as text: equal for what means the same.
+pub fn canonical(node: &Node) -> String {
+    // Maps with text keys, lists and scalars can always be written.
+    serde_yaml::to_string(&plain(node)).unwrap_or_default()
+}
+
 fn plain(node: &Node) -> serde_yaml::Value {
     match &node.value {
         Value::Null => serde_yaml::Value::Null,

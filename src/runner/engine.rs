@@ -40,6 +40,8 @@ pub struct RunSpec {
     pub inputs: Value,
     /// When chats start.
     pub load: Profile,
+    /// The most chats at once under an open profile; an arrival beyond it is dropped.
+    pub room: Option<u64>,
     /// What decides about the verdict; without any, every chat has to pass.
     pub thresholds: Vec<Threshold>,
     /// The same seed draws the same pauses for the same chat.

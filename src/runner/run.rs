@@ -267,7 +267,7 @@ impl Run {
     fn start_due(&mut self, scope: &Arc<Scope>, now: Instant) {
         match self.pacing.wanted(now) {
             Wanted::Started(due) => {
-                let room = self.context.spec.load.max_active();
+                let room = self.context.spec.room;
                 while self.next < due {
                     let intended = self.pacing.intended_start(self.next, now);
                     self.next += 1;

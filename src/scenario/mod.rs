@@ -15,7 +15,11 @@ mod setting;
 mod step;
 mod template;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 use names::{Look, Part};
 use step::StepReader;
@@ -31,7 +35,7 @@ pub use setting::{Quantity, Setting};
 pub use step::{DEFAULT_TIMEOUT, Item, Observation, Repeat, Step, is_name};
 pub use template::Template;
 
-use crate::document::{Mapping, Node, Place, Problems};
+use crate::document::{Entry, Mapping, Node, Place, Problems, canonical, did_you_mean};
 
 /// What one customer does, and what a run needs before and after its customers.
 #[derive(Debug)]
@@ -54,6 +58,8 @@ pub struct Scenario {
     pub always: Vec<Item>,
     /// Once per run, after the last chat.
     pub teardown: Vec<Item>,
+    /// Everything that it says, hashed: equal for scenarios that do the same.
+    pub fingerprint: u64,
     /// The captures by which the target's own logs know a chat; shown with its failure.
     pub correlation: Vec<Arc<str>>,
     /// The variables of a target that the scenario uses, and where it first does.
@@ -126,9 +132,48 @@ impl Scenario {
             steps: steps?,
             always: always.unwrap_or_default(),
             teardown: teardown.unwrap_or_default(),
+            fingerprint: fingerprint(&canonical(node)),
             correlation,
             target_variables,
         })
+    }
+
+    /// The value of every input, given what was set; anything wrong is noted.
+    pub fn resolve_inputs(
+        &self,
+        set: &[Entry],
+        place: &Place,
+        problems: &Problems,
+    ) -> Option<minijinja::Value> {
+        let before = problems.count();
+        for entry in set {
+            if !self.inputs.iter().any(|input| input.name == entry.key) {
+                let known = self.inputs.iter().map(|input| input.name.as_str());
+                let hint = did_you_mean(&entry.key, known);
+                let name = &self.name;
+                problems.add(
+                    &entry.place,
+                    format!("scenario `{name}` has no input `{}`{hint}", entry.key),
+                );
+            }
+        }
+        let mut values = BTreeMap::new();
+        for input in &self.inputs {
+            let value = match set.iter().find(|entry| entry.key == input.name) {
+                Some(entry) => input.accept(&entry.node, problems),
+                None if input.default.is_none() => {
+                    let message = format!(
+                        "input `{}` of scenario `{}` has no default; set it here",
+                        input.name, self.name
+                    );
+                    problems.add(place, message);
+                    None
+                }
+                None => input.default.clone(),
+            };
+            values.extend(value.map(|value| (input.name.clone(), value)));
+        }
+        (problems.count() == before).then(|| values.into())
     }
 
     /// Every step of every part, in the order written.
@@ -148,6 +193,13 @@ impl Scenario {
         let join = Some(Observation::AgentJoin);
         self.all_steps().iter().any(|step| step.observe == join)
     }
+}
+
+/// A hash that tells one text from another within this process.
+pub fn fingerprint(text: &str) -> u64 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn read_name(node: &Node, problems: &Problems) -> Option<Arc<str>> {

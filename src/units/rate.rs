@@ -1,5 +1,7 @@
 use std::{fmt, str::FromStr};
 
+use serde::{Deserialize, Deserializer, de::Error as _};
+
 use super::UnitError;
 
 /// Starts per second; finite and above zero unless said otherwise at the place of use.
@@ -32,6 +34,13 @@ impl FromStr for Rate {
         };
         let count: f64 = count.trim().parse().map_err(|_| refused())?;
         Self::per_second(count / seconds).ok_or_else(refused)
+    }
+}
+
+impl<'de> Deserialize<'de> for Rate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(D::Error::custom)
     }
 }
 

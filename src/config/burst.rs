@@ -1,0 +1,238 @@
+use std::{str::FromStr, sync::Arc};
+
+use chrono_tz::Tz;
+use croner::Cron;
+use minijinja::Value;
+
+use super::{Caps, Catalogue, Target, catalogue::Pair};
+use crate::{
+    document::{Entry, Mapping, Node, Place, Problems},
+    load::{Profile, Threshold},
+    scenario::Scenario,
+    units::Rate,
+};
+
+/// A scenario against a target under a load profile.
+#[derive(Debug, Clone)]
+pub struct Burst {
+    /// Its name; those that are not in the configuration share one.
+    pub name: Arc<str>,
+    /// What each chat does.
+    pub scenario: Arc<Scenario>,
+    /// Whom it talks to.
+    pub target: Arc<Target>,
+    /// The value of every input.
+    pub inputs: Value,
+    /// When chats start.
+    pub load: Profile,
+    /// What decides about the verdict.
+    pub thresholds: Vec<Threshold>,
+    /// When it starts by itself.
+    pub schedule: Option<Schedule>,
+    /// The seed of its pauses; drawn anew for each run if absent.
+    pub seed: Option<u64>,
+    /// Where it is declared.
+    pub place: Place,
+    /// What was set, to be taken over by a request that changes only some of it.
+    set: Vec<Entry>,
+}
+
+/// `schedule: { cron: "0 3 * * *", time_zone: Europe/Berlin }`.
+#[derive(Debug, Clone)]
+pub struct Schedule {
+    /// When, on the clocks of the time zone.
+    pub cron: Cron,
+    /// What was written.
+    pub text: String,
+    /// UTC unless said otherwise.
+    pub time_zone: Tz,
+}
+
+impl Burst {
+    /// The name of bursts that are started by hand and are not in the configuration.
+    pub const AD_HOC: &str = "ad-hoc";
+
+    pub(super) fn read(
+        entry: &Entry,
+        catalogue: &Catalogue,
+        caps: &Caps,
+        problems: &Problems,
+    ) -> Option<Self> {
+        let wanted = "a burst such as `{ scenario: ..., target: ..., load: ... }`";
+        let mut map = Mapping::open(&entry.node, wanted, problems)?;
+        let schedule = map
+            .get("schedule")
+            .map(|node| Schedule::read(node, problems));
+        let mut burst = Self::read_parts(map, None, &entry.key, catalogue, caps, problems)?;
+        burst.place = entry.place.clone();
+        burst.schedule = match schedule {
+            Some(schedule) => Some(schedule?),
+            None => None,
+        };
+        Some(burst)
+    }
+
+    /// Reads a burst that somebody asks for now: everything is given, or `burst:` names one in the
+    /// configuration and the rest changes it.
+    pub fn read_request(
+        node: &Node,
+        known: &[Arc<Burst>],
+        catalogue: &Catalogue,
+        caps: &Caps,
+        problems: &Problems,
+    ) -> Option<Self> {
+        let mut map = Mapping::open(node, "a burst such as `{ \"burst\": \"nightly\" }`", problems)?;
+        let base = match map.get("burst") {
+            None => None,
+            Some(node) => {
+                let name = node.text("the name of a burst", problems)?;
+                let base = known.iter().find(|burst| *burst.name == *name);
+                if base.is_none() {
+                    let names = known.iter().map(|burst| burst.name.as_ref());
+                    let hint = crate::document::did_you_mean(name, names);
+                    problems.add(&node.place, format!("there is no burst named `{name}`{hint}"));
+                    return None;
+                }
+                base
+            }
+        };
+        let name = base.map_or(Self::AD_HOC, |base| &base.name);
+        Self::read_parts(map, base.map(AsRef::as_ref), name, catalogue, caps, problems)
+    }
+
+    fn read_parts(
+        mut map: Mapping<'_>,
+        base: Option<&Self>,
+        name: &str,
+        catalogue: &Catalogue,
+        caps: &Caps,
+        problems: &Problems,
+    ) -> Option<Self> {
+        let before = problems.count();
+        let place = map.place.clone();
+        let given = base.map(|base| Pair {
+            scenario: base.scenario.clone(),
+            target: base.target.clone(),
+        });
+        let pair = catalogue.read_pair(&mut map, given.as_ref(), problems);
+        let load = match (map.get("load"), base) {
+            (None, Some(base)) => Some(base.load.clone()),
+            (None, None) => {
+                problems.add(&place, "the key `load` is missing here");
+                None
+            }
+            (Some(node), _) => {
+                let load = Profile::read(node, problems);
+                if let Some(load) = &load {
+                    caps.check(load, node, problems);
+                }
+                load
+            }
+        };
+        let thresholds = map.get("thresholds");
+        let mut set = base.map(|base| base.set.clone()).unwrap_or_default();
+        if let Some(node) = map.get("inputs") {
+            for entry in node.entries("a mapping of inputs and values", problems) {
+                set.retain(|old| old.key != entry.key);
+                set.push(entry.clone());
+            }
+        }
+        let seed = map
+            .get("seed")
+            .and_then(|node| node.whole_number(0, problems));
+        map.finish();
+        let Pair { scenario, target } = pair?;
+        let thresholds = match (thresholds, base) {
+            (None, Some(base)) => base.thresholds.clone(),
+            (None, None) => Vec::new(),
+            (Some(node), _) => {
+                let steps = scenario.all_steps();
+                let names: Vec<_> = steps.iter().map(|step| step.name.as_ref()).collect();
+                Threshold::read_list(node, &names, problems)
+            }
+        };
+        let inputs = scenario.resolve_inputs(&set, &place, problems);
+        (problems.count() == before).then_some(())?;
+        Some(Self {
+            name: name.into(),
+            scenario,
+            target,
+            inputs: inputs?,
+            load: load?,
+            thresholds,
+            schedule: None,
+            seed: seed.or(base.and_then(|base| base.seed)),
+            place,
+            set,
+        })
+    }
+}
+
+impl Caps {
+    fn check(&self, load: &Profile, node: &Node, problems: &Problems) {
+        if let Some(peak) = load.peak_active()
+            && peak > self.max_active_chats
+        {
+            problems.add(
+                &node.place,
+                format!(
+                    "this load has up to {peak} chats at once; `limits.max_active_chats` allows {}",
+                    self.max_active_chats
+                ),
+            );
+        }
+        if let Some(peak) = load.peak_rate() {
+            self.check_rate(peak)
+                .unwrap_or_else(|message| problems.add(&node.place, message));
+        }
+    }
+
+    /// Whether chats may start at this rate.
+    pub fn check_rate(&self, rate: Rate) -> Result<(), String> {
+        if rate > self.max_rate {
+            return Err(format!(
+                "this load starts up to {rate} chats; `limits.max_rate` allows {}",
+                self.max_rate
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Schedule {
+    fn read(node: &Node, problems: &Problems) -> Option<Self> {
+        let wanted = "a schedule such as `{ cron: \"0 3 * * *\", time_zone: Europe/Berlin }`";
+        let mut map = Mapping::open(node, wanted, problems)?;
+        let cron = map.need("cron").and_then(|node| {
+            let text = node.text("five fields such as `0 3 * * *`", problems)?;
+            match Cron::from_str(text) {
+                Ok(cron) => Some((cron, text.to_owned())),
+                Err(error) => {
+                    problems.add(
+                        &node.place,
+                        format!("`{text}` is no cron schedule: {error}; write five fields such as `0 3 * * *`"),
+                    );
+                    None
+                }
+            }
+        });
+        let time_zone = match map.get("time_zone") {
+            None => Some(Tz::UTC),
+            Some(node) => node.parsed(
+                "a time zone such as `Europe/Berlin`",
+                |text| {
+                    Tz::from_str(text)
+                        .map_err(|_| format!("`{text}` is no time zone; write for instance `Europe/Berlin`"))
+                },
+                problems,
+            ),
+        };
+        map.finish();
+        let (cron, text) = cron?;
+        Some(Self {
+            cron,
+            text,
+            time_zone: time_zone?,
+        })
+    }
+}

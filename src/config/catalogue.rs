@@ -1,0 +1,161 @@
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use super::{
+    Target,
+    files::{read_scenario, scenario_files},
+};
+use crate::{
+    document::{Mapping, Node, Place, Problems, did_you_mean},
+    scenario::Scenario,
+};
+
+/// The scenarios and targets that probes and bursts name.
+#[derive(Debug, Clone, Default)]
+pub struct Catalogue {
+    /// By name.
+    pub scenarios: BTreeMap<Arc<str>, Arc<Scenario>>,
+    /// By name.
+    pub targets: BTreeMap<Arc<str>, Arc<Target>>,
+    /// Names that are declared but have problems of their own: to use one is no second problem.
+    broken: Vec<String>,
+}
+
+/// A scenario and the target it runs against.
+#[derive(Debug, Clone)]
+pub(super) struct Pair {
+    pub(super) scenario: Arc<Scenario>,
+    pub(super) target: Arc<Target>,
+}
+
+impl Catalogue {
+    pub(super) fn read(
+        scenarios: Option<&Node>,
+        targets: Option<&Node>,
+        directory: &Path,
+        problems: &Problems,
+    ) -> Self {
+        let mut catalogue = Self::default();
+        if let Some(node) = scenarios {
+            catalogue.read_scenarios(node, directory, problems);
+        }
+        if let Some(node) = targets {
+            for entry in node.entries("a mapping of names and targets", problems) {
+                match Target::read(entry, directory, problems) {
+                    Some(target) => {
+                        catalogue.targets.insert(target.name.clone(), Arc::new(target));
+                    }
+                    None => catalogue.broken.push(entry.key.clone()),
+                }
+            }
+        }
+        catalogue
+    }
+
+    fn read_scenarios(&mut self, node: &Node, directory: &Path, problems: &Problems) {
+        for node in node.list("a list of scenario files or folders", problems) {
+            let Some(path) = node.text("the path of a scenario", problems) else {
+                continue;
+            };
+            let files = match scenario_files(&directory.join(path)) {
+                Ok(files) => files,
+                Err(error) => {
+                    problems.add(&node.place, format!("cannot read `{path}`: {error}"));
+                    continue;
+                }
+            };
+            if files.is_empty() {
+                problems.add(&node.place, format!("there is no YAML file in `{path}`"));
+            }
+            for file in files {
+                self.read_scenario(&file, problems);
+            }
+        }
+    }
+
+    fn read_scenario(&mut self, file: &Path, problems: &Problems) {
+        let Some(scenario) = read_scenario(file, problems) else {
+            // By convention a file is named like its scenario.
+            let stem = file.file_stem().unwrap_or_default();
+            self.broken.push(stem.to_string_lossy().into_owned());
+            return;
+        };
+        if let Some(first) = self.scenarios.get(&scenario.name) {
+            problems.add(
+                &scenario.place,
+                format!(
+                    "a second scenario named `{}`; the first is in {}",
+                    scenario.name, first.place.source
+                ),
+            );
+            return;
+        }
+        self.scenarios
+            .insert(scenario.name.clone(), Arc::new(scenario));
+    }
+
+    /// Reads `scenario:` and `target:` of a probe or burst, or takes what `given` has instead.
+    pub(super) fn read_pair(
+        &self,
+        map: &mut Mapping<'_>,
+        given: Option<&Pair>,
+        problems: &Problems,
+    ) -> Option<Pair> {
+        let scenario = match (map.get("scenario"), given) {
+            (None, Some(given)) => Some(given.scenario.clone()),
+            (Some(node), _) => self.find(&self.scenarios, "scenario", node, problems),
+            (None, None) => self.missing("scenario", map.place, problems),
+        };
+        let target = match (map.get("target"), given) {
+            (None, Some(given)) => Some(given.target.clone()),
+            (Some(node), _) => self.find(&self.targets, "target", node, problems),
+            (None, None) => self.missing("target", map.place, problems),
+        };
+        let pair = Pair {
+            scenario: scenario?,
+            target: target?,
+        };
+        pair.check_variables(map.place, problems).then_some(pair)
+    }
+
+    fn missing<T>(&self, key: &str, place: &Place, problems: &Problems) -> Option<T> {
+        problems.add(place, format!("the key `{key}` is missing here"));
+        None
+    }
+
+    fn find<T>(
+        &self,
+        known: &BTreeMap<Arc<str>, Arc<T>>,
+        what: &str,
+        node: &Node,
+        problems: &Problems,
+    ) -> Option<Arc<T>> {
+        let name = node.text(&format!("the name of a {what}"), problems)?;
+        let found = known.get(name);
+        if found.is_none() && !self.broken.iter().any(|broken| broken == name) {
+            let hint = did_you_mean(name, known.keys().map(AsRef::as_ref));
+            problems.add(&node.place, format!("there is no {what} named `{name}`{hint}"));
+        }
+        found.cloned()
+    }
+}
+
+impl Pair {
+    /// Whether the target has everything that the scenario asks of it.
+    fn check_variables(&self, place: &Place, problems: &Problems) -> bool {
+        let before = problems.count();
+        for (variable, used_at) in &self.scenario.target_variables {
+            if self.target.has(variable) {
+                continue;
+            }
+            let hint = did_you_mean(variable, self.target.names());
+            problems.add(
+                place,
+                format!(
+                    "target `{}` has no variable `{variable}`, which scenario `{}` uses at {used_at}{hint}",
+                    self.target.name, self.scenario.name
+                ),
+            );
+        }
+        problems.count() == before
+    }
+}

@@ -1,0 +1,90 @@
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{Burst, Catalogue, Probe, Settings, files::read_file};
+use crate::document::{Entry, Mapping, Node, Problem, Problems};
+
+/// A configuration that was checked whole: every name in it means something.
+#[derive(Debug)]
+pub struct Plan {
+    /// The file it was read from.
+    pub path: PathBuf,
+    /// The plain settings.
+    pub settings: Settings,
+    /// Scenarios and targets.
+    pub catalogue: Catalogue,
+    /// What runs all the time.
+    pub probes: Vec<Arc<Probe>>,
+    /// What runs on a schedule or when asked for.
+    pub bursts: Vec<Arc<Burst>>,
+}
+
+impl Plan {
+    /// Reads and checks a configuration with everything it names.
+    ///
+    /// # Errors
+    /// Every problem there is, in the order of files, lines and columns.
+    pub fn load(path: &Path) -> Result<Self, Vec<Problem>> {
+        let node = read_file(path).map_err(|problem| vec![problem])?;
+        let problems = Problems::default();
+        let plan = Self::read(&node, path, &problems);
+        problems.into_result()?;
+        // Without a problem there is a plan: each reader that gives up notes why.
+        plan.ok_or_else(Vec::new)
+    }
+
+    fn read(node: &Node, path: &Path, problems: &Problems) -> Option<Self> {
+        let directory = path.parent().unwrap_or(Path::new("."));
+        let mut map = Mapping::open(node, "a configuration", problems)?;
+        let settings = Settings::read(&mut map, problems);
+        let scenarios = map.get("scenarios");
+        let targets = map.get("targets");
+        let catalogue = Catalogue::read(scenarios, targets, directory, problems);
+        let probes: Vec<_> = entries(map.get("probes"), "a mapping of names and probes", problems)
+            .iter()
+            .filter_map(|entry| Probe::read(entry, &catalogue, problems))
+            .map(Arc::new)
+            .collect();
+        let bursts = entries(map.get("bursts"), "a mapping of names and bursts", problems)
+            .iter()
+            .filter_map(|entry| Burst::read(entry, &catalogue, &settings.caps, problems))
+            .map(Arc::new)
+            .collect();
+        map.finish();
+        find_twins(&probes, problems);
+        Some(Self {
+            path: path.to_owned(),
+            settings,
+            catalogue,
+            probes,
+            bursts,
+        })
+    }
+}
+
+fn entries<'a>(node: Option<&'a Node>, wanted: &str, problems: &Problems) -> &'a [Entry] {
+    node.map(|node| node.entries(wanted, problems))
+        .unwrap_or_default()
+}
+
+/// Two probes with the same labels would write the same series.
+fn find_twins(probes: &[Arc<Probe>], problems: &Problems) {
+    let mut seen = BTreeMap::new();
+    for probe in probes {
+        if let Some(first) = seen.insert(
+            (&probe.scenario.name, &probe.target.name),
+            &probe.name,
+        ) {
+            problems.add(
+                &probe.place,
+                format!(
+                    "probes `{first}` and `{}` run the same scenario against the same target; metrics could not tell them apart",
+                    probe.name
+                ),
+            );
+        }
+    }
+}

@@ -1,0 +1,188 @@
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use serde::Deserialize;
+
+use crate::{
+    callbacks,
+    document::{Mapping, Node, Problems, Value, settings},
+    runner::HealthBudget,
+    simulator,
+    units::Rate,
+};
+
+/// The plain settings of the service.
+#[derive(Debug, Default)]
+pub struct Settings {
+    /// Where it listens.
+    pub listen: Listen,
+    /// How targets reach the callback listener, if not at its own address.
+    pub callback_url: Option<String>,
+    /// How inbound events are kept.
+    pub callbacks: callbacks::Limits,
+    /// Who may change something.
+    pub admin: Admin,
+    /// How it ends.
+    pub shutdown: Shutdown,
+    /// What bursts cannot exceed.
+    pub caps: Caps,
+    /// When a run is invalid.
+    pub health: HealthBudget,
+    /// The simulator beside the service, if there is one.
+    pub simulator: Option<SimulatorSettings>,
+}
+
+/// Where the service listens; port 0 takes any free one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Listen {
+    /// Metrics, health, admin API, console.
+    pub web: SocketAddr,
+    /// Inbound events of targets.
+    pub callbacks: SocketAddr,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self {
+            web: (Ipv4Addr::LOCALHOST, 8080).into(),
+            callbacks: (Ipv4Addr::LOCALHOST, 8001).into(),
+        }
+    }
+}
+
+/// Who may change something.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Admin {
+    /// A file with the admin token; `CHATPROBE_ADMIN_TOKEN` goes before it.
+    pub token_file: Option<PathBuf>,
+}
+
+/// How the service ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Shutdown {
+    /// How long chats in progress may go on.
+    #[serde(with = "crate::units::duration")]
+    pub grace: Duration,
+}
+
+impl Default for Shutdown {
+    fn default() -> Self {
+        Self {
+            grace: Duration::from_secs(20),
+        }
+    }
+}
+
+/// What bursts cannot exceed.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Caps {
+    /// Chats at once, of all bursts together.
+    pub max_active_chats: u64,
+    /// Starts, of one burst.
+    pub max_rate: Rate,
+}
+
+impl Default for Caps {
+    fn default() -> Self {
+        #[expect(clippy::expect_used, reason = "1000 is finite and not negative")]
+        let max_rate = Rate::per_second(1000.0).expect("a rate");
+        Self {
+            max_active_chats: 20_000,
+            max_rate,
+        }
+    }
+}
+
+/// The simulator beside the service.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SimulatorSettings {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// What the centre is like.
+    pub centre: simulator::Settings,
+}
+
+impl SimulatorSettings {
+    /// Where a simulator listens that does not say so itself.
+    pub const DEFAULT_LISTEN: SocketAddr =
+        SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 4000);
+
+    /// Reads `simulator: { listen: ..., agents: ..., ... }`.
+    pub fn read(node: &Node, problems: &Problems) -> Option<Self> {
+        let before = problems.count();
+        let mut node = node.clone();
+        let mut listen = Self::DEFAULT_LISTEN;
+        if let Value::Null = node.value {
+            node.value = Value::Map(Vec::new());
+        }
+        if let Value::Map(entries) = &mut node.value
+            && let Some(at) = entries.iter().position(|entry| entry.key == "listen")
+        {
+            let entry = entries.remove(at);
+            listen = read_address(&entry.node, problems).unwrap_or(listen);
+        }
+        let centre: simulator::Settings = settings(&node, problems)?;
+        if let Err(error) = centre.validate() {
+            problems.add(&node.place, error.to_string());
+        }
+        (problems.count() == before).then_some(Self { listen, centre })
+    }
+}
+
+fn read_address(node: &Node, problems: &Problems) -> Option<SocketAddr> {
+    node.parsed(
+        "an address such as `127.0.0.1:4000`",
+        |text| {
+            text.parse()
+                .map_err(|_| format!("`{text}` is no address; write for instance `127.0.0.1:4000`"))
+        },
+        problems,
+    )
+}
+
+impl Settings {
+    /// Takes the plain sections out of the configuration.
+    pub(super) fn read(map: &mut Mapping<'_>, problems: &Problems) -> Self {
+        let mut read = Self {
+            listen: section(map.get("listen"), problems),
+            admin: section(map.get("admin"), problems),
+            shutdown: section(map.get("shutdown"), problems),
+            caps: section(map.get("limits"), problems),
+            health: section(map.get("health"), problems),
+            ..Self::default()
+        };
+        if let Some(node) = map.get("callbacks") {
+            read.read_callbacks(node, problems);
+        }
+        read.simulator = map
+            .get("simulator")
+            .and_then(|node| SimulatorSettings::read(node, problems));
+        read
+    }
+
+    fn read_callbacks(&mut self, node: &Node, problems: &Problems) {
+        let mut node = node.clone();
+        if let Value::Map(entries) = &mut node.value
+            && let Some(at) = entries.iter().position(|entry| entry.key == "url")
+        {
+            let entry = entries.remove(at);
+            self.callback_url = super::target::read_url(&entry.node, problems);
+        }
+        self.callbacks = section(Some(&node), problems);
+    }
+}
+
+fn section<T: serde::de::DeserializeOwned + Default>(
+    node: Option<&Node>,
+    problems: &Problems,
+) -> T {
+    node.and_then(|node| settings(node, problems))
+        .unwrap_or_default()
+}
