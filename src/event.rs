@@ -12,7 +12,10 @@ use std::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::scenario::{Observation, Reason};
+use crate::{
+    config::Plan,
+    scenario::{Observation, Reason},
+};
 
 /// What starts the chats of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, ToSchema)]
@@ -311,11 +314,18 @@ pub enum Event {
         /// Why.
         reason: SkipReason,
     },
-    /// Somebody asked for a new configuration.
-    ConfigurationLoaded {
-        /// Whether it is in force now.
-        accepted: bool,
+    /// A burst was due on its schedule and was not started.
+    BurstSkipped {
+        /// Which burst.
+        burst: Arc<str>,
     },
+    /// A configuration is in force from now on.
+    ConfigurationAccepted {
+        /// What it says.
+        plan: Arc<Plan>,
+    },
+    /// Somebody asked for a new configuration that has problems; the old one stays in force.
+    ConfigurationRefused,
     /// The heartbeat of the runtime came so much late.
     SchedulerLag(Duration),
 }

@@ -7,5 +7,6 @@ pub mod event;
 pub mod load;
 pub mod runner;
 pub mod scenario;
+pub mod scheduler;
 pub mod simulator;
 pub mod units;

@@ -21,7 +21,7 @@ pub use inbound::Inbound;
 pub use mailbox::{ClaimError, Mailbox, Match, WaitError};
 
 /// How much is kept of what nobody has asked for.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// The largest body of an event, in bytes; a larger one is answered with 413.

@@ -81,7 +81,11 @@ impl Burst {
         caps: &Caps,
         problems: &Problems,
     ) -> Option<Self> {
-        let mut map = Mapping::open(node, "a burst such as `{ \"burst\": \"nightly\" }`", problems)?;
+        let mut map = Mapping::open(
+            node,
+            "a burst such as `{ \"burst\": \"nightly\" }`",
+            problems,
+        )?;
         let base = match map.get("burst") {
             None => None,
             Some(node) => {
@@ -90,14 +94,24 @@ impl Burst {
                 if base.is_none() {
                     let names = known.iter().map(|burst| burst.name.as_ref());
                     let hint = crate::document::did_you_mean(name, names);
-                    problems.add(&node.place, format!("there is no burst named `{name}`{hint}"));
+                    problems.add(
+                        &node.place,
+                        format!("there is no burst named `{name}`{hint}"),
+                    );
                     return None;
                 }
                 base
             }
         };
         let name = base.map_or(Self::AD_HOC, |base| &base.name);
-        Self::read_parts(map, base.map(AsRef::as_ref), name, catalogue, caps, problems)
+        Self::read_parts(
+            map,
+            base.map(AsRef::as_ref),
+            name,
+            catalogue,
+            caps,
+            problems,
+        )
     }
 
     fn read_parts(
@@ -221,8 +235,9 @@ impl Schedule {
             Some(node) => node.parsed(
                 "a time zone such as `Europe/Berlin`",
                 |text| {
-                    Tz::from_str(text)
-                        .map_err(|_| format!("`{text}` is no time zone; write for instance `Europe/Berlin`"))
+                    Tz::from_str(text).map_err(|_| {
+                        format!("`{text}` is no time zone; write for instance `Europe/Berlin`")
+                    })
                 },
                 problems,
             ),

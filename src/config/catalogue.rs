@@ -42,7 +42,9 @@ impl Catalogue {
             for entry in node.entries("a mapping of names and targets", problems) {
                 match Target::read(entry, directory, problems) {
                     Some(target) => {
-                        catalogue.targets.insert(target.name.clone(), Arc::new(target));
+                        catalogue
+                            .targets
+                            .insert(target.name.clone(), Arc::new(target));
                     }
                     None => catalogue.broken.push(entry.key.clone()),
                 }
@@ -133,7 +135,10 @@ impl Catalogue {
         let found = known.get(name);
         if found.is_none() && !self.broken.iter().any(|broken| broken == name) {
             let hint = did_you_mean(name, known.keys().map(AsRef::as_ref));
-            problems.add(&node.place, format!("there is no {what} named `{name}`{hint}"));
+            problems.add(
+                &node.place,
+                format!("there is no {what} named `{name}`{hint}"),
+            );
         }
         found.cloned()
     }

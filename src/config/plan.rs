@@ -74,10 +74,7 @@ fn entries<'a>(node: Option<&'a Node>, wanted: &str, problems: &Problems) -> &'a
 fn find_twins(probes: &[Arc<Probe>], problems: &Problems) {
     let mut seen = BTreeMap::new();
     for probe in probes {
-        if let Some(first) = seen.insert(
-            (&probe.scenario.name, &probe.target.name),
-            &probe.name,
-        ) {
+        if let Some(first) = seen.insert((&probe.scenario.name, &probe.target.name), &probe.name) {
             problems.add(
                 &probe.place,
                 format!(

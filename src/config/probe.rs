@@ -39,7 +39,10 @@ impl Probe {
         let every = map.need("every").and_then(|node| {
             let every = node.duration(problems)?;
             if every.is_zero() {
-                problems.add(&node.place, "a probe needs time between its chats; write for instance `30s`");
+                problems.add(
+                    &node.place,
+                    "a probe needs time between its chats; write for instance `30s`",
+                );
             }
             Some(every)
         });
@@ -47,7 +50,10 @@ impl Probe {
             let jitter = node.duration(problems)?;
             if every.is_some_and(|every| jitter >= every) {
                 let shown = duration::format(jitter);
-                problems.add(&node.place, format!("a jitter of {shown} must be shorter than `every`"));
+                problems.add(
+                    &node.place,
+                    format!("a jitter of {shown} must be shorter than `every`"),
+                );
             }
             Some(jitter)
         });

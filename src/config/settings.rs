@@ -148,6 +148,24 @@ fn read_address(node: &Node, problems: &Problems) -> Option<SocketAddr> {
 }
 
 impl Settings {
+    /// The sections that differ and are read at the start only.
+    pub fn changed_for_restart(&self, new: &Self) -> Vec<&'static str> {
+        let sections = [
+            ("listen", self.listen != new.listen),
+            ("admin", self.admin != new.admin),
+            ("health", self.health != new.health),
+            ("simulator", self.simulator != new.simulator),
+            (
+                "callbacks",
+                self.callbacks != new.callbacks || self.callback_url != new.callback_url,
+            ),
+        ];
+        sections
+            .into_iter()
+            .filter_map(|(name, changed)| changed.then_some(name))
+            .collect()
+    }
+
     /// Takes the plain sections out of the configuration.
     pub(super) fn read(map: &mut Mapping<'_>, problems: &Problems) -> Self {
         let mut read = Self {

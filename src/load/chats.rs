@@ -1,5 +1,7 @@
 //! `{ chats: 20000, ramp: 60s }`: so many customers, one chat each.
 
+use std::time::Duration;
+
 use super::{
     Arrivals, Profile, Shape,
     keys::{Ramp, noted},
@@ -13,6 +15,16 @@ pub(super) fn read(chats: &Node, load: &mut Mapping<'_>, problems: &Problems) ->
     let arrivals = noted(Arrivals::of_chats(chats, ramp.time), load.place, problems)?;
     let written = format!("{{ chats: {chats}{ramp} }}");
     Some(Profile::new(written, Shape::Arrivals(arrivals), None))
+}
+
+/// One chat, at once.
+pub(super) fn one() -> Profile {
+    #[expect(
+        clippy::expect_used,
+        reason = "one chat at once is neither too many nor too long"
+    )]
+    let arrivals = Arrivals::of_chats(1, Duration::ZERO).expect("one chat");
+    Profile::new("{ chats: 1 }".to_owned(), Shape::Arrivals(arrivals), None)
 }
 
 #[cfg(test)]

@@ -71,6 +71,11 @@ impl Profile {
         }
     }
 
+    /// One chat, at once: what a probe runs.
+    pub fn one_chat() -> Self {
+        chats::one()
+    }
+
     /// When chats start.
     pub fn shape(&self) -> &Shape {
         &self.shape

@@ -266,7 +266,9 @@ impl Observer for Tally {
             | Event::WaitEnded { .. }
             | Event::RunEnded { .. }
             | Event::ProbeSkipped { .. }
-            | Event::ConfigurationLoaded { .. }
+            | Event::BurstSkipped { .. }
+            | Event::ConfigurationAccepted { .. }
+            | Event::ConfigurationRefused
             | Event::SchedulerLag(_) => {}
         }
     }

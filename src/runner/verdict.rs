@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// How late the generator may be before its figures say more about itself than about the target.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HealthBudget {
     /// The 99th percentile of how late chats start.

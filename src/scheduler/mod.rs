@@ -1,0 +1,15 @@
+//! When runs start: probes by their interval, bursts by cron or because somebody asks, and how all
+//! of them come to an end.
+//!
+//! [`Scheduler`] is the handle that the web and the service hold. It owns the plan in force, the
+//! tasks of the probes, the cron clock, and the [`runs`] in progress with the reports of the last
+//! ones.
+
+mod cron;
+mod handle;
+mod probes;
+mod runs;
+
+pub use handle::{BurstRefused, Installed, Scheduler};
+pub use probes::ProbeStatus;
+pub use runs::{KEPT_REPORTS, RunEntry};

@@ -1,0 +1,172 @@
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use serde::Serialize;
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+use utoipa::ToSchema;
+
+use super::handle::Shared;
+use crate::{
+    config::Probe,
+    event::{Event, Mode, SkipReason, Subject, Trigger},
+    runner::RunHandle,
+    units::duration,
+};
+
+/// A probe with the task that starts its runs.
+#[derive(Debug)]
+pub(super) struct ProbeTask {
+    pub(super) probe: Arc<Probe>,
+    pub(super) cancel: CancellationToken,
+    paused: AtomicBool,
+    run_now: Notify,
+    latest: Mutex<Option<RunHandle>>,
+}
+
+/// A probe as it stands.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ProbeStatus {
+    /// The probe.
+    pub name: String,
+    /// What it runs.
+    pub scenario: String,
+    /// Against whom.
+    pub target: String,
+    /// From one start to the next.
+    pub every: String,
+    /// Whether it starts no runs for now.
+    pub paused: bool,
+    /// Its latest run.
+    pub latest_run: Option<String>,
+    /// Whether that run is still in progress.
+    pub running: bool,
+}
+
+impl ProbeTask {
+    pub(super) fn new(probe: Arc<Probe>, cancel: CancellationToken) -> Self {
+        Self {
+            probe,
+            cancel,
+            paused: AtomicBool::new(false),
+            run_now: Notify::new(),
+            latest: Mutex::default(),
+        }
+    }
+
+    pub(super) fn set_paused(&self, paused: bool) {
+        self.paused.store(paused, Ordering::Relaxed);
+    }
+
+    /// Asks for a run besides the interval; the next slot stays where it is.
+    pub(super) fn run_now(&self) {
+        self.run_now.notify_one();
+    }
+
+    pub(super) fn latest(&self) -> Option<RunHandle> {
+        // Held for a clone only.
+        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        latest.clone()
+    }
+
+    pub(super) fn status(&self) -> ProbeStatus {
+        let latest = self.latest();
+        ProbeStatus {
+            name: self.probe.name.to_string(),
+            scenario: self.probe.scenario.name.to_string(),
+            target: self.probe.target.name.to_string(),
+            every: duration::format(self.probe.every),
+            paused: self.paused.load(Ordering::Relaxed),
+            running: latest.as_ref().is_some_and(|run| !run.has_ended()),
+            latest_run: latest.map(|run| run.id().to_owned()),
+        }
+    }
+
+    /// Starts a run at once and then one every interval, until it is cancelled. A slot that finds
+    /// the last run still going is left out and counted: probes never overlap themselves.
+    pub(super) async fn keep_probing(self: Arc<Self>, shared: Arc<Shared>) {
+        let mut slot = Instant::now();
+        let mut due = slot;
+        loop {
+            let asked = tokio::select! {
+                biased;
+                () = self.cancel.cancelled() => return,
+                () = self.run_now.notified() => true,
+                () = sleep_until(due) => false,
+            };
+            self.take_slot(&shared, asked);
+            if !asked {
+                slot = next_slot(slot, self.probe.every, Instant::now());
+                due = slot + self.probe.jitter.mul_f64(fastrand::f64());
+            }
+        }
+    }
+
+    fn take_slot(&self, shared: &Shared, asked: bool) {
+        let skipped = if self.latest().is_some_and(|run| !run.has_ended()) {
+            Some(SkipReason::Overlap)
+        } else if self.paused.load(Ordering::Relaxed) && !asked {
+            Some(SkipReason::Paused)
+        } else {
+            None
+        };
+        if let Some(reason) = skipped {
+            shared.observers().tell(&Event::ProbeSkipped {
+                subject: self.subject(),
+                reason,
+            });
+            return;
+        }
+        let trigger = if asked {
+            Trigger::Api
+        } else {
+            Trigger::Interval
+        };
+        let run = shared.start_probe(&self.probe, self.subject(), trigger);
+        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = run;
+    }
+
+    pub(super) fn subject(&self) -> Subject {
+        Subject {
+            scenario: self.probe.scenario.name.clone(),
+            target: self.probe.target.name.clone(),
+            mode: Mode::Probe,
+        }
+    }
+}
+
+/// The slot behind this one that is not over yet: after the process was stalled, slots are not
+/// made up for, and those that come stay on the grid.
+fn next_slot(slot: Instant, every: Duration, now: Instant) -> Instant {
+    let next = slot + every;
+    if next > now {
+        return next;
+    }
+    let behind = now.saturating_duration_since(next).as_nanos() / every.as_nanos().max(1);
+    let slots = u32::try_from(behind + 1).unwrap_or(u32::MAX);
+    next + every.saturating_mul(slots)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn slots_stay_on_the_grid_after_a_stall() {
+        let start = Instant::now();
+        let every = Duration::from_secs(10);
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!(next_slot(start, every, at(1)), at(10));
+        assert_eq!(next_slot(start, every, at(9)), at(10));
+        assert_eq!(next_slot(start, every, at(10)), at(20));
+        assert_eq!(next_slot(start, every, at(47)), at(50));
+    }
+}
