@@ -1,12 +1,50 @@
-//! chatprobe
+//! chatprobe talks to chat systems the way their customers do, all day as a synthetic probe and on
+//! demand as a burst of many thousand chats, and tells what it felt like.
+//!
+//! # The map
+//!
+//! | room | what lives there | knows |
+//! |---|---|---|
+//! | [`units`] | durations, rates, shares, distributions as people write them | nothing |
+//! | [`document`] | YAML with the place of every value, and the list of problems | units |
+//! | [`scenario`] | the language: steps, expressions, templates; no I/O | document, units |
+//! | [`load`] | load profiles and thresholds, pure functions of time | document, units |
+//! | [`config`] | files to a checked [`config::Plan`] | the four above, the simulator's settings |
+//! | [`event`] | what happened: the only thing that observers see | config, scenario |
+//! | [`driver`] | one file a protocol: sends what a step says | scenario |
+//! | [`callbacks`] | inbound events: receiver, early buffer, mailboxes | config, event, scenario |
+//! | [`runner`] | one chat; one run of chats, from setup to verdict | all above |
+//! | [`scheduler`] | when: intervals, cron, on demand, overlap, drain | runner and all above |
+//! | [`record`] | events to metrics and log | config, event, load, scenario |
+//! | [`web`] | metrics, health, admin API, console | scheduler, record |
+//! | [`simulator`] | a contact centre to practise on | units |
+//! | [`service`] | composition: build, start, shut down | everything |
+//! | [`cli`] | one file a subcommand | everything |
+//!
+//! Arrows point up this table only; `tests/architecture.rs` keeps it so.
+//!
+//! # The way of one step
+//!
+//! A step is written in YAML, read by [`scenario::Step`] into a typed action whose expressions are
+//! compiled, and held by a [`config::Plan`]. [`scheduler::Scheduler`] starts a run of it through
+//! [`runner::Engine::start`]. The run's pacing says when the chat is due; the chat's performer
+//! renders the action in the chat's [`scenario::Scope`], hands it to [`driver::HttpDriver`] or waits
+//! at its [`callbacks::Mailbox`], checks, captures and claims, and tells exactly one
+//! [`event::Event::StepEnded`]. [`record::Metrics`] counts it, the run's [`runner::Tally`] keeps the
+//! books, and [`web`] shows both.
+
 pub mod callbacks;
+pub mod cli;
 pub mod config;
 pub mod document;
 pub mod driver;
 pub mod event;
 pub mod load;
+pub mod record;
 pub mod runner;
 pub mod scenario;
 pub mod scheduler;
+pub mod service;
 pub mod simulator;
 pub mod units;
+pub mod web;

@@ -116,7 +116,7 @@ impl Catalogue {
             scenario: scenario?,
             target: target?,
         };
-        pair.check_variables(map.place, problems).then_some(pair)
+        check_variables(&pair.scenario, &pair.target, map.place, problems).then_some(pair)
     }
 
     fn missing<T>(&self, key: &str, place: &Place, problems: &Problems) -> Option<T> {
@@ -144,23 +144,26 @@ impl Catalogue {
     }
 }
 
-impl Pair {
-    /// Whether the target has everything that the scenario asks of it.
-    fn check_variables(&self, place: &Place, problems: &Problems) -> bool {
-        let before = problems.count();
-        for (variable, used_at) in &self.scenario.target_variables {
-            if self.target.has(variable) {
-                continue;
-            }
-            let hint = did_you_mean(variable, self.target.names());
-            problems.add(
-                place,
-                format!(
-                    "target `{}` has no variable `{variable}`, which scenario `{}` uses at {used_at}{hint}",
-                    self.target.name, self.scenario.name
-                ),
-            );
+/// Whether the target has everything that the scenario asks of it.
+pub fn check_variables(
+    scenario: &Scenario,
+    target: &Target,
+    place: &Place,
+    problems: &Problems,
+) -> bool {
+    let before = problems.count();
+    for (variable, used_at) in &scenario.target_variables {
+        if target.has(variable) {
+            continue;
         }
-        problems.count() == before
+        let hint = did_you_mean(variable, target.names());
+        problems.add(
+            place,
+            format!(
+                "target `{}` has no variable `{variable}`, which scenario `{}` uses at {used_at}{hint}",
+                target.name, scenario.name
+            ),
+        );
     }
+    problems.count() == before
 }

@@ -12,7 +12,7 @@ mod target;
 mod tests;
 
 pub use burst::{Burst, Schedule};
-pub use catalogue::Catalogue;
+pub use catalogue::{Catalogue, check_variables};
 pub use files::{read_file, read_scenario};
 pub use plan::Plan;
 pub use probe::Probe;

@@ -8,7 +8,7 @@ use super::{Burst, Catalogue, Probe, Settings, files::read_file};
 use crate::document::{Entry, Mapping, Node, Problem, Problems};
 
 /// A configuration that was checked whole: every name in it means something.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Plan {
     /// The file it was read from.
     pub path: PathBuf,

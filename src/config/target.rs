@@ -41,12 +41,18 @@ impl Target {
         }
     }
 
-    /// The same target at another address.
+    /// The same target at another address, with these variables besides or instead.
     #[must_use]
-    pub fn at(self, url: &str) -> Self {
+    pub fn with(&self, url: Option<&str>, variables: &[Entry], problems: &Problems) -> Self {
+        let mut changed = self.variables.clone();
+        changed.extend(read_variables(variables, problems));
         Self {
-            url: url.trim_end_matches('/').to_owned(),
-            ..self
+            name: self.name.clone(),
+            url: url.unwrap_or(&self.url).trim_end_matches('/').to_owned(),
+            variables: changed,
+            secrets: self.secrets.clone(),
+            place: self.place.clone(),
+            fingerprint: self.fingerprint,
         }
     }
 
@@ -58,7 +64,10 @@ impl Target {
         let url = map.need("url").and_then(|node| read_url(node, problems));
         let variables = map
             .get("variables")
-            .map(|node| read_variables(node, problems))
+            .map(|node| {
+                let entries = node.entries("a mapping of names and values", problems);
+                read_variables(entries, problems)
+            })
             .unwrap_or_default();
         let secrets: BTreeMap<_, _> = map
             .get("secrets")
@@ -159,8 +168,8 @@ pub(super) fn read_url(node: &Node, problems: &Problems) -> Option<String> {
     }
 }
 
-fn read_variables(node: &Node, problems: &Problems) -> BTreeMap<String, Variable> {
-    node.entries("a mapping of names and values", problems)
+fn read_variables(entries: &[Entry], problems: &Problems) -> BTreeMap<String, Variable> {
+    entries
         .iter()
         .filter_map(|entry| {
             let value = match &entry.node.value {

@@ -8,7 +8,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{RunReport, Tally};
+use super::{ChatCounts, RunReport, Tally};
 use crate::{load::LoadError, units::Rate};
 
 /// How a run is stopped.
@@ -101,6 +101,11 @@ impl RunHandle {
     /// The figures as they stand.
     pub fn report(&self) -> RunReport {
         self.tally.report()
+    }
+
+    /// How many chats there are and were; cheaper than a report.
+    pub fn chats(&self) -> ChatCounts {
+        self.tally.chats()
     }
 
     /// Gives an order and waits until it is followed.

@@ -1,0 +1,127 @@
+//! The command line: one file a subcommand.
+
+mod check;
+mod logging;
+mod progress;
+mod run;
+mod serve;
+mod signals;
+mod simulate;
+mod summary;
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+
+use crate::document::{Node, Problem, parse};
+
+/// What the command came to, as its exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Outcome {
+    /// All is well.
+    Success = 0,
+    /// A run whose thresholds were broken.
+    Failed = 1,
+    /// The command line, the configuration or the environment cannot be used.
+    Unusable = 2,
+    /// A run that says nothing about the target.
+    Invalid = 3,
+    /// Ended by a signal before its time.
+    Interrupted = 130,
+}
+
+/// Probes chat services all day and loads them on demand, as their customers would.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    /// How log lines look.
+    #[arg(long, global = true, value_enum, default_value_t)]
+    log_format: logging::Format,
+
+    /// What is logged: a level, or directives such as `info,chatprobe=debug`.
+    #[arg(long, global = true, env = "CHATPROBE_LOG", value_name = "FILTER")]
+    log: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run probes and bursts as configured, until told to end (the default).
+    Serve(serve::Serve),
+    /// Run one scenario now, show its figures, and exit with its verdict.
+    Run(Box<run::Run>),
+    /// Check a configuration and say what it makes.
+    Check(check::Check),
+    /// Run the simulated contact centre alone.
+    Simulate(simulate::Simulate),
+}
+
+/// Where the configuration is.
+#[derive(Debug, Clone, clap::Args)]
+struct Configuration {
+    /// The configuration.
+    #[arg(
+        long,
+        env = "CHATPROBE_CONFIG",
+        default_value = "config/chatprobe.yaml",
+        value_name = "FILE"
+    )]
+    config: PathBuf,
+}
+
+impl Cli {
+    /// Starts the log, on standard error.
+    pub fn start_logging(&self) {
+        let quiet = matches!(self.command, Some(Command::Run(_) | Command::Check(_)));
+        logging::start(self.log_format, self.log.as_deref(), quiet);
+    }
+
+    /// Runs the subcommand.
+    pub async fn run(self) -> ExitCode {
+        // Fails only if a provider is installed already, which serves as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let outcome = match self.command {
+            None => serve::Serve::default().run().await,
+            Some(Command::Serve(serve)) => serve.run().await,
+            Some(Command::Run(run)) => run.run().await,
+            Some(Command::Check(check)) => check.run(),
+            Some(Command::Simulate(simulate)) => simulate.run().await,
+        };
+        ExitCode::from(outcome as u8)
+    }
+}
+
+/// Says that something cannot be used.
+fn unusable(message: impl std::fmt::Display) -> Outcome {
+    eprintln!("chatprobe: {message}");
+    Outcome::Unusable
+}
+
+/// Says all problems of a configuration, each with the line it is about.
+fn report_problems(problems: &[Problem]) -> Outcome {
+    for problem in problems {
+        eprintln!("{problem}");
+        let place = &problem.place;
+        let file = std::fs::read_to_string(Path::new(&*place.source)).unwrap_or_default();
+        if place.line > 0
+            && let Some(line) = file.lines().nth(place.line - 1)
+        {
+            eprintln!("    {line}");
+            eprintln!("    {:>1$}", '^', place.column);
+        }
+    }
+    let count = problems.len();
+    let noun = if count == 1 { "problem" } else { "problems" };
+    unusable(format_args!("{count} {noun}; nothing was started"))
+}
+
+/// Reads the value of an option as YAML.
+fn parse_option(option: &str, text: &str) -> Result<Node, Problem> {
+    parse(option, text)
+}

@@ -1,0 +1,318 @@
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Configuration, Outcome, parse_option, progress, report_problems, signals::Signals, summary,
+    unusable,
+};
+use crate::{
+    callbacks::{Exchange, receiver},
+    config::{Burst, Plan, Target, check_variables, read_scenario},
+    document::{Entry, Place, Problem, Problems},
+    driver::HttpDriver,
+    event::{Mode, Observers, RunIdentity, Subject, Trigger, Verdict},
+    load::{Profile, Threshold},
+    runner::{Engine, Order, RunHandle, RunReport, RunSpec, Stop},
+    scenario::Scenario,
+    service::{address, every, listen},
+};
+
+/// How long the `always` steps may take after an interruption.
+const CLEANUP: Duration = Duration::from_secs(5);
+
+/// `chatprobe run`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Run {
+    /// The scenario: its name in the configuration, or a file.
+    scenario: String,
+
+    #[command(flatten)]
+    configuration: Configuration,
+
+    /// Whom to talk to: a target of the configuration, or the address of one.
+    #[arg(long, short, value_name = "NAME|URL")]
+    target: Option<String>,
+
+    /// A variable of the target.
+    #[arg(long = "variable", value_name = "NAME=VALUE")]
+    variables: Vec<String>,
+
+    /// When chats start, for instance `{ chats: 2000, ramp: 10s }` or `{ rate: 50/s, for: 1m }`.
+    #[arg(long, short, value_name = "PROFILE", default_value = "{ chats: 1 }")]
+    load: String,
+
+    /// The value of an input of the scenario.
+    #[arg(long = "input", short, value_name = "NAME=VALUE")]
+    inputs: Vec<String>,
+
+    /// What has to hold, for instance `{ step: agent_join, p95: 10s }` or `{ failed: 1% }`; without
+    /// any, every chat has to pass.
+    #[arg(long = "threshold", value_name = "THRESHOLD")]
+    thresholds: Vec<String>,
+
+    /// The seed of the pauses; the same one draws the same.
+    #[arg(long)]
+    seed: Option<u64>,
+
+    /// Writes the report as JSON; `-` is standard output.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+
+    /// Where the target's events come in.
+    #[arg(long, value_name = "ADDRESS", default_value_t = (Ipv4Addr::LOCALHOST, 0).into())]
+    callback_listen: SocketAddr,
+
+    /// How the target reaches that address, if not directly.
+    #[arg(long, value_name = "URL")]
+    callback_url: Option<String>,
+}
+
+impl Run {
+    pub(super) async fn run(self) -> Outcome {
+        let (spec, budget) = match self.prepare() {
+            Ok(prepared) => prepared,
+            Err(problems) => return report_problems(&problems),
+        };
+        let mut signals = match Signals::new() {
+            Ok(signals) => signals,
+            Err(error) => return unusable(format_args!("cannot listen to signals: {error}")),
+        };
+        let listener = match listen(self.callback_listen, "callbacks", "--callback-listen").await {
+            Ok(listener) => listener,
+            Err(error) => return unusable(error),
+        };
+        let http = match HttpDriver::new() {
+            Ok(http) => http,
+            Err(error) => return unusable(error),
+        };
+        let callbacks = address(&listener, self.callback_listen);
+        let observers = Observers::default();
+        let exchange = Exchange::new(crate::callbacks::Limits::default(), observers.clone());
+        let engine = Engine {
+            http,
+            exchange: exchange.clone(),
+            callback_url: self
+                .callback_url
+                .clone()
+                .unwrap_or_else(|| format!("http://{callbacks}"))
+                .into(),
+            observers,
+            budget,
+        };
+        let load = spec.load.clone();
+        let over = CancellationToken::new();
+        let receiving = tokio::spawn(receiver::serve(listener, exchange.clone(), over.clone()));
+        let sweeping = tokio::spawn(every(
+            Duration::from_secs(1),
+            over.clone(),
+            move |now, _| exchange.sweep(now),
+        ));
+        let run = engine.start(spec);
+        let watching = progress::show(&run, &load);
+        tokio::pin!(watching);
+        let finished = tokio::select! {
+            () = &mut watching => true,
+            () = signals.end() => false,
+        };
+        if !finished && !end_early(&run, &mut signals).await {
+            return Outcome::Interrupted;
+        }
+        over.cancel();
+        receiving.abort();
+        // Both end with the token; what they return says nothing here.
+        let _ = tokio::join!(receiving, sweeping);
+        self.conclude(&run.report())
+    }
+
+    /// Says what came out; the exit code is the verdict.
+    fn conclude(&self, report: &RunReport) -> Outcome {
+        let to_stdout = self.json.as_deref() == Some(Path::new("-"));
+        let summary = summary::text(report);
+        if to_stdout {
+            eprintln!("{summary}");
+        } else {
+            println!("{summary}");
+        }
+        if let Some(path) = &self.json
+            && let Err(error) = write_json(path, report)
+        {
+            return unusable(format_args!(
+                "cannot write the report to `{}`: {error}",
+                path.display()
+            ));
+        }
+        match report.verdict {
+            Some(Verdict::Passed) => Outcome::Success,
+            Some(Verdict::Failed) => Outcome::Failed,
+            Some(Verdict::Stopped) => Outcome::Interrupted,
+            Some(Verdict::Invalid) | None => Outcome::Invalid,
+        }
+    }
+
+    fn prepare(&self) -> Result<(RunSpec, crate::runner::HealthBudget), Vec<Problem>> {
+        let plan = self.plan()?;
+        let problems = Problems::default();
+        let spec = self.spec(plan.as_ref(), &problems);
+        problems.into_result()?;
+        let budget = plan.map(|plan| plan.settings.health).unwrap_or_default();
+        // Without a problem there is something to run: each reader that gives up notes why.
+        spec.map(|spec| (spec, budget)).ok_or_else(Vec::new)
+    }
+
+    /// The configuration, which is not needed where the command line says everything.
+    fn plan(&self) -> Result<Option<Plan>, Vec<Problem>> {
+        let path = &self.configuration.config;
+        let is_file = Path::new(&self.scenario).is_file();
+        if is_file && !path.exists() {
+            return Ok(None);
+        }
+        Plan::load(path).map(Some)
+    }
+
+    fn spec(&self, plan: Option<&Plan>, problems: &Problems) -> Option<RunSpec> {
+        let scenario = self.scenario(plan, problems);
+        let target = self.target(plan, problems);
+        let load =
+            option("--load", &self.load, problems).and_then(|node| Profile::read(&node, problems));
+        let set = assignments("--input", &self.inputs, problems);
+        let scenario = scenario?;
+        let place = Place::whole("command line");
+        let inputs = scenario.resolve_inputs(&set, &place, problems);
+        let thresholds = self.thresholds(&scenario, problems);
+        let target = target?;
+        check_variables(&scenario, &target, &Place::whole("--target"), problems);
+        let subject = Subject {
+            scenario: scenario.name.clone(),
+            target: target.name.clone(),
+            mode: Mode::Burst,
+        };
+        let name = Burst::AD_HOC.into();
+        let load = load?;
+        Some(RunSpec {
+            identity: Arc::new(RunIdentity::new(name, subject, Trigger::CommandLine)),
+            scenario,
+            target,
+            inputs: inputs?,
+            room: load.max_active(),
+            load,
+            thresholds,
+            seed: self.seed.unwrap_or_else(|| fastrand::u64(..)),
+        })
+    }
+
+    fn scenario(&self, plan: Option<&Plan>, problems: &Problems) -> Option<Arc<Scenario>> {
+        let path = Path::new(&self.scenario);
+        if path.is_file() {
+            return read_scenario(path, problems).map(Arc::new);
+        }
+        let known = plan.map(|plan| &plan.catalogue.scenarios);
+        let found = known.and_then(|known| known.get(self.scenario.as_str()).cloned());
+        if found.is_none() {
+            let names = known.into_iter().flatten().map(|(name, _)| name.as_ref());
+            let hint = crate::document::did_you_mean(&self.scenario, names);
+            problems.add(
+                &Place::whole("command line"),
+                format!(
+                    "`{}` is neither a file nor a scenario of the configuration{hint}",
+                    self.scenario
+                ),
+            );
+        }
+        found
+    }
+
+    /// The named target, the address with the variables of the configuration's only target, or
+    /// that target itself.
+    fn target(&self, plan: Option<&Plan>, problems: &Problems) -> Option<Arc<Target>> {
+        let place = Place::whole("--target");
+        let variables = assignments("--variable", &self.variables, problems);
+        let known: Vec<_> = plan
+            .map(|plan| plan.catalogue.targets.values().cloned().collect())
+            .unwrap_or_default();
+        let url = self.target.as_deref().filter(|text| text.contains("://"));
+        let base = match (&self.target, url) {
+            (Some(name), None) => known.iter().find(|target| *target.name == **name).cloned(),
+            _ if known.len() == 1 => known.first().cloned(),
+            _ => url.map(|url| Arc::new(Target::new("target", url))),
+        };
+        let Some(base) = base else {
+            let names: Vec<_> = known.iter().map(|target| target.name.as_ref()).collect();
+            let names = if names.is_empty() {
+                "the configuration has none".to_owned()
+            } else {
+                format!("the configuration has {}", names.join(", "))
+            };
+            problems.add(
+                &place,
+                format!("name a target or write its address; {names}"),
+            );
+            return None;
+        };
+        Some(Arc::new(base.with(url, &variables, problems)))
+    }
+
+    fn thresholds(&self, scenario: &Scenario, problems: &Problems) -> Vec<Threshold> {
+        let steps = scenario.all_steps();
+        let names: Vec<_> = steps.iter().map(|step| step.name.as_ref()).collect();
+        self.thresholds
+            .iter()
+            .filter_map(|text| option("--threshold", &format!("[{text}]"), problems))
+            .flat_map(|node| Threshold::read_list(&node, &names, problems))
+            .collect()
+    }
+}
+
+/// Ends the run now, with its `always` steps; false if a second signal wants it at once.
+async fn end_early(run: &RunHandle, signals: &mut Signals) -> bool {
+    eprintln!("ending the chats in progress; once more to end at once");
+    // A run that has just ended needs no order.
+    let _ = run.order(Order::Stop(Stop::End { cleanup: CLEANUP })).await;
+    tokio::select! {
+        () = run.ended() => true,
+        () = signals.end() => false,
+    }
+}
+
+fn option(name: &str, text: &str, problems: &Problems) -> Option<crate::document::Node> {
+    parse_option(name, text)
+        .map_err(|problem| problems.add(&problem.place, problem.message))
+        .ok()
+}
+
+/// Reads `NAME=VALUE`, the value as YAML.
+fn assignments(option_name: &str, texts: &[String], problems: &Problems) -> Vec<Entry> {
+    texts
+        .iter()
+        .filter_map(|text| {
+            let Some((key, value)) = text.split_once('=') else {
+                problems.add(
+                    &Place::whole(option_name),
+                    format!("`{text}` is no assignment; write `name=value`"),
+                );
+                return None;
+            };
+            let node = option(&format!("{option_name} {key}"), value, problems)?;
+            Some(Entry {
+                key: key.to_owned(),
+                place: Place::whole(option_name),
+                node,
+            })
+        })
+        .collect()
+}
+
+fn write_json(path: &Path, report: &RunReport) -> std::io::Result<()> {
+    let mut text = serde_json::to_string_pretty(report)?;
+    text.push('\n');
+    if path == Path::new("-") {
+        print!("{text}");
+        return Ok(());
+    }
+    std::fs::write(path, text)
+}

@@ -1,0 +1,74 @@
+use super::{
+    Configuration, Outcome, report_problems,
+    signals::{Asked, Signals},
+    unusable,
+};
+use crate::{config::Plan, service::Service};
+
+/// `chatprobe serve`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    configuration: Configuration,
+}
+
+impl Default for Serve {
+    fn default() -> Self {
+        // Without a subcommand there are no arguments; the environment still counts.
+        let config = std::env::var_os("CHATPROBE_CONFIG");
+        Self {
+            configuration: Configuration {
+                config: config
+                    .unwrap_or_else(|| "config/chatprobe.yaml".into())
+                    .into(),
+            },
+        }
+    }
+}
+
+impl Serve {
+    pub(super) async fn run(self) -> Outcome {
+        let plan = match Plan::load(&self.configuration.config) {
+            Ok(plan) => plan,
+            Err(problems) => return report_problems(&problems),
+        };
+        // Before anything starts, so that no signal finds the process without an answer.
+        let mut signals = match Signals::new() {
+            Ok(signals) => signals,
+            Err(error) => return unusable(format_args!("cannot listen to signals: {error}")),
+        };
+        let service = match Service::start(plan).await {
+            Ok(service) => service,
+            Err(error) => return unusable(error),
+        };
+        welcome(&service);
+        loop {
+            match signals.next().await {
+                Asked::Reload => service.reload().await,
+                Asked::End => break,
+            }
+        }
+        tracing::info!("ending: chats in progress may finish; a second signal ends at once");
+        tokio::select! {
+            () = service.shut_down() => {
+                tracing::info!("ended");
+                Outcome::Success
+            }
+            () = signals.end() => Outcome::Interrupted,
+        }
+    }
+}
+
+/// Where to look first.
+fn welcome(service: &Service) {
+    let addresses = service.addresses();
+    let web = addresses.web;
+    tracing::info!("chatprobe {} is running", env!("CARGO_PKG_VERSION"));
+    tracing::info!("  open      http://{web}/");
+    tracing::info!("  metrics   http://{web}/metrics");
+    tracing::info!("  admin API http://{web}/api/v1/openapi.json");
+    tracing::info!("  callbacks http://{}/", addresses.callbacks);
+    if let Some(simulator) = addresses.simulator {
+        tracing::info!("  simulator http://{simulator}/stats");
+    }
+}

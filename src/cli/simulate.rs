@@ -1,0 +1,95 @@
+use std::{net::SocketAddr, path::PathBuf};
+
+use tokio_util::sync::CancellationToken;
+
+use super::{Outcome, parse_option, report_problems, signals::Signals, unusable};
+use crate::{
+    config::{SimulatorSettings, read_file},
+    document::Problems,
+    service::{address, listen},
+    simulator::{Agents, Simulator},
+};
+
+/// `chatprobe simulate`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Simulate {
+    /// What the centre is like: what stands under `simulator:` in a configuration, as a file.
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+
+    /// Where it listens [default: 127.0.0.1:4000].
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+
+    /// How many agents it has: a number, or `unlimited`.
+    #[arg(long, value_parser = parse_agents)]
+    agents: Option<Agents>,
+
+    /// The seed of its randomness.
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+fn parse_agents(text: &str) -> Result<Agents, String> {
+    serde_yaml::from_str(text).map_err(|error| error.to_string())
+}
+
+impl Simulate {
+    pub(super) async fn run(self) -> Outcome {
+        let settings = match self.settings() {
+            Ok(settings) => settings,
+            Err(outcome) => return outcome,
+        };
+        let listener = match listen(settings.listen, "the simulator", "--listen").await {
+            Ok(listener) => listener,
+            Err(error) => return unusable(error),
+        };
+        let at = address(&listener, settings.listen);
+        let simulator = match Simulator::new(settings.centre) {
+            Ok(simulator) => simulator,
+            Err(error) => return unusable(error),
+        };
+        let mut signals = match Signals::new() {
+            Ok(signals) => signals,
+            Err(error) => return unusable(format_args!("cannot listen to signals: {error}")),
+        };
+        tracing::info!(
+            "the simulated contact centre is at http://{at}; its books at http://{at}/stats"
+        );
+        let shutdown = CancellationToken::new();
+        let server = simulator.serve(listener, shutdown.clone());
+        tokio::pin!(server);
+        let served = tokio::select! {
+            served = &mut server => served,
+            () = signals.end() => {
+                shutdown.cancel();
+                tokio::select! {
+                    served = &mut server => served,
+                    () = signals.end() => return Outcome::Interrupted,
+                }
+            }
+        };
+        match served {
+            Ok(()) => Outcome::Success,
+            Err(error) => unusable(error),
+        }
+    }
+
+    fn settings(&self) -> Result<SimulatorSettings, Outcome> {
+        let node = match &self.settings {
+            Some(path) => read_file(path),
+            None => parse_option("--settings", "{}"),
+        };
+        let node = node.map_err(|problem| report_problems(&[problem]))?;
+        let problems = Problems::default();
+        let settings = SimulatorSettings::read(&node, &problems);
+        problems
+            .into_result()
+            .map_err(|problems| report_problems(&problems))?;
+        let mut settings = settings.ok_or(Outcome::Unusable)?;
+        settings.listen = self.listen.unwrap_or(settings.listen);
+        settings.centre.agents = self.agents.unwrap_or(settings.centre.agents);
+        settings.centre.seed = self.seed.unwrap_or(settings.centre.seed);
+        Ok(settings)
+    }
+}

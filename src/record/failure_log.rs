@@ -1,0 +1,228 @@
+use std::{
+    collections::HashMap,
+    fmt::Write,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::configured::is_configured;
+use crate::event::{Ending, Event, Failure, Mode, Observer, RunIdentity, Subject, Verdict};
+
+/// As many failures of a scenario on a target are logged at once; then one an [`EVERY`].
+const AT_ONCE: u32 = 10;
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Tells the log of failed chats, of bursts, and of probes that change their mind.
+///
+/// A target that is down makes thousands of chats fail alike; a few lines tell as much as all of
+/// them, and what is left out is counted.
+#[derive(Default)]
+pub struct FailureLog(Mutex<HashMap<Subject, Told>>);
+
+/// What the log knows of a subject.
+struct Told {
+    /// Lines that may be written now.
+    allowed: u32,
+    /// Up to when `allowed` is counted.
+    counted: Instant,
+    /// Failures that were left out since the last line.
+    left_out: u64,
+    /// How the last run of a probe ended.
+    success: Option<bool>,
+}
+
+impl Told {
+    fn new() -> Self {
+        Self {
+            allowed: AT_ONCE,
+            counted: Instant::now(),
+            left_out: 0,
+            success: None,
+        }
+    }
+
+    /// If a line may be written: how many were left out before it.
+    fn admit(&mut self) -> Option<u64> {
+        while self.allowed < AT_ONCE && self.counted.elapsed() >= EVERY {
+            self.allowed += 1;
+            self.counted += EVERY;
+        }
+        if self.allowed == AT_ONCE {
+            // Time that passes while nothing is owed is not saved up.
+            self.counted = Instant::now();
+        }
+        if self.allowed == 0 {
+            self.left_out += 1;
+            return None;
+        }
+        self.allowed -= 1;
+        Some(std::mem::take(&mut self.left_out))
+    }
+}
+
+impl FailureLog {
+    /// Forgets subjects that are not kept.
+    fn retain(&self, keep: impl Fn(&Subject) -> bool) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|subject, _| keep(subject));
+    }
+
+    fn change<T>(&self, subject: &Subject, change: impl FnOnce(&mut Told) -> T) -> T {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(told) = all.get_mut(subject) {
+            return change(told);
+        }
+        change(all.entry(subject.clone()).or_insert_with(Told::new))
+    }
+
+    fn chat_failed(
+        &self,
+        run: &RunIdentity,
+        chat: u64,
+        failure: &Failure,
+        correlation: &[(Arc<str>, String)],
+    ) {
+        let Some(left_out) = self.change(&run.subject, Told::admit) else {
+            return;
+        };
+        let Failure {
+            step,
+            reason,
+            detail,
+        } = failure;
+        warn!(
+            scenario = %run.subject.scenario,
+            target = %run.subject.target,
+            mode = run.subject.mode.as_str(),
+            run = %run.id,
+            chat,
+            step = %step,
+            reason = %reason,
+            detail = %detail,
+            correlation = %pairs(correlation),
+            "chat failed{}",
+            and_more(left_out),
+        );
+    }
+
+    fn run_ended(&self, run: &RunIdentity, verdict: Verdict, all_passed: bool) {
+        let subject = &run.subject;
+        let left_out = self.change(subject, |told| std::mem::take(&mut told.left_out));
+        let (scenario, target) = (&*subject.scenario, &*subject.target);
+        let (id, name) = (&*run.id, &*run.name);
+        if left_out > 0 {
+            let mode = subject.mode.as_str();
+            let number = grouped(left_out);
+            warn!(
+                scenario,
+                target,
+                mode,
+                run = id,
+                "failed chats left out: {number}"
+            );
+        }
+        match subject.mode {
+            Mode::Burst => {
+                let verdict = verdict.as_str();
+                info!(
+                    burst = name,
+                    scenario,
+                    target,
+                    run = id,
+                    verdict,
+                    "burst ended"
+                );
+            }
+            Mode::Probe => self.probe_ended(run, verdict, all_passed),
+        }
+    }
+
+    /// Says so where the outcome is another than last time; a run that was stopped or invalid has
+    /// none.
+    fn probe_ended(&self, run: &RunIdentity, verdict: Verdict, success: bool) {
+        if matches!(verdict, Verdict::Stopped | Verdict::Invalid) {
+            return;
+        }
+        let subject = &run.subject;
+        let (scenario, target) = (&*subject.scenario, &*subject.target);
+        let (run, probe) = (&*run.id, &*run.name);
+        match (
+            self.change(subject, |told| told.success.replace(success)),
+            success,
+        ) {
+            (None, true) => info!(
+                probe,
+                scenario, target, run, "probe succeeded for the first time"
+            ),
+            (Some(false), true) => info!(probe, scenario, target, run, "probe recovered"),
+            // A failed setup fails no chat, so nothing else may have warned.
+            (None | Some(true), false) => warn!(probe, scenario, target, run, "probe is failing"),
+            (Some(true), true) | (Some(false), false) => {}
+        }
+    }
+}
+
+impl Observer for FailureLog {
+    fn observe(&self, event: &Event) {
+        match event {
+            Event::RunStarted { run } if run.subject.mode == Mode::Burst => {
+                let (scenario, target) = (&*run.subject.scenario, &*run.subject.target);
+                let (id, burst) = (&*run.id, &*run.name);
+                info!(burst, scenario, target, run = id, "burst started");
+            }
+            Event::ChatEnded {
+                run,
+                chat,
+                ending: Ending::Failed(failure),
+                correlation,
+                ..
+            } => self.chat_failed(run, *chat, failure, correlation),
+            Event::RunEnded {
+                run,
+                verdict,
+                all_passed,
+            } => self.run_ended(run, *verdict, *all_passed),
+            Event::ConfigurationAccepted { plan } => {
+                self.retain(|subject| is_configured(plan, subject));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn pairs(correlation: &[(Arc<str>, String)]) -> String {
+    let mut text = String::new();
+    for (name, value) in correlation {
+        let gap = if text.is_empty() { "" } else { " " };
+        // Values come from the target; quoted, none of them can pass for another pair.
+        let written = write!(text, "{gap}{name}={value:?}");
+        debug_assert!(written.is_ok(), "a string takes everything");
+    }
+    text
+}
+
+fn and_more(left_out: u64) -> String {
+    match left_out {
+        0 => String::new(),
+        count => format!(", and {} more like it", grouped(count)),
+    }
+}
+
+/// `4312` as `4,312`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,158 @@
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::SystemTime,
+};
+
+use prometheus::{Gauge, IntCounter, IntGauge};
+
+use super::{
+    MetricsError,
+    family::{Family, Maker},
+    seconds_since_epoch,
+};
+use crate::event::{RunIdentity, Subject, Verdict};
+
+const BURST: &[&str] = &["burst"];
+const BURST_SUBJECT: &[&str] = &["burst", "scenario", "target"];
+
+struct Entry {
+    /// Runs in progress: nothing is removed under their hands.
+    runs: usize,
+    /// Whether it is in the configuration; if not, it goes with its last run.
+    kept: bool,
+}
+
+/// The metrics about bursts.
+pub(super) struct Bursts {
+    total: Family<IntCounter>,
+    dropped: Family<IntCounter>,
+    skipped: Family<IntCounter>,
+    active: Family<IntGauge>,
+    last_start: Family<Gauge>,
+    last_end: Family<Gauge>,
+    entries: Mutex<HashMap<(Arc<str>, Subject), Entry>>,
+}
+
+impl Bursts {
+    pub(super) fn new(make: &Maker<'_>) -> Result<Self, MetricsError> {
+        Ok(Self {
+            total: make.counters(
+                "chatprobe_bursts_total",
+                "Bursts that ended, by verdict. Bursts that were started by hand and are not in the configuration share the name ad-hoc.",
+                &["burst", "verdict"],
+            )?,
+            dropped: make.counters(
+                "chatprobe_burst_arrivals_dropped_total",
+                "Chats that were due under an arrival rate and were not started, because as many as allowed were active.",
+                BURST,
+            )?,
+            skipped: make.counters(
+                "chatprobe_burst_skipped_total",
+                "Times at which the burst was due on its schedule and did not begin, because its last run was still in progress or the caps left no room.",
+                BURST,
+            )?,
+            active: make.int_gauges(
+                "chatprobe_burst_active",
+                "Runs of the burst in progress now.",
+                BURST_SUBJECT,
+            )?,
+            last_start: make.gauges(
+                "chatprobe_burst_last_start_timestamp_seconds",
+                "Unix time at which the burst last began; 0 before the first.",
+                BURST_SUBJECT,
+            )?,
+            last_end: make.gauges(
+                "chatprobe_burst_last_end_timestamp_seconds",
+                "Unix time at which the burst last ended; 0 before the first.",
+                BURST_SUBJECT,
+            )?,
+            entries: Mutex::default(),
+        })
+    }
+
+    pub(super) fn declare(&self, name: &Arc<str>, subject: &Subject) {
+        self.change(name, subject, |entry| entry.kept = true);
+    }
+
+    pub(super) fn skipped(&self, name: &Arc<str>) {
+        self.skipped.child(&[name]).inc();
+    }
+
+    fn change(&self, name: &Arc<str>, subject: &Subject, change: impl FnOnce(&mut Entry)) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (name.clone(), subject.clone());
+        let entry = entries.entry(key).or_insert_with(|| {
+            for verdict in Verdict::ALL {
+                self.total.child(&[name, verdict.as_str()]);
+            }
+            self.dropped.child(&[name]);
+            self.skipped.child(&[name]);
+            let labels = labels(name, subject);
+            self.active.child(&labels);
+            self.last_start.child(&labels);
+            self.last_end.child(&labels);
+            Entry {
+                runs: 0,
+                kept: true,
+            }
+        });
+        change(entry);
+    }
+
+    pub(super) fn run_started(&self, run: &RunIdentity, now: SystemTime) {
+        self.change(&run.name, &run.subject, |entry| {
+            entry.runs += 1;
+            let labels = labels(&run.name, &run.subject);
+            self.active.child(&labels).inc();
+            self.last_start.child(&labels).set(seconds_since_epoch(now));
+        });
+    }
+
+    pub(super) fn run_ended(&self, run: &RunIdentity, verdict: Verdict, now: SystemTime) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (run.name.clone(), run.subject.clone());
+        let Some(entry) = entries.get_mut(&key) else {
+            return;
+        };
+        entry.runs = entry.runs.saturating_sub(1);
+        let labels = labels(&run.name, &run.subject);
+        self.active.child(&labels).dec();
+        self.last_end.child(&labels).set(seconds_since_epoch(now));
+        self.total.child(&[&run.name, verdict.as_str()]).inc();
+        self.remove_unkept(&mut entries);
+    }
+
+    pub(super) fn arrival_dropped(&self, run: &RunIdentity) {
+        self.dropped.child(&[&run.name]).inc();
+    }
+
+    /// Removes bursts that are not kept; those in progress go with their end.
+    pub(super) fn retain(&self, keep: impl Fn(&str, &Subject) -> bool) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        for ((name, subject), entry) in entries.iter_mut() {
+            entry.kept = keep(name, subject);
+        }
+        self.remove_unkept(&mut entries);
+    }
+
+    fn remove_unkept(&self, entries: &mut HashMap<(Arc<str>, Subject), Entry>) {
+        let gone = entries.extract_if(|_, entry| !entry.kept && entry.runs == 0);
+        let gone: Vec<(Arc<str>, Subject)> = gone.map(|(key, _)| key).collect();
+        for (name, subject) in gone {
+            let labels = labels(&name, &subject);
+            self.active.remove(&labels);
+            self.last_start.remove(&labels);
+            self.last_end.remove(&labels);
+            if !entries.keys().any(|(other, _)| *other == name) {
+                self.total.remove(&[&name]);
+                self.dropped.remove(&[&name]);
+                self.skipped.remove(&[&name]);
+            }
+        }
+    }
+}
+
+fn labels<'a>(name: &'a str, subject: &'a Subject) -> [&'a str; 3] {
+    [name, &subject.scenario, &subject.target]
+}

@@ -1,0 +1,269 @@
+//! Events become metrics.
+//!
+//! [`Metrics`] owns every series. Those of a subject are resolved once and found by an event through
+//! one look-up; what stands in the configuration is declared, so that it begins at 0, and what goes
+//! out of it is removed by [`Metrics::retain`].
+
+mod boundaries;
+mod bursts;
+mod callbacks;
+mod chats;
+mod family;
+mod own;
+mod probes;
+mod steps;
+mod subjects;
+mod waits;
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use prometheus::{
+    Registry, TextEncoder,
+    proto::{Metric, MetricFamily},
+};
+
+use self::{
+    bursts::Bursts,
+    callbacks::Callbacks,
+    family::Maker,
+    own::{Own, ProcessSeries},
+    probes::Probes,
+    subjects::Subjects,
+};
+use super::ProcessMonitor;
+use crate::{
+    config::Burst,
+    event::{Event, Mode, Observer, RunIdentity, Subject, Verdict},
+};
+
+pub use boundaries::Boundaries;
+pub use subjects::{Declaration, StepDeclaration};
+
+/// Why there are no metrics.
+#[derive(Debug, thiserror::Error)]
+pub enum MetricsError {
+    /// A metric has an unusable name, label or bucket.
+    #[error("a metric cannot be made")]
+    Make(#[source] prometheus::Error),
+    /// The process cannot be watched.
+    #[error("the resources of the process cannot be read")]
+    Process(#[source] sysinfo::Error),
+    /// The metrics cannot be written down.
+    #[error("the metrics cannot be written")]
+    Render(#[source] prometheus::Error),
+}
+
+/// Every metric, by what it is about.
+pub struct Metrics {
+    registry: Registry,
+    subjects: Subjects,
+    callbacks: Callbacks,
+    probes: Probes,
+    bursts: Bursts,
+    own: Own,
+    process: ProcessSeries,
+    monitor: Arc<ProcessMonitor>,
+    /// Keeps scrapes apart: the gauges that are made for one must be of one moment.
+    scrape: Mutex<()>,
+}
+
+impl Metrics {
+    /// All metrics, with nothing declared yet.
+    pub fn new(boundaries: &Boundaries) -> Result<Self, MetricsError> {
+        let registry = Registry::new();
+        let make = Maker(&registry);
+        Ok(Self {
+            subjects: Subjects::new(&make, boundaries)?,
+            callbacks: Callbacks::new(&make)?,
+            probes: Probes::new(&make)?,
+            bursts: Bursts::new(&make)?,
+            own: Own::new(&make)?,
+            process: ProcessSeries::new(&make)?,
+            monitor: Arc::new(ProcessMonitor::new().map_err(MetricsError::Process)?),
+            registry,
+            scrape: Mutex::default(),
+        })
+    }
+
+    /// Lets every series of a subject begin at 0. Declared anew, it loses the series of steps and
+    /// reasons that it no longer has, as soon as none of its runs is in progress.
+    pub fn declare_subject(&self, subject: &Subject, declaration: &Declaration) {
+        self.subjects.declare(subject, declaration);
+        if declaration.callbacks {
+            self.callbacks.declare(&subject.scenario);
+        }
+    }
+
+    /// Lets the series of a probe begin at 0; its subject is declared on its own.
+    pub fn declare_probe(&self, subject: &Subject, interval: Duration) {
+        self.probes.declare(subject, interval);
+    }
+
+    /// Lets the series of a burst begin at 0; its subject is declared on its own.
+    pub fn declare_burst(&self, name: &Arc<str>, subject: &Subject) {
+        self.bursts.declare(name, subject);
+    }
+
+    /// Removes the series of subjects, with their probes, and of bursts that are not kept. What a
+    /// run is still writing to goes with the end of that run. Bursts that are not in the
+    /// configuration stay as long as their subject. For use after what stays has been declared.
+    pub fn retain(
+        &self,
+        keep: impl Fn(&Subject) -> bool,
+        keep_burst: impl Fn(&str, &Subject) -> bool,
+    ) {
+        for subject in self.subjects.retain(&keep) {
+            self.forget_probe(&subject);
+        }
+        self.bursts.retain(|name, subject| match name {
+            Burst::AD_HOC => keep(subject),
+            name => keep_burst(name, subject),
+        });
+        self.retain_callbacks();
+    }
+
+    fn forget_probe(&self, subject: &Subject) {
+        if subject.mode == Mode::Probe {
+            self.probes.remove(subject);
+        }
+    }
+
+    fn retain_callbacks(&self) {
+        let scenarios = self.subjects.scenarios_with_callbacks();
+        self.callbacks.retain(&scenarios);
+    }
+
+    /// What watches the process; somebody has to let it run.
+    pub fn monitor(&self) -> &Arc<ProcessMonitor> {
+        &self.monitor
+    }
+
+    /// How many series there are, each bucket of a histogram being one.
+    pub fn series(&self) -> usize {
+        let families = self.registry.gather();
+        let metrics = families.iter().flat_map(MetricFamily::get_metric);
+        let count = |metric: &Metric| match metric.get_histogram().get_bucket() {
+            [] => 1,
+            // The bucket without an end, the sum and the count.
+            buckets => buckets.len() + 3,
+        };
+        metrics.map(count).sum()
+    }
+
+    /// Everything in Prometheus' text format, [`prometheus::TEXT_FORMAT`]. Takes about a
+    /// millisecond a thousand series, and reads `/proc`: too long for an asynchronous task.
+    pub fn render(&self) -> Result<String, MetricsError> {
+        let _scrape = self.scrape.lock().unwrap_or_else(PoisonError::into_inner);
+        self.process.set(&self.monitor.refresh());
+        self.subjects.refresh();
+        let mut text = String::new();
+        TextEncoder::new()
+            .encode_utf8(&self.registry.gather(), &mut text)
+            .map_err(MetricsError::Render)?;
+        Ok(text)
+    }
+
+    fn run_started(&self, run: &RunIdentity, now: SystemTime) {
+        self.subjects.run_started(&run.subject);
+        if run.subject.mode == Mode::Burst {
+            self.bursts.run_started(run, now);
+        }
+    }
+
+    fn run_ended(&self, run: &RunIdentity, verdict: Verdict, all_passed: bool, now: SystemTime) {
+        let subject = &run.subject;
+        match subject.mode {
+            Mode::Probe => self.probes.run_ended(subject, verdict, all_passed, now),
+            Mode::Burst => self.bursts.run_ended(run, verdict, now),
+        }
+        if self.subjects.run_ended(run) {
+            self.forget_probe(subject);
+            self.retain_callbacks();
+        }
+    }
+
+    fn observe_at(&self, event: &Event, now: SystemTime) {
+        match event {
+            Event::RunStarted { run } => self.run_started(run, now),
+            Event::ChatStarted { run, lateness } => {
+                self.subjects.of(&run.subject).chat_started();
+                self.own.chat_started(run.subject.mode, *lateness);
+            }
+            Event::WaitStarted {
+                run,
+                chat,
+                observation,
+            } => {
+                let series = self.subjects.of(&run.subject);
+                series.wait_started(&run.id, *chat, *observation, now);
+            }
+            Event::WaitEnded {
+                run,
+                chat,
+                observation,
+            } => {
+                let series = self.subjects.of(&run.subject);
+                series.wait_ended(&run.id, *chat, *observation);
+            }
+            Event::StepEnded {
+                run,
+                step,
+                observation,
+                outcome,
+            } => {
+                let series = self.subjects.of(&run.subject);
+                series.step_ended(step, *observation, *outcome);
+            }
+            Event::ChatEnded {
+                run,
+                chat,
+                ending,
+                duration,
+                ..
+            } => {
+                let series = self.subjects.of(&run.subject);
+                series.chat_ended(&run.id, *chat, ending, *duration);
+            }
+            Event::ArrivalDropped { run } => self.bursts.arrival_dropped(run),
+            // Each of these events is counted when it is known what became of it.
+            Event::CallbackReceived { .. } | Event::CallbackRerouted { .. } => {}
+            Event::CallbackSettled { run, fate } => {
+                let scenario = run.as_ref().map(|run| &run.subject.scenario);
+                self.callbacks.settled(scenario, *fate, |scenario| {
+                    self.subjects.scenarios_with_callbacks().contains(scenario)
+                });
+            }
+            Event::RunEnded {
+                run,
+                verdict,
+                all_passed,
+            } => self.run_ended(run, *verdict, *all_passed, now),
+            Event::ProbeSkipped { subject, reason } => self.probes.skipped(subject, *reason).inc(),
+            Event::BurstSkipped { burst } => self.bursts.skipped(burst),
+            Event::ConfigurationAccepted { plan } => {
+                self.follow(plan);
+                self.own.configuration_loaded(true, now);
+            }
+            Event::ConfigurationRefused => self.own.configuration_loaded(false, now),
+            Event::SchedulerLag(lag) => self.own.lagged(*lag),
+        }
+    }
+}
+
+impl Observer for Metrics {
+    fn observe(&self, event: &Event) {
+        self.observe_at(event, SystemTime::now());
+    }
+}
+
+/// Unix time; a clock before 1970 counts as 0.
+fn seconds_since_epoch(time: SystemTime) -> f64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests;

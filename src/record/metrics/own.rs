@@ -1,0 +1,150 @@
+use std::time::{Duration, SystemTime};
+
+use prometheus::{Counter, Gauge, Histogram};
+
+use super::{
+    MetricsError,
+    boundaries::LATENESS_SECONDS,
+    family::{Family, Maker},
+    seconds_since_epoch,
+};
+use crate::{event::Mode, record::Resources};
+
+/// What chatprobe says about itself.
+pub(super) struct Own {
+    /// The probes' and the bursts'.
+    lateness: [Histogram; 2],
+    scheduler_lag: Histogram,
+    reload_successful: Gauge,
+    reload_success_at: Gauge,
+}
+
+impl Own {
+    pub(super) fn new(make: &Maker<'_>) -> Result<Self, MetricsError> {
+        let lateness = make.histograms(
+            "chatprobe_start_lateness_seconds",
+            "How long after its intended start a chat began: the generator's own lateness, not the target's.",
+            &["mode"],
+            LATENESS_SECONDS,
+        )?;
+        let lag: Family<Histogram> = make.histograms(
+            "chatprobe_scheduler_lag_seconds",
+            "How much late the heartbeat of the runtime came: how long anything else had to wait for its turn.",
+            &[],
+            LATENESS_SECONDS,
+        )?;
+        let build = make.gauges(
+            "chatprobe_build_info",
+            "1; the version that runs is in the label.",
+            &["version"],
+        )?;
+        build.child(&[env!("CARGO_PKG_VERSION")]).set(1.0);
+        Ok(Self {
+            lateness: [Mode::Probe, Mode::Burst].map(|mode| lateness.child(&[mode.as_str()])),
+            scheduler_lag: lag.child(&[]),
+            reload_successful: make.gauge(
+                "chatprobe_config_last_reload_successful",
+                "1 if the configuration that was asked for last is in force, 0 if it was refused.",
+            )?,
+            reload_success_at: make.gauge(
+                "chatprobe_config_last_reload_success_timestamp_seconds",
+                "Unix time at which a configuration last came into force.",
+            )?,
+        })
+    }
+
+    pub(super) fn chat_started(&self, mode: Mode, lateness: Duration) {
+        let histogram = match mode {
+            Mode::Probe => &self.lateness[0],
+            Mode::Burst => &self.lateness[1],
+        };
+        histogram.observe(lateness.as_secs_f64());
+    }
+
+    pub(super) fn lagged(&self, lag: Duration) {
+        self.scheduler_lag.observe(lag.as_secs_f64());
+    }
+
+    pub(super) fn configuration_loaded(&self, accepted: bool, now: SystemTime) {
+        self.reload_successful.set(f64::from(u8::from(accepted)));
+        if accepted {
+            self.reload_success_at.set(seconds_since_epoch(now));
+        }
+    }
+}
+
+/// The resources of the process and its host, under the names that dashboards know.
+pub(super) struct ProcessSeries {
+    resident_memory: Gauge,
+    resident_memory_peak: Gauge,
+    cpu: Counter,
+    cpu_user: Counter,
+    cpu_system: Counter,
+    cpu_usage: Gauge,
+    cpu_usage_peak: Gauge,
+    open_fds: Gauge,
+    max_fds: Gauge,
+    threads: Gauge,
+    start_time: Gauge,
+    host_cpus: Gauge,
+    host_cpu_usage: Gauge,
+    host_memory_total: Gauge,
+    host_memory_available: Gauge,
+}
+
+impl ProcessSeries {
+    #[rustfmt::skip]
+    pub(super) fn new(make: &Maker<'_>) -> Result<Self, MetricsError> {
+        Ok(Self {
+            resident_memory: make.gauge("process_resident_memory_bytes", "Memory of the process that is in RAM.")?,
+            resident_memory_peak: make.gauge("process_resident_memory_peak_bytes", "The most memory that the process had in RAM since it began.")?,
+            cpu: make.fraction_counter("process_cpu_seconds_total", "CPU time of the process, its own code and the kernel's work for it.")?,
+            cpu_user: make.fraction_counter("process_cpu_user_seconds_total", "CPU time of the process in its own code.")?,
+            cpu_system: make.fraction_counter("process_cpu_system_seconds_total", "CPU time of the process in the kernel.")?,
+            cpu_usage: make.gauge("process_cpu_usage_ratio", "Cores that the process kept busy over the last second or so: 1 is one core.")?,
+            cpu_usage_peak: make.gauge("process_cpu_usage_peak_ratio", "The most cores that the process kept busy over a second since it began.")?,
+            open_fds: make.gauge("process_open_fds", "File descriptors that are open.")?,
+            max_fds: make.gauge("process_max_fds", "File descriptors that may be open at most.")?,
+            threads: make.gauge("process_threads", "Threads of the process.")?,
+            start_time: make.gauge("process_start_time_seconds", "Unix time at which the process began.")?,
+            host_cpus: make.gauge("host_cpus", "Logical CPUs of the host.")?,
+            host_cpu_usage: make.gauge("host_cpu_usage_ratio", "Share of all CPUs of the host that was busy over the last second or so, 0 to 1.")?,
+            host_memory_total: make.gauge("host_memory_total_bytes", "Memory of the host.")?,
+            host_memory_available: make.gauge("host_memory_available_bytes", "Memory of the host that could be had without swapping.")?,
+        })
+    }
+
+    pub(super) fn set(&self, now: &Resources) {
+        self.resident_memory.set(float(now.resident_memory_bytes));
+        self.resident_memory_peak
+            .set(float(now.resident_memory_peak_bytes));
+        advance(&self.cpu, now.cpu_user + now.cpu_system);
+        advance(&self.cpu_user, now.cpu_user);
+        advance(&self.cpu_system, now.cpu_system);
+        self.cpu_usage.set(now.cpu_usage);
+        self.cpu_usage_peak.set(now.cpu_usage_peak);
+        self.open_fds.set(float(now.open_fds));
+        self.max_fds.set(float(now.max_fds));
+        self.threads.set(float(now.threads));
+        self.start_time.set(float(now.start_time_seconds));
+        self.host_cpus.set(float(now.host_cpus));
+        self.host_cpu_usage.set(now.host_cpu_usage);
+        self.host_memory_total
+            .set(float(now.host_memory_total_bytes));
+        self.host_memory_available
+            .set(float(now.host_memory_available_bytes));
+    }
+}
+
+/// Brings a counter to a reading; one that an earlier scrape overtook adds nothing.
+fn advance(counter: &Counter, reading: Duration) {
+    counter.inc_by((reading.as_secs_f64() - counter.get()).max(0.0));
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "exact below 2^53, which is 9 PB"
+)]
+fn float(value: u64) -> f64 {
+    value as f64
+}

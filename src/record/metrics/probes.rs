@@ -1,0 +1,103 @@
+use std::time::{Duration, SystemTime};
+
+use prometheus::{Gauge, IntCounter, IntGauge};
+
+use super::{
+    MetricsError,
+    family::{Family, Maker},
+    seconds_since_epoch,
+};
+use crate::event::{SkipReason, Subject, Verdict};
+
+const PROBE: &[&str] = &["scenario", "target"];
+
+/// The metrics about probes. They change once an interval, so nothing is kept at hand.
+pub(super) struct Probes {
+    last_success: Family<IntGauge>,
+    last_run: Family<Gauge>,
+    last_success_at: Family<Gauge>,
+    interval: Family<Gauge>,
+    skipped: Family<IntCounter>,
+}
+
+impl Probes {
+    pub(super) fn new(make: &Maker<'_>) -> Result<Self, MetricsError> {
+        Ok(Self {
+            last_success: make.int_gauges(
+                "chatprobe_probe_last_success",
+                "1 if the last run of the probe that came to a result was a success, else 0; 0 before the first.",
+                PROBE,
+            )?,
+            last_run: make.gauges(
+                "chatprobe_probe_last_run_timestamp_seconds",
+                "Unix time at which the last run of the probe came to a result; 0 before the first. Runs that were stopped or invalid have none.",
+                PROBE,
+            )?,
+            last_success_at: make.gauges(
+                "chatprobe_probe_last_success_timestamp_seconds",
+                "Unix time at which a run of the probe last was a success; 0 before the first.",
+                PROBE,
+            )?,
+            interval: make.gauges(
+                "chatprobe_probe_interval_seconds",
+                "How often the probe is to run.",
+                PROBE,
+            )?,
+            skipped: make.counters(
+                "chatprobe_probe_skipped_total",
+                "Slots that the probe left out, because the last chat was still running (overlap) or because it is paused.",
+                &["scenario", "target", "reason"],
+            )?,
+        })
+    }
+
+    pub(super) fn declare(&self, subject: &Subject, interval: Duration) {
+        let labels = labels(subject);
+        self.last_success.child(&labels);
+        self.last_run.child(&labels);
+        self.last_success_at.child(&labels);
+        self.interval.child(&labels).set(interval.as_secs_f64());
+        for reason in SkipReason::ALL {
+            self.skipped(subject, reason).inc_by(0);
+        }
+    }
+
+    /// A run that was stopped or invalid says nothing about the target and changes nothing.
+    pub(super) fn run_ended(
+        &self,
+        subject: &Subject,
+        verdict: Verdict,
+        all_passed: bool,
+        now: SystemTime,
+    ) {
+        if matches!(verdict, Verdict::Stopped | Verdict::Invalid) {
+            return;
+        }
+        let labels = labels(subject);
+        let now = seconds_since_epoch(now);
+        self.last_success.child(&labels).set(i64::from(all_passed));
+        self.last_run.child(&labels).set(now);
+        let last_success_at = self.last_success_at.child(&labels);
+        if all_passed {
+            last_success_at.set(now);
+        }
+    }
+
+    pub(super) fn skipped(&self, subject: &Subject, reason: SkipReason) -> IntCounter {
+        let [scenario, target] = labels(subject);
+        self.skipped.child(&[scenario, target, reason.as_str()])
+    }
+
+    pub(super) fn remove(&self, subject: &Subject) {
+        let labels = labels(subject);
+        self.last_success.remove(&labels);
+        self.last_run.remove(&labels);
+        self.last_success_at.remove(&labels);
+        self.interval.remove(&labels);
+        self.skipped.remove(&labels);
+    }
+}
+
+fn labels(subject: &Subject) -> [&str; 2] {
+    [&subject.scenario, &subject.target]
+}

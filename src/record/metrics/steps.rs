@@ -1,0 +1,129 @@
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use prometheus::{Histogram, IntCounter};
+
+use super::{
+    Boundaries, MetricsError,
+    family::{Family, Maker, STEP, STEP_REASON, begins_with},
+    subjects::StepDeclaration,
+};
+use crate::scenario::Reason;
+
+/// Counters of one thing, one a reason. Those that are not known in advance begin with the first
+/// failure for that reason.
+pub(super) struct ByReason {
+    family: Family<IntCounter>,
+    labels: Vec<Arc<str>>,
+    counters: [OnceLock<IntCounter>; Reason::ALL.len()],
+}
+
+impl ByReason {
+    /// `labels` are those before the reason.
+    pub(super) fn new(family: Family<IntCounter>, labels: Vec<Arc<str>>) -> Self {
+        Self {
+            family,
+            labels,
+            counters: Default::default(),
+        }
+    }
+
+    pub(super) fn inc(&self, reason: Reason) {
+        let counter = self.counters[reason as usize].get_or_init(|| {
+            let mut labels: Vec<&str> = self.labels.iter().map(|label| &**label).collect();
+            labels.push(reason.as_str());
+            self.family.child(&labels)
+        });
+        counter.inc();
+    }
+}
+
+/// The metrics about steps.
+pub(super) struct StepFamilies {
+    passed: Family<IntCounter>,
+    failed: Family<IntCounter>,
+    duration: Family<Histogram>,
+}
+
+impl StepFamilies {
+    pub(super) fn new(make: &Maker<'_>, boundaries: &Boundaries) -> Result<Self, MetricsError> {
+        Ok(Self {
+            passed: make.counters(
+                "chatprobe_steps_passed_total",
+                "Steps that passed.",
+                STEP,
+            )?,
+            failed: make.counters(
+                "chatprobe_steps_failed_total",
+                "Steps that failed, by reason.",
+                STEP_REASON,
+            )?,
+            duration: make.histograms(
+                "chatprobe_step_duration_seconds",
+                "How long steps took that passed. Steps that failed are not in, so that an outage cannot look like an improvement: see chatprobe_steps_failed_total.",
+                STEP,
+                &boundaries.step_seconds(),
+            )?,
+        })
+    }
+
+    /// Lets the series of a step begin at 0.
+    pub(super) fn declare(&self, subject: &[Arc<str>; 3], step: &StepDeclaration) {
+        let labels: [&str; 4] = [&subject[0], &subject[1], &subject[2], &step.name];
+        self.passed.child(&labels);
+        self.duration.child(&labels);
+        for reason in &step.reasons {
+            let [scenario, target, mode, name] = labels;
+            let failed = [scenario, target, mode, name, reason.as_str()];
+            self.failed.child(&failed);
+        }
+    }
+
+    pub(super) fn series(&self, subject: &[Arc<str>; 3], step: &Arc<str>) -> StepSeries {
+        let labels: [&str; 4] = [&subject[0], &subject[1], &subject[2], step];
+        let mut before_reason = subject.to_vec();
+        before_reason.push(step.clone());
+        StepSeries {
+            passed: self.passed.child(&labels),
+            duration: self.duration.child(&labels),
+            failed: ByReason::new(self.failed.clone(), before_reason),
+        }
+    }
+
+    /// Removes the series of a subject's steps and reasons that are not among `steps`.
+    pub(super) fn keep(&self, subject: &[&str], steps: &[StepDeclaration]) {
+        let find = |name: &str| steps.iter().find(|step| *step.name == *name);
+        let keep =
+            |labels: &[Box<str>]| !begins_with(labels, subject) || find(&labels[3]).is_some();
+        self.passed.retain(keep);
+        self.duration.retain(keep);
+        self.failed.retain(|labels| {
+            !begins_with(labels, subject)
+                || find(&labels[3]).is_some_and(|step| {
+                    let mut reasons = step.reasons.iter();
+                    reasons.any(|reason| *reason.as_str() == *labels[4])
+                })
+        });
+    }
+}
+
+/// One step of one subject.
+pub(super) struct StepSeries {
+    passed: IntCounter,
+    duration: Histogram,
+    failed: ByReason,
+}
+
+impl StepSeries {
+    pub(super) fn ended(&self, outcome: Result<Duration, Reason>) {
+        match outcome {
+            Ok(duration) => {
+                self.passed.inc();
+                self.duration.observe(duration.as_secs_f64());
+            }
+            Err(reason) => self.failed.inc(reason),
+        }
+    }
+}

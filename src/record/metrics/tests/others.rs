@@ -1,0 +1,246 @@
+use super::*;
+use crate::config::Plan;
+use crate::event::{Fate, SkipReason};
+
+fn probe() -> Arc<RunIdentity> {
+    run_of("watch", "1", &subject("chat", "eu", Mode::Probe))
+}
+
+fn burst(id: &str) -> Arc<RunIdentity> {
+    run_of("morning", id, &subject("chat", "eu", Mode::Burst))
+}
+
+#[test]
+fn events_are_counted_by_what_became_of_them() {
+    let fixture = Fixture::new();
+    let run = probe();
+    fixture.begin(&run);
+    let settle = |run: Option<&Arc<RunIdentity>>, fate| {
+        let run = run.cloned();
+        fixture.tell(&Event::CallbackSettled { run, fate });
+    };
+    for (times, fate) in (1..).zip(Fate::ALL) {
+        (0..times).for_each(|_| settle(Some(&run), fate));
+    }
+    settle(None, Fate::Unknown);
+    settle(None, Fate::Rejected);
+    settle(None, Fate::Rejected);
+    // Heard of, and not yet settled.
+    fixture.tell(&Event::CallbackReceived { run: run.clone() });
+    let value = |scenario: &str, fate: Fate| {
+        let fate = fate.as_str();
+        fixture.value(&format!(
+            "callback_events_total{{fate=\"{fate}\",scenario=\"{scenario}\"}}"
+        ))
+    };
+    let of_chat = Fate::ALL.map(|fate| value("chat", fate).unwrap());
+    assert_eq!(of_chat, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]);
+    let of_none = Fate::ALL.map(|fate| value("none", fate).unwrap());
+    assert_eq!(of_none, [0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 2.0]);
+}
+
+#[test]
+fn a_probe_says_how_it_went_last_and_when() {
+    let fixture = Fixture::new();
+    let run = probe();
+    (fixture.metrics).declare_probe(&run.subject, Duration::from_millis(90_500));
+    let state = || {
+        let value = |name: &str| {
+            fixture
+                .value(&format!("probe_{name}{{scenario=\"chat\",target=\"eu\"}}"))
+                .unwrap()
+        };
+        let since = |name: &str| (value(name) > 0.0).then(|| value(name) - f64::from(EPOCH));
+        let at = (
+            since("last_run_timestamp_seconds"),
+            since("last_success_timestamp_seconds"),
+        );
+        assert_eq!(value("interval_seconds"), 90.5);
+        (value("last_success"), at.0, at.1)
+    };
+    let end = |second, verdict, all_passed| {
+        let run = run.clone();
+        fixture.tell_at(
+            second,
+            &Event::RunEnded {
+                run,
+                verdict,
+                all_passed,
+            },
+        );
+    };
+    assert_eq!(state(), (0.0, None, None));
+    end(10, Verdict::Passed, true);
+    assert_eq!(state(), (1.0, Some(10.0), Some(10.0)));
+    end(20, Verdict::Failed, false);
+    assert_eq!(state(), (0.0, Some(20.0), Some(10.0)));
+    end(30, Verdict::Stopped, false);
+    end(31, Verdict::Invalid, true);
+    assert_eq!(state(), (0.0, Some(20.0), Some(10.0)));
+    end(40, Verdict::Passed, true);
+    assert_eq!(state(), (1.0, Some(40.0), Some(40.0)));
+
+    for reason in [SkipReason::Paused, SkipReason::Overlap, SkipReason::Paused] {
+        let subject = run.subject.clone();
+        fixture.tell(&Event::ProbeSkipped { subject, reason });
+    }
+    assert_eq!(
+        fixture.lines("probe_skipped_total", ""),
+        [
+            "probe_skipped_total{reason=\"overlap\",scenario=\"chat\",target=\"eu\"} 1",
+            "probe_skipped_total{reason=\"paused\",scenario=\"chat\",target=\"eu\"} 2",
+        ]
+    );
+    assert_eq!(fixture.lines("bursts_total", ""), Vec::<String>::new());
+}
+
+#[test]
+fn a_burst_says_when_it_ran_and_what_came_of_it() {
+    let fixture = Fixture::new();
+    let (one, two) = (burst("1"), burst("2"));
+    let value = |name: &str| {
+        let labels = "burst=\"morning\",scenario=\"chat\",target=\"eu\"";
+        fixture.value(&format!("burst_{name}{{{labels}}}")).unwrap()
+    };
+    let end = |second, run: &Arc<RunIdentity>, verdict| {
+        let run = run.clone();
+        fixture.tell_at(
+            second,
+            &Event::RunEnded {
+                run,
+                verdict,
+                all_passed: false,
+            },
+        );
+    };
+    fixture.tell_at(10, &Event::RunStarted { run: one.clone() });
+    fixture.tell_at(12, &Event::RunStarted { run: two.clone() });
+    assert_eq!(value("active"), 2.0);
+    assert_eq!(
+        value("last_start_timestamp_seconds"),
+        f64::from(EPOCH) + 12.0
+    );
+    assert_eq!(value("last_end_timestamp_seconds"), 0.0);
+    (0..3).for_each(|_| fixture.tell(&Event::ArrivalDropped { run: one.clone() }));
+    end(20, &one, Verdict::Invalid);
+    assert_eq!(value("active"), 1.0);
+    end(22, &two, Verdict::Failed);
+    assert_eq!(value("active"), 0.0);
+    assert_eq!(value("last_end_timestamp_seconds"), f64::from(EPOCH) + 22.0);
+    assert_eq!(
+        fixture.lines("bursts_total", ""),
+        [
+            "bursts_total{burst=\"morning\",verdict=\"failed\"} 1",
+            "bursts_total{burst=\"morning\",verdict=\"invalid\"} 1",
+            "bursts_total{burst=\"morning\",verdict=\"passed\"} 0",
+            "bursts_total{burst=\"morning\",verdict=\"stopped\"} 0",
+        ]
+    );
+    assert_eq!(
+        fixture.value("burst_arrivals_dropped_total{burst=\"morning\"}"),
+        Some(3.0)
+    );
+    assert_eq!(
+        fixture.lines("probe_last_success", ""),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn chatprobe_says_how_late_it_is_and_what_it_runs() {
+    let fixture = Fixture::new();
+    fixture.start_chat(&probe());
+    fixture.start_chat(&burst("1"));
+    fixture.start_chat(&burst("1"));
+    fixture.tell(&Event::SchedulerLag(Duration::from_micros(400)));
+    fixture.tell(&Event::SchedulerLag(Duration::from_secs(2)));
+    let lateness = |le: &str, mode: &str| {
+        fixture.value(&format!(
+            "start_lateness_seconds_bucket{{mode=\"{mode}\",le=\"{le}\"}}"
+        ))
+    };
+    assert_eq!(
+        [lateness("0.002", "burst"), lateness("0.005", "burst")],
+        [Some(0.0), Some(2.0)]
+    );
+    assert_eq!(
+        [lateness("0.002", "probe"), lateness("0.005", "probe")],
+        [Some(0.0), Some(1.0)]
+    );
+    assert_eq!(
+        fixture.value("scheduler_lag_seconds_bucket{le=\"0.0005\"}"),
+        Some(1.0)
+    );
+    assert_eq!(fixture.value("scheduler_lag_seconds_count"), Some(2.0));
+    assert_eq!(fixture.value("scheduler_lag_seconds_sum"), Some(2.0004));
+    let build = format!("build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(fixture.value(&build), Some(1.0));
+}
+
+#[test]
+fn a_refused_configuration_leaves_the_time_of_the_last_good_one() {
+    let fixture = Fixture::new();
+    let state = || {
+        let good = fixture.value("config_last_reload_successful").unwrap();
+        (
+            good,
+            fixture
+                .value("config_last_reload_success_timestamp_seconds")
+                .unwrap(),
+        )
+    };
+    assert_eq!(state(), (0.0, 0.0));
+    fixture.tell_at(
+        5,
+        &Event::ConfigurationAccepted {
+            plan: Arc::new(Plan::default()),
+        },
+    );
+    assert_eq!(state(), (1.0, f64::from(EPOCH) + 5.0));
+    fixture.tell_at(9, &Event::ConfigurationRefused);
+    assert_eq!(state(), (0.0, f64::from(EPOCH) + 5.0));
+}
+
+/// As the output has it.
+fn float(value: u64) -> f64 {
+    value.to_string().parse().unwrap()
+}
+
+#[test]
+fn the_resources_are_those_that_the_monitor_sees() {
+    let fixture = Fixture::new();
+    let before = fixture.metrics.monitor().latest();
+    let output = fixture.output();
+    let seen = fixture.metrics.monitor().latest();
+    assert_eq!(
+        output["process_resident_memory_bytes"],
+        float(seen.resident_memory_bytes)
+    );
+    assert_eq!(
+        output["process_resident_memory_peak_bytes"],
+        float(seen.resident_memory_peak_bytes)
+    );
+    assert_eq!(output["process_open_fds"], float(seen.open_fds));
+    assert_eq!(output["process_max_fds"], float(seen.max_fds));
+    assert_eq!(output["process_threads"], float(seen.threads));
+    assert_eq!(
+        output["process_start_time_seconds"],
+        float(seen.start_time_seconds)
+    );
+    assert_eq!(output["host_cpus"], float(seen.host_cpus));
+    assert_eq!(
+        output["host_memory_total_bytes"],
+        float(seen.host_memory_total_bytes)
+    );
+    assert_eq!(
+        output["host_memory_available_bytes"],
+        float(seen.host_memory_available_bytes)
+    );
+    let close = |name: &str, seen: Duration| {
+        assert!((output[name] - seen.as_secs_f64()).abs() < 1e-6, "{name}");
+    };
+    close("process_cpu_user_seconds_total", seen.cpu_user);
+    close("process_cpu_system_seconds_total", seen.cpu_system);
+    close("process_cpu_seconds_total", seen.cpu_user + seen.cpu_system);
+    assert!(seen.cpu_user >= before.cpu_user);
+}

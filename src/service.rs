@@ -1,0 +1,253 @@
+//! The long-running service: what it is made of, how it starts and how it ends.
+
+use std::{io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+
+use tokio::{
+    net::TcpListener,
+    time::{Instant, sleep_until, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    callbacks::{Exchange, receiver},
+    config::{Plan, SimulatorSettings},
+    driver::{HttpDriver, HttpSetupError},
+    event::{Event, Observers},
+    record::{Boundaries, FailureLog, Metrics, MetricsError},
+    runner::Engine,
+    scheduler::Scheduler,
+    simulator::{self, Simulator},
+    web::{Access, AccessError, Readiness, Web},
+};
+
+/// How often the runtime is asked how late it is.
+const HEARTBEAT: Duration = Duration::from_millis(100);
+/// How often events that nobody asked for are given up.
+const SWEEP: Duration = Duration::from_secs(1);
+/// How long open connections may hold up the end.
+const LAST_CONNECTIONS: Duration = Duration::from_millis(400);
+
+/// Why the service cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// An address is taken or is not ours.
+    #[error(
+        "cannot listen on {address} for {what}: {error}; stop what holds it or change `{setting}`"
+    )]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What was to be served there.
+        what: &'static str,
+        /// The setting that names it.
+        setting: &'static str,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The admin API would be open to strangers, or its token cannot be had.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// There are no metrics.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+    /// There is no HTTP client.
+    #[error(transparent)]
+    Http(#[from] HttpSetupError),
+    /// The simulator cannot be set up.
+    #[error(transparent)]
+    Simulator(#[from] simulator::Error),
+}
+
+/// The service with everything listening and running.
+pub struct Service {
+    addresses: Addresses,
+    scheduler: Scheduler,
+    grace: Duration,
+    readiness: Readiness,
+    /// Ends the servers and what watches the process, once no run needs them any more.
+    servers: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// Where the service listens.
+#[derive(Debug, Clone, Copy)]
+pub struct Addresses {
+    /// Metrics, health, admin API, console.
+    pub web: SocketAddr,
+    /// Inbound events.
+    pub callbacks: SocketAddr,
+    /// The simulator, if there is one.
+    pub simulator: Option<SocketAddr>,
+}
+
+impl Service {
+    /// Binds every address first, so that a service that starts is one that works.
+    pub async fn start(plan: Plan) -> Result<Self, ServiceError> {
+        let settings = &plan.settings;
+        let directory = plan.path.parent().unwrap_or(Path::new("."));
+        let access = Access::from_environment(&settings.admin, directory)?;
+        access.allows_listening_on(settings.listen.web)?;
+        let web = listen(settings.listen.web, "the web", "listen.web").await?;
+        let callbacks = listen(settings.listen.callbacks, "callbacks", "listen.callbacks").await?;
+        let simulator = match &settings.simulator {
+            Some(simulator) => Some(bind_simulator(simulator).await?),
+            None => None,
+        };
+        let addresses = Addresses {
+            web: address(&web, settings.listen.web),
+            callbacks: address(&callbacks, settings.listen.callbacks),
+            simulator: simulator.as_ref().map(|(_, _, address)| *address),
+        };
+
+        let metrics = Arc::new(Metrics::new(&Boundaries::of(&plan))?);
+        let observers = Observers::default()
+            .and(metrics.clone())
+            .and(Arc::new(FailureLog::default()));
+        let exchange = Exchange::new(settings.callbacks, observers.clone());
+        let engine = Engine {
+            http: HttpDriver::new()?,
+            exchange: exchange.clone(),
+            callback_url: settings
+                .callback_url
+                .clone()
+                .unwrap_or_else(|| format!("http://{}", addresses.callbacks))
+                .into(),
+            observers: observers.clone(),
+            budget: settings.health,
+        };
+        let plan = Arc::new(plan);
+        let scheduler = Scheduler::new(engine, plan.clone());
+        let service = Self {
+            addresses,
+            scheduler: scheduler.clone(),
+            grace: plan.settings.shutdown.grace,
+            readiness: Readiness::default(),
+            servers: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        };
+        if let Some((simulator, listener, _)) = simulator {
+            service.spawn(
+                "the simulator",
+                simulator.serve(listener, service.servers.clone()),
+            );
+        }
+        service.spawn(
+            "the callback listener",
+            receiver::serve(callbacks, exchange.clone(), service.servers.clone()),
+        );
+        let served = Web::new(
+            scheduler.clone(),
+            metrics.clone(),
+            access,
+            service.readiness.clone(),
+        );
+        service.spawn(
+            "the web listener",
+            served.serve(web, service.servers.clone()),
+        );
+        service.watch(exchange, observers, &metrics);
+        scheduler.install(plan).await;
+        service.readiness.set_ready();
+        Ok(service)
+    }
+
+    /// Where it listens.
+    pub fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// Reads the configuration anew; see [`Scheduler::reload`].
+    pub async fn reload(&self) {
+        // Both outcomes are logged and counted where they are known.
+        let _ = self.scheduler.reload().await;
+    }
+
+    /// Ends within the grace and five seconds: runs first, with everything they need still there,
+    /// then the servers.
+    pub async fn shut_down(self) {
+        self.readiness.set_closing();
+        self.scheduler.shut_down(self.grace).await;
+        self.servers.cancel();
+        self.tasks.close();
+        if timeout(LAST_CONNECTIONS, self.tasks.wait()).await.is_err() {
+            tracing::debug!("some connections were still open at the end");
+        }
+    }
+
+    /// Runs a server until the service ends. One that breaks takes the service's point away, so
+    /// it is said loudly and the service is not ready any more.
+    fn spawn<E: std::fmt::Display>(
+        &self,
+        what: &'static str,
+        server: impl Future<Output = Result<(), E>> + Send + 'static,
+    ) {
+        let readiness = self.readiness.clone();
+        self.tasks.spawn(async move {
+            if let Err(error) = server.await {
+                tracing::error!("{what} broke and is gone until a restart: {error}");
+                readiness.set_broken(what);
+            }
+        });
+    }
+
+    fn watch(&self, exchange: Exchange, observers: Observers, metrics: &Arc<Metrics>) {
+        let until = &self.servers;
+        self.tasks
+            .spawn(metrics.monitor().clone().watch(until.clone()));
+        self.tasks.spawn(every(SWEEP, until.clone(), move |now, _| {
+            exchange.sweep(now)
+        }));
+        self.tasks
+            .spawn(every(HEARTBEAT, until.clone(), move |_, lag| {
+                observers.tell(&Event::SchedulerLag(lag));
+            }));
+    }
+}
+
+/// Calls `act` at intervals, with the time and by how much it is late.
+pub(crate) async fn every(
+    interval: Duration,
+    until: CancellationToken,
+    act: impl Fn(Instant, Duration),
+) {
+    let mut due = Instant::now() + interval;
+    loop {
+        tokio::select! {
+            () = until.cancelled() => return,
+            () = sleep_until(due) => {
+                let now = Instant::now();
+                act(now, now.saturating_duration_since(due));
+                due = now + interval;
+            }
+        }
+    }
+}
+
+async fn bind_simulator(
+    settings: &SimulatorSettings,
+) -> Result<(Simulator, TcpListener, SocketAddr), ServiceError> {
+    let listener = listen(settings.listen, "the simulator", "simulator.listen").await?;
+    let address = address(&listener, settings.listen);
+    Ok((Simulator::new(settings.centre.clone())?, listener, address))
+}
+
+/// Binds an address.
+pub async fn listen(
+    address: SocketAddr,
+    what: &'static str,
+    setting: &'static str,
+) -> Result<TcpListener, ServiceError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| ServiceError::Listen {
+            address,
+            what,
+            setting,
+            error,
+        })
+}
+
+/// Where a listener is, which differs from what was asked for when that was port 0.
+pub(crate) fn address(listener: &TcpListener, asked: SocketAddr) -> SocketAddr {
+    listener.local_addr().unwrap_or(asked)
+}
