@@ -349,10 +349,14 @@ fn histogram() -> Histogram<u64> {
     Histogram::new(3).expect("3 significant digits are allowed")
 }
 
+/// Longer than anything here lasts; bounds the memory that one value can make a histogram take.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
 fn record(histogram: &mut Histogram<u64>, duration: Duration) {
-    let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-    // An auto-resizing histogram takes every value it can allocate for; beyond, it saturates.
-    histogram.saturating_record(micros);
+    let micros = u64::try_from(duration.min(LONGEST).as_micros()).unwrap_or(u64::MAX);
+    // It grows for every value up to the longest, so there is none that it refuses.
+    let recorded = histogram.record(micros);
+    debug_assert!(recorded.is_ok(), "{micros} was refused");
 }
 
 fn measured(measure: Measure, latency: &Histogram<u64>, failed: u64, of: u64) -> Measured {
