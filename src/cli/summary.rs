@@ -77,7 +77,7 @@ fn write_all(text: &mut String, report: &RunReport) -> std::fmt::Result {
 
 fn steps(report: &RunReport) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_preset(presets::NOTHING);
     table.set_header([
         "step", "passed", "failed", "p50", "p90", "p95", "p99", "max",
     ]);
