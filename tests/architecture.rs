@@ -1,0 +1,215 @@
+//! The rules of the house that a reader should not have to check.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Which rooms each room may use. The table in `src/lib.rs` says the same in words.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("units", &[]),
+    ("document", &["units"]),
+    ("scenario", &["document", "units"]),
+    ("load", &["document", "units"]),
+    ("simulator", &["units"]),
+    ("config", &["document", "load", "scenario", "simulator", "units"]),
+    ("event", &["config", "scenario"]),
+    ("driver", &["scenario"]),
+    ("callbacks", &["config", "event", "scenario"]),
+    (
+        "runner",
+        &["callbacks", "config", "driver", "event", "load", "scenario", "units"],
+    ),
+    (
+        "scheduler",
+        &["config", "document", "event", "load", "runner", "units"],
+    ),
+    ("record", &["config", "event", "load", "scenario"]),
+    (
+        "web",
+        &["config", "document", "event", "record", "runner", "scenario", "scheduler", "units"],
+    ),
+    (
+        "service",
+        &[
+            "callbacks", "config", "driver", "event", "record", "runner", "scheduler", "simulator",
+            "web",
+        ],
+    ),
+    (
+        "cli",
+        &[
+            "callbacks", "config", "document", "driver", "event", "load", "record", "runner",
+            "scenario", "service", "simulator", "units",
+        ],
+    ),
+];
+
+fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder of the project") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            rust_files(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+fn sources() -> Vec<(PathBuf, String)> {
+    let mut files = Vec::new();
+    rust_files(Path::new("src"), &mut files);
+    files
+        .into_iter()
+        .map(|path| {
+            let text = fs::read_to_string(&path).expect("a source file");
+            (path, text)
+        })
+        .collect()
+}
+
+/// Tests may look everywhere.
+fn is_test(path: &Path) -> bool {
+    path.components().any(|part| {
+        let name = part.as_os_str().to_string_lossy();
+        name == "tests" || name.ends_with("tests.rs") || name == "testing.rs"
+    })
+}
+
+fn room(path: &Path) -> String {
+    let inside = path.strip_prefix("src").expect("a path below src");
+    let first = inside.components().next().expect("a name");
+    let name = first.as_os_str().to_string_lossy();
+    name.trim_end_matches(".rs").to_owned()
+}
+
+/// The code before the first `#[cfg(test)]`.
+fn without_tests(text: &str) -> &str {
+    text.split("#[cfg(test)]").next().unwrap_or_default()
+}
+
+/// Every `crate::room` in a text, also inside `use crate::{ ... }`.
+fn used_rooms(text: &str, rooms: &BTreeSet<&str>) -> BTreeSet<String> {
+    let mut used = BTreeSet::new();
+    let code: String = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n");
+    for (at, _) in code.match_indices("crate::") {
+        let rest = &code[at + "crate::".len()..];
+        let names: Vec<&str> = if let Some(group) = rest.strip_prefix('{') {
+            top_level_names(group)
+        } else {
+            vec![rest]
+        };
+        for name in names {
+            let word: String = name
+                .trim()
+                .chars()
+                .take_while(|c| c.is_alphanumeric() || *c == '_')
+                .collect();
+            if rooms.contains(word.as_str()) {
+                used.insert(word);
+            }
+        }
+    }
+    used
+}
+
+/// The beginnings of the comma-separated paths of a `use` group.
+fn top_level_names(group: &str) -> Vec<&str> {
+    let mut depth = 0;
+    let mut names = Vec::new();
+    let mut begin = 0;
+    for (at, c) in group.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => {
+                names.push(&group[begin..at]);
+                return names;
+            }
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                names.push(&group[begin..at]);
+                begin = at + 1;
+            }
+            _ => {}
+        }
+    }
+    names
+}
+
+#[test]
+fn arrows_between_rooms_point_one_way() {
+    let allowed: BTreeMap<_, _> = ARROWS.iter().copied().collect();
+    let rooms: BTreeSet<_> = allowed.keys().copied().collect();
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        let room = room(&path);
+        if is_test(&path) || room == "lib" || room == "main" {
+            continue;
+        }
+        let Some(may_use) = allowed.get(room.as_str()) else {
+            wrong.push(format!("{}: the room `{room}` is not in the table", path.display()));
+            continue;
+        };
+        for used in used_rooms(without_tests(&text), &rooms) {
+            if used != room && !may_use.contains(&used.as_str()) {
+                wrong.push(format!("{}: `{room}` must not use `{used}`", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_table_of_arrows_has_no_circle() {
+    let mut done: BTreeSet<&str> = BTreeSet::new();
+    let mut left: Vec<_> = ARROWS.to_vec();
+    while !left.is_empty() {
+        let (ready, rest): (Vec<_>, Vec<_>) = left
+            .into_iter()
+            .partition(|(_, uses)| uses.iter().all(|used| done.contains(used)));
+        assert!(!ready.is_empty(), "a circle among {rest:?}");
+        done.extend(ready.iter().map(|(room, _)| room));
+        left = rest;
+    }
+}
+
+/// A scenario is a file: outside the simulator no code knows the contact centre's protocol.
+#[test]
+fn no_code_outside_the_simulator_knows_an_engagement() {
+    for (path, text) in sources() {
+        if room(&path) == "simulator" || is_test(&path) {
+            continue;
+        }
+        let code = without_tests(&text).to_lowercase();
+        for word in ["engagement", "/sessions", "participant_", "webhook"] {
+            assert!(!code.contains(word), "{} says `{word}`", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_dependency_says_why_it_is_here() {
+    let manifest = fs::read_to_string("Cargo.toml").expect("the manifest");
+    let section = manifest
+        .split("[dependencies]")
+        .nth(1)
+        .and_then(|rest| rest.split("\n[").next())
+        .expect("the dependencies");
+    let declared: BTreeSet<String> = section
+        .lines()
+        .filter_map(|line| line.split_once(" = "))
+        .map(|(name, _)| name.trim().to_owned())
+        .collect();
+    let document = fs::read_to_string("docs/dependencies.md").expect("the document");
+    let documented: BTreeSet<String> = document
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    assert_eq!(declared, documented);
+}
