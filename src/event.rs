@@ -350,6 +350,18 @@ impl Observers {
         Self(all)
     }
 
+    /// These and those others, each of them once.
+    #[must_use]
+    pub fn with(&self, others: &Self) -> Self {
+        let mut all = self.0.clone();
+        for other in &others.0 {
+            if !all.iter().any(|known| Arc::ptr_eq(known, other)) {
+                all.push(other.clone());
+            }
+        }
+        Self(all)
+    }
+
     /// Tells everybody.
     pub fn tell(&self, event: &Event) {
         for observer in &self.0 {

@@ -13,13 +13,24 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("scenario", &["document", "units"]),
     ("load", &["document", "units"]),
     ("simulator", &["units"]),
-    ("config", &["document", "load", "scenario", "simulator", "units"]),
+    (
+        "config",
+        &["document", "load", "scenario", "simulator", "units"],
+    ),
     ("event", &["config", "scenario"]),
     ("driver", &["scenario"]),
     ("callbacks", &["config", "event", "scenario"]),
     (
         "runner",
-        &["callbacks", "config", "driver", "event", "load", "scenario", "units"],
+        &[
+            "callbacks",
+            "config",
+            "driver",
+            "event",
+            "load",
+            "scenario",
+            "units",
+        ],
     ),
     (
         "scheduler",
@@ -28,20 +39,46 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("record", &["config", "event", "load", "scenario"]),
     (
         "web",
-        &["config", "document", "event", "record", "runner", "scenario", "scheduler", "units"],
+        &[
+            "config",
+            "document",
+            "event",
+            "record",
+            "runner",
+            "scenario",
+            "scheduler",
+            "units",
+        ],
     ),
     (
         "service",
         &[
-            "callbacks", "config", "driver", "event", "record", "runner", "scheduler", "simulator",
+            "callbacks",
+            "config",
+            "driver",
+            "event",
+            "record",
+            "runner",
+            "scheduler",
+            "simulator",
             "web",
         ],
     ),
     (
         "cli",
         &[
-            "callbacks", "config", "document", "driver", "event", "load", "record", "runner",
-            "scenario", "service", "simulator", "units",
+            "callbacks",
+            "config",
+            "document",
+            "driver",
+            "event",
+            "load",
+            "record",
+            "runner",
+            "scenario",
+            "service",
+            "simulator",
+            "units",
         ],
     ),
 ];
@@ -152,12 +189,18 @@ fn arrows_between_rooms_point_one_way() {
             continue;
         }
         let Some(may_use) = allowed.get(room.as_str()) else {
-            wrong.push(format!("{}: the room `{room}` is not in the table", path.display()));
+            wrong.push(format!(
+                "{}: the room `{room}` is not in the table",
+                path.display()
+            ));
             continue;
         };
         for used in used_rooms(without_tests(&text), &rooms) {
             if used != room && !may_use.contains(&used.as_str()) {
-                wrong.push(format!("{}: `{room}` must not use `{used}`", path.display()));
+                wrong.push(format!(
+                    "{}: `{room}` must not use `{used}`",
+                    path.display()
+                ));
             }
         }
     }

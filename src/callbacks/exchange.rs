@@ -7,8 +7,9 @@ use minijinja::Value;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Inbound, Limits, Mailbox, line::Line};
+use super::{Inbound, Mailbox, line::Line, owner::Owner};
 use crate::{
+    config::CallbackLimits,
     event::{Event, Fate, Observers, RunIdentity},
     scenario::{Scenario, Scope, key_text},
 };
@@ -24,7 +25,7 @@ pub struct Exchange {
 
 #[derive(Debug)]
 struct Shared {
-    limits: Limits,
+    limits: CallbackLimits,
     /// For what no run knows.
     observers: Observers,
     state: Mutex<State>,
@@ -45,28 +46,6 @@ struct Route {
     line: Arc<Line>,
     scenario: Arc<Scenario>,
     scope: Scope,
-}
-
-/// A run, and who is told about its events.
-#[derive(Debug)]
-pub(super) struct Owner {
-    pub(super) run: Arc<RunIdentity>,
-    pub(super) observers: Observers,
-}
-
-impl Owner {
-    pub(super) fn received(&self) {
-        self.observers.tell(&Event::CallbackReceived {
-            run: self.run.clone(),
-        });
-    }
-
-    pub(super) fn settle(&self, fate: Fate) {
-        self.observers.tell(&Event::CallbackSettled {
-            run: Some(self.run.clone()),
-            fate,
-        });
-    }
 }
 
 /// The path of one run, open until it is closed or dropped.
@@ -90,7 +69,7 @@ pub enum Reception {
 
 impl Exchange {
     /// An exchange that tells `observers` about events that no run knows.
-    pub fn new(limits: Limits, observers: Observers) -> Self {
+    pub fn new(limits: CallbackLimits, observers: Observers) -> Self {
         Self {
             shared: Arc::new(Shared {
                 limits,
@@ -122,8 +101,10 @@ impl Exchange {
             .entry(key)
             .or_insert_with(|| Arc::new(Line::new(self.shared.limits)))
             .clone();
+        let owner = Arc::new(Owner::new(run, observers, self.shared.observers.clone()));
+        line.open(&owner);
         let route = Arc::new(Route {
-            owner: Arc::new(Owner { run, observers }),
+            owner,
             line,
             scenario,
             scope,
@@ -146,12 +127,12 @@ impl Exchange {
             return Reception::NoSuchPath;
         };
         let Ok(event) = serde_json::from_slice::<Value>(body) else {
-            route.refuse(Fate::Rejected);
+            route.owner.pass(Fate::Rejected);
             return Reception::NotJson;
         };
         match route.read(event, arrived, body.len()) {
             Some((key, inbound)) => route.line.deliver(&route.owner, key, inbound),
-            None => route.refuse(Fate::Unknown),
+            None => route.owner.pass(Fate::Unknown),
         }
         Reception::Taken
     }
@@ -159,7 +140,7 @@ impl Exchange {
     /// Notes an event whose body was not read.
     pub fn reject(&self, token: &str) {
         match self.route(token) {
-            Some(route) => route.refuse(Fate::Rejected),
+            Some(route) => route.owner.pass(Fate::Rejected),
             None => self.shared.observers.tell(&Event::CallbackSettled {
                 run: None,
                 fate: Fate::Rejected,
@@ -193,7 +174,7 @@ impl Exchange {
 }
 
 impl State {
-    fn forget(&mut self, now: Instant, limits: &Limits) {
+    fn forget(&mut self, now: Instant, limits: &CallbackLimits) {
         while let Some((closed, token)) = self.closed.front() {
             let too_many = self.closed.len() > MOST_CLOSED_PATHS;
             if !too_many && now.saturating_duration_since(*closed) < limits.remember_for {
@@ -224,11 +205,6 @@ impl Route {
             bytes,
         };
         Some((key, inbound))
-    }
-
-    fn refuse(&self, fate: Fate) {
-        self.owner.received();
-        self.owner.settle(fate);
     }
 }
 

@@ -5,19 +5,22 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{ClaimError, Inbound, Limits, exchange::Owner, mailbox::Slot};
-use crate::event::{Event, Fate};
+use super::{ClaimError, Inbound, mailbox::Slot, owner::Owner};
+use crate::config::CallbackLimits;
+use crate::event::Fate;
 
 /// The keys of one scenario against one target: who holds them, who held them, and the events that
 /// came before anybody did.
 #[derive(Debug)]
 pub(super) struct Line {
-    limits: Limits,
+    limits: CallbackLimits,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
+    /// The runs that are not over, in the order in which they began.
+    open: Vec<Arc<Owner>>,
     holders: HashMap<String, Holder>,
     /// Keys in the order in which their chats ended.
     ended: VecDeque<(Instant, String)>,
@@ -44,7 +47,7 @@ struct Early {
 }
 
 impl Line {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: CallbackLimits) -> Self {
         Self {
             limits,
             state: Mutex::default(),
@@ -54,6 +57,11 @@ impl Line {
     fn state(&self) -> MutexGuard<'_, State> {
         // A panic while it is held would be a bug; the maps are still usable after one.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A run begins.
+    pub(super) fn open(&self, owner: &Arc<Owner>) {
+        self.state().open.push(owner.clone());
     }
 
     /// Gives the key to a chat, with the events that are there for it.
@@ -69,13 +77,7 @@ impl Line {
             state.early_events -= 1;
             state.early_bytes -= early.inbound.bytes;
             if !Arc::ptr_eq(&early.path_owner, &slot.owner) {
-                let rerouted = Event::CallbackRerouted {
-                    from: early.path_owner.run.clone(),
-                    to: slot.owner.run.clone(),
-                };
-                for owner in [&early.path_owner, &slot.owner] {
-                    owner.observers.tell(&rerouted);
-                }
+                early.path_owner.reroute(&slot.owner);
             }
             slot.put(early.inbound);
         }
@@ -104,8 +106,7 @@ impl Line {
                 slot.put(inbound);
             }
             Some(Holder::Ended(owner, _)) => {
-                owner.received();
-                owner.settle(Fate::Late);
+                owner.pass(Fate::Late);
             }
             None => {
                 path_owner.received();
@@ -122,28 +123,16 @@ impl Line {
         state.forget(now, &self.limits);
     }
 
-    /// The run is over: no event that came on its path can find a chat of it any more.
+    /// The run is over: no chat of it will claim what waits here. A chat of another run may, where
+    /// the server knows one callback address only; so the events go to the run that began last.
     pub(super) fn close(&self, owner: &Arc<Owner>) {
         let mut state = self.state();
-        let mut given_up = 0;
-        let mut bytes = 0;
-        state.early.retain(|_, list| {
-            list.retain(|early| {
-                let stays = !Arc::ptr_eq(&early.path_owner, owner);
-                if !stays {
-                    given_up += 1;
-                    bytes += early.inbound.bytes;
-                }
-                stays
-            });
-            !list.is_empty()
-        });
-        state.early_events -= given_up;
-        state.early_bytes -= bytes;
-        drop(state);
-        for _ in 0..given_up {
-            owner.settle(Fate::EarlyExpired);
+        state.open.retain(|open| !Arc::ptr_eq(open, owner));
+        match state.open.last().cloned() {
+            Some(heir) => state.hand_over(owner, &heir),
+            None => state.give_up(owner),
         }
+        owner.close();
     }
 }
 
@@ -162,7 +151,32 @@ impl State {
         });
     }
 
-    fn expire(&mut self, now: Instant, limits: &Limits) {
+    fn hand_over(&mut self, owner: &Arc<Owner>, heir: &Arc<Owner>) {
+        for early in self.early.values_mut().flatten() {
+            if Arc::ptr_eq(&early.path_owner, owner) {
+                owner.reroute(heir);
+                early.path_owner = heir.clone();
+            }
+        }
+    }
+
+    fn give_up(&mut self, owner: &Arc<Owner>) {
+        let (events, bytes) = (&mut self.early_events, &mut self.early_bytes);
+        self.early.retain(|_, list| {
+            list.retain(|early| {
+                let stays = !Arc::ptr_eq(&early.path_owner, owner);
+                if !stays {
+                    *events -= 1;
+                    *bytes -= early.inbound.bytes;
+                    owner.settle(Fate::EarlyExpired);
+                }
+                stays
+            });
+            !list.is_empty()
+        });
+    }
+
+    fn expire(&mut self, now: Instant, limits: &CallbackLimits) {
         while let Some((arrived, number, key)) = self.early_order.front() {
             let Some(list) = self.early.get_mut(key) else {
                 self.early_order.pop_front();
@@ -188,7 +202,7 @@ impl State {
         }
     }
 
-    fn forget(&mut self, now: Instant, limits: &Limits) {
+    fn forget(&mut self, now: Instant, limits: &CallbackLimits) {
         while let Some((ended, key)) = self.ended.front() {
             let too_many = self.ended.len() > limits.remember_keys;
             if !too_many && now.saturating_duration_since(*ended) < limits.remember_for {

@@ -8,7 +8,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Inbound, exchange::Owner, line::Line};
+use super::{Inbound, line::Line, owner::Owner};
 use crate::event::Fate;
 
 /// Events that one chat keeps at the most; beyond it the oldest is given up as ignored.
@@ -60,17 +60,21 @@ pub enum WaitError {
     Disconnected,
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the message of an error has its fields by reference"
+)]
 fn describe(passed_over: &usize, too_early: &usize) -> String {
-    let mut text = String::new();
+    let mut parts = Vec::new();
     if *passed_over > 0 {
-        text += &format!("; {passed_over} other events came");
+        parts.push(format!("; {passed_over} other events came"));
     }
     if *too_early > 0 {
-        text += &format!(
+        parts.push(format!(
             "; {too_early} came before the latest request was sent and cannot answer it (`since:` names an earlier step)"
-        );
+        ));
     }
-    text
+    parts.concat()
 }
 
 /// What a wait makes of one event.
@@ -123,11 +127,12 @@ impl Slot {
         let mut content = self.content();
         let found = content.events.iter().enumerate().find_map(|(at, inbound)| {
             let verdict = judge(inbound);
-            let in_time = inbound.arrived >= since && inbound.arrived <= deadline;
+            let in_time = inbound.arrived <= deadline;
             match verdict {
-                Match::Wanted if in_time => Some((at, Match::Wanted)),
-                Match::Disconnected => Some((at, Match::Disconnected)),
-                Match::Wanted | Match::Other => None,
+                Match::Wanted if in_time && inbound.arrived >= since => Some((at, verdict)),
+                // Whoever left before the request was sent does not answer it either.
+                Match::Disconnected if in_time => Some((at, verdict)),
+                Match::Wanted | Match::Disconnected | Match::Other => None,
             }
         });
         let (at, verdict) = found?;
@@ -142,13 +147,17 @@ impl Slot {
 
     fn timeout(&self, since: Instant, judge: &impl Fn(&Inbound) -> Match) -> WaitError {
         let content = self.content();
-        let too_early = content
-            .events
-            .iter()
-            .filter(|inbound| inbound.arrived < since && judge(inbound) == Match::Wanted)
-            .count();
+        let (mut passed_over, mut too_early) = (0, 0);
+        for inbound in &content.events {
+            match judge(inbound) {
+                Match::Wanted if inbound.arrived < since => too_early += 1,
+                Match::Other => passed_over += 1,
+                // They came after the deadline.
+                Match::Wanted | Match::Disconnected => {}
+            }
+        }
         WaitError::Timeout {
-            passed_over: content.events.len() - too_early,
+            passed_over,
             too_early,
         }
     }

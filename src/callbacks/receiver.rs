@@ -3,9 +3,8 @@
 use axum::{
     Router,
     body::{Body, to_bytes},
-    extract::{Path, Request, State},
+    extract::{Request, State},
     http::StatusCode,
-    routing::any,
 };
 use tokio::{net::TcpListener, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -23,23 +22,20 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> std::io::Result<()> {
     let routes = Router::new()
-        .route("/{token}", any(receive))
-        .route("/{token}/{*rest}", any(receive))
+        // Not routed: whatever comes is counted, on any path.
+        .fallback(receive)
         .with_state(exchange);
     axum::serve(listener, routes)
         .with_graceful_shutdown(shutdown.cancelled_owned())
         .await
 }
 
-async fn receive(
-    State(exchange): State<Exchange>,
-    Path(segments): Path<Vec<String>>,
-    request: Request<Body>,
-) -> StatusCode {
+async fn receive(State(exchange): State<Exchange>, request: Request<Body>) -> StatusCode {
     // Before the body is read, let alone understood: this is when the event reached us.
     let arrived = Instant::now();
-    let token = segments.first().map_or("", String::as_str);
-    let Ok(body) = to_bytes(request.into_body(), exchange.max_body_bytes()).await else {
+    let (head, body) = request.into_parts();
+    let token = head.uri.path().split('/').nth(1).unwrap_or_default();
+    let Ok(body) = to_bytes(body, exchange.max_body_bytes()).await else {
         exchange.reject(token);
         return StatusCode::PAYLOAD_TOO_LARGE;
     };

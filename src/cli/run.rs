@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     callbacks::{Exchange, receiver},
-    config::{Burst, Plan, Target, check_variables, read_scenario},
+    config::{Burst, CallbackLimits, HealthBudget, Plan, Target, check_variables, read_scenario},
     document::{Entry, Place, Problem, Problems},
     driver::HttpDriver,
     event::{Mode, Observers, RunIdentity, Subject, Trigger, Verdict},
@@ -93,7 +93,7 @@ impl Run {
         };
         let callbacks = address(&listener, self.callback_listen);
         let observers = Observers::default();
-        let exchange = Exchange::new(crate::callbacks::Limits::default(), observers.clone());
+        let exchange = Exchange::new(CallbackLimits::default(), observers.clone());
         let engine = Engine {
             http,
             exchange: exchange.clone(),
@@ -155,7 +155,7 @@ impl Run {
         }
     }
 
-    fn prepare(&self) -> Result<(RunSpec, crate::runner::HealthBudget), Vec<Problem>> {
+    fn prepare(&self) -> Result<(RunSpec, HealthBudget), Vec<Problem>> {
         let plan = self.plan()?;
         let problems = Problems::default();
         let spec = self.spec(plan.as_ref(), &problems);

@@ -16,5 +16,7 @@ pub use catalogue::{Catalogue, check_variables};
 pub use files::{read_file, read_scenario};
 pub use plan::Plan;
 pub use probe::Probe;
-pub use settings::{Admin, Caps, Listen, Settings, Shutdown, SimulatorSettings};
+pub use settings::{
+    Admin, CallbackLimits, Caps, HealthBudget, Listen, Settings, Shutdown, SimulatorSettings,
+};
 pub use target::Target;

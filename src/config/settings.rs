@@ -7,9 +7,7 @@ use std::{
 use serde::Deserialize;
 
 use crate::{
-    callbacks,
     document::{Mapping, Node, Problems, Value, settings},
-    runner::HealthBudget,
     simulator,
     units::Rate,
 };
@@ -22,7 +20,7 @@ pub struct Settings {
     /// How targets reach the callback listener, if not at its own address.
     pub callback_url: Option<String>,
     /// How inbound events are kept.
-    pub callbacks: callbacks::Limits,
+    pub callbacks: CallbackLimits,
     /// Who may change something.
     pub admin: Admin,
     /// How it ends.
@@ -96,6 +94,61 @@ impl Default for Caps {
         Self {
             max_active_chats: 20_000,
             max_rate,
+        }
+    }
+}
+
+/// How much is kept of what nobody has asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CallbackLimits {
+    /// The largest body of an event, in bytes; a larger one is answered with 413.
+    pub max_body_bytes: usize,
+    /// How long an event waits for its key to be claimed.
+    #[serde(with = "crate::units::duration")]
+    pub early_for: Duration,
+    /// How many events wait so, per scenario and target; the oldest goes first.
+    pub early_events: usize,
+    /// How many bytes of body they may have together.
+    pub early_bytes: usize,
+    /// How long the keys of ended chats and the paths of ended runs are remembered, to tell a late
+    /// event from an unknown one.
+    #[serde(with = "crate::units::duration")]
+    pub remember_for: Duration,
+    /// How many of these keys are remembered, per scenario and target.
+    pub remember_keys: usize,
+}
+
+impl Default for CallbackLimits {
+    fn default() -> Self {
+        Self {
+            max_body_bytes: 64 * 1024,
+            early_for: Duration::from_secs(30),
+            early_events: 10_000,
+            early_bytes: 32 * 1024 * 1024,
+            remember_for: Duration::from_mins(5),
+            remember_keys: 100_000,
+        }
+    }
+}
+
+/// How late the generator may be before its figures say more about itself than about the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HealthBudget {
+    /// The 99th percentile of how late chats start.
+    #[serde(with = "crate::units::duration")]
+    pub start_lateness_p99: Duration,
+    /// The 99th percentile of how late a run's heartbeat comes.
+    #[serde(with = "crate::units::duration")]
+    pub scheduler_lag_p99: Duration,
+}
+
+impl Default for HealthBudget {
+    fn default() -> Self {
+        Self {
+            start_lateness_p99: Duration::from_millis(500),
+            scheduler_lag_p99: Duration::from_millis(500),
         }
     }
 }

@@ -134,12 +134,25 @@ impl Target {
     pub fn redact(&self, text: String) -> String {
         self.secrets.values().fold(text, |text, secret| {
             let value = secret.expose_secret();
-            if !value.is_empty() && text.contains(value) {
-                text.replace(value, MASK)
-            } else {
-                text
-            }
+            // As it stands in a quoted JSON body.
+            let escaped = serde_json::Value::from(value).to_string();
+            let escaped = escaped.get(1..escaped.len() - 1).unwrap_or_default();
+            [value, escaped].into_iter().fold(text, |text, form| {
+                if !form.is_empty() && text.contains(form) {
+                    text.replace(form, MASK)
+                } else {
+                    text
+                }
+            })
         })
+    }
+
+    /// The same target with one more secret.
+    #[cfg(test)]
+    pub(crate) fn with_secret(mut self, name: &str, value: &str) -> Self {
+        self.secrets
+            .insert(name.to_owned(), SecretString::from(value));
+        self
     }
 }
 

@@ -114,7 +114,7 @@ fn correlation(context: &RunContext, performer: &Performer) -> Vec<(Arc<str>, St
         return performer
             .keys()
             .iter()
-            .map(|value| (key.clone(), value.clone()))
+            .map(|value| (key.clone(), performer.presentable(value.clone())))
             .collect();
     }
     named
@@ -122,7 +122,7 @@ fn correlation(context: &RunContext, performer: &Performer) -> Vec<(Arc<str>, St
         .filter_map(|name| {
             let value = performer.scope().captured(name)?;
             let text = key_text(value).unwrap_or_else(|| value.to_string());
-            Some((name.clone(), context.spec.target.redact(text)))
+            Some((name.clone(), performer.presentable(text)))
         })
         .collect()
 }

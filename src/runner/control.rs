@@ -120,7 +120,8 @@ impl RunHandle {
 
     /// Whether the run is over.
     pub fn has_ended(&self) -> bool {
-        *self.ended.borrow()
+        // A run that was aborted has not said so, but is gone.
+        *self.ended.borrow() || self.ended.has_changed().is_err()
     }
 
     /// Waits for the end of the run, whatever it comes to.

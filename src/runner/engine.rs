@@ -2,10 +2,10 @@ use std::sync::Arc;
 
 use minijinja::Value;
 
-use super::{HealthBudget, RunHandle, run::Run};
+use super::{RunHandle, run::Run};
 use crate::{
     callbacks::Exchange,
-    config::Target,
+    config::{HealthBudget, Target},
     driver::HttpDriver,
     event::{Observers, RunIdentity},
     load::{Profile, Threshold},

@@ -9,11 +9,14 @@
 mod chat;
 mod control;
 mod engine;
+mod latencies;
 mod pacing;
 mod performer;
 mod report;
 mod run;
 mod tally;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 pub use control::{Order, OrderError, RunHandle, Stop};
@@ -22,4 +25,3 @@ pub use report::{
     Books, ChatCounts, Example, Quantiles, RunReport, RunState, StepReport, ThresholdReport,
 };
 pub use tally::Tally;
-pub use verdict::HealthBudget;

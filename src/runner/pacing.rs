@@ -14,6 +14,8 @@ pub(super) struct Pacing {
     shape: Shape,
     /// The moment that is zero on the profile's clock; a pause moves it.
     origin: Instant,
+    /// Until then the profile's clock stands at zero, and orders hold from there.
+    begun: bool,
     paused_at: Option<Instant>,
 }
 
@@ -31,12 +33,23 @@ impl Pacing {
         Self {
             shape,
             origin,
+            begun: false,
             paused_at: None,
         }
     }
 
+    /// The profile's clock runs, unless it is paused.
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.origin = now;
+        self.begun = true;
+        self.paused_at = self.paused_at.map(|_| now);
+    }
+
     /// Time on the profile's clock.
     pub(super) fn elapsed(&self, now: Instant) -> Duration {
+        if !self.begun {
+            return Duration::ZERO;
+        }
         self.paused_at
             .unwrap_or(now)
             .saturating_duration_since(self.origin)
@@ -45,8 +58,10 @@ impl Pacing {
     pub(super) fn wanted(&self, now: Instant) -> Wanted {
         let elapsed = self.elapsed(now);
         match &self.shape {
+            // What came due right before waits too, or a pause during the setup would start one.
+            Shape::Arrivals(_) if self.is_paused() => Wanted::Started(0),
             Shape::Arrivals(arrivals) => Wanted::Started(arrivals.due_by(elapsed)),
-            Shape::Customers(_) if self.paused_at.is_some() => Wanted::Active(0),
+            Shape::Customers(_) if self.is_paused() => Wanted::Active(0),
             Shape::Customers(customers) => Wanted::Active(customers.wanted_at(elapsed)),
         }
     }

@@ -1,9 +1,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
-use hdrhistogram::Histogram;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::latencies::Latencies;
 use crate::{
     event::{Fate, Mode, Trigger, Verdict},
     scenario::Reason,
@@ -119,24 +119,19 @@ pub struct Quantiles {
 }
 
 impl Quantiles {
-    /// Of a histogram of microseconds.
-    pub(super) fn of(histogram: &Histogram<u64>) -> Self {
-        if histogram.is_empty() {
+    pub(super) fn of(latencies: &Latencies) -> Self {
+        if latencies.count() == 0 {
             return Self::default();
         }
-        // A bucket's upper bound may lie above everything in it.
-        let quantile = |q| {
-            let value = histogram.value_at_quantile(q).min(histogram.max());
-            Some(Duration::from_micros(value).as_secs_f64())
-        };
+        let seconds = |duration: Duration| Some(duration.as_secs_f64());
         Self {
-            count: histogram.len(),
-            mean: Some(histogram.mean() / 1e6),
-            p50: quantile(0.5),
-            p90: quantile(0.9),
-            p95: quantile(0.95),
-            p99: quantile(0.99),
-            max: quantile(1.0),
+            count: latencies.count(),
+            mean: seconds(latencies.mean()),
+            p50: seconds(latencies.at(0.5)),
+            p90: seconds(latencies.at(0.9)),
+            p95: seconds(latencies.at(0.95)),
+            p99: seconds(latencies.at(0.99)),
+            max: seconds(latencies.longest()),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::{
     sync::{mpsc, watch},
-    task::JoinSet,
+    task::{JoinError, JoinSet},
     time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
@@ -93,6 +93,8 @@ pub(super) struct Run {
     next: u64,
     chats: JoinSet<()>,
     course: Course,
+    /// Every chat has ended, so that a stop changes nothing about what the run found out.
+    measured: bool,
 }
 
 impl Run {
@@ -124,28 +126,30 @@ impl Run {
             next: 0,
             chats: JoinSet::new(),
             course: Course::default(),
+            measured: false,
         };
         (run, RunHandle::new(tally, order, has_ended))
     }
 
     /// From setup to verdict.
     pub(super) async fn execute(mut self) {
-        self.tell(Event::RunStarted {
+        self.tell(&Event::RunStarted {
             run: self.context.spec.identity.clone(),
         });
         let scope = self.set_up().await;
         if self.course.setup_failed.is_none() {
             self.tally.enter(RunState::Running);
-            self.pacing = Pacing::new(self.context.spec.load.shape().clone(), Instant::now());
+            self.pacing.begin(Instant::now());
             self.run_chats(Arc::new(scope.clone())).await;
         }
+        self.measured = true;
         self.tally.enter(RunState::TearingDown);
         self.tear_down(scope).await;
         self.conclude();
     }
 
-    fn tell(&self, event: Event) {
-        self.context.tell(&event);
+    fn tell(&self, event: &Event) {
+        self.context.tell(event);
     }
 
     async fn set_up(&mut self) -> Scope {
@@ -170,11 +174,11 @@ impl Run {
     fn fail_setup(&mut self, failure: Failure) {
         let run = &self.context.spec.identity;
         if run.subject.mode == Mode::Probe {
-            self.tell(Event::ChatStarted {
+            self.tell(&Event::ChatStarted {
                 run: run.clone(),
                 lateness: Duration::ZERO,
             });
-            self.tell(Event::ChatEnded {
+            self.tell(&Event::ChatEnded {
                 run: run.clone(),
                 chat: 1,
                 ending: Ending::Failed(failure.clone()),
@@ -230,6 +234,7 @@ impl Run {
     async fn run_chats(&mut self, scope: Arc<Scope>) {
         let mut heartbeat = Instant::now() + HEARTBEAT;
         loop {
+            self.clear_ended();
             let now = Instant::now();
             if !self.course.stopped && !self.course.aborted {
                 self.start_due(&scope, now);
@@ -248,19 +253,30 @@ impl Run {
             tokio::select! {
                 biased;
                 Some(request) = self.orders.recv() => self.obey(request),
-                Some(result) = self.chats.join_next() => {
-                    if let Err(error) = result && error.is_panic() {
-                        self.course.broken_chats += 1;
-                    }
-                }
-                () = sleep_until(next_look.unwrap_or(heartbeat)), if next_look.is_some() => {}
+                // Before the chats: when all fail at once, one is always ready, and that is when
+                // a threshold has to end the run.
                 () = sleep_until(heartbeat) => {
                     let now = Instant::now();
                     self.tally.note_lag(now.saturating_duration_since(heartbeat));
                     heartbeat = now + HEARTBEAT;
                     self.abort_if_hopeless();
                 }
+                Some(result) = self.chats.join_next() => self.chat_ended(result),
+                () = sleep_until(next_look.unwrap_or(heartbeat)), if next_look.is_some() => {}
             }
+        }
+    }
+
+    /// A chat that has ended makes room at once, however many ended together.
+    fn clear_ended(&mut self) {
+        while let Some(result) = self.chats.try_join_next() {
+            self.chat_ended(result);
+        }
+    }
+
+    fn chat_ended(&mut self, result: Result<(), JoinError>) {
+        if result.is_err_and(|error| error.is_panic()) {
+            self.course.broken_chats += 1;
         }
     }
 
@@ -272,7 +288,7 @@ impl Run {
                     let intended = self.pacing.intended_start(self.next, now);
                     self.next += 1;
                     if room.is_some_and(|room| self.chats.len() as u64 >= room) {
-                        self.tell(Event::ArrivalDropped {
+                        self.tell(&Event::ArrivalDropped {
                             run: self.context.spec.identity.clone(),
                         });
                     } else {
@@ -315,7 +331,7 @@ impl Run {
         let stopping = self.course.stopped || self.course.aborted;
         let result = match order {
             Order::Stop(stop) => {
-                self.course.stopped = true;
+                self.course.stopped |= !self.measured;
                 if let Stop::End { cleanup } = stop {
                     self.context.ending.give(cleanup);
                 }

@@ -4,12 +4,11 @@ use std::{
     time::Duration,
 };
 
-use hdrhistogram::Histogram;
 use tokio::time::Instant;
 
 use super::{
     Books, ChatCounts, Example, Quantiles, RunReport, RunSpec, RunState, StepReport,
-    ThresholdReport,
+    ThresholdReport, latencies::Latencies,
 };
 use crate::{
     event::{Ending, Event, Fate, Observer, RunIdentity, Verdict},
@@ -36,12 +35,12 @@ struct Figures {
     verdict: Option<Verdict>,
     verdict_reasons: Vec<String>,
     chats: ChatCounts,
-    chat_duration: Histogram<u64>,
+    chat_duration: Latencies,
     steps: Vec<StepFigures>,
     received: u64,
     by_fate: BTreeMap<Fate, u64>,
-    lateness: Histogram<u64>,
-    lag: Histogram<u64>,
+    lateness: Latencies,
+    lag: Latencies,
     failures: VecDeque<Example>,
 }
 
@@ -50,7 +49,7 @@ struct StepFigures {
     step: Arc<str>,
     passed: u64,
     failed_by_reason: BTreeMap<Reason, u64>,
-    latency: Histogram<u64>,
+    latency: Latencies,
 }
 
 impl Tally {
@@ -63,7 +62,7 @@ impl Tally {
                 step: step.name.clone(),
                 passed: 0,
                 failed_by_reason: BTreeMap::new(),
-                latency: histogram(),
+                latency: Latencies::new(),
             })
             .collect();
         Self {
@@ -76,12 +75,12 @@ impl Tally {
                 verdict: None,
                 verdict_reasons: Vec::new(),
                 chats: ChatCounts::default(),
-                chat_duration: histogram(),
+                chat_duration: Latencies::new(),
                 steps,
                 received: 0,
                 by_fate: BTreeMap::new(),
-                lateness: histogram(),
-                lag: histogram(),
+                lateness: Latencies::new(),
+                lag: Latencies::new(),
                 failures: VecDeque::new(),
             }),
         }
@@ -105,7 +104,7 @@ impl Tally {
     }
 
     pub(super) fn note_lag(&self, lag: Duration) {
-        record(&mut self.figures().lag, lag);
+        self.figures().lag.record(lag);
     }
 
     pub(super) fn chats(&self) -> ChatCounts {
@@ -138,10 +137,7 @@ impl Tally {
     /// The 99th percentiles of lateness and of scheduler lag.
     pub(super) fn health(&self) -> (Duration, Duration) {
         let figures = self.figures();
-        let p99 = |histogram: &Histogram<u64>| {
-            Duration::from_micros(histogram.value_at_quantile(0.99).min(histogram.max()))
-        };
-        (p99(&figures.lateness), p99(&figures.lag))
+        (figures.lateness.at(0.99), figures.lag.at(0.99))
     }
 
     /// What a threshold is about, as measured so far.
@@ -241,7 +237,7 @@ impl Observer for Tally {
                 chats.started += 1;
                 chats.in_progress += 1;
                 chats.most_in_progress = chats.most_in_progress.max(chats.in_progress);
-                record(&mut figures.lateness, *lateness);
+                figures.lateness.record(*lateness);
             }
             Event::StepEnded { step, outcome, .. } => figures.step_ended(step, *outcome),
             Event::ChatEnded {
@@ -282,7 +278,7 @@ impl Figures {
         match outcome {
             Ok(latency) => {
                 figures.passed += 1;
-                record(&mut figures.latency, latency);
+                figures.latency.record(latency);
             }
             Err(reason) => *figures.failed_by_reason.entry(reason).or_default() += 1,
         }
@@ -299,7 +295,7 @@ impl Figures {
         match ending {
             Ending::Passed => {
                 self.chats.passed += 1;
-                record(&mut self.chat_duration, duration);
+                self.chat_duration.record(duration);
             }
             Ending::Stopped => self.chats.stopped += 1,
             Ending::Failed(failure) => {
@@ -340,48 +336,20 @@ impl StepFigures {
     }
 }
 
-/// Microseconds with three significant digits; grows with what it holds.
-fn histogram() -> Histogram<u64> {
-    #[expect(
-        clippy::expect_used,
-        reason = "3 is within the 0 to 5 digits that are allowed"
-    )]
-    Histogram::new(3).expect("3 significant digits are allowed")
-}
-
-/// Longer than anything here lasts; bounds the memory that one value can make a histogram take.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
-
-fn record(histogram: &mut Histogram<u64>, duration: Duration) {
-    let micros = u64::try_from(duration.min(LONGEST).as_micros()).unwrap_or(u64::MAX);
-    // It grows for every value up to the longest, so there is none that it refuses.
-    let recorded = histogram.record(micros);
-    debug_assert!(recorded.is_ok(), "{micros} was refused");
-}
-
-fn measured(measure: Measure, latency: &Histogram<u64>, failed: u64, of: u64) -> Measured {
+fn measured(measure: Measure, latency: &Latencies, failed: u64, of: u64) -> Measured {
     match measure {
         Measure::Failed(_) if of > 0 => Measured::Share { failed, of },
-        Measure::Latency { statistic, .. } if !latency.is_empty() => {
-            let at = |q| latency.value_at_quantile(q).min(latency.max());
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "the mean of latencies is neither negative nor above their maximum"
-            )]
-            let micros = match statistic {
-                Statistic::P50 => at(0.5),
-                Statistic::P90 => at(0.9),
-                Statistic::P95 => at(0.95),
-                Statistic::P99 => at(0.99),
-                Statistic::Max => latency.max(),
-                Statistic::Mean => latency.mean() as u64,
-            };
-            Measured::Latency {
-                value: Duration::from_micros(micros),
-                of: latency.len(),
-            }
-        }
+        Measure::Latency { statistic, .. } if latency.count() > 0 => Measured::Latency {
+            value: match statistic {
+                Statistic::P50 => latency.at(0.5),
+                Statistic::P90 => latency.at(0.9),
+                Statistic::P95 => latency.at(0.95),
+                Statistic::P99 => latency.at(0.99),
+                Statistic::Max => latency.longest(),
+                Statistic::Mean => latency.mean(),
+            },
+            of: latency.count(),
+        },
         Measure::Failed(_) | Measure::Latency { .. } => Measured::Nothing,
     }
 }

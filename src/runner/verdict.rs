@@ -1,34 +1,12 @@
 use std::time::Duration;
 
-use serde::Deserialize;
-
 use super::Tally;
 use crate::{
+    config::HealthBudget,
     event::{Failure, Verdict},
     load::{Judgement, Threshold},
     units::duration,
 };
-
-/// How late the generator may be before its figures say more about itself than about the target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct HealthBudget {
-    /// The 99th percentile of how late chats start.
-    #[serde(with = "crate::units::duration")]
-    pub start_lateness_p99: Duration,
-    /// The 99th percentile of how late a run's heartbeat comes.
-    #[serde(with = "crate::units::duration")]
-    pub scheduler_lag_p99: Duration,
-}
-
-impl Default for HealthBudget {
-    fn default() -> Self {
-        Self {
-            start_lateness_p99: Duration::from_millis(500),
-            scheduler_lag_p99: Duration::from_millis(500),
-        }
-    }
-}
 
 /// What happened to a run besides its chats.
 #[derive(Debug, Default)]

@@ -134,7 +134,7 @@ fn the_numbers_in_the_catalogue_are_right() {
             .count()
     };
     assert_eq!(has("chatprobe_probe_"), 6);
-    assert_eq!(has("burst=\"morning\""), 8);
+    assert_eq!(has("burst=\"morning\""), 9);
 }
 
 #[test]

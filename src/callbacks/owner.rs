@@ -1,0 +1,77 @@
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::event::{Event, Fate, Observers, RunIdentity};
+
+/// A run, and who is told about its events.
+#[derive(Debug)]
+pub(super) struct Owner {
+    run: Arc<RunIdentity>,
+    observers: Mutex<Observers>,
+    /// Who is told once the run is over: everybody but the run itself, whose books are closed.
+    afterwards: Observers,
+}
+
+impl Owner {
+    pub(super) fn new(run: Arc<RunIdentity>, observers: Observers, afterwards: Observers) -> Self {
+        Self {
+            run,
+            observers: Mutex::new(observers),
+            afterwards,
+        }
+    }
+
+    /// An event came that will be settled later.
+    pub(super) fn received(&self) {
+        self.observers().tell(&self.receipt());
+    }
+
+    /// It is known what became of an event that was received before.
+    pub(super) fn settle(&self, fate: Fate) {
+        self.observers().tell(&self.settlement(fate));
+    }
+
+    /// An event came and is settled at once. The run cannot end between the two, or its books
+    /// would not balance.
+    pub(super) fn pass(&self, fate: Fate) {
+        let observers = self.observers();
+        observers.tell(&self.receipt());
+        observers.tell(&self.settlement(fate));
+    }
+
+    /// An event that was received for this run is one of another.
+    pub(super) fn reroute(&self, to: &Self) {
+        let rerouted = Event::CallbackRerouted {
+            from: self.run.clone(),
+            to: to.run.clone(),
+        };
+        // Some observers watch both runs. One lock at a time: two could be taken in both orders.
+        let mine = self.observers().clone();
+        let all = mine.with(&to.observers());
+        all.tell(&rerouted);
+    }
+
+    /// The run is over, and its books are closed: what comes now is no longer told to it.
+    pub(super) fn close(&self) {
+        *self.observers() = self.afterwards.clone();
+    }
+
+    fn receipt(&self) -> Event {
+        Event::CallbackReceived {
+            run: self.run.clone(),
+        }
+    }
+
+    fn settlement(&self, fate: Fate) -> Event {
+        Event::CallbackSettled {
+            run: Some(self.run.clone()),
+            fate,
+        }
+    }
+
+    fn observers(&self) -> MutexGuard<'_, Observers> {
+        // An observer that panicked leaves the list as it was.
+        self.observers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}

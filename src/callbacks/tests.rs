@@ -1,0 +1,198 @@
+//! A bench with a ledger per run, and one for the whole process.
+
+mod deliveries;
+mod limits;
+mod random;
+mod runs;
+mod waits;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::{Exchange, Inbound, Mailbox, Match, Path, WaitError, exchange::Reception};
+use crate::{
+    config::CallbackLimits,
+    document::{Problems, parse},
+    event::{Event, Fate, Mode, Observer, Observers, RunIdentity, Subject, Trigger},
+    scenario::{RunScope, Scenario, Scope},
+};
+
+/// What was told about events, of all runs or of one.
+#[derive(Debug, Default)]
+struct Ledger(Mutex<Entries>);
+
+#[derive(Debug, Default, Clone)]
+struct Entries {
+    received: BTreeMap<String, i64>,
+    /// Under an empty name what no run knows.
+    settled: BTreeMap<String, Vec<Fate>>,
+    rerouted: usize,
+}
+
+impl Observer for Ledger {
+    fn observe(&self, event: &Event) {
+        let mut entries = self.0.lock().unwrap();
+        match event {
+            Event::CallbackReceived { run } => {
+                *entries.received.entry(run.id.clone()).or_default() += 1;
+            }
+            Event::CallbackRerouted { from, to } => {
+                entries.rerouted += 1;
+                *entries.received.entry(from.id.clone()).or_default() -= 1;
+                *entries.received.entry(to.id.clone()).or_default() += 1;
+            }
+            Event::CallbackSettled { run, fate } => {
+                let id = run.as_ref().map(|run| run.id.clone()).unwrap_or_default();
+                entries.settled.entry(id).or_default().push(*fate);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Ledger {
+    fn entries(&self) -> Entries {
+        self.0.lock().unwrap().clone()
+    }
+
+    /// What became of all events, in the order in which it became known.
+    fn fates(&self) -> Vec<Fate> {
+        self.entries().settled.into_values().flatten().collect()
+    }
+
+    fn received(&self, id: &str) -> i64 {
+        self.entries().received.get(id).copied().unwrap_or_default()
+    }
+
+    /// Events that came for the run and are not settled.
+    fn waiting(&self, id: &str) -> i64 {
+        let settled = self.entries().settled.get(id).map_or(0, Vec::len);
+        self.received(id) - i64::try_from(settled).unwrap()
+    }
+}
+
+struct Bench {
+    exchange: Exchange,
+    everybody: Arc<Ledger>,
+    observers: Observers,
+    scenario: Arc<Scenario>,
+}
+
+/// A run that only has a path; it is over when the path is dropped.
+struct TestRun {
+    id: String,
+    token: String,
+    path: Option<Path>,
+    ledger: Arc<Ledger>,
+}
+
+const CALLBACKS: &str = "{ key: event.key, id: event.id, disconnected: event.kind == 'left' }";
+
+impl Bench {
+    fn new() -> Self {
+        Self::with(CALLBACKS, CallbackLimits::default())
+    }
+
+    fn with(callbacks: &str, limits: CallbackLimits) -> Self {
+        let text = format!("scenario: s\ncallbacks: {callbacks}\nsteps: []\n");
+        let problems = Problems::default();
+        let scenario = Scenario::read(&parse("s.yaml", &text).unwrap(), &problems);
+        assert_eq!(problems.into_result(), Ok(()));
+        let everybody = Arc::<Ledger>::default();
+        let observers = Observers::default().and(everybody.clone());
+        Self {
+            exchange: Exchange::new(limits, observers.clone()),
+            everybody,
+            observers,
+            scenario: Arc::new(scenario.unwrap()),
+        }
+    }
+
+    fn run(&self) -> TestRun {
+        let subject = Subject {
+            scenario: "s".into(),
+            target: "t".into(),
+            mode: Mode::Burst,
+        };
+        let identity = Arc::new(RunIdentity::new("run".into(), subject, Trigger::Api));
+        let ledger = Arc::<Ledger>::default();
+        let path = self.exchange.open(
+            identity.clone(),
+            self.scenario.clone(),
+            Scope::of_run(Arc::new(RunScope::default())),
+            self.observers.and(ledger.clone()),
+        );
+        TestRun {
+            id: identity.id.clone(),
+            token: path.token().to_owned(),
+            path: Some(path),
+            ledger,
+        }
+    }
+
+    fn send(&self, run: &TestRun, event: &Value) {
+        self.send_at(run, Instant::now(), event);
+    }
+
+    fn send_at(&self, run: &TestRun, arrived: Instant, event: &Value) {
+        let body = event.to_string();
+        let reception = self.exchange.deliver(&run.token, arrived, body.as_bytes());
+        assert_eq!(reception, Reception::Taken);
+    }
+}
+
+impl TestRun {
+    fn chat(&self) -> Mailbox {
+        self.path.as_ref().unwrap().mailbox()
+    }
+
+    fn chat_with(&self, key: &str) -> Mailbox {
+        let mut chat = self.chat();
+        chat.claim(key.to_owned()).unwrap();
+        chat
+    }
+
+    fn fates(&self) -> Vec<Fate> {
+        self.ledger.fates()
+    }
+
+    fn waiting(&self) -> i64 {
+        self.ledger.waiting(&self.id)
+    }
+
+    /// Ends the run; from now on its books have to balance.
+    fn end(&mut self) {
+        self.path = None;
+        self.check_balance();
+    }
+
+    fn check_balance(&self) {
+        let entries = self.ledger.entries();
+        assert_eq!(self.waiting(), 0, "{entries:?}");
+    }
+}
+
+fn event(key: &str, kind: &str) -> Value {
+    json!({ "key": key, "kind": kind })
+}
+
+fn judge(inbound: &Inbound) -> Match {
+    let kind = inbound.event.get_attr("kind").unwrap_or_default();
+    match kind.as_str() {
+        Some("reply") => Match::Wanted,
+        Some("left") => Match::Disconnected,
+        _ => Match::Other,
+    }
+}
+
+/// Waits up to five seconds for a reply that came since `since`.
+async fn reply(chat: &Mailbox, since: Instant) -> Result<Inbound, WaitError> {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    chat.wait(since, deadline, judge).await
+}

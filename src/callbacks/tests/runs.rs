@@ -1,0 +1,108 @@
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn an_event_on_the_path_of_another_run_is_one_of_the_run_whose_chat_it_is_for() {
+    let bench = Bench::new();
+    let (mut first, mut second) = (bench.run(), bench.run());
+    let chat = first.chat_with("a");
+    let sent = Instant::now();
+    bench.send(&second, &event("a", "reply"));
+    reply(&chat, sent).await.unwrap();
+    drop(chat);
+    bench.send(&second, &event("a", "reply"));
+    second.end();
+    first.end();
+    assert_eq!(first.fates(), [Fate::Consumed, Fate::Late]);
+    assert_eq!(second.fates(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_early_event_on_the_path_of_another_run_changes_over_when_it_is_claimed() {
+    let bench = Bench::new();
+    let (mut first, mut second) = (bench.run(), bench.run());
+    let sent = Instant::now();
+    bench.send(&second, &event("a", "reply"));
+    assert_eq!((first.waiting(), second.waiting()), (0, 1));
+    let chat = first.chat_with("a");
+    assert_eq!((first.waiting(), second.waiting()), (1, 0));
+    assert_eq!(bench.everybody.entries().rerouted, 1, "told once");
+    reply(&chat, sent).await.unwrap();
+    drop(chat);
+    first.end();
+    second.end();
+    assert_eq!(first.fates(), [Fate::Consumed]);
+    assert_eq!(second.fates(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_early_event_outlives_the_run_on_whose_path_it_came() {
+    let bench = Bench::new();
+    let (mut first, mut second) = (bench.run(), bench.run());
+    let sent = Instant::now();
+    bench.send(&second, &event("a", "reply"));
+    second.end();
+    bench.send(&second, &event("a", "reply"));
+    let chat = first.chat_with("a");
+    reply(&chat, sent).await.unwrap();
+    reply(&chat, sent).await.unwrap();
+    drop(chat);
+    first.end();
+    assert_eq!(first.fates(), [Fate::Consumed; 2]);
+    assert_eq!(second.fates(), []);
+    assert_eq!(bench.everybody.waiting(&first.id), 0);
+    assert_eq!(bench.everybody.waiting(&second.id), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_after_a_run_ended_is_told_to_everybody_but_its_closed_books() {
+    let bench = Bench::new();
+    let mut run = bench.run();
+    drop(run.chat_with("a"));
+    run.end();
+    bench.send(&run, &event("a", "reply"));
+    bench.send(&run, &event("b", "reply"));
+    bench.exchange.reject(&run.token);
+    assert_eq!(run.ledger.received(&run.id), 0);
+    run.check_balance();
+    tokio::time::advance(CallbackLimits::default().early_for).await;
+    bench.exchange.sweep(Instant::now());
+    let expected = [Fate::Late, Fate::Rejected, Fate::EarlyExpired];
+    assert_eq!(bench.everybody.fates(), expected);
+    assert_eq!(bench.everybody.waiting(&run.id), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn paths_and_keys_are_forgotten_in_the_end() {
+    let bench = Bench::new();
+    let mut run = bench.run();
+    drop(run.chat_with("a"));
+    tokio::time::advance(CallbackLimits::default().remember_for).await;
+    bench.exchange.sweep(Instant::now());
+    bench.send(&run, &event("a", "reply"));
+    assert_eq!(run.waiting(), 1, "nobody remembers the key");
+    run.end();
+    tokio::time::advance(CallbackLimits::default().remember_for).await;
+    bench.exchange.sweep(Instant::now());
+    let reception = bench.exchange.deliver(&run.token, Instant::now(), b"{}");
+    assert_eq!(reception, Reception::NoSuchPath);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_claimed_again_is_not_forgotten_with_its_first_chat() {
+    let bench = Bench::new();
+    let mut run = bench.run();
+    drop(run.chat_with("a"));
+    tokio::time::advance(Duration::from_secs(200)).await;
+    let chat = run.chat_with("a");
+    tokio::time::advance(Duration::from_secs(200)).await;
+    bench.exchange.sweep(Instant::now());
+    let sent = Instant::now();
+    bench.send(&run, &event("a", "reply"));
+    reply(&chat, sent).await.unwrap();
+    drop(chat);
+    tokio::time::advance(Duration::from_secs(200)).await;
+    bench.exchange.sweep(Instant::now());
+    bench.send(&run, &event("a", "reply"));
+    run.end();
+    assert_eq!(run.fates(), [Fate::Consumed, Fate::Late]);
+}

@@ -1,0 +1,296 @@
+//! One step: its action, what is expected of it and what is kept from it.
+
+use std::{sync::Arc, time::Duration};
+
+use minijinja::Value;
+use reqwest::header::HeaderMap;
+use tokio::time::Instant;
+
+use super::{FOREVER, Performer};
+use crate::{
+    callbacks::{Inbound, Match, WaitError},
+    driver::HttpAnswer,
+    event::Event,
+    runner::run::RunContext,
+    scenario::{
+        Action, EvaluationError, HttpAction, Observation, Reason, Step, WaitAction, key_text,
+    },
+};
+
+/// How much of an answer or event a failure quotes, in characters.
+const QUOTED: usize = 200;
+
+/// Why one step did not pass.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) reason: Reason,
+    pub(super) detail: String,
+}
+
+impl Refusal {
+    fn new(reason: Reason, detail: impl Into<String>) -> Self {
+        Self {
+            reason,
+            detail: detail.into(),
+        }
+    }
+}
+
+impl From<EvaluationError> for Refusal {
+    fn from(error: EvaluationError) -> Self {
+        Self::new(Reason::Template, error.to_string())
+    }
+}
+
+impl Performer {
+    pub(super) async fn attempt(&mut self, step: &Step) -> Result<Duration, Refusal> {
+        let timeout = step.timeout.evaluate(&self.scope)?;
+        let context = self.context.clone();
+        let patience = self.patience;
+        let latency = tokio::select! {
+            biased;
+            () = context.out_of_patience(patience) => {
+                Err(Refusal::new(Reason::Stopped, "the run was stopped"))
+            }
+            result = self.act(step, timeout) => result,
+        }?;
+        self.check(step)?;
+        self.keep(step)?;
+        Ok(latency)
+    }
+
+    async fn act(&mut self, step: &Step, timeout: Duration) -> Result<Duration, Refusal> {
+        match &step.action {
+            Action::Http(action) => self.request(step, action, timeout).await,
+            Action::WaitFor(action) => {
+                let waiting = step
+                    .observe
+                    .map(|observation| Waiting::begin(self, observation));
+                let result = self.wait(step, action, timeout).await;
+                drop(waiting);
+                result
+            }
+        }
+    }
+
+    async fn request(
+        &mut self,
+        step: &Step,
+        action: &HttpAction,
+        timeout: Duration,
+    ) -> Result<Duration, Refusal> {
+        let request = action.render(&self.scope, timeout)?;
+        let answer = self
+            .context
+            .engine
+            .http
+            .send(request)
+            .await
+            .map_err(|failure| Refusal::new(failure.kind.into(), failure.detail))?;
+        self.last_sent = answer.sent_at;
+        self.mark(step, answer.sent_at);
+        if !step.expects_status && !(200..300).contains(&answer.status) {
+            let detail = format!("answered {}{}", answer.status, self.quote(&answer.body));
+            return Err(Refusal::new(Reason::Status, detail));
+        }
+        let elapsed = answer.elapsed;
+        if !step.expect.is_empty() || !step.captures.is_empty() {
+            let scope = Arc::make_mut(&mut self.scope);
+            let HttpAnswer {
+                status,
+                headers,
+                body,
+                ..
+            } = answer;
+            scope.look_at_answer(status, header_values(&headers), body_value(&body), elapsed);
+        }
+        Ok(elapsed)
+    }
+
+    async fn wait(
+        &mut self,
+        step: &Step,
+        action: &WaitAction,
+        timeout: Duration,
+    ) -> Result<Duration, Refusal> {
+        let Some(mailbox) = &self.mailbox else {
+            return Err(Refusal::new(Reason::Internal, "a wait outside a chat"));
+        };
+        let since = action
+            .since
+            .as_ref()
+            .and_then(|step| self.marks.iter().find(|(name, _)| name == step))
+            .map_or(self.last_sent, |(_, at)| *at);
+        let disconnected = self
+            .context
+            .spec
+            .scenario
+            .callbacks
+            .as_ref()
+            .and_then(|callbacks| callbacks.disconnected.as_ref());
+        let judge = |inbound: &Inbound| {
+            let mut scope = (*self.scope).clone();
+            let elapsed = inbound.arrived.saturating_duration_since(since);
+            scope.look_at_event(inbound.event.clone(), elapsed);
+            let scope = Arc::new(scope);
+            if action.matches.holds(&scope) {
+                Match::Wanted
+            } else if disconnected.is_some_and(|left| left.holds(&scope)) {
+                Match::Disconnected
+            } else {
+                Match::Other
+            }
+        };
+        let deadline = Instant::now() + timeout.min(FOREVER);
+        let inbound = mailbox
+            .wait(since, deadline, judge)
+            .await
+            .map_err(|error| {
+                let reason = match (&error, step.observe) {
+                    (WaitError::Disconnected, _) => Reason::Disconnected,
+                    (WaitError::Timeout { .. }, Some(Observation::AgentJoin)) => {
+                        Reason::AgentJoinTimeout
+                    }
+                    (WaitError::Timeout { .. }, None) => Reason::ReplyTimeout,
+                };
+                let waited = match error {
+                    WaitError::Disconnected => String::new(),
+                    WaitError::Timeout { .. } => format!(" (waited {timeout:?})"),
+                };
+                Refusal::new(reason, format!("{error}{waited}"))
+            })?;
+        let latency = inbound.arrived.saturating_duration_since(since);
+        self.mark(step, inbound.arrived);
+        Arc::make_mut(&mut self.scope).look_at_event(inbound.event, latency);
+        Ok(latency)
+    }
+
+    fn mark(&mut self, step: &Step, at: Instant) {
+        match self.marks.iter_mut().find(|(name, _)| *name == step.name) {
+            Some((_, mark)) => *mark = at,
+            None => self.marks.push((step.name.clone(), at)),
+        }
+    }
+
+    /// The beginning of a body. Secrets go before the rest is cut off: half of one is one too.
+    fn quote(&self, body: &[u8]) -> String {
+        let text = String::from_utf8_lossy(body).into_owned();
+        let text = self.context.spec.target.redact(text);
+        let shown: String = text.chars().take(QUOTED).collect();
+        if shown.is_empty() {
+            return String::new();
+        }
+        format!(": {}", shown.escape_debug())
+    }
+
+    /// The beginning of what the expressions of the step saw, without secrets likewise.
+    fn describe_look(&self) -> String {
+        let text = self.scope.describe_look(usize::MAX);
+        shorten(self.context.spec.target.redact(text), QUOTED)
+    }
+
+    fn check(&self, step: &Step) -> Result<(), Refusal> {
+        for expression in &step.expect {
+            let value = expression
+                .evaluate(&self.scope)
+                .map_err(|error| Refusal::new(Reason::Expectation, error.to_string()))?;
+            if !value.is_true() {
+                let reason = if expression.mentions("status") {
+                    Reason::Status
+                } else {
+                    Reason::Expectation
+                };
+                let detail = format!("expected `{}`{}", expression.source(), self.describe_look());
+                return Err(Refusal::new(reason, detail));
+            }
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, step: &Step) -> Result<(), Refusal> {
+        for (name, expression) in &step.captures {
+            let value = expression
+                .evaluate(&self.scope)
+                .map_err(|error| Refusal::new(Reason::Capture, error.to_string()))?;
+            if value.is_undefined() || value.is_none() {
+                let detail = format!(
+                    "`{name}` cannot be captured: `{}` is not there{}",
+                    expression.source(),
+                    self.describe_look()
+                );
+                return Err(Refusal::new(Reason::Capture, detail));
+            }
+            Arc::make_mut(&mut self.scope).capture(name, value);
+        }
+        let Some(claim) = &step.claim else {
+            return Ok(());
+        };
+        let value = claim.evaluate(&self.scope)?;
+        let (Some(key), Some(mailbox)) = (key_text(&value), &mut self.mailbox) else {
+            let detail = format!("`{}` is no key to claim: it is `{value}`", claim.source());
+            return Err(Refusal::new(Reason::Capture, detail));
+        };
+        mailbox
+            .claim(key)
+            .map_err(|error| Refusal::new(Reason::Capture, error.to_string()))
+    }
+}
+
+/// A wait that is measured on its own; it is over however it is left.
+struct Waiting {
+    context: Arc<RunContext>,
+    chat: u64,
+    observation: Observation,
+}
+
+impl Waiting {
+    fn begin(performer: &Performer, observation: Observation) -> Self {
+        let waiting = Self {
+            context: performer.context.clone(),
+            chat: performer.chat,
+            observation,
+        };
+        waiting.context.tell(&Event::WaitStarted {
+            run: waiting.context.spec.identity.clone(),
+            chat: waiting.chat,
+            observation,
+        });
+        waiting
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.context.tell(&Event::WaitEnded {
+            run: self.context.spec.identity.clone(),
+            chat: self.chat,
+            observation: self.observation,
+        });
+    }
+}
+
+fn header_values(headers: &HeaderMap) -> Value {
+    let values: std::collections::BTreeMap<String, String> = headers
+        .iter()
+        .map(|(name, value)| {
+            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            (name.as_str().to_owned(), value)
+        })
+        .collect();
+    values.into()
+}
+
+/// JSON as its value, anything else as text.
+fn body_value(body: &[u8]) -> Value {
+    serde_json::from_slice(body)
+        .unwrap_or_else(|_| Value::from(String::from_utf8_lossy(body).into_owned()))
+}
+
+/// The text up to so many characters.
+pub(super) fn shorten(mut text: String, most: usize) -> String {
+    if let Some((end, _)) = text.char_indices().nth(most) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}

@@ -1,0 +1,155 @@
+//! A bench that runs scenarios and hears what happens, and a server that does what it is told.
+
+mod always;
+mod arrivals;
+mod customers;
+mod endings;
+mod heard;
+mod orders;
+mod puppet;
+mod redaction;
+mod steps;
+mod stops;
+mod verdicts;
+mod waits;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use self::{heard::Heard, puppet::Puppet};
+use super::{Engine, Order, RunHandle, RunReport, RunSpec, Stop};
+use crate::{
+    callbacks::Exchange,
+    config::{CallbackLimits, HealthBudget, Target},
+    document::{Problems, parse},
+    driver::HttpDriver,
+    event::{Ending, Mode, Observer, Observers, RunIdentity, Subject, Trigger, Verdict},
+    load::{Profile, Threshold},
+    scenario::{Reason, Scenario},
+};
+
+struct Bench {
+    engine: Engine,
+    heard: Arc<Heard>,
+    target: Arc<Target>,
+    mode: Mode,
+    thresholds: &'static str,
+    seed: u64,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self::against(Target::new("t", "http://127.0.0.1:9"))
+    }
+
+    fn against(target: Target) -> Self {
+        rustls::crypto::ring::default_provider()
+            .install_default()
+            .ok();
+        let heard = Arc::new(Heard::new());
+        let observers = Observers::default().and(heard.clone());
+        Self {
+            engine: Engine {
+                http: HttpDriver::new().unwrap(),
+                exchange: Exchange::new(CallbackLimits::default(), observers.clone()),
+                callback_url: "http://callback".into(),
+                observers,
+                budget: HealthBudget::default(),
+            },
+            heard,
+            target: Arc::new(target),
+            mode: Mode::Burst,
+            thresholds: "[]",
+            seed: 1,
+        }
+    }
+
+    /// A bench whose target is a server that does what the requests say.
+    async fn with_puppet() -> (Self, Puppet) {
+        Self::with_puppet_and(|target| target).await
+    }
+
+    async fn with_puppet_and(change: impl Fn(Target) -> Target) -> (Self, Puppet) {
+        let puppet = Puppet::start().await;
+        let bench = Self::against(change(Target::new("t", &puppet.url)));
+        puppet.deliver_to(bench.engine.exchange.clone());
+        (bench, puppet)
+    }
+
+    fn hear_first(&mut self, observer: Arc<dyn Observer>) {
+        self.engine.observers = Observers::default().and(observer).and(self.heard.clone());
+    }
+
+    fn spec(&self, scenario: &str, load: &str) -> RunSpec {
+        let problems = Problems::default();
+        let read = |text: &str| parse("test.yaml", text).unwrap();
+        let scenario = Scenario::read(&read(&format!("scenario: s\n{scenario}")), &problems);
+        let load = Profile::read(&read(load), &problems);
+        let steps: Vec<_> = scenario.iter().flat_map(Scenario::all_steps).collect();
+        let steps: Vec<&str> = steps.iter().map(|step| &*step.name).collect();
+        let thresholds = Threshold::read_list(&read(self.thresholds), &steps, &problems);
+        assert_eq!(problems.into_result(), Ok(()));
+        let scenario = scenario.unwrap();
+        let inputs: BTreeMap<_, _> = scenario
+            .inputs
+            .iter()
+            .map(|input| (input.name.clone(), input.default.clone().unwrap()))
+            .collect();
+        let subject = Subject {
+            scenario: scenario.name.clone(),
+            target: self.target.name.clone(),
+            mode: self.mode,
+        };
+        RunSpec {
+            identity: Arc::new(RunIdentity::new("run".into(), subject, Trigger::Api)),
+            scenario: Arc::new(scenario),
+            target: self.target.clone(),
+            inputs: inputs.into(),
+            room: load.as_ref().and_then(Profile::max_active),
+            load: load.unwrap(),
+            thresholds,
+            seed: self.seed,
+        }
+    }
+
+    fn start(&self, scenario: &str, load: &str) -> RunHandle {
+        self.engine.start(self.spec(scenario, load))
+    }
+
+    async fn run(&self, scenario: &str, load: &str) -> RunReport {
+        over(&self.start(scenario, load)).await
+    }
+}
+
+/// Waits for the end of the run; its books have to balance, whatever it was.
+async fn over(run: &RunHandle) -> RunReport {
+    run.ended().await;
+    assert!(run.has_ended());
+    let report = run.report();
+    assert_eq!(report.books.differences, Vec::<String>::new());
+    assert_eq!(report.books.waiting, 0);
+    let chats = &report.chats;
+    assert_eq!(chats.in_progress, 0);
+    assert_eq!(chats.started, chats.passed + chats.failed + chats.stopped);
+    assert_eq!(chats.failed, chats.failed_by_reason.values().sum::<u64>());
+    report
+}
+
+const fn s(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+const fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+async fn sleep(duration: Duration) {
+    tokio::time::sleep(duration).await;
+}
+
+/// How often the step passed and why it failed.
+fn step(report: &RunReport, name: &str) -> (u64, Vec<Reason>) {
+    let step = report.steps.iter().find(|step| step.step == name).unwrap();
+    let failed = &step.failed_by_reason;
+    assert_eq!(step.failed, failed.values().sum::<u64>());
+    (step.passed, failed.keys().copied().collect())
+}

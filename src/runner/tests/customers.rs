@@ -1,0 +1,57 @@
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn each_customer_begins_a_new_chat_when_the_last_one_ended() {
+    let bench = Bench::new();
+    let report = bench
+        .run("steps: [ { think: 4s } ]", "{ customers: 2, for: 10s }")
+        .await;
+    assert_eq!(bench.heard.starts(), [0, 0, 4, 4, 8, 8].map(s));
+    assert_eq!(
+        bench.heard.ends().last(),
+        Some(&s(12)),
+        "the last ones finish"
+    );
+    assert_eq!(bench.heard.durations(), [s(4); 6]);
+    assert_eq!(report.chats.most_in_progress, 2);
+    assert_eq!(report.verdict, Some(Verdict::Passed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_number_of_customers_holds_until_the_same_end() {
+    let bench = Bench::new();
+    let run = bench.start("steps: [ { think: 4s } ]", "{ customers: 2, for: 10s }");
+    sleep(s(2)).await;
+    run.order(Order::Customers(3)).await.unwrap();
+    sleep(s(3)).await;
+    run.order(Order::Customers(1)).await.unwrap();
+    over(&run).await;
+    assert_eq!(bench.heard.starts(), [0, 0, 2, 4, 4, 8].map(s));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_of_customers_lets_them_finish_and_begins_no_other() {
+    let bench = Bench::new();
+    let run = bench.start("steps: [ { think: 4s } ]", "{ customers: 1, for: 10s }");
+    sleep(s(1)).await;
+    run.order(Order::Pause).await.unwrap();
+    sleep(s(100)).await;
+    run.order(Order::Resume).await.unwrap();
+    over(&run).await;
+    assert_eq!(bench.heard.starts(), [0, 101, 105, 109].map(s));
+}
+
+#[tokio::test(start_paused = true)]
+async fn customers_have_no_rate_and_arrivals_no_customers() {
+    use crate::runner::OrderError;
+
+    let bench = Bench::new();
+    let rate = Order::Rate(crate::units::Rate::per_second(1.0).unwrap());
+    let run = bench.start("steps: [ { think: 4s } ]", "{ customers: 1, for: 1s }");
+    assert_eq!(run.order(rate).await, Err(OrderError::NoRate));
+    over(&run).await;
+    let run = bench.start("steps: [ { think: 4s } ]", "{ rate: 1/s, for: 1s }");
+    let refused = run.order(Order::Customers(1)).await;
+    assert_eq!(refused, Err(OrderError::NoCustomers));
+    over(&run).await;
+}

@@ -1,0 +1,90 @@
+use super::*;
+use crate::{
+    runner::{OrderError, RunState},
+    units::Rate,
+};
+
+const SLOW_SETUP: &str = "
+setup: [ { think: 5s } ]
+steps: [ { think: 1s } ]
+teardown: [ { think: 5s } ]
+";
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_during_the_setup_holds_when_the_chats_would_start() {
+    let bench = Bench::new();
+    let run = bench.start(SLOW_SETUP, "{ rate: 1/s, for: 2s }");
+    sleep(s(1)).await;
+    assert_eq!(run.report().state, RunState::SettingUp);
+    run.order(Order::Pause).await.unwrap();
+    sleep(s(19)).await;
+    assert_eq!(run.report().state, RunState::Paused);
+    run.order(Order::Resume).await.unwrap();
+    over(&run).await;
+    assert_eq!(bench.heard.starts(), [20, 21].map(s));
+    assert_eq!(bench.heard.lateness(), [s(0); 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_that_is_over_before_the_setup_is_leaves_no_trace() {
+    let bench = Bench::new();
+    let run = bench.start(SLOW_SETUP, "{ rate: 1/s, for: 2s }");
+    run.order(Order::Pause).await.unwrap();
+    sleep(s(2)).await;
+    run.order(Order::Resume).await.unwrap();
+    over(&run).await;
+    assert_eq!(bench.heard.starts(), [5, 6].map(s));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_during_the_setup_holds_from_the_first_chat() {
+    let bench = Bench::new();
+    let run = bench.start(SLOW_SETUP, "{ rate: 1/s, for: 2s }");
+    sleep(s(3)).await;
+    let rate = Rate::per_second(2.0).unwrap();
+    run.order(Order::Rate(rate)).await.unwrap();
+    over(&run).await;
+    assert_eq!(bench.heard.starts(), [5_000, 5_500, 6_000, 6_500].map(ms));
+
+    let bench = Bench::new();
+    let run = bench.start(SLOW_SETUP, "{ customers: 1, for: 500ms }");
+    sleep(s(3)).await;
+    run.order(Order::Customers(3)).await.unwrap();
+    over(&run).await;
+    assert_eq!(bench.heard.starts(), [s(5); 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_stopped_during_its_setup_starts_no_chat() {
+    for (stop, after) in [(Stop::Finish, 10), (Stop::End { cleanup: s(1) }, 3)] {
+        let bench = Bench::new();
+        let began = tokio::time::Instant::now();
+        let run = bench.start(SLOW_SETUP, "{ rate: 1/s, for: 2s }");
+        sleep(s(1)).await;
+        run.order(Order::Stop(stop)).await.unwrap();
+        assert_eq!(run.order(Order::Resume).await, Err(OrderError::Stopping));
+        let report = over(&run).await;
+        assert_eq!(report.chats.started, 0);
+        assert_eq!(report.verdict, Some(Verdict::Stopped));
+        assert_eq!(began.elapsed(), s(after), "{stop:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ended_run_takes_no_orders() {
+    let bench = Bench::new();
+    let run = bench.start("steps: [ { think: 1s } ]", "{ chats: 1 }");
+    assert!(!run.has_ended());
+    over(&run).await;
+    for order in [Order::Pause, Order::Stop(Stop::Finish)] {
+        assert_eq!(run.order(order).await, Err(OrderError::Ended));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_goes_on_when_nobody_holds_its_handle() {
+    let bench = Bench::new();
+    drop(bench.start("steps: [ { think: 1s } ]", "{ chats: 2, ramp: 4s }"));
+    sleep(s(10)).await;
+    assert_eq!(bench.heard.run_ended(), (Verdict::Passed, true));
+}

@@ -1,0 +1,140 @@
+use super::*;
+
+const CLEANS_UP: &str = "
+steps: [ { think: 10s } ]
+always: [ { think: 3s } ]
+teardown: [ { think: 3s } ]
+";
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_finishes_lets_its_chats_end() {
+    let bench = Bench::new();
+    let run = bench.start(CLEANS_UP, "{ rate: 1/s, for: 60s }");
+    sleep(ms(1_500)).await;
+    run.order(Order::Stop(Stop::Finish)).await.unwrap();
+    let report = over(&run).await;
+    assert_eq!((report.chats.started, report.chats.passed), (2, 2));
+    assert_eq!(report.verdict, Some(Verdict::Stopped));
+    assert_eq!(bench.heard.ends(), [13, 14].map(s));
+    assert!((report.elapsed_seconds - 17.0).abs() < 0.01);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_ended_stops_its_chats_but_lets_them_clean_up() {
+    let bench = Bench::new();
+    let run = bench.start(CLEANS_UP, "{ rate: 1/s, for: 60s }");
+    sleep(ms(1_500)).await;
+    let end = Stop::End { cleanup: s(5) };
+    run.order(Order::Stop(end)).await.unwrap();
+    let report = over(&run).await;
+    assert_eq!((report.chats.started, report.chats.stopped), (2, 2));
+    assert_eq!(bench.heard.ends(), [ms(4_500); 2]);
+    assert_eq!(bench.heard.durations(), [ms(1_500), ms(500)]);
+    assert_eq!(bench.heard.endings(), [Ending::Stopped, Ending::Stopped]);
+    assert!(
+        (report.elapsed_seconds - 7.5).abs() < 0.01,
+        "{}",
+        report.elapsed_seconds
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_to_clean_up_is_bounded_and_the_teardown_has_its_own() {
+    let bench = Bench::new();
+    let run = bench.start(CLEANS_UP, "{ rate: 1/s, for: 60s }");
+    sleep(ms(1_500)).await;
+    let end = Stop::End { cleanup: s(1) };
+    run.order(Order::Stop(end)).await.unwrap();
+    let report = over(&run).await;
+    assert_eq!(bench.heard.ends(), [ms(2_500); 2]);
+    assert!(
+        (report.elapsed_seconds - 3.5).abs() < 0.01,
+        "{}",
+        report.elapsed_seconds
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endless_time_to_clean_up_is_no_fault() {
+    let bench = Bench::new();
+    let run = bench.start(CLEANS_UP, "{ chats: 1 }");
+    sleep(ms(1_500)).await;
+    let end = Stop::End {
+        cleanup: Duration::MAX,
+    };
+    run.order(Order::Stop(end)).await.unwrap();
+    let report = over(&run).await;
+    assert_eq!(report.verdict, Some(Verdict::Stopped));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_may_follow_a_finish() {
+    let bench = Bench::new();
+    let run = bench.start(CLEANS_UP, "{ rate: 1/s, for: 60s }");
+    sleep(ms(500)).await;
+    run.order(Order::Stop(Stop::Finish)).await.unwrap();
+    sleep(s(1)).await;
+    let end = Stop::End { cleanup: s(0) };
+    run.order(Order::Stop(end)).await.unwrap();
+    let report = over(&run).await;
+    assert_eq!((report.chats.started, report.chats.stopped), (1, 1));
+    assert_eq!(bench.heard.ends(), [ms(1_500)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_during_the_teardown_shortens_it_and_leaves_the_verdict() {
+    let bench = Bench::new();
+    let run = bench.start(CLEANS_UP, "{ chats: 1 }");
+    sleep(ms(14_000)).await;
+    let end = Stop::End { cleanup: s(0) };
+    run.order(Order::Stop(end)).await.unwrap();
+    let report = over(&run).await;
+    assert_eq!(report.verdict, Some(Verdict::Passed));
+    assert!((report.elapsed_seconds - 14.0).abs() < 0.01);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_paused_run_can_be_stopped() {
+    let bench = Bench::new();
+    let run = bench.start(CLEANS_UP, "{ rate: 1/s, for: 60s }");
+    sleep(ms(500)).await;
+    run.order(Order::Pause).await.unwrap();
+    run.order(Order::Stop(Stop::Finish)).await.unwrap();
+    let report = over(&run).await;
+    assert_eq!((report.chats.started, report.chats.passed), (1, 1));
+}
+
+#[tokio::test]
+async fn steps_in_progress_end_as_stopped_and_always_steps_still_run() {
+    let (bench, puppet) = Bench::with_puppet().await;
+    let run = bench.start(
+        "
+steps:
+  - step: hangs
+    http: { post: '{{ target.url }}/hangs', json: { wait_ms: 60000 } }
+  - step: never
+    http: { get: '{{ target.url }}/never' }
+always:
+  - step: bye
+    when: not passed
+    http: { get: '{{ target.url }}/bye' }
+teardown:
+  - step: unhook
+    http: { get: '{{ target.url }}/unhook' }
+",
+        "{ chats: 1 }",
+    );
+    while puppet.requests().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let end = Stop::End { cleanup: s(10) };
+    run.order(Order::Stop(end)).await.unwrap();
+    let report = over(&run).await;
+    assert_eq!(puppet.requests(), ["/hangs", "/bye", "/unhook"]);
+    assert_eq!(step(&report, "hangs"), (0, vec![Reason::Stopped]));
+    assert_eq!(step(&report, "never"), (0, vec![]));
+    assert_eq!(step(&report, "bye"), (1, vec![]));
+    assert_eq!(step(&report, "unhook"), (1, vec![]));
+    assert_eq!(report.chats.stopped, 1);
+    assert_eq!(report.verdict, Some(Verdict::Stopped));
+}

@@ -1,0 +1,315 @@
+//! Events over real sockets: whatever targets send, it is answered at once and accounted for.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use chatprobe::{
+    config::CallbackLimits,
+    callbacks::{Exchange, Inbound, Mailbox, Match, Path, WaitError, receiver},
+    document::{Problems, parse},
+    event::{Event, Fate, Mode, Observer, Observers, RunIdentity, Subject, Trigger},
+    scenario::{RunScope, Scenario, Scope},
+};
+use reqwest::{Client, Method, header::CONTENT_TYPE};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+const SCENARIO: &str = "scenario: s\ncallbacks: { key: event.key }\nsteps: []\n";
+
+/// Counts what is received and what becomes of it.
+#[derive(Default)]
+struct Ledger(Mutex<(u64, BTreeMap<Fate, u64>)>);
+
+impl Observer for Ledger {
+    fn observe(&self, event: &Event) {
+        let mut ledger = self.0.lock().unwrap();
+        match event {
+            Event::CallbackReceived { .. } => ledger.0 += 1,
+            Event::CallbackSettled { fate, .. } => *ledger.1.entry(*fate).or_default() += 1,
+            _ => {}
+        }
+    }
+}
+
+/// A listener for the events of one run.
+struct Listener {
+    address: String,
+    url: String,
+    client: Client,
+    path: Option<Path>,
+    of_run: Arc<Ledger>,
+    of_nobody: Arc<Ledger>,
+    stop: CancellationToken,
+    served: JoinHandle<std::io::Result<()>>,
+}
+
+impl Listener {
+    async fn start() -> Self {
+        rustls::crypto::ring::default_provider()
+            .install_default()
+            .ok();
+        let problems = Problems::default();
+        let scenario = Scenario::read(&parse("s.yaml", SCENARIO).unwrap(), &problems).unwrap();
+        let subject = Subject {
+            scenario: "s".into(),
+            target: "t".into(),
+            mode: Mode::Burst,
+        };
+        let run = RunIdentity::new("run".into(), subject, Trigger::Api);
+        let (of_run, of_nobody) = (Arc::<Ledger>::default(), Arc::<Ledger>::default());
+        let exchange = Exchange::new(
+            CallbackLimits::default(),
+            Observers::default().and(of_nobody.clone()),
+        );
+        let path = exchange.open(
+            Arc::new(run),
+            Arc::new(scenario),
+            Scope::of_run(Arc::new(RunScope::default())),
+            Observers::default().and(of_run.clone()),
+        );
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let stop = CancellationToken::new();
+        Self {
+            url: format!("http://{address}/{}", path.token()),
+            address,
+            client: Client::new(),
+            path: Some(path),
+            of_run,
+            of_nobody,
+            served: tokio::spawn(receiver::serve(listener, exchange, stop.clone())),
+            stop,
+        }
+    }
+
+    fn chat(&self, key: &str) -> Mailbox {
+        let mut chat = self.path.as_ref().unwrap().mailbox();
+        chat.claim(key.to_owned()).unwrap();
+        chat
+    }
+
+    async fn post(&self, url: &str, body: impl Into<reqwest::Body>) -> u16 {
+        let request = self.client.post(url).body(body);
+        request.send().await.unwrap().status().as_u16()
+    }
+
+    /// Sends a request byte by byte as written; gives back the status.
+    async fn raw(&self, request: &str) -> u16 {
+        let mut stream = TcpStream::connect(&self.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        status(&mut stream).await
+    }
+
+    fn token(&self) -> &str {
+        self.path.as_ref().unwrap().token()
+    }
+
+    /// Ends the run and the listener; all events are settled then.
+    async fn finish(mut self, expected: &[(Fate, u64)]) {
+        self.path = None;
+        let (received, fates) = self.of_run.0.lock().unwrap().clone();
+        assert_eq!(fates, expected.iter().copied().collect());
+        assert_eq!(received, fates.values().sum::<u64>());
+        self.stop.cancel();
+        drop(self.client);
+        let served = tokio::time::timeout(PATIENCE, self.served).await;
+        served.expect("it stops").unwrap().unwrap();
+    }
+}
+
+async fn status(stream: &mut TcpStream) -> u16 {
+    let mut head = [0; 12];
+    stream.read_exact(&mut head).await.unwrap();
+    std::str::from_utf8(&head[9..]).unwrap().parse().unwrap()
+}
+
+fn reply(inbound: &Inbound) -> Match {
+    let kind = inbound.event.get_attr("kind").unwrap_or_default();
+    if kind.as_str() == Some("reply") {
+        Match::Wanted
+    } else {
+        Match::Other
+    }
+}
+
+async fn wait(chat: &Mailbox, since: Instant) -> Result<Inbound, WaitError> {
+    chat.wait(since, Instant::now() + PATIENCE, reply).await
+}
+
+fn event(key: impl Into<Value>) -> String {
+    json!({ "key": key.into(), "kind": "reply" }).to_string()
+}
+
+#[tokio::test]
+async fn an_event_is_known_by_its_json_whatever_its_method_and_content_type() {
+    let listener = Listener::start().await;
+    let since = Instant::now();
+    // The first events come before anybody knows the key.
+    let types = [
+        None,
+        Some("application/json"),
+        Some("application/x-www-form-urlencoded"),
+        Some("text/plain; charset=nonsense"),
+    ];
+    let mut sent = 0;
+    for method in [Method::POST, Method::GET, Method::PUT] {
+        for content_type in types {
+            let mut request = listener.client.request(method.clone(), &listener.url);
+            if let Some(content_type) = content_type {
+                request = request.header(CONTENT_TYPE, content_type);
+            }
+            let answer = request.body(event(123)).send().await.unwrap();
+            assert_eq!(answer.status(), 200, "{method} {content_type:?}");
+            sent += 1;
+        }
+    }
+    let below = format!("{}/events/new?x=1", listener.url);
+    assert_eq!(listener.post(&below, event("123")).await, 200);
+    sent += 1;
+    let chat = listener.chat("123");
+    for _ in 0..sent {
+        wait(&chat, since).await.unwrap();
+    }
+    drop(chat);
+    listener.finish(&[(Fate::Consumed, sent)]).await;
+}
+
+#[tokio::test]
+async fn a_waiting_chat_gets_its_event_with_the_time_at_which_it_reached_the_socket() {
+    let listener = Listener::start().await;
+    let chat = listener.chat("a");
+    let since = Instant::now();
+    let (inbound, status) =
+        tokio::join!(wait(&chat, since), listener.post(&listener.url, event("a")));
+    assert_eq!(status, 200);
+    let arrived = inbound.unwrap().arrived;
+    assert!(since <= arrived && arrived <= Instant::now());
+    drop(chat);
+    assert_eq!(listener.post(&listener.url, event("a")).await, 200);
+    listener
+        .finish(&[(Fate::Consumed, 1), (Fate::Late, 1)])
+        .await;
+}
+
+#[tokio::test]
+async fn what_is_no_json_is_refused_and_counted() {
+    let listener = Listener::start().await;
+    for body in ["", "key=a&kind=reply", "{\"key\":", "{}{}", "\u{feff}{}"] {
+        assert_eq!(listener.post(&listener.url, body).await, 400, "{body}");
+    }
+    assert_eq!(listener.post(&listener.url, vec![0xff, 0xfe]).await, 400);
+    listener.finish(&[(Fate::Rejected, 6)]).await;
+}
+
+#[tokio::test]
+async fn an_event_for_nobody_is_answered_and_counted() {
+    let listener = Listener::start().await;
+    let base = format!("http://{}", listener.address);
+    for path in ["/", "/nobody", "/nobody/else", "//x", "/%ff"] {
+        let status = listener.post(&format!("{base}{path}"), event("a")).await;
+        assert_eq!(status, 404, "{path}");
+    }
+    assert_eq!(listener.post(&listener.url, "{}").await, 200);
+    assert_eq!(listener.post(&listener.url, event("stranger")).await, 200);
+    let fates = listener.of_nobody.0.lock().unwrap().1.clone();
+    assert_eq!(fates, [(Fate::Unknown, 5)].into());
+    listener
+        .finish(&[(Fate::Unknown, 1), (Fate::EarlyExpired, 1)])
+        .await;
+}
+
+#[tokio::test]
+async fn a_body_at_the_limit_is_read_and_one_above_it_is_not() {
+    let listener = Listener::start().await;
+    let limit = CallbackLimits::default().max_body_bytes;
+    let padded = |length: usize| {
+        let bare = json!({ "text": "" }).to_string().len();
+        json!({ "text": "x".repeat(length - bare) }).to_string()
+    };
+    assert_eq!(listener.post(&listener.url, padded(limit)).await, 200);
+    assert_eq!(listener.post(&listener.url, padded(limit + 1)).await, 413);
+    // A length that is only announced costs nothing.
+    let token = listener.token().to_owned();
+    let huge = format!(
+        "POST /{token} HTTP/1.1\r\nhost: x\r\ncontent-length: 99999999999\r\n\r\n{}",
+        padded(limit + 1)
+    );
+    assert_eq!(listener.raw(&huge).await, 413);
+    listener
+        .finish(&[(Fate::Unknown, 1), (Fate::Rejected, 2)])
+        .await;
+}
+
+#[tokio::test]
+async fn a_chunked_body_without_end_is_cut_off_at_the_limit() {
+    let listener = Listener::start().await;
+    let mut stream = TcpStream::connect(&listener.address).await.unwrap();
+    let head = format!(
+        "POST /{} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n",
+        listener.token()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let chunk = format!("1000\r\n{}\r\n", "x".repeat(0x1000));
+    let (mut reader, mut writer) = stream.split();
+    let mut answer = [0; 12];
+    let sending = async {
+        while writer.write_all(chunk.as_bytes()).await.is_ok() {}
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        read = reader.read_exact(&mut answer) => read.unwrap(),
+        () = sending => unreachable!("it only sends"),
+        () = tokio::time::sleep(PATIENCE) => panic!("it reads for ever"),
+    };
+    assert_eq!(&answer[9..], b"413");
+    listener.finish(&[(Fate::Rejected, 1)]).await;
+}
+
+#[tokio::test]
+async fn a_sender_that_breaks_off_in_the_middle_is_counted() {
+    let listener = Listener::start().await;
+    let mut stream = TcpStream::connect(&listener.address).await.unwrap();
+    let half = format!(
+        "POST /{} HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{{",
+        listener.token()
+    );
+    stream.write_all(half.as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut rest = Vec::new();
+    // The receiver closes once it has seen the end.
+    let closed = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut rest)).await;
+    assert!(closed.is_ok());
+    listener.finish(&[(Fate::Rejected, 1)]).await;
+}
+
+#[tokio::test]
+async fn many_events_at_once_all_reach_their_chats() {
+    let listener = Listener::start().await;
+    let since = Instant::now();
+    let posts: Vec<_> = (0..200)
+        .map(|key| {
+            let request = listener.client.post(&listener.url).body(event(key));
+            tokio::spawn(async move { request.send().await.unwrap().status().as_u16() })
+        })
+        .collect();
+    for key in 0..200 {
+        let chat = listener.chat(&key.to_string());
+        wait(&chat, since).await.unwrap();
+    }
+    for post in posts {
+        assert_eq!(post.await.unwrap(), 200);
+    }
+    listener.finish(&[(Fate::Consumed, 200)]).await;
+}
