@@ -1,4 +1,8 @@
 //! The rules of the house that a reader should not have to check.
+#![expect(
+    clippy::expect_used,
+    reason = "a test that cannot read the project has failed"
+)]
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -9,8 +9,8 @@ use std::{
 };
 
 use chatprobe::{
-    config::CallbackLimits,
     callbacks::{Exchange, Inbound, Mailbox, Match, Path, WaitError, receiver},
+    config::CallbackLimits,
     document::{Problems, parse},
     event::{Event, Fate, Mode, Observer, Observers, RunIdentity, Subject, Trigger},
     scenario::{RunScope, Scenario, Scope},

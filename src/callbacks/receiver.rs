@@ -1,15 +1,23 @@
 //! The listener that targets send their events to.
 
+use std::time::Duration;
+
 use axum::{
     Router,
     body::{Body, to_bytes},
     extract::{Request, State},
     http::StatusCode,
 };
-use tokio::{net::TcpListener, time::Instant};
+use tokio::{
+    net::TcpListener,
+    time::{Instant, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{Exchange, exchange::Reception};
+
+/// How long a sender may take over a body: a slow one holds a connection, and a shutdown.
+const BODY_TIME: Duration = Duration::from_secs(10);
 
 /// Serves until `shutdown`. Events come with any method and any content type; what counts is a
 /// JSON body.
@@ -35,9 +43,16 @@ async fn receive(State(exchange): State<Exchange>, request: Request<Body>) -> St
     let arrived = Instant::now();
     let (head, body) = request.into_parts();
     let token = head.uri.path().split('/').nth(1).unwrap_or_default();
-    let Ok(body) = to_bytes(body, exchange.max_body_bytes()).await else {
-        exchange.reject(token);
-        return StatusCode::PAYLOAD_TOO_LARGE;
+    let body = match timeout(BODY_TIME, to_bytes(body, exchange.max_body_bytes())).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => {
+            exchange.reject(token);
+            return StatusCode::PAYLOAD_TOO_LARGE;
+        }
+        Err(_) => {
+            exchange.reject(token);
+            return StatusCode::REQUEST_TIMEOUT;
+        }
     };
     match exchange.deliver(token, arrived, &body) {
         Reception::Taken => StatusCode::OK,

@@ -42,11 +42,8 @@ impl Serve {
             Err(error) => return unusable(error),
         };
         welcome(&service);
-        loop {
-            match signals.next().await {
-                Asked::Reload => service.reload().await,
-                Asked::End => break,
-            }
+        while signals.next().await == Asked::Reload {
+            service.reload().await;
         }
         tracing::info!("ending: chats in progress may finish; a second signal ends at once");
         tokio::select! {

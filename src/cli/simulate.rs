@@ -40,11 +40,11 @@ impl Simulate {
             Ok(settings) => settings,
             Err(outcome) => return outcome,
         };
-        let listener = match listen(settings.listen, "the simulator", "--listen").await {
-            Ok(listener) => listener,
+        let socket = match listen(settings.listen, "the simulator", "--listen").await {
+            Ok(socket) => socket,
             Err(error) => return unusable(error),
         };
-        let at = address(&listener, settings.listen);
+        let at = address(&socket, settings.listen);
         let simulator = match Simulator::new(settings.centre) {
             Ok(simulator) => simulator,
             Err(error) => return unusable(error),
@@ -57,14 +57,14 @@ impl Simulate {
             "the simulated contact centre is at http://{at}; its books at http://{at}/stats"
         );
         let shutdown = CancellationToken::new();
-        let server = simulator.serve(listener, shutdown.clone());
-        tokio::pin!(server);
+        let centre = simulator.serve(socket, shutdown.clone());
+        tokio::pin!(centre);
         let served = tokio::select! {
-            served = &mut server => served,
+            served = &mut centre => served,
             () = signals.end() => {
                 shutdown.cancel();
                 tokio::select! {
-                    served = &mut server => served,
+                    served = &mut centre => served,
                     () = signals.end() => return Outcome::Interrupted,
                 }
             }

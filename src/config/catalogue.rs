@@ -105,23 +105,18 @@ impl Catalogue {
         let scenario = match (map.get("scenario"), given) {
             (None, Some(given)) => Some(given.scenario.clone()),
             (Some(node), _) => self.find(&self.scenarios, "scenario", node, problems),
-            (None, None) => self.missing("scenario", map.place, problems),
+            (None, None) => missing("scenario", map.place, problems),
         };
         let target = match (map.get("target"), given) {
             (None, Some(given)) => Some(given.target.clone()),
             (Some(node), _) => self.find(&self.targets, "target", node, problems),
-            (None, None) => self.missing("target", map.place, problems),
+            (None, None) => missing("target", map.place, problems),
         };
         let pair = Pair {
             scenario: scenario?,
             target: target?,
         };
         check_variables(&pair.scenario, &pair.target, map.place, problems).then_some(pair)
-    }
-
-    fn missing<T>(&self, key: &str, place: &Place, problems: &Problems) -> Option<T> {
-        problems.add(place, format!("the key `{key}` is missing here"));
-        None
     }
 
     fn find<T>(
@@ -142,6 +137,11 @@ impl Catalogue {
         }
         found.cloned()
     }
+}
+
+fn missing<T>(key: &str, place: &Place, problems: &Problems) -> Option<T> {
+    problems.add(place, format!("the key `{key}` is missing here"));
+    None
 }
 
 /// Whether the target has everything that the scenario asks of it.

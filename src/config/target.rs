@@ -89,10 +89,7 @@ impl Target {
             }
         }
         (problems.count() == before).then_some(())?;
-        let revealed: String = secrets
-            .values()
-            .map(|secret| secret.expose_secret())
-            .collect();
+        let revealed: String = secrets.values().map(ExposeSecret::expose_secret).collect();
         Some(Self {
             fingerprint: fingerprint(&(canonical(&entry.node) + &revealed)),
             name: entry.key.as_str().into(),

@@ -7,7 +7,7 @@ use super::handle::Shared;
 use crate::config::{Burst, Schedule};
 
 /// The clock of a computer may be set: no job sleeps longer than this without a look at it.
-const LONGEST_SLEEP: Duration = Duration::from_secs(600);
+const LONGEST_SLEEP: Duration = Duration::from_mins(10);
 
 /// The bursts of a plan that start by themselves.
 ///
