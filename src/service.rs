@@ -66,6 +66,7 @@ pub struct Service {
     readiness: Readiness,
     /// Ends the servers and what watches the process, once no run needs them any more.
     servers: CancellationToken,
+    broken: CancellationToken,
     tasks: TaskTracker,
 }
 
@@ -123,6 +124,7 @@ impl Service {
             grace: plan.settings.shutdown.grace,
             readiness: Readiness::default(),
             servers: CancellationToken::new(),
+            broken: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
         if let Some((simulator, listener, _)) = simulator {
@@ -135,19 +137,19 @@ impl Service {
             "the callback listener",
             receiver::serve(callbacks, exchange.clone(), service.servers.clone()),
         );
-        let served = Web::new(
-            scheduler.clone(),
-            metrics.clone(),
+        let served = Web {
+            scheduler: scheduler.clone(),
+            metrics: metrics.clone(),
             access,
-            service.readiness.clone(),
-        );
+            ready: service.readiness.clone(),
+        };
         service.spawn(
             "the web listener",
             served.serve(web, service.servers.clone()),
         );
         service.watch(exchange, observers, &metrics);
         scheduler.install(plan).await;
-        service.readiness.set_ready();
+        service.readiness.ready();
         Ok(service)
     }
 
@@ -165,7 +167,7 @@ impl Service {
     /// Ends within the grace and five seconds: runs first, with everything they need still there,
     /// then the servers.
     pub async fn shut_down(self) {
-        self.readiness.set_closing();
+        self.readiness.shutting_down();
         self.scheduler.shut_down(self.grace).await;
         self.servers.cancel();
         self.tasks.close();
@@ -174,18 +176,23 @@ impl Service {
         }
     }
 
-    /// Runs a server until the service ends. One that breaks takes the service's point away, so
-    /// it is said loudly and the service is not ready any more.
+    /// Completes if a server breaks. A service without one of them only looks alive: it should end,
+    /// and be started anew by whatever watches over it.
+    pub async fn broken(&self) {
+        self.broken.cancelled().await;
+    }
+
+    /// Runs a server until the service ends.
     fn spawn<E: std::fmt::Display>(
         &self,
         what: &'static str,
         server: impl Future<Output = Result<(), E>> + Send + 'static,
     ) {
-        let readiness = self.readiness.clone();
+        let broken = self.broken.clone();
         self.tasks.spawn(async move {
             if let Err(error) = server.await {
-                tracing::error!("{what} broke and is gone until a restart: {error}");
-                readiness.set_broken(what);
+                tracing::error!("{what} broke: {error}");
+                broken.cancel();
             }
         });
     }

@@ -42,14 +42,20 @@ impl Serve {
             Err(error) => return unusable(error),
         };
         welcome(&service);
-        while signals.next().await == Asked::Reload {
-            service.reload().await;
-        }
+        let outcome = loop {
+            tokio::select! {
+                asked = signals.next() => match asked {
+                    Asked::Reload => service.reload().await,
+                    Asked::End => break Outcome::Success,
+                },
+                () = service.broken() => break Outcome::Unusable,
+            }
+        };
         tracing::info!("ending: chats in progress may finish; a second signal ends at once");
         tokio::select! {
             () = service.shut_down() => {
                 tracing::info!("ended");
-                Outcome::Success
+                outcome
             }
             () = signals.end() => Outcome::Interrupted,
         }

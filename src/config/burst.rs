@@ -1,5 +1,6 @@
 use std::{str::FromStr, sync::Arc};
 
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use croner::Cron;
 use minijinja::Value;
@@ -214,6 +215,13 @@ impl Caps {
 }
 
 impl Schedule {
+    /// When it is next due after `now`; `None` if never.
+    pub fn next_due(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let local = now.with_timezone(&self.time_zone);
+        let next = self.cron.find_next_occurrence(&local, false).ok()?;
+        Some(next.with_timezone(&Utc))
+    }
+
     fn read(node: &Node, problems: &Problems) -> Option<Self> {
         let wanted = "a schedule such as `{ cron: \"0 3 * * *\", time_zone: Europe/Berlin }`";
         let mut map = Mapping::open(node, wanted, problems)?;

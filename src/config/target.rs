@@ -107,12 +107,19 @@ impl Target {
             || self.secrets.contains_key(variable)
     }
 
+    /// The names of its variables.
+    pub fn variable_names(&self) -> impl Iterator<Item = &str> {
+        self.variables.keys().map(String::as_str)
+    }
+
+    /// The names of its secrets; their values are not shown to anybody.
+    pub fn secret_names(&self) -> impl Iterator<Item = &str> {
+        self.secrets.keys().map(String::as_str)
+    }
+
     /// The names of its variables and secrets.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.variables
-            .keys()
-            .chain(self.secrets.keys())
-            .map(String::as_str)
+        self.variable_names().chain(self.secret_names())
     }
 
     /// `target` as expressions see it.

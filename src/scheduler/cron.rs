@@ -1,6 +1,6 @@
 use std::{pin::Pin, sync::Arc, time::Duration};
 
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 use super::handle::Shared;
@@ -40,13 +40,6 @@ impl CronClock {
     }
 }
 
-/// When a schedule is next due after `now`; `None` if never.
-fn next_due(schedule: &Schedule, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let local = now.with_timezone(&schedule.time_zone);
-    let next = schedule.cron.find_next_occurrence(&local, false).ok()?;
-    Some(next.with_timezone(&Utc))
-}
-
 async fn arm(
     jobs: &JobScheduler,
     shared: &Arc<Shared>,
@@ -54,7 +47,7 @@ async fn arm(
     schedule: &Schedule,
 ) -> Result<(), JobSchedulerError> {
     let now = Utc::now();
-    let Some(due) = next_due(schedule, now) else {
+    let Some(due) = schedule.next_due(now) else {
         tracing::warn!(burst = %burst.name, "the schedule `{}` is never due", schedule.text);
         return Ok(());
     };
@@ -93,6 +86,8 @@ fn successor(
 
 #[cfg(test)]
 mod tests {
+    use chrono::DateTime;
+
     use super::*;
 
     fn due(cron: &str, zone: &str, after: &str) -> String {
@@ -102,7 +97,7 @@ mod tests {
             time_zone: zone.parse().unwrap(),
         };
         let now: DateTime<Utc> = after.parse().unwrap();
-        next_due(&schedule, now).unwrap().to_rfc3339()
+        schedule.next_due(now).unwrap().to_rfc3339()
     }
 
     #[test]

@@ -7,9 +7,11 @@
 
 mod cron;
 mod handle;
+mod orders;
 mod probes;
 mod runs;
 
 pub use handle::{BurstRefused, Installed, Scheduler};
+pub use orders::OrderRefused;
 pub use probes::ProbeStatus;
 pub use runs::{KEPT_REPORTS, RunEntry};

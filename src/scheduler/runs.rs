@@ -67,6 +67,31 @@ impl Runs {
         Ok(handle)
     }
 
+    /// Lets a run have up to `peak` chats at once, unless the sum over all bursts would exceed
+    /// `cap`; then the sum of the others is returned. What it could have is never lowered: chats
+    /// above it may still be in progress. Returns what it could have before.
+    pub(super) fn raise(&self, id: &str, peak: u64, cap: u64) -> Result<u64, u64> {
+        let mut state = self.state();
+        let others = state.active.iter().filter(|(other, _)| *other != id);
+        let promised: u64 = others.map(|(_, (_, peak))| peak).sum();
+        let Some((_, own)) = state.active.get_mut(id) else {
+            // It has ended, which the order will find.
+            return Ok(0);
+        };
+        if peak > *own && promised.saturating_add(peak) > cap {
+            return Err(promised);
+        }
+        let raised = peak.max(*own);
+        Ok(std::mem::replace(own, raised))
+    }
+
+    /// Undoes [`raise`](Self::raise).
+    pub(super) fn put_back(&self, id: &str, peak: u64) {
+        if let Some((_, own)) = self.state().active.get_mut(id) {
+            *own = peak;
+        }
+    }
+
     /// Moves a run that has ended to the reports.
     pub(super) fn retire(&self, id: &str) {
         let mut state = self.state();

@@ -1,0 +1,155 @@
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::State,
+    http::{StatusCode, header},
+    response::IntoResponse,
+};
+use chrono::{SecondsFormat, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::BurstRequest;
+use crate::{
+    config::{Burst, Schedule},
+    document::parse,
+    runner::RunReport,
+    web::{
+        App,
+        extract::Text,
+        openapi::Changes,
+        refusal::{ErrorBody, Refusal},
+    },
+};
+
+/// A burst in the configuration.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BurstView {
+    /// Its name.
+    pub name: String,
+    /// What each chat does.
+    pub scenario: String,
+    /// Whom it talks to.
+    pub target: String,
+    /// When chats start, in the words of the configuration.
+    pub load: String,
+    /// What decides about the verdict.
+    pub thresholds: Vec<String>,
+    /// The value of every input.
+    #[schema(value_type = Object)]
+    pub inputs: serde_json::Value,
+    /// When it starts by itself.
+    pub schedule: Option<ScheduleView>,
+}
+
+/// When a burst starts by itself.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ScheduleView {
+    /// Five fields.
+    pub cron: String,
+    /// On whose clocks.
+    pub time_zone: String,
+    /// The next time, RFC 3339; null if there is none.
+    pub next_start: Option<String>,
+}
+
+impl From<&Burst> for BurstView {
+    fn from(burst: &Burst) -> Self {
+        let thresholds = burst.thresholds.iter();
+        Self {
+            name: burst.name.to_string(),
+            scenario: burst.scenario.name.to_string(),
+            target: burst.target.name.to_string(),
+            load: burst.load.to_string(),
+            thresholds: thresholds.map(ToString::to_string).collect(),
+            // Inputs are text, numbers and booleans by name, which JSON has all of.
+            inputs: serde_json::to_value(&burst.inputs).unwrap_or_default(),
+            schedule: burst.schedule.as_ref().map(ScheduleView::from),
+        }
+    }
+}
+
+impl From<&Schedule> for ScheduleView {
+    fn from(schedule: &Schedule) -> Self {
+        let next = schedule.next_due(Utc::now());
+        Self {
+            cron: schedule.text.clone(),
+            time_zone: schedule.time_zone.name().to_owned(),
+            next_start: next.map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true)),
+        }
+    }
+}
+
+/// The bursts in the configuration.
+#[utoipa::path(
+    get,
+    path = "/api/v1/bursts",
+    operation_id = "list_bursts",
+    tag = "bursts",
+    responses((status = 200, description = "All of them", body = Vec<BurstView>)),
+)]
+pub(in crate::web) async fn list(State(app): State<Arc<App>>) -> Json<Vec<BurstView>> {
+    let plan = app.web.scheduler.plan();
+    Json(
+        plan.bursts
+            .iter()
+            .map(|burst| BurstView::from(&**burst))
+            .collect(),
+    )
+}
+
+/// Starts a burst.
+#[utoipa::path(
+    post,
+    path = "/api/v1/bursts",
+    operation_id = "start_burst",
+    tag = "bursts",
+    request_body(
+        description = "JSON or YAML",
+        content(
+            (BurstRequest = "application/json", examples(
+                ("configured" = (
+                    summary = "One in the configuration, as it is",
+                    value = json!({ "burst": "lunch-rush" }),
+                )),
+                ("changed" = (
+                    summary = "One in the configuration with another load",
+                    value = json!({ "burst": "lunch-rush", "load": { "rate": "1/s", "for": "10s" } }),
+                )),
+                ("ad-hoc" = (
+                    summary = "One of its own",
+                    value = json!({
+                        "scenario": "contact-center-chat",
+                        "target": "contact-center",
+                        "load": { "chats": 5, "ramp": "5s" },
+                        "thresholds": [{ "p95": "30s" }, { "failed": "1%", "abort": true }],
+                        "inputs": { "reply_delay": "500ms" },
+                        "seed": 7,
+                    }),
+                )),
+            )),
+            (BurstRequest = "application/yaml"),
+        ),
+    ),
+    responses(
+        (status = 202, description = "It started", body = RunReport, headers(("Location" = String, description = "The run"))),
+        (status = 400, description = "The body is neither JSON nor YAML", body = ErrorBody),
+        (status = 409, description = "The caps leave no room now", body = ErrorBody),
+        (status = 415, description = "The body is of another type", body = ErrorBody),
+        (status = 422, description = "The body does not describe a burst; every problem is listed", body = ErrorBody),
+        Changes,
+    ),
+    security(("admin_token" = [])),
+)]
+pub(in crate::web) async fn start(
+    State(app): State<Arc<App>>,
+    body: Text,
+) -> Result<impl IntoResponse, Refusal> {
+    app.takes_on_work()?;
+    parse("request", &body.0).map_err(Refusal::unreadable)?;
+    let run = app.web.scheduler.start_requested(&body.0)?;
+    let location = format!("/api/v1/runs/{}", run.id());
+    let report = Json(run.report());
+    Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], report))
+}

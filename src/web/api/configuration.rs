@@ -1,0 +1,40 @@
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+
+use crate::{
+    scheduler::Installed,
+    web::{
+        App,
+        openapi::Changes,
+        refusal::{ErrorBody, Refusal},
+    },
+};
+
+/// Reads the configuration anew and puts it in force, if it has no problem at all.
+#[utoipa::path(
+    post,
+    path = "/api/v1/reload",
+    operation_id = "reload_configuration",
+    tag = "configuration",
+    responses(
+        (status = 200, description = "It is in force, with what changed", body = Installed),
+        (status = 422, description = "It has problems, and the old one stays in force", body = ErrorBody),
+        Changes,
+    ),
+    security(("admin_token" = [])),
+)]
+pub(in crate::web) async fn reload(
+    State(app): State<Arc<App>>,
+) -> Result<Json<Installed>, Refusal> {
+    app.takes_on_work()?;
+    let scheduler = app.web.scheduler.clone();
+    // A task of its own: half an installation, because the client has gone, would be none.
+    let reloaded = tokio::spawn(async move { scheduler.reload().await }).await;
+    let reloaded =
+        reloaded.map_err(|error| Refusal::Internal(format!("the reload broke: {error}")))?;
+    reloaded.map(Json).map_err(|problems| Refusal::Unusable {
+        error: "the configuration has problems; the old one stays in force".to_owned(),
+        problems,
+    })
+}

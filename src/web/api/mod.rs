@@ -1,0 +1,17 @@
+//! The admin API under `/api/v1`.
+
+pub(super) mod bursts;
+pub(super) mod catalogue;
+pub(super) mod configuration;
+pub(super) mod orders;
+pub(super) mod probes;
+pub(super) mod request;
+pub(super) mod runs;
+pub(super) mod stream;
+
+pub use bursts::{BurstView, ScheduleView};
+pub use catalogue::{InputView, ScenarioView, StepPart, StepView, TargetView};
+pub use orders::{ChangeRequest, StopRequest};
+pub use probes::{ProbeResult, ProbeView};
+pub use request::{BurstRequest, LoadRequest, StageRequest, ThresholdRequest};
+pub use runs::{RunList, RunSummary};

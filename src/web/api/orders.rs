@@ -1,0 +1,199 @@
+use std::{sync::Arc, time::Duration};
+
+use axum::{Json, extract::State, http::StatusCode};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    runner::{Order, OrderError, RunReport, Stop},
+    scheduler::{OrderRefused, RunEntry},
+    units::Rate,
+    web::{
+        App,
+        extract::{Name, Text},
+        openapi::Changes,
+        refusal::{ErrorBody, Refusal},
+    },
+};
+
+/// How long chats that are ended now get for their `always` steps.
+const CLEANUP: Duration = Duration::from_secs(10);
+
+/// How to stop a run.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct StopRequest {
+    /// `false` lets chats in progress finish; `true` ends them, with their `always` steps.
+    pub now: bool,
+}
+
+/// What to change about a run in progress: exactly one of these.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ChangeRequest {
+    /// Starts from now on, such as `5/s`, `30/m` or `10/h`; for runs that start chats at a rate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate: Option<String>,
+    /// Customers from now on; for runs that keep a number of customers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customers: Option<u64>,
+}
+
+impl ChangeRequest {
+    fn order(&self) -> Result<Order, Refusal> {
+        let refused = |error: String| Refusal::Unusable {
+            error,
+            problems: Vec::new(),
+        };
+        match (&self.rate, self.customers) {
+            (Some(rate), None) => rate
+                .parse::<Rate>()
+                .map(Order::Rate)
+                .map_err(|error| refused(error.to_string())),
+            (None, Some(customers)) => Ok(Order::Customers(customers)),
+            _ => Err(refused(
+                "exactly one of `rate` and `customers` is needed, such as `{ \"rate\": \"5/s\" }`"
+                    .to_owned(),
+            )),
+        }
+    }
+}
+
+impl App {
+    /// Gives the order and returns the figures behind it.
+    async fn order(&self, id: &str, order: Order) -> Result<Json<RunReport>, Refusal> {
+        let RunEntry::Active(run) = self.find_run(id)? else {
+            return Err(OrderRefused::from(OrderError::Ended).into());
+        };
+        self.web.scheduler.order(&run, order).await?;
+        Ok(Json(run.report()))
+    }
+}
+
+type Accepted = (StatusCode, Json<RunReport>);
+
+/// Stops a run: it starts no more chats.
+#[utoipa::path(
+    post,
+    path = "/api/v1/runs/{id}/stop",
+    operation_id = "stop_run",
+    tag = "runs",
+    params(("id" = String, Path, description = "The run")),
+    request_body(
+        description = "JSON or YAML; without a body, chats in progress finish",
+        content(
+            (Option<StopRequest> = "application/json", examples(
+                ("finish" = (value = json!({ "now": false }))),
+                ("now" = (value = json!({ "now": true }))),
+            )),
+            (Option<StopRequest> = "application/yaml"),
+        ),
+    ),
+    responses(
+        (status = 202, description = "The run will end; its state follows", body = RunReport),
+        (status = 400, description = "The body is neither JSON nor YAML", body = ErrorBody),
+        (status = 404, description = "No such run", body = ErrorBody),
+        (status = 409, description = "The run has ended", body = ErrorBody),
+        (status = 415, description = "The body is of another type", body = ErrorBody),
+        (status = 422, description = "The body says something else", body = ErrorBody),
+        Changes,
+    ),
+    security(("admin_token" = [])),
+)]
+pub(in crate::web) async fn stop(
+    State(app): State<Arc<App>>,
+    Name(id): Name,
+    body: Text,
+) -> Result<Accepted, Refusal> {
+    let StopRequest { now } = body.settings()?;
+    let stop = if now {
+        Stop::End { cleanup: CLEANUP }
+    } else {
+        Stop::Finish
+    };
+    let report = app.order(&id, Order::Stop(stop)).await?;
+    Ok((StatusCode::ACCEPTED, report))
+}
+
+/// Pauses a run: its schedule waits, chats in progress go on.
+#[utoipa::path(
+    post,
+    path = "/api/v1/runs/{id}/pause",
+    operation_id = "pause_run",
+    tag = "runs",
+    params(("id" = String, Path, description = "The run")),
+    responses(
+        (status = 202, description = "It pauses; its state follows", body = RunReport),
+        (status = 404, description = "No such run", body = ErrorBody),
+        (status = 409, description = "The run has ended or is being stopped", body = ErrorBody),
+        Changes,
+    ),
+    security(("admin_token" = [])),
+)]
+pub(in crate::web) async fn pause(
+    State(app): State<Arc<App>>,
+    Name(id): Name,
+) -> Result<Accepted, Refusal> {
+    let report = app.order(&id, Order::Pause).await?;
+    Ok((StatusCode::ACCEPTED, report))
+}
+
+/// Resumes a run where its schedule stood.
+#[utoipa::path(
+    post,
+    path = "/api/v1/runs/{id}/resume",
+    operation_id = "resume_run",
+    tag = "runs",
+    params(("id" = String, Path, description = "The run")),
+    responses(
+        (status = 202, description = "It goes on; its state follows", body = RunReport),
+        (status = 404, description = "No such run", body = ErrorBody),
+        (status = 409, description = "The run has ended or is being stopped", body = ErrorBody),
+        Changes,
+    ),
+    security(("admin_token" = [])),
+)]
+pub(in crate::web) async fn resume(
+    State(app): State<Arc<App>>,
+    Name(id): Name,
+) -> Result<Accepted, Refusal> {
+    let report = app.order(&id, Order::Resume).await?;
+    Ok((StatusCode::ACCEPTED, report))
+}
+
+/// Changes the rate or the number of customers of a run in progress.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/runs/{id}",
+    operation_id = "change_run",
+    tag = "runs",
+    params(("id" = String, Path, description = "The run")),
+    request_body(
+        description = "JSON or YAML",
+        content(
+            (ChangeRequest = "application/json", examples(
+                ("rate" = (value = json!({ "rate": "5/s" }))),
+                ("customers" = (value = json!({ "customers": 20 }))),
+            )),
+            (ChangeRequest = "application/yaml"),
+        ),
+    ),
+    responses(
+        (status = 200, description = "It is in force", body = RunReport),
+        (status = 400, description = "The body is neither JSON nor YAML", body = ErrorBody),
+        (status = 404, description = "No such run", body = ErrorBody),
+        (status = 409, description = "The run has ended or is being stopped, or the caps leave no room now", body = ErrorBody),
+        (status = 415, description = "The body is of another type", body = ErrorBody),
+        (status = 422, description = "The run has no such thing, or it is more than the caps allow", body = ErrorBody),
+        Changes,
+    ),
+    security(("admin_token" = [])),
+)]
+pub(in crate::web) async fn change(
+    State(app): State<Arc<App>>,
+    Name(id): Name,
+    body: Text,
+) -> Result<Json<RunReport>, Refusal> {
+    let order = body.settings::<ChangeRequest>()?.order()?;
+    app.order(&id, order).await
+}

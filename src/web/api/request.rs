@@ -1,0 +1,139 @@
+//! The body of `POST /api/v1/bursts`, as types: for the document, and for clients written in Rust.
+//! The service itself reads the text, which tells every mistake with its line and column.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A burst to start now: everything is given, or `burst` names one in the configuration and the
+/// rest changes it.
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
+pub struct BurstRequest {
+    /// The name of a burst in the configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub burst: Option<String>,
+    /// The name of the scenario; needed without `burst`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub scenario: Option<String>,
+    /// The name of the target; needed without `burst`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub target: Option<String>,
+    /// When chats start; needed without `burst`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub load: Option<LoadRequest>,
+    /// What the run must feel like; without any, every chat has to pass.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub thresholds: Option<Vec<ThresholdRequest>>,
+    /// Values of the scenario's inputs by name: text, numbers, booleans, durations such as `5s`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Option<std::collections::BTreeMap<String, serde_json::Value>>)]
+    pub inputs: Option<serde_json::Map<String, serde_json::Value>>,
+    /// The seed of its pauses: the same seed draws the same ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub seed: Option<u64>,
+}
+
+/// When chats start, in one of four forms.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum LoadRequest {
+    /// Arrivals at one rate, whatever the target does.
+    Rate {
+        /// Starts, such as `500/s`, `30/m` or `10/h`.
+        rate: String,
+        /// How long, such as `10m`.
+        r#for: String,
+        /// The most chats at once; an arrival beyond it is dropped.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        max_active: Option<u64>,
+    },
+    /// Arrivals at rates that change with time.
+    Stages {
+        /// One after the other.
+        stages: Vec<StageRequest>,
+        /// The most chats at once; an arrival beyond it is dropped.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        max_active: Option<u64>,
+    },
+    /// So many chats, each once.
+    Chats {
+        /// How many.
+        chats: u64,
+        /// Over how long their starts are spread, such as `1m`; all at once without it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        ramp: Option<String>,
+    },
+    /// So many customers at any time, each of whom starts a new chat after the last.
+    Customers {
+        /// How many.
+        customers: u64,
+        /// How long, such as `10m`.
+        r#for: String,
+        /// How long until all of them are there, such as `1m`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        ramp: Option<String>,
+    },
+}
+
+/// A stretch of time with its rate.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct StageRequest {
+    /// How long, such as `5m`.
+    pub r#for: String,
+    /// The rate at its end, such as `400/s`.
+    pub rate: String,
+    /// The rate at its beginning, from where it changes evenly; the same without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub from: Option<String>,
+}
+
+/// What chats must feel like: exactly one measure, of one step or of whole chats.
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
+pub struct ThresholdRequest {
+    /// The step; whole chats without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub step: Option<String>,
+    /// The longest that half may take, such as `10s`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub p50: Option<String>,
+    /// The longest that 90 of 100 may take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub p90: Option<String>,
+    /// The longest that 95 of 100 may take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub p95: Option<String>,
+    /// The longest that 99 of 100 may take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub p99: Option<String>,
+    /// The longest that any may take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub max: Option<String>,
+    /// The longest that the mean may be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub mean: Option<String>,
+    /// The share that may fail, such as `1%`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub failed: Option<String>,
+    /// Whether the run ends early once this is broken for good.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    pub abort: bool,
+}

@@ -1,0 +1,124 @@
+//! A run as it goes on, as server-sent events.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{
+        IntoResponse, Response,
+        sse::{Event, KeepAlive, Sse},
+    },
+};
+use futures_util::stream::unfold;
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{Interval, MissedTickBehavior, interval},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    runner::RunReport,
+    scheduler::RunEntry,
+    web::{
+        App, MOST_STREAMS,
+        extract::Name,
+        refusal::{ErrorBody, Refusal},
+    },
+};
+
+const EVERY: Duration = Duration::from_secs(1);
+/// Keeps proxies from closing a stream that says nothing.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// The id of the last event; earlier ones are counted from one.
+const LAST: &str = "end";
+
+/// One client that follows one run. Nothing is kept for it: a report is made when the connection
+/// takes one.
+struct Follower {
+    run: RunEntry,
+    ticks: Interval,
+    sent: u64,
+    over: bool,
+    closing: CancellationToken,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Follower {
+    /// Waits until there is something to say; `None` when all is said.
+    async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
+        if self.over {
+            return None;
+        }
+        match &self.run {
+            RunEntry::Ended(_) => self.over = true,
+            RunEntry::Active(run) => tokio::select! {
+                biased;
+                () = self.closing.cancelled() => return None,
+                () = run.ended() => self.over = true,
+                _ = self.ticks.tick() => {}
+            },
+        }
+        self.sent += 1;
+        let id = if self.over {
+            LAST.to_owned()
+        } else {
+            self.sent.to_string()
+        };
+        // A report has nothing in it that JSON cannot say.
+        let event = Event::default().event("report").id(id);
+        let event = event.json_data(&*self.run.report()).ok()?;
+        Some((Ok(event), self))
+    }
+}
+
+/// Follows a run.
+///
+/// Events of type `report`: the run's report as JSON, once a second while it is in progress and
+/// once when it has ended; then the stream closes. The id of the last event is `end`, and a client
+/// that connects again with `Last-Event-ID: end` is answered with 204, which keeps browsers from
+/// connecting for ever.
+#[utoipa::path(
+    get,
+    path = "/api/v1/runs/{id}/events",
+    operation_id = "follow_run",
+    tag = "runs",
+    params(
+        ("id" = String, Path, description = "The run"),
+        ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that the client has seen"),
+    ),
+    responses(
+        (status = 200, description = "The reports", body = RunReport, content_type = "text/event-stream"),
+        (status = 204, description = "The client has seen the last one"),
+        (status = 404, description = "No such run", body = ErrorBody),
+        (status = 503, description = "Too many clients follow runs, or the service is shutting down", body = ErrorBody),
+    ),
+)]
+pub(in crate::web) async fn follow(
+    State(app): State<Arc<App>>,
+    Name(id): Name,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let run = app.find_run(&id)?;
+    if headers.get("last-event-id").is_some_and(|id| id == LAST) {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let place = app.streams.clone().try_acquire_owned().map_err(|_| {
+        Refusal::Unavailable(format!(
+            "{MOST_STREAMS} clients follow runs already; close one, or ask for `/api/v1/runs/{id}`"
+        ))
+    })?;
+    let mut ticks = interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let follower = Follower {
+        run,
+        ticks,
+        sent: 0,
+        over: false,
+        closing: app.closing.clone(),
+        _place: place,
+    };
+    let stream = unfold(follower, Follower::next);
+    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
+    Ok(Sse::new(stream).keep_alive(keep_alive).into_response())
+}

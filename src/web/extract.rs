@@ -1,0 +1,96 @@
+//! What handlers take out of a request, refused in our own words.
+
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, FromRequestParts, Path, Query, Request},
+    http::{HeaderMap, header, request::Parts},
+};
+use serde::de::DeserializeOwned;
+
+use super::refusal::Refusal;
+use crate::document::{Problems, Value, parse, settings};
+
+/// The one variable in the path: a name or an id.
+pub(super) struct Name(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Name {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        match Path::from_request_parts(parts, state).await {
+            Ok(Path(name)) => Ok(Self(name)),
+            Err(error) => Err(Refusal::malformed(error.body_text())),
+        }
+    }
+}
+
+/// The parameters behind the `?`.
+pub(super) struct Parameters<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        match Query::from_request_parts(parts, state).await {
+            Ok(Query(parameters)) => Ok(Self(parameters)),
+            Err(error) => Err(Refusal::malformed(error.body_text())),
+        }
+    }
+}
+
+/// A body in JSON or YAML, as text.
+pub(super) struct Text(pub(super) String);
+
+impl<S: Send + Sync> FromRequest<S> for Text {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        let media_type = media_type(request.headers());
+        let bytes = Bytes::from_request(request, state)
+            .await
+            .map_err(|error| Refusal::malformed(error.body_text()))?;
+        // Without a body its type says nothing: some clients always name one.
+        if !bytes.is_empty()
+            && let Some(media_type) = media_type
+            && !READ.contains(&media_type.as_str())
+        {
+            return Err(Refusal::MediaType(media_type));
+        }
+        match String::from_utf8(bytes.into()) {
+            Ok(text) => Ok(Self(text)),
+            Err(_) => Err(Refusal::malformed("the body is not UTF-8".to_owned())),
+        }
+    }
+}
+
+/// The types of bodies that are read.
+const READ: [&str; 5] = [
+    "application/json",
+    "application/yaml",
+    "application/x-yaml",
+    "text/yaml",
+    "text/x-yaml",
+];
+
+/// Without parameters such as `charset`.
+fn media_type(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::CONTENT_TYPE)?;
+    let value = String::from_utf8_lossy(value.as_bytes());
+    let essence = value.split(';').next().unwrap_or_default();
+    Some(essence.trim().to_ascii_lowercase())
+}
+
+impl Text {
+    /// The settings in it; an empty body, or `null`, has none.
+    pub(super) fn settings<T: DeserializeOwned + Default>(&self) -> Result<T, Refusal> {
+        let node = parse("request", &self.0).map_err(Refusal::unreadable)?;
+        if node.value == Value::Null {
+            return Ok(T::default());
+        }
+        let problems = Problems::default();
+        let read = settings(&node, &problems);
+        problems.into_result().map_err(Refusal::unusable)?;
+        // Without a problem there are settings: whatever is wrong is noted.
+        read.ok_or_else(|| Refusal::unusable(Vec::new()))
+    }
+}

@@ -1,0 +1,107 @@
+//! What lies before every route.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{
+    RequestExt, Router,
+    body::{Body, Bytes},
+    extract::{ConnectInfo, DefaultBodyLimit, Request, State},
+    http::{HeaderValue, Method, StatusCode, Uri, header},
+    middleware::{Next, from_fn, from_fn_with_state},
+    response::{IntoResponse, Response},
+};
+use tokio::time::timeout;
+
+use super::{App, refusal::Refusal};
+
+/// The largest body of a request.
+pub(super) const MOST_BYTES: usize = 64 * 1024;
+/// How long a request may take until the head of its answer.
+const MOST_TIME: Duration = Duration::from_secs(30);
+
+/// Puts the routes behind the gate. What is checked first stands last.
+pub(super) fn behind(routes: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> {
+    routes
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(no_such_method)
+        .layer(from_fn(read_body))
+        .layer(DefaultBodyLimit::max(MOST_BYTES))
+        .layer(from_fn_with_state(app.clone(), check_access))
+        .layer(from_fn(bound_time))
+        .layer(from_fn(mark))
+}
+
+async fn no_such_path(uri: Uri) -> Refusal {
+    Refusal::NotFound(format!(
+        "there is no `{}`; `/api/v1/openapi.json` lists what there is",
+        uri.path()
+    ))
+}
+
+async fn no_such_method(method: Method, uri: Uri) -> Refusal {
+    Refusal::Method(format!(
+        "`{}` does not take {method}; `/api/v1/openapi.json` lists what it takes",
+        uri.path()
+    ))
+}
+
+/// Reads the body before anything looks at it, so that its size is bounded on routes that take
+/// none as well.
+async fn read_body(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let whole = Request::from_parts(parts.clone(), body)
+        .extract::<Bytes, _>()
+        .await;
+    match whole {
+        Ok(bytes) => {
+            next.run(Request::from_parts(parts, Body::from(bytes)))
+                .await
+        }
+        Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            Refusal::TooLarge(MOST_BYTES).into_response()
+        }
+        Err(error) => {
+            Refusal::malformed(format!("the body broke off: {}", error.body_text())).into_response()
+        }
+    }
+}
+
+/// Lets everybody read, and only those change something who may.
+async fn check_access(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    if request.method().is_safe() {
+        return next.run(request).await;
+    }
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map(|ConnectInfo(peer)| *peer);
+    match app.web.access.check(peer, request.uri(), request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(denied) => {
+            let (method, path) = (request.method(), request.uri().path());
+            tracing::warn!(?peer, %method, path, "refused: {denied}");
+            Refusal::from(denied).into_response()
+        }
+    }
+}
+
+async fn bound_time(request: Request, next: Next) -> Response {
+    match timeout(MOST_TIME, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Refusal::Unavailable(format!(
+            "no answer within {} seconds; try again later",
+            MOST_TIME.as_secs()
+        ))
+        .into_response(),
+    }
+}
+
+/// Answers change from one moment to the next, and are what they say they are.
+async fn mark(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,92 @@
+//! What the service shows and takes over HTTP: metrics, health, a page for people, and the admin
+//! API with the OpenAPI document that is generated from it.
+//!
+//! A request comes in over a [`connection`], passes the [`gate`] that every route lies behind (time,
+//! [`access`], size of the body), and is answered by the [`page`], by [`health`] or by the [`api`].
+//! Whatever is refused anywhere becomes an answer in [`refusal`].
+
+mod access;
+mod api;
+mod connection;
+mod extract;
+mod gate;
+mod health;
+mod openapi;
+mod page;
+mod refusal;
+#[cfg(test)]
+mod tests;
+
+use std::{io, sync::Arc};
+
+use axum::Router;
+use tokio::{net::TcpListener, sync::Semaphore};
+use tokio_util::sync::CancellationToken;
+
+pub use access::{Access, AccessError, TOKEN_VARIABLE};
+pub use api::{
+    BurstRequest, BurstView, ChangeRequest, InputView, LoadRequest, ProbeResult, ProbeView,
+    RunList, RunSummary, ScenarioView, ScheduleView, StageRequest, StepPart, StepView, StopRequest,
+    TargetView, ThresholdRequest,
+};
+pub use health::{Readiness, Stage};
+pub use openapi::document;
+pub use refusal::ErrorBody;
+
+use crate::{record::Metrics, scheduler::Scheduler};
+
+/// Streams of run reports at once; each costs a report a second.
+const MOST_STREAMS: usize = 64;
+
+/// The web side of the service.
+#[derive(Debug, Clone)]
+pub struct Web {
+    /// Starts runs, and knows those in progress.
+    pub scheduler: Scheduler,
+    /// What `/metrics` shows.
+    pub metrics: Arc<Metrics>,
+    /// Who may change something.
+    pub access: Access,
+    /// What `/readyz` says.
+    pub ready: Readiness,
+}
+
+/// What all requests share.
+#[derive(Debug)]
+struct App {
+    web: Web,
+    streams: Arc<Semaphore>,
+    /// Cancelled when the listener is closing: streams end then.
+    closing: CancellationToken,
+}
+
+impl Web {
+    /// Every route.
+    pub fn router(&self) -> Router {
+        self.router_until(CancellationToken::new())
+    }
+
+    fn router_until(&self, closing: CancellationToken) -> Router {
+        let app = Arc::new(App {
+            web: self.clone(),
+            streams: Arc::new(Semaphore::new(MOST_STREAMS)),
+            closing,
+        });
+        let (routes, _) = openapi::routes().split_for_parts();
+        gate::behind(routes, &app).with_state(app)
+    }
+
+    /// Serves until `shutdown`, then lets requests in flight end, for two seconds at most; streams
+    /// and idle connections end at once.
+    ///
+    /// # Errors
+    /// The listener is open to others, and there is no admin token; or it is broken.
+    pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> io::Result<()> {
+        self.access
+            .allows_listening_on(listener.local_addr()?)
+            .map_err(|error| io::Error::new(io::ErrorKind::PermissionDenied, error))?;
+        let router = self.router_until(shutdown.clone());
+        connection::serve_all(listener, router, shutdown).await;
+        Ok(())
+    }
+}

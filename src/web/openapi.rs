@@ -1,0 +1,123 @@
+//! The routes, and the document that is generated from them.
+
+use std::{collections::BTreeMap, sync::Arc, sync::LazyLock};
+
+use axum::{body::Bytes, http::header, response::IntoResponse};
+use utoipa::{
+    IntoResponses, Modify, OpenApi,
+    openapi::{
+        Content, Ref, RefOr, Response, ResponseBuilder,
+        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    },
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    App,
+    api::{bursts, catalogue, configuration, orders, probes, runs, stream},
+    health, page,
+    refusal::ErrorBody,
+};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "chatprobe",
+        description = "Probes and load for chat services. What changes something needs the admin \
+                       token; without one set, it is accepted from the machine itself only.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+    ),
+    components(schemas(ErrorBody)),
+    modifiers(&AdminToken),
+    tags(
+        (name = "bursts", description = "Load, on a schedule or when asked for"),
+        (name = "runs", description = "What is and was going on"),
+        (name = "probes", description = "Chats one at a time, all day"),
+        (name = "configuration", description = "What the configuration says"),
+        (name = "health", description = "Metrics, and whether the service is well"),
+        (name = "pages", description = "For people"),
+    ),
+)]
+struct Frame;
+
+struct AdminToken;
+
+impl Modify for AdminToken {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("The admin token"))
+            .build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("admin_token", SecurityScheme::Http(scheme));
+    }
+}
+
+/// How every request that changes something can be refused.
+pub(super) struct Changes;
+
+impl IntoResponses for Changes {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let refused = [
+            ("401", "The admin token is missing or wrong"),
+            (
+                "403",
+                "There is no admin token set, and the request does not come from this machine",
+            ),
+            ("413", "The body is too large"),
+            ("503", "The service is shutting down, or took too long"),
+        ];
+        let answer = |text: &str| {
+            let body = Content::new(Some(Ref::from_schema_name("ErrorBody")));
+            let response = ResponseBuilder::new().description(text);
+            response.content("application/json", body).build().into()
+        };
+        let answers = refused.map(|(status, text)| (status.to_owned(), answer(text)));
+        answers.into()
+    }
+}
+
+/// Every route, with what the document says about it.
+pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::with_openapi(Frame::openapi())
+        .routes(routes!(page::show))
+        .routes(routes!(page::style))
+        .routes(routes!(health::metrics))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(show))
+        .routes(routes!(bursts::list, bursts::start))
+        .routes(routes!(runs::list))
+        .routes(routes!(runs::show, orders::change))
+        .routes(routes!(orders::stop))
+        .routes(routes!(orders::pause))
+        .routes(routes!(orders::resume))
+        .routes(routes!(stream::follow))
+        .routes(routes!(probes::list))
+        .routes(routes!(probes::run))
+        .routes(routes!(probes::pause))
+        .routes(routes!(probes::resume))
+        .routes(routes!(catalogue::scenarios))
+        .routes(routes!(catalogue::targets))
+        .routes(routes!(configuration::reload))
+}
+
+/// The OpenAPI document.
+pub fn document() -> utoipa::openapi::OpenApi {
+    routes().into_openapi()
+}
+
+/// This document.
+#[utoipa::path(
+    get,
+    path = "/api/v1/openapi.json",
+    operation_id = "show_document",
+    tag = "configuration",
+    responses((status = 200, description = "The OpenAPI document", body = Object, content_type = "application/json")),
+)]
+async fn show() -> impl IntoResponse {
+    // Made of the code, so the same for the life of the process; a document is always JSON.
+    static TEXT: LazyLock<Bytes> =
+        LazyLock::new(|| serde_json::to_vec(&document()).unwrap_or_default().into());
+    ([(header::CONTENT_TYPE, "application/json")], TEXT.clone())
+}

@@ -1,0 +1,166 @@
+//! Whatever is not done for a client, and the one place where that becomes an answer.
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::access::Denied;
+use crate::{
+    document::Problem,
+    record::MetricsError,
+    runner::OrderError,
+    scheduler::{BurstRefused, OrderRefused},
+};
+
+/// What every refused request is answered with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(example = json!({
+    "error": "the request cannot be used",
+    "problems": ["request:1:12: there is no burst named `nightli`; did you mean `nightly`?"]
+}))]
+pub struct ErrorBody {
+    /// What is wrong, and what would be right.
+    pub error: String,
+    /// The same in detail, each with its place where there is one: `file:line:column: ...`.
+    pub problems: Vec<String>,
+}
+
+/// Why a request is not followed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refusal {
+    /// It cannot be read at all.
+    #[error("{error}")]
+    Malformed {
+        error: String,
+        problems: Vec<Problem>,
+    },
+    /// Whoever asks may not.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// What it is about does not exist.
+    #[error("{0}")]
+    NotFound(String),
+    /// The path exists and does not take this method.
+    #[error("{0}")]
+    Method(String),
+    /// It does not go with how things stand.
+    #[error("{0}")]
+    Conflict(String),
+    /// Its body has more bytes than this.
+    #[error("the body is too large; it may have {0} bytes")]
+    TooLarge(usize),
+    /// Its body is of a type that is not read here.
+    #[error("a body of type `{0}` is not read here; send `application/json` or `application/yaml`")]
+    MediaType(String),
+    /// It can be read and means nothing that can be done.
+    #[error("{error}")]
+    Unusable {
+        error: String,
+        problems: Vec<Problem>,
+    },
+    /// Not now.
+    #[error("{0}")]
+    Unavailable(String),
+    /// A bug of ours.
+    #[error("this is a bug of chatprobe: {0}")]
+    Internal(String),
+}
+
+impl Refusal {
+    pub(super) fn malformed(error: String) -> Self {
+        Self::Malformed {
+            error,
+            problems: Vec::new(),
+        }
+    }
+
+    pub(super) fn unreadable(problem: Problem) -> Self {
+        Self::Malformed {
+            error: "the body is neither JSON nor YAML".to_owned(),
+            problems: vec![problem],
+        }
+    }
+
+    pub(super) fn unusable(problems: Vec<Problem>) -> Self {
+        Self::Unusable {
+            error: "the request cannot be used".to_owned(),
+            problems,
+        }
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Malformed { .. } => StatusCode::BAD_REQUEST,
+            Self::Denied(denied) if denied.asks_for_token() => StatusCode::UNAUTHORIZED,
+            Self::Denied(_) => StatusCode::FORBIDDEN,
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Unusable { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        if status.is_server_error() {
+            tracing::warn!("{self}");
+        }
+        let error = self.to_string();
+        let problems = match self {
+            Self::Malformed { problems, .. } | Self::Unusable { problems, .. } => problems,
+            _ => Vec::new(),
+        };
+        let problems = problems.iter().map(ToString::to_string).collect();
+        let mut response = (status, Json(ErrorBody { error, problems })).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static("Bearer realm=\"chatprobe\"");
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}
+
+impl From<BurstRefused> for Refusal {
+    fn from(refused: BurstRefused) -> Self {
+        match refused {
+            BurstRefused::Unusable(problems) => Self::unusable(problems),
+            BurstRefused::NoRoom { .. } => Self::Conflict(refused.to_string()),
+            BurstRefused::ShuttingDown => Self::Unavailable(refused.to_string()),
+        }
+    }
+}
+
+impl From<OrderRefused> for Refusal {
+    fn from(refused: OrderRefused) -> Self {
+        let error = refused.to_string();
+        match refused {
+            OrderRefused::NoRoom { .. }
+            | OrderRefused::Run(OrderError::Ended | OrderError::Stopping) => Self::Conflict(error),
+            OrderRefused::AboveCaps(_)
+            | OrderRefused::Run(
+                OrderError::NoRate | OrderError::NoCustomers | OrderError::Load(_),
+            ) => Self::Unusable {
+                error,
+                problems: Vec::new(),
+            },
+        }
+    }
+}
+
+impl From<MetricsError> for Refusal {
+    fn from(error: MetricsError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}

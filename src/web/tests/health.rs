@@ -1,0 +1,98 @@
+use super::Service;
+
+#[tokio::test]
+async fn metrics_come_in_the_text_format() {
+    let service = Service::start().await;
+    let answer = service.get("/metrics").await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(
+        answer.header("content-type"),
+        "text/plain; version=0.0.4; charset=utf-8"
+    );
+    let build = format!(
+        "chatprobe_build_info{{version=\"{}\"}} 1",
+        env!("CARGO_PKG_VERSION")
+    );
+    assert!(answer.text.lines().any(|line| line == build));
+}
+
+#[tokio::test]
+async fn readiness_follows_the_life_of_the_service_and_never_goes_back() {
+    let service = Service::start().await;
+    let fresh = crate::web::Web {
+        ready: crate::web::Readiness::default(),
+        ..service.web.clone()
+    };
+    let service = Service {
+        router: fresh.router(),
+        web: fresh,
+        ..service
+    };
+    let ready = async || {
+        let answer = service.get("/readyz").await;
+        (answer.status, answer.text)
+    };
+    assert_eq!(ready().await, (503, "starting\n".to_owned()));
+    service.web.ready.ready();
+    assert_eq!(ready().await, (200, "ready\n".to_owned()));
+    service.web.ready.shutting_down();
+    service.web.ready.ready();
+    assert_eq!(ready().await, (503, "shutting down\n".to_owned()));
+    let alive = service.get("/healthz").await;
+    assert_eq!((alive.status, alive.text.as_str()), (200, "ok\n"));
+}
+
+#[tokio::test]
+async fn a_service_that_is_ending_starts_nothing_but_can_be_stopped_sooner() {
+    let service = Service::start().await;
+    let run = service.burst("{ burst: lunch-rush }").await;
+    service.web.ready.shutting_down();
+    for path in [
+        "/api/v1/bursts",
+        "/api/v1/reload",
+        "/api/v1/probes/morning-check/run",
+    ] {
+        let answer = service.order("POST", path, "{ burst: lunch-rush }").await;
+        let error = "the service is shutting down and starts nothing any more";
+        assert_eq!(answer.error(), (503, error.to_owned()), "{path}");
+    }
+    let stop = format!("/api/v1/runs/{}/stop", run.id());
+    assert_eq!(
+        service.order("POST", &stop, "{ now: true }").await.status,
+        202
+    );
+    service.ended(&run).await;
+}
+
+#[tokio::test]
+async fn the_page_shows_what_is_going_on_and_loads_nothing_from_elsewhere() {
+    let service = Service::start().await;
+    let run = service.burst("{ burst: lunch-rush }").await;
+    super::until(|| {
+        service
+            .web
+            .scheduler
+            .probes()
+            .iter()
+            .all(|probe| probe.latest_run.is_some())
+    })
+    .await;
+    let page = service.get("/").await;
+    assert_eq!(page.status, 200);
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    let policy = page.header("content-security-policy");
+    assert!(
+        policy.starts_with("default-src 'none'; style-src 'self';"),
+        "{policy}"
+    );
+    assert!(!page.text.contains("://") && !page.text.contains("<script"));
+    assert!(page.text.contains("<td>morning-check</td>"));
+    assert!(page.text.contains(&format!(
+        "<a href=\"/api/v1/runs/{}\">lunch-rush</a>",
+        run.id()
+    )));
+    let links = page.text.split("href=\"").skip(1);
+    for link in links.map(|rest| rest.split('"').next().unwrap()) {
+        assert_eq!(service.get(link).await.status, 200, "{link}");
+    }
+}

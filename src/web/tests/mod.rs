@@ -1,0 +1,260 @@
+//! The web side over a scheduler whose chats only think, so that no network is needed.
+
+mod changes;
+mod configuration;
+mod health;
+mod openapi;
+mod orders;
+mod probes;
+mod requests;
+mod runs;
+mod sockets;
+mod stream;
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    extract::{ConnectInfo, Request},
+    http::{HeaderMap, request},
+};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::time::timeout;
+use tower::ServiceExt;
+
+use super::{Access, Readiness, Web};
+use crate::{
+    callbacks::Exchange,
+    config::{Admin, CallbackLimits, HealthBudget, Plan},
+    driver::HttpDriver,
+    event::Observers,
+    record::{Boundaries, Metrics},
+    runner::{Engine, RunHandle},
+    scheduler::{RunEntry, Scheduler},
+};
+
+const TOKEN: &str = "correct-horse-battery";
+const SECRET: &str = "hunter2-secret-value";
+/// Nothing in these tests takes so long unless it hangs.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+const PLAN: &str = r#"
+targets:
+  contact-center:
+    url: http://127.0.0.1:9
+    variables: { tenant_id: tenant-1 }
+    secrets: { api_key: { file: key.txt } }
+scenarios: [scenarios]
+probes:
+  morning-check:
+    scenario: contact-center-chat
+    target: contact-center
+    every: 1h
+    inputs: { reply_delay: 1ms }
+bursts:
+  lunch-rush:
+    scenario: contact-center-chat
+    target: contact-center
+    load: { rate: 2/s, for: 30s, max_active: 20 }
+    inputs: { reply_delay: 10ms }
+    thresholds: [ { p95: 15s } ]
+  nightly:
+    scenario: contact-center-chat
+    target: contact-center
+    schedule: { cron: "0 3 * * *", time_zone: Europe/Berlin }
+    load: { chats: 100, ramp: 1m }
+limits: { max_active_chats: 100, max_rate: 50/s }
+"#;
+
+const CHAT: &str = r#"
+scenario: contact-center-chat
+description: A customer who only thinks.
+inputs:
+  reply_delay: { type: duration, default: 10ms, description: Before a reply. }
+  name: Ada
+steps:
+  - think: "{{ inputs.reply_delay }}"
+"#;
+
+const REQUESTS: &str = r#"
+scenario: requests
+inputs:
+  count: { type: integer }
+setup:
+  - step: open
+    http: { get: "{{ target.url }}/open" }
+steps:
+  - repeat: 2
+    steps:
+      - step: say
+        http: { get: "{{ target.url }}/say" }
+teardown:
+  - step: close
+    http: { get: "{{ target.url }}/close" }
+"#;
+
+/// The service without a socket.
+struct Service {
+    web: Web,
+    router: Router,
+    folder: TempDir,
+}
+
+struct Answer {
+    status: u16,
+    headers: HeaderMap,
+    text: String,
+}
+
+impl Service {
+    /// Without an admin token.
+    async fn start() -> Self {
+        Self::with(Access::local()).await
+    }
+
+    async fn with_token() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("token"), TOKEN).unwrap();
+        let admin = Admin {
+            token_file: Some(PathBuf::from("token")),
+        };
+        Self::with(Access::from_environment(&admin, folder.path()).unwrap()).await
+    }
+
+    async fn with(access: Access) -> Self {
+        rustls::crypto::ring::default_provider()
+            .install_default()
+            .ok();
+        let folder = tempfile::tempdir().unwrap();
+        let write =
+            |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        std::fs::create_dir(folder.path().join("scenarios")).unwrap();
+        write("key.txt", SECRET);
+        write("scenarios/contact-center-chat.yaml", CHAT);
+        write("scenarios/requests.yaml", REQUESTS);
+        write("chatprobe.yaml", PLAN);
+        let plan = Arc::new(Plan::load(&folder.path().join("chatprobe.yaml")).unwrap());
+        let observers = Observers::default();
+        let engine = Engine {
+            http: HttpDriver::new().unwrap(),
+            exchange: Exchange::new(CallbackLimits::default(), observers.clone()),
+            callback_url: "http://127.0.0.1:9".into(),
+            observers,
+            budget: HealthBudget::default(),
+        };
+        let scheduler = Scheduler::new(engine, plan.clone());
+        scheduler.install(plan).await;
+        let web = Web {
+            scheduler,
+            metrics: Arc::new(Metrics::new(&Boundaries::default()).unwrap()),
+            access,
+            ready: Readiness::default(),
+        };
+        let router = web.router();
+        web.ready.ready();
+        Self {
+            web,
+            router,
+            folder,
+        }
+    }
+
+    async fn send(&self, request: Request) -> Answer {
+        let answering = self.router.clone().oneshot(request);
+        let response = timeout(PATIENCE, answering).await.unwrap().unwrap();
+        let (parts, body) = response.into_parts();
+        let body = timeout(PATIENCE, to_bytes(body, usize::MAX)).await.unwrap();
+        Answer {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            text: String::from_utf8(body.unwrap().into()).unwrap(),
+        }
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.send(local("GET", path).body(Body::empty()).unwrap())
+            .await
+    }
+
+    /// From this machine.
+    async fn order(&self, method: &str, path: &str, body: &str) -> Answer {
+        let request = local(method, path).body(Body::from(body.to_owned()));
+        self.send(request.unwrap()).await
+    }
+
+    /// Starts a burst and returns it.
+    async fn burst(&self, body: &str) -> RunHandle {
+        let answer = self.order("POST", "/api/v1/bursts", body).await;
+        assert_eq!(answer.status, 202, "{}", answer.text);
+        self.active(answer.json()["id"].as_str().unwrap())
+    }
+
+    fn active(&self, id: &str) -> RunHandle {
+        match self.web.scheduler.run(id) {
+            Some(RunEntry::Active(run)) => run,
+            other => panic!("{id} is not in progress: {other:?}"),
+        }
+    }
+
+    /// Waits for the end of a run and until it stands with the ended ones.
+    async fn ended(&self, run: &RunHandle) {
+        timeout(PATIENCE, run.ended()).await.unwrap();
+        until(|| matches!(self.web.scheduler.run(run.id()), Some(RunEntry::Ended(_)))).await;
+    }
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The status, the error and the problems of a refused request.
+    fn refusal(&self) -> (u16, String, Vec<String>) {
+        assert_eq!(self.header("content-type"), "application/json");
+        let body = self.json();
+        let problems = body["problems"].as_array().unwrap().iter();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        (
+            self.status,
+            text(&body["error"]),
+            problems.map(text).collect(),
+        )
+    }
+
+    fn error(&self) -> (u16, String) {
+        let (status, error, _) = self.refusal();
+        (status, error)
+    }
+}
+
+fn request(method: &str, path: &str, peer: &str) -> request::Builder {
+    let peer: SocketAddr = peer.parse().unwrap();
+    Request::builder()
+        .method(method)
+        .uri(path)
+        .header("host", "localhost:8080")
+        .extension(ConnectInfo(peer))
+}
+
+fn local(method: &str, path: &str) -> request::Builder {
+    request(method, path, "127.0.0.1:50000")
+}
+
+async fn until(mut holds: impl FnMut() -> bool) {
+    let waiting = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    timeout(PATIENCE, waiting)
+        .await
+        .expect("it never came true");
+}

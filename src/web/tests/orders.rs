@@ -1,0 +1,192 @@
+use super::{Answer, Service, until};
+use crate::runner::{RunHandle, RunState};
+
+async fn order(service: &Service, run: &RunHandle, verb: &str, body: &str) -> Answer {
+    let path = format!("/api/v1/runs/{}/{verb}", run.id());
+    service.order("POST", &path, body).await
+}
+
+async fn change(service: &Service, run: &RunHandle, body: &str) -> Answer {
+    let path = format!("/api/v1/runs/{}", run.id());
+    service.order("PATCH", &path, body).await
+}
+
+async fn running(service: &Service, body: &str) -> RunHandle {
+    let run = service.burst(body).await;
+    until(|| run.report().state == RunState::Running).await;
+    run
+}
+
+const SLOW: &str =
+    "{ burst: lunch-rush, load: { customers: 2, for: 10m }, inputs: { reply_delay: 10m } }";
+
+#[tokio::test]
+async fn a_run_is_paused_and_goes_on() {
+    let service = Service::start().await;
+    let run = running(&service, "{ burst: lunch-rush }").await;
+    assert_eq!(order(&service, &run, "pause", "").await.status, 202);
+    until(|| run.report().state == RunState::Paused).await;
+    assert_eq!(order(&service, &run, "resume", "").await.status, 202);
+    until(|| run.report().state == RunState::Running).await;
+}
+
+#[tokio::test]
+async fn a_stopped_run_lets_its_chats_finish_unless_it_is_to_end_now() {
+    let service = Service::start().await;
+    let run = running(&service, SLOW).await;
+    until(|| run.report().chats.in_progress == 2).await;
+    let stopped = order(&service, &run, "stop", "").await;
+    assert_eq!(stopped.status, 202);
+    assert_eq!(stopped.json()["id"], run.id());
+    until(|| run.report().state == RunState::Finishing).await;
+    for (verb, body) in [("pause", ""), ("resume", "")] {
+        let refused = order(&service, &run, verb, body).await;
+        assert_eq!(
+            refused.error(),
+            (409, "the run is being stopped".to_owned())
+        );
+    }
+    assert_eq!(order(&service, &run, "stop", "null").await.status, 202);
+    assert_eq!(
+        order(&service, &run, "stop", "{\"now\": false}")
+            .await
+            .status,
+        202
+    );
+    assert_eq!(run.report().chats.in_progress, 2);
+    assert_eq!(
+        order(&service, &run, "stop", "{\"now\": true}")
+            .await
+            .status,
+        202
+    );
+    service.ended(&run).await;
+    assert_eq!(run.report().chats.stopped, 2);
+    for verb in ["stop", "pause", "resume"] {
+        let refused = order(&service, &run, verb, "").await;
+        assert_eq!(refused.error(), (409, "the run has ended".to_owned()));
+    }
+    let refused = change(&service, &run, "{ rate: 1/s }").await;
+    assert_eq!(refused.error(), (409, "the run has ended".to_owned()));
+}
+
+#[tokio::test]
+async fn a_stop_that_says_something_else_stops_nothing() {
+    let service = Service::start().await;
+    let run = running(&service, "{ burst: lunch-rush }").await;
+    let (status, _, problems) = order(&service, &run, "stop", "{ now: perhaps }")
+        .await
+        .refusal();
+    assert_eq!(status, 422);
+    assert!(problems[0].starts_with("request:1:8: "), "{problems:?}");
+    let (status, _, problems) = order(&service, &run, "stop", "{ soon: true }")
+        .await
+        .refusal();
+    assert_eq!(status, 422);
+    assert!(
+        problems[0].starts_with("request:1:3: unknown field `soon`"),
+        "{problems:?}"
+    );
+    assert_eq!(order(&service, &run, "stop", "{").await.status, 400);
+    assert_eq!(run.report().state, RunState::Running);
+}
+
+#[tokio::test]
+async fn the_rate_of_a_run_is_changed_within_the_caps() {
+    let service = Service::start().await;
+    let run = running(
+        &service,
+        "{ burst: lunch-rush, load: { rate: 1/h, for: 10h, max_active: 20 } }",
+    )
+    .await;
+    let started = run.report().chats.started;
+    let above = change(&service, &run, "{ rate: 51/s }").await;
+    assert_eq!(
+        above.error(),
+        (
+            422,
+            "this load starts up to 51/s chats; `limits.max_rate` allows 50/s".to_owned()
+        )
+    );
+    assert_eq!(change(&service, &run, "{ rate: 50/s }").await.status, 200);
+    until(|| run.report().chats.started > started + 5).await;
+}
+
+#[tokio::test]
+async fn a_change_that_means_nothing_is_refused() {
+    let service = Service::start().await;
+    let run = running(&service, "{ burst: lunch-rush }").await;
+    let refused = async |body: &str| change(&service, &run, body).await.error();
+    let one = "exactly one of `rate` and `customers` is needed, such as `{ \"rate\": \"5/s\" }`";
+    assert_eq!(refused("").await, (422, one.to_owned()));
+    assert_eq!(
+        refused("{ rate: 5/s, customers: 3 }").await,
+        (422, one.to_owned())
+    );
+    assert_eq!(
+        refused("{ rate: fast }").await,
+        (
+            422,
+            "`fast` is not a rate; write for instance `500/s`, `30/m` or `10/h`".to_owned()
+        )
+    );
+    assert_eq!(refused("{ customers: -1 }").await.0, 422);
+    assert_eq!(refused("]").await.0, 400);
+    assert_eq!(
+        refused("{ customers: 3 }").await,
+        (
+            422,
+            "this run starts chats at a rate and has no number of customers; change `rate`"
+                .to_owned()
+        )
+    );
+}
+
+#[tokio::test]
+async fn customers_are_changed_within_what_other_bursts_leave() {
+    let service = Service::start().await;
+    let first = running(
+        &service,
+        "{ burst: lunch-rush, load: { customers: 3, for: 20s } }",
+    )
+    .await;
+    let _second = running(
+        &service,
+        "{ burst: lunch-rush, load: { customers: 60, for: 20s } }",
+    )
+    .await;
+    assert_eq!(
+        change(&service, &first, "{ customers: 101 }").await.error(),
+        (
+            422,
+            "101 customers are too many; `limits.max_active_chats` allows 100".to_owned()
+        )
+    );
+    assert_eq!(
+        change(&service, &first, "{ customers: 41 }").await.error(),
+        (409, "41 customers do not fit: the other bursts in progress may have 60 chats at once, and `limits.max_active_chats` is 100".to_owned())
+    );
+    assert_eq!(
+        change(&service, &first, "{ customers: 40 }").await.status,
+        200
+    );
+    until(|| first.report().chats.most_in_progress == 40).await;
+    let third = "{ burst: lunch-rush, load: { customers: 1, for: 1s } }";
+    assert_eq!(
+        service.order("POST", "/api/v1/bursts", third).await.status,
+        409
+    );
+}
+
+#[tokio::test]
+async fn a_change_that_was_not_followed_takes_no_room() {
+    let service = Service::start().await;
+    let run = running(&service, "{ burst: lunch-rush }").await;
+    assert_eq!(
+        change(&service, &run, "{ customers: 90 }").await.status,
+        422
+    );
+    service
+        .burst("{ burst: lunch-rush, load: { customers: 80, for: 1s } }")
+        .await;
+}

@@ -1,0 +1,229 @@
+//! The body that starts a burst.
+
+use std::collections::BTreeSet;
+
+use axum::body::Body;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{Service, local};
+use crate::web::{BurstRequest, LoadRequest, StageRequest, ThresholdRequest};
+
+fn every_load() -> [LoadRequest; 4] {
+    [
+        LoadRequest::Rate {
+            rate: "5/s".to_owned(),
+            r#for: "10s".to_owned(),
+            max_active: Some(7),
+        },
+        LoadRequest::Stages {
+            stages: vec![StageRequest {
+                r#for: "10s".to_owned(),
+                rate: "5/s".to_owned(),
+                from: Some("1/s".to_owned()),
+            }],
+            max_active: Some(7),
+        },
+        LoadRequest::Chats {
+            chats: 3,
+            ramp: Some("10s".to_owned()),
+        },
+        LoadRequest::Customers {
+            customers: 2,
+            r#for: "10s".to_owned(),
+            ramp: Some("1s".to_owned()),
+        },
+    ]
+}
+
+fn every_threshold() -> ThresholdRequest {
+    ThresholdRequest {
+        step: Some("say".to_owned()),
+        p50: Some("1s".to_owned()),
+        p90: Some("1s".to_owned()),
+        p95: Some("1s".to_owned()),
+        p99: Some("1s".to_owned()),
+        max: Some("1s".to_owned()),
+        mean: Some("1s".to_owned()),
+        failed: Some("1%".to_owned()),
+        abort: true,
+    }
+}
+
+fn whole(load: LoadRequest) -> BurstRequest {
+    let inputs = json!({ "reply_delay": "1ms", "name": "Grace" });
+    BurstRequest {
+        burst: Some("lunch-rush".to_owned()),
+        scenario: Some("contact-center-chat".to_owned()),
+        target: Some("contact-center".to_owned()),
+        load: Some(load),
+        thresholds: Some(vec![ThresholdRequest {
+            failed: Some("1%".to_owned()),
+            abort: true,
+            ..ThresholdRequest::default()
+        }]),
+        inputs: inputs.as_object().cloned(),
+        seed: Some(7),
+    }
+}
+
+fn keys(value: &impl Serialize) -> BTreeSet<String> {
+    let value = serde_json::to_value(value).unwrap();
+    value.as_object().unwrap().keys().cloned().collect()
+}
+
+/// The keys that the reader of requests knows where it met `unheard_of`.
+async fn known_keys(service: &Service, body: Value) -> BTreeSet<String> {
+    let answer = service
+        .order("POST", "/api/v1/bursts", &body.to_string())
+        .await;
+    let (status, _, problems) = answer.refusal();
+    assert_eq!(status, 422);
+    let found = problems
+        .iter()
+        .find_map(|problem| problem.split_once("unknown key `unheard_of`; known here: "));
+    let (_, known) = found.unwrap_or_else(|| panic!("{problems:?}"));
+    known
+        .split(", ")
+        .map(|key| key.trim_matches('`').to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn every_form_of_the_documented_body_starts_a_burst() {
+    for load in every_load() {
+        let service = Service::start().await;
+        let body = serde_json::to_string(&whole(load)).unwrap();
+        let run = service.burst(&body).await;
+        let report = run.report();
+        assert_eq!((report.name.as_str(), report.seed), ("lunch-rush", 7));
+        assert_eq!(
+            report.inputs,
+            json!({ "reply_delay": "1ms", "name": "Grace" })
+        );
+        assert_eq!(report.thresholds.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn the_documented_body_has_the_keys_that_are_read_and_no_others() {
+    let service = Service::start().await;
+    let whole_keys = keys(&whole(every_load()[0].clone()));
+    assert_eq!(
+        known_keys(&service, json!({ "unheard_of": 1 })).await,
+        whole_keys
+    );
+    for load in every_load() {
+        let mut body = serde_json::to_value(whole(load.clone())).unwrap();
+        body["load"]["unheard_of"] = 1.into();
+        let known = known_keys(&service, body).await;
+        assert!(keys(&load).is_subset(&known), "{load:?}: {known:?}");
+    }
+    let all: BTreeSet<_> = every_load().iter().flat_map(keys).collect();
+    let known = known_keys(&service, json!({ "load": { "unheard_of": 1 } })).await;
+    assert_eq!(all, known);
+    let body = json!({ "burst": "lunch-rush", "thresholds": [{ "unheard_of": 1 }] });
+    assert_eq!(known_keys(&service, body).await, keys(&every_threshold()));
+}
+
+#[tokio::test]
+async fn a_started_burst_is_answered_with_its_report_and_its_place() {
+    let service = Service::start().await;
+    let answer = service
+        .order("POST", "/api/v1/bursts", "burst: lunch-rush\nseed: 5\n")
+        .await;
+    assert_eq!(answer.status, 202);
+    let report = answer.json();
+    let place = format!("/api/v1/runs/{}", report["id"].as_str().unwrap());
+    assert_eq!(answer.header("location"), place);
+    assert_eq!(report["name"], "lunch-rush");
+    assert_eq!(report["trigger"], "api");
+    assert_eq!(report["seed"], 5);
+    assert_eq!(service.get(&place).await.json()["id"], report["id"]);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_request_is_listed_with_its_place() {
+    let service = Service::start().await;
+    let start = async |body: &str| {
+        service
+            .order("POST", "/api/v1/bursts", body)
+            .await
+            .refusal()
+    };
+    assert_eq!(
+        start("{ burst: lunch-rusk }").await,
+        (
+            422,
+            "the request cannot be used".to_owned(),
+            vec![
+                "request:1:10: there is no burst named `lunch-rusk`; did you mean `lunch-rush`?"
+                    .to_owned()
+            ],
+        )
+    );
+    let (status, _, problems) = start("{\"burst\": \"lunch-rush\",\n \"load\": { \"rate\": \"51/s\", \"for\": \"1s\" }, \"inputs\": { \"nam\": 1 }}").await;
+    assert_eq!(status, 422);
+    assert_eq!(
+        problems,
+        [
+            "request:2:10: this load starts up to 51/s chats; `limits.max_rate` allows 50/s",
+            "request:2:55: scenario `contact-center-chat` has no input `nam`; did you mean `name`?",
+        ]
+    );
+    let (status, error, problems) = start("{ \"burst\": ").await;
+    assert_eq!(
+        (status, error.as_str()),
+        (400, "the body is neither JSON nor YAML")
+    );
+    assert!(
+        problems[0].starts_with("request:2:1: this is not YAML"),
+        "{problems:?}"
+    );
+    assert_eq!(start("").await.0, 422);
+}
+
+#[tokio::test]
+async fn a_body_of_another_type_is_refused() {
+    let service = Service::start().await;
+    let send = async |media_type: &str, body: &'static [u8]| {
+        let request = local("POST", "/api/v1/bursts").header("content-type", media_type);
+        service.send(request.body(Body::from(body)).unwrap()).await
+    };
+    let body = b"{\"burst\": \"lunch-rush\"}";
+    let form = send("application/x-www-form-urlencoded", body).await;
+    assert_eq!(
+        form.error(),
+        (415, "a body of type `application/x-www-form-urlencoded` is not read here; send `application/json` or `application/yaml`".to_owned())
+    );
+    assert_eq!(send("text/plain", body).await.status, 415);
+    assert_eq!(
+        send("Application/JSON; charset=utf-8", body).await.status,
+        202
+    );
+    assert_eq!(
+        send("application/yaml", b"{burst: lunch-rush}")
+            .await
+            .status,
+        202
+    );
+    assert_eq!(
+        send("application/json", b"\xff").await.error(),
+        (400, "the body is not UTF-8".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn bursts_that_do_not_fit_together_are_refused() {
+    let service = Service::start().await;
+    service
+        .burst("{ burst: lunch-rush, load: { customers: 90, for: 20s } }")
+        .await;
+    let answer = service
+        .order("POST", "/api/v1/bursts", "{ burst: lunch-rush }")
+        .await;
+    assert_eq!(
+        answer.error(),
+        (409, "20 chats at once do not fit: bursts in progress may have 90, and `limits.max_active_chats` is 100".to_owned())
+    );
+}

@@ -1,0 +1,110 @@
+use serde_json::Value;
+
+use super::Service;
+
+async fn names(service: &Service, query: &str) -> Vec<String> {
+    let answer = service.get(&format!("/api/v1/runs{query}")).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let list = answer.json();
+    let runs = list["runs"].as_array().unwrap().iter();
+    runs.map(|run| run["name"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn runs_are_listed_latest_first_and_can_be_filtered() {
+    let service = Service::start().await;
+    super::until(|| service.web.scheduler.probes()[0].latest_run.is_some()).await;
+    let probe = service.web.scheduler.probes()[0]
+        .latest_run
+        .clone()
+        .unwrap();
+    super::until(|| {
+        service
+            .web
+            .scheduler
+            .run(&probe)
+            .unwrap()
+            .report()
+            .verdict
+            .is_some()
+    })
+    .await;
+    let own = "{ scenario: contact-center-chat, target: contact-center, load: { chats: 1 } }";
+    let ended = service.burst(own).await;
+    service.ended(&ended).await;
+    let running = service.burst("{ burst: lunch-rush }").await;
+    super::until(|| running.report().state == crate::runner::RunState::Running).await;
+
+    assert_eq!(
+        names(&service, "").await,
+        ["lunch-rush", "ad-hoc", "morning-check"]
+    );
+    assert_eq!(names(&service, "?mode=probe").await, ["morning-check"]);
+    assert_eq!(names(&service, "?mode=burst&state=ended").await, ["ad-hoc"]);
+    assert_eq!(names(&service, "?state=running").await, ["lunch-rush"]);
+    assert_eq!(names(&service, "?name=ad-hoc").await, ["ad-hoc"]);
+    assert_eq!(names(&service, "?limit=2").await, ["lunch-rush", "ad-hoc"]);
+    assert_eq!(names(&service, "?limit=0").await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_parameter_that_means_nothing_is_refused() {
+    let service = Service::start().await;
+    for (query, told) in [
+        (
+            "mode=both",
+            "unknown variant `both`, expected `probe` or `burst`",
+        ),
+        ("limit=many", "limit: invalid digit"),
+        (
+            "sort=name",
+            "unknown field `sort`, expected one of `mode`, `state`, `name`, `limit`",
+        ),
+    ] {
+        let (status, error) = service.get(&format!("/api/v1/runs?{query}")).await.error();
+        assert_eq!(status, 400);
+        assert!(error.contains(told), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_run_is_shown_with_its_figures_while_it_goes_on_and_after_it_ended() {
+    let service = Service::start().await;
+    let run = service
+        .burst("{ burst: lunch-rush, load: { chats: 3 }, inputs: { reply_delay: 1ms } }")
+        .await;
+    let path = format!("/api/v1/runs/{}", run.id());
+    let report = service.get(&path).await.json();
+    assert_eq!(report["load"], "{ chats: 3 }");
+    service.ended(&run).await;
+    let report = service.get(&path).await.json();
+    assert_eq!(report["state"], "ended");
+    assert_eq!(report["chats"]["passed"], 3);
+    assert_ne!(report["verdict"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_run_that_nobody_knows_is_not_found() {
+    let service = Service::start().await;
+    for (method, path) in [
+        ("GET", "/api/v1/runs/x"),
+        ("GET", "/api/v1/runs/x/events"),
+        ("POST", "/api/v1/runs/x/stop"),
+        ("POST", "/api/v1/runs/x/pause"),
+        ("POST", "/api/v1/runs/x/resume"),
+        ("PATCH", "/api/v1/runs/x"),
+    ] {
+        let answer = service.order(method, path, "{ rate: 1/s }").await;
+        let answer = if path.ends_with("stop") {
+            service.order(method, path, "").await
+        } else {
+            answer
+        };
+        assert_eq!(
+            answer.error(),
+            (404, "there is no run `x`, or it ended too long ago; `/api/v1/runs` lists those that are known".to_owned()),
+            "{method} {path}"
+        );
+    }
+}

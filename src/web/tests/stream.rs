@@ -1,0 +1,92 @@
+use axum::body::Body;
+use serde_json::Value;
+
+use super::{Service, local};
+use crate::web::MOST_STREAMS;
+
+/// The ids and reports of a stream.
+fn events(text: &str) -> Vec<(String, Value)> {
+    let field = |event: &str, name: &str| {
+        let line = event.lines().find_map(|line| line.strip_prefix(name));
+        line.map(|value| value.trim().to_owned())
+    };
+    text.split("\n\n")
+        .filter_map(|event| {
+            let data = field(event, "data:")?;
+            assert_eq!(field(event, "event:").as_deref(), Some("report"));
+            Some((
+                field(event, "id:").unwrap(),
+                serde_json::from_str(&data).unwrap(),
+            ))
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_run_is_followed_to_its_end() {
+    let service = Service::start().await;
+    let run = service
+        .burst("{ burst: lunch-rush, load: { chats: 1 }, inputs: { reply_delay: 1100ms } }")
+        .await;
+    let answer = service
+        .get(&format!("/api/v1/runs/{}/events", run.id()))
+        .await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("content-type"), "text/event-stream");
+    let events = events(&answer.text);
+    let ids: Vec<_> = events.iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!(ids, ["1", "2", "end"]);
+    assert!(events.iter().all(|(_, report)| report["id"] == run.id()));
+    assert_eq!(events[0].1["verdict"], Value::Null);
+    let last = &events[2].1;
+    assert_eq!(
+        (&last["state"], &last["chats"]["passed"]),
+        (&"ended".into(), &1.into())
+    );
+}
+
+#[tokio::test]
+async fn a_run_that_has_ended_is_told_once_and_a_client_that_knows_comes_no_more() {
+    let service = Service::start().await;
+    let run = service
+        .burst("{ burst: lunch-rush, load: { chats: 1 } }")
+        .await;
+    service.ended(&run).await;
+    let path = format!("/api/v1/runs/{}/events", run.id());
+    let told = events(&service.get(&path).await.text);
+    assert_eq!(told.len(), 1);
+    assert_eq!(
+        (told[0].0.as_str(), &told[0].1["state"]),
+        ("end", &"ended".into())
+    );
+    let again = local("GET", &path).header("last-event-id", "end");
+    let again = service.send(again.body(Body::empty()).unwrap()).await;
+    assert_eq!((again.status, again.text.as_str()), (204, ""));
+}
+
+#[tokio::test]
+async fn only_so_many_clients_follow_at_once() {
+    use tower::ServiceExt;
+
+    let service = Service::start().await;
+    let run = service.burst("{ burst: lunch-rush }").await;
+    let path = format!("/api/v1/runs/{}/events", run.id());
+    let mut open = Vec::new();
+    for _ in 0..MOST_STREAMS {
+        let request = local("GET", &path).body(Body::empty()).unwrap();
+        let response = service.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 200);
+        open.push(response);
+    }
+    let refused = service.get(&path).await;
+    assert_eq!(refused.status, 503);
+    assert!(
+        refused.text.contains("64 clients follow runs already"),
+        "{}",
+        refused.text
+    );
+    open.pop();
+    let request = local("GET", &path).body(Body::empty()).unwrap();
+    let response = service.router.clone().oneshot(request).await.unwrap();
+    assert_eq!(response.status(), 200);
+}
