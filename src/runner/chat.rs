@@ -3,8 +3,8 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::{
-    performer::{Interrupt, Patience, Performer},
-    run::RunContext,
+    context::{Patience, RunContext},
+    performer::{Interrupt, Performer},
 };
 use crate::{
     event::{Ending, Event, Failure},

@@ -7,6 +7,7 @@
 //! run and gives it orders.
 
 mod chat;
+mod context;
 mod control;
 mod engine;
 mod latencies;

@@ -1,11 +1,11 @@
 mod attempt;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 
 use self::attempt::shorten;
-use super::run::RunContext;
+use super::context::{Patience, RunContext};
 use crate::{
     callbacks::Mailbox,
     event::{Event, Failure},
@@ -14,8 +14,6 @@ use crate::{
 
 /// The longest detail of a failure, in characters: it may hold a value from an answer.
 const LONGEST_DETAIL: usize = 1_000;
-/// No wait needs longer, and the clock cannot count much further.
-const FOREVER: Duration = Duration::from_hours(365 * 24);
 
 /// Performs steps, one after the other, for one chat or for the setup or teardown of a run.
 #[derive(Debug)]
@@ -30,17 +28,6 @@ pub(super) struct Performer {
     marks: Vec<(Arc<str>, Instant)>,
     last_sent: Instant,
     patience: Patience,
-}
-
-/// How long a performer goes on once its run is to end now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Patience {
-    /// Not at all: setup, and the steps of a chat.
-    None,
-    /// One cleanup time: `always`.
-    Cleanup,
-    /// Two: the teardown, which comes behind the last `always`.
-    Teardown,
 }
 
 /// Why a list of steps was not performed to its end.
@@ -186,18 +173,5 @@ impl Performer {
                 detail: self.presentable(refusal.detail),
             })),
         }
-    }
-}
-
-impl RunContext {
-    /// Completes when a performer with this patience has to stop.
-    async fn out_of_patience(&self, patience: Patience) {
-        let cleanups = match patience {
-            Patience::None => 0,
-            Patience::Cleanup => 1,
-            Patience::Teardown => 2,
-        };
-        let ending = self.ending.begun().await;
-        sleep_until(ending.at + ending.cleanup.min(FOREVER) * cleanups).await;
     }
 }

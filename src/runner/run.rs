@@ -1,29 +1,23 @@
-use std::{
-    future::Future,
-    pin::pin,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, watch},
     task::{JoinError, JoinSet},
     time::{Instant, sleep_until},
 };
-use tokio_util::sync::CancellationToken;
 
 use super::{
     Engine, Order, OrderError, RunHandle, RunSpec, RunState, Stop, Tally,
     chat::run_chat,
+    context::{Patience, RunContext},
     control::Request,
     pacing::{Pacing, Wanted},
-    performer::{Interrupt, Patience, Performer},
+    performer::{Interrupt, Performer},
     verdict::{Course, judge},
 };
 use crate::{
-    callbacks::Path,
-    event::{Ending, Event, Failure, Mode, Observers, Verdict},
-    scenario::{Item, RunScope, Scope},
+    event::{Ending, Event, Failure, Mode, Verdict},
+    scenario::{Item, Scenario, Scope},
 };
 
 /// How often a run looks at itself: its own lag, and thresholds that may end it.
@@ -32,55 +26,6 @@ const HEARTBEAT: Duration = Duration::from_millis(100);
 const CLEANUP_AFTER_ABORT: Duration = Duration::from_secs(10);
 /// Orders that wait to be followed.
 const ORDERS: usize = 16;
-
-/// What the chats of a run share.
-#[derive(Debug)]
-pub(super) struct RunContext {
-    pub(super) engine: Engine,
-    pub(super) spec: RunSpec,
-    pub(super) path: Option<Path>,
-    pub(super) ending: EndSignal,
-    observers: Observers,
-}
-
-impl RunContext {
-    pub(super) fn tell(&self, event: &Event) {
-        self.observers.tell(event);
-    }
-}
-
-/// Tells everything in a run that it is to end now.
-#[derive(Debug, Default)]
-pub(super) struct EndSignal {
-    token: CancellationToken,
-    end: OnceLock<End>,
-}
-
-/// When a run was told to end now, and how long it may clean up.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct End {
-    pub(super) at: Instant,
-    pub(super) cleanup: Duration,
-}
-
-impl EndSignal {
-    fn give(&self, cleanup: Duration) {
-        self.end.get_or_init(|| End {
-            at: Instant::now(),
-            cleanup,
-        });
-        self.token.cancel();
-    }
-
-    pub(super) async fn begun(&self) -> End {
-        self.token.cancelled().await;
-        // Set before the token is cancelled.
-        *self.end.get_or_init(|| End {
-            at: Instant::now(),
-            cleanup: Duration::ZERO,
-        })
-    }
-}
 
 /// A run in progress; the task that owns its pacing, its chats and its course.
 pub(super) struct Run {
@@ -103,23 +48,9 @@ impl Run {
         let observers = engine.observers.and(tally.clone());
         let (order, orders) = mpsc::channel(ORDERS);
         let (ended, has_ended) = watch::channel(false);
-        let path = spec.scenario.callbacks.is_some().then(|| {
-            engine.exchange.open(
-                spec.identity.clone(),
-                spec.scenario.clone(),
-                Scope::of_run(Arc::new(run_scope(&spec, None))),
-                observers.clone(),
-            )
-        });
         let run = Self {
             pacing: Pacing::new(spec.load.shape().clone(), Instant::now()),
-            context: Arc::new(RunContext {
-                engine: engine.clone(),
-                spec,
-                path,
-                ending: EndSignal::default(),
-                observers,
-            }),
+            context: Arc::new(RunContext::new(engine, spec, observers)),
             tally: tally.clone(),
             orders,
             ended,
@@ -153,13 +84,7 @@ impl Run {
     }
 
     async fn set_up(&mut self) -> Scope {
-        let spec = &self.context.spec;
-        let url = self
-            .context
-            .path
-            .as_ref()
-            .map(|path| format!("{}/{}", self.context.engine.callback_url, path.token()));
-        let scope = Scope::of_run(Arc::new(run_scope(spec, url)));
+        let scope = self.context.scope();
         let (scope, result) = self.attend_to(scope, Patience::None, |s| &s.setup).await;
         match result {
             Ok(()) => {}
@@ -204,7 +129,7 @@ impl Run {
         &mut self,
         scope: Scope,
         patience: Patience,
-        part: impl Fn(&crate::scenario::Scenario) -> &[Item],
+        part: impl Fn(&Scenario) -> &[Item],
     ) -> (Scope, Result<(), Interrupt>) {
         let context = self.context.clone();
         let work = async move {
@@ -380,17 +305,5 @@ impl Run {
                 && chats.passed == chats.started,
         });
         ended.send_replace(true);
-    }
-}
-
-fn run_scope(spec: &RunSpec, callback_url: Option<String>) -> RunScope {
-    let one = |name: &'static str, value: String| {
-        std::collections::BTreeMap::from([(name, value)]).into()
-    };
-    RunScope {
-        target: spec.target.variable(),
-        inputs: spec.inputs.clone(),
-        run: one("id", spec.identity.id.clone()),
-        callback: callback_url.map_or_else(Default::default, |url| one("url", url)),
     }
 }

@@ -6,12 +6,12 @@ use minijinja::Value;
 use reqwest::header::HeaderMap;
 use tokio::time::Instant;
 
-use super::{FOREVER, Performer};
+use super::Performer;
 use crate::{
     callbacks::{Inbound, Match, WaitError},
     driver::HttpAnswer,
     event::Event,
-    runner::run::RunContext,
+    runner::context::{FOREVER, RunContext},
     scenario::{
         Action, EvaluationError, HttpAction, Observation, Reason, Step, WaitAction, key_text,
     },
