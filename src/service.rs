@@ -202,7 +202,7 @@ impl Service {
         self.tasks
             .spawn(metrics.monitor().clone().watch(until.clone()));
         self.tasks.spawn(every(SWEEP, until.clone(), move |now, _| {
-            exchange.sweep(now)
+            exchange.sweep(now);
         }));
         self.tasks
             .spawn(every(HEARTBEAT, until.clone(), move |_, lag| {

@@ -26,7 +26,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 const PATIENCE: Duration = Duration::from_secs(10);
-const SCENARIO: &str = "scenario: s\ncallbacks: { key: event.key }\nsteps: []\n";
+const SCENARIO: &str = "scenario: s\ncallbacks: { key: event.key }\nsteps: [{ think: 0s }]\n";
 
 /// Counts what is received and what becomes of it.
 #[derive(Default)]

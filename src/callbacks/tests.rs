@@ -100,7 +100,7 @@ impl Bench {
     }
 
     fn with(callbacks: &str, limits: CallbackLimits) -> Self {
-        let text = format!("scenario: s\ncallbacks: {callbacks}\nsteps: []\n");
+        let text = format!("scenario: s\ncallbacks: {callbacks}\nsteps: [{{ think: 0s }}]\n");
         let problems = Problems::default();
         let scenario = Scenario::read(&parse("s.yaml", &text).unwrap(), &problems);
         assert_eq!(problems.into_result(), Ok(()));

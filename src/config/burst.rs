@@ -2,14 +2,17 @@ use std::{str::FromStr, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use croner::Cron;
+use croner::{
+    Cron,
+    parser::{CronParser, Seconds, Year},
+};
 use minijinja::Value;
 
 use super::{Caps, Catalogue, Target, catalogue::Pair};
 use crate::{
     document::{Entry, Mapping, Node, Place, Problems},
     load::{Profile, Threshold},
-    scenario::Scenario,
+    scenario::{Scenario, check_label},
     units::Rate,
 };
 
@@ -60,6 +63,14 @@ impl Burst {
         problems: &Problems,
     ) -> Option<Self> {
         let wanted = "a burst such as `{ scenario: ..., target: ..., load: ... }`";
+        let before = problems.count();
+        check_label(&entry.key, &entry.place, problems);
+        if entry.key == Self::AD_HOC {
+            problems.add(
+                &entry.place,
+                "`ad-hoc` is the name of bursts that are not in the configuration; take another",
+            );
+        }
         let mut map = Mapping::open(&entry.node, wanted, problems)?;
         let schedule = map
             .get("schedule")
@@ -70,7 +81,7 @@ impl Burst {
             Some(schedule) => Some(schedule?),
             None => None,
         };
-        Some(burst)
+        (problems.count() == before).then_some(burst)
     }
 
     /// Reads a burst that somebody asks for now: everything is given, or `burst:` names one in the
@@ -130,20 +141,7 @@ impl Burst {
             target: base.target.clone(),
         });
         let pair = catalogue.read_pair(&mut map, given.as_ref(), problems);
-        let load = match (map.get("load"), base) {
-            (None, Some(base)) => Some(base.load.clone()),
-            (None, None) => {
-                problems.add(&place, "the key `load` is missing here");
-                None
-            }
-            (Some(node), _) => {
-                let load = Profile::read(node, problems);
-                if let Some(load) = &load {
-                    caps.check(load, node, problems);
-                }
-                load
-            }
-        };
+        let load = read_load(&mut map, base, caps, problems);
         let thresholds = map.get("thresholds");
         let mut set = base.map(|base| base.set.clone()).unwrap_or_default();
         if let Some(node) = map.get("inputs") {
@@ -183,6 +181,22 @@ impl Burst {
     }
 }
 
+fn read_load(
+    map: &mut Mapping<'_>,
+    base: Option<&Burst>,
+    caps: &Caps,
+    problems: &Problems,
+) -> Option<Profile> {
+    let node = match (map.get("load"), base) {
+        (None, Some(base)) => return Some(base.load.clone()),
+        (None, None) => map.need("load")?,
+        (Some(node), _) => node,
+    };
+    let load = Profile::read(node, problems)?;
+    caps.check(&load, node, problems);
+    Some(load)
+}
+
 impl Caps {
     fn check(&self, load: &Profile, node: &Node, problems: &Problems) {
         if let Some(peak) = load.peak_active()
@@ -206,7 +220,7 @@ impl Caps {
     pub fn check_rate(&self, rate: Rate) -> Result<(), String> {
         if rate > self.max_rate {
             return Err(format!(
-                "this load starts up to {rate} chats; `limits.max_rate` allows {}",
+                "this load starts up to {rate}; `limits.max_rate` allows {}",
                 self.max_rate
             ));
         }
@@ -227,16 +241,10 @@ impl Schedule {
         let mut map = Mapping::open(node, wanted, problems)?;
         let cron = map.need("cron").and_then(|node| {
             let text = node.text("five fields such as `0 3 * * *`", problems)?;
-            match Cron::from_str(text) {
-                Ok(cron) => Some((cron, text.to_owned())),
-                Err(error) => {
-                    problems.add(
-                        &node.place,
-                        format!("`{text}` is no cron schedule: {error}; write five fields such as `0 3 * * *`"),
-                    );
-                    None
-                }
-            }
+            read_cron(text)
+                .map_err(|message| problems.add(&node.place, message))
+                .ok()
+                .map(|cron| (cron, text.to_owned()))
         });
         let time_zone = match map.get("time_zone") {
             None => Some(Tz::UTC),
@@ -257,5 +265,23 @@ impl Schedule {
             text,
             time_zone: time_zone?,
         })
+    }
+}
+
+/// Five fields or a nickname; a sixth field, for seconds, may stand before them.
+fn read_cron(text: &str) -> Result<Cron, String> {
+    let cron = CronParser::builder()
+        .seconds(Seconds::Optional)
+        .year(Year::Disallowed)
+        .build()
+        .parse(text)
+        .map_err(|error| {
+            let error = error.to_string();
+            let error = error.trim_end_matches('.');
+            format!("`{text}` is no cron schedule: {error}; write five fields such as `0 3 * * *`")
+        })?;
+    match cron.find_next_occurrence(&Utc::now(), false) {
+        Ok(_) => Ok(cron),
+        Err(_) => Err(format!("`{text}` is never due: there is no such day")),
     }
 }

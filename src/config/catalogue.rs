@@ -2,10 +2,10 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use super::{
     Target,
-    files::{read_scenario, scenario_files},
+    files::{read_file, scenario_files},
 };
 use crate::{
-    document::{Mapping, Node, Place, Problems, did_you_mean},
+    document::{Mapping, Node, Place, Problems, Value, did_you_mean},
     scenario::Scenario,
 };
 
@@ -75,20 +75,32 @@ impl Catalogue {
     }
 
     fn read_scenario(&mut self, file: &Path, problems: &Problems) {
-        let Some(scenario) = read_scenario(file, problems) else {
-            // By convention a file is named like its scenario.
-            let stem = file.file_stem().unwrap_or_default();
-            self.broken.push(stem.to_string_lossy().into_owned());
+        let node = match read_file(file) {
+            Ok(node) => node,
+            Err(problem) => {
+                problems.add(&problem.place, problem.message);
+                // By convention a file is named like its scenario.
+                let stem = file.file_stem().unwrap_or_default();
+                self.broken.push(stem.to_string_lossy().into_owned());
+                return;
+            }
+        };
+        let Some(scenario) = Scenario::read(&node, problems) else {
+            if let Some(Value::Text(name)) = node.find("scenario").map(|node| &node.value) {
+                self.broken.push(name.clone());
+            }
             return;
         };
         if let Some(first) = self.scenarios.get(&scenario.name) {
-            problems.add(
-                &scenario.place,
+            let message = if first.place.source == scenario.place.source {
+                "`scenarios` lists this file twice".to_owned()
+            } else {
                 format!(
                     "a second scenario named `{}`; the first is in {}",
                     scenario.name, first.place.source
-                ),
-            );
+                )
+            };
+            problems.add(&scenario.place, message);
             return;
         }
         self.scenarios

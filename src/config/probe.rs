@@ -5,7 +5,7 @@ use minijinja::Value;
 use super::{Catalogue, Target, catalogue::Pair};
 use crate::{
     document::{Entry, Mapping, Place, Problems, canonical},
-    scenario::{Scenario, fingerprint},
+    scenario::{Scenario, check_label, fingerprint},
     units::duration,
 };
 
@@ -34,6 +34,7 @@ impl Probe {
     pub(super) fn read(entry: &Entry, catalogue: &Catalogue, problems: &Problems) -> Option<Self> {
         let before = problems.count();
         let wanted = "a probe such as `{ scenario: ..., target: ..., every: 30s }`";
+        check_label(&entry.key, &entry.place, problems);
         let mut map = Mapping::open(&entry.node, wanted, problems)?;
         let pair = catalogue.read_pair(&mut map, None, problems);
         let every = map.need("every").and_then(|node| {
@@ -43,6 +44,7 @@ impl Probe {
                     &node.place,
                     "a probe needs time between its chats; write for instance `30s`",
                 );
+                return None;
             }
             Some(every)
         });

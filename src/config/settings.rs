@@ -7,7 +7,7 @@ use std::{
 use serde::Deserialize;
 
 use crate::{
-    document::{Mapping, Node, Problems, Value, settings},
+    document::{Mapping, Node, Problems, Value, settings, settings_besides},
     simulator,
     units::Rate,
 };
@@ -172,18 +172,23 @@ impl SimulatorSettings {
         let before = problems.count();
         let mut node = node.clone();
         let mut listen = Self::DEFAULT_LISTEN;
-        if let Value::Null = node.value {
-            node.value = Value::Map(Vec::new());
-        }
         if let Value::Map(entries) = &mut node.value
             && let Some(at) = entries.iter().position(|entry| entry.key == "listen")
         {
             let entry = entries.remove(at);
             listen = read_address(&entry.node, problems).unwrap_or(listen);
         }
-        let centre: simulator::Settings = settings(&node, problems)?;
-        if let Err(error) = centre.validate() {
-            problems.add(&node.place, error.to_string());
+        let centre: simulator::Settings = settings_besides(&node, &["listen"], problems)?;
+        match centre.validate() {
+            Ok(()) => {}
+            Err(simulator::Error::Settings { what, reason }) => {
+                let named = what
+                    .split('.')
+                    .try_fold(&node, |node, key| node.find(key))
+                    .unwrap_or(&node);
+                problems.add(&named.place, format!("`{what}`: {reason}"));
+            }
+            Err(error) => problems.add(&node.place, error.to_string()),
         }
         (problems.count() == before).then_some(Self { listen, centre })
     }
@@ -206,6 +211,7 @@ impl Settings {
         let sections = [
             ("listen", self.listen != new.listen),
             ("admin", self.admin != new.admin),
+            ("shutdown", self.shutdown != new.shutdown),
             ("health", self.health != new.health),
             ("simulator", self.simulator != new.simulator),
             (
@@ -246,7 +252,7 @@ impl Settings {
             let entry = entries.remove(at);
             self.callback_url = super::target::read_url(&entry.node, problems);
         }
-        self.callbacks = section(Some(&node), problems);
+        self.callbacks = settings_besides(&node, &["url"], problems).unwrap_or_default();
     }
 }
 

@@ -5,7 +5,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
     document::{Entry, Mapping, Node, Place, Problems, Value, canonical},
-    scenario::fingerprint,
+    scenario::{check_label, fingerprint, is_name},
 };
 
 /// A chat system under watch.
@@ -46,11 +46,13 @@ impl Target {
     pub fn with(&self, url: Option<&str>, variables: &[Entry], problems: &Problems) -> Self {
         let mut changed = self.variables.clone();
         changed.extend(read_variables(variables, problems));
+        let mut secrets = self.secrets.clone();
+        secrets.retain(|name, _| !changed.contains_key(name));
         Self {
             name: self.name.clone(),
             url: url.unwrap_or(&self.url).trim_end_matches('/').to_owned(),
             variables: changed,
-            secrets: self.secrets.clone(),
+            secrets,
             place: self.place.clone(),
             fingerprint: self.fingerprint,
         }
@@ -60,6 +62,7 @@ impl Target {
     /// missing one is an error of the load and not of the first chat.
     pub(super) fn read(entry: &Entry, directory: &Path, problems: &Problems) -> Option<Self> {
         let before = problems.count();
+        check_label(&entry.key, &entry.place, problems);
         let mut map = Mapping::open(&entry.node, "a target such as `{ url: ... }`", problems)?;
         let url = map.need("url").and_then(|node| read_url(node, problems));
         let variables = map
@@ -75,19 +78,18 @@ impl Target {
             .unwrap_or_default()
             .iter()
             .filter_map(|entry| {
+                check_variable(entry, problems);
+                if variables.contains_key(&entry.key) {
+                    problems.add(
+                        &entry.place,
+                        format!("`{}` is a variable already; keep one of the two", entry.key),
+                    );
+                }
                 let value = read_secret(&entry.node, directory, problems)?;
                 Some((entry.key.clone(), value))
             })
             .collect();
         map.finish();
-        for name in ["name", "url"] {
-            if variables.contains_key(name) || secrets.contains_key(name) {
-                problems.add(
-                    &entry.place,
-                    format!("a target's own `{name}` cannot be a variable"),
-                );
-            }
-        }
         (problems.count() == before).then_some(())?;
         let revealed: String = secrets.values().map(ExposeSecret::expose_secret).collect();
         Some(Self {
@@ -134,20 +136,24 @@ impl Target {
         fields.into()
     }
 
-    /// The text without the target's secrets.
+    /// The text without the target's secrets, be they written as they are, as in JSON, or as in
+    /// an address.
     pub fn redact(&self, text: String) -> String {
-        self.secrets.values().fold(text, |text, secret| {
-            let value = secret.expose_secret();
-            // As it stands in a quoted JSON body.
-            let escaped = serde_json::Value::from(value).to_string();
-            let escaped = escaped.get(1..escaped.len() - 1).unwrap_or_default();
-            [value, escaped].into_iter().fold(text, |text, form| {
-                if !form.is_empty() && text.contains(form) {
-                    text.replace(form, MASK)
-                } else {
-                    text
-                }
-            })
+        let mut forms: Vec<String> = self
+            .secrets
+            .values()
+            .map(ExposeSecret::expose_secret)
+            .flat_map(written_forms)
+            .filter(|form| !form.is_empty())
+            .collect();
+        // A secret may begin another one, whose end must not stay behind.
+        forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
+        forms.iter().fold(text, |text, form| {
+            if text.contains(form) {
+                text.replace(form, MASK)
+            } else {
+                text
+            }
         })
     }
 
@@ -160,6 +166,19 @@ impl Target {
     }
 }
 
+fn written_forms(secret: &str) -> [String; 4] {
+    // Quoted on both sides.
+    let json = serde_json::Value::from(secret).to_string();
+    let query = reqwest::Url::parse_with_params("http://x/", [("", secret)]).ok();
+    let query = query.as_ref().and_then(|url| url.query()).unwrap_or("=");
+    [
+        secret.to_owned(),
+        json[1..json.len() - 1].to_owned(),
+        secret.escape_debug().to_string(),
+        query.trim_start_matches('=').to_owned(),
+    ]
+}
+
 pub(super) fn read_url(node: &Node, problems: &Problems) -> Option<String> {
     let text = node.text("an address such as `https://chat.example.com`", problems)?;
     match reqwest::Url::parse(text) {
@@ -168,6 +187,13 @@ pub(super) fn read_url(node: &Node, problems: &Problems) -> Option<String> {
                 problems.add(
                     &node.place,
                     "credentials do not belong in an address; use `secrets` and a header",
+                );
+                return None;
+            }
+            if url.query().is_some() || url.fragment().is_some() {
+                problems.add(
+                    &node.place,
+                    "paths are put behind this address, so it cannot have a `?` or `#`; use `query` in the scenario",
                 );
                 return None;
             }
@@ -189,6 +215,7 @@ fn read_variables(entries: &[Entry], problems: &Problems) -> BTreeMap<String, Va
     entries
         .iter()
         .filter_map(|entry| {
+            check_variable(entry, problems);
             let value = match &entry.node.value {
                 Value::Boolean(value) => Variable::from(*value),
                 Value::Integer(value) => Variable::from(*value),
@@ -202,6 +229,24 @@ fn read_variables(entries: &[Entry], problems: &Problems) -> BTreeMap<String, Va
             Some((entry.key.clone(), value))
         })
         .collect()
+}
+
+/// Expressions write `target.name`, which not every text can be.
+fn check_variable(entry: &Entry, problems: &Problems) {
+    let name = &entry.key;
+    if name == "name" || name == "url" {
+        problems.add(
+            &entry.place,
+            format!("every target has a `{name}` of its own; take another name"),
+        );
+    } else if !is_name(name) {
+        problems.add(
+            &entry.place,
+            format!(
+                "`{name}` cannot be the name of a variable; use letters, digits and `_`, a letter first"
+            ),
+        );
+    }
 }
 
 /// `{ env: NAME }` or `{ file: PATH }`; a path is relative to the configuration.
@@ -228,7 +273,12 @@ fn read_secret(node: &Node, directory: &Path, problems: &Problems) -> Option<Sec
             .map_err(|error| format!("cannot read the secret file `{}`: {error}", path.display()))
     };
     value
-        .map(SecretString::from)
+        .and_then(|value| {
+            if value.is_empty() {
+                return Err(format!("the secret in `{name}` is empty"));
+            }
+            Ok(SecretString::from(value))
+        })
         .map_err(|message| problems.add(&node.place, message))
         .ok()
 }

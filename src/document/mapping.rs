@@ -51,7 +51,12 @@ impl<'a> Mapping<'a> {
             .filter_map(|key| self.get(key).map(|node| (*key, node)))
             .collect();
         match given[..] {
-            [one] => Some(one),
+            [one] => {
+                // The others can only be given instead of it, so they are not known any more.
+                self.known
+                    .retain(|key| *key == one.0 || !keys.contains(key));
+                Some(one)
+            }
             [] => {
                 let names = list(keys);
                 self.problems.add(

@@ -10,20 +10,23 @@ mod parse;
 mod place;
 mod problem;
 mod settings;
+mod wording;
 
 pub use mapping::Mapping;
 pub use node::{Entry, Node, Value};
 pub use parse::parse;
 pub use place::Place;
 pub use problem::{Problem, Problems};
-pub use settings::{canonical, settings};
+pub use settings::{canonical, settings, settings_besides};
 
 /// The word of `known` that is most like `word`, as `; did you mean ...?` for the end of a message.
 pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     known
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)
+        .filter(|(distance, candidate)| {
+            *distance <= 1 + candidate.len() / 4 && *distance < candidate.len()
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| format!("; did you mean `{candidate}`?"))
         .unwrap_or_default()

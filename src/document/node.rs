@@ -81,13 +81,11 @@ impl Node {
 
     /// Text; anything else is a problem.
     pub fn text(&self, wanted: &str, problems: &Problems) -> Option<&str> {
-        match &self.value {
-            Value::Text(text) => Some(text),
-            _ => {
-                self.expected(wanted, problems);
-                None
-            }
+        if let Value::Text(text) = &self.value {
+            return Some(text);
         }
+        self.expected(wanted, problems);
+        None
     }
 
     /// A scalar as it would be written: text, or the text of a number or a boolean.

@@ -228,6 +228,8 @@ fn plain(text: &str) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
 
     fn problem(text: &str) -> String {
@@ -274,7 +276,7 @@ mod tests {
         let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
         for level in 1..9 {
             let below = format!("*a{}, ", level - 1).repeat(10);
-            bomb += &format!("a{level}: &a{level} [{below}]\n");
+            let _ = writeln!(bomb, "a{level}: &a{level} [{below}]");
         }
         assert!(problem(&bomb).contains("more than 200000 values"));
     }

@@ -1,14 +1,30 @@
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
-use super::{Node, Place, Problems, Value};
+use super::{
+    Node, Place, Problems, Value,
+    wording::{in_our_words, named_key},
+};
 
 /// Reads a section of plain settings with serde, which knows their types already.
 ///
 /// serde stops at the first error, so the key that it stumbled over is noted with its place, taken
-/// out, and the rest is read again: every mistake of the section is found in one go.
+/// out, and the rest is read again: every mistake of the section is found in one go. A section
+/// without a value is one without settings.
 pub fn settings<T: DeserializeOwned>(node: &Node, problems: &Problems) -> Option<T> {
+    settings_besides(node, &[], problems)
+}
+
+/// The same for a section in which the keys `besides` were read by somebody else and taken out.
+pub fn settings_besides<T: DeserializeOwned>(
+    node: &Node,
+    besides: &[&str],
+    problems: &Problems,
+) -> Option<T> {
     let mut rest = node.clone();
+    if rest.value == Value::Null {
+        rest.value = Value::Map(Vec::new());
+    }
     let mut first = true;
     loop {
         let error = match serde_path_to_error::deserialize(plain(&rest)) {
@@ -17,10 +33,13 @@ pub fn settings<T: DeserializeOwned>(node: &Node, problems: &Problems) -> Option
         };
         let path: Vec<_> = error.path().iter().cloned().collect();
         let message = error.inner().to_string();
+        let outermost = named_key(&message).is_some_and(|key| rest.find(key).is_some());
         let (place, removed) = take_out(&mut rest, &path, &message);
         // What is missing cannot be taken out; after a removal it may be our own doing.
         if removed || first {
-            problems.add(&place, message);
+            // Only the outermost mapping has keys that somebody else reads.
+            let besides = if outermost { besides } else { &[] };
+            problems.add(&place, in_our_words(&message, besides));
         }
         if !removed {
             return None;
@@ -43,10 +62,10 @@ fn take_out(root: &mut Node, path: &[Segment], message: &str) -> (Place, bool) {
                 };
                 if last_key && !message.starts_with("missing field") {
                     let entry = entries.remove(at);
-                    let place = if message.starts_with("unknown field") {
-                        entry.place
-                    } else {
-                        entry.node.place
+                    let place = match named_key(message) {
+                        Some(named) if named == entry.key => entry.place,
+                        Some(named) => place_of_key(&entry.node, named),
+                        None => entry.node.place,
                     };
                     return (place, true);
                 }
@@ -59,6 +78,19 @@ fn take_out(root: &mut Node, path: &[Segment], message: &str) -> (Place, bool) {
         }
     }
     (node.place.clone(), false)
+}
+
+/// Where a key stands in a mapping that serde had to look at as a whole.
+fn place_of_key(node: &Node, key: &str) -> Place {
+    let entries = match &node.value {
+        Value::Map(entries) => entries.as_slice(),
+        _ => &[],
+    };
+    entries
+        .iter()
+        .find(|entry| entry.key == key)
+        .map_or(&node.place, |entry| &entry.place)
+        .clone()
 }
 
 /// The values of a node without their places, as text: equal for what means the same.
@@ -139,8 +171,8 @@ mod tests {
             messages,
             [
                 "a.yaml:1:8: `-2s` is negative; a duration is zero or more",
-                "a.yaml:2:1: unknown field `sise`, expected `grace` or `size`",
-                "a.yaml:3:7: invalid type: string \"many\", expected usize",
+                "a.yaml:2:1: unknown key `sise`; did you mean `size`?",
+                "a.yaml:3:7: expected a whole number, found `many`",
             ]
         );
     }

@@ -5,7 +5,7 @@ use std::{
 
 use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value};
 
-use super::{EvaluationError, Names, Scope};
+use super::{EvaluationError, Input, Names, Scope, operators};
 use crate::{
     document::{Node, Place, Problems},
     units::duration,
@@ -62,7 +62,7 @@ pub struct Expression {
 
 impl Expression {
     /// Reads a bare expression, as in `expect`, `capture`, `when` and `wait_for`.
-    pub fn read(node: &Node, names: &Names<'_>, problems: &Problems) -> Option<Self> {
+    pub fn read(node: &Node, names: &Names, problems: &Problems) -> Option<Self> {
         let source = node.scalar_text("an expression", problems)?;
         if source.trim_start().starts_with("{{") {
             problems.add(
@@ -80,7 +80,7 @@ impl Expression {
         offset: usize,
         undefined: Undefined,
         node: &Node,
-        names: &Names<'_>,
+        names: &Names,
         problems: &Problems,
     ) -> Option<Self> {
         let environment = undefined.environment();
@@ -88,43 +88,22 @@ impl Expression {
             Ok(compiled) => compiled,
             Err(error) => {
                 let at = error.range().map_or(0, |range| range.start);
-                problems.add(
-                    &node.place_in_text(offset + at),
-                    format!("`{}` is no expression: {}", source.trim(), describe(&error)),
-                );
+                let message = not_an_expression(source, at, &describe(&error));
+                problems.add(&node.place_in_text(offset + at), message);
                 return None;
             }
         };
         let variables: BTreeSet<_> = compiled.undeclared_variables(true).into_iter().collect();
         let known = names.check(&variables, source, offset, node, problems);
-        let expression = Self {
+        if let Some((at, message)) = operators::unknown(source, environment) {
+            problems.add(&node.place_in_text(offset + at), message);
+            return None;
+        }
+        known.then(|| Self {
             source: source.trim().into(),
             place: node.place_in_text(offset),
             compiled,
-        };
-        (known & expression.knows_its_filters(problems)).then_some(expression)
-    }
-
-    /// minijinja looks filters, tests and functions up when it meets them. Two trial evaluations,
-    /// one with nothing defined and one with everything true, meet both sides of `and` and `or`.
-    fn knows_its_filters(&self, problems: &Problems) -> bool {
-        let everything = Value::from_object(Everything);
-        let unknown = [Value::UNDEFINED, everything]
-            .into_iter()
-            .filter_map(|context| self.compiled.eval(context).err())
-            .find(|error| {
-                matches!(
-                    error.kind(),
-                    ErrorKind::UnknownFilter | ErrorKind::UnknownTest | ErrorKind::UnknownFunction
-                )
-            });
-        if let Some(error) = &unknown {
-            problems.add(
-                &self.place,
-                format!("`{}` is no expression: {}", self.source, describe(error)),
-            );
-        }
-        unknown.is_none()
+        })
     }
 
     /// The value of the expression in a scope.
@@ -132,6 +111,18 @@ impl Expression {
         self.compiled
             .eval(Value::from_dyn_object(scope.clone()))
             .map_err(|error| self.failed(&error))
+    }
+
+    /// The same for what is sent or waited for: something undefined is an error.
+    pub(super) fn evaluate_defined(&self, scope: &Arc<Scope>) -> Result<Value, EvaluationError> {
+        let value = self.evaluate(scope)?;
+        if value.is_undefined() {
+            return Err(EvaluationError {
+                place: self.place.clone(),
+                message: format!("`{}` is undefined", self.source),
+            });
+        }
+        Ok(value)
     }
 
     /// Whether the expression holds; one that cannot be computed does not.
@@ -154,10 +145,18 @@ impl Expression {
         self.compiled.undeclared_variables(false).contains(variable)
     }
 
-    /// Whether the value depends on the inputs alone, and so can be tried when it is read.
-    pub(super) fn only_inputs(&self) -> bool {
-        let variables = self.compiled.undeclared_variables(false);
-        variables.iter().all(|name| name == "inputs")
+    /// Whether the value depends on nothing but these inputs' defaults, and so can be tried when it
+    /// is read.
+    pub(super) fn only_defaults_of(&self, inputs: &[Input]) -> bool {
+        let has_default = |name: &str| {
+            inputs
+                .iter()
+                .any(|input| input.name == name && input.default.is_some())
+        };
+        let variables = self.compiled.undeclared_variables(true);
+        variables
+            .iter()
+            .all(|path| path.strip_prefix("inputs.").is_some_and(has_default))
     }
 
     pub(super) fn failed(&self, error: &minijinja::Error) -> EvaluationError {
@@ -168,6 +167,18 @@ impl Expression {
     }
 }
 
+fn not_an_expression(source: &str, at: usize, why: &str) -> String {
+    let source_shown = source.trim();
+    if source_shown.is_empty() {
+        return "an expression is missing here".to_owned();
+    }
+    let hint = match source.get(at..) {
+        Some(rest) if rest.starts_with('=') => "; two values are compared with `==`",
+        _ => "",
+    };
+    format!("`{source_shown}` is no expression: {why}{hint}")
+}
+
 /// minijinja's message without the position inside the snippet, which our own place replaces.
 pub(super) fn describe(error: &minijinja::Error) -> String {
     match error.detail() {
@@ -176,12 +187,90 @@ pub(super) fn describe(error: &minijinja::Error) -> String {
     }
 }
 
-/// A scope in which every name is defined and true.
-#[derive(Debug)]
-struct Everything;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{document::parse, scenario::scope::tests::scope};
 
-impl minijinja::value::Object for Everything {
-    fn get_value(self: &Arc<Self>, _: &Value) -> Option<Value> {
-        Some(Value::from(true))
+    fn expression(source: &str) -> Expression {
+        let problems = Problems::default();
+        let node = parse("a.yaml", &format!("{source:?}")).unwrap();
+        let read = Expression::read(&node, &Names::open(), &problems);
+        read.unwrap_or_else(|| panic!("{source}: {problems:?}"))
+    }
+
+    fn value(source: &str) -> Result<Value, String> {
+        let body = serde_json::json!({
+            "id": 7, "none": null, "text": "a", "list": [{ "n": 1 }, { "n": 2 }],
+        });
+        let scope = scope(&[
+            ("body", serde_json::from_value::<Value>(body).unwrap()),
+            ("limit", "1m30s".into()),
+            ("count", 3.into()),
+        ]);
+        expression(source)
+            .evaluate(&scope)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_not_there_is_undefined_however_deep() {
+        for source in [
+            "nothing",
+            "nothing.at.all",
+            "body.nothing.at.all",
+            "body.none.deeper",
+            "body.text.deeper",
+            "body.list[7].n",
+            "body.list['n'].n",
+        ] {
+            assert!(value(source).unwrap().is_undefined(), "{source}");
+            assert!(!value(&format!("{source} == 'x'")).unwrap().is_true());
+            let or_else = format!("{source} | default('else')");
+            assert_eq!(value(&or_else).unwrap(), Value::from("else"));
+        }
+    }
+
+    #[test]
+    fn expressions_compute() {
+        for (source, expected) in [
+            ("body.list[1].n + count", Value::from(5)),
+            ("body.list | length", Value::from(2)),
+            ("body.text ~ ':' ~ body.id", Value::from("a:7")),
+            ("body.id in [7, 8] and not nothing", Value::from(true)),
+            (
+                "body.none is none and nothing is undefined",
+                Value::from(true),
+            ),
+            ("'b' if count > 5 else 'c'", Value::from("c")),
+            ("limit | seconds", Value::from(90.0)),
+            (
+                "body.list | map(attribute='n') | join(',')",
+                Value::from("1,2"),
+            ),
+            ("7", Value::from(7)),
+        ] {
+            assert_eq!(value(source).unwrap(), expected, "{source}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_computed_is_told_with_its_place_and_does_not_hold() {
+        assert_eq!(
+            value("nothing | seconds").unwrap_err(),
+            "a.yaml:1:2: `nothing | seconds`: value is not a string"
+        );
+        assert_eq!(
+            value("body.text | seconds").unwrap_err(),
+            "a.yaml:1:2: `body.text | seconds`: `a` is not a duration; write for instance `250ms`, `5s` or `1m30s`"
+        );
+        assert!(!expression("body.text + 1").holds(&scope(&[])));
+        assert!(!expression("nothing in nothing").holds(&scope(&[])));
+    }
+
+    #[test]
+    fn an_expression_knows_what_it_looks_at() {
+        assert!(expression("status in [200]").mentions("status"));
+        assert!(!expression("body.status == 'status'").mentions("status"));
     }
 }

@@ -2,6 +2,7 @@ use std::fmt;
 
 use minijinja::Value as Variable;
 
+use super::is_name;
 use crate::{
     document::{Entry, Mapping, Node, Place, Problems, Value, did_you_mean},
     units::duration,
@@ -64,6 +65,16 @@ impl Input {
     }
 
     fn read(entry: &Entry, problems: &Problems) -> Option<Self> {
+        if !is_name(&entry.key) {
+            problems.add(
+                &entry.place,
+                format!(
+                    "`{}` cannot be the name of an input; use letters, digits and `_`, a letter first",
+                    entry.key
+                ),
+            );
+            return None;
+        }
         let mut input = Self {
             name: entry.key.clone(),
             kind: InputKind::Text,
@@ -117,18 +128,22 @@ impl Input {
             (InputKind::Number, Value::Integer(number)) => Some(Variable::from(*number)),
             (InputKind::Number, Value::Float(number)) => Some(Variable::from(*number)),
             (InputKind::Boolean, Value::Boolean(value)) => Some(Variable::from(*value)),
-            (InputKind::Duration, Value::Text(text)) => match duration::parse(text) {
-                Ok(_) => Some(Variable::from(text.as_str())),
-                Err(error) => {
-                    problems.add(&node.place, format!("input `{}`: {error}", self.name));
-                    return None;
+            (InputKind::Duration, Value::Text(text)) if !text.is_empty() => {
+                match duration::parse(text) {
+                    Ok(_) => Some(Variable::from(text.as_str())),
+                    Err(error) => {
+                        problems.add(&node.place, format!("input `{}`: {error}", self.name));
+                        return None;
+                    }
                 }
-            },
+            }
             _ => None,
         };
         if value.is_none() {
             let found = match &node.value {
                 Value::Integer(number) => number.to_string(),
+                Value::Float(number) => number.to_string(),
+                Value::Text(text) => format!("`{text}`"),
                 _ => node.kind().to_owned(),
             };
             problems.add(

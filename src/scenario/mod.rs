@@ -8,6 +8,7 @@ mod action;
 mod expression;
 mod input;
 mod names;
+mod operators;
 mod pause;
 mod reason;
 mod scope;
@@ -27,15 +28,15 @@ use step::StepReader;
 pub use action::{Action, HttpAction, HttpBody, HttpRequest, Payload, WaitAction};
 pub use expression::Expression;
 pub use input::{Input, InputKind};
-pub use names::Names;
+pub use names::{Names, is_name};
 pub use pause::Pause;
 pub use reason::Reason;
 pub use scope::{EvaluationError, RunScope, Scope, key_text};
 pub use setting::{Quantity, Setting};
-pub use step::{DEFAULT_TIMEOUT, Item, Observation, Repeat, Step, is_name};
+pub use step::{DEFAULT_TIMEOUT, Item, Observation, Repeat, Step};
 pub use template::Template;
 
-use crate::document::{Entry, Mapping, Node, Place, Problems, canonical, did_you_mean};
+use crate::document::{Entry, Mapping, Node, Place, Problems, Value, canonical, did_you_mean};
 
 /// What one customer does, and what a run needs before and after its customers.
 #[derive(Debug)]
@@ -95,7 +96,7 @@ impl Scenario {
             .map(|node| Input::read_all(node, problems))
             .unwrap_or_default();
         let callbacks = map.get("callbacks");
-        let mut names = Names::new(&inputs, callbacks.is_some(), node);
+        let mut names = Names::new(callbacks.is_some(), node);
         let callbacks = callbacks.and_then(|node| Callbacks::read(node, &mut names, problems));
         let mut reader = StepReader {
             names,
@@ -107,10 +108,13 @@ impl Scenario {
         let setup = map.get("setup").map(|node| reader.read_list(node));
         let of_setup = reader.names.captured().clone();
         reader.names.enter(Part::Chat);
-        let steps = map.need("steps").map(|node| reader.read_list(node));
+        let steps = map.need("steps").map(|node| {
+            refuse_no_steps(node, problems);
+            reader.read_list(node)
+        });
         reader.names.enter(Part::Cleanup);
         let always = map.get("always").map(|node| reader.read_list(node));
-        reader.names.enter(Part::Run);
+        reader.names.enter(Part::Teardown);
         reader.names.forget_captures_but(of_setup);
         let teardown = map.get("teardown").map(|node| reader.read_list(node));
         let correlation = map
@@ -195,6 +199,12 @@ impl Scenario {
     }
 }
 
+fn refuse_no_steps(node: &Node, problems: &Problems) {
+    if matches!(&node.value, Value::List(list) if list.is_empty()) {
+        problems.add(&node.place, "a scenario needs at least one step here");
+    }
+}
+
 /// A hash that tells one text from another within this process.
 pub fn fingerprint(text: &str) -> u64 {
     let mut hasher = std::hash::DefaultHasher::new();
@@ -202,8 +212,9 @@ pub fn fingerprint(text: &str) -> u64 {
     hasher.finish()
 }
 
-fn read_name(node: &Node, problems: &Problems) -> Option<Arc<str>> {
-    let text = node.text("the name of the scenario", problems)?;
+/// Whether a text can be the name of a scenario, target, probe or burst: they become labels of
+/// metrics and parts of addresses.
+pub fn check_label(text: &str, place: &Place, problems: &Problems) -> bool {
     let fits = !text.is_empty()
         && text.len() <= 64
         && text
@@ -211,16 +222,20 @@ fn read_name(node: &Node, problems: &Problems) -> Option<Arc<str>> {
             .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
     if !fits {
         problems.add(
-            &node.place,
+            place,
             format!("`{text}` cannot be a name; use up to 64 letters, digits, `-`, `_` and `.`"),
         );
-        return None;
     }
-    Some(text.into())
+    fits
+}
+
+fn read_name(node: &Node, problems: &Problems) -> Option<Arc<str>> {
+    let text = node.text("the name of the scenario", problems)?;
+    check_label(text, &node.place, problems).then(|| text.into())
 }
 
 impl Callbacks {
-    fn read(node: &Node, names: &mut Names<'_>, problems: &Problems) -> Option<Self> {
+    fn read(node: &Node, names: &mut Names, problems: &Problems) -> Option<Self> {
         let mut map = Mapping::open(node, "a mapping such as `{ key: event.id }`", problems)?;
         names.look_at(Look::Event);
         let read =

@@ -3,18 +3,26 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use super::Input;
 use crate::document::{Node, Place, Problems, Value, did_you_mean};
 
 /// In which part of a scenario an expression stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
-    /// `setup` and `teardown`: once per run, outside any chat.
-    Run,
+    /// `setup`: once per run, before any chat.
+    Setup,
     /// `steps`: inside a chat.
     Chat,
     /// `always`: the end of a chat, which knows whether it passed.
     Cleanup,
+    /// `teardown`: once per run, after the last chat.
+    Teardown,
+}
+
+impl Part {
+    /// Whether what stands here is done by a chat.
+    pub(super) fn is_chat(self) -> bool {
+        matches!(self, Self::Chat | Self::Cleanup)
+    }
 }
 
 /// What an expression looks at besides the variables.
@@ -26,17 +34,22 @@ pub(super) enum Look {
     Answer,
     /// An inbound event.
     Event,
+    /// One of them; which one, a problem elsewhere in the step keeps from knowing.
+    Either,
 }
 
 /// Which variables exist at a point of the scenario, kept while it is read from top to bottom.
 #[derive(Debug)]
-pub struct Names<'a> {
-    inputs: &'a [Input],
+pub struct Names {
+    /// Those with a problem of their own included: to use one is no second problem.
+    inputs: BTreeSet<String>,
     callbacks: bool,
     part: Part,
     look: Look,
     repeats: usize,
     captured: BTreeSet<String>,
+    /// Captures of the chats, which are over when `teardown` runs.
+    of_chats: BTreeSet<String>,
     /// Captures of the whole scenario: name, and the step that makes it.
     ahead: BTreeMap<String, String>,
     /// Variables of the target that the scenario uses, and where it first does.
@@ -45,17 +58,22 @@ pub struct Names<'a> {
     open: bool,
 }
 
-impl<'a> Names<'a> {
-    pub(super) fn new(inputs: &'a [Input], callbacks: bool, scenario: &Node) -> Self {
+impl Names {
+    pub(super) fn new(callbacks: bool, scenario: &Node) -> Self {
+        let inputs = match scenario.find("inputs").map(|node| &node.value) {
+            Some(Value::Map(entries)) => entries.iter().map(|entry| entry.key.clone()).collect(),
+            _ => BTreeSet::new(),
+        };
         let mut ahead = BTreeMap::new();
         find_captures(scenario, &mut ahead);
         Self {
             inputs,
             callbacks,
-            part: Part::Run,
+            part: Part::Setup,
             look: Look::Nothing,
             repeats: 0,
             captured: BTreeSet::new(),
+            of_chats: BTreeSet::new(),
             ahead,
             target: RefCell::default(),
             open: false,
@@ -67,7 +85,7 @@ impl<'a> Names<'a> {
         let nothing = crate::document::parse("", "").expect("an empty document");
         Self {
             open: true,
-            ..Names::new(&[], true, &nothing)
+            ..Names::new(true, &nothing)
         }
     }
 
@@ -106,6 +124,7 @@ impl<'a> Names<'a> {
     }
 
     pub(super) fn forget_captures_but(&mut self, kept: BTreeSet<String>) {
+        self.of_chats = self.captured.difference(&kept).cloned().collect();
         self.captured = kept;
     }
 
@@ -164,7 +183,7 @@ impl<'a> Names<'a> {
             "target" => Ok(()),
             "inputs" => self.resolve_input(field),
             "run" => one_of(name, field, &["id"]),
-            "chat" if self.part == Part::Run => {
+            "chat" if !self.part.is_chat() => {
                 Err("there is no `chat` here: `setup` and `teardown` run once per run".to_owned())
             }
             "chat" => one_of(name, field, &["number", "id"]),
@@ -176,8 +195,10 @@ impl<'a> Names<'a> {
             "passed" => Err("`passed` is known only in `always`".to_owned()),
             "repeat" if self.repeats > 0 => one_of(name, field, &["index"]),
             "repeat" => Err("`repeat` is known only inside a `repeat`".to_owned()),
-            "status" | "headers" | "body" if self.look == Look::Answer => Ok(()),
-            "event" if self.look == Look::Event => Ok(()),
+            "status" | "headers" | "body" if matches!(self.look, Look::Answer | Look::Either) => {
+                Ok(())
+            }
+            "event" if matches!(self.look, Look::Event | Look::Either) => Ok(()),
             "elapsed" if self.look != Look::Nothing => Ok(()),
             _ => Err(self.undefined(name)),
         }
@@ -185,15 +206,20 @@ impl<'a> Names<'a> {
 
     fn resolve_input(&self, field: Option<&str>) -> Result<(), String> {
         let Some(field) = field else { return Ok(()) };
-        if self.inputs.iter().any(|input| input.name == field) {
+        if self.inputs.contains(field) {
             return Ok(());
         }
-        let hint = did_you_mean(field, self.inputs.iter().map(|input| input.name.as_str()));
+        let hint = did_you_mean(field, self.inputs.iter().map(String::as_str));
         Err(format!("the scenario has no input `{field}`{hint}"))
     }
 
     fn undefined(&self, name: &str) -> String {
         if let Some(step) = self.ahead.get(name) {
+            if self.of_chats.contains(name) {
+                return format!(
+                    "`{name}` belongs to a chat: step `{step}` captures it, and `teardown` sees only what `setup` captured"
+                );
+            }
             return format!(
                 "`{name}` does not exist yet: step `{step}` captures it, and does not run before this"
             );
@@ -212,7 +238,7 @@ impl<'a> Names<'a> {
     fn candidates(&self) -> impl Iterator<Item = &str> {
         let roots: &[&str] = match self.look {
             Look::Nothing => &["target", "inputs", "run", "chat", "callback"],
-            Look::Answer => &[
+            Look::Answer | Look::Either => &[
                 "target", "inputs", "run", "chat", "status", "headers", "body", "elapsed",
             ],
             Look::Event => &["target", "inputs", "run", "chat", "event", "elapsed"],
@@ -280,4 +306,16 @@ fn find_captures(node: &Node, found: &mut BTreeMap<String, String>) {
         }
         _ => {}
     }
+}
+
+/// Variables that a capture would hide, and the words of expressions.
+pub(super) const RESERVED: [&str; 22] = [
+    "target", "inputs", "run", "chat", "callback", "passed", "repeat", "status", "headers", "body",
+    "event", "elapsed", "and", "or", "not", "in", "is", "if", "else", "true", "false", "none",
+];
+
+/// Names of inputs, steps and captures: they become labels and variables.
+pub fn is_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }

@@ -26,7 +26,7 @@ impl Pause {
     pub(super) fn read(
         node: &Node,
         when: Option<Expression>,
-        names: &Names<'_>,
+        names: &Names,
         inputs: &[Input],
         problems: &Problems,
     ) -> Option<Self> {
@@ -83,5 +83,59 @@ impl Pause {
             Shape::Exponential(mean) => Distribution::Exponential(mean.evaluate(scope)?),
         };
         Ok(distribution.sample(random))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        document::parse,
+        scenario::{RunScope, setting::tests::inputs},
+    };
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// The shortest, the mean and the longest of many pauses, with `pause: 2s` as input.
+    fn sampled(yaml: &str) -> [Duration; 3] {
+        let problems = Problems::default();
+        let node = parse("a.yaml", yaml).unwrap();
+        let inputs = inputs("{ pause: 2s }");
+        let pause = Pause::read(&node, None, &Names::open(), &inputs, &problems);
+        let pause = pause.unwrap_or_else(|| panic!("{yaml}: {problems:?}"));
+        let scope = Arc::new(Scope::of_run(Arc::new(RunScope {
+            inputs: minijinja::Value::from_pairs([("pause", "2s")]),
+            ..RunScope::default()
+        })));
+        let mut random = fastrand::Rng::with_seed(7);
+        let mut pauses: Vec<_> = (0..10_000)
+            .map(|_| pause.sample(&scope, &mut random).unwrap())
+            .collect();
+        pauses.sort();
+        let mean = pauses.iter().sum::<Duration>() / 10_000;
+        [pauses[0], mean, pauses[9_999]]
+    }
+
+    #[test]
+    fn a_pause_is_fixed_or_drawn_and_its_parts_may_be_inputs() {
+        assert_eq!(sampled("3s"), [3 * SECOND; 3]);
+        assert_eq!(sampled("'{{ inputs.pause }}'"), [2 * SECOND; 3]);
+        let [shortest, mean, longest] = sampled("{ uniform: ['{{ inputs.pause }}', 4s] }");
+        assert!(shortest >= 2 * SECOND && longest <= 4 * SECOND);
+        assert!(mean.abs_diff(3 * SECOND) < SECOND / 20, "{mean:?}");
+        let [shortest, mean, longest] = sampled("{ normal: ['{{ inputs.pause }}', 5s] }");
+        assert!(shortest.is_zero() && longest > 12 * SECOND);
+        assert!(mean > 2 * SECOND, "what falls below zero is zero: {mean:?}");
+        let [_, mean, longest] = sampled("{ exponential: '{{ inputs.pause }}' }");
+        assert!(mean.abs_diff(2 * SECOND) < SECOND / 10, "{mean:?}");
+        assert!(longest > 10 * SECOND);
+    }
+
+    #[test]
+    fn a_range_that_inputs_turn_around_is_its_lower_bound() {
+        assert_eq!(
+            sampled("{ uniform: [4s, '{{ inputs.pause }}'] }"),
+            [4 * SECOND; 3]
+        );
     }
 }

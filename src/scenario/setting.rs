@@ -52,7 +52,7 @@ impl<T: Quantity> Setting<T> {
     /// defaults, so that a negative duration is found before anything runs.
     pub(super) fn read(
         node: &Node,
-        names: &Names<'_>,
+        names: &Names,
         inputs: &[Input],
         problems: &Problems,
     ) -> Option<Self> {
@@ -79,9 +79,7 @@ impl<T: Quantity> Setting<T> {
             );
             return None;
         };
-        let has_defaults = inputs.iter().all(|input| input.default.is_some());
-        if expression.only_inputs()
-            && has_defaults
+        if expression.only_defaults_of(inputs)
             && let Err(error) = from_expression::<T>(&expression, &Scope::of_defaults(inputs))
         {
             problems.add(&error.place, error.message);
@@ -103,9 +101,73 @@ fn from_expression<T: Quantity>(
     expression: &Expression,
     scope: &Arc<Scope>,
 ) -> Result<T, EvaluationError> {
-    let value = expression.evaluate(scope)?;
+    let value = expression.evaluate_defined(scope)?;
     T::from_variable(&value).map_err(|message| EvaluationError {
         place: expression.place().clone(),
         message: format!("`{}`: {message}", expression.source()),
     })
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::{document::parse, scenario::RunScope};
+
+    pub(in crate::scenario) fn inputs(yaml: &str) -> Vec<Input> {
+        Input::read_all(&parse("a.yaml", yaml).unwrap(), &Problems::default())
+    }
+
+    fn read<T: Quantity>(yaml: &str, declared: &str) -> Result<Setting<T>, String> {
+        let problems = Problems::default();
+        let node = parse("a.yaml", yaml).unwrap();
+        let setting = Setting::read(&node, &Names::open(), &inputs(declared), &problems);
+        problems.into_result().map_err(|list| list[0].to_string())?;
+        Ok(setting.unwrap())
+    }
+
+    fn with_inputs(pairs: &[(&'static str, &str)]) -> Arc<Scope> {
+        Arc::new(Scope::of_run(Arc::new(RunScope {
+            inputs: Variable::from_pairs(pairs.iter().copied()),
+            ..RunScope::default()
+        })))
+    }
+
+    #[test]
+    fn a_setting_is_written_down_or_computed_from_the_inputs_of_the_run() {
+        let scope = with_inputs(&[("wait", "7s")]);
+        let fixed = read::<Duration>("5s", "{}").unwrap();
+        assert_eq!(fixed.evaluate(&scope), Ok(Duration::from_secs(5)));
+        let computed = read::<Duration>("'{{ inputs.wait }}'", "{ wait: 5s }").unwrap();
+        assert_eq!(computed.evaluate(&scope), Ok(Duration::from_secs(7)));
+        let count = read::<u64>("'{{ 2 * 3 }}'", "{}").unwrap();
+        assert_eq!(count.evaluate(&scope), Ok(6));
+    }
+
+    #[test]
+    fn defaults_are_tried_when_the_scenario_is_read() {
+        assert_eq!(
+            read::<u64>("'{{ inputs.n - 5 }}'", "{ n: 2 }").unwrap_err(),
+            "a.yaml:1:4: `inputs.n - 5`: `-3` is not a whole number of at least 0"
+        );
+        // Without a default there is nothing to try, whatever the other inputs have.
+        let wait = "{ wait: { type: text }, n: 2 }";
+        let setting = read::<Duration>("'{{ inputs.wait }}'", wait).unwrap();
+        let error = setting.evaluate(&with_inputs(&[]));
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "a.yaml:1:4: `inputs.wait` is undefined"
+        );
+        let error = setting.evaluate(&with_inputs(&[("wait", "-5s")]));
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "a.yaml:1:4: `inputs.wait`: `-5s` is negative; a duration is zero or more"
+        );
+    }
+
+    #[test]
+    fn a_chat_is_not_known_when_the_scenario_is_read() {
+        let setting = read::<Duration>("\"{{ chat.number ~ 's' }}\"", "{}").unwrap();
+        let chat = Arc::new(with_inputs(&[]).of_chat(4, "run-4"));
+        assert_eq!(setting.evaluate(&chat), Ok(Duration::from_secs(4)));
+    }
 }

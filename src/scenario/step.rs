@@ -3,9 +3,9 @@ use std::{sync::Arc, time::Duration};
 use super::{
     Action, Expression, Input, Names, Pause, Reason, Setting,
     action::{HttpAction, WaitAction},
-    names::{Look, Part},
+    names::{Look, RESERVED, is_name},
 };
-use crate::document::{Mapping, Node, Place, Problems, did_you_mean};
+use crate::document::{Mapping, Node, Place, Problems, Value, did_you_mean};
 
 /// How long a step may take that does not say so itself.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -14,7 +14,7 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub enum Item {
     /// A step with an outcome.
-    Step(Step),
+    Step(Box<Step>),
     /// A pause.
     Think(Pause),
     /// Entries that run several times.
@@ -106,14 +106,27 @@ impl Item {
 
 /// Reads lists of steps from top to bottom, keeping in mind what exists by then.
 pub(super) struct StepReader<'a> {
-    pub(super) names: Names<'a>,
+    pub(super) names: Names,
     pub(super) inputs: &'a [Input],
     pub(super) problems: &'a Problems,
-    /// Names of the steps so far, with the part they stand in.
-    pub(super) seen: Vec<(Arc<str>, Place)>,
+    pub(super) seen: Vec<Seen>,
     /// Whether some step above claims a key.
     pub(super) claimed: bool,
 }
+
+/// A step that was read.
+pub(super) struct Seen {
+    name: Arc<str>,
+    place: Place,
+    in_chat: bool,
+}
+
+/// The keys that tell what an entry of a list of steps is.
+const ENTRIES: [&str; 3] = ["step", "think", "repeat"];
+/// The other keys of a step.
+const STEP_KEYS: [&str; 9] = [
+    "http", "wait_for", "timeout", "expect", "capture", "claim", "observe", "since", "steps",
+];
 
 impl StepReader<'_> {
     pub(super) fn read_list(&mut self, node: &Node) -> Vec<Item> {
@@ -128,8 +141,24 @@ impl StepReader<'_> {
         let when = map
             .get("when")
             .and_then(|node| Expression::read(node, &self.names, self.problems));
-        match map.one_of(&["step", "think", "repeat"])? {
-            ("step", name) => self.read_step(name, when, map).map(Item::Step),
+        let Some(kind) = map.one_of(&ENTRIES) else {
+            // It is unknown what this is, but a key that nothing has can still be told, and what
+            // it captures is not missing further down.
+            for key in STEP_KEYS {
+                map.get(key);
+            }
+            map.finish();
+            if let Some(Value::Map(captures)) = node.find("capture").map(|node| &node.value) {
+                for entry in captures {
+                    self.names.capture(&entry.key);
+                }
+            }
+            return None;
+        };
+        match kind {
+            ("step", name) => self
+                .read_step(name, when, map)
+                .map(|step| Item::Step(Box::new(step))),
             ("think", pause) => {
                 map.finish();
                 Pause::read(pause, when, &self.names, self.inputs, self.problems).map(Item::Think)
@@ -159,16 +188,17 @@ impl StepReader<'_> {
     ) -> Option<Step> {
         let before = self.problems.count();
         let name = self.read_name(name);
-        let action = map
-            .one_of(&["http", "wait_for"])
-            .and_then(|(kind, node)| self.read_action(kind, node, &mut map));
+        let action = map.one_of(&["http", "wait_for"]);
+        let kind = action.map(|(kind, _)| kind);
+        let action = action.and_then(|(kind, node)| self.read_action(kind, node, &mut map));
         let timeout = match map.get("timeout") {
             Some(node) => Setting::read(node, &self.names, self.inputs, self.problems),
             None => Some(Setting::Fixed(DEFAULT_TIMEOUT)),
         };
-        self.names.look_at(match action {
-            Some(Action::WaitFor(_)) => Look::Event,
-            _ => Look::Answer,
+        self.names.look_at(match kind {
+            Some("wait_for") => Look::Event,
+            Some(_) => Look::Answer,
+            None => Look::Either,
         });
         let expect = self.read_expectations(map.get("expect"));
         let expects_status = expect
@@ -179,7 +209,10 @@ impl StepReader<'_> {
         let claim = map.get("claim").and_then(|node| self.read_claim(node));
         let observe = map
             .get("observe")
-            .and_then(|node| self.read_observation(node));
+            .and_then(|node| self.read_observation(node, kind));
+        if kind.is_none() {
+            map.get("since");
+        }
         let place = map.place.clone();
         map.finish();
         if self.problems.count() > before {
@@ -206,19 +239,21 @@ impl StepReader<'_> {
                 &node.place,
                 format!("`{name}` cannot be a name; use letters, digits and `_`, a letter first"),
             );
-            return None;
-        }
-        if let Some((_, first)) = self.seen.iter().find(|(seen, _)| *seen == name) {
+        } else if let Some(first) = self.seen.iter().find(|seen| seen.name == name) {
             self.problems.add(
                 &node.place,
                 format!(
                     "a second step named `{name}`; the first stands at line {}, and metrics could not tell them apart",
-                    first.line
+                    first.place.line
                 ),
             );
             return None;
         }
-        self.seen.push((name.clone(), node.place.clone()));
+        self.seen.push(Seen {
+            name: name.clone(),
+            place: node.place.clone(),
+            in_chat: self.names.part().is_chat(),
+        });
         Some(name)
     }
 
@@ -227,8 +262,9 @@ impl StepReader<'_> {
             return HttpAction::read(node, &self.names, self.problems).map(Action::Http);
         }
         let since = map.get("since").and_then(|node| self.read_since(node));
-        if self.names.part() == Part::Run || !self.names.has_callbacks() || !self.claimed {
-            let message = if self.names.part() == Part::Run {
+        let in_chat = self.names.part().is_chat();
+        if !in_chat || !self.names.has_callbacks() || !self.claimed {
+            let message = if !in_chat {
                 "a `wait_for` belongs to a chat; it cannot stand in `setup` or `teardown`"
             } else if !self.names.has_callbacks() {
                 "a `wait_for` needs the scenario to say `callbacks: { key: ... }`"
@@ -248,21 +284,28 @@ impl StepReader<'_> {
 
     fn read_since(&mut self, node: &Node) -> Option<Arc<str>> {
         let text = node.text("the name of a step above", self.problems)?;
-        let found = self.seen.iter().find(|(name, _)| **name == *text);
+        // The last one is the step that says `since`.
+        let above = self.seen.split_last().map_or(&[][..], |(_, above)| above);
+        let of_chat = || above.iter().filter(|seen| seen.in_chat);
+        let found = of_chat().find(|seen| *seen.name == *text);
         if found.is_none() {
-            let hint = did_you_mean(text, self.seen.iter().map(|(name, _)| &**name));
-            self.problems.add(
-                &node.place,
-                format!("no step above is named `{text}`{hint}"),
-            );
+            let message = if above.iter().any(|seen| *seen.name == *text) {
+                format!(
+                    "step `{text}` is none of the chat; `since` names a step of the chat above this one"
+                )
+            } else {
+                let hint = did_you_mean(text, of_chat().map(|seen| &*seen.name));
+                format!("no step above is named `{text}`{hint}")
+            };
+            self.problems.add(&node.place, message);
         }
-        found.map(|(name, _)| name.clone())
+        found.map(|seen| seen.name.clone())
     }
 
     fn read_expectations(&mut self, node: Option<&Node>) -> Vec<Expression> {
         let Some(node) = node else { return Vec::new() };
         let nodes = match &node.value {
-            crate::document::Value::List(list) => list.as_slice(),
+            Value::List(list) => list.as_slice(),
             _ => std::slice::from_ref(node),
         };
         nodes
@@ -276,12 +319,17 @@ impl StepReader<'_> {
         let mut captures = Vec::new();
         for entry in node.entries("a mapping of names and expressions", self.problems) {
             let name = entry.key.as_str();
-            if !is_name(name) || RESERVED.contains(&name) {
+            let why_not = if !is_name(name) {
+                Some("use letters, digits and `_`, a letter first")
+            } else if RESERVED.contains(&name) {
+                Some("expressions know something else by this name")
+            } else {
+                None
+            };
+            if let Some(why_not) = why_not {
                 self.problems.add(
                     &entry.place,
-                    format!(
-                        "`{name}` cannot be the name of a capture: it is reserved or not a word"
-                    ),
+                    format!("`{name}` cannot be the name of a capture; {why_not}"),
                 );
                 continue;
             }
@@ -309,10 +357,10 @@ impl StepReader<'_> {
     }
 
     fn read_claim(&mut self, node: &Node) -> Option<Expression> {
-        if self.names.part() == Part::Run {
+        if !self.names.part().is_chat() {
             self.problems.add(
                 &node.place,
-                "only a chat can `claim` events; `setup` and `teardown` are none",
+                "only a chat can `claim` events; `setup` and `teardown` run once per run",
             );
         } else if !self.names.has_callbacks() {
             self.problems.add(
@@ -324,7 +372,14 @@ impl StepReader<'_> {
         Expression::read(node, &self.names, self.problems)
     }
 
-    fn read_observation(&mut self, node: &Node) -> Option<Observation> {
+    fn read_observation(&mut self, node: &Node, kind: Option<&str>) -> Option<Observation> {
+        if kind == Some("http") {
+            self.problems.add(
+                &node.place,
+                "`observe` belongs to a `wait_for`: it measures how long a customer waits",
+            );
+            return None;
+        }
         let text = node.text("the name of a measurement", self.problems)?;
         let found = OBSERVATIONS.iter().find(|(name, _)| *name == text);
         if found.is_none() {
@@ -336,16 +391,4 @@ impl StepReader<'_> {
         }
         found.map(|(_, observation)| *observation)
     }
-}
-
-/// Variables that a capture would hide.
-const RESERVED: [&str; 12] = [
-    "target", "inputs", "run", "chat", "callback", "passed", "repeat", "status", "headers", "body",
-    "event", "elapsed",
-];
-
-/// Names of scenarios, steps and captures: they become labels and variables.
-pub fn is_name(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }

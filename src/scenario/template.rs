@@ -5,6 +5,7 @@ use minijinja::{Environment, Value};
 use super::{
     EvaluationError, Expression, Names, Scope,
     expression::{Undefined, describe},
+    operators,
 };
 use crate::document::{Node, Place, Problems};
 
@@ -37,7 +38,7 @@ const PROGRAM: &str = "template";
 
 impl Template {
     /// Reads and compiles the text of a node; a number or a boolean stands for its own text.
-    pub fn read(node: &Node, names: &Names<'_>, problems: &Problems) -> Option<Self> {
+    pub fn read(node: &Node, names: &Names, problems: &Problems) -> Option<Self> {
         let text = node.scalar_text("text", problems)?;
         let body = if !text.contains("{{") && !text.contains("{%") && !text.contains("{#") {
             Body::Plain(text.into())
@@ -65,7 +66,7 @@ impl Template {
                     match part {
                         Part::Literal(literal) => text.push_str(literal),
                         Part::Expression(expression) => {
-                            let value = defined(expression, scope)?;
+                            let value = expression.evaluate_defined(scope)?;
                             // Writing to a string cannot fail.
                             let _ = write!(text, "{value}");
                         }
@@ -88,7 +89,7 @@ impl Template {
     pub fn value(&self, scope: &Arc<Scope>) -> Result<Value, EvaluationError> {
         match &self.body {
             Body::Parts(parts) => match &parts[..] {
-                [Part::Expression(expression)] => defined(expression, scope),
+                [Part::Expression(expression)] => expression.evaluate_defined(scope),
                 _ => self.render(scope).map(Value::from),
             },
             _ => self.render(scope).map(Value::from),
@@ -99,6 +100,17 @@ impl Template {
     pub fn as_plain(&self) -> Option<&str> {
         match &self.body {
             Body::Plain(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The text in front of the first expression, if there is any.
+    pub(super) fn literal_begin(&self) -> Option<&str> {
+        match &self.body {
+            Body::Parts(parts) => match parts.first() {
+                Some(Part::Literal(text)) => Some(text),
+                _ => None,
+            },
             _ => None,
         }
     }
@@ -115,18 +127,7 @@ impl Template {
     }
 }
 
-fn defined(expression: &Expression, scope: &Arc<Scope>) -> Result<Value, EvaluationError> {
-    let value = expression.evaluate(scope)?;
-    if value.is_undefined() {
-        return Err(EvaluationError {
-            place: expression.place().clone(),
-            message: format!("`{}` is undefined", expression.source()),
-        });
-    }
-    Ok(value)
-}
-
-fn program(text: &str, node: &Node, names: &Names<'_>, problems: &Problems) -> Option<Body> {
+fn program(text: &str, node: &Node, names: &Names, problems: &Problems) -> Option<Body> {
     let mut environment = Undefined::Refused.environment().clone();
     if let Err(error) = environment.add_template_owned(PROGRAM, text.to_owned()) {
         let at = error.range().map_or(0, |range| range.start);
@@ -142,15 +143,48 @@ fn program(text: &str, node: &Node, names: &Names<'_>, problems: &Problems) -> O
         .unwrap_or_default()
         .into_iter()
         .collect();
-    names
-        .check(&variables, text, 0, node, problems)
-        .then(|| Body::Program {
-            environment: Box::new(environment),
-            place: node.place.clone(),
-        })
+    let known = names.check(&variables, text, 0, node, problems);
+    if let Some((at, message)) = unknown_operator(text, &environment) {
+        problems.add(&node.place_in_text(at), message);
+        return None;
+    }
+    known.then(|| Body::Program {
+        environment: Box::new(environment),
+        place: node.place.clone(),
+    })
 }
 
-fn parts(text: &str, node: &Node, names: &Names<'_>, problems: &Problems) -> Option<Vec<Part>> {
+/// The first filter or test of a program that does not exist. What is `raw` is not looked at.
+fn unknown_operator(text: &str, environment: &Environment<'_>) -> Option<(usize, String)> {
+    let mut at = 0;
+    while let Some(found) = text[at..].find('{') {
+        let inside = at + found + 2;
+        let end = match text.get(at + found + 1..inside) {
+            Some("{") => "}}",
+            Some("%") => "%}",
+            Some("#") => "#}",
+            _ => {
+                at += found + 1;
+                continue;
+            }
+        };
+        let tag = &text[inside..];
+        let close = tag.find(end).unwrap_or(tag.len());
+        let tag = &tag[..close];
+        at = inside + close;
+        if end == "%}" && tag.trim_matches(['-', '+', ' ']) == "raw" {
+            return None;
+        }
+        if end != "#}"
+            && let Some((offset, message)) = operators::unknown(tag, environment)
+        {
+            return Some((inside + offset, message));
+        }
+    }
+    None
+}
+
+fn parts(text: &str, node: &Node, names: &Names, problems: &Problems) -> Option<Vec<Part>> {
     let mut parts = Vec::new();
     let mut complete = true;
     let mut at = 0;
@@ -191,12 +225,11 @@ fn closing(text: &str, from: usize) -> Option<usize> {
         match (quote, byte) {
             (Some(_), b'\\') => at += 1,
             (Some(open), _) if open == byte => quote = None,
-            (Some(_), _) => {}
             (None, b'"' | b'\'') => quote = Some(byte),
             (None, b'{') => braces += 1,
             (None, b'}') if braces > 0 => braces -= 1,
             (None, b'}') if bytes.get(at + 1) == Some(&b'}') => return Some(at),
-            (None, _) => {}
+            _ => {}
         }
         at += 1;
     }
@@ -276,7 +309,15 @@ mod tests {
         );
         assert_eq!(
             template("'{{ n | nosuch }}'").unwrap_err(),
-            "a.yaml:1:4: `n | nosuch` is no expression: filter nosuch is unknown"
+            "a.yaml:1:9: there is no filter `nosuch`"
+        );
+        assert_eq!(
+            template("'{% if n %}x | y {{ n | uper }}{% endif %}'").unwrap_err(),
+            "a.yaml:1:25: there is no filter `uper`; did you mean `upper`?"
+        );
+        assert_eq!(
+            template("'{% if n %}{{ m | nosuch'").unwrap_err(),
+            "a.yaml:1:19: this is no template: unexpected end of input, expected end of variable block"
         );
     }
 }

@@ -75,3 +75,113 @@ fn all_problems_of_a_scenario_are_reported_at_once() {
         ]
     );
 }
+
+fn steps(yaml: &str) -> Result<Scenario, Vec<String>> {
+    read(&format!(
+        "scenario: s\ninputs: {{ n: 2 }}\ncallbacks: {{ key: event.id }}\nsteps:\n{yaml}"
+    ))
+}
+
+#[test]
+fn a_capture_sees_those_before_it_and_not_those_behind() {
+    let http = "- step: a\n  http: { get: '{{ target.url }}/' }\n";
+    let scenario = steps(&format!(
+        "{http}  capture: {{ one: body.a, two: one ~ 'x' }}"
+    ))
+    .unwrap();
+    let steps_read = scenario.all_steps();
+    let names: Vec<_> = steps_read[0]
+        .captures
+        .iter()
+        .map(|(name, _)| &**name)
+        .collect();
+    assert_eq!(names, ["one", "two"]);
+    assert_eq!(
+        steps(&format!(
+            "{http}  capture: {{ two: one ~ 'x', one: body.a }}"
+        ))
+        .unwrap_err(),
+        [
+            "s.yaml:7:19: `one` does not exist yet: step `a` captures it, and does not run before this"
+        ]
+    );
+}
+
+#[test]
+fn a_round_sees_what_the_one_before_captured() {
+    let read = steps(
+        "- repeat: 2\n  steps:\n  - step: a\n    when: last is undefined or repeat.index > 1\n    \
+         http: { get: '{{ target.url }}/' }\n    capture: { last: body.id }\n\
+         - think: '{{ last }}'",
+    );
+    read.unwrap();
+}
+
+#[test]
+fn a_step_without_an_expectation_of_the_status_expects_success() {
+    let scenario = steps(
+        "- step: a\n  http: { get: '{{ target.url }}/' }\n  expect: body.a == 1\n\
+         - step: b\n  http: { get: '{{ target.url }}/' }\n  expect: [body.a == 1, status < 500]",
+    )
+    .unwrap();
+    let expects: Vec<_> = scenario
+        .all_steps()
+        .iter()
+        .map(|step| step.expects_status)
+        .collect();
+    assert_eq!(expects, [false, true]);
+}
+
+#[test]
+fn inputs_are_what_was_set_or_their_default() {
+    let scenario = read(
+        "scenario: s\ninputs: { n: 2, wait: 5s, text: a, open: { type: integer } }\nsteps: [{ think: 1s }]",
+    )
+    .unwrap();
+    let resolve = |yaml: &str| {
+        let problems = Problems::default();
+        let node = parse("set", yaml).unwrap();
+        let entries = node.entries("inputs", &problems);
+        scenario
+            .resolve_inputs(entries, &Place::whole("probe"), &problems)
+            .map(|inputs| serde_json::to_string(&inputs).unwrap())
+            .ok_or_else(|| problems.into_result().unwrap_err()[0].to_string())
+    };
+    assert_eq!(
+        resolve("{ open: 7, text: 12, wait: 1m }").unwrap(),
+        r#"{"n":2,"open":7,"text":"12","wait":"1m"}"#
+    );
+    assert_eq!(
+        resolve("{ n: 3 }").unwrap_err(),
+        "probe: input `open` of scenario `s` has no default; set it here"
+    );
+}
+
+#[test]
+fn what_is_no_problem_of_its_own_is_not_reported() {
+    // Each of these has one mistake, and everything that depends on it is left alone.
+    for (yaml, problem) in [
+        (
+            "- step: a\n  wait_fro: event.x\n  capture: { b: event.b }\n- think: '{{ b }}'",
+            2,
+        ),
+        ("- stpe: a\n  capture: { b: body.b }\n- think: '{{ b }}'", 2),
+        (
+            "- step: a\n  http: { get: 'http://h' }\n  claim: run.id\n\
+             - step: b\n  wait_for: event.\n  capture: { c: event.c }\n  expect: event.d",
+            1,
+        ),
+    ] {
+        let problems = steps(yaml).unwrap_err();
+        assert_eq!(problems.len(), problem, "{problems:#?}");
+    }
+}
+
+#[test]
+fn two_scenarios_that_say_the_same_have_one_fingerprint() {
+    let one = read(CHAT).unwrap();
+    let same = read(&format!("# a comment\n{CHAT}")).unwrap();
+    let other = read(&CHAT.replace("20s", "21s")).unwrap();
+    assert_eq!(one.fingerprint, same.fingerprint);
+    assert_ne!(one.fingerprint, other.fingerprint);
+}

@@ -4,9 +4,12 @@
 use std::time::Duration;
 
 use jiff::fmt::friendly::{Designator, Spacing, SpanParser, SpanPrinter};
-use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+use serde::{Deserializer, Serializer};
 
 use super::UnitError;
+
+/// Beyond this, sums of points in time and durations could overflow.
+const LONGEST: Duration = Duration::from_hours(100 * 365 * 24);
 
 static PARSER: SpanParser = SpanParser::new();
 static PRINTER: SpanPrinter = SpanPrinter::new()
@@ -19,9 +22,13 @@ pub fn parse(text: &str) -> Result<Duration, UnitError> {
     if text.starts_with('-') {
         return Err(UnitError::NegativeDuration(text.to_owned()));
     }
-    PARSER
+    let duration = PARSER
         .parse_unsigned_duration(text)
-        .map_err(|_| UnitError::Duration(text.to_owned()))
+        .map_err(|_| UnitError::Duration(text.to_owned()))?;
+    if duration > LONGEST {
+        return Err(UnitError::EndlessDuration(text.to_owned()));
+    }
+    Ok(duration)
 }
 
 /// Writes a duration so that [`parse`] reads it back, in the units people use: `1m30s`.
@@ -36,15 +43,17 @@ pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S:
 
 /// Reads the duration from text.
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    parse(&text).map_err(D::Error::custom)
+    super::from_text(deserializer, "a duration such as `5s`", parse)
 }
 
 /// The same for a duration that may be absent.
 pub mod option {
     use std::time::Duration;
 
-    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[derive(Deserialize)]
+    struct Text(#[serde(with = "super")] Duration);
 
     /// Writes the duration as text, or nothing.
     pub fn serialize<S: Serializer>(
@@ -61,9 +70,7 @@ pub mod option {
     pub fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Option<Duration>, D::Error> {
-        Option::<String>::deserialize(deserializer)?
-            .map(|text| super::parse(&text).map_err(D::Error::custom))
-            .transpose()
+        Ok(Option::<Text>::deserialize(deserializer)?.map(|Text(duration)| duration))
     }
 }
 
@@ -87,6 +94,10 @@ mod tests {
         for text in ["", "5", "fast", "5 parsecs", "5s ago"] {
             assert_eq!(parse(text), Err(UnitError::Duration(text.to_owned())));
         }
+        assert_eq!(
+            parse("9999999h"),
+            Err(UnitError::EndlessDuration("9999999h".to_owned()))
+        );
         assert_eq!(
             parse("-5s"),
             Err(UnitError::NegativeDuration("-5s".to_owned()))

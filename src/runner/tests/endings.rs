@@ -22,7 +22,7 @@ async fn a_chat_whose_task_breaks_is_a_failed_one_and_makes_the_run_invalid() {
     let scenario = "
 steps:
   - step: breaks
-    http: { get: 'no address' }
+    http: { get: 'http://no address' }
 always: [ { think: 1s } ]
 ";
     let report = bench.run(scenario, "{ chats: 1 }").await;
@@ -41,7 +41,7 @@ async fn a_chat_that_breaks_after_its_steps_keeps_its_ending() {
 steps: [ { think: 1s } ]
 always:
   - step: breaks
-    http: { get: 'no address' }
+    http: { get: 'http://no address' }
 ";
     let report = bench.run(scenario, "{ chats: 1 }").await;
     assert_eq!((report.chats.started, report.chats.passed), (1, 1));

@@ -1,10 +1,10 @@
 use std::{sync::Arc, time::Duration};
 
-use reqwest::Method;
+use reqwest::{Method, header::HeaderName};
 
 use super::Payload;
 use crate::{
-    document::{Mapping, Node, Problems},
+    document::{Mapping, Node, Problems, Value},
     scenario::{EvaluationError, Names, Scope, Template},
 };
 
@@ -57,17 +57,22 @@ const METHODS: [&str; 7] = ["get", "post", "put", "patch", "delete", "head", "op
 impl HttpAction {
     pub(in crate::scenario) fn read(
         node: &Node,
-        names: &Names<'_>,
+        names: &Names,
         problems: &Problems,
     ) -> Option<Self> {
         let mut map = Mapping::open(node, "a request such as `{ get: URL }`", problems)?;
         let address = read_address(&mut map, problems);
         let url = address
             .as_ref()
-            .and_then(|(_, node)| Template::read(node, names, problems));
+            .and_then(|(_, node)| read_url(node, names, problems));
         let mut templates = |key| {
-            map.get(key)
-                .map(|node| read_templates(node, names, problems))
+            let node = map.get(key);
+            if key == "headers"
+                && let Some(node) = node
+            {
+                check_header_names(node, problems);
+            }
+            node.map(|node| read_templates(node, names, problems))
                 .unwrap_or_default()
         };
         let headers = templates("headers");
@@ -126,11 +131,55 @@ impl HttpAction {
 /// `post: URL`, or `method: PURGE` with `url: URL` for a method that has no key of its own.
 fn read_address<'a>(map: &mut Mapping<'a>, problems: &Problems) -> Option<(Method, &'a Node)> {
     if let Some(node) = map.get("method") {
+        let url = map.need("url");
         let method = node.parsed("a method such as `PURGE`", read_method, problems)?;
-        return Some((method, map.need("url")?));
+        return Some((method, url?));
+    }
+    if map.get("url").is_some() {
+        map.need("method");
+        return None;
     }
     let (method, node) = map.one_of(&METHODS)?;
     Some((read_method(method).ok()?, node))
+}
+
+/// Reads the address, which has to be whole: there is no other one to put a path behind.
+fn read_url(node: &Node, names: &Names, problems: &Problems) -> Option<Template> {
+    let url = Template::read(node, names, problems)?;
+    let begin = match url.as_plain() {
+        Some(text) => Some(text),
+        None => url.literal_begin(),
+    };
+    let whole = begin.is_none_or(|text| {
+        let text = text.to_ascii_lowercase();
+        ["http://", "https://"]
+            .iter()
+            .any(|scheme| text.starts_with(scheme))
+    });
+    if !whole {
+        problems.add(
+            &node.place,
+            "an address begins with `{{ target.url }}`, `http://` or `https://`",
+        );
+    }
+    whole.then_some(url)
+}
+
+fn check_header_names(node: &Node, problems: &Problems) {
+    let Value::Map(entries) = &node.value else {
+        return;
+    };
+    for entry in entries {
+        if HeaderName::from_bytes(entry.key.as_bytes()).is_err() {
+            problems.add(
+                &entry.place,
+                format!(
+                    "`{}` cannot be the name of a header; write for instance `x-api-key`",
+                    entry.key
+                ),
+            );
+        }
+    }
 }
 
 fn read_method(text: &str) -> Result<Method, String> {
@@ -138,7 +187,7 @@ fn read_method(text: &str) -> Result<Method, String> {
         .map_err(|_| format!("`{text}` is not a method; write letters only, such as `PURGE`"))
 }
 
-fn read_templates(node: &Node, names: &Names<'_>, problems: &Problems) -> Vec<(String, Template)> {
+fn read_templates(node: &Node, names: &Names, problems: &Problems) -> Vec<(String, Template)> {
     node.entries("a mapping of names and texts", problems)
         .iter()
         .filter_map(|entry| {
@@ -147,3 +196,6 @@ fn read_templates(node: &Node, names: &Names<'_>, problems: &Problems) -> Vec<(S
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

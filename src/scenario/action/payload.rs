@@ -21,7 +21,7 @@ pub enum Payload {
 }
 
 impl Payload {
-    pub(super) fn read(node: &Node, names: &Names<'_>, problems: &Problems) -> Option<Self> {
+    pub(super) fn read(node: &Node, names: &Names, problems: &Problems) -> Option<Self> {
         let payload = match &node.value {
             Value::Null => Self::Fixed(Json::Null),
             Value::Boolean(value) => Self::Fixed((*value).into()),

@@ -84,7 +84,7 @@ async fn a_stop_that_says_something_else_stops_nothing() {
         .refusal();
     assert_eq!(status, 422);
     assert!(
-        problems[0].starts_with("request:1:3: unknown field `soon`"),
+        problems[0].starts_with("request:1:3: unknown key `soon`; known here: `now`"),
         "{problems:?}"
     );
     assert_eq!(order(&service, &run, "stop", "{").await.status, 400);
@@ -105,7 +105,7 @@ async fn the_rate_of_a_run_is_changed_within_the_caps() {
         above.error(),
         (
             422,
-            "this load starts up to 51/s chats; `limits.max_rate` allows 50/s".to_owned()
+            "this load starts up to 51/s; `limits.max_rate` allows 50/s".to_owned()
         )
     );
     assert_eq!(change(&service, &run, "{ rate: 50/s }").await.status, 200);

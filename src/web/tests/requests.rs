@@ -167,7 +167,7 @@ async fn what_is_wrong_with_a_request_is_listed_with_its_place() {
     assert_eq!(
         problems,
         [
-            "request:2:10: this load starts up to 51/s chats; `limits.max_rate` allows 50/s",
+            "request:2:10: this load starts up to 51/s; `limits.max_rate` allows 50/s",
             "request:2:55: scenario `contact-center-chat` has no input `nam`; did you mean `name`?",
         ]
     );

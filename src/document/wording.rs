@@ -1,0 +1,141 @@
+use super::did_you_mean;
+
+/// serde's words for what it expected, and ours.
+const EXPECTED: [(&str, &str); 10] = [
+    ("socket address", "an address such as `127.0.0.1:8080`"),
+    ("a nonzero u", "a whole number of at least 1"),
+    ("usize", "a whole number"),
+    ("u16", "a whole number"),
+    ("u32", "a whole number"),
+    ("u64", "a whole number"),
+    ("a string", "text"),
+    ("path string", "a path"),
+    ("a boolean", "`true` or `false`"),
+    ("a sequence", "a list"),
+];
+
+/// serde's words for what it found, and ours; behind those that end in a space stands the value.
+const FOUND: [(&str, &str); 7] = [
+    ("string ", ""),
+    ("integer ", ""),
+    ("floating point ", ""),
+    ("boolean ", ""),
+    ("unit value", "nothing"),
+    ("map", "a mapping"),
+    ("sequence", "a list"),
+];
+
+/// The key that serde does not know, if that is what it says.
+pub(super) fn named_key(message: &str) -> Option<&str> {
+    let (key, _) = message.strip_prefix("unknown field `")?.split_once('`')?;
+    Some(key)
+}
+
+/// A message of serde as the other readers would put it, without names of Rust types.
+pub(super) fn in_our_words(message: &str, besides: &[&str]) -> String {
+    unknown_key(message, besides)
+        .or_else(|| missing_key(message))
+        .or_else(|| unexpected(message))
+        .unwrap_or_else(|| message.to_owned())
+}
+
+/// "unknown field `a`, expected one of `b`, `c`"
+fn unknown_key(message: &str, besides: &[&str]) -> Option<String> {
+    let (what, rest) = [("key", "unknown field `"), ("word", "unknown variant `")]
+        .into_iter()
+        .find_map(|(what, begin)| Some((what, message.strip_prefix(begin)?)))?;
+    let (key, rest) = rest.split_once('`')?;
+    let mut known: Vec<_> = rest.split('`').skip(1).step_by(2).collect();
+    known.extend_from_slice(besides);
+    let hint = did_you_mean(key, known.iter().copied());
+    if !hint.is_empty() || known.is_empty() {
+        return Some(format!("unknown {what} `{key}`{hint}"));
+    }
+    let known: Vec<_> = known.iter().map(|key| format!("`{key}`")).collect();
+    let known = known.join(", ");
+    Some(format!("unknown {what} `{key}`; known here: {known}"))
+}
+
+/// "missing field `a`"
+fn missing_key(message: &str) -> Option<String> {
+    let key = message.strip_prefix("missing field `")?.strip_suffix('`')?;
+    Some(format!("the key `{key}` is missing here"))
+}
+
+/// "invalid type: string \"a\", expected u64", and the same with "invalid value" and "length"
+fn unexpected(message: &str) -> Option<String> {
+    if message == "invalid socket address syntax" {
+        let right = "expected an address of this computer and a port, such as `127.0.0.1:8080`";
+        return Some(right.to_owned());
+    }
+    let (kind, rest) = message.split_once(": ")?;
+    if kind != "invalid type" && kind != "invalid value" {
+        return None;
+    }
+    let (found, expected) = rest.split_once(", expected ")?;
+    Some(format!(
+        "expected {}, found {}",
+        expected_in_words(expected),
+        found_in_words(found)
+    ))
+}
+
+fn expected_in_words(expected: &str) -> &str {
+    if expected.starts_with("struct ") || expected.starts_with("a map") {
+        return "a mapping";
+    }
+    EXPECTED
+        .iter()
+        .find(|(theirs, _)| expected.starts_with(theirs))
+        .map_or(expected, |(_, ours)| ours)
+}
+
+fn found_in_words(found: &str) -> String {
+    let Some((theirs, ours)) = FOUND.iter().find(|(theirs, _)| found.starts_with(theirs)) else {
+        return found.to_owned();
+    };
+    if theirs.ends_with(' ') {
+        let value = found[theirs.len()..].trim_matches(['`', '"']);
+        return format!("`{value}`");
+    }
+    (*ours).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_speak_of_keys_and_values_and_not_of_types() {
+        for (theirs, ours) in [
+            (
+                "unknown field `lisen`, expected one of `agents`, `join`",
+                "unknown key `lisen`; did you mean `listen`?",
+            ),
+            (
+                "unknown field `x`, expected `agents` or `join`",
+                "unknown key `x`; known here: `agents`, `join`, `listen`",
+            ),
+            ("missing field `status`", "the key `status` is missing here"),
+            (
+                "invalid type: string \"5\", expected u64",
+                "expected a whole number, found `5`",
+            ),
+            (
+                "invalid value: integer `0`, expected a nonzero u32",
+                "expected a whole number of at least 1, found `0`",
+            ),
+            (
+                "invalid type: unit value, expected struct Listen",
+                "expected a mapping, found nothing",
+            ),
+            (
+                "invalid type: map, expected a sequence",
+                "expected a list, found a mapping",
+            ),
+            ("`-2s` is negative", "`-2s` is negative"),
+        ] {
+            assert_eq!(in_our_words(theirs, &["listen"]), ours);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+use super::*;
+use crate::{document::parse, scenario::RunScope};
+
+fn action(yaml: &str) -> HttpAction {
+    let problems = Problems::default();
+    let node = parse("a.yaml", yaml).unwrap();
+    let action = HttpAction::read(&node, &Names::open(), &problems);
+    action.unwrap_or_else(|| panic!("{yaml}: {problems:?}"))
+}
+
+fn scope() -> Arc<Scope> {
+    let target = minijinja::Value::from_pairs([("url", "http://h"), ("key", "k")]);
+    let inputs = serde_json::from_value::<minijinja::Value>(serde_json::json!({
+        "count": 2, "share": 0.5, "loud": true, "list": [1, "b"], "text": "a&b",
+    }))
+    .unwrap();
+    let run = RunScope {
+        target,
+        inputs,
+        ..RunScope::default()
+    };
+    Arc::new(Scope::of_run(Arc::new(run)).of_chat(3, "run-3"))
+}
+
+fn rendered(yaml: &str) -> Result<HttpRequest, String> {
+    action(yaml)
+        .render(&scope(), Duration::from_secs(1))
+        .map_err(|error| error.to_string())
+}
+
+fn json(yaml: &str) -> serde_json::Value {
+    let request = format!("{{ post: 'http://h', json: {yaml} }}");
+    let request = rendered(&request).unwrap();
+    let Some(HttpBody::Json(text)) = &request.body else {
+        panic!("no JSON");
+    };
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn a_method_is_the_key_of_its_address_or_named() {
+    for method in METHODS {
+        let request = rendered(&format!("{{ {method}: '{{{{ target.url }}}}/a' }}")).unwrap();
+        assert_eq!(request.method.as_str(), method.to_ascii_uppercase());
+        assert_eq!(request.url, "http://h/a");
+        assert!(request.body.is_none());
+    }
+    let request = rendered("{ method: purge, url: 'HTTP://h/' }").unwrap();
+    assert_eq!(request.method.as_str(), "PURGE");
+}
+
+#[test]
+fn headers_and_query_are_rendered_in_their_order() {
+    let request = rendered(
+        "{ get: 'http://h/{{ chat.number }}', headers: { x-b: '{{ target.key }}', x-a: 7 }, \
+           query: { b: '{{ inputs.text }}', a: true } }",
+    )
+    .unwrap();
+    assert_eq!(request.url, "http://h/3");
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(request.headers, [pair("x-b", "k"), pair("x-a", "7")]);
+    assert_eq!(request.query, [pair("b", "a&b"), pair("a", "true")]);
+    assert_eq!(request.timeout, Duration::from_secs(1));
+}
+
+#[test]
+fn json_keeps_types_at_any_depth() {
+    assert_eq!(
+        json(
+            "{ a: 1, b: 1.5, c: true, d: ~, e: '1', f: [x, { g: 'Customer {{ chat.number }}' }] }"
+        ),
+        serde_json::json!({
+            "a": 1, "b": 1.5, "c": true, "d": null, "e": "1", "f": ["x", { "g": "Customer 3" }],
+        })
+    );
+    assert_eq!(
+        json(
+            "['{{ inputs.count }}', '{{ inputs.count }} ', '{{ inputs.share }}', '{{ inputs.loud }}', \
+              '{{ inputs.list }}', '{{ none }}', '{{ inputs.count | string }}', \
+              '{% if inputs.loud %}1{% endif %}']"
+        ),
+        serde_json::json!([2, "2 ", 0.5, true, [1, "b"], null, "2", "1"])
+    );
+    assert_eq!(
+        json("'{{ chat }}'"),
+        serde_json::json!({ "id": "run-3", "number": 3 })
+    );
+    assert_eq!(
+        json("{ '{{ key }}': 1 }"),
+        serde_json::json!({ "{{ key }}": 1 })
+    );
+}
+
+#[test]
+fn a_body_of_text_is_sent_as_it_is() {
+    let request = rendered("{ post: 'http://h', body: 'a={{ inputs.text }}' }").unwrap();
+    assert!(matches!(request.body, Some(HttpBody::Text(text)) if text == "a=a&b"));
+}
+
+#[test]
+fn what_is_undefined_is_an_error_wherever_it_is_sent() {
+    for yaml in [
+        "{ get: '{{ target.url }}/{{ gone }}' }",
+        "{ get: 'http://h', headers: { a: '{{ gone }}' } }",
+        "{ get: 'http://h', query: { a: 'x{{ gone }}' } }",
+        "{ post: 'http://h', json: { a: ['{{ gone }}'] } }",
+        "{ post: 'http://h', body: '{{ gone }}' }",
+    ] {
+        let error = rendered(yaml).err().unwrap();
+        assert!(error.ends_with("`gone` is undefined"), "{error}");
+    }
+    let error = rendered("{ post: 'http://h', json: '{{ gone.deeper }}' }").err();
+    assert_eq!(
+        error.unwrap(),
+        "a.yaml:1:30: `gone.deeper`: `gone` is undefined"
+    );
+    let error = rendered("{ post: 'http://h', body: '{% if 1 %}{{ gone }}{% endif %}' }").err();
+    assert_eq!(error.unwrap(), "a.yaml:1:27: `gone` is undefined");
+}
