@@ -62,7 +62,6 @@ pub enum ServiceError {
 pub struct Service {
     addresses: Addresses,
     scheduler: Scheduler,
-    grace: Duration,
     readiness: Readiness,
     /// Ends the servers and what watches the process, once no run needs them any more.
     servers: CancellationToken,
@@ -121,7 +120,6 @@ impl Service {
         let service = Self {
             addresses,
             scheduler: scheduler.clone(),
-            grace: plan.settings.shutdown.grace,
             readiness: Readiness::default(),
             servers: CancellationToken::new(),
             broken: CancellationToken::new(),
@@ -168,7 +166,8 @@ impl Service {
     /// then the servers.
     pub async fn shut_down(self) {
         self.readiness.shutting_down();
-        self.scheduler.shut_down(self.grace).await;
+        let grace = self.scheduler.plan().settings.shutdown.grace;
+        self.scheduler.shut_down(grace).await;
         self.servers.cancel();
         self.tasks.close();
         if timeout(LAST_CONNECTIONS, self.tasks.wait()).await.is_err() {

@@ -13,7 +13,10 @@ use super::{
 };
 use crate::{
     callbacks::{Exchange, receiver},
-    config::{Burst, CallbackLimits, HealthBudget, Plan, Target, check_variables, read_scenario},
+    config::{
+        Burst, CallbackLimits, HealthBudget, Plan, Target, check_url, check_variables,
+        read_scenario,
+    },
     document::{Entry, Place, Problem, Problems},
     driver::HttpDriver,
     event::{Mode, Observers, RunIdentity, Subject, Trigger, Verdict},
@@ -79,6 +82,10 @@ impl Run {
             Ok(prepared) => prepared,
             Err(problems) => return report_problems(&problems),
         };
+        let callback_url = match self.callback_url.as_deref().map(check_url).transpose() {
+            Ok(callback_url) => callback_url,
+            Err(message) => return unusable(format_args!("--callback-url: {message}")),
+        };
         let mut signals = match Signals::new() {
             Ok(signals) => signals,
             Err(error) => return unusable(format_args!("cannot listen to signals: {error}")),
@@ -97,9 +104,7 @@ impl Run {
         let engine = Engine {
             http,
             exchange: exchange.clone(),
-            callback_url: self
-                .callback_url
-                .clone()
+            callback_url: callback_url
                 .unwrap_or_else(|| format!("http://{callbacks}"))
                 .into(),
             observers,
@@ -232,6 +237,12 @@ impl Run {
     fn target(&self, plan: Option<&Plan>, problems: &Problems) -> Option<Arc<Target>> {
         let place = Place::whole("--target");
         let variables = assignments("--variable", &self.variables, problems);
+        if let Some(url) = self.target.as_deref().filter(|text| text.contains("://"))
+            && let Err(message) = check_url(url)
+        {
+            problems.add(&place, message);
+            return None;
+        }
         let known: Vec<_> = plan
             .map(|plan| plan.catalogue.targets.values().cloned().collect())
             .unwrap_or_default();
@@ -285,26 +296,28 @@ fn option(name: &str, text: &str, problems: &Problems) -> Option<crate::document
         .ok()
 }
 
-/// Reads `NAME=VALUE`, the value as YAML.
+/// Reads `NAME=VALUE`, the value as YAML. Of several for one name the last counts.
 fn assignments(option_name: &str, texts: &[String], problems: &Problems) -> Vec<Entry> {
-    texts
-        .iter()
-        .filter_map(|text| {
-            let Some((key, value)) = text.split_once('=') else {
-                problems.add(
-                    &Place::whole(option_name),
-                    format!("`{text}` is no assignment; write `name=value`"),
-                );
-                return None;
-            };
-            let node = option(&format!("{option_name} {key}"), value, problems)?;
-            Some(Entry {
-                key: key.to_owned(),
-                place: Place::whole(option_name),
-                node,
-            })
-        })
-        .collect()
+    let mut entries: Vec<Entry> = Vec::new();
+    for text in texts {
+        let Some((key, value)) = text.split_once('=') else {
+            problems.add(
+                &Place::whole(option_name),
+                format!("`{text}` is no assignment; write `name=value`"),
+            );
+            continue;
+        };
+        let Some(node) = option(&format!("{option_name} {key}"), value, problems) else {
+            continue;
+        };
+        entries.retain(|earlier| earlier.key != key);
+        entries.push(Entry {
+            key: key.to_owned(),
+            place: Place::whole(option_name),
+            node,
+        });
+    }
+    entries
 }
 
 fn write_json(path: &Path, report: &RunReport) -> std::io::Result<()> {

@@ -19,4 +19,4 @@ pub use probe::Probe;
 pub use settings::{
     Admin, CallbackLimits, Caps, HealthBudget, Listen, Settings, Shutdown, SimulatorSettings,
 };
-pub use target::Target;
+pub use target::{Target, check_url};

@@ -166,48 +166,54 @@ impl Target {
     }
 }
 
-fn written_forms(secret: &str) -> [String; 4] {
+/// A secret as texts show it: as it is, quoted in JSON or in a log, in the query or the path of a URL.
+fn written_forms(secret: &str) -> Vec<String> {
     // Quoted on both sides.
     let json = serde_json::Value::from(secret).to_string();
-    let query = reqwest::Url::parse_with_params("http://x/", [("", secret)]).ok();
-    let query = query.as_ref().and_then(|url| url.query()).unwrap_or("=");
-    [
+    let mut forms = vec![
         secret.to_owned(),
         json[1..json.len() - 1].to_owned(),
         secret.escape_debug().to_string(),
-        query.trim_start_matches('=').to_owned(),
-    ]
+    ];
+    if let Ok(mut url) = reqwest::Url::parse_with_params("http://x/", [("", secret)]) {
+        let query = url.query().unwrap_or_default();
+        forms.push(query.trim_start_matches('=').to_owned());
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.clear().push(secret);
+        }
+        forms.push(url.path().trim_start_matches('/').to_owned());
+    }
+    forms
 }
 
 pub(super) fn read_url(node: &Node, problems: &Problems) -> Option<String> {
     let text = node.text("an address such as `https://chat.example.com`", problems)?;
+    check_url(text)
+        .map_err(|message| problems.add(&node.place, message))
+        .ok()
+}
+
+/// The address of a target as it is kept, or why it cannot be one.
+pub fn check_url(text: &str) -> Result<String, String> {
     match reqwest::Url::parse(text) {
         Ok(url) if ["http", "https"].contains(&url.scheme()) && url.has_host() => {
             if !url.username().is_empty() || url.password().is_some() {
-                problems.add(
-                    &node.place,
-                    "credentials do not belong in an address; use `secrets` and a header",
+                return Err(
+                    "credentials do not belong in an address; use `secrets` and a header"
+                        .to_owned(),
                 );
-                return None;
             }
             if url.query().is_some() || url.fragment().is_some() {
-                problems.add(
-                    &node.place,
-                    "paths are put behind this address, so it cannot have a `?` or `#`; use `query` in the scenario",
+                return Err(
+                    "paths are put behind this address, so it cannot have a `?` or `#`; use `query` in the scenario"
+                        .to_owned(),
                 );
-                return None;
             }
-            Some(text.trim_end_matches('/').to_owned())
+            Ok(text.trim_end_matches('/').to_owned())
         }
-        _ => {
-            problems.add(
-                &node.place,
-                format!(
-                    "`{text}` is not an address; write for instance `https://chat.example.com`"
-                ),
-            );
-            None
-        }
+        _ => Err(format!(
+            "`{text}` is not an address; write for instance `https://chat.example.com`"
+        )),
     }
 }
 

@@ -247,18 +247,19 @@ impl Shared {
         let mut state = self.state();
         let mut old = std::mem::take(&mut state.probes);
         for probe in &plan.probes {
-            let unchanged = old.remove(&probe.name).filter(|task| {
-                task.probe.fingerprint == probe.fingerprint || {
-                    task.cancel.cancel();
-                    false
+            let before = old.remove(&probe.name);
+            let task = match before {
+                Some(task) if task.probe.fingerprint == probe.fingerprint => {
+                    installed.kept.push(probe.name.to_string());
+                    task
                 }
-            });
-            let task = if let Some(task) = unchanged {
-                installed.kept.push(probe.name.to_string());
-                task
-            } else {
-                installed.started.push(probe.name.to_string());
-                self.start_task(probe)
+                before => {
+                    if let Some(before) = &before {
+                        before.cancel.cancel();
+                    }
+                    installed.started.push(probe.name.to_string());
+                    self.start_task(probe, before.as_deref())
+                }
             };
             state.probes.insert(probe.name.clone(), task);
         }
@@ -272,8 +273,13 @@ impl Shared {
         installed
     }
 
-    fn start_task(self: &Arc<Self>, probe: &Arc<Probe>) -> Arc<ProbeTask> {
-        let task = Arc::new(ProbeTask::new(probe.clone(), self.closing.child_token()));
+    fn start_task(
+        self: &Arc<Self>,
+        probe: &Arc<Probe>,
+        before: Option<&ProbeTask>,
+    ) -> Arc<ProbeTask> {
+        let closing = self.closing.child_token();
+        let task = Arc::new(ProbeTask::new(probe.clone(), closing, before));
         self.tasks.spawn(task.clone().keep_probing(self.clone()));
         task
     }

@@ -52,13 +52,15 @@ pub struct ProbeStatus {
 }
 
 impl ProbeTask {
-    pub(super) fn new(probe: Arc<Probe>, cancel: CancellationToken) -> Self {
+    /// `before`: the task of the same name that this one takes over from.
+    pub(super) fn new(probe: Arc<Probe>, cancel: CancellationToken, before: Option<&Self>) -> Self {
+        let paused = before.is_some_and(|before| before.paused.load(Ordering::Relaxed));
         Self {
             probe,
             cancel,
-            paused: AtomicBool::new(false),
+            paused: AtomicBool::new(paused),
             run_now: Notify::new(),
-            latest: Mutex::default(),
+            latest: Mutex::new(before.and_then(Self::latest)),
         }
     }
 
@@ -93,6 +95,13 @@ impl ProbeTask {
     /// Starts a run at once and then one every interval, until it is cancelled. A slot that finds
     /// the last run still going is left out and counted: probes never overlap themselves.
     pub(super) async fn keep_probing(self: Arc<Self>, shared: Arc<Shared>) {
+        // A run of the probe as it was before a reload comes to its end first.
+        if let Some(run) = self.latest() {
+            tokio::select! {
+                () = self.cancel.cancelled() => return,
+                () = run.ended() => {}
+            }
+        }
         let mut slot = Instant::now();
         let mut due = slot;
         loop {

@@ -1,0 +1,66 @@
+//! What the tests of the real binary share: processes, folders, waiting, metrics, the simulator.
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "each test binary uses another part of it"
+)]
+
+mod centre;
+mod folder;
+mod metrics;
+mod process;
+mod run;
+mod service;
+
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep};
+
+pub use centre::{Centre, events, requests};
+pub use folder::{Folder, QUICK, SCENARIO, shipped};
+pub use metrics::Metrics;
+pub use nix::sys::signal::Signal;
+pub use process::Process;
+pub use run::{Finished, Run};
+pub use service::{PROBE, Service, plain};
+
+/// How long anything may take that is expected to happen; far more than it needs.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Looks until there is something to see.
+///
+/// # Panics
+/// There was nothing in time.
+pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(seen) = look().await {
+            return seen;
+        }
+        assert!(Instant::now() < deadline, "in vain: {what}");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// An address on loopback that was free a moment ago, for what has to know its port beforehand.
+pub fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listener.local_addr().unwrap()
+}
+
+/// GETs a text.
+pub async fn get(url: &str) -> Option<String> {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let answer = client.get(url).send().await.ok()?;
+    answer.text().await.ok()
+}
+
+/// The client's TLS needs a provider even where no TLS is spoken.
+pub fn install_crypto() {
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .ok();
+}

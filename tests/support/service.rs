@@ -1,0 +1,79 @@
+//! `chatprobe serve`, and what it says on `/metrics`.
+
+use super::{Folder, Metrics, Process, SCENARIO, Signal, eventually, get, shipped};
+
+/// A service that runs.
+pub struct Service {
+    pub process: Process,
+    pub folder: Folder,
+    web: String,
+}
+
+/// The labels of the only probe of [`plain`].
+pub const PROBE: [(&str, &str); 3] = [
+    ("scenario", SCENARIO),
+    ("target", "centre"),
+    ("mode", "probe"),
+];
+
+/// A configuration with free ports, one target, no simulator, and `more`.
+pub fn plain(target: &str, more: &str) -> String {
+    format!(
+        "targets: {{ centre: {{ url: '{target}', variables: {{ tenant_id: t, channel_provider_id: p }} }} }}\n\
+         scenarios: ['{}']\n\
+         listen: {{ web: 127.0.0.1:0, callbacks: 127.0.0.1:0 }}\n\
+         health: {{ start_lateness_p99: 1m, scheduler_lag_p99: 1m }}\n\
+         {more}\n",
+        shipped("scenarios").display()
+    )
+}
+
+impl Service {
+    /// Starts the service with this configuration.
+    pub async fn start(configuration: &str) -> Self {
+        Self::start_in(Folder::new(), configuration, &[], &[]).await
+    }
+
+    pub async fn start_in(
+        folder: Folder,
+        configuration: &str,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let file = folder.write("chatprobe.yaml", configuration);
+        let arguments = [&["serve", "--config", &file], arguments].concat();
+        let mut process = Process::start_in(&arguments, environment);
+        let line = process.line("/metrics").await;
+        let from = line.find("http://").unwrap();
+        let web = line[from..].trim_end_matches('"').split('"').next();
+        Self {
+            web: web.unwrap().to_owned(),
+            process,
+            folder,
+        }
+    }
+
+    pub async fn metrics(&self) -> Metrics {
+        let text = get(&self.web).await.expect("an answer of /metrics");
+        Metrics { text }
+    }
+
+    /// The metrics once this holds of them.
+    pub async fn when(&self, what: &str, holds: impl Fn(&Metrics) -> bool) -> Metrics {
+        eventually(what, async || Some(self.metrics().await).filter(&holds)).await
+    }
+
+    /// The metrics once so many probe chats have passed.
+    pub async fn passed(&self, count: u64) -> Metrics {
+        self.when(&format!("{count} passed probe chats"), |metrics| {
+            metrics.count("chatprobe_chats_passed_total", &PROBE) >= count
+        })
+        .await
+    }
+
+    /// Changes the configuration and has it read.
+    pub fn reload(&self, configuration: &str) {
+        self.folder.write("chatprobe.yaml", configuration);
+        self.process.signal(Signal::SIGHUP);
+    }
+}
