@@ -1,6 +1,11 @@
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
-use chrono::Utc;
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 use super::handle::Shared;
@@ -9,95 +14,160 @@ use crate::config::{Burst, Schedule};
 /// The clock of a computer may be set: no job sleeps longer than this without a look at it.
 const LONGEST_SLEEP: Duration = Duration::from_mins(10);
 
+/// When each burst is due next.
+pub(super) type Due = BTreeMap<Arc<str>, DateTime<Utc>>;
+
 /// The bursts of a plan that start by themselves.
 ///
 /// The job scheduler keeps a fixed offset from UTC and would be an hour off after a clock change,
 /// so each job runs once, at a time that croner finds in the time zone, and then makes its
 /// successor.
+#[derive(Clone)]
 pub(super) struct CronClock {
+    shared: Arc<Shared>,
     jobs: JobScheduler,
+    /// None once the clock is stopped: the job scheduler may fire for half a second more, and what
+    /// it fires then is for the next clock to start.
+    due: Arc<Mutex<Option<Due>>>,
 }
 
 impl CronClock {
+    /// `before`: what [`CronClock::stop`] of the clock before this one gave.
     pub(super) async fn start(
         shared: &Arc<Shared>,
         bursts: &[Arc<Burst>],
+        before: &Due,
     ) -> Result<Self, JobSchedulerError> {
-        let jobs = JobScheduler::new().await?;
+        let clock = Self {
+            shared: shared.clone(),
+            jobs: JobScheduler::new().await?,
+            due: Arc::new(Mutex::new(Some(Due::new()))),
+        };
+        let now = Utc::now();
         for burst in bursts {
             if let Some(schedule) = &burst.schedule {
-                arm(&jobs, shared, burst, schedule).await?;
+                let before = before.get(&burst.name).copied();
+                clock.arm(burst, next(schedule, now, before)).await?;
             }
         }
-        jobs.start().await?;
-        Ok(Self { jobs })
+        clock.jobs.clone().start().await?;
+        Ok(clock)
     }
 
-    pub(super) async fn stop(mut self) {
+    /// Starts nothing any more; tells what was due next.
+    pub(super) async fn stop(mut self) -> Due {
+        let due = self.due().take().unwrap_or_default();
         if let Err(error) = self.jobs.shutdown().await {
             tracing::warn!("the cron clock did not stop cleanly: {error}");
         }
+        due
     }
-}
 
-async fn arm(
-    jobs: &JobScheduler,
-    shared: &Arc<Shared>,
-    burst: &Arc<Burst>,
-    schedule: &Schedule,
-) -> Result<(), JobSchedulerError> {
-    let now = Utc::now();
-    let Some(due) = schedule.next_due(now) else {
-        tracing::warn!(burst = %burst.name, "the schedule `{}` is never due", schedule.text);
-        return Ok(());
-    };
-    let wait = (due - now).to_std().unwrap_or_default();
-    let sleep = wait.min(LONGEST_SLEEP);
-    let job = Job::new_one_shot_async(sleep, successor(jobs, shared, burst, sleep == wait))?;
-    jobs.add(job).await?;
-    Ok(())
-}
+    async fn arm(
+        &self,
+        burst: &Arc<Burst>,
+        due: Option<DateTime<Utc>>,
+    ) -> Result<(), JobSchedulerError> {
+        let Some(due) = due else {
+            tracing::warn!(burst = %burst.name, "the schedule is never due");
+            return Ok(());
+        };
+        if let Some(all) = &mut *self.due() {
+            all.insert(burst.name.clone(), due);
+        }
+        let wait = (due - Utc::now()).to_std().unwrap_or_default();
+        let (clock, burst) = (self.clone(), burst.clone());
+        let work = move |_, _| clock.clone().ring(burst.clone(), due);
+        let job = Job::new_one_shot_async(wait.min(LONGEST_SLEEP), work)?;
+        self.jobs.add(job).await?;
+        Ok(())
+    }
 
-type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// What a job does when its time has come: start the burst if it is due, and arm the next job.
-fn successor(
-    jobs: &JobScheduler,
-    shared: &Arc<Shared>,
-    burst: &Arc<Burst>,
-    is_due: bool,
-) -> impl FnMut(uuid::Uuid, JobScheduler) -> Work + Send + Sync + use<> {
-    let (jobs, shared, burst) = (jobs.clone(), shared.clone(), burst.clone());
-    move |_, _| {
-        let (jobs, shared, burst) = (jobs.clone(), shared.clone(), burst.clone());
+    /// What a job does when its time has come: start the burst if it is due, and arm the next job.
+    fn ring(self, burst: Arc<Burst>, due: DateTime<Utc>) -> Work {
         Box::pin(async move {
-            if is_due {
-                shared.start_scheduled(&burst);
-            }
-            let Some(schedule) = &burst.schedule else {
-                return;
+            let next = if Utc::now() < due {
+                Some(due)
+            } else {
+                match self.start_due(&burst) {
+                    Ok(next) => next,
+                    Err(Stopped) => return,
+                }
             };
-            if let Err(error) = arm(&jobs, &shared, &burst, schedule).await {
+            if let Err(error) = self.arm(&burst, next).await {
                 tracing::error!(burst = %burst.name, "the schedule is lost until the next reload: {error}");
             }
         })
     }
+
+    /// Starts the burst, and tells when it is due again.
+    fn start_due(&self, burst: &Burst) -> Result<Option<DateTime<Utc>>, Stopped> {
+        let mut all = self.due();
+        let all = all.as_mut().ok_or(Stopped)?;
+        let schedule = burst.schedule.as_ref();
+        let next = schedule.and_then(|schedule| next(schedule, Utc::now(), None));
+        match next {
+            Some(next) => all.insert(burst.name.clone(), next),
+            None => all.remove(&burst.name),
+        };
+        self.shared.start_scheduled(burst);
+        Ok(next)
+    }
+
+    fn due(&self) -> MutexGuard<'_, Option<Due>> {
+        self.due.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Stopped;
+
+type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// When a schedule is due next: at once, if the clock before did not get to start what was due.
+fn next(
+    schedule: &Schedule,
+    now: DateTime<Utc>,
+    before: Option<DateTime<Utc>>,
+) -> Option<DateTime<Utc>> {
+    let missed = before.filter(|due| {
+        let shortly_before = *due - TimeDelta::milliseconds(1);
+        *due <= now && schedule.next_due(shortly_before) == Some(*due)
+    });
+    missed.or_else(|| schedule.next_due(now))
 }
 
 #[cfg(test)]
 mod tests {
-    use chrono::DateTime;
-
     use super::*;
 
-    fn due(cron: &str, zone: &str, after: &str) -> String {
-        let schedule = Schedule {
+    fn schedule(cron: &str, zone: &str) -> Schedule {
+        Schedule {
             cron: cron.parse().unwrap(),
             text: cron.to_owned(),
             time_zone: zone.parse().unwrap(),
-        };
+        }
+    }
+
+    fn due(cron: &str, zone: &str, after: &str) -> String {
         let now: DateTime<Utc> = after.parse().unwrap();
-        schedule.next_due(now).unwrap().to_rfc3339()
+        schedule(cron, zone).next_due(now).unwrap().to_rfc3339()
+    }
+
+    #[test]
+    fn a_start_that_a_reload_overtook_is_made_up_for_unless_the_schedule_changed() {
+        let at = |text: &str| -> DateTime<Utc> { text.parse().unwrap() };
+        let now = at("2026-01-01T03:00:00.4Z");
+        let overtaken = at("2026-01-01T03:00:00Z");
+        let tomorrow = at("2026-01-02T03:00:00Z");
+        let daily = schedule("0 3 * * *", "UTC");
+        assert_eq!(next(&daily, now, Some(overtaken)), Some(overtaken));
+        assert_eq!(next(&daily, now, None), Some(tomorrow));
+        assert_eq!(next(&daily, now, Some(tomorrow)), Some(tomorrow));
+        let later = at("2026-01-01T04:00:00Z");
+        assert_eq!(
+            next(&schedule("0 4 * * *", "UTC"), now, Some(overtaken)),
+            Some(later)
+        );
     }
 
     #[test]

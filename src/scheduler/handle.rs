@@ -9,7 +9,12 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use utoipa::ToSchema;
 
-use super::{ProbeStatus, RunEntry, cron::CronClock, probes::ProbeTask, runs::Runs};
+use super::{
+    ProbeStatus, RunEntry,
+    cron::{CronClock, Due},
+    probes::ProbeTask,
+    runs::Runs,
+};
 use crate::{
     config::{Burst, Plan, Probe},
     document::{Place, Problem, Problems, parse},
@@ -142,10 +147,11 @@ impl Scheduler {
         let accepted = Event::ConfigurationAccepted { plan: plan.clone() };
         self.shared.observers().tell(&accepted);
         let installed = self.shared.install_probes(&plan);
-        if let Some(old) = cron.take() {
-            old.stop().await;
-        }
-        match CronClock::start(&self.shared, &plan.bursts).await {
+        let due = match cron.take() {
+            Some(old) => old.stop().await,
+            None => Due::new(),
+        };
+        match CronClock::start(&self.shared, &plan.bursts, &due).await {
             Ok(clock) => *cron = Some(clock),
             Err(error) => tracing::error!("no burst will start on its schedule: {error}"),
         }
