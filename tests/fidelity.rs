@@ -1,10 +1,6 @@
 //! Two thousand chats at once against the simulator in another process: what one side counted and
 //! measured is what the other did.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that cannot go on has failed"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod support;
 

@@ -1,10 +1,6 @@
 //! Servers that bend the contract, and what goes wrong at real ones: the probe takes the first in
 //! its stride and counts the second as the centre does.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that cannot go on has failed"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod support;
 

@@ -1,9 +1,5 @@
 //! What `chatprobe run` makes of its command line: what cannot be used, and what a seed decides.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that cannot go on has failed"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod support;
 

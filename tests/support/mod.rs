@@ -25,7 +25,7 @@ pub use metrics::Metrics;
 pub use nix::sys::signal::Signal;
 pub use process::Process;
 pub use run::{Finished, Run};
-pub use service::{PROBE, Service, plain};
+pub use service::{Answer, PROBE, Service, plain};
 
 /// How long anything may take that is expected to happen; far more than it needs.
 pub const PATIENCE: Duration = Duration::from_secs(30);

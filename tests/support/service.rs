@@ -1,12 +1,30 @@
 //! `chatprobe serve`, and what it says on `/metrics`.
 
+use serde_json::Value;
+
 use super::{Folder, Metrics, Process, SCENARIO, Signal, eventually, get, shipped};
 
 /// A service that runs.
 pub struct Service {
     pub process: Process,
     pub folder: Folder,
+    /// Sent with every request.
+    pub token: Option<String>,
     web: String,
+}
+
+/// What the admin API answered.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    /// Null where it is no JSON.
+    pub body: Value,
+}
+
+impl Answer {
+    pub fn text(&self, key: &str) -> String {
+        self.body[key].as_str().unwrap().to_owned()
+    }
 }
 
 /// The labels of the only probe of [`plain`].
@@ -45,17 +63,49 @@ impl Service {
         let mut process = Process::start_in(&arguments, environment);
         let line = process.line("/metrics").await;
         let from = line.find("http://").unwrap();
-        let web = line[from..].trim_end_matches('"').split('"').next();
+        let metrics = line[from..].split('"').next().unwrap().trim();
         Self {
-            web: web.unwrap().to_owned(),
+            web: metrics.strip_suffix("/metrics").unwrap().to_owned(),
             process,
             folder,
+            token: None,
         }
     }
 
     pub async fn metrics(&self) -> Metrics {
-        let text = get(&self.web).await.expect("an answer of /metrics");
-        Metrics { text }
+        let text = get(&format!("{}/metrics", self.web)).await;
+        Metrics {
+            text: text.unwrap(),
+        }
+    }
+
+    /// Reads something of the admin API.
+    pub async fn read(&self, path: &str) -> Answer {
+        self.request("GET", path, String::new()).await
+    }
+
+    /// Changes something; the body in YAML.
+    pub async fn order(&self, method: &str, path: &str, body: &str) -> Answer {
+        self.request(method, path, body.to_owned()).await
+    }
+
+    async fn request(&self, method: &str, path: &str, body: String) -> Answer {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        let mut request = client.request(method, format!("{}{path}", self.web));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        if !body.is_empty() {
+            request = request
+                .header("content-type", "application/yaml")
+                .body(body);
+        }
+        let answer = request.send().await.unwrap();
+        Answer {
+            status: answer.status().as_u16(),
+            body: answer.json().await.unwrap_or_default(),
+        }
     }
 
     /// The metrics once this holds of them.
