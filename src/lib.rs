@@ -5,6 +5,7 @@
 //!
 //! | room | what lives there | knows |
 //! |---|---|---|
+//! | [`listener`] | connections from clients: accepted, bounded, ended | nothing |
 //! | [`units`] | durations, rates, shares, distributions as people write them | nothing |
 //! | [`document`] | YAML with the place of every value, and the list of problems | units |
 //! | [`scenario`] | the language: steps, expressions, templates; no I/O | document, units |
@@ -12,12 +13,12 @@
 //! | [`config`] | files to a checked [`config::Plan`] | the four above, the simulator's settings |
 //! | [`event`] | what happened: the only thing that observers see | config, scenario |
 //! | [`driver`] | one file a protocol: sends what a step says | scenario |
-//! | [`callbacks`] | inbound events: receiver, early buffer, mailboxes | config, event, scenario |
+//! | [`callbacks`] | inbound events: receiver, early buffer, mailboxes | config, event, listener, scenario |
 //! | [`runner`] | one chat; one run of chats, from setup to verdict | all above |
 //! | [`scheduler`] | when: intervals, cron, on demand, overlap, drain | runner and all above |
 //! | [`record`] | events to metrics and log | config, event, load, scenario |
-//! | [`web`] | metrics, health, admin API, console | scheduler, record |
-//! | [`simulator`] | a contact centre to practise on | units |
+//! | [`web`] | metrics, health, admin API, console | scheduler, record, listener |
+//! | [`simulator`] | a contact centre to practise on | listener, units |
 //! | [`service`] | composition: build, start, shut down | everything |
 //! | [`cli`] | one file a subcommand | everything |
 //!
@@ -39,6 +40,7 @@ pub mod config;
 pub mod document;
 pub mod driver;
 pub mod event;
+pub mod listener;
 pub mod load;
 pub mod record;
 pub mod runner;

@@ -1,7 +1,8 @@
 //! The long-running service: what it is made of, how it starts and how it ends.
 
-use std::{io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
+use futures_util::FutureExt as _;
 use tokio::{
     net::TcpListener,
     time::{Instant, sleep_until, timeout},
@@ -126,15 +127,11 @@ impl Service {
             tasks: TaskTracker::new(),
         };
         if let Some((simulator, listener, _)) = simulator {
-            service.spawn(
-                "the simulator",
-                simulator.serve(listener, service.servers.clone()),
-            );
+            let serving = simulator.serve(listener, service.servers.clone());
+            service.spawn("the simulator", serving.map(Ok::<_, Infallible>));
         }
-        service.spawn(
-            "the callback listener",
-            receiver::serve(callbacks, exchange.clone(), service.servers.clone()),
-        );
+        let receiving = receiver::serve(callbacks, exchange.clone(), service.servers.clone());
+        service.spawn("the callback listener", receiving.map(Ok::<_, Infallible>));
         let served = Web {
             scheduler: scheduler.clone(),
             metrics: metrics.clone(),
@@ -181,18 +178,22 @@ impl Service {
         self.broken.cancelled().await;
     }
 
-    /// Runs a server until the service ends.
-    fn spawn<E: std::fmt::Display>(
+    /// Serves until the servers are to end; a server that ends before breaks the service.
+    fn spawn<E: std::fmt::Display + Send + 'static>(
         &self,
         what: &'static str,
         server: impl Future<Output = Result<(), E>> + Send + 'static,
     ) {
-        let broken = self.broken.clone();
+        let server = self.tasks.spawn(server);
+        let (servers, broken) = (self.servers.clone(), self.broken.clone());
         self.tasks.spawn(async move {
-            if let Err(error) = server.await {
-                tracing::error!("{what} broke: {error}");
-                broken.cancel();
+            match server.await {
+                Ok(Ok(())) if servers.is_cancelled() => return,
+                Ok(Ok(())) => tracing::error!("{what} ended"),
+                Ok(Err(error)) => tracing::error!("{what} broke: {error}"),
+                Err(error) => tracing::error!("{what} broke: {error}"),
             }
+            broken.cancel();
         });
     }
 

@@ -12,18 +12,19 @@ use std::{
 
 /// Which rooms each room may use. The table in `src/lib.rs` says the same in words.
 const ARROWS: &[(&str, &[&str])] = &[
+    ("listener", &[]),
     ("units", &[]),
     ("document", &["units"]),
     ("scenario", &["document", "units"]),
     ("load", &["document", "units"]),
-    ("simulator", &["units"]),
+    ("simulator", &["listener", "units"]),
     (
         "config",
         &["document", "load", "scenario", "simulator", "units"],
     ),
     ("event", &["config", "scenario"]),
     ("driver", &["scenario"]),
-    ("callbacks", &["config", "event", "scenario"]),
+    ("callbacks", &["config", "event", "listener", "scenario"]),
     (
         "runner",
         &[
@@ -47,6 +48,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "config",
             "document",
             "event",
+            "listener",
             "record",
             "runner",
             "scenario",

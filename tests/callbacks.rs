@@ -52,7 +52,7 @@ struct Listener {
     of_run: Arc<Ledger>,
     of_nobody: Arc<Ledger>,
     stop: CancellationToken,
-    served: JoinHandle<std::io::Result<()>>,
+    served: JoinHandle<()>,
 }
 
 impl Listener {
@@ -125,7 +125,7 @@ impl Listener {
         self.stop.cancel();
         drop(self.client);
         let served = tokio::time::timeout(PATIENCE, self.served).await;
-        served.expect("it stops").unwrap().unwrap();
+        served.expect("it stops").unwrap();
     }
 }
 

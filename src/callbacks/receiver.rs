@@ -15,27 +15,26 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{Exchange, exchange::Reception};
+use crate::listener;
 
+/// A centre that sends an event on a connection that is just being closed may not send it again, so
+/// idle connections stay for long.
+const LIMITS: listener::Limits = listener::Limits {
+    connections: 16_384,
+    idle: Duration::from_mins(10),
+    grace: Duration::from_secs(2),
+};
 /// How long a sender may take over a body: a slow one holds a connection, and a shutdown.
 const BODY_TIME: Duration = Duration::from_secs(10);
 
 /// Serves until `shutdown`. Events come with any method and any content type; what counts is a
 /// JSON body.
-///
-/// # Errors
-/// The listener broke.
-pub async fn serve(
-    listener: TcpListener,
-    exchange: Exchange,
-    shutdown: CancellationToken,
-) -> std::io::Result<()> {
+pub async fn serve(listener: TcpListener, exchange: Exchange, shutdown: CancellationToken) {
     let routes = Router::new()
         // Not routed: whatever comes is counted, on any path.
         .fallback(receive)
         .with_state(exchange);
-    axum::serve(listener, routes)
-        .with_graceful_shutdown(shutdown.cancelled_owned())
-        .await
+    listener::serve(listener, routes, LIMITS, shutdown).await;
 }
 
 async fn receive(State(exchange): State<Exchange>, request: Request<Body>) -> StatusCode {

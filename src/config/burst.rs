@@ -1,6 +1,6 @@
 use std::{str::FromStr, sync::Arc};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 use chrono_tz::Tz;
 use croner::{
     Cron,
@@ -231,7 +231,9 @@ impl Caps {
 impl Schedule {
     /// When it is next due after `now`; `None` if never.
     pub fn next_due(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let local = now.with_timezone(&self.time_zone);
+        // What is found keeps the fraction of a second of what was asked for.
+        let second = now.duration_trunc(TimeDelta::seconds(1)).unwrap_or(now);
+        let local = second.with_timezone(&self.time_zone);
         let next = self.cron.find_next_occurrence(&local, false).ok()?;
         Some(next.with_timezone(&Utc))
     }

@@ -28,8 +28,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, Semaphore};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -50,11 +50,10 @@ use books::Books;
 use delivery::{Courier, Queue};
 use floor::Floor;
 
+use crate::listener;
+
 /// How long requests and events in flight may still take after the shutdown began.
 const GRACE: Duration = Duration::from_secs(2);
-
-/// How long to wait before accepting again when there are no file descriptors left.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Ids of one start of the process and the next lie apart by this much a second.
 const IDS_PER_SECOND: u64 = 1_000_000;
@@ -131,11 +130,7 @@ impl Simulator {
     }
 
     /// Serves clients until `shutdown`, then lets what is in flight end, for two seconds at most.
-    pub async fn serve(
-        self,
-        listener: TcpListener,
-        shutdown: CancellationToken,
-    ) -> Result<(), Error> {
+    pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
         let Self { centre, courier } = self;
         // Cancels what is left when this future is dropped before its end.
         let _stop = centre.shutdown.clone().drop_guard();
@@ -159,7 +154,6 @@ impl Simulator {
             abort.cancel();
             tasks.wait().await;
         }
-        Ok(())
     }
 }
 
@@ -171,34 +165,12 @@ async fn accept(
     abort: &CancellationToken,
 ) {
     let router: Router = api::router(centre.clone());
-    let places = Arc::new(Semaphore::new(
-        centre.settings.limits.connections.get() as usize
-    ));
-    loop {
-        // Never closed; if it were, nothing could be accepted any more.
-        let Ok(place) = places.clone().acquire_owned().await else {
-            return;
-        };
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                tracing::warn!(%error, "a connection was not accepted");
-                sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
-        };
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection stays slow for small answers");
-        }
-        let idle_close = centre.settings.idle_close;
-        let serving =
-            connection::serve(stream, router.clone(), idle_close, centre.shutdown.clone());
-        let abort = abort.clone();
-        tasks.spawn(async move {
-            abort.run_until_cancelled(serving).await;
-            drop(place);
-        });
-    }
+    let most = centre.settings.limits.connections.get() as usize;
+    let idle_close = centre.settings.idle_close;
+    listener::accept(listener, most, tasks, abort, |stream, _| {
+        connection::serve(stream, router.clone(), idle_close, centre.shutdown.clone())
+    })
+    .await;
 }
 
 impl Centre {

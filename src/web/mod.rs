@@ -1,13 +1,12 @@
 //! What the service shows and takes over HTTP: metrics, health, a page for people, and the admin
 //! API with the OpenAPI document that is generated from it.
 //!
-//! A request comes in over a [`connection`], passes the [`gate`] that every route lies behind (time,
+//! A request comes in over the [`crate::listener`], passes the [`gate`] that every route lies behind (time,
 //! [`access`], size of the body), and is answered by the [`page`], by [`health`] or by the [`api`].
 //! Whatever is refused anywhere becomes an answer in [`refusal`].
 
 mod access;
 mod api;
-mod connection;
 mod extract;
 mod gate;
 mod health;
@@ -17,7 +16,7 @@ mod refusal;
 #[cfg(test)]
 mod tests;
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use axum::Router;
 use tokio::{net::TcpListener, sync::Semaphore};
@@ -33,8 +32,14 @@ pub use health::{Readiness, Stage};
 pub use openapi::document;
 pub use refusal::ErrorBody;
 
-use crate::{record::Metrics, scheduler::Scheduler};
+use crate::{listener, record::Metrics, scheduler::Scheduler};
 
+/// Idle for longer than the interval of a usual scraper, so that it is mostly the client who closes.
+const LIMITS: listener::Limits = listener::Limits {
+    connections: 512,
+    idle: Duration::from_secs(75),
+    grace: Duration::from_secs(2),
+};
 /// Streams of run reports at once; each costs a report a second.
 const MOST_STREAMS: usize = 64;
 
@@ -86,7 +91,7 @@ impl Web {
             .allows_listening_on(listener.local_addr()?)
             .map_err(|error| io::Error::new(io::ErrorKind::PermissionDenied, error))?;
         let router = self.router_until(shutdown.clone());
-        connection::serve_all(listener, router, shutdown).await;
+        listener::serve(listener, router, LIMITS, shutdown).await;
         Ok(())
     }
 }

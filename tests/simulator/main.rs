@@ -1,0 +1,10 @@
+//! Drives the simulator over real sockets, with a receiver for its events.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "what a test needs and does not get has failed it"
+)]
+
+mod faults;
+mod practice;
+mod protocol;
