@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use crate::{
     config::Plan,
-    scenario::{Observation, Reason},
+    scenario::{Observation, Reason, Scenario},
 };
 
 /// What starts the chats of a run.
@@ -225,6 +225,8 @@ pub enum Event {
     RunStarted {
         /// Which run.
         run: Arc<RunIdentity>,
+        /// What its chats do.
+        scenario: Arc<Scenario>,
     },
     /// A chat began.
     ChatStarted {
@@ -375,5 +377,22 @@ impl Observers {
 impl fmt::Debug for Observers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Observers({})", self.0.len())
+    }
+}
+
+#[cfg(test)]
+impl Event {
+    /// The beginning of a run whose chats do nothing.
+    pub(crate) fn run_started(run: &Arc<RunIdentity>) -> Self {
+        let text = format!(
+            "scenario: {}\ncallbacks: {{ key: event.key }}\nsteps: [{{ think: 0s }}]\n",
+            run.subject.scenario
+        );
+        let node = crate::document::parse("chat.yaml", &text).unwrap();
+        let problems = crate::document::Problems::default();
+        Self::RunStarted {
+            run: run.clone(),
+            scenario: Arc::new(Scenario::read(&node, &problems).unwrap()),
+        }
     }
 }

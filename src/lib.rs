@@ -5,6 +5,7 @@
 //!
 //! | room | what lives there | knows |
 //! |---|---|---|
+//! | [`descriptors`] | how many files and sockets the process may have | nothing |
 //! | [`listener`] | connections from clients: accepted, bounded, ended | nothing |
 //! | [`units`] | durations, rates, shares, distributions as people write them | nothing |
 //! | [`document`] | YAML with the place of every value, and the list of problems | units |
@@ -12,11 +13,11 @@
 //! | [`load`] | load profiles and thresholds, pure functions of time | document, units |
 //! | [`config`] | files to a checked [`config::Plan`] | the four above, the simulator's settings |
 //! | [`event`] | what happened: the only thing that observers see | config, scenario |
-//! | [`driver`] | one file a protocol: sends what a step says | scenario |
-//! | [`callbacks`] | inbound events: receiver, early buffer, mailboxes | config, event, listener, scenario |
+//! | [`driver`] | one file a protocol: sends what a step says | descriptors, scenario |
+//! | [`callbacks`] | inbound events: receiver, early buffer, mailboxes | config, descriptors, event, listener, scenario |
 //! | [`runner`] | one chat; one run of chats, from setup to verdict | all above |
 //! | [`scheduler`] | when: intervals, cron, on demand, overlap, drain | runner and all above |
-//! | [`record`] | events to metrics and log | config, event, load, scenario |
+//! | [`record`] | events to metrics and log | config, descriptors, event, load, scenario |
 //! | [`web`] | metrics, health, admin API, console | scheduler, record, listener |
 //! | [`simulator`] | a contact centre to practise on | listener, units |
 //! | [`service`] | composition: build, start, shut down | everything |
@@ -37,6 +38,7 @@
 pub mod callbacks;
 pub mod cli;
 pub mod config;
+pub mod descriptors;
 pub mod document;
 pub mod driver;
 pub mod event;

@@ -16,7 +16,7 @@ use crate::{
     event::{Event, Observers},
     record::{Boundaries, FailureLog, Metrics, MetricsError},
     runner::Engine,
-    scheduler::Scheduler,
+    scheduler::{CutOff, Scheduler},
     simulator::{self, Simulator},
     web::{Access, AccessError, Readiness, Web},
 };
@@ -161,15 +161,16 @@ impl Service {
 
     /// Ends within the grace and five seconds: runs first, with everything they need still there,
     /// then the servers.
-    pub async fn shut_down(self) {
+    pub async fn shut_down(self) -> Result<(), CutOff> {
         self.readiness.shutting_down();
         let grace = self.scheduler.plan().settings.shutdown.grace;
-        self.scheduler.shut_down(grace).await;
+        let ended = self.scheduler.shut_down(grace).await;
         self.servers.cancel();
         self.tasks.close();
         if timeout(LAST_CONNECTIONS, self.tasks.wait()).await.is_err() {
             tracing::debug!("some connections were still open at the end");
         }
+        ended
     }
 
     /// Completes if a server breaks. A service without one of them only looks alive: it should end,

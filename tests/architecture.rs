@@ -12,6 +12,7 @@ use std::{
 
 /// Which rooms each room may use. The table in `src/lib.rs` says the same in words.
 const ARROWS: &[(&str, &[&str])] = &[
+    ("descriptors", &[]),
     ("listener", &[]),
     ("units", &[]),
     ("document", &["units"]),
@@ -23,8 +24,11 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["document", "load", "scenario", "simulator", "units"],
     ),
     ("event", &["config", "scenario"]),
-    ("driver", &["scenario"]),
-    ("callbacks", &["config", "event", "listener", "scenario"]),
+    ("driver", &["descriptors", "scenario"]),
+    (
+        "callbacks",
+        &["config", "descriptors", "event", "listener", "scenario"],
+    ),
     (
         "runner",
         &[
@@ -41,7 +45,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         "scheduler",
         &["config", "document", "event", "load", "runner", "units"],
     ),
-    ("record", &["config", "event", "load", "scenario"]),
+    (
+        "record",
+        &["config", "descriptors", "event", "load", "scenario"],
+    ),
     (
         "web",
         &[
@@ -75,6 +82,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "callbacks",
             "config",
+            "descriptors",
             "document",
             "driver",
             "event",

@@ -15,15 +15,16 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{Exchange, exchange::Reception};
-use crate::listener;
+use crate::{descriptors, listener};
 
 /// A centre that sends an event on a connection that is just being closed may not send it again, so
 /// idle connections stay for long.
-const LIMITS: listener::Limits = listener::Limits {
-    connections: 16_384,
-    idle: Duration::from_mins(10),
-    grace: Duration::from_secs(2),
-};
+const IDLE: Duration = Duration::from_mins(10);
+/// How long events in flight may take once the runs are over.
+const GRACE: Duration = Duration::from_secs(2);
+/// Connections at once, if the system allows twice as many descriptors: the other half is for the
+/// way out.
+const MOST_CONNECTIONS: u64 = 16_384;
 /// How long a sender may take over a body: a slow one holds a connection, and a shutdown.
 const BODY_TIME: Duration = Duration::from_secs(10);
 
@@ -34,7 +35,13 @@ pub async fn serve(listener: TcpListener, exchange: Exchange, shutdown: Cancella
         // Not routed: whatever comes is counted, on any path.
         .fallback(receive)
         .with_state(exchange);
-    listener::serve(listener, routes, LIMITS, shutdown).await;
+    let connections = MOST_CONNECTIONS.min(descriptors::allowed() / 2);
+    let limits = listener::Limits {
+        connections: usize::try_from(connections).unwrap_or(usize::MAX),
+        idle: IDLE,
+        grace: GRACE,
+    };
+    listener::serve(listener, routes, limits, shutdown).await;
 }
 
 async fn receive(State(exchange): State<Exchange>, request: Request<Body>) -> StatusCode {

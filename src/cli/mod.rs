@@ -16,7 +16,10 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
-use crate::document::{Node, Problem, parse};
+use crate::{
+    descriptors,
+    document::{Node, Problem, parse},
+};
 
 /// What the command came to, as its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,24 +79,33 @@ struct Configuration {
 }
 
 impl Cli {
-    /// Starts the log, on standard error.
-    pub fn start_logging(&self) {
+    /// Does what the command line says; the log goes to standard error.
+    pub fn execute(self) -> ExitCode {
         let quiet = matches!(self.command, Some(Command::Run(_) | Command::Check(_)));
         logging::start(self.log_format, self.log.as_deref(), quiet);
+        descriptors::allow_all();
+        let outcome = match tokio::runtime::Runtime::new() {
+            Ok(runtime) => {
+                let outcome = runtime.block_on(self.run());
+                // Not waiting for its threads: a name lookup may hang in one.
+                runtime.shutdown_background();
+                outcome
+            }
+            Err(error) => unusable(format_args!("cannot start the runtime: {error}")),
+        };
+        ExitCode::from(outcome as u8)
     }
 
-    /// Runs the subcommand.
-    pub async fn run(self) -> ExitCode {
+    async fn run(self) -> Outcome {
         // Fails only if a provider is installed already, which serves as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let outcome = match self.command {
+        match self.command {
             None => serve::Serve::default().run().await,
             Some(Command::Serve(serve)) => serve.run().await,
             Some(Command::Run(run)) => run.run().await,
             Some(Command::Check(check)) => check.run(),
             Some(Command::Simulate(simulate)) => simulate.run().await,
-        };
-        ExitCode::from(outcome as u8)
+        }
     }
 }
 

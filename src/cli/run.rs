@@ -24,6 +24,7 @@ use crate::{
     runner::{Engine, Order, RunHandle, RunReport, RunSpec, Stop},
     scenario::Scenario,
     service::{address, every, listen},
+    units::seed,
 };
 
 /// How long the `always` steps may take after an interruption.
@@ -60,7 +61,7 @@ pub(super) struct Run {
     thresholds: Vec<String>,
 
     /// The seed of the pauses; the same one draws the same.
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(..=seed::LARGEST))]
     seed: Option<u64>,
 
     /// Writes the report as JSON; `-` is standard output.
@@ -206,8 +207,9 @@ impl Run {
             inputs: inputs?,
             room: load.max_active(),
             load,
+            max_rate: None,
             thresholds,
-            seed: self.seed.unwrap_or_else(|| fastrand::u64(..)),
+            seed: self.seed.unwrap_or_else(seed::draw),
         })
     }
 

@@ -53,10 +53,16 @@ impl Serve {
         };
         tracing::info!("ending: chats in progress may finish; a second signal ends at once");
         tokio::select! {
-            () = service.shut_down() => {
-                tracing::info!("ended");
-                outcome
-            }
+            ended = service.shut_down() => match ended {
+                Ok(()) => {
+                    tracing::info!("ended");
+                    outcome
+                }
+                Err(error) => {
+                    tracing::error!("{error}");
+                    Outcome::Failed
+                }
+            },
             () = signals.end() => Outcome::Interrupted,
         }
     }

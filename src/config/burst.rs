@@ -13,7 +13,7 @@ use crate::{
     document::{Entry, Mapping, Node, Place, Problems},
     load::{Profile, Threshold},
     scenario::{Scenario, check_label},
-    units::Rate,
+    units::{Rate, seed},
 };
 
 /// A scenario against a target under a load profile.
@@ -152,7 +152,7 @@ impl Burst {
         }
         let seed = map
             .get("seed")
-            .and_then(|node| node.whole_number(0, problems));
+            .and_then(|node| node.whole_number_in(0..=seed::LARGEST, problems));
         map.finish();
         let Pair { scenario, target } = pair?;
         let thresholds = match (thresholds, base) {

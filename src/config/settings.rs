@@ -211,7 +211,6 @@ impl Settings {
         let sections = [
             ("listen", self.listen != new.listen),
             ("admin", self.admin != new.admin),
-            ("shutdown", self.shutdown != new.shutdown),
             ("health", self.health != new.health),
             ("simulator", self.simulator != new.simulator),
             (

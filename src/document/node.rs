@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use super::{Place, Problems};
 use crate::units::duration;
@@ -113,9 +113,14 @@ impl Node {
 
     /// A whole number of at least `least`; anything else is a problem.
     pub fn whole_number(&self, least: u64, problems: &Problems) -> Option<u64> {
+        self.whole_number_in(least..=u64::MAX, problems)
+    }
+
+    /// A whole number in this range; anything else is a problem.
+    pub fn whole_number_in(&self, range: RangeInclusive<u64>, problems: &Problems) -> Option<u64> {
         if let Value::Integer(value) = self.value
             && let Ok(value) = u64::try_from(value)
-            && value >= least
+            && range.contains(&value)
         {
             return Some(value);
         }
@@ -124,9 +129,16 @@ impl Node {
             Value::Float(value) => value.to_string(),
             _ => self.kind().to_owned(),
         };
+        let most = match range.end() {
+            &u64::MAX => String::new(),
+            most => format!(" and at most {most}"),
+        };
         problems.add(
             &self.place,
-            format!("expected a whole number of at least {least}, found {found}"),
+            format!(
+                "expected a whole number of at least {}{most}, found {found}",
+                range.start()
+            ),
         );
         None
     }

@@ -111,12 +111,21 @@ impl Profile {
         }
     }
 
-    /// The highest rate of starts; `None` for customers, and for chats that start all at once.
+    /// The highest rate of starts; `None` for customers, whose starts depend on the target. Chats
+    /// of a given number that start all at once are so many within a second.
     pub fn peak_rate(&self) -> Option<Rate> {
-        match &self.shape {
-            Shape::Arrivals(arrivals) => arrivals.peak_rate(),
-            Shape::Customers(_) => None,
+        let Shape::Arrivals(arrivals) = &self.shape else {
+            return None;
+        };
+        if arrivals.is_open() {
+            return arrivals.peak_rate();
         }
+        #[expect(clippy::cast_precision_loss, reason = "a load has at most 10^10 chats")]
+        let all = Rate::per_second(arrivals.total() as f64);
+        [arrivals.peak_rate(), all]
+            .into_iter()
+            .flatten()
+            .min_by(|a, b| a.as_per_second().total_cmp(&b.as_per_second()))
     }
 
     /// When no chat starts any more.
@@ -191,7 +200,12 @@ mod tests {
         assert_eq!(profile(stages).peak_rate(), Rate::per_second(400.0));
         let even = profile("{ chats: 600, ramp: 60s }");
         assert_eq!(even.peak_rate(), Rate::per_second(10.0));
-        assert_eq!(profile("{ chats: 600 }").peak_rate(), None);
+        assert_eq!(
+            profile("{ chats: 600 }").peak_rate(),
+            Rate::per_second(600.0)
+        );
+        let quick = profile("{ chats: 600, ramp: 1ms }");
+        assert_eq!(quick.peak_rate(), Rate::per_second(600.0));
         assert_eq!(profile("{ customers: 6, for: 1m }").peak_rate(), None);
     }
 }

@@ -69,6 +69,7 @@ impl Metrics {
             self.declare_subject(&subject, &Declaration::of(&burst.scenario));
             self.declare_burst(&burst.name, &subject);
         }
+        self.declare_ad_hoc();
         self.retain(
             |subject| is_configured(plan, subject),
             |name, subject| {

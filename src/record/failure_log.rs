@@ -168,7 +168,7 @@ impl FailureLog {
 impl Observer for FailureLog {
     fn observe(&self, event: &Event) {
         match event {
-            Event::RunStarted { run } if run.subject.mode == Mode::Burst => {
+            Event::RunStarted { run, .. } if run.subject.mode == Mode::Burst => {
                 let (scenario, target) = (&*run.subject.scenario, &*run.subject.target);
                 let (id, burst) = (&*run.id, &*run.name);
                 info!(burst, scenario, target, run = id, "burst started");

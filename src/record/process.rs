@@ -5,12 +5,14 @@ use std::{
 };
 
 use nix::sys::{
-    resource::{Resource, UsageWho, getrlimit, getrusage},
+    resource::{UsageWho, getrusage},
     time::TimeVal,
 };
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
+
+use crate::descriptors;
 
 /// How often the process is looked at between scrapes.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -111,7 +113,7 @@ impl State {
         self.refresh_memory();
         self.refresh_cpu();
         self.latest.open_fds = open_fds();
-        self.latest.max_fds = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft);
+        self.latest.max_fds = descriptors::allowed();
     }
 
     fn refresh_memory(&mut self) {

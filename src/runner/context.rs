@@ -1,11 +1,9 @@
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{collections::BTreeMap, future::pending, sync::Arc, time::Duration};
 
-use tokio::time::{Instant, sleep_until};
-use tokio_util::sync::CancellationToken;
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
 
 use super::{Engine, RunSpec};
 use crate::{
@@ -60,15 +58,29 @@ impl RunContext {
         self.observers.tell(event);
     }
 
+    /// Whether a performer with this patience has to stop.
+    pub(super) fn is_out_of_patience(&self, patience: Patience) -> bool {
+        let end = *self.ending.0.borrow();
+        end.is_some_and(|end| end.deadline(patience) <= Instant::now())
+    }
+
     /// Completes when a performer with this patience has to stop.
     pub(super) async fn out_of_patience(&self, patience: Patience) {
-        let cleanups = match patience {
-            Patience::None => 0,
-            Patience::Cleanup => 1,
-            Patience::Teardown => 2,
-        };
-        let ending = self.ending.begun().await;
-        sleep_until(ending.at + ending.cleanup.min(FOREVER) * cleanups).await;
+        let mut end = self.ending.0.subscribe();
+        loop {
+            let deadline = end.borrow_and_update().map(|end| end.deadline(patience));
+            let out = async {
+                match deadline {
+                    Some(deadline) => sleep_until(deadline).await,
+                    None => pending().await,
+                }
+            };
+            tokio::select! {
+                () = out => return,
+                // Its sender lives as long as this context.
+                _ = end.changed() => {}
+            }
+        }
     }
 }
 
@@ -85,34 +97,43 @@ pub(super) enum Patience {
 
 /// Tells everything in a run that it is to end now.
 #[derive(Debug, Default)]
-pub(super) struct EndSignal {
-    token: CancellationToken,
-    end: OnceLock<End>,
-}
+pub(super) struct EndSignal(watch::Sender<Option<End>>);
 
 /// When a run was told to end now, and how long it may clean up.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct End {
-    pub(super) at: Instant,
-    pub(super) cleanup: Duration,
+struct End {
+    at: Instant,
+    cleanup: Duration,
 }
 
 impl EndSignal {
+    /// The end that leaves less time holds: a shutdown is in more of a hurry than whoever ended
+    /// the run before it.
     pub(super) fn give(&self, cleanup: Duration) {
-        self.end.get_or_init(|| End {
+        let asked = End {
             at: Instant::now(),
             cleanup,
+        };
+        self.0.send_if_modified(|end| {
+            let sooner = end.is_none_or(|end| {
+                asked.deadline(Patience::Teardown) < end.deadline(Patience::Teardown)
+            });
+            if sooner {
+                *end = Some(asked);
+            }
+            sooner
         });
-        self.token.cancel();
     }
+}
 
-    pub(super) async fn begun(&self) -> End {
-        self.token.cancelled().await;
-        // Set before the token is cancelled.
-        *self.end.get_or_init(|| End {
-            at: Instant::now(),
-            cleanup: Duration::ZERO,
-        })
+impl End {
+    fn deadline(&self, patience: Patience) -> Instant {
+        let cleanups = match patience {
+            Patience::None => 0,
+            Patience::Cleanup => 1,
+            Patience::Teardown => 2,
+        };
+        self.at + self.cleanup.min(FOREVER) * cleanups
     }
 }
 

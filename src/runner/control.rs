@@ -44,9 +44,12 @@ pub enum OrderError {
     /// The run is over.
     #[error("the run has ended")]
     Ended,
-    /// The run starts no more chats.
-    #[error("the run is being stopped")]
-    Stopping,
+    /// The run starts no more chats, so that nothing about their starts can be changed.
+    #[error("the run is finishing and starts no more chats")]
+    Finishing,
+    /// There would be no end to wait for.
+    #[error("a rate of 0 would end the run; pause it instead")]
+    NoStarts,
     /// The profile has no rate.
     #[error("this run keeps a number of customers and has no rate; change `customers`")]
     NoRate,

@@ -10,6 +10,7 @@ use crate::{
     event::{Observers, RunIdentity},
     load::{Profile, Threshold},
     scenario::Scenario,
+    units::Rate,
 };
 
 /// What every run of the process shares.
@@ -42,6 +43,9 @@ pub struct RunSpec {
     pub load: Profile,
     /// The most chats at once under an open profile; an arrival beyond it is dropped.
     pub room: Option<u64>,
+    /// The most starts a second where a number of customers is kept: a target that refuses at
+    /// once would be asked as fast as this machine can.
+    pub max_rate: Option<Rate>,
     /// What decides about the verdict; without any, every chat has to pass.
     pub thresholds: Vec<Threshold>,
     /// The same seed draws the same pauses for the same chat.

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::OrderError;
+use super::{OrderError, context::FOREVER};
 use crate::{
     load::{Arrivals, Customers, Shape},
     units::Rate,
@@ -17,7 +17,20 @@ pub(super) struct Pacing {
     /// Until then the profile's clock stands at zero, and orders hold from there.
     begun: bool,
     paused_at: Option<Instant>,
+    spacing: Option<Spacing>,
 }
+
+/// Keeps the starts of customers, which the target times, below a rate.
+#[derive(Debug)]
+struct Spacing {
+    interval: Duration,
+    next: Instant,
+    /// A start is wanted and has to wait until `next`.
+    held_back: bool,
+}
+
+/// What a loop that looks late makes up for at most.
+const CATCH_UP: Duration = Duration::from_millis(100);
 
 /// What the profile wants now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,12 +42,20 @@ pub(super) enum Wanted {
 }
 
 impl Pacing {
-    pub(super) fn new(shape: Shape, origin: Instant) -> Self {
+    /// `max_rate`: see [`super::RunSpec::max_rate`].
+    pub(super) fn new(shape: Shape, max_rate: Option<Rate>, origin: Instant) -> Self {
+        let spacing = max_rate.map(|rate| Spacing {
+            interval: Duration::try_from_secs_f64(rate.as_per_second().recip())
+                .map_or(FOREVER, |interval| interval.min(FOREVER)),
+            next: origin,
+            held_back: false,
+        });
         Self {
             shape,
             origin,
             begun: false,
             paused_at: None,
+            spacing,
         }
     }
 
@@ -66,6 +87,27 @@ impl Pacing {
         }
     }
 
+    /// Whether one more customer may come now; if so, one does.
+    pub(super) fn may_start(&mut self, now: Instant) -> bool {
+        let Some(spacing) = &mut self.spacing else {
+            return true;
+        };
+        spacing.held_back = now < spacing.next;
+        if !spacing.held_back {
+            let earliest = now.checked_sub(CATCH_UP).unwrap_or(now);
+            spacing.next = spacing.next.max(earliest) + spacing.interval;
+        }
+        !spacing.held_back
+    }
+
+    /// How many chats are due in all, where that does not depend on how long they take.
+    pub(super) fn total(&self) -> Option<u64> {
+        match &self.shape {
+            Shape::Arrivals(arrivals) => Some(arrivals.total()),
+            Shape::Customers(_) => None,
+        }
+    }
+
     /// When the chat of this number should start; now, where the profile has no schedule for it.
     pub(super) fn intended_start(&self, number: u64, now: Instant) -> Instant {
         match &self.shape {
@@ -85,7 +127,11 @@ impl Pacing {
             Shape::Arrivals(arrivals) => arrivals
                 .intended_start(next)
                 .map(|start| self.origin + start),
-            Shape::Customers(customers) => Some(self.origin + customers.duration()),
+            Shape::Customers(customers) => {
+                let end = self.origin + customers.duration();
+                let waiting = self.spacing.as_ref().filter(|spacing| spacing.held_back);
+                Some(waiting.map_or(end, |spacing| end.min(spacing.next)))
+            }
         }
     }
 
@@ -112,6 +158,9 @@ impl Pacing {
     }
 
     pub(super) fn change_rate(&mut self, rate: Rate, now: Instant) -> Result<(), OrderError> {
+        if rate.as_per_second() <= 0.0 {
+            return Err(OrderError::NoStarts);
+        }
         let elapsed = self.elapsed(now);
         let Shape::Arrivals(arrivals) = &mut self.shape else {
             return Err(OrderError::NoRate);

@@ -2,7 +2,10 @@ mod attempt;
 
 use std::sync::Arc;
 
-use tokio::time::{Instant, sleep};
+use tokio::{
+    task::consume_budget,
+    time::{Instant, sleep},
+};
 
 use self::attempt::shorten;
 use super::context::{Patience, RunContext};
@@ -130,6 +133,11 @@ impl Performer {
             .evaluate(&self.scope)
             .map_err(|error| self.failed_outside_steps("repeat", &error))?;
         for index in 1..=count {
+            // A round may have no step that waits, or none that applies.
+            consume_budget().await;
+            if self.context.is_out_of_patience(self.patience) {
+                return Err(Interrupt::Stopped);
+            }
             let around = Arc::make_mut(&mut self.scope).set_round(Some(index));
             let result = self.perform_all(&repeat.items).await;
             Arc::make_mut(&mut self.scope).set_round(around);

@@ -30,8 +30,10 @@ pub struct RunReport {
     pub verdict: Option<Verdict>,
     /// Why, in words.
     pub verdict_reasons: Vec<String>,
-    /// The load profile.
+    /// The load profile as it was asked for.
     pub load: String,
+    /// What it was changed to last while the run went on, such as `rate: 5/s`.
+    pub load_changed_to: Option<String>,
     /// The value of every input.
     #[schema(value_type = Object)]
     pub inputs: serde_json::Value,

@@ -49,7 +49,7 @@ impl Run {
         let (order, orders) = mpsc::channel(ORDERS);
         let (ended, has_ended) = watch::channel(false);
         let run = Self {
-            pacing: Pacing::new(spec.load.shape().clone(), Instant::now()),
+            pacing: Pacing::new(spec.load.shape().clone(), spec.max_rate, Instant::now()),
             context: Arc::new(RunContext::new(engine, spec, observers)),
             tally: tally.clone(),
             orders,
@@ -66,6 +66,7 @@ impl Run {
     pub(super) async fn execute(mut self) {
         self.tell(&Event::RunStarted {
             run: self.context.spec.identity.clone(),
+            scenario: self.context.spec.scenario.clone(),
         });
         let scope = self.set_up().await;
         if self.course.setup_failed.is_none() {
@@ -222,7 +223,7 @@ impl Run {
                 }
             }
             Wanted::Active(wanted) => {
-                while (self.chats.len() as u64) < wanted {
+                while (self.chats.len() as u64) < wanted && self.pacing.may_start(now) {
                     self.next += 1;
                     self.start_chat(scope, now);
                 }
@@ -240,7 +241,7 @@ impl Run {
         let spec = &self.context.spec;
         let hopeless = spec.thresholds.iter().any(|threshold| {
             let total = match threshold.step() {
-                None => spec.load.chats(),
+                None => self.pacing.total(),
                 Some(_) => None,
             };
             threshold.abort() && threshold.may_abort(self.tally.measure(threshold), total)
@@ -253,7 +254,10 @@ impl Run {
 
     fn obey(&mut self, (order, answer): Request) {
         let now = Instant::now();
-        let stopping = self.course.stopped || self.course.aborted;
+        let finishing = self.course.stopped
+            || self.course.aborted
+            || self.measured
+            || self.pacing.is_over(self.next, now);
         let result = match order {
             Order::Stop(stop) => {
                 self.course.stopped |= !self.measured;
@@ -262,7 +266,7 @@ impl Run {
                 }
                 Ok(())
             }
-            _ if stopping => Err(OrderError::Stopping),
+            _ if finishing => Err(OrderError::Finishing),
             Order::Pause => {
                 self.pacing.pause(now);
                 Ok(())
@@ -271,8 +275,14 @@ impl Run {
                 self.pacing.resume(now);
                 Ok(())
             }
-            Order::Rate(rate) => self.pacing.change_rate(rate, now),
-            Order::Customers(count) => self.pacing.change_customers(count, now),
+            Order::Rate(rate) => self
+                .pacing
+                .change_rate(rate, now)
+                .map(|()| self.tally.note_change(format!("rate: {rate}"))),
+            Order::Customers(count) => self
+                .pacing
+                .change_customers(count, now)
+                .map(|()| self.tally.note_change(format!("customers: {count}"))),
         };
         // Whoever asked may have gone.
         let _ = answer.send(result);

@@ -42,6 +42,7 @@ struct Figures {
     lateness: Latencies,
     lag: Latencies,
     failures: VecDeque<Example>,
+    load_changed_to: Option<String>,
 }
 
 #[derive(Debug)]
@@ -82,6 +83,7 @@ impl Tally {
                 lateness: Latencies::new(),
                 lag: Latencies::new(),
                 failures: VecDeque::new(),
+                load_changed_to: None,
             }),
         }
     }
@@ -101,6 +103,10 @@ impl Tally {
         figures.ended = Some(self.started.elapsed());
         figures.verdict = Some(verdict);
         figures.verdict_reasons = reasons;
+    }
+
+    pub(super) fn note_change(&self, change: String) {
+        self.figures().load_changed_to = Some(change);
     }
 
     pub(super) fn note_lag(&self, lag: Duration) {
@@ -184,6 +190,7 @@ impl Tally {
             verdict: figures.verdict,
             verdict_reasons: figures.verdict_reasons.clone(),
             load: self.spec.load.to_string(),
+            load_changed_to: figures.load_changed_to.clone(),
             inputs: serde_json::to_value(&self.spec.inputs).unwrap_or_default(),
             seed: self.spec.seed,
             started_at: self.started_at.to_string(),

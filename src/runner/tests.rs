@@ -106,6 +106,7 @@ impl Bench {
             inputs: inputs.into(),
             room: load.as_ref().and_then(Profile::max_active),
             load: load.unwrap(),
+            max_rate: None,
             thresholds,
             seed: self.seed,
         }

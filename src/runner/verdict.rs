@@ -5,6 +5,7 @@ use crate::{
     config::HealthBudget,
     event::{Failure, Verdict},
     load::{Judgement, Threshold},
+    scenario::Reason,
     units::duration,
 };
 
@@ -48,6 +49,14 @@ pub(super) fn judge(
             course.broken_chats
         ));
     }
+    let chats = tally.chats();
+    let internal = chats.failed_by_reason.get(&Reason::Internal).unwrap_or(&0);
+    let own = internal.saturating_sub(course.broken_chats);
+    if own > 0 {
+        invalid.push(format!(
+            "{own} chats failed because chatprobe could not go on (reason `internal`); the target is not to blame"
+        ));
+    }
     if !invalid.is_empty() {
         return (Verdict::Invalid, invalid);
     }
@@ -68,7 +77,6 @@ pub(super) fn judge(
     if course.stopped {
         return (Verdict::Stopped, vec!["somebody stopped it".to_owned()]);
     }
-    let chats = tally.chats();
     if thresholds.is_empty() && chats.failed > 0 {
         broken.push(format!(
             "{} of {} chats failed",

@@ -7,6 +7,7 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
+use uuid::Uuid;
 
 use super::handle::Shared;
 use crate::config::{Burst, Schedule};
@@ -14,57 +15,82 @@ use crate::config::{Burst, Schedule};
 /// The clock of a computer may be set: no job sleeps longer than this without a look at it.
 const LONGEST_SLEEP: Duration = Duration::from_mins(10);
 
-/// When each burst is due next.
-pub(super) type Due = BTreeMap<Arc<str>, DateTime<Utc>>;
-
 /// The bursts of a plan that start by themselves.
 ///
 /// The job scheduler keeps a fixed offset from UTC and would be an hour off after a clock change,
 /// so each job runs once, at a time that croner finds in the time zone, and then makes its
-/// successor.
+/// successor. There is one job scheduler a process: its own tasks never end.
 #[derive(Clone)]
 pub(super) struct CronClock {
     shared: Arc<Shared>,
     jobs: JobScheduler,
-    /// None once the clock is stopped: the job scheduler may fire for half a second more, and what
-    /// it fires then is for the next clock to start.
-    due: Arc<Mutex<Option<Due>>>,
+    armed: Arc<Mutex<Armed>>,
+}
+
+/// The jobs of one plan.
+#[derive(Default)]
+struct Armed {
+    /// Counts the plans. A job may fire for half a second after it was removed; it is of an older
+    /// plan then, and starts nothing.
+    plan: u64,
+    bursts: BTreeMap<Arc<str>, Alarm>,
+}
+
+#[derive(Clone, Copy)]
+struct Alarm {
+    due: DateTime<Utc>,
+    job: Uuid,
 }
 
 impl CronClock {
-    /// `before`: what [`CronClock::stop`] of the clock before this one gave.
-    pub(super) async fn start(
-        shared: &Arc<Shared>,
-        bursts: &[Arc<Burst>],
-        before: &Due,
-    ) -> Result<Self, JobSchedulerError> {
+    pub(super) async fn start(shared: &Arc<Shared>) -> Result<Self, JobSchedulerError> {
         let clock = Self {
             shared: shared.clone(),
             jobs: JobScheduler::new().await?,
-            due: Arc::new(Mutex::new(Some(Due::new()))),
+            armed: Arc::default(),
         };
-        let now = Utc::now();
-        for burst in bursts {
-            if let Some(schedule) = &burst.schedule {
-                let before = before.get(&burst.name).copied();
-                clock.arm(burst, next(schedule, now, before)).await?;
-            }
-        }
-        clock.jobs.clone().start().await?;
+        clock.jobs.start().await?;
         Ok(clock)
     }
 
-    /// Starts nothing any more; tells what was due next.
-    pub(super) async fn stop(mut self) -> Due {
-        let due = self.due().take().unwrap_or_default();
+    /// Starts these bursts when they are due, and no others. What was due under the plan before
+    /// and did not get to start is made up for.
+    pub(super) async fn follow(&self, bursts: &[Arc<Burst>]) -> Result<(), JobSchedulerError> {
+        let (plan, before) = self.disarm();
+        for alarm in before.values() {
+            // It may have fired by now, and be gone.
+            if let Err(error) = self.jobs.remove(&alarm.job).await {
+                tracing::debug!("a job was not removed: {error}");
+            }
+        }
+        let now = Utc::now();
+        for burst in bursts {
+            if let Some(schedule) = &burst.schedule {
+                let before = before.get(&burst.name).map(|alarm| alarm.due);
+                self.arm(plan, burst, next(schedule, now, before)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts nothing any more.
+    pub(super) async fn stop(mut self) {
+        self.disarm();
         if let Err(error) = self.jobs.shutdown().await {
             tracing::warn!("the cron clock did not stop cleanly: {error}");
         }
-        due
+    }
+
+    /// From here on every job is one of an older plan.
+    fn disarm(&self) -> (u64, BTreeMap<Arc<str>, Alarm>) {
+        let mut armed = self.armed();
+        armed.plan += 1;
+        (armed.plan, std::mem::take(&mut armed.bursts))
     }
 
     async fn arm(
         &self,
+        plan: u64,
         burst: &Arc<Burst>,
         due: Option<DateTime<Utc>>,
     ) -> Result<(), JobSchedulerError> {
@@ -72,54 +98,60 @@ impl CronClock {
             tracing::warn!(burst = %burst.name, "the schedule is never due");
             return Ok(());
         };
-        if let Some(all) = &mut *self.due() {
-            all.insert(burst.name.clone(), due);
-        }
         let wait = (due - Utc::now()).to_std().unwrap_or_default();
-        let (clock, burst) = (self.clone(), burst.clone());
-        let work = move |_, _| clock.clone().ring(burst.clone(), due);
+        let (clock, rung) = (self.clone(), burst.clone());
+        let work = move |_, _| clock.clone().ring(plan, rung.clone(), due);
         let job = Job::new_one_shot_async(wait.min(LONGEST_SLEEP), work)?;
+        {
+            let mut armed = self.armed();
+            if armed.plan != plan {
+                return Ok(());
+            }
+            let job = job.guid();
+            armed.bursts.insert(burst.name.clone(), Alarm { due, job });
+        }
         self.jobs.add(job).await?;
         Ok(())
     }
 
     /// What a job does when its time has come: start the burst if it is due, and arm the next job.
-    fn ring(self, burst: Arc<Burst>, due: DateTime<Utc>) -> Work {
+    fn ring(self, plan: u64, burst: Arc<Burst>, due: DateTime<Utc>) -> Work {
         Box::pin(async move {
             let next = if Utc::now() < due {
                 Some(due)
             } else {
-                match self.start_due(&burst) {
+                match self.start_due(plan, &burst) {
                     Ok(next) => next,
-                    Err(Stopped) => return,
+                    Err(Outdated) => return,
                 }
             };
-            if let Err(error) = self.arm(&burst, next).await {
+            if let Err(error) = self.arm(plan, &burst, next).await {
                 tracing::error!(burst = %burst.name, "the schedule is lost until the next reload: {error}");
             }
         })
     }
 
     /// Starts the burst, and tells when it is due again.
-    fn start_due(&self, burst: &Burst) -> Result<Option<DateTime<Utc>>, Stopped> {
-        let mut all = self.due();
-        let all = all.as_mut().ok_or(Stopped)?;
-        let schedule = burst.schedule.as_ref();
-        let next = schedule.and_then(|schedule| next(schedule, Utc::now(), None));
-        match next {
-            Some(next) => all.insert(burst.name.clone(), next),
-            None => all.remove(&burst.name),
-        };
+    fn start_due(&self, plan: u64, burst: &Burst) -> Result<Option<DateTime<Utc>>, Outdated> {
+        let mut armed = self.armed();
+        if armed.plan != plan {
+            return Err(Outdated);
+        }
+        // Started, so that the next plan does not make up for it.
+        armed.bursts.remove(&burst.name);
         self.shared.start_scheduled(burst);
-        Ok(next)
+        let schedule = burst.schedule.as_ref();
+        Ok(schedule.and_then(|schedule| next(schedule, Utc::now(), None)))
     }
 
-    fn due(&self) -> MutexGuard<'_, Option<Due>> {
-        self.due.lock().unwrap_or_else(PoisonError::into_inner)
+    fn armed(&self) -> MutexGuard<'_, Armed> {
+        // A number and a map: usable whatever happened to a thread that held them.
+        self.armed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-struct Stopped;
+/// The plan has changed meanwhile.
+struct Outdated;
 
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 

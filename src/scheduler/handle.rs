@@ -1,32 +1,19 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
-use serde::Serialize;
-use tokio::time::{Instant, timeout_at};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use utoipa::ToSchema;
 
-use super::{
-    ProbeStatus, RunEntry,
-    cron::{CronClock, Due},
-    probes::ProbeTask,
-    runs::Runs,
-};
+use super::{ProbeStatus, RunEntry, cron::CronClock, probes::ProbeTask, runs::Runs};
 use crate::{
     config::{Burst, Plan, Probe},
-    document::{Place, Problem, Problems, parse},
+    document::{Problem, Problems, parse},
     event::{Event, Mode, Observers, RunIdentity, Subject, Trigger},
     load::Profile,
-    runner::{Engine, Order, RunHandle, RunSpec, Stop},
+    runner::{Engine, RunHandle, RunSpec},
+    units::seed,
 };
-
-/// After the grace, chats get so long for their `always` steps, and the teardown as long again.
-const CLEANUP: Duration = Duration::from_secs(2);
-/// Behind that nothing is waited for any more.
-const LAST_MOMENT: Duration = Duration::from_millis(500);
 
 /// Why a burst was not started.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,38 +38,27 @@ pub enum BurstRefused {
     ShuttingDown,
 }
 
-/// What a new plan changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Installed {
-    /// Probes that go on as they were.
-    pub kept: Vec<String>,
-    /// Probes that started, or started anew because something about them changed.
-    pub started: Vec<String>,
-    /// Probes that are gone.
-    pub stopped: Vec<String>,
-    /// Settings that changed and take effect when the service is started anew.
-    pub needs_restart: Vec<String>,
-}
-
 /// Starts runs, and knows those in progress. Clones share everything.
 #[derive(Debug, Clone)]
 pub struct Scheduler {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 pub(super) struct Shared {
-    engine: Engine,
-    runs: Arc<Runs>,
-    state: Mutex<State>,
+    pub(super) engine: Engine,
+    pub(super) runs: Arc<Runs>,
+    pub(super) state: Mutex<State>,
+    /// What the service was started with; what needs a restart is as it was there.
+    pub(super) started_with: Arc<Plan>,
     /// One installation at a time.
-    cron: tokio::sync::Mutex<Option<CronClock>>,
-    tasks: TaskTracker,
-    closing: CancellationToken,
+    pub(super) cron: tokio::sync::Mutex<Option<CronClock>>,
+    pub(super) tasks: TaskTracker,
+    pub(super) closing: CancellationToken,
 }
 
-struct State {
-    plan: Arc<Plan>,
-    probes: BTreeMap<Arc<str>, Arc<ProbeTask>>,
+pub(super) struct State {
+    pub(super) plan: Arc<Plan>,
+    pub(super) probes: BTreeMap<Arc<str>, Arc<ProbeTask>>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -98,6 +74,7 @@ impl Scheduler {
             shared: Arc::new(Shared {
                 engine,
                 runs: Arc::default(),
+                started_with: plan.clone(),
                 state: Mutex::new(State {
                     plan,
                     probes: BTreeMap::new(),
@@ -107,55 +84,6 @@ impl Scheduler {
                 closing: CancellationToken::new(),
             }),
         }
-    }
-
-    /// Reads the configuration anew and puts it in force, if it has no problem at all. Counters go
-    /// on, and so do probes in which nothing changed.
-    ///
-    /// # Errors
-    /// The problems; the old configuration stays in force.
-    pub async fn reload(&self) -> Result<Installed, Vec<Problem>> {
-        let path = self.plan().path.clone();
-        let loaded = tokio::task::spawn_blocking(move || Plan::load(&path)).await;
-        // Only a panic while reading leaves no answer.
-        let loaded = loaded.unwrap_or_else(|error| {
-            Err(vec![Problem {
-                place: Place::whole("configuration"),
-                message: format!("reading it broke, which is a bug of chatprobe: {error}"),
-            }])
-        });
-        match loaded {
-            Ok(plan) => {
-                let installed = self.install(Arc::new(plan)).await;
-                tracing::info!(?installed, "the configuration was reloaded");
-                Ok(installed)
-            }
-            Err(problems) => {
-                self.shared.observers().tell(&Event::ConfigurationRefused);
-                for problem in &problems {
-                    tracing::error!("{problem}");
-                }
-                tracing::error!("the configuration was not reloaded; the old one stays in force");
-                Err(problems)
-            }
-        }
-    }
-
-    /// Puts a plan in force. Probes in which nothing changed are not touched; the rest start anew.
-    pub async fn install(&self, plan: Arc<Plan>) -> Installed {
-        let mut cron = self.shared.cron.lock().await;
-        let accepted = Event::ConfigurationAccepted { plan: plan.clone() };
-        self.shared.observers().tell(&accepted);
-        let installed = self.shared.install_probes(&plan);
-        let due = match cron.take() {
-            Some(old) => old.stop().await,
-            None => Due::new(),
-        };
-        match CronClock::start(&self.shared, &plan.bursts, &due).await {
-            Ok(clock) => *cron = Some(clock),
-            Err(error) => tracing::error!("no burst will start on its schedule: {error}"),
-        }
-        installed
     }
 
     /// The plan in force.
@@ -212,84 +140,9 @@ impl Scheduler {
         act(&task);
         Some(task.status())
     }
-
-    /// Starts nothing any more, gives chats in progress `grace` to finish, then ends them with
-    /// their `always` steps and the teardown of their runs: within `grace` plus five seconds.
-    pub async fn shut_down(&self, grace: Duration) {
-        let shared = &self.shared;
-        shared.closing.cancel();
-        for task in shared.state().probes.values() {
-            task.cancel.cancel();
-        }
-        if let Some(cron) = shared.cron.lock().await.take() {
-            cron.stop().await;
-        }
-        shared.order_all(Order::Stop(Stop::Finish)).await;
-        let deadline = Instant::now() + grace;
-        if !shared.all_ended(deadline).await {
-            tracing::warn!("the grace is over: ending the chats in progress");
-            shared
-                .order_all(Order::Stop(Stop::End { cleanup: CLEANUP }))
-                .await;
-            let deadline = Instant::now() + CLEANUP * 2 + LAST_MOMENT;
-            if !shared.all_ended(deadline).await {
-                tracing::error!("some runs did not end in time and are cut off");
-                shared.runs.active().iter().for_each(RunHandle::abort);
-            }
-        }
-        shared.tasks.close();
-        shared.tasks.wait().await;
-    }
 }
 
 impl Shared {
-    fn install_probes(self: &Arc<Self>, plan: &Arc<Plan>) -> Installed {
-        let mut installed = Installed {
-            kept: Vec::new(),
-            started: Vec::new(),
-            stopped: Vec::new(),
-            needs_restart: Vec::new(),
-        };
-        let mut state = self.state();
-        let mut old = std::mem::take(&mut state.probes);
-        for probe in &plan.probes {
-            let before = old.remove(&probe.name);
-            let task = match before {
-                Some(task) if task.probe.fingerprint == probe.fingerprint => {
-                    installed.kept.push(probe.name.to_string());
-                    task
-                }
-                before => {
-                    if let Some(before) = &before {
-                        before.cancel.cancel();
-                    }
-                    installed.started.push(probe.name.to_string());
-                    self.start_task(probe, before.as_deref())
-                }
-            };
-            state.probes.insert(probe.name.clone(), task);
-        }
-        for (name, task) in old {
-            task.cancel.cancel();
-            installed.stopped.push(name.to_string());
-        }
-        let changed = state.plan.settings.changed_for_restart(&plan.settings);
-        installed.needs_restart = changed.into_iter().map(str::to_owned).collect();
-        state.plan = plan.clone();
-        installed
-    }
-
-    fn start_task(
-        self: &Arc<Self>,
-        probe: &Arc<Probe>,
-        before: Option<&ProbeTask>,
-    ) -> Arc<ProbeTask> {
-        let closing = self.closing.child_token();
-        let task = Arc::new(ProbeTask::new(probe.clone(), closing, before));
-        self.tasks.spawn(task.clone().keep_probing(self.clone()));
-        task
-    }
-
     pub(super) fn observers(&self) -> &Observers {
         &self.engine.observers
     }
@@ -308,11 +161,18 @@ impl Shared {
             inputs: probe.inputs.clone(),
             load: Profile::one_chat(),
             room: None,
+            max_rate: None,
             thresholds: Vec::new(),
-            seed: fastrand::u64(..),
+            seed: seed::draw(),
         };
         // One chat at a time is no load: probes go on whatever the bursts take.
         self.launch(spec, 0, u64::MAX).ok()
+    }
+
+    pub(super) fn probes_in_progress(&self, subject: &Subject) -> Vec<RunHandle> {
+        let mut runs = self.runs.active();
+        runs.retain(|run| run.identity().subject == *subject);
+        runs
     }
 
     pub(super) fn start_scheduled(&self, burst: &Burst) {
@@ -337,7 +197,8 @@ impl Shared {
     }
 
     fn start_burst(&self, burst: &Burst, trigger: Trigger) -> Result<RunHandle, BurstRefused> {
-        let cap = self.state().plan.settings.caps.max_active_chats;
+        let caps = self.state().plan.settings.caps;
+        let cap = caps.max_active_chats;
         let room = burst
             .load
             .is_open()
@@ -355,8 +216,9 @@ impl Shared {
             inputs: burst.inputs.clone(),
             load: burst.load.clone(),
             room,
+            max_rate: Some(caps.max_rate),
             thresholds: burst.thresholds.clone(),
-            seed: burst.seed.unwrap_or_else(|| fastrand::u64(..)),
+            seed: burst.seed.unwrap_or_else(seed::draw),
         };
         self.launch(spec, peak, cap)
     }
@@ -381,24 +243,7 @@ impl Shared {
         Ok(handle)
     }
 
-    async fn order_all(&self, order: Order) {
-        for run in self.runs.active() {
-            // A run that has ended meanwhile needs no order.
-            let _ = run.order(order).await;
-        }
-    }
-
-    /// Whether every run in progress ended by then.
-    async fn all_ended(&self, deadline: Instant) -> bool {
-        for run in self.runs.active() {
-            if timeout_at(deadline, run.ended()).await.is_err() {
-                return false;
-            }
-        }
-        true
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         // A plan and a map of tasks: usable whatever happened to a thread that held them.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

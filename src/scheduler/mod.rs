@@ -9,9 +9,13 @@ mod cron;
 mod handle;
 mod orders;
 mod probes;
+mod reload;
 mod runs;
+mod shutdown;
 
-pub use handle::{BurstRefused, Installed, Scheduler};
+pub use handle::{BurstRefused, Scheduler};
 pub use orders::OrderRefused;
 pub use probes::ProbeStatus;
+pub use reload::Installed;
 pub use runs::{KEPT_REPORTS, RunEntry};
+pub use shutdown::CutOff;

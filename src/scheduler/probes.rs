@@ -95,8 +95,13 @@ impl ProbeTask {
     /// Starts a run at once and then one every interval, until it is cancelled. A slot that finds
     /// the last run still going is left out and counted: probes never overlap themselves.
     pub(super) async fn keep_probing(self: Arc<Self>, shared: Arc<Shared>) {
-        // A run of the probe as it was before a reload comes to its end first.
-        if let Some(run) = self.latest() {
+        // Runs of the probe as it was before a reload, or under another name, come to their end
+        // first.
+        for run in shared
+            .probes_in_progress(&self.subject())
+            .into_iter()
+            .chain(self.latest())
+        {
             tokio::select! {
                 () = self.cancel.cancelled() => return,
                 () = run.ended() => {}

@@ -3,6 +3,7 @@
 mod distribution;
 pub mod duration;
 mod rate;
+pub mod seed;
 mod share;
 
 pub use distribution::{BoundsSwapped, Distribution};

@@ -147,10 +147,13 @@ impl From<OrderRefused> for Refusal {
         let error = refused.to_string();
         match refused {
             OrderRefused::NoRoom { .. }
-            | OrderRefused::Run(OrderError::Ended | OrderError::Stopping) => Self::Conflict(error),
+            | OrderRefused::Run(OrderError::Ended | OrderError::Finishing) => Self::Conflict(error),
             OrderRefused::AboveCaps(_)
             | OrderRefused::Run(
-                OrderError::NoRate | OrderError::NoCustomers | OrderError::Load(_),
+                OrderError::NoRate
+                | OrderError::NoCustomers
+                | OrderError::NoStarts
+                | OrderError::Load(_),
             ) => Self::Unusable {
                 error,
                 problems: Vec::new(),

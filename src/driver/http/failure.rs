@@ -5,7 +5,7 @@ use std::{error::Error, fmt, io, time::Duration};
 use tokio::time::Instant;
 
 use super::{MAX_ANSWER_BYTES, resolver::LookupError};
-use crate::scenario::Reason;
+use crate::{descriptors, scenario::Reason};
 
 /// In characters. Parts of a detail come from the server, a certificate's names for instance.
 const MAX_DETAIL: usize = 300;
@@ -38,6 +38,8 @@ pub enum HttpFailureKind {
     BadRequest,
     /// More of an answer than is read.
     AnswerTooLarge,
+    /// This machine had no file or port left for a connection; the target is not to blame.
+    Exhausted,
 }
 
 impl fmt::Display for HttpFailureKind {
@@ -49,6 +51,7 @@ impl fmt::Display for HttpFailureKind {
             Self::Timeout => "timed out",
             Self::BadRequest => "bad request",
             Self::AnswerTooLarge => "answer too large",
+            Self::Exhausted => "this machine has no files or ports left",
         })
     }
 }
@@ -62,6 +65,7 @@ impl From<HttpFailureKind> for Reason {
             HttpFailureKind::Timeout => Self::Timeout,
             HttpFailureKind::BadRequest => Self::Template,
             HttpFailureKind::AnswerTooLarge => Self::Expectation,
+            HttpFailureKind::Exhausted => Self::Internal,
         }
     }
 }
@@ -76,7 +80,9 @@ pub(super) struct Cause {
 impl Cause {
     /// Reads the kind off the types in the error's chain of sources.
     pub(super) fn of(error: &reqwest::Error) -> Self {
-        let (kind, detail) = if let Some(error) = find::<LookupError>(error) {
+        let (kind, detail) = if is_exhaustion(error) {
+            (HttpFailureKind::Exhausted, describe(error))
+        } else if let Some(error) = find::<LookupError>(error) {
             (HttpFailureKind::Dns, one_line(&error.to_string()))
         } else if let Some(error) = find::<rustls::Error>(error) {
             (HttpFailureKind::Tls, one_line(&error.to_string()))
@@ -169,6 +175,16 @@ fn one_line(text: &str) -> String {
         .map(|c| if c.is_control() { ' ' } else { c })
         .take(MAX_DETAIL)
         .collect()
+}
+
+fn is_exhaustion(error: &reqwest::Error) -> bool {
+    causes(error).any(|cause| {
+        let lookup = cause.downcast_ref::<LookupError>();
+        let of_lookup = lookup.and_then(LookupError::system);
+        of_lookup
+            .or_else(|| cause.downcast_ref::<io::Error>())
+            .is_some_and(descriptors::are_exhausted)
+    })
 }
 
 fn find<E: Error + 'static>(error: &reqwest::Error) -> Option<&E> {

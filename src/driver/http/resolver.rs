@@ -16,6 +16,15 @@ pub(super) enum LookupError {
     NoAddress { name: String },
 }
 
+impl LookupError {
+    pub(super) fn system(&self) -> Option<&io::Error> {
+        match self {
+            Self::Failed { error, .. } => Some(error),
+            Self::NoAddress { .. } => None,
+        }
+    }
+}
+
 impl Resolve for SystemResolver {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {

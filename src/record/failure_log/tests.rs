@@ -186,9 +186,7 @@ async fn one_target_does_not_silence_another_nor_a_burst_the_probe() {
 async fn a_burst_tells_its_begin() {
     let fixture = Fixture::new();
     for mode in [Mode::Burst, Mode::Probe] {
-        fixture.log.observe(&Event::RunStarted {
-            run: run("eu", mode),
-        });
+        fixture.log.observe(&Event::run_started(&run("eu", mode)));
     }
     assert_eq!(
         fixture.lines(),

@@ -11,7 +11,10 @@ use super::{
     family::{Family, Maker},
     seconds_since_epoch,
 };
-use crate::event::{RunIdentity, Subject, Verdict};
+use crate::{
+    config::Burst,
+    event::{RunIdentity, Subject, Verdict},
+};
 
 const BURST: &[&str] = &["burst"];
 const BURST_SUBJECT: &[&str] = &["burst", "scenario", "target"];
@@ -75,6 +78,15 @@ impl Bursts {
         self.change(name, subject, |entry| entry.kept = true);
     }
 
+    /// The series that the runs of this name share.
+    pub(super) fn begin_at_zero(&self, name: &str) {
+        for verdict in Verdict::ALL {
+            self.total.child(&[name, verdict.as_str()]);
+        }
+        self.dropped.child(&[name]);
+        self.skipped.child(&[name]);
+    }
+
     pub(super) fn skipped(&self, name: &Arc<str>) {
         self.skipped.child(&[name]).inc();
     }
@@ -83,11 +95,7 @@ impl Bursts {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (name.clone(), subject.clone());
         let entry = entries.entry(key).or_insert_with(|| {
-            for verdict in Verdict::ALL {
-                self.total.child(&[name, verdict.as_str()]);
-            }
-            self.dropped.child(&[name]);
-            self.skipped.child(&[name]);
+            self.begin_at_zero(name);
             let labels = labels(name, subject);
             self.active.child(&labels);
             self.last_start.child(&labels);
@@ -144,7 +152,8 @@ impl Bursts {
             self.active.remove(&labels);
             self.last_start.remove(&labels);
             self.last_end.remove(&labels);
-            if !entries.keys().any(|(other, _)| *other == name) {
+            let in_use = |(other, _): &(Arc<str>, Subject)| *other == name;
+            if *name != *Burst::AD_HOC && !entries.keys().any(in_use) {
                 self.total.remove(&[&name]);
                 self.dropped.remove(&[&name]);
                 self.skipped.remove(&[&name]);

@@ -108,6 +108,11 @@ impl Metrics {
         self.bursts.declare(name, subject);
     }
 
+    /// Lets the series of bursts that are not in the configuration begin at 0.
+    pub fn declare_ad_hoc(&self) {
+        self.bursts.begin_at_zero(Burst::AD_HOC);
+    }
+
     /// Removes the series of subjects, with their probes, and of bursts that are not kept. What a
     /// run is still writing to goes with the end of that run. Bursts that are not in the
     /// configuration stay as long as their subject. For use after what stays has been declared.
@@ -167,8 +172,11 @@ impl Metrics {
         Ok(text)
     }
 
-    fn run_started(&self, run: &RunIdentity, now: SystemTime) {
-        self.subjects.run_started(&run.subject);
+    fn run_started(&self, run: &RunIdentity, declaration: &Declaration, now: SystemTime) {
+        self.subjects.run_started(&run.subject, declaration);
+        if declaration.callbacks {
+            self.callbacks.declare(&run.subject.scenario);
+        }
         if run.subject.mode == Mode::Burst {
             self.bursts.run_started(run, now);
         }
@@ -188,7 +196,9 @@ impl Metrics {
 
     fn observe_at(&self, event: &Event, now: SystemTime) {
         match event {
-            Event::RunStarted { run } => self.run_started(run, now),
+            Event::RunStarted { run, scenario } => {
+                self.run_started(run, &Declaration::of(scenario), now);
+            }
             Event::ChatStarted { run, lateness } => {
                 self.subjects.of(&run.subject).chat_started();
                 self.own.chat_started(run.subject.mode, *lateness);

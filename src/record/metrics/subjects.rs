@@ -269,8 +269,13 @@ impl Subjects {
         }
     }
 
-    pub(super) fn run_started(&self, subject: &Subject) {
-        self.change(subject, |entry| entry.runs += 1);
+    /// `declaration`: what this run may count, for a subject that the configuration does not name.
+    pub(super) fn run_started(&self, subject: &Subject, declaration: &Declaration) {
+        self.change(subject, |entry| {
+            self.families.declare(subject, declaration);
+            entry.declared.get_or_insert_with(|| declaration.clone());
+            entry.runs += 1;
+        });
     }
 
     /// Whether the subject went with its run.

@@ -50,7 +50,7 @@ async fn customers_have_no_rate_and_arrivals_no_customers() {
     let run = bench.start("steps: [ { think: 4s } ]", "{ customers: 1, for: 1s }");
     assert_eq!(run.order(rate).await, Err(OrderError::NoRate));
     over(&run).await;
-    let run = bench.start("steps: [ { think: 4s } ]", "{ rate: 1/s, for: 1s }");
+    let run = bench.start("steps: [ { think: 4s } ]", "{ rate: 1/s, for: 2s }");
     let refused = run.order(Order::Customers(1)).await;
     assert_eq!(refused, Err(OrderError::NoCustomers));
     over(&run).await;

@@ -62,7 +62,7 @@ async fn a_run_that_is_stopped_during_its_setup_starts_no_chat() {
         let run = bench.start(SLOW_SETUP, "{ rate: 1/s, for: 2s }");
         sleep(s(1)).await;
         run.order(Order::Stop(stop)).await.unwrap();
-        assert_eq!(run.order(Order::Resume).await, Err(OrderError::Stopping));
+        assert_eq!(run.order(Order::Resume).await, Err(OrderError::Finishing));
         let report = over(&run).await;
         assert_eq!(report.chats.started, 0);
         assert_eq!(report.verdict, Some(Verdict::Stopped));

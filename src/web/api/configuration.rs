@@ -28,11 +28,7 @@ pub(in crate::web) async fn reload(
     State(app): State<Arc<App>>,
 ) -> Result<Json<Installed>, Refusal> {
     app.takes_on_work()?;
-    let scheduler = app.web.scheduler.clone();
-    // A task of its own: half an installation, because the client has gone, would be none.
-    let reloaded = tokio::spawn(async move { scheduler.reload().await }).await;
-    let reloaded =
-        reloaded.map_err(|error| Refusal::Internal(format!("the reload broke: {error}")))?;
+    let reloaded = app.web.scheduler.reload().await;
     reloaded.map(Json).map_err(|problems| Refusal::Unusable {
         error: "the configuration has problems; the old one stays in force".to_owned(),
         problems,

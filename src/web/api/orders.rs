@@ -125,7 +125,7 @@ pub(in crate::web) async fn stop(
     responses(
         (status = 202, description = "It pauses; its state follows", body = RunReport),
         (status = 404, description = "No such run", body = ErrorBody),
-        (status = 409, description = "The run has ended or is being stopped", body = ErrorBody),
+        (status = 409, description = "The run has ended or is finishing", body = ErrorBody),
         Changes,
     ),
     security(("admin_token" = [])),
@@ -148,7 +148,7 @@ pub(in crate::web) async fn pause(
     responses(
         (status = 202, description = "It goes on; its state follows", body = RunReport),
         (status = 404, description = "No such run", body = ErrorBody),
-        (status = 409, description = "The run has ended or is being stopped", body = ErrorBody),
+        (status = 409, description = "The run has ended or is finishing", body = ErrorBody),
         Changes,
     ),
     security(("admin_token" = [])),
@@ -182,7 +182,7 @@ pub(in crate::web) async fn resume(
         (status = 200, description = "It is in force", body = RunReport),
         (status = 400, description = "The body is neither JSON nor YAML", body = ErrorBody),
         (status = 404, description = "No such run", body = ErrorBody),
-        (status = 409, description = "The run has ended or is being stopped, or the caps leave no room now", body = ErrorBody),
+        (status = 409, description = "The run has ended or is finishing, or the caps leave no room now", body = ErrorBody),
         (status = 415, description = "The body is of another type", body = ErrorBody),
         (status = 422, description = "The run has no such thing, or it is more than the caps allow", body = ErrorBody),
         Changes,

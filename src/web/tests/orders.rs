@@ -43,7 +43,10 @@ async fn a_stopped_run_lets_its_chats_finish_unless_it_is_to_end_now() {
         let refused = order(&service, &run, verb, body).await;
         assert_eq!(
             refused.error(),
-            (409, "the run is being stopped".to_owned())
+            (
+                409,
+                "the run is finishing and starts no more chats".to_owned()
+            )
         );
     }
     assert_eq!(order(&service, &run, "stop", "null").await.status, 202);
@@ -147,7 +150,7 @@ async fn customers_are_changed_within_what_other_bursts_leave() {
     let service = Service::start().await;
     let first = running(
         &service,
-        "{ burst: lunch-rush, load: { customers: 3, for: 20s } }",
+        "{ burst: lunch-rush, load: { customers: 3, for: 20s }, inputs: { reply_delay: 20s } }",
     )
     .await;
     let _second = running(

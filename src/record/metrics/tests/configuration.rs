@@ -227,7 +227,11 @@ fn a_burst_goes_by_its_name_and_one_by_hand_with_its_subject() {
     fixture
         .metrics
         .retain(|subject| *subject != burst, |_, _| false);
-    assert_eq!(passed(&fixture), Vec::<String>::new());
+    assert_eq!(
+        passed(&fixture),
+        ["bursts_total{burst=\"ad-hoc\",verdict=\"passed\"} 1"]
+    );
+    assert_eq!(fixture.lines("burst_active", ""), Vec::<String>::new());
 }
 
 #[test]

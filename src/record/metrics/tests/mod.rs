@@ -41,7 +41,7 @@ impl Fixture {
     }
 
     pub(super) fn begin(&self, run: &Arc<RunIdentity>) {
-        self.tell(&Event::RunStarted { run: run.clone() });
+        self.tell(&Event::run_started(run));
     }
 
     pub(super) fn end(&self, run: &Arc<RunIdentity>) {

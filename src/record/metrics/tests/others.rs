@@ -113,8 +113,8 @@ fn a_burst_says_when_it_ran_and_what_came_of_it() {
             },
         );
     };
-    fixture.tell_at(10, &Event::RunStarted { run: one.clone() });
-    fixture.tell_at(12, &Event::RunStarted { run: two.clone() });
+    fixture.tell_at(10, &Event::run_started(&one));
+    fixture.tell_at(12, &Event::run_started(&two));
     assert_eq!(value("active"), 2.0);
     assert_eq!(
         value("last_start_timestamp_seconds"),

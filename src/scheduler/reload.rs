@@ -1,0 +1,141 @@
+//! A new plan in place of the old one, without a gap for what it does not change.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use tokio::task::JoinError;
+use utoipa::ToSchema;
+
+use super::{Scheduler, cron::CronClock, handle::Shared, probes::ProbeTask};
+use crate::{
+    config::{Plan, Probe},
+    document::{Place, Problem},
+    event::Event,
+};
+
+/// What a new plan changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Installed {
+    /// Probes that go on as they were.
+    pub kept: Vec<String>,
+    /// Probes that started, or started anew because something about them changed.
+    pub started: Vec<String>,
+    /// Probes that are gone.
+    pub stopped: Vec<String>,
+    /// Settings that are not as at the start and take effect when the service is started anew.
+    pub needs_restart: Vec<String>,
+}
+
+impl Scheduler {
+    /// Reads the configuration anew and puts it in force, if it has no problem at all. Counters go
+    /// on, and so do probes in which nothing changed.
+    ///
+    /// # Errors
+    /// The problems; the old configuration stays in force.
+    ///
+    /// It goes on if the caller goes: half an installation would be none.
+    pub async fn reload(&self) -> Result<Installed, Vec<Problem>> {
+        let scheduler = self.clone();
+        let reloading = async move { scheduler.read_and_install().await };
+        let reloaded = self.shared.tasks.spawn(reloading).await;
+        reloaded.unwrap_or_else(|error| Err(vec![broken(&error)]))
+    }
+
+    async fn read_and_install(&self) -> Result<Installed, Vec<Problem>> {
+        let path = self.plan().path.clone();
+        let loaded = tokio::task::spawn_blocking(move || Plan::load(&path)).await;
+        let loaded = loaded.unwrap_or_else(|error| Err(vec![broken(&error)]));
+        match loaded {
+            Ok(plan) => {
+                let installed = self.install(Arc::new(plan)).await;
+                tracing::info!(?installed, "the configuration was reloaded");
+                Ok(installed)
+            }
+            Err(problems) => {
+                self.shared.observers().tell(&Event::ConfigurationRefused);
+                for problem in &problems {
+                    tracing::error!("{problem}");
+                }
+                tracing::error!("the configuration was not reloaded; the old one stays in force");
+                Err(problems)
+            }
+        }
+    }
+
+    /// Puts a plan in force. Probes in which nothing changed are not touched; the rest start anew.
+    pub async fn install(&self, plan: Arc<Plan>) -> Installed {
+        let mut cron = self.shared.cron.lock().await;
+        let accepted = Event::ConfigurationAccepted { plan: plan.clone() };
+        self.shared.observers().tell(&accepted);
+        let installed = self.shared.install_probes(&plan);
+        let followed = match &*cron {
+            Some(clock) => clock.follow(&plan.bursts).await,
+            None => match CronClock::start(&self.shared).await {
+                Ok(clock) => cron.insert(clock).follow(&plan.bursts).await,
+                Err(error) => Err(error),
+            },
+        };
+        if let Err(error) = followed {
+            tracing::error!("not every burst will start on its schedule: {error}");
+        }
+        installed
+    }
+}
+
+impl Shared {
+    fn install_probes(self: &Arc<Self>, plan: &Arc<Plan>) -> Installed {
+        let mut installed = Installed {
+            kept: Vec::new(),
+            started: Vec::new(),
+            stopped: Vec::new(),
+            needs_restart: Vec::new(),
+        };
+        let mut state = self.state();
+        let mut old = std::mem::take(&mut state.probes);
+        for probe in &plan.probes {
+            let before = old.remove(&probe.name);
+            let task = match before {
+                Some(task) if task.probe.fingerprint == probe.fingerprint => {
+                    installed.kept.push(probe.name.to_string());
+                    task
+                }
+                before => {
+                    if let Some(before) = &before {
+                        before.cancel.cancel();
+                    }
+                    installed.started.push(probe.name.to_string());
+                    self.start_task(probe, before.as_deref())
+                }
+            };
+            state.probes.insert(probe.name.clone(), task);
+        }
+        for (name, task) in old {
+            task.cancel.cancel();
+            installed.stopped.push(name.to_string());
+        }
+        let in_force = &self.started_with.settings;
+        let changed = in_force.changed_for_restart(&plan.settings);
+        installed.needs_restart = changed.into_iter().map(str::to_owned).collect();
+        state.plan = plan.clone();
+        installed
+    }
+
+    fn start_task(
+        self: &Arc<Self>,
+        probe: &Arc<Probe>,
+        before: Option<&ProbeTask>,
+    ) -> Arc<ProbeTask> {
+        let closing = self.closing.child_token();
+        let task = Arc::new(ProbeTask::new(probe.clone(), closing, before));
+        self.tasks.spawn(task.clone().keep_probing(self.clone()));
+        task
+    }
+}
+
+/// Only a panic leaves no answer.
+fn broken(error: &JoinError) -> Problem {
+    Problem {
+        place: Place::whole("configuration"),
+        message: format!("reloading it broke, which is a bug of chatprobe: {error}"),
+    }
+}
