@@ -185,13 +185,18 @@ async fn a_burst_cannot_exceed_the_caps_and_runs_share_them() {
     };
     let above = refused("{ rate: 11/s, for: 1s }").await;
     assert!(above.contains("`limits.max_rate` allows 10/s"), "{above}");
-    let above = refused("{ chats: 21 }").await;
+    let above = refused("{ chats: 11 }").await;
+    assert!(above.contains("`limits.max_rate` allows 10/s"), "{above}");
+    let above = refused("{ chats: 21, ramp: 10s }").await;
     assert!(above.contains("limits.max_active_chats"), "{above}");
-    let run = start(&service, "{ chats: 15 }", LASTING).await;
+    let run = start(&service, "{ chats: 15, ramp: 1500ms }", LASTING).await;
     let no_room = refused("{ chats: 6 }").await;
     assert!(no_room.contains("limits.max_active_chats"), "{no_room}");
     start(&service, "{ chats: 5 }", LASTING).await;
-    assert_eq!(report(&service, &run).await["chats"]["started"], 15);
+    report_when(&service, &run, "all of its chats", |report| {
+        report["chats"]["started"] == 15
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -132,6 +132,32 @@ async fn what_goes_out_of_the_configuration_takes_its_series_along() {
 }
 
 #[tokio::test]
+async fn a_probe_that_goes_and_comes_back_waits_for_its_last_chat() {
+    let centre = Centre::start("{}").await;
+    let slow = "{ session_pause: 2s, first_message_delay: 10ms, reply_delay: 10ms }";
+    let named = |name: &str| {
+        let probe = format!("scenario: {SCENARIO}, target: centre, every: 1h, inputs: {slow}");
+        plain(&centre.url, &format!("probes: {{ {name}: {{ {probe} }} }}"))
+    };
+    let mut service = Service::start(&named("one")).await;
+    for (reloads, configuration) in [plain(&centre.url, ""), named("one"), named("two")]
+        .iter()
+        .enumerate()
+    {
+        service.reload(configuration);
+        let said = "the configuration was reloaded";
+        service.process.lines(said, reloads + 1).await;
+    }
+    let metrics = service
+        .when("the chat of the probe by its last name", |metrics| {
+            assert!(metrics.count("chatprobe_chats_active", &PROBE) <= 1);
+            metrics.sum("chatprobe_chats_passed_total", &PROBE) > 1.5
+        })
+        .await;
+    assert_eq!(metrics.count("chatprobe_chats_started_total", &PROBE), 2);
+}
+
+#[tokio::test]
 async fn a_configuration_with_problems_leaves_the_old_one_in_force() {
     let centre = Centre::start("{}").await;
     let good = two_targets(&centre, &probes("300ms"));

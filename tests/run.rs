@@ -233,3 +233,28 @@ async fn a_hopeless_run_ends_early_where_its_threshold_says_so() {
     assert!(run.output.contains("ended early"), "{run:#?}");
     assert_eq!(run.failed("session_create", "status"), run.chats("failed"));
 }
+
+#[tokio::test]
+async fn the_usual_soft_limit_on_files_is_no_limit() {
+    let centre = Centre::start("{}").await;
+    let run = Run::of_shipped(&centre.url).load("{ chats: 150, ramp: 500ms }");
+    let run = run.finish(run.start_limited("-S -n 64")).await.exits(0);
+    assert_eq!(run.chats("passed"), 150);
+}
+
+#[tokio::test]
+async fn a_machine_without_files_left_is_to_blame_and_not_the_target() {
+    let slow = "faults: { slow: [{ probability: 1, by: 1s }] }";
+    let centre = Centre::start(slow).await;
+    let run = Run::of_shipped(&centre.url).load("{ chats: 150 }").with(&[
+        "-i",
+        "agent_join_timeout=3s",
+        "-i",
+        "reply_timeout=3s",
+    ]);
+    let run = run.finish(run.start_limited("-n 64")).await.exits(3);
+    assert!(run.failed("session_create", "internal") > 0, "{run:#?}");
+    assert_eq!(run.failed("session_create", "connect"), 0, "{run:#?}");
+    let reasons = run.report["verdict_reasons"].to_string();
+    assert!(reasons.contains("the target is not to blame"), "{reasons}");
+}

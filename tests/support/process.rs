@@ -32,8 +32,22 @@ impl Process {
 
     /// With these variables in its environment besides.
     pub fn start_in(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let command = Command::new(env!("CARGO_BIN_EXE_chatprobe"));
+        Self::spawn(command, arguments, environment)
+    }
+
+    /// With what `ulimit` takes, for instance `-n 64`.
+    pub fn start_limited(limits: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", &format!("ulimit {limits} && exec \"$0\" \"$@\"")])
+            .arg(env!("CARGO_BIN_EXE_chatprobe"));
+        Self::spawn(command, arguments, &[])
+    }
+
+    fn spawn(mut command: Command, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         install_crypto();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_chatprobe"))
+        let mut child = command
             .args(arguments)
             // What whoever runs the tests has set must not decide about them.
             .env_remove("CHATPROBE_CONFIG")

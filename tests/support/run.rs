@@ -67,6 +67,12 @@ impl Run {
         Process::start(&arguments)
     }
 
+    /// The same under what `ulimit` takes.
+    pub fn start_limited(&self, limits: &str) -> Process {
+        let arguments: Vec<_> = self.arguments.iter().map(String::as_str).collect();
+        Process::start_limited(limits, &arguments)
+    }
+
     /// Waits for its end.
     pub async fn finish(&self, mut process: Process) -> Finished {
         let code = process.ended().await;

@@ -55,3 +55,13 @@ async fn customers_have_no_rate_and_arrivals_no_customers() {
     assert_eq!(refused, Err(OrderError::NoCustomers));
     over(&run).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn customers_of_a_target_that_is_done_at_once_come_no_faster_than_the_highest_rate() {
+    let bench = Bench::new();
+    let mut spec = bench.spec("steps: [ { think: 0s } ]", "{ customers: 5, for: 10s }");
+    spec.max_rate = crate::units::Rate::per_second(2.0);
+    let report = over(&bench.engine.start(spec)).await;
+    assert_eq!(report.chats.passed, 20);
+    assert_eq!(bench.heard.starts()[..4], [0, 500, 1_000, 1_500].map(ms));
+}

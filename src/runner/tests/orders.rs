@@ -88,3 +88,25 @@ async fn a_run_goes_on_when_nobody_holds_its_handle() {
     sleep(s(10)).await;
     assert_eq!(bench.heard.run_ended(), (Verdict::Passed, true));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_starts_no_more_chats_has_nothing_to_pause_or_change() {
+    let bench = Bench::new();
+    let run = bench.start("steps: [ { think: 10s } ]", "{ rate: 1/s, for: 2s }");
+    sleep(s(5)).await;
+    let rate = Order::Rate(crate::units::Rate::per_second(5.0).unwrap());
+    for order in [Order::Pause, Order::Resume, rate] {
+        assert_eq!(run.order(order).await, Err(OrderError::Finishing));
+    }
+    assert_eq!(over(&run).await.chats.passed, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rate_of_nothing_does_not_end_the_run() {
+    let bench = Bench::new();
+    let run = bench.start("steps: [ { think: 1s } ]", "{ rate: 1/s, for: 5s }");
+    sleep(s(2)).await;
+    let none = Order::Rate(crate::units::Rate::per_second(0.0).unwrap());
+    assert_eq!(run.order(none).await, Err(OrderError::NoStarts));
+    assert_eq!(over(&run).await.chats.passed, 5);
+}

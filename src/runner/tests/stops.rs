@@ -140,3 +140,29 @@ teardown:
     assert_eq!(report.chats.stopped, 1);
     assert_eq!(report.verdict, Some(Verdict::Stopped));
 }
+
+#[tokio::test(start_paused = true)]
+async fn of_two_ends_the_one_in_more_of_a_hurry_holds() {
+    for (first, second) in [(s(60), ms(500)), (ms(1_000), s(60))] {
+        let bench = Bench::new();
+        let run = bench.start(CLEANS_UP, "{ chats: 1 }");
+        sleep(s(1)).await;
+        let end = |cleanup| Order::Stop(Stop::End { cleanup });
+        run.order(end(first)).await.unwrap();
+        sleep(ms(500)).await;
+        run.order(end(second)).await.unwrap();
+        over(&run).await;
+        assert_eq!(bench.heard.ends(), [s(2)], "{first:?} {second:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repetition_of_nothing_can_be_ended() {
+    let bench = Bench::new();
+    let nothing = "steps: [ { repeat: 1000000000000, steps: [ { think: 1s, when: 'false' } ] } ]";
+    let run = bench.start(nothing, "{ chats: 1 }");
+    run.order(Order::Stop(Stop::End { cleanup: s(1) }))
+        .await
+        .unwrap();
+    assert_eq!(over(&run).await.verdict, Some(Verdict::Stopped));
+}

@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::{CHAT, PLAN, SECRET, Service};
+use super::{CHAT, PLAN, SECRET, Service, until};
 
 #[tokio::test]
 async fn scenarios_show_their_inputs_and_steps() {
@@ -112,4 +112,34 @@ async fn a_reload_tells_what_changed_or_what_is_wrong() {
             .iter()
             .any(|problem| problem.contains("did you mean `steps`?"))
     );
+}
+
+#[tokio::test]
+async fn what_needs_a_restart_needs_it_until_it_is_as_at_the_start() {
+    let service = Service::start().await;
+    let plan = service.folder.path().join("chatprobe.yaml");
+    let needs = async |text: &str| {
+        std::fs::write(&plan, text).unwrap();
+        let answer = service.order("POST", "/api/v1/reload", "").await;
+        answer.json()["needs_restart"].clone()
+    };
+    let changed = format!("{PLAN}listen: {{ web: '127.0.0.1:1' }}\n");
+    assert_eq!(needs(&changed).await, json!(["listen"]));
+    assert_eq!(needs(&changed).await, json!(["listen"]));
+    assert_eq!(needs(PLAN).await, json!([]));
+}
+
+#[tokio::test]
+async fn reloads_leave_nothing_behind() {
+    let service = Service::start().await;
+    let mut bursts = Vec::new();
+    for _ in 0..5 {
+        let answer = service.order("POST", "/api/v1/reload", "").await;
+        assert_eq!(answer.status, 200);
+        let plan = service.web.scheduler.plan();
+        bursts.extend(plan.bursts.iter().map(std::sync::Arc::downgrade));
+    }
+    let newest = bursts.split_off(bursts.len() - 2);
+    until(|| bursts.iter().all(|burst| burst.upgrade().is_none())).await;
+    assert!(newest.iter().all(|burst| burst.upgrade().is_some()));
 }

@@ -112,6 +112,8 @@ async fn the_rate_of_a_run_is_changed_within_the_caps() {
         )
     );
     assert_eq!(change(&service, &run, "{ rate: 50/s }").await.status, 200);
+    let changed = run.report().load_changed_to;
+    assert_eq!(changed.as_deref(), Some("rate: 50/s"));
     until(|| run.report().chats.started > started + 5).await;
 }
 

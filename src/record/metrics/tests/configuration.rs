@@ -321,3 +321,26 @@ fn scrapes_and_reloads_among_the_events_lose_nothing() {
     assert_eq!(sum("waiting_for_agent", ""), 0.0);
     assert_eq!(sum("bursts_total", "passed"), 300.0);
 }
+
+#[test]
+fn a_burst_by_hand_has_its_series_at_zero_from_its_start() {
+    let fixture = Fixture::new();
+    let text = "scenario: chat\nsteps: [ { step: say, http: { get: 'http://x' } } ]\n";
+    let node = crate::document::parse("chat.yaml", text).unwrap();
+    let scenario =
+        crate::scenario::Scenario::read(&node, &crate::document::Problems::default()).unwrap();
+    let run = run_of(Burst::AD_HOC, "1", &subject("chat", "eu", Mode::Burst));
+    fixture.tell(&Event::RunStarted {
+        run,
+        scenario: Arc::new(scenario),
+    });
+    let value = |series: &str| fixture.value(series);
+    let labels = "scenario=\"chat\",target=\"eu\"";
+    for series in [
+        format!("chats_failed_total{{mode=\"burst\",reason=\"connect\",{labels}}}"),
+        "steps_failed_total{mode=\"burst\",reason=\"status\",scenario=\"chat\",step=\"say\",target=\"eu\"}".to_owned(),
+        "bursts_total{burst=\"ad-hoc\",verdict=\"failed\"}".to_owned(),
+    ] {
+        assert_eq!(value(&series), Some(0.0), "{series}");
+    }
+}
