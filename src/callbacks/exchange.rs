@@ -158,6 +158,17 @@ impl Exchange {
         for line in lines {
             line.sweep(now);
         }
+        // A line that no path leads to, and that has nothing to remember, is not needed any more.
+        let needed = |line: &Arc<Line>| Arc::strong_count(line) > 1 || !line.is_empty();
+        self.state().lines.retain(|_, line| needed(line));
+    }
+
+    /// How many lines there are, and how long their orders of arrival are together.
+    #[cfg(test)]
+    pub(super) fn sizes(&self) -> (usize, usize) {
+        let state = self.state();
+        let orders = state.lines.values().map(|line| line.order_length());
+        (state.lines.len(), orders.sum())
     }
 
     fn route(&self, token: &str) -> Option<Arc<Route>> {

@@ -123,6 +123,17 @@ impl Line {
         state.forget(now, &self.limits);
     }
 
+    #[cfg(test)]
+    pub(super) fn order_length(&self) -> usize {
+        self.state().early_order.len()
+    }
+
+    /// Whether it knows of no key at all.
+    pub(super) fn is_empty(&self) -> bool {
+        let state = self.state();
+        state.holders.is_empty() && state.early.is_empty()
+    }
+
     /// The run is over: no chat of it will claim what waits here. A chat of another run may, where
     /// the server knows one callback address only; so the events go to the run that began last.
     pub(super) fn close(&self, owner: &Arc<Owner>) {
@@ -148,6 +159,19 @@ impl State {
             number,
             path_owner,
             inbound,
+        });
+        self.forget_claimed();
+    }
+
+    /// Keeps the order of arrival about as long as what it orders.
+    fn forget_claimed(&mut self) {
+        if self.early_order.len() <= 2 * self.early_events + 64 {
+            return;
+        }
+        let early = &self.early;
+        self.early_order.retain(|(_, number, key)| {
+            let list = early.get(key);
+            list.is_some_and(|list| list.iter().any(|early| early.number == *number))
         });
     }
 

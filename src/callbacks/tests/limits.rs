@@ -99,3 +99,16 @@ async fn a_mailbox_gives_up_its_oldest_events_when_it_is_full() {
     drop(chat);
     run.end();
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_order_of_arrival_is_forgotten_with_the_events_that_were_claimed() {
+    let bench = Bench::new();
+    let run = bench.run();
+    for key in 0..1_000 {
+        let key = key.to_string();
+        bench.send(&run, &event(&key, "reply"));
+        drop(run.chat_with(&key));
+    }
+    let (_, order) = bench.exchange.sizes();
+    assert!(order <= 66, "{order} entries for no event at all");
+}

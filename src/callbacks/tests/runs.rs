@@ -85,6 +85,7 @@ async fn paths_and_keys_are_forgotten_in_the_end() {
     bench.exchange.sweep(Instant::now());
     let reception = bench.exchange.deliver(&run.token, Instant::now(), b"{}");
     assert_eq!(reception, Reception::NoSuchPath);
+    assert_eq!(bench.exchange.sizes(), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
