@@ -308,6 +308,8 @@ pub enum Event {
         run: Arc<RunIdentity>,
         /// What it came to.
         verdict: Verdict,
+        /// Why, if it did not pass: the first reason.
+        reason: Option<String>,
         /// Whether it was a success for whoever watches the target: all chats passed.
         all_passed: bool,
     },

@@ -85,9 +85,7 @@ impl Service {
     /// Binds every address first, so that a service that starts is one that works.
     pub async fn start(plan: Plan) -> Result<Self, ServiceError> {
         let settings = &plan.settings;
-        let directory = plan.path.parent().unwrap_or(Path::new("."));
-        let access = Access::from_environment(&settings.admin, directory)?;
-        access.allows_listening_on(settings.listen.web)?;
+        let access = access(&plan)?;
         let web = listen(settings.listen.web, "the web", "listen.web").await?;
         let callbacks = listen(settings.listen.callbacks, "callbacks", "listen.callbacks").await?;
         let simulator = match &settings.simulator {
@@ -229,6 +227,15 @@ pub(crate) async fn every(
             }
         }
     }
+}
+
+/// Who may change something; an error if the web would be open to those who may not.
+pub fn access(plan: &Plan) -> Result<Access, ServiceError> {
+    let settings = &plan.settings;
+    let directory = plan.path.parent().unwrap_or(Path::new("."));
+    let access = Access::from_environment(&settings.admin, directory)?;
+    access.allows_listening_on(settings.listen.web)?;
+    Ok(access)
 }
 
 async fn bind_simulator(

@@ -18,6 +18,12 @@ async fn the_shipped_configuration_is_valid_and_told() {
         "probe     contact-center-chat: contact-center-chat against contact-center, every 30s",
         "burst     nightly: contact-center-chat against contact-center, at `0 3 * * *` Europe/Berlin",
         "burst     lunch-rush: contact-center-chat against contact-center, when asked for",
+        "            next due 20",
+        "            agent_join p95 <= 15s",
+        "            failed <= 1%, else it ends",
+        "listen    web 127.0.0.1:8080",
+        "listen    callbacks 127.0.0.1:8001",
+        "simulator 127.0.0.1:4000, 200 agents",
         "series    ",
     ] {
         assert!(output.contains(part), "`{part}` in:\n{output}");
@@ -44,4 +50,35 @@ async fn every_problem_is_shown_at_its_line_and_nothing_else() {
         assert!(log.contains(part), "`{part}` in:\n{log}");
     }
     assert_eq!(process.output(), "");
+}
+
+#[tokio::test]
+async fn what_the_service_refuses_to_start_with_is_not_valid() {
+    let folder = Folder::new();
+    folder.write("empty", "\n");
+    for (sections, says) in [
+        (
+            "listen: { web: 0.0.0.0:0, callbacks: 127.0.0.1:0 }",
+            "there is no admin token",
+        ),
+        (
+            "admin: { token_file: missing }\nlisten: { web: 127.0.0.1:0, callbacks: 127.0.0.1:0 }",
+            "cannot read the admin token file",
+        ),
+        (
+            "admin: { token_file: empty }\nlisten: { web: 127.0.0.1:0, callbacks: 127.0.0.1:0 }",
+            "holds an empty admin token",
+        ),
+    ] {
+        let file = folder.write("chatprobe.yaml", sections);
+        let mut logs = Vec::new();
+        for command in ["check", "serve"] {
+            let mut process = Process::start(&[command, "--config", &file]);
+            assert_eq!(process.ended().await, 2, "{command}: {sections}");
+            assert_eq!(process.output(), "");
+            assert!(process.log().contains(says), "{}", process.log());
+            logs.push(process.log());
+        }
+        assert_eq!(logs[0], logs[1]);
+    }
 }

@@ -17,6 +17,7 @@ use chatprobe::{
     document::{Problem, Problems, parse},
     load::{Profile, Threshold},
     scenario::Scenario,
+    simulator::Faults,
 };
 
 const FIXTURES: &str = "tests/fixtures/problems";
@@ -229,7 +230,11 @@ fn check_load(place: &str, text: &str) {
 
 #[test]
 fn what_the_documents_show_is_valid() {
-    for name in ["docs/scenarios.md", "docs/configuration.md"] {
+    for name in [
+        "docs/scenarios.md",
+        "docs/configuration.md",
+        "docs/simulator.md",
+    ] {
         let document = fs::read_to_string(name).unwrap();
         let blocks = blocks(&document);
         assert!(!blocks.is_empty(), "{name} has no blocks");
@@ -240,6 +245,10 @@ fn what_the_documents_show_is_valid() {
                 "yaml scenario" => check_scenario(&place, &around(&text)),
                 "yaml steps" => check_scenario(&place, &as_steps(&text)),
                 "yaml configuration" => check_configuration(&place, &text),
+                "yaml faults" => {
+                    let faults: Faults = serde_yaml::from_str(&text).unwrap();
+                    faults.validate().unwrap();
+                }
                 "yaml load" => text.lines().for_each(|line| check_load(&place, line)),
                 "sh" | "text" => {}
                 _ => panic!("{place}: nothing checks a block of `{words}`"),

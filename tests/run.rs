@@ -46,6 +46,38 @@ async fn a_run_whose_chats_pass_exits_with_zero_and_shows_its_figures() {
         .find(|line| line.trim_start().starts_with("send_chat"));
     let cells: Vec<_> = row.unwrap().split_whitespace().collect();
     assert_eq!(cells[..3], ["send_chat", "10", "0"]);
+    let table = run.output.lines().skip(1);
+    let wide: Vec<_> = table
+        .take_while(|line| !line.starts_with("chats:"))
+        .filter(|line| line.chars().count() > 80)
+        .collect();
+    assert_eq!(wide, Vec::<&str>::new(), "for terminals of 80 columns");
+    let steps = run.report["steps"].as_array().unwrap().len();
+    let rows = run
+        .output
+        .lines()
+        .position(|line| line.starts_with("chats:"));
+    // Below the line on top: the head, a line each, and the whole chats.
+    assert_eq!(rows, Some(steps + 3), "no row is broken:\n{}", run.output);
+}
+
+#[tokio::test]
+async fn failures_are_told_by_step_and_reason_with_one_example_each() {
+    let centre = Centre::start(
+        "faults: { errors: [{ probability: 1, status: 503, only: [engagement_create] }] }",
+    )
+    .await;
+    let run = Run::of_shipped(&centre.url)
+        .load("{ chats: 30 }")
+        .done()
+        .await
+        .exits(1);
+    let says = "failed: 30 at engagement_create: status\n    such as chat ";
+    assert!(run.output.contains(says), "{run:#?}");
+    assert_eq!(run.output.matches("such as").count(), 1, "{run:#?}");
+    let example = run.output.lines().find(|line| line.contains("such as"));
+    assert!(example.unwrap().contains("503"), "{run:#?}");
+    assert!(example.unwrap().contains(" session_id="), "{run:#?}");
 }
 
 #[tokio::test]
@@ -151,6 +183,11 @@ async fn an_interrupt_ends_the_chats_with_their_always_steps() {
     let run = run.finish(process).await.exits(130);
     assert_eq!((run.chats("started"), run.chats("stopped")), (3, 3));
     assert_eq!(run.report["verdict"], "stopped");
+    assert!(
+        run.output
+            .ends_with("verdict: stopped: interrupted by a signal\n"),
+        "{run:#?}"
+    );
     for (step, count) in [
         ("participant_get", 3),
         ("engagement_disconnect", 3),

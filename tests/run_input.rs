@@ -170,6 +170,83 @@ async fn a_report_that_cannot_be_written_and_a_taken_port_exit_with_two() {
             process.log()
         );
     }
+    assert_eq!(
+        centre.stats().await["requests"],
+        serde_json::json!({}),
+        "nothing was sent in vain"
+    );
+}
+
+#[tokio::test]
+async fn a_target_that_cannot_be_meant_is_said_with_what_could_be() {
+    let folder = Folder::new();
+    let file = folder.write("chatprobe.yaml", &plain("http://127.0.0.1:1", ""));
+    for (target, says) in [
+        (
+            "center",
+            "there is no target named `center`, the configuration has centre; did you mean `centre`?",
+        ),
+        ("127.0.0.1:4000", "did you mean `http://127.0.0.1:4000`?"),
+        ("localhost", "did you mean `http://localhost`?"),
+    ] {
+        let arguments = ["run", SCENARIO, "--config", &file, "--target", target];
+        let mut process = Process::start(&arguments);
+        assert_eq!(process.ended().await, 2, "{target}");
+        let log = process.log();
+        assert!(log.contains(says), "{target}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn options_that_make_no_sense_are_refused_with_what_to_write() {
+    for (arguments, says) in [
+        (
+            ["simulate", "--listen", "4001"],
+            "write for instance `127.0.0.1:4001`",
+        ),
+        (
+            ["simulate", "--listen", "localhost:4002"],
+            "write for instance `127.0.0.1:4002`",
+        ),
+        (
+            ["run", "--callback-listen", "here"],
+            "write for instance `127.0.0.1:4000`",
+        ),
+        (["check", "--log", "verbose"], "`verbose` is no level"),
+        (
+            ["serve", "--log", "nonsense=bar=baz"],
+            "`bar=baz` is no level",
+        ),
+        (
+            ["serve", "--log", "info,=debug"],
+            "`=debug` names no module",
+        ),
+    ] {
+        let mut process = Process::start(&arguments);
+        assert_eq!(process.ended().await, 2, "{arguments:?}");
+        let log = process.log();
+        assert!(log.contains(says), "{arguments:?}: {log}");
+    }
+    let mut process = Process::start_in(&["serve"], &[("CHATPROBE_LOG", "loud")]);
+    assert_eq!(process.ended().await, 2);
+    assert!(process.log().contains("`loud` is no level"));
+}
+
+#[tokio::test]
+async fn filters_that_make_sense_are_taken() {
+    let folder = Folder::new();
+    let file = folder.write("chatprobe.yaml", &plain("http://127.0.0.1:1", ""));
+    for filter in [
+        "",
+        "warn",
+        "INFO",
+        "info,chatprobe=debug",
+        "chatprobe::web=trace, warn",
+        "info,chatprobe[span{field=1}]=debug",
+    ] {
+        let mut process = Process::start(&["check", "--config", &file, "--log", filter]);
+        assert_eq!(process.ended().await, 0, "`{filter}`: {}", process.log());
+    }
 }
 
 type Pauses = BTreeMap<String, Duration>;

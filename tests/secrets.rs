@@ -186,3 +186,38 @@ async fn a_secret_that_is_not_there_is_said_before_anything_starts() {
     );
     assert!(log.contains("cannot read the secret file"), "{log}");
 }
+
+#[tokio::test]
+async fn no_secret_goes_to_an_address_from_the_command_line() {
+    let (elsewhere, seen) = indiscreet_server().await;
+    let folder = Folder::new();
+    write_scenarios(&folder);
+    folder.write("password", PASSWORD);
+    // It does without secrets, and shows whom it takes this for.
+    folder.write(
+        "scenarios/open.yaml",
+        "scenario: open\nsteps:\n  - step: tell\n    http: { get: \"{{ target.url }}/open\", headers: \
+         { X-Token: \"{{ target.name }} {{ target.tenant }}\" } }\n",
+    );
+    let configured = configuration("http://127.0.0.1:1");
+    let configured = configured.replace("secrets:", "variables: { tenant: t-1 }, secrets:");
+    let file = folder.write("chatprobe.yaml", &configured);
+    let run = async |scenario: &str| {
+        let arguments = ["run", scenario, "--config", &file, "--target", &elsewhere];
+        let mut process = Process::start_in(&arguments, &[("DESK_TOKEN", TOKEN)]);
+        (process.ended().await, process)
+    };
+
+    let (code, process) = run("text").await;
+    assert_eq!(code, 2, "{}", process.log());
+    let says = "`password` is a secret of `desk`, which is not sent to an address from the command";
+    assert!(process.log().contains(says), "{}", process.log());
+    assert_eq!(*seen.lock().unwrap(), [""; 0], "nothing was sent");
+
+    let (code, process) = run("open").await;
+    assert_eq!(code, 0, "{}", process.log());
+    let host = elsewhere.strip_prefix("http://").unwrap();
+    let against = format!("open against {host}, ");
+    assert!(process.output().contains(&against), "{}", process.output());
+    assert_eq!(*seen.lock().unwrap(), [format!("{host} t-1 ")]);
+}

@@ -52,7 +52,7 @@ async fn the_shipped_configuration_has_probed_within_ten_seconds() {
     );
     let log = service.process.log();
     for part in [
-        " is running",
+        &format!(" is running as process {}", service.process.id()),
         "  open      http://127.0.0.1:",
         "/metrics",
         "/api/v1/openapi.json",

@@ -1,10 +1,17 @@
-use std::sync::Arc;
+use std::{
+    fmt::{self, Write as _},
+    sync::Arc,
+};
 
-use super::{Configuration, Outcome, report_problems, unusable};
+use chrono::Utc;
+
+use super::{Configuration, Outcome, output::print, report_problems, unusable};
 use crate::{
     config::{Burst, Plan},
     event::{Event, Observer},
     record::{Boundaries, Metrics},
+    service,
+    simulator::Agents,
     units::duration,
 };
 
@@ -21,48 +28,91 @@ impl Check {
             Ok(plan) => Arc::new(plan),
             Err(problems) => return report_problems(&problems),
         };
-        println!("{} is valid.", plan.path.display());
-        for target in plan.catalogue.targets.values() {
-            println!("target    {}: {}", target.name, target.url);
+        // What the service would refuse to start with.
+        if let Err(error) = service::access(&plan) {
+            return unusable(error);
         }
-        for scenario in plan.catalogue.scenarios.values() {
-            println!(
-                "scenario  {}: {} steps, {} inputs ({})",
-                scenario.name,
-                scenario.all_steps().len(),
-                scenario.inputs.len(),
-                scenario.place.source
-            );
-        }
-        for probe in &plan.probes {
-            println!(
-                "probe     {}: {} against {}, every {}",
-                probe.name,
-                probe.scenario.name,
-                probe.target.name,
-                duration::format(probe.every)
-            );
-        }
-        for burst in &plan.bursts {
-            println!("burst     {}", describe(burst));
-        }
-        match count_series(&plan) {
-            Ok(series) => println!("series    {series} on /metrics before anything has run"),
+        let series = match count_series(&plan) {
+            Ok(series) => series,
             Err(error) => return unusable(error),
-        }
-        Outcome::Success
+        };
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        let _ = describe(&mut text, &plan, series);
+        print(&text, Outcome::Success)
     }
 }
 
-fn describe(burst: &Burst) -> String {
+fn describe(text: &mut String, plan: &Plan, series: usize) -> fmt::Result {
+    writeln!(text, "{} is valid.", plan.path.display())?;
+    for target in plan.catalogue.targets.values() {
+        writeln!(text, "target    {}: {}", target.name, target.url)?;
+    }
+    for scenario in plan.catalogue.scenarios.values() {
+        writeln!(
+            text,
+            "scenario  {}: {} steps, {} inputs ({})",
+            scenario.name,
+            scenario.all_steps().len(),
+            scenario.inputs.len(),
+            scenario.place.source
+        )?;
+    }
+    for probe in &plan.probes {
+        writeln!(
+            text,
+            "probe     {}: {} against {}, every {}",
+            probe.name,
+            probe.scenario.name,
+            probe.target.name,
+            duration::format(probe.every)
+        )?;
+    }
+    for burst in &plan.bursts {
+        describe_burst(text, burst)?;
+    }
+    let listen = &plan.settings.listen;
+    writeln!(text, "listen    web {}", listen.web)?;
+    writeln!(text, "listen    callbacks {}", listen.callbacks)?;
+    if let Some(simulator) = &plan.settings.simulator {
+        let agents = match simulator.centre.agents {
+            Agents::Unlimited => "unlimited".to_owned(),
+            Agents::Limited(agents) => agents.to_string(),
+        };
+        writeln!(text, "simulator {}, {agents} agents", simulator.listen)?;
+    }
+    write!(
+        text,
+        "series    {series} on /metrics before anything has run"
+    )
+}
+
+fn describe_burst(text: &mut String, burst: &Burst) -> fmt::Result {
     let when = match &burst.schedule {
         Some(schedule) => format!("at `{}` {}", schedule.text, schedule.time_zone),
         None => "when asked for".to_owned(),
     };
-    format!(
-        "{}: {} against {}, {when}, {}",
+    writeln!(
+        text,
+        "burst     {}: {} against {}, {when}, {}",
         burst.name, burst.scenario.name, burst.target.name, burst.load
-    )
+    )?;
+    if let Some(schedule) = &burst.schedule
+        && let Some(due) = schedule.next_due(Utc::now())
+    {
+        let due = due.with_timezone(&schedule.time_zone);
+        let due = due.format("%Y-%m-%d %H:%M:%S %Z");
+        writeln!(text, "            next due {due}")?;
+    }
+    for threshold in &burst.thresholds {
+        let abort = if threshold.abort() {
+            ", else it ends"
+        } else {
+            ""
+        };
+        writeln!(text, "            {threshold}{abort}")?;
+    }
+    Ok(())
 }
 
 /// Counted on the real metrics, as the service would show them.

@@ -1,13 +1,17 @@
 //! The command line: one file a subcommand.
 
+mod address;
 mod check;
 mod logging;
+mod output;
 mod progress;
+mod report;
 mod run;
 mod serve;
 mod signals;
 mod simulate;
 mod summary;
+mod target;
 
 use std::{
     path::{Path, PathBuf},
@@ -15,6 +19,8 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
+
+use output::tell;
 
 use crate::{
     descriptors,
@@ -50,7 +56,7 @@ pub struct Cli {
 
     /// What is logged: a level, or directives such as `info,chatprobe=debug`.
     #[arg(long, global = true, env = "CHATPROBE_LOG", value_name = "FILTER")]
-    log: Option<String>,
+    log: Option<logging::Filter>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -82,7 +88,7 @@ impl Cli {
     /// Does what the command line says; the log goes to standard error.
     pub fn execute(self) -> ExitCode {
         let quiet = matches!(self.command, Some(Command::Run(_) | Command::Check(_)));
-        logging::start(self.log_format, self.log.as_deref(), quiet);
+        logging::start(self.log_format, self.log.as_ref(), quiet);
         descriptors::allow_all();
         let outcome = match tokio::runtime::Runtime::new() {
             Ok(runtime) => {
@@ -111,21 +117,21 @@ impl Cli {
 
 /// Says that something cannot be used.
 fn unusable(message: impl std::fmt::Display) -> Outcome {
-    eprintln!("chatprobe: {message}");
+    tell(format_args!("chatprobe: {message}"));
     Outcome::Unusable
 }
 
 /// Says all problems of a configuration, each with the line it is about.
 fn report_problems(problems: &[Problem]) -> Outcome {
     for problem in problems {
-        eprintln!("{problem}");
+        tell(problem);
         let place = &problem.place;
         let file = std::fs::read_to_string(Path::new(&*place.source)).unwrap_or_default();
         if place.line > 0
             && let Some(line) = file.lines().nth(place.line - 1)
         {
-            eprintln!("    {line}");
-            eprintln!("    {:>1$}", '^', place.column);
+            tell(format_args!("    {line}"));
+            tell(format_args!("    {:>1$}", '^', place.column));
         }
     }
     let count = problems.len();

@@ -6,7 +6,11 @@ use std::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::{Instant, sleep};
 
-use crate::{load::Profile, runner::RunHandle};
+use super::output::tell;
+use crate::{
+    load::Profile,
+    runner::{ChatCounts, RunHandle},
+};
 
 /// How often the bar moves.
 const REFRESH: Duration = Duration::from_millis(200);
@@ -23,7 +27,7 @@ pub(super) async fn show(run: &RunHandle, load: &Profile) {
     while !run.has_ended() {
         let text = progress.update(run);
         if !terminal && Instant::now() >= next_line {
-            eprintln!("{text}");
+            tell(text);
             next_line += LINE_EVERY;
         }
         tokio::select! {
@@ -37,6 +41,8 @@ pub(super) async fn show(run: &RunHandle, load: &Profile) {
 struct Progress {
     bar: ProgressBar,
     duration: Duration,
+    /// How many chats will start, where that is known.
+    total: Option<u64>,
     begun: Instant,
     /// Chats started, at some moments of the last seconds.
     started: std::collections::VecDeque<(Instant, u64)>,
@@ -54,12 +60,13 @@ impl Progress {
             .chats()
             .unwrap_or_else(|| load.duration().as_secs().max(1));
         let bar = ProgressBar::with_draw_target(Some(length), target);
-        if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3}%  {msg}") {
+        if let Ok(style) = ProgressStyle::with_template("{wide_bar} {percent:>3}%  {msg}") {
             bar.set_style(style);
         }
         Self {
             bar,
             duration: load.duration(),
+            total: load.chats(),
             begun: Instant::now(),
             started: std::collections::VecDeque::new(),
         }
@@ -70,22 +77,15 @@ impl Progress {
         let chats = run.chats();
         let ended = chats.passed + chats.failed + chats.stopped + chats.dropped;
         let elapsed = now.saturating_duration_since(self.begun);
-        let by_time = self.bar.length() == Some(self.duration.as_secs().max(1));
-        self.bar.set_position(if by_time && ended == 0 {
-            elapsed.as_secs()
-        } else {
-            ended
+        self.bar.set_position(match self.total {
+            Some(_) => ended,
+            None => elapsed.as_secs(),
         });
         let rate = self.rate(now, chats.started);
-        let left = self.duration.saturating_sub(elapsed).as_secs();
-        let left = if left > 0 {
-            format!("{left} s left")
-        } else {
-            "finishing".to_owned()
-        };
+        let phase = phase(self.total, &chats, self.duration.saturating_sub(elapsed));
         let text = format!(
-            "active {}  passed {}  failed {}  {rate:.1}/s  {left}",
-            chats.in_progress, chats.passed, chats.failed
+            "passed {}  failed {}  {rate:.1}/s  {phase}",
+            chats.passed, chats.failed
         );
         self.bar.set_message(text.clone());
         text
@@ -111,5 +111,69 @@ impl Progress {
         #[expect(clippy::cast_precision_loss, reason = "a rate for people to read")]
         let started = started.saturating_sub(*before) as f64;
         started / seconds
+    }
+}
+
+/// What the run is at. How long chats take is not known, so the time left is that for starting
+/// them.
+fn phase(total: Option<u64>, chats: &ChatCounts, left: Duration) -> String {
+    let active = chats.in_progress;
+    let all_started = match total {
+        Some(total) => chats.started + chats.dropped >= total,
+        None => left.is_zero(),
+    };
+    if total == Some(1) {
+        return "running".to_owned();
+    }
+    if all_started {
+        return format!("finishing, {active} active");
+    }
+    let left = left.as_secs_f64().ceil();
+    format!("starting, {active} active, {left} s left")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(started: u64, in_progress: u64, dropped: u64) -> ChatCounts {
+        ChatCounts {
+            started,
+            in_progress,
+            dropped,
+            ..ChatCounts::default()
+        }
+    }
+
+    #[test]
+    fn a_run_finishes_once_no_more_chats_start_and_not_before() {
+        let ms = Duration::from_millis;
+        for (total, chats, left, says) in [
+            (
+                Some(9),
+                counts(3, 3, 0),
+                ms(1_200),
+                "starting, 3 active, 2 s left",
+            ),
+            // Late, but there is more to come.
+            (
+                Some(9),
+                counts(8, 8, 0),
+                ms(0),
+                "starting, 8 active, 0 s left",
+            ),
+            (Some(9), counts(9, 4, 0), ms(0), "finishing, 4 active"),
+            (Some(9), counts(7, 4, 2), ms(0), "finishing, 4 active"),
+            (
+                None,
+                counts(50, 4, 0),
+                ms(1),
+                "starting, 4 active, 1 s left",
+            ),
+            (None, counts(50, 4, 0), ms(0), "finishing, 4 active"),
+            (Some(1), counts(1, 1, 0), ms(0), "running"),
+        ] {
+            assert_eq!(phase(total, &chats, left), says);
+        }
     }
 }

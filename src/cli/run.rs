@@ -8,20 +8,17 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Configuration, Outcome, parse_option, progress, report_problems, signals::Signals, summary,
-    unusable,
+    Configuration, Outcome, address::listening_address, output::tell, parse_option, progress,
+    report::ReportTo, report_problems, signals::Signals, target::Chosen, unusable,
 };
 use crate::{
     callbacks::{Exchange, receiver},
-    config::{
-        Burst, CallbackLimits, HealthBudget, Plan, Target, check_url, check_variables,
-        read_scenario,
-    },
+    config::{Burst, CallbackLimits, HealthBudget, Plan, check_url, read_scenario},
     document::{Entry, Place, Problem, Problems},
     driver::HttpDriver,
     event::{Mode, Observers, RunIdentity, Subject, Trigger, Verdict},
     load::{Profile, Threshold},
-    runner::{Engine, Order, RunHandle, RunReport, RunSpec, Stop},
+    runner::{Engine, Order, RunHandle, RunSpec, Stop},
     scenario::Scenario,
     service::{address, every, listen},
     units::seed,
@@ -39,7 +36,8 @@ pub(super) struct Run {
     #[command(flatten)]
     configuration: Configuration,
 
-    /// Whom to talk to: a target of the configuration, or the address of one.
+    /// Whom to talk to: a target of the configuration, or an address, which has the variables of the
+    /// configuration's only target but never secrets [default: that only target].
     #[arg(long, short, value_name = "NAME|URL")]
     target: Option<String>,
 
@@ -69,7 +67,8 @@ pub(super) struct Run {
     json: Option<PathBuf>,
 
     /// Where the target's events come in.
-    #[arg(long, value_name = "ADDRESS", default_value_t = (Ipv4Addr::LOCALHOST, 0).into())]
+    #[arg(long, value_name = "ADDRESS", default_value_t = (Ipv4Addr::LOCALHOST, 0).into(),
+        value_parser = listening_address)]
     callback_listen: SocketAddr,
 
     /// How the target reaches that address, if not directly.
@@ -98,6 +97,10 @@ impl Run {
         let http = match HttpDriver::new() {
             Ok(http) => http,
             Err(error) => return unusable(error),
+        };
+        let report = match ReportTo::open(self.json.as_deref()) {
+            Ok(report) => report,
+            Err(outcome) => return outcome,
         };
         let callbacks = address(&listener, self.callback_listen);
         let observers = Observers::default();
@@ -133,32 +136,8 @@ impl Run {
         receiving.abort();
         // Both end with the token; what they return says nothing here.
         let _ = tokio::join!(receiving, sweeping);
-        self.conclude(&run.report())
-    }
-
-    /// Says what came out; the exit code is the verdict.
-    fn conclude(&self, report: &RunReport) -> Outcome {
-        let to_stdout = self.json.as_deref() == Some(Path::new("-"));
-        let summary = summary::text(report);
-        if to_stdout {
-            eprintln!("{summary}");
-        } else {
-            println!("{summary}");
-        }
-        if let Some(path) = &self.json
-            && let Err(error) = write_json(path, report)
-        {
-            return unusable(format_args!(
-                "cannot write the report to `{}`: {error}",
-                path.display()
-            ));
-        }
-        match report.verdict {
-            Some(Verdict::Passed) => Outcome::Success,
-            Some(Verdict::Failed) => Outcome::Failed,
-            Some(Verdict::Stopped) => Outcome::Interrupted,
-            Some(Verdict::Invalid) | None => Outcome::Invalid,
-        }
+        let ended = run.report();
+        report.conclude(&ended, outcome(ended.verdict))
     }
 
     fn prepare(&self) -> Result<(RunSpec, HealthBudget), Vec<Problem>> {
@@ -183,7 +162,8 @@ impl Run {
 
     fn spec(&self, plan: Option<&Plan>, problems: &Problems) -> Option<RunSpec> {
         let scenario = self.scenario(plan, problems);
-        let target = self.target(plan, problems);
+        let variables = assignments("--variable", &self.variables, problems);
+        let target = Chosen::read(self.target.as_deref(), &variables, plan, problems);
         let load =
             option("--load", &self.load, problems).and_then(|node| Profile::read(&node, problems));
         let set = assignments("--input", &self.inputs, problems);
@@ -192,7 +172,8 @@ impl Run {
         let inputs = scenario.resolve_inputs(&set, &place, problems);
         let thresholds = self.thresholds(&scenario, problems);
         let target = target?;
-        check_variables(&scenario, &target, &Place::whole("--target"), problems);
+        target.check(&scenario, problems);
+        let target = target.target;
         let subject = Subject {
             scenario: scenario.name.clone(),
             target: target.name.clone(),
@@ -234,42 +215,6 @@ impl Run {
         found
     }
 
-    /// The named target, the address with the variables of the configuration's only target, or
-    /// that target itself.
-    fn target(&self, plan: Option<&Plan>, problems: &Problems) -> Option<Arc<Target>> {
-        let place = Place::whole("--target");
-        let variables = assignments("--variable", &self.variables, problems);
-        if let Some(url) = self.target.as_deref().filter(|text| text.contains("://"))
-            && let Err(message) = check_url(url)
-        {
-            problems.add(&place, message);
-            return None;
-        }
-        let known: Vec<_> = plan
-            .map(|plan| plan.catalogue.targets.values().cloned().collect())
-            .unwrap_or_default();
-        let url = self.target.as_deref().filter(|text| text.contains("://"));
-        let base = match (&self.target, url) {
-            (Some(name), None) => known.iter().find(|target| *target.name == **name).cloned(),
-            _ if known.len() == 1 => known.first().cloned(),
-            _ => url.map(|url| Arc::new(Target::new("target", url))),
-        };
-        let Some(base) = base else {
-            let names: Vec<_> = known.iter().map(|target| target.name.as_ref()).collect();
-            let names = if names.is_empty() {
-                "the configuration has none".to_owned()
-            } else {
-                format!("the configuration has {}", names.join(", "))
-            };
-            problems.add(
-                &place,
-                format!("name a target or write its address; {names}"),
-            );
-            return None;
-        };
-        Some(Arc::new(base.with(url, &variables, problems)))
-    }
-
     fn thresholds(&self, scenario: &Scenario, problems: &Problems) -> Vec<Threshold> {
         let steps = scenario.all_steps();
         let names: Vec<_> = steps.iter().map(|step| step.name.as_ref()).collect();
@@ -281,9 +226,19 @@ impl Run {
     }
 }
 
+/// The exit code is the verdict.
+fn outcome(verdict: Option<Verdict>) -> Outcome {
+    match verdict {
+        Some(Verdict::Passed) => Outcome::Success,
+        Some(Verdict::Failed) => Outcome::Failed,
+        Some(Verdict::Stopped) => Outcome::Interrupted,
+        Some(Verdict::Invalid) | None => Outcome::Invalid,
+    }
+}
+
 /// Ends the run now, with its `always` steps; false if a second signal wants it at once.
 async fn end_early(run: &RunHandle, signals: &mut Signals) -> bool {
-    eprintln!("ending the chats in progress; once more to end at once");
+    tell("ending the chats in progress; once more to end at once");
     // A run that has just ended needs no order.
     let _ = run.order(Order::Stop(Stop::End { cleanup: CLEANUP })).await;
     tokio::select! {
@@ -320,14 +275,4 @@ fn assignments(option_name: &str, texts: &[String], problems: &Problems) -> Vec<
         });
     }
     entries
-}
-
-fn write_json(path: &Path, report: &RunReport) -> std::io::Result<()> {
-    let mut text = serde_json::to_string_pretty(report)?;
-    text.push('\n');
-    if path == Path::new("-") {
-        print!("{text}");
-        return Ok(());
-    }
-    std::fs::write(path, text)
 }

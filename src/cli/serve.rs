@@ -72,7 +72,11 @@ impl Serve {
 fn welcome(service: &Service) {
     let addresses = service.addresses();
     let web = addresses.web;
-    tracing::info!("chatprobe {} is running", env!("CARGO_PKG_VERSION"));
+    tracing::info!(
+        "chatprobe {} is running as process {}",
+        env!("CARGO_PKG_VERSION"),
+        std::process::id()
+    );
     tracing::info!("  open      http://{web}/");
     tracing::info!("  metrics   http://{web}/metrics");
     tracing::info!("  admin API http://{web}/api/v1/openapi.json");

@@ -2,7 +2,9 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Outcome, parse_option, report_problems, signals::Signals, unusable};
+use super::{
+    Outcome, address::listening_address, parse_option, report_problems, signals::Signals, unusable,
+};
 use crate::{
     config::{SimulatorSettings, read_file},
     document::Problems,
@@ -18,7 +20,7 @@ pub(super) struct Simulate {
     settings: Option<PathBuf>,
 
     /// Where it listens [default: 127.0.0.1:4000].
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = listening_address)]
     listen: Option<SocketAddr>,
 
     /// How many agents it has: a number, or `unlimited`.
@@ -73,12 +75,12 @@ impl Simulate {
     }
 
     fn settings(&self) -> Result<SimulatorSettings, Outcome> {
+        let problems = Problems::default();
         let node = match &self.settings {
-            Some(path) => read_file(path),
+            Some(path) => read_file(path, &problems),
             None => parse_option("--settings", "{}"),
         };
         let node = node.map_err(|problem| report_problems(&[problem]))?;
-        let problems = Problems::default();
         let settings = SimulatorSettings::read(&node, &problems);
         problems
             .into_result()

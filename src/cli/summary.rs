@@ -1,8 +1,15 @@
 use std::fmt::Write as _;
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
-use crate::runner::{Quantiles, RunReport};
+use crate::{
+    event::Verdict,
+    runner::{Example, Quantiles, RunReport},
+    scenario::Reason,
+};
+
+/// The width of the table: the terminals there are have at least as much.
+const WIDTH: u16 = 80;
 
 /// The figures of a run, for people.
 pub(super) fn text(report: &RunReport) -> String {
@@ -18,7 +25,7 @@ fn write_all(text: &mut String, report: &RunReport) -> std::fmt::Result {
         "{} against {}, load {}, {:.1} s",
         report.scenario, report.target, report.load, report.elapsed_seconds
     )?;
-    writeln!(text, "{}", steps(report))?;
+    writeln!(text, "{}", steps(report).trim_fmt())?;
     let chats = &report.chats;
     write!(
         text,
@@ -43,22 +50,7 @@ fn write_all(text: &mut String, report: &RunReport) -> std::fmt::Result {
             fates.join(", ")
         )?;
     }
-    for example in &report.failures {
-        let ids: Vec<_> = example
-            .correlation
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        writeln!(
-            text,
-            "failed: chat {} at {}: {}: {} {}",
-            example.chat,
-            example.step,
-            example.reason,
-            example.detail,
-            ids.join(" ")
-        )?;
-    }
+    write_failures(text, report)?;
     for threshold in &report.thresholds {
         let held = if threshold.held { "held  " } else { "BROKEN" };
         writeln!(
@@ -67,32 +59,60 @@ fn write_all(text: &mut String, report: &RunReport) -> std::fmt::Result {
             threshold.threshold, threshold.measured
         )?;
     }
-    let verdict = report.verdict.map_or("none", crate::event::Verdict::as_str);
+    let verdict = report.verdict.map_or("none", Verdict::as_str);
     write!(text, "verdict: {verdict}")?;
-    if !report.verdict_reasons.is_empty() {
+    if report.verdict == Some(Verdict::Stopped) {
+        // Nobody else can stop a run from the command line.
+        write!(text, ": interrupted by a signal")?;
+    } else if !report.verdict_reasons.is_empty() {
         write!(text, ": {}", report.verdict_reasons.join("; "))?;
+    }
+    Ok(())
+}
+
+/// Steps that failed, by reason, each with the latest chat of which the details are known.
+fn write_failures(text: &mut String, report: &RunReport) -> std::fmt::Result {
+    for step in &report.steps {
+        for (reason, count) in &step.failed_by_reason {
+            let word = if *reason == Reason::Stopped {
+                "stopped"
+            } else {
+                "failed"
+            };
+            writeln!(text, "{word}: {count} at {}: {reason}", step.step)?;
+            let alike = |example: &&Example| example.step == step.step && example.reason == *reason;
+            let Some(example) = report.failures.iter().rev().find(alike) else {
+                continue;
+            };
+            write!(
+                text,
+                "    such as chat {}: {}",
+                example.chat, example.detail
+            )?;
+            for (name, value) in &example.correlation {
+                write!(text, " {name}={value}")?;
+            }
+            writeln!(text)?;
+        }
     }
     Ok(())
 }
 
 fn steps(report: &RunReport) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
+    table
+        .load_preset(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(WIDTH);
     table.set_header([
         "step", "passed", "failed", "p50", "p90", "p95", "p99", "max",
     ]);
     for step in &report.steps {
-        let failed = if step.failed == 0 {
-            "0".to_owned()
-        } else {
-            let reasons: Vec<_> = step
-                .failed_by_reason
-                .iter()
-                .map(|(reason, count)| format!("{count} {reason}"))
-                .collect();
-            reasons.join("\n")
-        };
-        let mut row = vec![step.step.clone(), step.passed.to_string(), failed];
+        let mut row = vec![
+            step.step.clone(),
+            step.passed.to_string(),
+            step.failed.to_string(),
+        ];
         row.extend(latencies(&step.latency));
         table.add_row(row);
     }
@@ -103,6 +123,9 @@ fn steps(report: &RunReport) -> Table {
     ];
     row.extend(latencies(&report.chat_duration));
     table.add_row(row);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
@@ -117,9 +140,38 @@ fn latencies(quantiles: &Quantiles) -> [String; 5] {
         quantiles.p99,
         quantiles.max,
     ]
-    .map(|seconds| match seconds {
-        None => "–".to_owned(),
-        Some(seconds) if seconds < 1.0 => format!("{:.1} ms", seconds * 1000.0),
-        Some(seconds) => format!("{seconds:.3} s"),
-    })
+    .map(|seconds| seconds.map_or_else(|| "–".to_owned(), brief))
+}
+
+/// Three digits, for columns that are narrow.
+fn brief(seconds: f64) -> String {
+    let millis = seconds * 1000.0;
+    match seconds {
+        ..0.01 => format!("{millis:.1} ms"),
+        ..1.0 => format!("{millis:.0} ms"),
+        ..10.0 => format!("{seconds:.2} s"),
+        ..100.0 => format!("{seconds:.1} s"),
+        _ => format!("{seconds:.0} s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::brief;
+
+    #[test]
+    fn latencies_have_three_digits_and_fit_their_column() {
+        for (seconds, text) in [
+            (0.000_04, "0.0 ms"),
+            (0.001_62, "1.6 ms"),
+            (0.542_2, "542 ms"),
+            (0.999_9, "1000 ms"),
+            (1.234_5, "1.23 s"),
+            (18.366, "18.4 s"),
+            (3_600.4, "3600 s"),
+        ] {
+            assert_eq!(brief(seconds), text);
+            assert!(text.len() <= 7);
+        }
+    }
 }

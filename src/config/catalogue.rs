@@ -62,6 +62,7 @@ impl Catalogue {
                 Ok(files) => files,
                 Err(error) => {
                     problems.add(&node.place, format!("cannot read `{path}`: {error}"));
+                    self.leave_out(Path::new(path));
                     continue;
                 }
             };
@@ -75,13 +76,11 @@ impl Catalogue {
     }
 
     fn read_scenario(&mut self, file: &Path, problems: &Problems) {
-        let node = match read_file(file) {
+        let node = match read_file(file, problems) {
             Ok(node) => node,
             Err(problem) => {
                 problems.add(&problem.place, problem.message);
-                // By convention a file is named like its scenario.
-                let stem = file.file_stem().unwrap_or_default();
-                self.broken.push(stem.to_string_lossy().into_owned());
+                self.leave_out(file);
                 return;
             }
         };
@@ -105,6 +104,12 @@ impl Catalogue {
         }
         self.scenarios
             .insert(scenario.name.clone(), Arc::new(scenario));
+    }
+
+    /// By convention a file is named like its scenario.
+    fn leave_out(&mut self, file: &Path) {
+        let stem = file.file_stem().unwrap_or_default();
+        self.broken.push(stem.to_string_lossy().into_owned());
     }
 
     /// Reads `scenario:` and `target:` of a probe or burst, or takes what `given` has instead.

@@ -4,18 +4,18 @@ use std::{
 };
 
 use crate::{
-    document::{Node, Place, Problem, Problems, parse},
+    document::{Node, Place, Problem, Problems, parse_noting},
     scenario::Scenario,
 };
 
 /// Larger files are not configuration.
 const LARGEST: u64 = 4 * 1024 * 1024;
 
-/// Reads a YAML file.
+/// Reads a YAML file, noting keys that are given twice.
 ///
 /// # Errors
 /// It cannot be read, is too large, or is no YAML.
-pub fn read_file(path: &Path) -> Result<Node, Problem> {
+pub fn read_file(path: &Path, problems: &Problems) -> Result<Node, Problem> {
     let shown = path.display().to_string();
     let problem = |message: String| Problem {
         place: Place::whole(shown.clone()),
@@ -28,13 +28,14 @@ pub fn read_file(path: &Path) -> Result<Node, Problem> {
     if text.len() as u64 > LARGEST {
         return Err(problem(format!("is larger than {LARGEST} bytes")));
     }
-    parse(shown.as_str(), &text)
+    parse_noting(shown.as_str(), &text, problems)
 }
 
 /// Reads a scenario file, noting every problem.
 pub fn read_scenario(path: &Path, problems: &Problems) -> Option<Scenario> {
-    match read_file(path) {
-        Ok(node) => Scenario::read(&node, problems),
+    let before = problems.count();
+    match read_file(path, problems) {
+        Ok(node) => Scenario::read(&node, problems).filter(|_| problems.count() == before),
         Err(problem) => {
             problems.add(&problem.place, problem.message);
             None
@@ -44,7 +45,7 @@ pub fn read_scenario(path: &Path, problems: &Problems) -> Option<Scenario> {
 
 /// The scenario files that a path stands for: itself, or the YAML files in it.
 pub(super) fn scenario_files(path: &Path) -> std::io::Result<Vec<PathBuf>> {
-    if !path.is_dir() {
+    if !std::fs::metadata(path)?.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
     let mut files = Vec::new();

@@ -28,9 +28,14 @@ impl Plan {
     /// # Errors
     /// Every problem there is, in the order of files, lines and columns.
     pub fn load(path: &Path) -> Result<Self, Vec<Problem>> {
-        let node = read_file(path).map_err(|problem| vec![problem])?;
         let problems = Problems::default();
-        let plan = Self::read(&node, path, &problems);
+        let plan = match read_file(path, &problems) {
+            Ok(node) => Self::read(&node, path, &problems),
+            Err(problem) => {
+                problems.add(&problem.place, problem.message);
+                None
+            }
+        };
         problems.into_result()?;
         // Without a problem there is a plan: each reader that gives up notes why.
         plan.ok_or_else(Vec::new)

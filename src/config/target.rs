@@ -41,16 +41,36 @@ impl Target {
         }
     }
 
-    /// The same target at another address, with these variables besides or instead.
+    /// A target of which only the address is known, under the name of its host and port.
+    pub fn at(url: &str) -> Self {
+        let parsed = reqwest::Url::parse(url).ok();
+        let name = parsed.and_then(|url| {
+            let (host, port) = (url.host_str()?, url.port_or_known_default()?);
+            Some(format!("{host}:{port}"))
+        });
+        Self::new(name.as_deref().unwrap_or(url), url)
+    }
+
+    /// The variables of this target at another address. Its secrets stay behind: they are for the
+    /// address that the configuration gives.
     #[must_use]
-    pub fn with(&self, url: Option<&str>, variables: &[Entry], problems: &Problems) -> Self {
+    pub fn moved_to(&self, url: &str) -> Self {
+        Self {
+            variables: self.variables.clone(),
+            ..Self::at(url)
+        }
+    }
+
+    /// The same target with these variables besides or instead.
+    #[must_use]
+    pub fn with(&self, variables: &[Entry], problems: &Problems) -> Self {
         let mut changed = self.variables.clone();
         changed.extend(read_variables(variables, problems));
         let mut secrets = self.secrets.clone();
         secrets.retain(|name, _| !changed.contains_key(name));
         Self {
             name: self.name.clone(),
-            url: url.unwrap_or(&self.url).trim_end_matches('/').to_owned(),
+            url: self.url.clone(),
             variables: changed,
             secrets,
             place: self.place.clone(),

@@ -73,16 +73,22 @@ fn a_variable_that_is_set_by_hand_replaces_a_secret() {
     let target = target(["a", "b"]);
     let problems = Problems::default();
     let node = parse("--variable", "{ one: mine, new: 1 }").unwrap();
-    let changed = target.with(
-        Some("http://other/"),
-        node.entries("variables", &problems),
-        &problems,
-    );
+    let changed = target.with(node.entries("variables", &problems), &problems);
     assert_eq!(problems.count(), 0);
     assert_eq!(
         serde_json::to_string(&changed.variable()).unwrap(),
-        r#"{"name":"t","new":1,"one":"mine","tenant":5,"two":"b","url":"http://other"}"#
+        r#"{"name":"t","new":1,"one":"mine","tenant":5,"two":"b","url":"https://h"}"#
     );
+}
+
+#[test]
+fn secrets_do_not_follow_to_another_address() {
+    let moved = target(["a", "b"]).moved_to("https://other.example.com/");
+    assert_eq!(
+        serde_json::to_string(&moved.variable()).unwrap(),
+        r#"{"name":"other.example.com:443","tenant":5,"url":"https://other.example.com"}"#
+    );
+    assert_eq!(moved.secret_names().count(), 0);
 }
 
 #[test]

@@ -14,7 +14,7 @@ mod wording;
 
 pub use mapping::Mapping;
 pub use node::{Entry, Node, Value};
-pub use parse::parse;
+pub use parse::{parse, parse_noting};
 pub use place::Place;
 pub use problem::{Problem, Problems};
 pub use settings::{canonical, settings, settings_besides};

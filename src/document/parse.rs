@@ -2,7 +2,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
-use super::{Entry, Node, Place, Problem, Value};
+use super::{Entry, Node, Place, Problem, Problems, Value};
 
 /// Deeper nesting than this is a mistake or an attack, and would exhaust the stack.
 const DEEPEST: usize = 64;
@@ -12,9 +12,28 @@ const MOST_NODES: usize = 200_000;
 /// Parses one YAML (or JSON) document. Keys must be unique scalars; tags are not used.
 ///
 /// # Errors
-/// The first place that is no YAML: after it nothing in the document can be trusted.
+/// The first place that is no YAML, or the first key that is given twice.
 pub fn parse(source: impl Into<Arc<str>>, text: &str) -> Result<Node, Problem> {
+    let problems = Problems::default();
+    let node = parse_noting(source, text, &problems)?;
+    match problems.into_result() {
+        Ok(()) => Ok(node),
+        Err(mut twice) => Err(twice.swap_remove(0)),
+    }
+}
+
+/// The same for a document whose every problem is to be found: of a key that is given twice the
+/// first value counts, and the second is noted.
+///
+/// # Errors
+/// The first place that is no YAML: after it nothing in the document can be trusted.
+pub fn parse_noting(
+    source: impl Into<Arc<str>>,
+    text: &str,
+    problems: &Problems,
+) -> Result<Node, Problem> {
     let mut reader = Reader {
+        problems,
         parser: Parser::new_from_str(text),
         source: source.into(),
         lines: text.lines().collect(),
@@ -25,6 +44,7 @@ pub fn parse(source: impl Into<Arc<str>>, text: &str) -> Result<Node, Problem> {
 }
 
 struct Reader<'a> {
+    problems: &'a Problems,
     parser: Parser<'a, saphyr_parser::StrInput<'a>>,
     source: Arc<str>,
     lines: Vec<&'a str>,
@@ -135,12 +155,14 @@ impl<'a> Reader<'a> {
                 }
             };
             let place = self.place_of(&span);
-            if entries.iter().any(|entry| entry.key == key) {
-                return Err(self.problem(&span, &format!("the key `{key}` is given twice")));
-            }
             let (event, span) = self.next()?;
             let node = self.value(event, &span, depth + 1)?;
-            entries.push(Entry { key, place, node });
+            if entries.iter().any(|entry| entry.key == key) {
+                let message = format!("the key `{key}` is given twice; keep one of them");
+                self.problems.add(&place, message);
+            } else {
+                entries.push(Entry { key, place, node });
+            }
         }
     }
 
@@ -253,7 +275,7 @@ mod tests {
     fn what_is_no_document_is_said_with_its_place() {
         assert_eq!(
             problem("a: 1\na: 2\n"),
-            "a.yaml:2:1: the key `a` is given twice"
+            "a.yaml:2:1: the key `a` is given twice; keep one of them"
         );
         assert_eq!(
             problem("t: {{ x }}"),
@@ -264,6 +286,22 @@ mod tests {
             "a.yaml:2:1: a second document begins here; write one a file"
         );
         assert!(problem("a: [1, 2").starts_with("a.yaml:"));
+    }
+
+    #[test]
+    fn of_a_key_that_is_given_twice_the_first_value_counts_and_all_are_noted() {
+        let problems = Problems::default();
+        let text = "a: 1\na: { b: 2, b: 3 }\nc: 4\na: 5\n";
+        let node = parse_noting("a.yaml", text, &problems).unwrap();
+        assert_eq!(node.find("a").unwrap().value, Value::Integer(1));
+        assert_eq!(node.find("c").unwrap().value, Value::Integer(4));
+        let places: Vec<_> = problems
+            .into_result()
+            .unwrap_err()
+            .iter()
+            .map(|problem| problem.place.to_string())
+            .collect();
+        assert_eq!(places, ["a.yaml:2:1", "a.yaml:2:12", "a.yaml:4:1"]);
     }
 
     #[test]

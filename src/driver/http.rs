@@ -120,8 +120,11 @@ impl HttpDriver {
                 elapsed: sent_at.elapsed(),
                 resent: exchanged.resent,
             }),
-            Ok(Err(cause)) => Err(cause.at(sent_at)),
-            Err(_) => Err(Cause::timeout(request.timeout).at(sent_at)),
+            Ok(Err(cause)) => Err(located(cause.at(sent_at), &request.url)),
+            Err(_) => {
+                let failure = Cause::timeout(request.timeout).at(sent_at);
+                Err(located(failure, &request.url))
+            }
         }
     }
 
@@ -183,6 +186,22 @@ fn base() -> ClientBuilder {
         .no_proxy()
         .tcp_nodelay(true)
         .dns_resolver(SystemResolver)
+}
+
+/// Says of a failure between us and the server which server: its host and port. The rest of the URL
+/// may hold what is nobody's business.
+fn located(mut failure: HttpFailure, url: &str) -> HttpFailure {
+    use HttpFailureKind::{AnswerTooLarge, BadRequest, Connect, Dns, Exhausted, Timeout, Tls};
+    match failure.kind {
+        Dns | Connect | Tls | Timeout => {}
+        BadRequest | AnswerTooLarge | Exhausted => return failure,
+    }
+    if let Ok(url) = Url::parse(url)
+        && let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default())
+    {
+        failure.detail.insert_str(0, &format!("{host}:{port}: "));
+    }
+    failure
 }
 
 async fn read(mut response: Response, resent: bool) -> Result<Exchanged, Cause> {

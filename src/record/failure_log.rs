@@ -108,7 +108,13 @@ impl FailureLog {
         );
     }
 
-    fn run_ended(&self, run: &RunIdentity, verdict: Verdict, all_passed: bool) {
+    fn run_ended(
+        &self,
+        run: &RunIdentity,
+        verdict: Verdict,
+        reason: Option<&str>,
+        all_passed: bool,
+    ) {
         let subject = &run.subject;
         let left_out = self.change(subject, |told| std::mem::take(&mut told.left_out));
         let (scenario, target) = (&*subject.scenario, &*subject.target);
@@ -133,6 +139,7 @@ impl FailureLog {
                     target,
                     run = id,
                     verdict,
+                    reason,
                     "burst ended"
                 );
             }
@@ -183,8 +190,9 @@ impl Observer for FailureLog {
             Event::RunEnded {
                 run,
                 verdict,
+                reason,
                 all_passed,
-            } => self.run_ended(run, *verdict, *all_passed),
+            } => self.run_ended(run, *verdict, reason.as_deref(), *all_passed),
             Event::ConfigurationAccepted { plan } => {
                 self.retain(|subject| is_configured(plan, subject));
             }

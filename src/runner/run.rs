@@ -305,11 +305,13 @@ impl Run {
         // No chat is left, so this was the last owner of the path.
         drop(context);
         let (verdict, reasons) = judge(&tally, &course, &thresholds, &budget);
+        let reason = reasons.first().cloned();
         tally.conclude(verdict, reasons);
         let chats = tally.chats();
         observers.tell(&Event::RunEnded {
             run: identity,
             verdict,
+            reason,
             all_passed: verdict != Verdict::Invalid
                 && chats.started > 0
                 && chats.passed == chats.started,

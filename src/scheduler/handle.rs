@@ -23,7 +23,7 @@ pub enum BurstRefused {
     Unusable(Vec<Problem>),
     /// The caps leave no room.
     #[error(
-        "{wanted} chats at once do not fit: bursts in progress may have {promised}, and `limits.max_active_chats` is {cap}"
+        "{wanted} chats at once do not fit: bursts in progress may have {promised}, and `limits.max_active_chats` is {cap}; set a lower `load.max_active`, or wait until a burst has ended"
     )]
     NoRoom {
         /// What this one may have.

@@ -26,6 +26,18 @@ pub struct Installed {
     pub needs_restart: Vec<String>,
 }
 
+impl Installed {
+    fn log(&self) {
+        tracing::info!(
+            kept = self.kept.join(", "),
+            started = self.started.join(", "),
+            stopped = self.stopped.join(", "),
+            needs_restart = self.needs_restart.join(", "),
+            "the configuration was reloaded"
+        );
+    }
+}
+
 impl Scheduler {
     /// Reads the configuration anew and puts it in force, if it has no problem at all. Counters go
     /// on, and so do probes in which nothing changed.
@@ -48,7 +60,7 @@ impl Scheduler {
         match loaded {
             Ok(plan) => {
                 let installed = self.install(Arc::new(plan)).await;
-                tracing::info!(?installed, "the configuration was reloaded");
+                installed.log();
                 Ok(installed)
             }
             Err(problems) => {

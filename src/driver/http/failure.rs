@@ -16,7 +16,7 @@ const MAX_DETAIL: usize = 300;
 pub struct HttpFailure {
     /// What failed.
     pub kind: HttpFailureKind,
-    /// For people, in one line; it holds neither the URL nor a header's value.
+    /// For people, in one line; it holds no header's value, and of the URL at most host and port.
     pub detail: String,
     /// Right before the request was, or would have been, handed to the client.
     pub sent_at: Instant,

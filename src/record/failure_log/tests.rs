@@ -79,6 +79,7 @@ impl Fixture {
         self.log.observe(&Event::RunEnded {
             run: run.clone(),
             verdict,
+            reason: (verdict != Verdict::Passed).then(|| "no agent,\nno answer".to_owned()),
             all_passed,
         });
     }
@@ -149,7 +150,7 @@ async fn of_many_failures_some_are_written_and_the_rest_is_counted() {
         fixture.lines(),
         [
             "WARN failed chats left out: 1 scenario=\"chat\" target=\"eu\" mode=\"burst\" run=\"run-eu\"",
-            "INFO burst ended burst=\"morning\" scenario=\"chat\" target=\"eu\" run=\"run-eu\" verdict=\"failed\"",
+            "INFO burst ended burst=\"morning\" scenario=\"chat\" target=\"eu\" run=\"run-eu\" verdict=\"failed\" reason=\"no agent,\\nno answer\"",
         ]
     );
 }

@@ -251,6 +251,7 @@ impl Metrics {
                 run,
                 verdict,
                 all_passed,
+                ..
             } => self.run_ended(run, *verdict, *all_passed, now),
             Event::ProbeSkipped { subject, reason } => self.probes.skipped(subject, *reason).inc(),
             Event::BurstSkipped { burst } => self.bursts.skipped(burst),

@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{Json, extract::State, http::StatusCode};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use utoipa::ToSchema;
 
 use crate::{
@@ -32,11 +32,25 @@ pub struct StopRequest {
 #[serde(deny_unknown_fields, default)]
 pub struct ChangeRequest {
     /// Starts from now on, such as `5/s`, `30/m` or `10/h`; for runs that start chats at a rate.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "rate")]
     pub rate: Option<String>,
     /// Customers from now on; for runs that keep a number of customers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customers: Option<u64>,
+}
+
+/// A bare number is told which unit it lacks.
+fn rate<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    match Option::<serde_json::Value>::deserialize(from)? {
+        None => Ok(None),
+        Some(serde_json::Value::String(rate)) => Ok(Some(rate)),
+        Some(serde_json::Value::Number(number)) => Err(D::Error::custom(format!(
+            "`{number}` is no rate; write for instance `{number}/s`"
+        ))),
+        Some(_) => Err(D::Error::custom(
+            "expected a rate; write for instance `10/s`",
+        )),
+    }
 }
 
 impl ChangeRequest {

@@ -135,6 +135,12 @@ async fn a_change_that_means_nothing_is_refused() {
             "`fast` is not a rate; write for instance `500/s`, `30/m` or `10/h`".to_owned()
         )
     );
+    let (status, _, problems) = change(&service, &run, "{ rate: 10 }").await.refusal();
+    assert_eq!(status, 422);
+    assert_eq!(
+        problems,
+        ["request:1:9: `10` is no rate; write for instance `10/s`"]
+    );
     assert_eq!(refused("{ customers: -1 }").await.0, 422);
     assert_eq!(refused("]").await.0, 400);
     assert_eq!(

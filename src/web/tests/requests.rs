@@ -224,6 +224,6 @@ async fn bursts_that_do_not_fit_together_are_refused() {
         .await;
     assert_eq!(
         answer.error(),
-        (409, "20 chats at once do not fit: bursts in progress may have 90, and `limits.max_active_chats` is 100".to_owned())
+        (409, "20 chats at once do not fit: bursts in progress may have 90, and `limits.max_active_chats` is 100; set a lower `load.max_active`, or wait until a burst has ended".to_owned())
     );
 }

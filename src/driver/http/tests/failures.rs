@@ -14,6 +14,7 @@ async fn fail(request: HttpRequest) -> HttpFailure {
     assert!(!failure.detail.is_empty());
     assert!(!failure.detail.contains(char::is_control), "{failure}");
     assert!(!failure.detail.contains("s3cret"), "{failure}");
+    assert!(!failure.detail.contains("?token"), "{failure}");
     failure
 }
 
@@ -41,6 +42,10 @@ async fn an_unknown_host_is_a_dns_failure() {
         failure.detail.contains("`no-such-host.invalid`"),
         "{failure}"
     );
+    assert!(
+        failure.detail.starts_with("no-such-host.invalid:80: "),
+        "{failure}"
+    );
 }
 
 #[tokio::test]
@@ -53,6 +58,8 @@ async fn a_closed_port_is_a_connect_failure() {
         let failure = fail(get(url)).await;
         assert_eq!(failure.kind, HttpFailureKind::Connect);
         assert!(failure.detail.contains("refused"), "{failure}");
+        let at = format!("{host}:{port}: ");
+        assert!(failure.detail.starts_with(&at), "{failure}");
     }
 }
 
@@ -68,7 +75,12 @@ async fn a_silent_server_is_a_timeout() {
     let failure = fail(request).await;
     assert_eq!(failure.kind, HttpFailureKind::Timeout);
     assert!(failure.sent_at.elapsed() >= Duration::from_millis(50));
-    assert_eq!(failure.detail, "no complete answer within 50ms");
+    let host = server.url("");
+    let host = host.trim_start_matches("http://").trim_end_matches('/');
+    assert_eq!(
+        failure.detail,
+        format!("{host}: no complete answer within 50ms")
+    );
 }
 
 #[tokio::test]

@@ -68,6 +68,7 @@ async fn an_unknown_certificate_is_a_tls_failure() {
     let failure = driver().send(https(&server, "/")).await.unwrap_err();
     assert_eq!(failure.kind, HttpFailureKind::Tls);
     assert!(failure.detail.contains("certificate"), "{failure}");
+    assert!(failure.detail.starts_with("localhost:"), "{failure}");
     assert!(server.arrivals().is_empty());
 }
 

@@ -48,6 +48,7 @@ impl Fixture {
         self.tell(&Event::RunEnded {
             run: run.clone(),
             verdict: Verdict::Passed,
+            reason: None,
             all_passed: true,
         });
     }

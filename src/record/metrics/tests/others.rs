@@ -65,6 +65,7 @@ fn a_probe_says_how_it_went_last_and_when() {
             &Event::RunEnded {
                 run,
                 verdict,
+                reason: None,
                 all_passed,
             },
         );
@@ -109,6 +110,7 @@ fn a_burst_says_when_it_ran_and_what_came_of_it() {
             &Event::RunEnded {
                 run,
                 verdict,
+                reason: None,
                 all_passed: false,
             },
         );

@@ -1,0 +1,26 @@
+//! What a command says: on standard output what it was asked for, on standard error the rest.
+
+use std::{
+    fmt::Display,
+    io::{ErrorKind, Write as _, stderr, stdout},
+};
+
+use super::{Outcome, unusable};
+
+/// Writes a line to standard error. Where that cannot be done, there is nobody left to tell.
+pub(super) fn tell(line: impl Display) {
+    let _ = writeln!(stderr().lock(), "{line}");
+}
+
+/// Writes what the command was asked for and returns its outcome. A reader who has gone, as `head`
+/// does, has seen what he wanted: the outcome stays as it is.
+pub(super) fn print(text: &str, outcome: Outcome) -> Outcome {
+    let mut stdout = stdout().lock();
+    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        Ok(()) => outcome,
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => outcome,
+        Err(error) => unusable(format_args!(
+            "cannot write to standard output: {error}; make room, or send it elsewhere"
+        )),
+    }
+}
