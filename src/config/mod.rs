@@ -4,6 +4,7 @@
 mod burst;
 mod catalogue;
 mod files;
+mod objectives;
 mod plan;
 mod probe;
 mod settings;
@@ -14,6 +15,7 @@ mod tests;
 pub use burst::{Burst, Schedule};
 pub use catalogue::{Catalogue, check_variables};
 pub use files::{read_file, read_scenario};
+pub use objectives::{InTime, Objectives};
 pub use plan::Plan;
 pub use probe::Probe;
 pub use settings::{

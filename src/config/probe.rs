@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use minijinja::Value;
 
-use super::{Catalogue, Target, catalogue::Pair};
+use super::{Catalogue, Objectives, Target, catalogue::Pair};
 use crate::{
     document::{Entry, Mapping, Place, Problems, canonical},
     scenario::{Scenario, check_label, fingerprint},
@@ -24,6 +24,8 @@ pub struct Probe {
     pub every: Duration,
     /// How much later than that a start may be, drawn anew for each: keeps probes apart.
     pub jitter: Duration,
+    /// What it holds its target to.
+    pub objectives: Objectives,
     /// Where it is declared.
     pub place: Place,
     /// Everything about it, hashed: equal for probes that do the same.
@@ -59,6 +61,9 @@ impl Probe {
             }
             Some(jitter)
         });
+        let objectives = map
+            .get("objectives")
+            .and_then(|node| Objectives::read(node, problems));
         let inputs = map.get("inputs");
         let set = inputs
             .map(|node| node.entries("a mapping of inputs and values", problems))
@@ -80,6 +85,7 @@ impl Probe {
             inputs: inputs?,
             every: every?,
             jitter: jitter.unwrap_or_default(),
+            objectives: objectives.unwrap_or_default(),
             place: entry.place.clone(),
         })
     }

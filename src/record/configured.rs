@@ -28,6 +28,12 @@ impl Boundaries {
     /// The limits of the plan's thresholds.
     pub fn of(plan: &Plan) -> Self {
         let mut boundaries = Self::default();
+        for probe in &plan.probes {
+            boundaries
+                .agent_join
+                .push(probe.objectives.agent_join.within);
+            boundaries.step.push(probe.objectives.steps.within);
+        }
         for burst in &plan.bursts {
             for threshold in &burst.thresholds {
                 let Measure::Latency { limit, .. } = threshold.measure() else {
@@ -61,8 +67,9 @@ impl Metrics {
     pub(super) fn follow(&self, plan: &Plan) {
         for probe in &plan.probes {
             let subject = subject(&probe.scenario, &probe.target.name, Mode::Probe);
-            self.declare_subject(&subject, &Declaration::of(&probe.scenario));
-            self.declare_probe(&subject, probe.every);
+            let declaration = Declaration::of(&probe.scenario);
+            self.declare_subject(&subject, &declaration);
+            self.declare_probe(&subject, probe.every, &probe.objectives, &declaration);
         }
         for burst in &plan.bursts {
             let subject = burst_subject(burst);

@@ -9,6 +9,7 @@ mod bursts;
 mod callbacks;
 mod chats;
 mod family;
+mod objectives;
 mod own;
 mod probes;
 mod steps;
@@ -30,13 +31,14 @@ use self::{
     bursts::Bursts,
     callbacks::Callbacks,
     family::Maker,
+    objectives::ObjectiveFamilies,
     own::{Own, ProcessSeries},
     probes::Probes,
     subjects::Subjects,
 };
 use super::ProcessMonitor;
 use crate::{
-    config::Burst,
+    config::{Burst, Objectives},
     event::{Event, Mode, Observer, RunIdentity, Subject, Verdict},
 };
 
@@ -63,6 +65,7 @@ pub struct Metrics {
     subjects: Subjects,
     callbacks: Callbacks,
     probes: Probes,
+    objectives: ObjectiveFamilies,
     bursts: Bursts,
     own: Own,
     process: ProcessSeries,
@@ -80,6 +83,7 @@ impl Metrics {
             subjects: Subjects::new(&make, boundaries)?,
             callbacks: Callbacks::new(&make)?,
             probes: Probes::new(&make)?,
+            objectives: ObjectiveFamilies::new(&make)?,
             bursts: Bursts::new(&make)?,
             own: Own::new(&make)?,
             process: ProcessSeries::new(&make)?,
@@ -99,8 +103,15 @@ impl Metrics {
     }
 
     /// Lets the series of a probe begin at 0; its subject is declared on its own.
-    pub fn declare_probe(&self, subject: &Subject, interval: Duration) {
+    pub fn declare_probe(
+        &self,
+        subject: &Subject,
+        interval: Duration,
+        objectives: &Objectives,
+        declaration: &Declaration,
+    ) {
         self.probes.declare(subject, interval);
+        self.objectives.declare(subject, objectives, declaration);
     }
 
     /// Lets the series of a burst begin at 0; its subject is declared on its own.
@@ -134,6 +145,7 @@ impl Metrics {
     fn forget_probe(&self, subject: &Subject) {
         if subject.mode == Mode::Probe {
             self.probes.remove(subject);
+            self.objectives.forget(subject);
         }
     }
 
@@ -227,6 +239,11 @@ impl Metrics {
             } => {
                 let series = self.subjects.of(&run.subject);
                 series.step_ended(step, *observation, *outcome);
+                if let (Mode::Probe, Ok(latency)) = (run.subject.mode, outcome) {
+                    let subject = &run.subject;
+                    self.objectives
+                        .step_passed(subject, step, *observation, *latency);
+                }
             }
             Event::ChatEnded {
                 run,

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     event::{Ending, RunIdentity, Subject},
-    scenario::{Observation, Reason, Scenario},
+    scenario::{Action, Observation, Reason, Scenario},
 };
 
 /// One step that is known before it ever runs.
@@ -23,6 +23,8 @@ pub struct StepDeclaration {
     pub name: Arc<str>,
     /// The reasons for which it can fail.
     pub reasons: Vec<Reason>,
+    /// Whether it sends something, and does not wait.
+    pub is_request: bool,
 }
 
 /// What is known of a scenario before it ever runs: its series begin at 0, so that the first
@@ -47,11 +49,17 @@ impl Declaration {
                 .map(|step| StepDeclaration {
                     name: step.name.clone(),
                     reasons: step.reasons(),
+                    is_request: matches!(step.action, Action::Http(_)),
                 })
                 .collect(),
             agent_join: scenario.observes_agent_join(),
             callbacks: scenario.callbacks.is_some(),
         }
+    }
+
+    pub(super) fn is_request(&self, name: &str) -> bool {
+        let mut steps = self.steps.iter();
+        steps.any(|step| *step.name == *name && step.is_request)
     }
 
     /// The reasons for which a chat can fail: those of its steps. One that is stopped has not

@@ -60,7 +60,7 @@ fn the_catalogue_says_what_there_is_and_there_is_what_it_says() {
     let burst = subject("chat", "eu", Mode::Burst);
     fixture.metrics.declare_subject(&probe, &declaration());
     fixture.metrics.declare_subject(&burst, &declaration());
-    (fixture.metrics).declare_probe(&probe, Duration::from_mins(1));
+    fixture.declare_probe(&probe, Duration::from_mins(1));
     fixture.metrics.declare_burst(&"morning".into(), &burst);
     let real = real(&fixture);
     let written: BTreeSet<Row> = catalogue().into_iter().map(|(row, _)| row).collect();

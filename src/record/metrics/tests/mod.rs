@@ -40,6 +40,12 @@ impl Fixture {
         self.metrics.observe_at(event, now);
     }
 
+    pub(super) fn declare_probe(&self, subject: &Subject, interval: Duration) {
+        let objectives = Objectives::default();
+        self.metrics
+            .declare_probe(subject, interval, &objectives, &declaration());
+    }
+
     pub(super) fn begin(&self, run: &Arc<RunIdentity>) {
         self.tell(&Event::run_started(run));
     }
@@ -162,6 +168,7 @@ pub(super) fn declaration() -> Declaration {
             StepDeclaration {
                 name: "send".into(),
                 reasons: vec![Reason::Connect, Reason::Status, Reason::Stopped],
+                is_request: true,
             },
             StepDeclaration {
                 name: "agent_join".into(),
@@ -170,6 +177,7 @@ pub(super) fn declaration() -> Declaration {
                     Reason::Disconnected,
                     Reason::Stopped,
                 ],
+                is_request: false,
             },
         ],
         agent_join: true,

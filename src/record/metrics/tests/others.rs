@@ -43,7 +43,7 @@ fn events_are_counted_by_what_became_of_them() {
 fn a_probe_says_how_it_went_last_and_when() {
     let fixture = Fixture::new();
     let run = probe();
-    (fixture.metrics).declare_probe(&run.subject, Duration::from_millis(90_500));
+    fixture.declare_probe(&run.subject, Duration::from_millis(90_500));
     let state = || {
         let value = |name: &str| {
             fixture
@@ -245,4 +245,47 @@ fn the_resources_are_those_that_the_monitor_sees() {
     close("process_cpu_system_seconds_total", seen.cpu_system);
     close("process_cpu_seconds_total", seen.cpu_user + seen.cpu_system);
     assert!(seen.cpu_user >= before.cpu_user);
+}
+
+#[test]
+fn what_a_probe_did_in_time_is_counted_against_its_objectives() {
+    let fixture = Fixture::new();
+    let run = probe();
+    fixture.declare_probe(&run.subject, Duration::from_mins(1));
+    fixture.begin(&run);
+    let seconds = Duration::from_secs;
+    let join = Some(Observation::AgentJoin);
+    for (step, observation, outcome) in [
+        ("agent_join", join, Ok(seconds(15))),
+        ("agent_join", join, Ok(seconds(16))),
+        ("agent_join", join, Err(Reason::AgentJoinTimeout)),
+        ("send", None, Ok(seconds(2))),
+        ("send", None, Ok(seconds(1))),
+        ("send", None, Ok(Duration::from_millis(2_001))),
+        ("send", None, Err(Reason::Status)),
+    ] {
+        fixture.step(&run, step, observation, outcome);
+    }
+    // The same by a burst is a load test, and says nothing about what the probe is held to.
+    let burst = run_of("morning", "2", &subject("chat", "eu", Mode::Burst));
+    fixture.begin(&burst);
+    fixture.step(&burst, "send", None, Ok(seconds(1)));
+    let labels = "scenario=\"chat\",target=\"eu\"";
+    assert_eq!(
+        fixture.lines("probe_agent_joins_in_time_total", ""),
+        [format!("probe_agent_joins_in_time_total{{{labels}}} 1")]
+    );
+    assert_eq!(
+        fixture.lines("probe_steps_in_time_total", ""),
+        ["probe_steps_in_time_total{scenario=\"chat\",step=\"send\",target=\"eu\"} 2"]
+    );
+    let objective = |name: &str, objective: &str| {
+        let labels = format!("objective=\"{objective}\",{labels}");
+        fixture.value(&format!("probe_objective_{name}{{{labels}}}"))
+    };
+    assert_eq!(objective("ratio", "success"), Some(0.99));
+    assert_eq!(objective("ratio", "agent_join"), Some(0.95));
+    assert_eq!(objective("seconds", "agent_join"), Some(15.0));
+    assert_eq!(objective("seconds", "steps"), Some(2.0));
+    assert_eq!(objective("seconds", "success"), None);
 }
