@@ -9,6 +9,7 @@ mod centre;
 mod folder;
 mod metrics;
 mod process;
+mod prometheus;
 mod run;
 mod service;
 
@@ -24,6 +25,7 @@ pub use folder::{Folder, QUICK, SCENARIO, shipped};
 pub use metrics::Metrics;
 pub use nix::sys::signal::Signal;
 pub use process::Process;
+pub use prometheus::Prometheus;
 pub use run::{Finished, Run};
 pub use service::{Answer, PROBE, Service, plain};
 

@@ -10,7 +10,8 @@ pub struct Service {
     pub folder: Folder,
     /// Sent with every request.
     pub token: Option<String>,
-    web: String,
+    /// Where its web listens, without a path.
+    pub web: String,
 }
 
 /// What the admin API answered.
