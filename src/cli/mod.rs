@@ -2,6 +2,7 @@
 
 mod address;
 mod check;
+mod health;
 mod logging;
 mod output;
 mod progress;
@@ -67,6 +68,8 @@ enum Command {
     Run(Box<run::Run>),
     /// Check a configuration and say what it makes.
     Check(check::Check),
+    /// Ask a running service whether it is well: exit code 0 or, if not, another.
+    Health(health::Health),
     /// Run the simulated contact centre alone.
     Simulate(simulate::Simulate),
 }
@@ -87,7 +90,10 @@ struct Configuration {
 impl Cli {
     /// Does what the command line says; the log goes to standard error.
     pub fn execute(self) -> ExitCode {
-        let quiet = matches!(self.command, Some(Command::Run(_) | Command::Check(_)));
+        let quiet = matches!(
+            self.command,
+            Some(Command::Run(_) | Command::Check(_) | Command::Health(_))
+        );
         logging::start(self.log_format, self.log.as_ref(), quiet);
         descriptors::allow_all();
         let outcome = match tokio::runtime::Runtime::new() {
@@ -110,6 +116,7 @@ impl Cli {
             Some(Command::Serve(serve)) => serve.run().await,
             Some(Command::Run(run)) => run.run().await,
             Some(Command::Check(check)) => check.run(),
+            Some(Command::Health(health)) => health.run().await,
             Some(Command::Simulate(simulate)) => simulate.run().await,
         }
     }

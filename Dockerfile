@@ -1,0 +1,36 @@
+# chatprobe as an image: docker build -t chatprobe .
+# With an older Debian: docker build --build-arg DEBIAN=bookworm -t chatprobe .
+ARG RUST=1.95
+ARG DEBIAN=trixie
+
+FROM rust:${RUST}-slim-${DEBIAN} AS build
+WORKDIR /build
+# The dependencies alone, against an empty crate: this layer is built anew only when one of them
+# changes, which is rare and takes most of the time.
+COPY Cargo.toml Cargo.lock ./
+RUN mkdir src \
+    && echo 'fn main() {}' > src/main.rs \
+    && touch src/lib.rs \
+    && cargo build --release --locked
+COPY src src
+# Cargo goes by times, and the files of the empty crate are newer than what was copied.
+# Debug information is half of the binary; names of functions stay, for backtraces.
+RUN touch src/lib.rs src/main.rs \
+    && cargo build --release --locked \
+    && strip --strip-debug target/release/chatprobe
+
+FROM debian:${DEBIAN}-slim
+# For targets with https; nothing of it is needed at build time, so nothing is installed here.
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=build /build/target/release/chatprobe /usr/local/bin/chatprobe
+COPY config /etc/chatprobe
+ENV CHATPROBE_CONFIG=/etc/chatprobe/chatprobe.yaml
+# By number, so that Kubernetes can see that it is not root. It owns no file.
+USER 10001:10001
+# web and callbacks
+EXPOSE 8080 8001
+# Three failures in a row, so that one slow answer under load ends nothing.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 CMD ["chatprobe", "health"]
+# The process ends on SIGTERM within shutdown.grace and five seconds: give `docker stop -t` more.
+ENTRYPOINT ["chatprobe"]
+CMD ["serve"]
