@@ -5,13 +5,16 @@
     reason = "each test binary uses another part of it"
 )]
 
+mod alertmanager;
 mod centre;
 mod folder;
 mod metrics;
 mod process;
+mod program;
 mod prometheus;
 mod run;
 mod service;
+mod slack;
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -20,14 +23,17 @@ use std::{
 
 use tokio::time::{Instant, sleep};
 
+pub use alertmanager::{ALERTMANAGER, Alertmanager};
 pub use centre::{Centre, events, requests};
 pub use folder::{Folder, QUICK, SCENARIO, shipped};
 pub use metrics::Metrics;
 pub use nix::sys::signal::Signal;
 pub use process::Process;
+pub use program::Program;
 pub use prometheus::Prometheus;
 pub use run::{Finished, Run};
 pub use service::{Answer, PROBE, Service, plain};
+pub use slack::{Message, Slack};
 
 /// How long anything may take that is expected to happen; far more than it needs.
 pub const PATIENCE: Duration = Duration::from_secs(30);

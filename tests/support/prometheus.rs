@@ -1,69 +1,82 @@
 //! A real Prometheus on loopback.
 
-use std::{
-    fs::File,
-    process::{Child, Command, Stdio},
-};
+use super::{Folder, Program, eventually, free_address};
 
-use super::{Folder, eventually, free_address, get, install_crypto};
-
-/// A Prometheus that scrapes and evaluates every second; killed with the end of the test.
+/// Under the configuration of the repository, but scrapes and evaluates every second.
 pub struct Prometheus {
     pub url: String,
-    child: Child,
-    folder: Folder,
+    _program: Program,
 }
 
+/// The time that the alerts take, in a hurry: the windows of the rules, and how long something has to
+/// hold. The longest windows stay; they see all there is.
+const HURRIED: [(&str, &str); 8] = [
+    ("[5m]", "[10s]"),
+    ("[15m]", "[30s]"),
+    ("[30m]", "[60s]"),
+    ("[1h]", "[120s]"),
+    ("[2h]", "[240s]"),
+    ("for: 5m", "for: 5s"),
+    ("for: 2m", "for: 4s"),
+    ("for: 1m", "for: 2s"),
+];
+
 impl Prometheus {
-    /// Scrapes this address as the job `chatprobe`, under the recording rules of the repository.
-    pub async fn start(address: &str) -> Self {
-        install_crypto();
+    /// Scrapes this chatprobe under the recording rules, as they are.
+    pub async fn start(chatprobe: &str) -> Self {
         let folder = Folder::new();
-        let rules = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/prometheus/rules/chatprobe.rules.yml"
+        let rules = repository("prometheus/rules/chatprobe.rules.yml");
+        folder.write("rules/chatprobe.rules.yml", &rules);
+        folder.write("targets/alertmanager.yml", "[]");
+        Self::start_in(folder, chatprobe).await
+    }
+
+    /// Scrapes this chatprobe under all rules, in a hurry, and sends alerts to this Alertmanager.
+    pub async fn watching(chatprobe: &str, alertmanager: &str) -> Self {
+        let folder = Folder::new();
+        for path in [
+            "prometheus/rules/chatprobe.rules.yml",
+            "alerting/alerts.yml",
+        ] {
+            let mut rules = repository(path);
+            for (from, to) in HURRIED {
+                rules = rules.replace(from, to);
+            }
+            let name = path.rsplit('/').next().unwrap();
+            folder.write(&format!("rules/{name}"), &rules);
+        }
+        folder.write(
+            "targets/alertmanager.yml",
+            &format!("[{{ targets: ['{alertmanager}'] }}]"),
         );
-        assert!(std::path::Path::new(rules).exists(), "no {rules}");
-        let file = folder.write(
-            "prometheus.yml",
-            &format!(
-                "global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\n\
-                 rule_files: ['{rules}']\n\
-                 scrape_configs: [{{ job_name: chatprobe, static_configs: [{{ targets: ['{address}'] }}] }}]\n"
-            ),
+        Self::start_in(folder, chatprobe).await
+    }
+
+    async fn start_in(folder: Folder, chatprobe: &str) -> Self {
+        folder.write(
+            "targets/chatprobe.yml",
+            &format!("[{{ targets: ['{chatprobe}'] }}]"),
         );
-        let listen = free_address();
-        let child = Command::new("prometheus")
-            .args([
-                &format!("--config.file={file}"),
-                &format!("--storage.tsdb.path={}", folder.argument("data")),
-                &format!("--web.listen-address={listen}"),
-            ])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(File::create(folder.path("log")).unwrap())
-            .spawn()
-            .unwrap_or_else(|error| {
-                panic!(
-                    "cannot start prometheus: {error}; \
-                     apt-get install -y --no-install-recommends prometheus"
-                )
-            });
-        let mut prometheus = Self {
-            url: format!("http://{listen}"),
-            child,
-            folder,
-        };
-        let ready = format!("{}/-/ready", prometheus.url);
-        eventually("Prometheus is ready", async || {
-            let ended = prometheus.child.try_wait().unwrap();
-            assert!(ended.is_none(), "Prometheus ended, {ended:?}");
-            get(&ready)
-                .await
-                .filter(|answer| answer.contains("is Ready"))
-        })
-        .await;
-        prometheus
+        let listen = free_address().to_string();
+        let config = repository("prometheus/prometheus.yml");
+        assert!(config.contains("scrape_interval: 15s"), "{config}");
+        let config = config
+            .replace("interval: 15s", "interval: 1s")
+            .replace("localhost:9090", &listen);
+        let file = folder.write("prometheus.yml", &config);
+        let arguments = [
+            format!("--config.file={file}"),
+            format!("--storage.tsdb.path={}", folder.argument("data")),
+            format!("--web.listen-address={listen}"),
+            "--rules.alert.resend-delay=1s".to_owned(),
+        ];
+        let mut program = Program::start("prometheus", "prometheus", folder, &arguments);
+        let url = format!("http://{listen}");
+        program.answers(&format!("{url}/-/ready"), "is Ready").await;
+        Self {
+            url,
+            _program: program,
+        }
     }
 
     /// The value of a query once it has one, and this holds of it.
@@ -80,14 +93,6 @@ impl Prometheus {
     }
 }
 
-impl Drop for Prometheus {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        if std::thread::panicking() {
-            let log = std::fs::read_to_string(self.folder.path("log")).unwrap_or_default();
-            eprintln!("--- log of Prometheus:\n{log}");
-        }
-    }
+fn repository(path: &str) -> String {
+    std::fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }

@@ -14,6 +14,7 @@ const PROBE: &[&str] = &["scenario", "target"];
 /// The metrics about probes. They change once an interval, so nothing is kept at hand.
 pub(super) struct Probes {
     last_success: Family<IntGauge>,
+    consecutive_failures: Family<IntGauge>,
     last_run: Family<Gauge>,
     last_success_at: Family<Gauge>,
     interval: Family<Gauge>,
@@ -26,6 +27,11 @@ impl Probes {
             last_success: make.int_gauges(
                 "chatprobe_probe_last_success",
                 "1 if the last run of the probe that came to a result was a success, else 0; 0 before the first.",
+                PROBE,
+            )?,
+            consecutive_failures: make.int_gauges(
+                "chatprobe_probe_consecutive_failures",
+                "Runs of the probe that failed since its last success, or since the process began.",
                 PROBE,
             )?,
             last_run: make.gauges(
@@ -54,6 +60,7 @@ impl Probes {
     pub(super) fn declare(&self, subject: &Subject, interval: Duration) {
         let labels = labels(subject);
         self.last_success.child(&labels);
+        self.consecutive_failures.child(&labels);
         self.last_run.child(&labels);
         self.last_success_at.child(&labels);
         self.interval.child(&labels).set(interval.as_secs_f64());
@@ -77,9 +84,12 @@ impl Probes {
         let now = seconds_since_epoch(now);
         self.last_success.child(&labels).set(i64::from(all_passed));
         self.last_run.child(&labels).set(now);
-        let last_success_at = self.last_success_at.child(&labels);
+        let consecutive_failures = self.consecutive_failures.child(&labels);
         if all_passed {
-            last_success_at.set(now);
+            self.last_success_at.child(&labels).set(now);
+            consecutive_failures.set(0);
+        } else {
+            consecutive_failures.inc();
         }
     }
 
@@ -91,6 +101,7 @@ impl Probes {
     pub(super) fn remove(&self, subject: &Subject) {
         let labels = labels(subject);
         self.last_success.remove(&labels);
+        self.consecutive_failures.remove(&labels);
         self.last_run.remove(&labels);
         self.last_success_at.remove(&labels);
         self.interval.remove(&labels);

@@ -133,7 +133,7 @@ fn the_numbers_in_the_catalogue_are_right() {
             .filter(|series| series.contains(label))
             .count()
     };
-    assert_eq!(has("chatprobe_probe_"), 9 + 3 + 1);
+    assert_eq!(has("chatprobe_probe_"), 10 + 3 + 1);
     assert_eq!(has("burst=\"morning\""), 9);
 }
 

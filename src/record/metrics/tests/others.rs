@@ -56,7 +56,8 @@ fn a_probe_says_how_it_went_last_and_when() {
             since("last_success_timestamp_seconds"),
         );
         assert_eq!(value("interval_seconds"), 90.5);
-        (value("last_success"), at.0, at.1)
+        let failures = value("consecutive_failures");
+        (value("last_success"), failures, at.0, at.1)
     };
     let end = |second, verdict, all_passed| {
         let run = run.clone();
@@ -70,16 +71,18 @@ fn a_probe_says_how_it_went_last_and_when() {
             },
         );
     };
-    assert_eq!(state(), (0.0, None, None));
+    assert_eq!(state(), (0.0, 0.0, None, None));
     end(10, Verdict::Passed, true);
-    assert_eq!(state(), (1.0, Some(10.0), Some(10.0)));
+    assert_eq!(state(), (1.0, 0.0, Some(10.0), Some(10.0)));
     end(20, Verdict::Failed, false);
-    assert_eq!(state(), (0.0, Some(20.0), Some(10.0)));
+    assert_eq!(state(), (0.0, 1.0, Some(20.0), Some(10.0)));
     end(30, Verdict::Stopped, false);
     end(31, Verdict::Invalid, true);
-    assert_eq!(state(), (0.0, Some(20.0), Some(10.0)));
-    end(40, Verdict::Passed, true);
-    assert_eq!(state(), (1.0, Some(40.0), Some(40.0)));
+    assert_eq!(state(), (0.0, 1.0, Some(20.0), Some(10.0)));
+    end(40, Verdict::Failed, false);
+    assert_eq!(state(), (0.0, 2.0, Some(40.0), Some(10.0)));
+    end(50, Verdict::Passed, true);
+    assert_eq!(state(), (1.0, 0.0, Some(50.0), Some(50.0)));
 
     for reason in [SkipReason::Paused, SkipReason::Overlap, SkipReason::Paused] {
         let subject = run.subject.clone();
