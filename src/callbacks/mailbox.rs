@@ -122,7 +122,7 @@ impl Slot {
         &self,
         since: Instant,
         deadline: Instant,
-        judge: &impl Fn(&Inbound) -> Match,
+        judge: &mut impl FnMut(&Inbound) -> Match,
     ) -> Option<Result<Inbound, WaitError>> {
         let mut content = self.content();
         let found = content.events.iter().enumerate().find_map(|(at, inbound)| {
@@ -145,7 +145,7 @@ impl Slot {
         })
     }
 
-    fn timeout(&self, since: Instant, judge: &impl Fn(&Inbound) -> Match) -> WaitError {
+    fn timeout(&self, since: Instant, judge: &mut impl FnMut(&Inbound) -> Match) -> WaitError {
         let content = self.content();
         let (mut passed_over, mut too_early) = (0, 0);
         for inbound in &content.events {
@@ -199,11 +199,11 @@ impl Mailbox {
         &self,
         since: Instant,
         deadline: Instant,
-        judge: impl Fn(&Inbound) -> Match,
+        mut judge: impl FnMut(&Inbound) -> Match,
     ) -> Result<Inbound, WaitError> {
         loop {
             // `notify_one` keeps a permit, so an arrival between the look and the wait is seen.
-            if let Some(decided) = self.slot.take(since, deadline, &judge) {
+            if let Some(decided) = self.slot.take(since, deadline, &mut judge) {
                 return decided;
             }
             tokio::select! {
@@ -211,8 +211,8 @@ impl Mailbox {
                 () = sleep_until(deadline) => {
                     return self
                         .slot
-                        .take(since, deadline, &judge)
-                        .unwrap_or_else(|| Err(self.slot.timeout(since, &judge)));
+                        .take(since, deadline, &mut judge)
+                        .unwrap_or_else(|| Err(self.slot.timeout(since, &mut judge)));
                 }
             }
         }

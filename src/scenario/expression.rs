@@ -5,7 +5,7 @@ use std::{
 
 use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value};
 
-use super::{EvaluationError, Input, Names, Scope, operators};
+use super::{EvaluationError, Input, Names, Scope, is_name, operators};
 use crate::{
     document::{Node, Place, Problems},
     units::duration,
@@ -57,6 +57,8 @@ impl Undefined {
 pub struct Expression {
     source: Box<str>,
     place: Place,
+    /// The names of `a.b.c`: most expressions are one of these, which need no evaluation.
+    path: Option<Box<[Box<str>]>>,
     compiled: minijinja::Expression<'static, 'static>,
 }
 
@@ -102,12 +104,17 @@ impl Expression {
         known.then(|| Self {
             source: source.trim().into(),
             place: node.place_in_text(offset),
+            path: path(source),
             compiled,
         })
     }
 
     /// The value of the expression in a scope.
     pub fn evaluate(&self, scope: &Arc<Scope>) -> Result<Value, EvaluationError> {
+        // What is not there is left to the engine, which knows what to make of it.
+        if let Some(value) = self.path.as_ref().and_then(|path| scope.at(path)) {
+            return Ok(value);
+        }
         self.compiled
             .eval(Value::from_dyn_object(scope.clone()))
             .map_err(|error| self.failed(&error))
@@ -165,6 +172,14 @@ impl Expression {
             message: format!("`{}`: {}", self.source, describe(error)),
         }
     }
+}
+
+/// The names of a source that is nothing but names with dots between them.
+fn path(source: &str) -> Option<Box<[Box<str>]>> {
+    let names = source.trim().split('.');
+    names
+        .map(|name| is_name(name).then(|| name.into()))
+        .collect()
 }
 
 fn not_an_expression(source: &str, at: usize, why: &str) -> String {

@@ -5,6 +5,7 @@
 //! nothing that cannot exist. At run time a [`Scope`] holds the values of one chat.
 
 mod action;
+mod answer;
 mod expression;
 mod input;
 mod names;
@@ -26,6 +27,7 @@ use names::{Look, Part};
 use step::StepReader;
 
 pub use action::{Action, HttpAction, HttpBody, HttpRequest, Payload, WaitAction};
+pub use answer::Answer;
 pub use expression::Expression;
 pub use input::{Input, InputKind};
 pub use names::{Names, is_name};

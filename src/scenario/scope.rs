@@ -5,7 +5,7 @@ use minijinja::{
     value::{Enumerator, Object},
 };
 
-use super::Input;
+use super::{Answer, Input};
 use crate::document::Place;
 
 /// An expression or template that met a value it cannot work with.
@@ -47,16 +47,8 @@ pub struct Scope {
 #[derive(Clone)]
 enum Look {
     Nothing,
-    Answer {
-        status: u16,
-        headers: Value,
-        body: Value,
-        elapsed: Duration,
-    },
-    Event {
-        event: Value,
-        elapsed: Duration,
-    },
+    Answer(Arc<Answer>),
+    Event { event: Value, elapsed: Duration },
 }
 
 impl Scope {
@@ -95,13 +87,8 @@ impl Scope {
     }
 
     /// Expressions now see an answer.
-    pub fn look_at_answer(&mut self, status: u16, headers: Value, body: Value, elapsed: Duration) {
-        self.look = Look::Answer {
-            status,
-            headers,
-            body,
-            elapsed,
-        };
+    pub fn look_at_answer(&mut self, answer: Answer) {
+        self.look = Look::Answer(Arc::new(answer));
     }
 
     /// Expressions now see an inbound event.
@@ -133,7 +120,7 @@ impl Scope {
     pub fn describe_look(&self, most: usize) -> String {
         let (intro, value) = match &self.look {
             Look::Nothing => return String::new(),
-            Look::Answer { status, body, .. } => (format!("; answered {status}"), body),
+            Look::Answer(answer) => (format!("; answered {}", answer.status), answer.body()),
             Look::Event { event, .. } => ("; the event".to_owned(), event),
         };
         let text = serde_json::to_string(value).unwrap_or_default();
@@ -152,6 +139,16 @@ impl Scope {
         std::mem::replace(&mut self.round, round)
     }
 
+    /// What `a.b.c` stands for, if there is such a thing.
+    pub(super) fn at(&self, path: &[Box<str>]) -> Option<Value> {
+        let (first, rest) = path.split_first()?;
+        let mut value = self.value_of(first)?;
+        for name in rest {
+            value = value.get_attr(name).ok()?;
+        }
+        (!value.is_undefined()).then_some(value)
+    }
+
     fn value_of(&self, name: &str) -> Option<Value> {
         if let Some((_, value)) = self.captures.iter().find(|(known, _)| **known == *name) {
             return Some(value.clone());
@@ -164,13 +161,12 @@ impl Scope {
             ("chat", _) => self.chat.clone(),
             ("passed", _) => Value::from(self.passed),
             ("repeat", _) => BTreeMap::from([("index", self.round?)]).into(),
-            ("status", Look::Answer { status, .. }) => Value::from(*status),
-            ("headers", Look::Answer { headers, .. }) => headers.clone(),
-            ("body", Look::Answer { body, .. }) => body.clone(),
+            ("status", Look::Answer(answer)) => Value::from(answer.status),
+            ("headers", Look::Answer(answer)) => answer.headers().clone(),
+            ("body", Look::Answer(answer)) => answer.body().clone(),
+            ("elapsed", Look::Answer(answer)) => Value::from(answer.elapsed.as_secs_f64()),
             ("event", Look::Event { event, .. }) => event.clone(),
-            ("elapsed", Look::Answer { elapsed, .. } | Look::Event { elapsed, .. }) => {
-                Value::from(elapsed.as_secs_f64())
-            }
+            ("elapsed", Look::Event { elapsed, .. }) => Value::from(elapsed.as_secs_f64()),
             _ => return None,
         };
         (!value.is_undefined()).then_some(value)
@@ -217,6 +213,8 @@ pub fn key_text(value: &Value) -> Option<String> {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use reqwest::header::HeaderMap;
+
     use super::*;
 
     pub(in crate::scenario) fn scope(captures: &[(&str, Value)]) -> Arc<Scope> {
@@ -273,7 +271,8 @@ pub(super) mod tests {
         let visible = |scope: &Scope| names.map(|name| !seen(scope, name).is_undefined());
         assert_eq!(visible(&chat), [false; 5]);
         let elapsed = Duration::from_millis(1500);
-        chat.look_at_answer(201, Value::from("h"), Value::from("b"), elapsed);
+        let body = r#"{ "a": 1 }"#.into();
+        chat.look_at_answer(Answer::new(201, HeaderMap::new(), body, elapsed));
         assert_eq!(visible(&chat), [true, true, true, false, true]);
         assert_eq!(seen(&chat, "elapsed"), Value::from(1.5));
         chat.look_at_event(Value::from("e"), elapsed);

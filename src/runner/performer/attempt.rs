@@ -2,18 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use minijinja::Value;
-use reqwest::header::HeaderMap;
 use tokio::time::Instant;
 
 use super::Performer;
 use crate::{
     callbacks::{Inbound, Match, WaitError},
-    driver::HttpAnswer,
     event::Event,
     runner::context::{FOREVER, RunContext},
     scenario::{
-        Action, EvaluationError, HttpAction, Observation, Reason, Step, WaitAction, key_text,
+        Action, Answer, EvaluationError, HttpAction, Observation, Reason, Step, WaitAction,
+        key_text,
     },
 };
 
@@ -95,14 +93,8 @@ impl Performer {
         }
         let elapsed = answer.elapsed;
         if !step.expect.is_empty() || !step.captures.is_empty() {
-            let scope = Arc::make_mut(&mut self.scope);
-            let HttpAnswer {
-                status,
-                headers,
-                body,
-                ..
-            } = answer;
-            scope.look_at_answer(status, header_values(&headers), body_value(&body), elapsed);
+            let answer = Answer::new(answer.status, answer.headers, answer.body, elapsed);
+            Arc::make_mut(&mut self.scope).look_at_answer(answer);
         }
         Ok(elapsed)
     }
@@ -121,21 +113,15 @@ impl Performer {
             .as_ref()
             .and_then(|step| self.marks.iter().find(|(name, _)| name == step))
             .map_or(self.last_sent, |(_, at)| *at);
-        let disconnected = self
-            .context
-            .spec
-            .scenario
-            .callbacks
-            .as_ref()
-            .and_then(|callbacks| callbacks.disconnected.as_ref());
+        let callbacks = self.context.spec.scenario.callbacks.as_ref();
+        let disconnected = callbacks.and_then(|callbacks| callbacks.disconnected.as_ref());
+        let scope = &mut self.scope;
         let judge = |inbound: &Inbound| {
-            let mut scope = (*self.scope).clone();
             let elapsed = inbound.arrived.saturating_duration_since(since);
-            scope.look_at_event(inbound.event.clone(), elapsed);
-            let scope = Arc::new(scope);
-            if action.matches.holds(&scope) {
+            Arc::make_mut(scope).look_at_event(inbound.event.clone(), elapsed);
+            if action.matches.holds(scope) {
                 Match::Wanted
-            } else if disconnected.is_some_and(|left| left.holds(&scope)) {
+            } else if disconnected.is_some_and(|left| left.holds(scope)) {
                 Match::Disconnected
             } else {
                 Match::Other
@@ -267,23 +253,6 @@ impl Drop for Waiting {
             observation: self.observation,
         });
     }
-}
-
-fn header_values(headers: &HeaderMap) -> Value {
-    let values: std::collections::BTreeMap<String, String> = headers
-        .iter()
-        .map(|(name, value)| {
-            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-            (name.as_str().to_owned(), value)
-        })
-        .collect();
-    values.into()
-}
-
-/// JSON as its value, anything else as text.
-fn body_value(body: &[u8]) -> Value {
-    serde_json::from_slice(body)
-        .unwrap_or_else(|_| Value::from(String::from_utf8_lossy(body).into_owned()))
 }
 
 /// The text up to so many characters.

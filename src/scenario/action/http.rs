@@ -114,7 +114,7 @@ impl HttpAction {
         };
         let body = match &self.body {
             None => None,
-            Some(Body::Json(payload)) => Some(HttpBody::Json(payload.evaluate(scope)?.to_string())),
+            Some(Body::Json(payload)) => Some(HttpBody::Json(payload.render(scope)?)),
             Some(Body::Text(template)) => Some(HttpBody::Text(template.render(scope)?)),
         };
         Ok(HttpRequest {

@@ -1,80 +1,100 @@
 use std::sync::Arc;
 
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 
 use crate::{
     document::{Node, Problems, Value},
     scenario::{EvaluationError, Names, Scope, Template},
 };
 
-/// A JSON body as YAML, with templates in any of its texts.
+/// A JSON body as YAML, with templates in any of its texts. What is the same for every request is
+/// JSON already.
 #[derive(Debug)]
-pub enum Payload {
-    /// A value without templates.
-    Fixed(Json),
-    /// Text with templates.
+pub struct Payload {
+    parts: Vec<Part>,
+}
+
+#[derive(Debug)]
+enum Part {
+    /// JSON as it is sent; only together with what is around it is it whole.
+    Literal(String),
+    /// A value of its own.
     Template(Template),
-    /// An array.
-    List(Vec<Payload>),
-    /// An object.
-    Object(Vec<(String, Payload)>),
 }
 
 impl Payload {
     pub(super) fn read(node: &Node, names: &Names, problems: &Problems) -> Option<Self> {
-        let payload = match &node.value {
-            Value::Null => Self::Fixed(Json::Null),
-            Value::Boolean(value) => Self::Fixed((*value).into()),
-            Value::Integer(value) => Self::Fixed((*value).into()),
-            Value::Float(value) => Self::Fixed((*value).into()),
-            Value::Text(_) => {
-                let template = Template::read(node, names, problems)?;
-                match template.as_plain() {
-                    Some(text) => Self::Fixed(text.into()),
-                    None => Self::Template(template),
-                }
-            }
-            // Every element is read before any is given up, so that all problems are found.
-            Value::List(list) => {
-                let read: Vec<_> = list
-                    .iter()
-                    .map(|node| Self::read(node, names, problems))
-                    .collect();
-                Self::List(read.into_iter().collect::<Option<_>>()?)
-            }
-            Value::Map(entries) => {
-                let read: Vec<_> = entries
-                    .iter()
-                    .map(|entry| {
-                        Self::read(&entry.node, names, problems)
-                            .map(|payload| (entry.key.clone(), payload))
-                    })
-                    .collect();
-                Self::Object(read.into_iter().collect::<Option<_>>()?)
-            }
-        };
-        Some(payload)
+        let mut payload = Self { parts: Vec::new() };
+        payload.append(node, names, problems).then_some(payload)
     }
 
-    /// The JSON value in a scope.
-    pub fn evaluate(&self, scope: &Arc<Scope>) -> Result<Json, EvaluationError> {
-        match self {
-            Self::Fixed(value) => Ok(value.clone()),
-            Self::Template(template) => {
-                let value = template.value(scope)?;
-                // A value that JSON cannot express, such as a function, goes out as its text.
-                Ok(serde_json::to_value(&value).unwrap_or_else(|_| value.to_string().into()))
+    /// Appends a value; whether it could be read. Of a list or a mapping everything is, so that all
+    /// problems are found.
+    fn append(&mut self, node: &Node, names: &Names, problems: &Problems) -> bool {
+        match &node.value {
+            Value::Null => self.fixed(&Json::Null),
+            Value::Boolean(value) => self.fixed(&(*value).into()),
+            Value::Integer(value) => self.fixed(&(*value).into()),
+            Value::Float(value) => self.fixed(&(*value).into()),
+            Value::Text(_) => match Template::read(node, names, problems) {
+                Some(template) => match template.as_plain() {
+                    Some(text) => self.fixed(&text.into()),
+                    None => self.parts.push(Part::Template(template)),
+                },
+                None => return false,
+            },
+            Value::List(list) => {
+                let mut complete = true;
+                self.literal("[");
+                for (at, node) in list.iter().enumerate() {
+                    self.literal(if at > 0 { "," } else { "" });
+                    complete &= self.append(node, names, problems);
+                }
+                self.literal("]");
+                return complete;
             }
-            Self::List(list) => list
-                .iter()
-                .map(|payload| payload.evaluate(scope))
-                .collect::<Result<Vec<_>, _>>()
-                .map(Json::Array),
-            Self::Object(entries) => entries
-                .iter()
-                .map(|(key, payload)| Ok((key.clone(), payload.evaluate(scope)?)))
-                .collect::<Result<Map<_, _>, _>>()
-                .map(Json::Object),
+            Value::Map(entries) => {
+                let mut complete = true;
+                self.literal("{");
+                for (at, entry) in entries.iter().enumerate() {
+                    self.literal(if at > 0 { "," } else { "" });
+                    self.fixed(&entry.key.as_str().into());
+                    self.literal(":");
+                    complete &= self.append(&entry.node, names, problems);
+                }
+                self.literal("}");
+                return complete;
+            }
         }
+        true
+    }
+
+    fn fixed(&mut self, value: &Json) {
+        self.literal(&value.to_string());
+    }
+
+    fn literal(&mut self, text: &str) {
+        match self.parts.last_mut() {
+            Some(Part::Literal(literal)) => literal.push_str(text),
+            _ => self.parts.push(Part::Literal(text.to_owned())),
+        }
+    }
+
+    /// The JSON text in a scope.
+    pub fn render(&self, scope: &Arc<Scope>) -> Result<String, EvaluationError> {
+        let mut text = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Literal(literal) => text.push_str(literal),
+                Part::Template(template) => {
+                    let value = template.value(scope)?;
+                    // A value that JSON cannot express, such as a function, goes out as its text.
+                    let json = serde_json::to_string(&value)
+                        .unwrap_or_else(|_| Json::from(value.to_string()).to_string());
+                    text.push_str(&json);
+                }
+            }
+        }
+        Ok(text)
     }
 }
