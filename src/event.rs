@@ -312,6 +312,15 @@ pub enum Event {
         reason: Option<String>,
         /// Whether it was a success for whoever watches the target: all chats passed.
         all_passed: bool,
+        /// For what most of its chats failed, if any did.
+        failed_for: Option<Reason>,
+    },
+    /// Somebody paused or resumed a probe, or one began that was paused under an earlier plan.
+    ProbePaused {
+        /// Which probe.
+        subject: Subject,
+        /// Whether it starts no runs for now.
+        paused: bool,
     },
     /// A probe left out a slot.
     ProbeSkipped {

@@ -33,7 +33,8 @@ impl Watch {
         let alertmanager = Alertmanager::start(&slack.url).await;
         let centre = Centre::start("{}").await;
         let probe = format!(
-            "scenario: {SCENARIO}, target: centre, every: 1s, inputs: {QUICK}, \
+            "scenario: {SCENARIO}, target: centre, every: 1s, \
+             inputs: {{ session_pause: 0s, first_message_delay: 0s, reply_delay: 0s, agent_join_timeout: 1500ms, reply_timeout: 1900ms }}, \
              objectives: {{ agent_join: {{ within: 500ms, share: 95% }} }}"
         );
         let burst = |load: &str| {
@@ -90,11 +91,16 @@ impl Watch {
         assert_eq!(answer.status, 202, "{answer:?}");
     }
 
-    /// What somebody was woken by, or could go back to bed for.
-    fn pages(&self) -> Vec<String> {
-        let titles = self.slack.titles().into_iter();
-        let tickets = "[TICKET]";
-        titles.filter(|title| !title.starts_with(tickets)).collect()
+    /// An outage is told by one message, and its end by another.
+    async fn tells_only(&self, title: &str) -> Message {
+        let page = self.slack.message(title).await;
+        assert_eq!(self.slack.titles(), [title]);
+        self.faults(json!({})).await;
+        self.slack.message(&resolved(title)).await;
+        // What else had to be said would have been by now: the windows of what is slower are over.
+        self.probes_pass(10.0).await;
+        assert_eq!(self.slack.titles(), [title, &resolved(title)]);
+        page
     }
 }
 
@@ -122,9 +128,7 @@ fn links(message: &Message) -> Vec<(String, String)> {
 async fn an_outage_is_one_page_and_its_end_one_message() {
     let watch = Watch::start().await;
     watch.faults(no_session()).await;
-    let page = watch.slack.message(FAILING).await;
-
-    assert_eq!(watch.slack.titles(), [FAILING], "one outage, one message");
+    let page = watch.tells_only(FAILING).await;
     assert_eq!(page.color, "danger");
     assert_eq!(page.pretext, "<!channel>");
     let dashboard = "http://localhost:3000/d/chatprobe-scenario/scenario?var-scenario=contact-center-chat&var-target=centre";
@@ -134,8 +138,8 @@ async fn an_outage_is_one_page_and_its_end_one_message() {
         panic!("four lines: {}", page.text)
     };
     let count = what
-        .strip_prefix(&format!("{SUBJECT}: the last "))
-        .and_then(|rest| rest.strip_suffix(" probes failed; objective: 99% succeed"))
+        .strip_prefix(&format!("{SUBJECT}: "))
+        .and_then(|rest| rest.strip_suffix(" probes in a row failed; objective: 99% succeed"))
         .unwrap_or_else(|| panic!("{what}"));
     assert!(count.parse::<u32>().unwrap() >= 3, "{what}");
     assert_eq!(
@@ -159,13 +163,35 @@ async fn an_outage_is_one_page_and_its_end_one_message() {
         expected.map(|(words, url)| (words.to_owned(), url.to_owned()))
     );
 
-    watch.faults(json!({})).await;
     let over = watch.slack.message(&resolved(FAILING)).await;
     assert_eq!(over.color, "good");
     assert_eq!(over.pretext, "");
     assert!(over.text.starts_with("Resolved: "), "{}", over.text);
     assert!(over.text.contains("\nFrom <!date^"), "{}", over.text);
-    assert_eq!(watch.pages(), [FAILING, &resolved(FAILING)]);
+}
+
+#[tokio::test]
+async fn agents_who_never_come_are_one_page() {
+    let watch = Watch::start().await;
+    watch.faults(json!({ "agents": { "never_come": 1 } })).await;
+    let page = watch
+        .tells_only("[PAGE] ChatprobeNobodyJoins: contact-center-chat on centre")
+        .await;
+    let cause = "\nWhat failed most in 30 minutes: step agent_join, reason agent_join_timeout.\n";
+    assert!(page.text.contains(cause), "{}", page.text);
+}
+
+#[tokio::test]
+async fn events_that_do_not_come_are_one_page() {
+    let watch = Watch::start().await;
+    watch
+        .faults(json!({ "events": { "drop": { "probability": 1 } } }))
+        .await;
+    let page = watch
+        .tells_only("[PAGE] ChatprobeCallbacksStopped: contact-center-chat on centre")
+        .await;
+    let what = "probes in a row waited for events and not one came";
+    assert!(page.text.contains(what), "{}", page.text);
 }
 
 #[tokio::test]
@@ -174,7 +200,7 @@ async fn agents_who_join_late_are_one_page_that_says_how_late() {
     let delay = json!({ "probability": 1, "by": "1s", "only": ["agent_joined"] });
     watch.faults(json!({ "events": { "delay": delay } })).await;
     let title = "[PAGE] ChatprobeAgentJoinsSlow: contact-center-chat on centre";
-    let page = watch.slack.message(title).await;
+    let page = watch.tells_only(title).await;
     let what = page.text.lines().next().unwrap();
     let share = what
         .strip_prefix(&format!("{SUBJECT}: "))
@@ -185,11 +211,6 @@ async fn agents_who_join_late_are_one_page_that_says_how_late() {
         })
         .unwrap_or_else(|| panic!("{what}"));
     assert!(share.parse::<f64>().unwrap() > 30.0, "{what}");
-    assert_eq!(watch.pages(), [title], "nothing fails, it is only slow");
-
-    watch.faults(json!({})).await;
-    watch.slack.message(&resolved(title)).await;
-    assert_eq!(watch.pages(), [title, &resolved(title)]);
 }
 
 #[tokio::test]
@@ -211,6 +232,7 @@ async fn an_outage_during_a_burst_is_a_ticket_that_says_so_and_a_page_if_it_outl
     watch.slack.message(FAILING).await;
     watch.faults(json!({})).await;
     watch.slack.message(&resolved(FAILING)).await;
+    assert_eq!(watch.slack.titles(), [trouble, FAILING, &resolved(FAILING)]);
 }
 
 #[tokio::test]
@@ -231,7 +253,9 @@ async fn bursts_during_an_outage_add_no_message_and_hold_none_back() {
     let metrics = watch.service.metrics().await;
     let running = metrics.count("chatprobe_burst_active", &[("burst", "rush")]);
     assert_eq!(running, 1, "its end was told while a burst ran");
-    assert_eq!(watch.pages(), [FAILING, &resolved(FAILING)]);
+    let failed = "[TICKET] ChatprobeBurstFailed: contact-center-chat on centre";
+    watch.slack.message(failed).await;
+    assert_eq!(watch.slack.titles(), [FAILING, &resolved(FAILING), failed]);
 }
 
 #[tokio::test]

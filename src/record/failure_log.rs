@@ -192,6 +192,7 @@ impl Observer for FailureLog {
                 verdict,
                 reason,
                 all_passed,
+                ..
             } => self.run_ended(run, *verdict, reason.as_deref(), *all_passed),
             Event::ConfigurationAccepted { plan } => {
                 self.retain(|subject| is_configured(plan, subject));

@@ -43,6 +43,8 @@ pub struct Resources {
     pub threads: u64,
     /// Unix time at which the process began.
     pub start_time_seconds: u64,
+    /// What the process may have: the limit of its control group, else the memory of the host.
+    pub memory_limit_bytes: u64,
     /// Logical CPUs of the host.
     pub host_cpus: u64,
     /// Share of the host's CPUs that was busy over the last second or so, 0 to 1.
@@ -124,11 +126,15 @@ impl State {
             .refresh_processes_specifics(only_this, false, kind);
         self.system.refresh_memory();
         let latest = &mut self.latest;
+        latest.host_memory_total_bytes = self.system.total_memory();
+        latest.memory_limit_bytes = latest.host_memory_total_bytes;
         if let Some(process) = self.system.process(pid) {
             latest.resident_memory_bytes = process.memory();
             latest.start_time_seconds = process.start_time();
+            if let Some(limits) = process.cgroup_limits() {
+                latest.memory_limit_bytes = limits.total_memory;
+            }
         }
-        latest.host_memory_total_bytes = self.system.total_memory();
         latest.host_memory_available_bytes = self.system.available_memory();
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         latest.threads = status_field(&status, "Threads:").unwrap_or(0);

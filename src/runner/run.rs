@@ -315,6 +315,11 @@ impl Run {
             all_passed: verdict != Verdict::Invalid
                 && chats.started > 0
                 && chats.passed == chats.started,
+            failed_for: chats
+                .failed_by_reason
+                .iter()
+                .max_by_key(|(_, count)| **count)
+                .map(|(reason, _)| *reason),
         });
         ended.send_replace(true);
     }

@@ -268,6 +268,7 @@ impl Observer for Tally {
             | Event::WaitStarted { .. }
             | Event::WaitEnded { .. }
             | Event::RunEnded { .. }
+            | Event::ProbePaused { .. }
             | Event::ProbeSkipped { .. }
             | Event::BurstSkipped { .. }
             | Event::ConfigurationAccepted { .. }

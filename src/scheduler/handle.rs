@@ -128,7 +128,7 @@ impl Scheduler {
 
     /// Pauses or resumes a probe; `None` if there is no such probe.
     pub fn pause_probe(&self, name: &str, paused: bool) -> Option<ProbeStatus> {
-        self.with_probe(name, |task| task.set_paused(paused))
+        self.with_probe(name, |task| task.set_paused(paused, &self.shared))
     }
 
     pub(super) fn known_runs(&self) -> &Runs {

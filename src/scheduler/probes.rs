@@ -64,8 +64,16 @@ impl ProbeTask {
         }
     }
 
-    pub(super) fn set_paused(&self, paused: bool) {
+    pub(super) fn set_paused(&self, paused: bool, shared: &Shared) {
         self.paused.store(paused, Ordering::Relaxed);
+        self.tell_paused(shared);
+    }
+
+    fn tell_paused(&self, shared: &Shared) {
+        shared.observers().tell(&Event::ProbePaused {
+            subject: self.subject(),
+            paused: self.paused.load(Ordering::Relaxed),
+        });
     }
 
     /// Asks for a run besides the interval; the next slot stays where it is.
@@ -107,6 +115,7 @@ impl ProbeTask {
                 () = run.ended() => {}
             }
         }
+        self.tell_paused(&shared);
         let mut slot = Instant::now();
         let mut due = slot;
         loop {

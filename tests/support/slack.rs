@@ -1,11 +1,15 @@
 //! What Alertmanager sends to Slack, received in its place.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use axum::{Json, Router, extract::State, routing::post};
 use serde_json::Value;
+use tokio::time::{Instant, sleep};
 
-use super::eventually;
+use super::PATIENCE;
 
 /// A message as a person would see it.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,11 +49,16 @@ impl Slack {
 
     /// The first with this title, once it is there.
     pub async fn message(&self, title: &str) -> Message {
-        let seen = eventually(title, async || {
+        let deadline = Instant::now() + 2 * PATIENCE;
+        loop {
             let mut messages = self.messages().into_iter();
-            messages.find(|message| message.title == title)
-        });
-        seen.await
+            if let Some(message) = messages.find(|message| message.title == title) {
+                return message;
+            }
+            let late = Instant::now() > deadline;
+            assert!(!late, "no {title}, but {:?}", self.titles());
+            sleep(Duration::from_millis(20)).await;
+        }
     }
 
     pub fn titles(&self) -> Vec<String> {

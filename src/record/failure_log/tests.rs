@@ -81,6 +81,7 @@ impl Fixture {
             verdict,
             reason: (verdict != Verdict::Passed).then(|| "no agent,\nno answer".to_owned()),
             all_passed,
+            failed_for: None,
         });
     }
 }

@@ -1,13 +1,15 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, PoisonError, RwLock},
+    time::SystemTime,
 };
 
-use prometheus::IntCounter;
+use prometheus::{Gauge, IntCounter};
 
 use super::{
     MetricsError,
     family::{Family, Maker},
+    seconds_since_epoch,
 };
 use crate::event::Fate;
 
@@ -18,9 +20,17 @@ const NO_SCENARIO: &str = "none";
 /// What became of inbound events.
 pub(super) struct Callbacks {
     events: Family<IntCounter>,
-    /// One counter a fate, in the order of [`Fate::ALL`].
-    by_scenario: RwLock<HashMap<Arc<str>, [IntCounter; Fate::ALL.len()]>>,
-    without_scenario: [IntCounter; Fate::ALL.len()],
+    last_event: Family<Gauge>,
+    by_scenario: RwLock<HashMap<Arc<str>, Series>>,
+    without_scenario: ByFate,
+}
+
+/// One counter a fate, in the order of [`Fate::ALL`].
+type ByFate = [IntCounter; Fate::ALL.len()];
+
+struct Series {
+    events: ByFate,
+    last_event: Gauge,
 }
 
 impl Callbacks {
@@ -33,14 +43,29 @@ impl Callbacks {
         Ok(Self {
             without_scenario: counters(&events, NO_SCENARIO),
             events,
+            last_event: make.gauges(
+                "chatprobe_callback_last_event_timestamp_seconds",
+                "Unix time at which the last inbound event of a run of the scenario came; 0 before the first.",
+                &["scenario"],
+            )?,
             by_scenario: RwLock::default(),
         })
     }
 
     pub(super) fn declare(&self, scenario: &Arc<str>) {
         let mut all = (self.by_scenario.write()).unwrap_or_else(PoisonError::into_inner);
-        all.entry(scenario.clone())
-            .or_insert_with(|| counters(&self.events, scenario));
+        all.entry(scenario.clone()).or_insert_with(|| Series {
+            events: counters(&self.events, scenario),
+            last_event: self.last_event.child(&[scenario]),
+        });
+    }
+
+    /// An event came for a run of this scenario.
+    pub(super) fn received(&self, scenario: &Arc<str>, now: SystemTime) {
+        let all = (self.by_scenario.read()).unwrap_or_else(PoisonError::into_inner);
+        if let Some(series) = all.get(scenario) {
+            series.last_event.set(seconds_since_epoch(now));
+        }
     }
 
     /// `known` says whether a scenario that is not declared is still in the configuration. Events of
@@ -68,25 +93,28 @@ impl Callbacks {
 
     fn count(&self, scenario: &Arc<str>, fate: Fate) -> bool {
         let all = (self.by_scenario.read()).unwrap_or_else(PoisonError::into_inner);
-        let counters = all.get(scenario);
-        if let Some(counters) = counters {
-            counters[fate as usize].inc();
+        let series = all.get(scenario);
+        if let Some(series) = series {
+            series.events[fate as usize].inc();
         }
-        counters.is_some()
+        series.is_some()
     }
 
     pub(super) fn retain(&self, scenarios: &HashSet<Arc<str>>) {
         let mut all = (self.by_scenario.write()).unwrap_or_else(PoisonError::into_inner);
         all.retain(|scenario, _| {
             let stays = scenarios.contains(scenario);
-            if !stays && **scenario != *NO_SCENARIO {
-                self.events.remove(&[scenario]);
+            if !stays {
+                self.last_event.remove(&[scenario]);
+                if **scenario != *NO_SCENARIO {
+                    self.events.remove(&[scenario]);
+                }
             }
             stays
         });
     }
 }
 
-fn counters(events: &Family<IntCounter>, scenario: &str) -> [IntCounter; Fate::ALL.len()] {
+fn counters(events: &Family<IntCounter>, scenario: &str) -> ByFate {
     Fate::ALL.map(|fate| events.child(&[scenario, fate.as_str()]))
 }

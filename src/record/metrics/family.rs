@@ -75,6 +75,15 @@ impl<M: Metric> Family<M> {
             .clone()
     }
 
+    /// Every series whose values begin with these.
+    pub(super) fn children(&self, prefix: &[&str]) -> Vec<M> {
+        let children = (self.0.children.read()).unwrap_or_else(PoisonError::into_inner);
+        let with = children
+            .iter()
+            .filter(|(values, _)| begins_with(values, prefix));
+        with.map(|(_, child)| child.clone()).collect()
+    }
+
     /// Removes every series whose values begin with these.
     pub(super) fn remove(&self, prefix: &[&str]) {
         self.retain(|values| !begins_with(values, prefix));

@@ -40,6 +40,7 @@ use super::ProcessMonitor;
 use crate::{
     config::{Burst, Objectives},
     event::{Event, Mode, Observer, RunIdentity, Subject, Verdict},
+    scenario::Reason,
 };
 
 pub use boundaries::Boundaries;
@@ -110,7 +111,8 @@ impl Metrics {
         objectives: &Objectives,
         declaration: &Declaration,
     ) {
-        self.probes.declare(subject, interval);
+        let reasons = declaration.chat_reasons();
+        self.probes.declare(subject, interval, &reasons);
         self.objectives.declare(subject, objectives, declaration);
     }
 
@@ -194,10 +196,16 @@ impl Metrics {
         }
     }
 
-    fn run_ended(&self, run: &RunIdentity, verdict: Verdict, all_passed: bool, now: SystemTime) {
+    fn run_ended(
+        &self,
+        run: &RunIdentity,
+        verdict: Verdict,
+        outcome: Result<(), Reason>,
+        now: SystemTime,
+    ) {
         let subject = &run.subject;
         match subject.mode {
-            Mode::Probe => self.probes.run_ended(subject, verdict, all_passed, now),
+            Mode::Probe => self.probes.run_ended(subject, verdict, outcome, now),
             Mode::Burst => self.bursts.run_ended(run, verdict, now),
         }
         if self.subjects.run_ended(run) {
@@ -256,8 +264,11 @@ impl Metrics {
                 series.chat_ended(&run.id, *chat, ending, *duration);
             }
             Event::ArrivalDropped { run } => self.bursts.arrival_dropped(run),
-            // Each of these events is counted when it is known what became of it.
-            Event::CallbackReceived { .. } | Event::CallbackRerouted { .. } => {}
+            // It is counted when it is known what became of it.
+            Event::CallbackReceived { run } => {
+                self.callbacks.received(&run.subject.scenario, now);
+            }
+            Event::CallbackRerouted { .. } => {}
             Event::CallbackSettled { run, fate } => {
                 let scenario = run.as_ref().map(|run| &run.subject.scenario);
                 self.callbacks.settled(scenario, *fate, |scenario| {
@@ -268,8 +279,15 @@ impl Metrics {
                 run,
                 verdict,
                 all_passed,
+                failed_for,
                 ..
-            } => self.run_ended(run, *verdict, *all_passed, now),
+            } => {
+                // Without a chat that came to an end, something broke in here.
+                let reason = failed_for.unwrap_or(Reason::Internal);
+                let outcome = if *all_passed { Ok(()) } else { Err(reason) };
+                self.run_ended(run, *verdict, outcome, now);
+            }
+            Event::ProbePaused { subject, paused } => self.probes.paused(subject, *paused),
             Event::ProbeSkipped { subject, reason } => self.probes.skipped(subject, *reason).inc(),
             Event::BurstSkipped { burst } => self.bursts.skipped(burst),
             Event::ConfigurationAccepted { plan } => {

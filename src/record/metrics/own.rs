@@ -86,6 +86,7 @@ pub(super) struct ProcessSeries {
     max_fds: Gauge,
     threads: Gauge,
     start_time: Gauge,
+    memory_limit: Gauge,
     host_cpus: Gauge,
     host_cpu_usage: Gauge,
     host_memory_total: Gauge,
@@ -107,6 +108,7 @@ impl ProcessSeries {
             max_fds: make.gauge("process_max_fds", "File descriptors that may be open at most.")?,
             threads: make.gauge("process_threads", "Threads of the process.")?,
             start_time: make.gauge("process_start_time_seconds", "Unix time at which the process began.")?,
+            memory_limit: make.gauge("process_memory_limit_bytes", "What the process may have: the limit of its control group, else the memory of the host.")?,
             host_cpus: make.gauge("host_cpus", "Logical CPUs of the host.")?,
             host_cpu_usage: make.gauge("host_cpu_usage_ratio", "Share of all CPUs of the host that was busy over the last second or so, 0 to 1.")?,
             host_memory_total: make.gauge("host_memory_total_bytes", "Memory of the host.")?,
@@ -127,6 +129,7 @@ impl ProcessSeries {
         self.max_fds.set(float(now.max_fds));
         self.threads.set(float(now.threads));
         self.start_time.set(float(now.start_time_seconds));
+        self.memory_limit.set(float(now.memory_limit_bytes));
         self.host_cpus.set(float(now.host_cpus));
         self.host_cpu_usage.set(now.host_cpu_usage);
         self.host_memory_total

@@ -7,9 +7,13 @@ use super::{
     family::{Family, Maker},
     seconds_since_epoch,
 };
-use crate::event::{SkipReason, Subject, Verdict};
+use crate::{
+    event::{SkipReason, Subject, Verdict},
+    scenario::Reason,
+};
 
 const PROBE: &[&str] = &["scenario", "target"];
+const PROBE_REASON: &[&str] = &["scenario", "target", "reason"];
 
 /// The metrics about probes. They change once an interval, so nothing is kept at hand.
 pub(super) struct Probes {
@@ -18,6 +22,7 @@ pub(super) struct Probes {
     last_run: Family<Gauge>,
     last_success_at: Family<Gauge>,
     interval: Family<Gauge>,
+    paused: Family<IntGauge>,
     skipped: Family<IntCounter>,
 }
 
@@ -31,8 +36,8 @@ impl Probes {
             )?,
             consecutive_failures: make.int_gauges(
                 "chatprobe_probe_consecutive_failures",
-                "Runs of the probe that failed since its last success, or since the process began.",
-                PROBE,
+                "Runs of the probe that failed since its last success, or since the process began, by reason.",
+                PROBE_REASON,
             )?,
             last_run: make.gauges(
                 "chatprobe_probe_last_run_timestamp_seconds",
@@ -49,18 +54,27 @@ impl Probes {
                 "How often the probe is to run.",
                 PROBE,
             )?,
+            paused: make.int_gauges(
+                "chatprobe_probe_paused",
+                "1 while somebody has the probe paused, else 0.",
+                PROBE,
+            )?,
             skipped: make.counters(
                 "chatprobe_probe_skipped_total",
                 "Slots that the probe left out, because the last chat was still running (overlap) or because it is paused.",
-                &["scenario", "target", "reason"],
+                PROBE_REASON,
             )?,
         })
     }
 
-    pub(super) fn declare(&self, subject: &Subject, interval: Duration) {
+    /// `reasons`: those for which its chats can fail.
+    pub(super) fn declare(&self, subject: &Subject, interval: Duration, reasons: &[Reason]) {
         let labels = labels(subject);
         self.last_success.child(&labels);
-        self.consecutive_failures.child(&labels);
+        for &reason in reasons {
+            self.failures_for(subject, reason);
+        }
+        self.paused.child(&labels);
         self.last_run.child(&labels);
         self.last_success_at.child(&labels);
         self.interval.child(&labels).set(interval.as_secs_f64());
@@ -74,7 +88,7 @@ impl Probes {
         &self,
         subject: &Subject,
         verdict: Verdict,
-        all_passed: bool,
+        outcome: Result<(), Reason>,
         now: SystemTime,
     ) {
         if matches!(verdict, Verdict::Stopped | Verdict::Invalid) {
@@ -82,15 +96,29 @@ impl Probes {
         }
         let labels = labels(subject);
         let now = seconds_since_epoch(now);
-        self.last_success.child(&labels).set(i64::from(all_passed));
+        self.last_success
+            .child(&labels)
+            .set(i64::from(outcome.is_ok()));
         self.last_run.child(&labels).set(now);
-        let consecutive_failures = self.consecutive_failures.child(&labels);
-        if all_passed {
-            self.last_success_at.child(&labels).set(now);
-            consecutive_failures.set(0);
-        } else {
-            consecutive_failures.inc();
+        match outcome {
+            Ok(()) => {
+                self.last_success_at.child(&labels).set(now);
+                for failures in self.consecutive_failures.children(&labels) {
+                    failures.set(0);
+                }
+            }
+            Err(reason) => self.failures_for(subject, reason).inc(),
         }
+    }
+
+    pub(super) fn paused(&self, subject: &Subject, paused: bool) {
+        self.paused.child(&labels(subject)).set(i64::from(paused));
+    }
+
+    fn failures_for(&self, subject: &Subject, reason: Reason) -> IntGauge {
+        let [scenario, target] = labels(subject);
+        let labels = [scenario, target, reason.as_str()];
+        self.consecutive_failures.child(&labels)
     }
 
     pub(super) fn skipped(&self, subject: &Subject, reason: SkipReason) -> IntCounter {
@@ -105,6 +133,7 @@ impl Probes {
         self.last_run.remove(&labels);
         self.last_success_at.remove(&labels);
         self.interval.remove(&labels);
+        self.paused.remove(&labels);
         self.skipped.remove(&labels);
     }
 }

@@ -126,6 +126,8 @@ fn threads_and_the_start_and_the_host_are_told() {
     );
     assert!(during.host_memory_available_bytes < during.host_memory_total_bytes);
     assert!(during.host_memory_available_bytes > 1 << 20);
+    assert!(during.memory_limit_bytes <= during.host_memory_total_bytes);
+    assert!(during.memory_limit_bytes > during.resident_memory_bytes);
 }
 
 #[test]

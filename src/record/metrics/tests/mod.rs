@@ -56,6 +56,7 @@ impl Fixture {
             verdict: Verdict::Passed,
             reason: None,
             all_passed: true,
+            failed_for: None,
         });
     }
 

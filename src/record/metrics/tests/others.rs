@@ -35,6 +35,10 @@ fn events_are_counted_by_what_became_of_them() {
     };
     let of_chat = Fate::ALL.map(|fate| value("chat", fate).unwrap());
     assert_eq!(of_chat, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]);
+    let last = || fixture.value("callback_last_event_timestamp_seconds{scenario=\"chat\"}");
+    assert_eq!(last(), Some(f64::from(EPOCH)));
+    fixture.tell_at(9, &Event::CallbackReceived { run: probe() });
+    assert_eq!(last(), Some(f64::from(EPOCH) + 9.0));
     let of_none = Fate::ALL.map(|fate| value("none", fate).unwrap());
     assert_eq!(of_none, [0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 2.0]);
 }
@@ -56,10 +60,14 @@ fn a_probe_says_how_it_went_last_and_when() {
             since("last_success_timestamp_seconds"),
         );
         assert_eq!(value("interval_seconds"), 90.5);
-        let failures = value("consecutive_failures");
+        let failures = ["connect", "status"].map(|reason| {
+            let labels = format!("reason=\"{reason}\",scenario=\"chat\",target=\"eu\"");
+            let series = format!("probe_consecutive_failures{{{labels}}}");
+            fixture.value(&series).unwrap()
+        });
         (value("last_success"), failures, at.0, at.1)
     };
-    let end = |second, verdict, all_passed| {
+    let end = |second, verdict, failed_for: Option<Reason>| {
         let run = run.clone();
         fixture.tell_at(
             second,
@@ -67,22 +75,32 @@ fn a_probe_says_how_it_went_last_and_when() {
                 run,
                 verdict,
                 reason: None,
-                all_passed,
+                all_passed: failed_for.is_none(),
+                failed_for,
             },
         );
     };
-    assert_eq!(state(), (0.0, 0.0, None, None));
-    end(10, Verdict::Passed, true);
-    assert_eq!(state(), (1.0, 0.0, Some(10.0), Some(10.0)));
-    end(20, Verdict::Failed, false);
-    assert_eq!(state(), (0.0, 1.0, Some(20.0), Some(10.0)));
-    end(30, Verdict::Stopped, false);
-    end(31, Verdict::Invalid, true);
-    assert_eq!(state(), (0.0, 1.0, Some(20.0), Some(10.0)));
-    end(40, Verdict::Failed, false);
-    assert_eq!(state(), (0.0, 2.0, Some(40.0), Some(10.0)));
-    end(50, Verdict::Passed, true);
-    assert_eq!(state(), (1.0, 0.0, Some(50.0), Some(50.0)));
+    let (connect, status) = (Some(Reason::Connect), Some(Reason::Status));
+    assert_eq!(state(), (0.0, [0.0, 0.0], None, None));
+    end(10, Verdict::Passed, None);
+    assert_eq!(state(), (1.0, [0.0, 0.0], Some(10.0), Some(10.0)));
+    end(20, Verdict::Failed, status);
+    assert_eq!(state(), (0.0, [0.0, 1.0], Some(20.0), Some(10.0)));
+    end(30, Verdict::Stopped, connect);
+    end(31, Verdict::Invalid, None);
+    assert_eq!(state(), (0.0, [0.0, 1.0], Some(20.0), Some(10.0)));
+    end(40, Verdict::Failed, connect);
+    end(50, Verdict::Failed, connect);
+    assert_eq!(state(), (0.0, [2.0, 1.0], Some(50.0), Some(10.0)));
+    end(60, Verdict::Passed, None);
+    assert_eq!(state(), (1.0, [0.0, 0.0], Some(60.0), Some(60.0)));
+
+    let paused = |paused| {
+        let subject = run.subject.clone();
+        fixture.tell(&Event::ProbePaused { subject, paused });
+        fixture.value("probe_paused{scenario=\"chat\",target=\"eu\"}")
+    };
+    assert_eq!((paused(true), paused(false)), (Some(1.0), Some(0.0)));
 
     for reason in [SkipReason::Paused, SkipReason::Overlap, SkipReason::Paused] {
         let subject = run.subject.clone();
@@ -115,6 +133,7 @@ fn a_burst_says_when_it_ran_and_what_came_of_it() {
                 verdict,
                 reason: None,
                 all_passed: false,
+                failed_for: None,
             },
         );
     };

@@ -1,6 +1,12 @@
-//! The scripts of the pipeline, as the pipeline and a person run them.
+//! The scripts of the pipeline and the commands of the runbooks, as the pipeline and a person run them.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod building;
+mod checkout;
+mod containers;
+mod deploying;
+mod runbooks;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::{
@@ -177,96 +183,6 @@ async fn the_load_gate_opens_for_thresholds_that_hold() {
     let (code, report, said) = judge("ci/load-gate", &ill, &load).await;
     assert_eq!(code, 1, "{said}");
     assert_eq!(report["verdict"], "failed", "{report:#}");
-}
-
-const LOG: &str = r#"   Compiling chatprobe v0.1.0
-     Running unittests src/lib.rs (target/debug/deps/chatprobe-0123)
-
-running 3 tests
-test units::tests::reads_a_rate ... ok
-test units::tests::slow has been running for over 60 seconds
-test units::tests::left_out ... ignored, not today
-test units::tests::breaks ... FAILED
-
-failures:
-
----- units::tests::breaks stdout ----
-thread panicked: 1 < 2 && "quoted"
-
-failures:
-    units::tests::breaks
-
-test result: FAILED. 1 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.25s
-
-     Running tests/crash.rs (target/debug/deps/crash-0123)
-
-running 2 tests
-test one ... ok
-error: test failed
-"#;
-
-/// Has ci/unit report on what a cargo of our own says.
-async fn unit(folder: &Folder, log: &str, code: i32) -> Output {
-    let log = folder.write("log", log);
-    let path = format!(
-        "{}/tests/fixtures/pipeline:{}",
-        env!("CARGO_MANIFEST_DIR"),
-        std::env::var("PATH").unwrap()
-    );
-    let (reports, code) = (folder.argument("reports"), code.to_string());
-    let environment = [
-        ("PATH", path.as_str()),
-        ("REPORTS", &reports),
-        ("LOG", &log),
-        ("CODE", &code),
-    ];
-    script("ci/unit", &[], &environment).await
-}
-
-#[tokio::test]
-async fn a_failed_test_run_leaves_its_reports_and_its_exit_code() {
-    let folder = Folder::new();
-    let output = unit(&folder, LOG, 101).await;
-    assert_eq!(output.status.code(), Some(101), "{}", said(&output));
-    let xml = folder.read("reports/unit.xml");
-    for part in [
-        r#"<testsuites name="unit" tests="5" failures="1" errors="1" skipped="1">"#,
-        r#"<testsuite name="src/lib.rs" tests="3" failures="1" errors="0" skipped="1" time="0.25">"#,
-        r#"<testcase classname="unit.src.lib" name="units::tests::reads_a_rate"/>"#,
-        r#"<skipped message="not today"/>"#,
-        "<failure>thread panicked: 1 &lt; 2 &amp;&amp; &quot;quoted&quot;\n",
-        r#"<testsuite name="tests/crash.rs" tests="2" failures="0" errors="1""#,
-    ] {
-        assert!(xml.contains(part), "{part} in:\n{xml}");
-    }
-    let page = folder.read("reports/unit.html");
-    for part in [
-        "5 tests: 2 passed, 1 failed, 1 errors, 1 ignored.",
-        "1 &lt; 2 &amp;&amp; &quot;quoted&quot;",
-    ] {
-        assert!(page.contains(part), "{part} in:\n{page}");
-    }
-}
-
-#[tokio::test]
-async fn a_log_that_was_not_understood_is_no_success() {
-    let sums = "test result: ok. 2 passed; 0 failed; 0 ignored; finished in 0.01s\n";
-    let begin = "     Running tests/a.rs (a-1)\ntest one ... ok\n";
-    for (log, code, ends, says) in [
-        (format!("{begin}test two ... ok\n{sums}"), 0, 0, ""),
-        (format!("{begin}{sums}"), 0, 1, "other counts"),
-        ("nothing\n".to_owned(), 0, 1, "no test"),
-        ("error[E0433]\n".to_owned(), 101, 101, ""),
-    ] {
-        let folder = Folder::new();
-        let output = unit(&folder, &log, code).await;
-        assert_eq!(output.status.code(), Some(ends), "{}", said(&output));
-        assert!(said(&output).contains(says), "{}", said(&output));
-        let failed = folder
-            .read("reports/unit.html")
-            .contains("cargo ended with");
-        assert_eq!(failed, code != 0);
-    }
 }
 
 #[tokio::test]
