@@ -8,6 +8,7 @@ mod output;
 mod progress;
 mod report;
 mod run;
+mod runtime;
 mod serve;
 mod signals;
 mod simulate;
@@ -15,6 +16,7 @@ mod summary;
 mod target;
 
 use std::{
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -58,6 +60,10 @@ pub struct Cli {
     /// What is logged: a level, or directives such as `info,chatprobe=debug`.
     #[arg(long, global = true, env = "CHATPROBE_LOG", value_name = "FILTER")]
     log: Option<logging::Filter>,
+
+    /// Threads that do the work. [default: half of the CPUs]
+    #[arg(long, global = true, env = "CHATPROBE_WORKERS", value_name = "NUMBER")]
+    workers: Option<NonZeroUsize>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -96,7 +102,8 @@ impl Cli {
         );
         logging::start(self.log_format, self.log.as_ref(), quiet);
         descriptors::allow_all();
-        let outcome = match tokio::runtime::Runtime::new() {
+        let workers = self.workers.unwrap_or_else(runtime::workers);
+        let outcome = match runtime::build(workers) {
             Ok(runtime) => {
                 let outcome = runtime.block_on(self.run());
                 // Not waiting for its threads: a name lookup may hang in one.

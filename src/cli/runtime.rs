@@ -1,0 +1,23 @@
+//! The one place that decides how many threads do the work.
+
+use std::{io, num::NonZeroUsize, thread::available_parallelism};
+
+use tokio::runtime::{Builder, Runtime};
+
+/// Half of the CPUs that the process may use, at least one. A chat is a few short requests, and a
+/// request that wakes another thread costs more than the work it brings there: with as many threads
+/// as CPUs the same chats take a third more of them. The other half is left to the kernel, which does
+/// the network's part, and to whatever runs beside: a simulator, other probes. See
+/// docs/performance.md.
+pub(super) fn workers() -> NonZeroUsize {
+    let cpus = available_parallelism().map_or(1, NonZeroUsize::get);
+    NonZeroUsize::new(cpus / 2).unwrap_or(NonZeroUsize::MIN)
+}
+
+/// A runtime with so many threads for tasks; what blocks gets threads of its own.
+pub(super) fn build(workers: NonZeroUsize) -> io::Result<Runtime> {
+    Builder::new_multi_thread()
+        .worker_threads(workers.get())
+        .enable_all()
+        .build()
+}
