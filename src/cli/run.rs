@@ -181,6 +181,10 @@ impl Run {
         };
         let name = Burst::AD_HOC.into();
         let load = load?;
+        // Those that could not be read have been told of.
+        if self.thresholds.is_empty() {
+            load.check_thresholds(&thresholds, &Place::whole("--load"), problems);
+        }
         Some(RunSpec {
             identity: Arc::new(RunIdentity::new(name, subject, Trigger::CommandLine)),
             scenario,

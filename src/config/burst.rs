@@ -142,6 +142,7 @@ impl Burst {
         });
         let pair = catalogue.read_pair(&mut map, given.as_ref(), problems);
         let load = read_load(&mut map, base, caps, problems);
+        let load_place = map.get("load").map(|node| &node.place);
         let thresholds = map.get("thresholds");
         let mut set = base.map(|base| base.set.clone()).unwrap_or_default();
         if let Some(node) = map.get("inputs") {
@@ -155,15 +156,11 @@ impl Burst {
             .and_then(|node| node.whole_number_in(0..=seed::LARGEST, problems));
         map.finish();
         let Pair { scenario, target } = pair?;
-        let thresholds = match (thresholds, base) {
-            (None, Some(base)) => base.thresholds.clone(),
-            (None, None) => Vec::new(),
-            (Some(node), _) => {
-                let steps = scenario.all_steps();
-                let names: Vec<_> = steps.iter().map(|step| step.name.as_ref()).collect();
-                Threshold::read_list(node, &names, problems)
-            }
-        };
+        let load_place = load_place.or(thresholds.map(|node| &node.place));
+        let thresholds = read_thresholds(thresholds, base, &scenario, problems);
+        if let (Some(load), true) = (&load, problems.count() == before) {
+            load.check_thresholds(&thresholds, load_place.unwrap_or(&place), problems);
+        }
         let inputs = scenario.resolve_inputs(&set, &place, problems);
         (problems.count() == before).then_some(())?;
         Some(Self {
@@ -195,6 +192,23 @@ fn read_load(
     let load = Profile::read(node, problems)?;
     caps.check(&load, node, problems);
     Some(load)
+}
+
+fn read_thresholds(
+    node: Option<&Node>,
+    base: Option<&Burst>,
+    scenario: &Scenario,
+    problems: &Problems,
+) -> Vec<Threshold> {
+    match (node, base) {
+        (None, Some(base)) => base.thresholds.clone(),
+        (None, None) => Vec::new(),
+        (Some(node), _) => {
+            let steps = scenario.all_steps();
+            let names: Vec<_> = steps.iter().map(|step| step.name.as_ref()).collect();
+            Threshold::read_list(node, &names, problems)
+        }
+    }
 }
 
 impl Caps {

@@ -29,6 +29,16 @@ struct Change {
 }
 
 impl Customers {
+    /// So many all the time.
+    pub(super) fn steady(count: u64, length: Duration) -> Self {
+        Self {
+            count,
+            ramp: Duration::ZERO,
+            length,
+            changes: Vec::new(),
+        }
+    }
+
     /// How many customers there are at that moment; none once the time is over.
     pub fn wanted_at(&self, elapsed: Duration) -> u64 {
         if elapsed >= self.length {

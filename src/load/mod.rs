@@ -4,14 +4,18 @@
 //! start of the run. Its [`Shape`] is one of two: [`Arrivals`] say when each chat is due,
 //! [`Customers`] say how many chat at any moment. [`Threshold`]s judge what was measured.
 //!
-//! Every form of the `load:` mapping is one file here (`chats`, `customers`, `steady`, `stages`)
-//! and one line in `profile`; the keys they share are in `keys`. `segment` holds the arithmetic below the arrivals.
+//! Every form of the `load:` mapping is one file here (`chats`, `customers`, `steady`, `stages`,
+//! `search`) and one line in `profile`; the keys they share are in `keys`. `segment` holds the
+//! arithmetic below the arrivals. A [`Search`] is a shape for each of its steps, and says which
+//! [`Level`] comes next; whether one held is for others to say.
 
 mod arrivals;
 mod chats;
 mod customers;
 mod keys;
+mod level;
 mod profile;
+mod search;
 mod segment;
 mod stages;
 mod steady;
@@ -21,7 +25,9 @@ mod threshold;
 
 pub use arrivals::Arrivals;
 pub use customers::Customers;
+pub use level::{Bracket, Level};
 pub use profile::{Profile, Shape};
+pub use search::Search;
 pub use threshold::{Judgement, Measure, Measured, Statistic, Threshold};
 
 /// A schedule that cannot be.

@@ -1,18 +1,22 @@
 use std::{fmt, time::Duration};
 
-use super::{Arrivals, Customers, chats, customers, stages, steady};
+use super::{
+    Arrivals, Customers, Level, Search, Threshold, chats, customers, search, stages, steady,
+};
 use crate::{
-    document::{Mapping, Node, Problems},
+    document::{Mapping, Node, Place, Problems},
     units::Rate,
 };
 
 /// What a `load:` mapping asks for: which chats start when, and how many there may be at once.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Profile {
     /// The mapping as YAML, with its values in their usual units.
     written: String,
+    /// That of the first step, if it is a search.
     shape: Shape,
     max_active: Option<u64>,
+    search: Option<Search>,
 }
 
 /// The two ways to say when chats start.
@@ -28,11 +32,12 @@ pub enum Shape {
 type Read = fn(&Node, &mut Mapping<'_>, &Problems) -> Option<Profile>;
 
 /// Every form of the mapping, by the key that only it has.
-const FORMS: [(&str, Read); 4] = [
+const FORMS: [(&str, Read); 5] = [
     ("chats", chats::read),
     ("customers", customers::read),
     ("rate", steady::read),
     ("stages", stages::read),
+    ("search", search::read),
 ];
 
 impl Profile {
@@ -68,6 +73,16 @@ impl Profile {
             written,
             shape,
             max_active,
+            search: None,
+        }
+    }
+
+    pub(super) fn searching(written: String, search: Search, max_active: Option<u64>) -> Self {
+        Self {
+            written,
+            shape: search.shape_at(search.first()),
+            max_active,
+            search: Some(search),
         }
     }
 
@@ -76,9 +91,25 @@ impl Profile {
         chats::one()
     }
 
-    /// When chats start.
+    /// When chats start; in the first step, if this is a search.
     pub fn shape(&self) -> &Shape {
         &self.shape
+    }
+
+    /// What is looked for, if this load looks for the limit of the target.
+    pub fn search(&self) -> Option<&Search> {
+        self.search.as_ref()
+    }
+
+    /// Notes that this load cannot be used with these thresholds.
+    pub fn check_thresholds(&self, thresholds: &[Threshold], place: &Place, problems: &Problems) {
+        if self.search.is_some() && thresholds.is_empty() {
+            problems.add(
+                place,
+                "a search needs a threshold to tell whether a step held; add one such as \
+                 `{ p95: 10s }`",
+            );
+        }
     }
 
     /// Whether chats arrive whatever the target does: then latency counts from the intended start.
@@ -97,6 +128,7 @@ impl Profile {
     /// How many chats are due in all, where that does not depend on how long they take.
     pub fn chats(&self) -> Option<u64> {
         match &self.shape {
+            _ if self.search.is_some() => None,
             Shape::Arrivals(arrivals) => Some(arrivals.total()),
             Shape::Customers(_) => None,
         }
@@ -104,6 +136,9 @@ impl Profile {
 
     /// What the number of chats at once cannot exceed; `None` for open arrivals without a bound.
     pub fn peak_active(&self) -> Option<u64> {
+        if let Some(Level::Customers(most)) = self.search.map(|search| search.top()) {
+            return Some(most);
+        }
         match &self.shape {
             Shape::Arrivals(arrivals) if arrivals.is_open() => self.max_active,
             Shape::Arrivals(arrivals) => Some(arrivals.total()),
@@ -114,6 +149,9 @@ impl Profile {
     /// The highest rate of starts; `None` for customers, whose starts depend on the target. Chats
     /// of a given number that start all at once are so many within a second.
     pub fn peak_rate(&self) -> Option<Rate> {
+        if let Some(Level::Rate(highest)) = self.search.map(|search| search.top()) {
+            return Some(highest);
+        }
         let Shape::Arrivals(arrivals) = &self.shape else {
             return None;
         };
@@ -128,8 +166,11 @@ impl Profile {
             .min_by(|a, b| a.as_per_second().total_cmp(&b.as_per_second()))
     }
 
-    /// When no chat starts any more.
+    /// When no chat starts any more; at the latest, if this is a search.
     pub fn duration(&self) -> Duration {
+        if let Some(search) = &self.search {
+            return search.longest();
+        }
         match &self.shape {
             Shape::Arrivals(arrivals) => arrivals.duration(),
             Shape::Customers(customers) => customers.duration(),
@@ -162,6 +203,9 @@ mod tests {
             "{ rate: 0.5/s, for: 10m, max_active: 20000 }",
             "{ stages: [ { for: 1m, rate: 0/s }, { for: 5m, from: 100/s, rate: 400/s } ] }",
             "{ stages: [ { for: 1m, rate: 100/s } ], max_active: 5000 }",
+            "{ search: { from: 50/s, to: 2000/s, hold: 30s } }",
+            "{ search: { from: 0.5/s, to: 2/s, hold: 1m30s }, max_active: 5000 }",
+            "{ search: { customers: { from: 10, to: 500 }, hold: 30s } }",
         ] {
             assert_eq!(profile(text).to_string(), text);
         }
@@ -188,7 +232,7 @@ mod tests {
         assert_eq!(
             refused("{ chat: 5, ramp: 1m }"),
             [
-                "a.yaml:1:1: one of the keys `chats`, `customers`, `rate`, `stages` is missing here",
+                "a.yaml:1:1: one of the keys `chats`, `customers`, `rate`, `stages`, `search` is missing here",
                 "a.yaml:1:3: unknown key `chat`; did you mean `chats`?",
             ]
         );

@@ -56,6 +56,11 @@ pub enum OrderError {
     /// The profile has no customers.
     #[error("this run starts chats at a rate and has no number of customers; change `rate`")]
     NoCustomers,
+    /// The search decides what it asks for.
+    #[error(
+        "this run searches for the limit and changes its load itself; stop it and start another"
+    )]
+    Searching,
     /// The profile cannot have this rate.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -104,6 +109,11 @@ impl RunHandle {
     /// The figures as they stand.
     pub fn report(&self) -> RunReport {
         self.tally.report()
+    }
+
+    /// How far the run's search is, in words, if it is one.
+    pub fn search(&self) -> Option<String> {
+        self.tally.search()
     }
 
     /// How many chats there are and were; cheaper than a report.

@@ -3,25 +3,31 @@
 //! A probe is a run of one chat; everything else about it and a burst is the same. [`Engine::start`]
 //! makes a run of a [`RunSpec`]: a task that paces arrivals ([`pacing`]), one task per chat
 //! ([`chat`]) that performs the scenario's steps ([`performer`]), and a [`Tally`] that hears the
-//! run's events and keeps the books. The [`RunHandle`] is how the rest of the service looks at a
+//! run's events and keeps the books. A run that looks for the limit of its target has besides a
+//! [`search`], which changes the pacing and judges each of its steps by a [`window`] of the tally's
+//! figures. The [`RunHandle`] is how the rest of the service looks at a
 //! run and gives it orders.
 
 mod chat;
 mod context;
 mod control;
 mod engine;
+mod findings;
 mod latencies;
 mod pacing;
 mod performer;
 mod report;
 mod run;
+mod search;
 mod tally;
 #[cfg(test)]
 mod tests;
 mod verdict;
+mod window;
 
 pub use control::{Order, OrderError, RunHandle, Stop};
 pub use engine::{Engine, RunSpec};
+pub use findings::{BrokenBy, SearchLevel, SearchOutcome, SearchReport, SearchStep};
 pub use report::{
     Books, ChatCounts, Example, Quantiles, RunReport, RunState, StepReport, ThresholdReport,
 };

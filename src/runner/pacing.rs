@@ -12,6 +12,10 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Pacing {
     shape: Shape,
+    /// The number of the shape's first chat; a search has a shape for each of its steps.
+    first: u64,
+    /// Nothing starts until there is another shape.
+    resting: bool,
     /// The moment that is zero on the profile's clock; a pause moves it.
     origin: Instant,
     /// Until then the profile's clock stands at zero, and orders hold from there.
@@ -52,6 +56,8 @@ impl Pacing {
         });
         Self {
             shape,
+            first: 0,
+            resting: false,
             origin,
             begun: false,
             paused_at: None,
@@ -66,6 +72,20 @@ impl Pacing {
         self.paused_at = self.paused_at.map(|_| now);
     }
 
+    /// From now on this shape, from its beginning on, its first chat having this number.
+    pub(super) fn press(&mut self, shape: Shape, first: u64, now: Instant) {
+        self.shape = shape;
+        self.first = first;
+        self.resting = false;
+        self.origin = now;
+    }
+
+    /// From now on nothing starts, and the clock counts for how long.
+    pub(super) fn rest(&mut self, now: Instant) {
+        self.resting = true;
+        self.origin = now;
+    }
+
     /// Time on the profile's clock.
     pub(super) fn elapsed(&self, now: Instant) -> Duration {
         if !self.begun {
@@ -78,11 +98,12 @@ impl Pacing {
 
     pub(super) fn wanted(&self, now: Instant) -> Wanted {
         let elapsed = self.elapsed(now);
+        let idle = self.is_paused() || self.resting;
         match &self.shape {
             // What came due right before waits too, or a pause during the setup would start one.
-            Shape::Arrivals(_) if self.is_paused() => Wanted::Started(0),
-            Shape::Arrivals(arrivals) => Wanted::Started(arrivals.due_by(elapsed)),
-            Shape::Customers(_) if self.is_paused() => Wanted::Active(0),
+            Shape::Arrivals(_) if idle => Wanted::Started(0),
+            Shape::Arrivals(arrivals) => Wanted::Started(self.first + arrivals.due_by(elapsed)),
+            Shape::Customers(_) if idle => Wanted::Active(0),
             Shape::Customers(customers) => Wanted::Active(customers.wanted_at(elapsed)),
         }
     }
@@ -112,7 +133,7 @@ impl Pacing {
     pub(super) fn intended_start(&self, number: u64, now: Instant) -> Instant {
         match &self.shape {
             Shape::Arrivals(arrivals) => arrivals
-                .intended_start(number)
+                .intended_start(number.saturating_sub(self.first))
                 .map_or(now, |start| self.origin + start),
             Shape::Customers(_) => now,
         }
@@ -120,12 +141,12 @@ impl Pacing {
 
     /// When the loop has to look again at the latest, if `next` is the first chat not yet due.
     pub(super) fn next_look(&self, next: u64) -> Option<Instant> {
-        if self.paused_at.is_some() {
+        if self.is_paused() || self.resting {
             return None;
         }
         match &self.shape {
             Shape::Arrivals(arrivals) => arrivals
-                .intended_start(next)
+                .intended_start(next.saturating_sub(self.first))
                 .map(|start| self.origin + start),
             Shape::Customers(customers) => {
                 let end = self.origin + customers.duration();
@@ -133,6 +154,11 @@ impl Pacing {
                 Some(waiting.map_or(end, |spacing| end.min(spacing.next)))
             }
         }
+    }
+
+    /// When the profile's clock will show this; never while it is paused.
+    pub(super) fn when(&self, elapsed: Duration) -> Option<Instant> {
+        (!self.is_paused()).then(|| self.origin + elapsed.min(FOREVER))
     }
 
     /// Whether no chat will start any more, given that `next` would be the next one.

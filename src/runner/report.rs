@@ -3,9 +3,10 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::latencies::Latencies;
+use super::{SearchReport, latencies::Latencies};
 use crate::{
     event::{Fate, Mode, Trigger, Verdict},
+    load::{Judgement, Measured, Threshold},
     scenario::Reason,
 };
 
@@ -34,6 +35,8 @@ pub struct RunReport {
     pub load: String,
     /// What it was changed to last while the run went on, such as `rate: 5/s`.
     pub load_changed_to: Option<String>,
+    /// What its search found, or has found so far; null for any other load.
+    pub search: Option<SearchReport>,
     /// The value of every input.
     #[schema(value_type = Object)]
     pub inputs: serde_json::Value,
@@ -49,7 +52,8 @@ pub struct RunReport {
     pub chat_duration: Quantiles,
     /// Its steps, in the order of the scenario.
     pub steps: Vec<StepReport>,
-    /// Its thresholds and how they stand.
+    /// Its thresholds and how they stand over the whole run. A search is not judged by these but
+    /// by those of each of its steps.
     pub thresholds: Vec<ThresholdReport>,
     /// Events received and what became of them.
     pub books: Books,
@@ -163,6 +167,22 @@ pub struct ThresholdReport {
     pub held: bool,
     /// What was measured.
     pub measured: String,
+}
+
+impl ThresholdReport {
+    pub(super) fn of(threshold: &Threshold, measured: Measured) -> Self {
+        Self {
+            threshold: threshold.to_string(),
+            held: threshold.judge(measured) == Judgement::Held,
+            measured: match measured {
+                Measured::Latency { value, of } => {
+                    format!("{:.3} s over {of}", value.as_secs_f64())
+                }
+                Measured::Share { failed, of } => format!("{failed} of {of}"),
+                Measured::Nothing => "nothing".to_owned(),
+            },
+        }
+    }
 }
 
 /// received = consumed + ignored + early expired + late + duplicate + unknown + rejected + waiting.

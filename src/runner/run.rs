@@ -13,6 +13,7 @@ use super::{
     control::Request,
     pacing::{Pacing, Wanted},
     performer::{Interrupt, Performer},
+    search::{Searching, Turn},
     verdict::{Course, judge},
 };
 use crate::{
@@ -34,6 +35,8 @@ pub(super) struct Run {
     orders: mpsc::Receiver<Request>,
     ended: watch::Sender<bool>,
     pacing: Pacing,
+    /// If it looks for the limit of its target.
+    search: Option<Searching>,
     /// The number of chats that were due so far, dropped ones included.
     next: u64,
     chats: JoinSet<()>,
@@ -49,6 +52,7 @@ impl Run {
         let (order, orders) = mpsc::channel(ORDERS);
         let (ended, has_ended) = watch::channel(false);
         let run = Self {
+            search: Searching::of(&spec, engine.budget),
             pacing: Pacing::new(spec.load.shape().clone(), spec.max_rate, Instant::now()),
             context: Arc::new(RunContext::new(engine, spec, observers)),
             tally: tally.clone(),
@@ -72,7 +76,12 @@ impl Run {
         if self.course.setup_failed.is_none() {
             self.tally.enter(RunState::Running);
             self.pacing.begin(Instant::now());
+            self.begin_step();
             self.run_chats(Arc::new(scope.clone())).await;
+        }
+        if let Some(search) = &mut self.search {
+            search.give_up(&self.tally);
+            self.course.search = Some(search.found());
         }
         self.measured = true;
         self.tally.enter(RunState::TearingDown);
@@ -164,9 +173,11 @@ impl Run {
             let now = Instant::now();
             if !self.course.stopped && !self.course.aborted {
                 self.start_due(&scope, now);
+                if self.search_on(now) {
+                    self.start_due(&scope, now);
+                }
             }
-            let over =
-                self.course.stopped || self.course.aborted || self.pacing.is_over(self.next, now);
+            let over = self.starts_are_over(now);
             if over && self.chats.is_empty() {
                 return;
             }
@@ -175,7 +186,7 @@ impl Run {
                 (false, true) => RunState::Paused,
                 (false, false) => RunState::Running,
             });
-            let next_look = (!over).then(|| self.pacing.next_look(self.next)).flatten();
+            let next_look = (!over).then(|| self.next_look()).flatten();
             tokio::select! {
                 biased;
                 Some(request) = self.orders.recv() => self.obey(request),
@@ -190,6 +201,54 @@ impl Run {
                 Some(result) = self.chats.join_next() => self.chat_ended(result),
                 () = sleep_until(next_look.unwrap_or(heartbeat)), if next_look.is_some() => {}
             }
+        }
+    }
+
+    fn starts_are_over(&self, now: Instant) -> bool {
+        let through = match &self.search {
+            Some(search) => search.is_over(),
+            None => self.pacing.is_over(self.next, now),
+        };
+        self.course.stopped || self.course.aborted || through
+    }
+
+    fn next_look(&self) -> Option<Instant> {
+        let search = self.search.as_ref().and_then(Searching::next_look);
+        let search = search.and_then(|elapsed| self.pacing.when(elapsed));
+        [self.pacing.next_look(self.next), search]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Does what the search wants now; whether that changed what is due.
+    fn search_on(&mut self, now: Instant) -> bool {
+        let Some(search) = &mut self.search else {
+            return false;
+        };
+        if self.pacing.is_paused() {
+            return false;
+        }
+        let (elapsed, active) = (self.pacing.elapsed(now), self.chats.len() as u64);
+        let turn = search.advance(elapsed, active, &self.tally);
+        let turned = turn.is_some();
+        self.take_turn(turn, now);
+        turned
+    }
+
+    /// A step of a search begins, or begins anew.
+    fn begin_step(&mut self) {
+        if let Some(search) = &mut self.search {
+            let turn = search.begin(&self.tally);
+            self.take_turn(turn, Instant::now());
+        }
+    }
+
+    fn take_turn(&mut self, turn: Option<Turn>, now: Instant) {
+        match turn {
+            Some(Turn::Press(shape)) => self.pacing.press(shape, self.next, now),
+            Some(Turn::Rest) => self.pacing.rest(now),
+            None => {}
         }
     }
 
@@ -238,6 +297,10 @@ impl Run {
     }
 
     fn abort_if_hopeless(&mut self) {
+        if let Some(search) = &mut self.search {
+            search.give_way(&self.tally);
+            return;
+        }
         let spec = &self.context.spec;
         let hopeless = spec.thresholds.iter().any(|threshold| {
             let total = match threshold.step() {
@@ -254,10 +317,7 @@ impl Run {
 
     fn obey(&mut self, (order, answer): Request) {
         let now = Instant::now();
-        let finishing = self.course.stopped
-            || self.course.aborted
-            || self.measured
-            || self.pacing.is_over(self.next, now);
+        let finishing = self.measured || self.starts_are_over(now);
         let result = match order {
             Order::Stop(stop) => {
                 self.course.stopped |= !self.measured;
@@ -272,8 +332,14 @@ impl Run {
                 Ok(())
             }
             Order::Resume => {
-                self.pacing.resume(now);
+                if self.pacing.is_paused() {
+                    self.pacing.resume(now);
+                    self.begin_step();
+                }
                 Ok(())
+            }
+            Order::Rate(_) | Order::Customers(_) if self.search.is_some() => {
+                Err(OrderError::Searching)
             }
             Order::Rate(rate) => self
                 .pacing

@@ -7,12 +7,14 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    Books, ChatCounts, Example, Quantiles, RunReport, RunSpec, RunState, StepReport,
-    ThresholdReport, latencies::Latencies,
+    Books, ChatCounts, Example, Quantiles, RunReport, RunSpec, RunState, SearchReport, StepReport,
+    ThresholdReport,
+    latencies::Latencies,
+    window::{Outcomes, Window, measured},
 };
 use crate::{
     event::{Ending, Event, Fate, Observer, RunIdentity, Verdict},
-    load::{Judgement, Measure, Measured, Statistic, Threshold},
+    load::{Measured, Threshold},
     scenario::Reason,
 };
 
@@ -43,14 +45,15 @@ struct Figures {
     lag: Latencies,
     failures: VecDeque<Example>,
     load_changed_to: Option<String>,
+    search: Option<SearchReport>,
+    /// Besides everything else, the step of a search in progress.
+    window: Option<Window>,
 }
 
 #[derive(Debug)]
 struct StepFigures {
     step: Arc<str>,
-    passed: u64,
-    failed_by_reason: BTreeMap<Reason, u64>,
-    latency: Latencies,
+    outcomes: Outcomes,
 }
 
 impl Tally {
@@ -61,9 +64,7 @@ impl Tally {
             .iter()
             .map(|step| StepFigures {
                 step: step.name.clone(),
-                passed: 0,
-                failed_by_reason: BTreeMap::new(),
-                latency: Latencies::new(),
+                outcomes: Outcomes::new(),
             })
             .collect();
         Self {
@@ -84,6 +85,8 @@ impl Tally {
                 lag: Latencies::new(),
                 failures: VecDeque::new(),
                 load_changed_to: None,
+                search: None,
+                window: None,
             }),
         }
     }
@@ -110,7 +113,36 @@ impl Tally {
     }
 
     pub(super) fn note_lag(&self, lag: Duration) {
-        self.figures().lag.record(lag);
+        let mut figures = self.figures();
+        figures.lag.record(lag);
+        if let Some(window) = &mut figures.window {
+            window.lag.record(lag);
+        }
+    }
+
+    pub(super) fn note_search(&self, search: SearchReport) {
+        self.figures().search = Some(search);
+    }
+
+    /// How far the search is, if there is one.
+    pub(super) fn search(&self) -> Option<String> {
+        let figures = self.figures();
+        figures.search.as_ref().map(|search| search.summary.clone())
+    }
+
+    /// Begins to keep figures of their own for what happens from now on.
+    pub(super) fn open_window(&self) {
+        self.figures().window = Some(Window::new(&self.spec.thresholds));
+    }
+
+    /// Looks at those figures, if they are being kept.
+    pub(super) fn in_window<T>(&self, look: impl FnOnce(&mut Window) -> T) -> Option<T> {
+        self.figures().window.as_mut().map(look)
+    }
+
+    /// Ends them.
+    pub(super) fn close_window(&self) -> Option<Window> {
+        self.figures().window.take()
     }
 
     pub(super) fn chats(&self) -> ChatCounts {
@@ -162,13 +194,7 @@ impl Tally {
         let Some(step) = figures.steps.iter().find(|figures| *figures.step == *step) else {
             return Measured::Nothing;
         };
-        let failed = step.failed_by_reason.values().sum();
-        measured(
-            threshold.measure(),
-            &step.latency,
-            failed,
-            step.passed + failed,
-        )
+        step.outcomes.measured(threshold.measure())
     }
 
     /// The figures as they stand.
@@ -191,6 +217,7 @@ impl Tally {
             verdict_reasons: figures.verdict_reasons.clone(),
             load: self.spec.load.to_string(),
             load_changed_to: figures.load_changed_to.clone(),
+            search: figures.search.clone(),
             inputs: serde_json::to_value(&self.spec.inputs).unwrap_or_default(),
             seed: self.spec.seed,
             started_at: self.started_at.to_string(),
@@ -215,17 +242,9 @@ impl Tally {
     }
 
     fn threshold_reports(&self) -> Vec<ThresholdReport> {
-        self.spec
-            .thresholds
-            .iter()
-            .map(|threshold| {
-                let measured = self.measure(threshold);
-                ThresholdReport {
-                    threshold: threshold.to_string(),
-                    held: threshold.judge(measured) == Judgement::Held,
-                    measured: describe(measured),
-                }
-            })
+        let thresholds = self.spec.thresholds.iter();
+        thresholds
+            .map(|threshold| ThresholdReport::of(threshold, self.measure(threshold)))
             .collect()
     }
 
@@ -238,6 +257,9 @@ impl Tally {
 impl Observer for Tally {
     fn observe(&self, event: &Event) {
         let mut figures = self.figures();
+        if let Some(window) = &mut figures.window {
+            window.observe(event);
+        }
         match event {
             Event::ChatStarted { lateness, .. } => {
                 let chats = &mut figures.chats;
@@ -283,13 +305,7 @@ impl Figures {
         let Some(figures) = self.steps.iter_mut().find(|known| known.step == *step) else {
             return;
         };
-        match outcome {
-            Ok(latency) => {
-                figures.passed += 1;
-                figures.latency.record(latency);
-            }
-            Err(reason) => *figures.failed_by_reason.entry(reason).or_default() += 1,
-        }
+        figures.outcomes.record(outcome);
     }
 
     fn chat_ended(
@@ -336,36 +352,10 @@ impl StepFigures {
     fn report(&self) -> StepReport {
         StepReport {
             step: self.step.to_string(),
-            passed: self.passed,
-            failed: self.failed_by_reason.values().sum(),
-            failed_by_reason: self.failed_by_reason.clone(),
-            latency: Quantiles::of(&self.latency),
+            passed: self.outcomes.passed,
+            failed: self.outcomes.failed(),
+            failed_by_reason: self.outcomes.failed_by_reason.clone(),
+            latency: Quantiles::of(&self.outcomes.latency),
         }
-    }
-}
-
-fn measured(measure: Measure, latency: &Latencies, failed: u64, of: u64) -> Measured {
-    match measure {
-        Measure::Failed(_) if of > 0 => Measured::Share { failed, of },
-        Measure::Latency { statistic, .. } if latency.count() > 0 => Measured::Latency {
-            value: match statistic {
-                Statistic::P50 => latency.at(0.5),
-                Statistic::P90 => latency.at(0.9),
-                Statistic::P95 => latency.at(0.95),
-                Statistic::P99 => latency.at(0.99),
-                Statistic::Max => latency.longest(),
-                Statistic::Mean => latency.mean(),
-            },
-            of: latency.count(),
-        },
-        Measure::Failed(_) | Measure::Latency { .. } => Measured::Nothing,
-    }
-}
-
-fn describe(measured: Measured) -> String {
-    match measured {
-        Measured::Latency { value, of } => format!("{:.3} s over {of}", value.as_secs_f64()),
-        Measured::Share { failed, of } => format!("{failed} of {of}"),
-        Measured::Nothing => "nothing".to_owned(),
     }
 }

@@ -8,6 +8,7 @@ mod heard;
 mod orders;
 mod puppet;
 mod redaction;
+mod search;
 mod steps;
 mod stops;
 mod verdicts;

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::Tally;
+use super::{SearchOutcome, Tally};
 use crate::{
     config::HealthBudget,
     event::{Failure, Verdict},
@@ -17,6 +17,8 @@ pub(super) struct Course {
     pub(super) aborted: bool,
     /// Chats whose task broke: a bug, and their books may be off.
     pub(super) broken_chats: u64,
+    /// What its search came to, in words too, if it is one.
+    pub(super) search: Option<(Option<SearchOutcome>, String)>,
 }
 
 /// The verdict of a run that is over, and why.
@@ -31,17 +33,9 @@ pub(super) fn judge(
         tracing::error!(run = %tally.identity().id, "the books do not balance, which is a bug: {difference}");
     }
     let (lateness, lag) = tally.health();
-    for (what, measured, limit) in [
-        ("chats started", lateness, budget.start_lateness_p99),
-        ("the run's heartbeat came", lag, budget.scheduler_lag_p99),
-    ] {
-        if measured > limit {
-            invalid.push(format!(
-                "the generator was starved: {what} up to {} late (99th percentile; the budget is {})",
-                duration::format(Duration::from_millis(millis(measured))),
-                duration::format(limit)
-            ));
-        }
+    invalid.extend(starved(lateness, lag, budget));
+    if let Some((Some(SearchOutcome::Generator), summary)) = &course.search {
+        invalid.push(summary.clone());
     }
     if course.broken_chats > 0 {
         invalid.push(format!(
@@ -65,6 +59,16 @@ pub(super) fn judge(
             Verdict::Failed,
             vec![format!("the setup failed: {failure}")],
         );
+    }
+    if let (Some((outcome, summary)), false) = (&course.search, course.stopped) {
+        return match outcome {
+            Some(SearchOutcome::Limit | SearchOutcome::HeldToTheEnd) => {
+                (Verdict::Passed, Vec::new())
+            }
+            Some(SearchOutcome::NotEvenTheFirst | SearchOutcome::Generator) | None => {
+                (Verdict::Failed, vec![summary.clone()])
+            }
+        };
     }
     let mut broken = broken_thresholds(tally, thresholds);
     if course.aborted {
@@ -91,6 +95,24 @@ pub(super) fn judge(
     } else {
         (Verdict::Failed, broken)
     }
+}
+
+/// What shows that the generator was late itself: 99th percentiles beyond the budget.
+pub(super) fn starved(lateness: Duration, lag: Duration, budget: &HealthBudget) -> Vec<String> {
+    [
+        ("chats started", lateness, budget.start_lateness_p99),
+        ("the run's heartbeat came", lag, budget.scheduler_lag_p99),
+    ]
+    .into_iter()
+    .filter(|(_, measured, limit)| measured > limit)
+    .map(|(what, measured, limit)| {
+        format!(
+            "the generator was starved: {what} up to {} late (99th percentile; the budget is {})",
+            duration::format(Duration::from_millis(millis(measured))),
+            duration::format(limit)
+        )
+    })
+    .collect()
 }
 
 fn broken_thresholds(tally: &Tally, thresholds: &[Threshold]) -> Vec<String> {

@@ -24,9 +24,9 @@ use tokio_util::sync::CancellationToken;
 
 pub use access::{Access, AccessError, TOKEN_VARIABLE};
 pub use api::{
-    BurstRequest, BurstView, ChangeRequest, InputView, LoadRequest, ProbeResult, ProbeView,
-    RunList, RunSummary, ScenarioView, ScheduleView, StageRequest, StepPart, StepView, StopRequest,
-    TargetView, ThresholdRequest,
+    BurstRequest, BurstView, ChangeRequest, CustomersRequest, InputView, LoadRequest, ProbeResult,
+    ProbeView, RunList, RunSummary, ScenarioView, ScheduleView, SearchRequest, StageRequest,
+    StepPart, StepView, StopRequest, TargetView, ThresholdRequest,
 };
 pub use health::{Readiness, Stage};
 pub use openapi::document;

@@ -153,6 +153,7 @@ impl From<OrderRefused> for Refusal {
                 OrderError::NoRate
                 | OrderError::NoCustomers
                 | OrderError::NoStarts
+                | OrderError::Searching
                 | OrderError::Load(_),
             ) => Self::Unusable {
                 error,

@@ -13,5 +13,7 @@ pub use bursts::{BurstView, ScheduleView};
 pub use catalogue::{InputView, ScenarioView, StepPart, StepView, TargetView};
 pub use orders::{ChangeRequest, StopRequest};
 pub use probes::{ProbeResult, ProbeView};
-pub use request::{BurstRequest, LoadRequest, StageRequest, ThresholdRequest};
+pub use request::{
+    BurstRequest, CustomersRequest, LoadRequest, SearchRequest, StageRequest, ThresholdRequest,
+};
 pub use runs::{RunList, RunSummary};

@@ -38,7 +38,7 @@ pub struct BurstRequest {
     pub seed: Option<u64>,
 }
 
-/// When chats start, in one of four forms.
+/// When chats start, in one of five forms.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum LoadRequest {
@@ -82,6 +82,47 @@ pub enum LoadRequest {
         #[schema(nullable = false)]
         ramp: Option<String>,
     },
+    /// More and more until thresholds break, then narrowing down to where the limit is. It needs
+    /// a threshold.
+    Search {
+        /// From where to where.
+        search: SearchRequest,
+        /// The most chats at once, where it is about a rate; an arrival beyond it is dropped.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        max_active: Option<u64>,
+    },
+}
+
+/// What a search is about.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum SearchRequest {
+    /// The rate of arrivals.
+    Rate {
+        /// The first, such as `50/s`.
+        from: String,
+        /// The highest.
+        to: String,
+        /// How long each step takes, such as `30s`.
+        hold: String,
+    },
+    /// The number of customers.
+    Customers {
+        /// How few and how many.
+        customers: CustomersRequest,
+        /// How long each step takes, such as `30s`.
+        hold: String,
+    },
+}
+
+/// From so many customers to so many.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct CustomersRequest {
+    /// In the first step.
+    pub from: u64,
+    /// The most.
+    pub to: u64,
 }
 
 /// A stretch of time with its rate.
@@ -132,7 +173,7 @@ pub struct ThresholdRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub failed: Option<String>,
-    /// Whether the run ends early once this is broken for good.
+    /// Whether the run, or the step of a search, ends early once this is broken for good.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]
     pub abort: bool,

@@ -216,6 +216,7 @@ async fn what_a_request_may_leave_out_is_not_sent_as_null() {
     for name in [
         "BurstRequest",
         "LoadRequest",
+        "SearchRequest",
         "StageRequest",
         "ThresholdRequest",
     ] {

@@ -7,9 +7,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Service, local};
-use crate::web::{BurstRequest, LoadRequest, StageRequest, ThresholdRequest};
+use crate::web::{
+    BurstRequest, CustomersRequest, LoadRequest, SearchRequest, StageRequest, ThresholdRequest,
+};
 
-fn every_load() -> [LoadRequest; 4] {
+fn every_load() -> [LoadRequest; 6] {
     [
         LoadRequest::Rate {
             rate: "5/s".to_owned(),
@@ -32,6 +34,21 @@ fn every_load() -> [LoadRequest; 4] {
             customers: 2,
             r#for: "10s".to_owned(),
             ramp: Some("1s".to_owned()),
+        },
+        LoadRequest::Search {
+            search: SearchRequest::Rate {
+                from: "5/s".to_owned(),
+                to: "10/s".to_owned(),
+                hold: "10s".to_owned(),
+            },
+            max_active: Some(7),
+        },
+        LoadRequest::Search {
+            search: SearchRequest::Customers {
+                customers: CustomersRequest { from: 2, to: 4 },
+                hold: "10s".to_owned(),
+            },
+            max_active: None,
         },
     ]
 }

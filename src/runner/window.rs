@@ -1,0 +1,153 @@
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use super::latencies::Latencies;
+use crate::{
+    event::{Ending, Event},
+    load::{Measure, Measured, Statistic, Threshold},
+    scenario::Reason,
+};
+
+/// How something ended, how often, and how long it took where it passed.
+#[derive(Debug)]
+pub(super) struct Outcomes {
+    pub(super) passed: u64,
+    pub(super) failed_by_reason: BTreeMap<Reason, u64>,
+    pub(super) latency: Latencies,
+}
+
+impl Outcomes {
+    pub(super) fn new() -> Self {
+        Self {
+            passed: 0,
+            failed_by_reason: BTreeMap::new(),
+            latency: Latencies::new(),
+        }
+    }
+
+    pub(super) fn record(&mut self, outcome: Result<Duration, Reason>) {
+        match outcome {
+            Ok(latency) => {
+                self.passed += 1;
+                self.latency.record(latency);
+            }
+            Err(reason) => *self.failed_by_reason.entry(reason).or_default() += 1,
+        }
+    }
+
+    pub(super) fn failed(&self) -> u64 {
+        self.failed_by_reason.values().sum()
+    }
+
+    pub(super) fn measured(&self, measure: Measure) -> Measured {
+        let failed = self.failed();
+        measured(measure, &self.latency, failed, self.passed + failed)
+    }
+}
+
+/// What a measure makes of these figures.
+pub(super) fn measured(measure: Measure, latency: &Latencies, failed: u64, of: u64) -> Measured {
+    match measure {
+        Measure::Failed(_) if of > 0 => Measured::Share { failed, of },
+        Measure::Latency { statistic, .. } if latency.count() > 0 => Measured::Latency {
+            value: match statistic {
+                Statistic::P50 => latency.at(0.5),
+                Statistic::P90 => latency.at(0.9),
+                Statistic::P95 => latency.at(0.95),
+                Statistic::P99 => latency.at(0.99),
+                Statistic::Max => latency.longest(),
+                Statistic::Mean => latency.mean(),
+            },
+            of: latency.count(),
+        },
+        Measure::Failed(_) | Measure::Latency { .. } => Measured::Nothing,
+    }
+}
+
+/// The figures of one step of a search: what a run measured since the step began, and nothing of
+/// what was before.
+#[derive(Debug)]
+pub(super) struct Window {
+    /// Of the judged part: what ended in it, whenever it began.
+    chats: Outcomes,
+    /// Of the judged part: the steps that thresholds are about.
+    steps: Vec<(Arc<str>, Outcomes)>,
+    /// Chats started in the judged part.
+    pub(super) started: u64,
+    /// Chats that ended in the judged part.
+    pub(super) ended: u64,
+    /// Of the whole step, as what follows: a generator that was late at first has not asked for
+    /// what it should have.
+    pub(super) lateness: Latencies,
+    pub(super) lag: Latencies,
+    pub(super) dropped: u64,
+}
+
+impl Window {
+    pub(super) fn new(thresholds: &[Threshold]) -> Self {
+        let names = thresholds.iter().filter_map(Threshold::step);
+        Self {
+            chats: Outcomes::new(),
+            steps: names.map(|name| (name.into(), Outcomes::new())).collect(),
+            started: 0,
+            ended: 0,
+            lateness: Latencies::new(),
+            lag: Latencies::new(),
+            dropped: 0,
+        }
+    }
+
+    /// What was felt so far is not judged.
+    pub(super) fn forget_outcomes(&mut self) {
+        self.chats = Outcomes::new();
+        for (_, outcomes) in &mut self.steps {
+            *outcomes = Outcomes::new();
+        }
+        self.started = 0;
+        self.ended = 0;
+    }
+
+    pub(super) fn observe(&mut self, event: &Event) {
+        match event {
+            Event::ChatStarted { lateness, .. } => {
+                self.started += 1;
+                self.lateness.record(*lateness);
+            }
+            Event::ArrivalDropped { .. } => self.dropped += 1,
+            Event::StepEnded { step, outcome, .. } => {
+                let about = self.steps.iter_mut().filter(|(name, _)| name == step);
+                about.for_each(|(_, outcomes)| outcomes.record(*outcome));
+            }
+            Event::ChatEnded {
+                ending, duration, ..
+            } => {
+                self.ended += 1;
+                match ending {
+                    Ending::Passed => self.chats.record(Ok(*duration)),
+                    Ending::Failed(failure) => self.chats.record(Err(failure.reason)),
+                    Ending::Stopped => {}
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn measure(&self, threshold: &Threshold) -> Measured {
+        let outcomes = match threshold.step() {
+            None => Some(&self.chats),
+            Some(step) => self
+                .steps
+                .iter()
+                .find(|(name, _)| **name == *step)
+                .map(|(_, outcomes)| outcomes),
+        };
+        outcomes.map_or(Measured::Nothing, |outcomes| {
+            outcomes.measured(threshold.measure())
+        })
+    }
+
+    /// Chats that failed because of this machine.
+    pub(super) fn internal(&self) -> u64 {
+        let reasons = &self.chats.failed_by_reason;
+        reasons.get(&Reason::Internal).copied().unwrap_or_default()
+    }
+}
