@@ -1,12 +1,13 @@
 //! HTTP requests, timed, over connections that all chats of the process share.
 
+mod addresses;
 mod connection;
 mod failure;
 mod resolver;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use reqwest::{
@@ -20,6 +21,7 @@ use crate::scenario::{HttpBody, HttpRequest};
 
 pub use self::failure::{HttpFailure, HttpFailureKind};
 use self::{
+    addresses::Addresses,
     connection::{Connection, note_connects, watched},
     failure::{Cause, closed_before_answer},
     resolver::SystemResolver,
@@ -44,6 +46,7 @@ pub struct HttpDriver {
     pooled: Client,
     /// Keeps no connection, so a request that is sent again cannot meet another dead one.
     fresh: Client,
+    addresses: Arc<Addresses>,
 }
 
 /// The driver cannot be set up.
@@ -99,6 +102,7 @@ impl HttpDriver {
             ))?,
             // What is sent again is sent once again, even if HTTP/2 would allow more.
             fresh: build(base().pool_max_idle_per_host(0).retry(retry::never()))?,
+            addresses: Arc::default(),
         })
     }
 
@@ -129,7 +133,7 @@ impl HttpDriver {
     }
 
     fn prepare(&self, request: &HttpRequest) -> Result<Request, Cause> {
-        let url = Url::parse(&request.url)
+        let url = (self.addresses.parse(&request.url))
             .map_err(|error| Cause::bad_request(format!("the URL is not valid: {error}")))?;
         let mut builder = self.pooled.request(request.method.clone(), url);
         let mut typed = false;

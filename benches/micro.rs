@@ -1,0 +1,171 @@
+//! What happens many times in every chat, each on its own: `cargo bench --bench micro`.
+#![expect(clippy::unwrap_used, reason = "a bench that cannot go on is of no use")]
+
+use std::{collections::BTreeMap, hint::black_box, sync::Arc, time::Duration};
+
+use chatprobe::{
+    callbacks::{Exchange, Match},
+    config::CallbackLimits,
+    document::{Problems, parse},
+    event::{Event, Mode, Observer as _, Observers, RunIdentity, Subject, Trigger},
+    load::{Profile, Shape},
+    record::{Boundaries, Metrics},
+    scenario::{Action, Answer, RunScope, Scenario, Scope},
+};
+use divan::Bencher;
+use minijinja::Value;
+use reqwest::header::HeaderMap;
+use tokio::time::Instant;
+
+fn main() {
+    divan::main();
+}
+
+const SCENARIO: &str = include_str!("../config/scenarios/contact-center-chat.yaml");
+
+fn scenario() -> Arc<Scenario> {
+    let problems = Problems::default();
+    let scenario = Scenario::read(&parse("scenario", SCENARIO).unwrap(), &problems);
+    assert_eq!(problems.into_result(), Ok(()));
+    Arc::new(scenario.unwrap())
+}
+
+fn step(scenario: &Scenario, name: &str) -> usize {
+    let steps = scenario.all_steps();
+    steps.iter().position(|step| *step.name == *name).unwrap()
+}
+
+fn scope() -> Scope {
+    let map = |pairs: &[(&str, &str)]| -> Value {
+        let pairs = pairs
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        pairs.collect::<BTreeMap<_, _>>().into()
+    };
+    let run = RunScope {
+        target: map(&[
+            ("url", "http://127.0.0.1:4000"),
+            ("tenant_id", "t"),
+            ("channel_provider_id", "p"),
+        ]),
+        inputs: map(&[("language", "EN")]),
+        run: map(&[("id", "run-1")]),
+        callback: map(&[("url", "http://127.0.0.1:8001/token")]),
+    };
+    let mut scope = Scope::of_run(Arc::new(run)).of_chat(7, "run-1-7");
+    for name in [
+        "session_id",
+        "engagement_id",
+        "correlation_id",
+        "dialog_id",
+        "last_message_id",
+    ] {
+        scope.capture(&name.into(), "id-0123456789".into());
+    }
+    scope.set_round(Some(1));
+    scope
+}
+
+fn run() -> Arc<RunIdentity> {
+    let subject = Subject {
+        scenario: "contact-center-chat".into(),
+        target: "centre".into(),
+        mode: Mode::Burst,
+    };
+    Arc::new(RunIdentity::new("rush".into(), subject, Trigger::Api))
+}
+
+/// A message of the customer, from the templates of the scenario to the request.
+#[divan::bench]
+fn template(bencher: Bencher<'_, '_>) {
+    let scenario = scenario();
+    let at = step(&scenario, "send_chat");
+    let scope = Arc::new(scope());
+    bencher.bench_local(|| {
+        let steps = scenario.all_steps();
+        let Action::Http(action) = &steps[at].action else {
+            unreachable!("send_chat is a request");
+        };
+        black_box(action.render(&scope, Duration::from_secs(5)).is_ok())
+    });
+}
+
+/// An answer, and what is captured from it.
+#[divan::bench]
+fn capture(bencher: Bencher<'_, '_>) {
+    let scenario = scenario();
+    let at = step(&scenario, "engagement_create");
+    let body = br#"{"engagementId":"en-1795286628000400","correlationId":"c-17","dialogId":"d-18","participantId":"pa-19","status":"QUEUED"}"#;
+    bencher.bench_local(|| {
+        let mut scope = scope();
+        let body = body.as_slice().into();
+        let answer = Answer::new(200, HeaderMap::new(), body, Duration::from_millis(3));
+        scope.look_at_answer(answer);
+        let scope = Arc::new(scope);
+        let steps = scenario.all_steps();
+        for (_, expression) in &steps[at].captures {
+            black_box(expression.evaluate(&scope).is_ok());
+        }
+    });
+}
+
+/// An event from its body to the wait that it ends.
+#[divan::bench]
+fn mailbox(bencher: Bencher<'_, '_>) {
+    let scenario = scenario();
+    let exchange = Exchange::new(CallbackLimits::default(), Observers::default());
+    let run_scope = Scope::of_run(Arc::new(RunScope::default()));
+    let path = exchange.open(run(), scenario, run_scope, Observers::default());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let mut number = 0_u64;
+    bencher.bench_local(|| {
+        number += 1;
+        let mut mailbox = path.mailbox();
+        mailbox.claim(format!("en-{number}")).unwrap();
+        let body = format!(
+            r#"{{"engagementId":"en-{number}","eventType":"PARTICIPANT_ADDED","participantType":"AGENT","participantId":"pa-{number}","dialogId":"d-1"}}"#
+        );
+        let now = Instant::now();
+        exchange.deliver(path.token(), now, body.as_bytes());
+        let wait = mailbox.wait(now, now + Duration::from_secs(1), |_| Match::Wanted);
+        black_box(runtime.block_on(wait).is_ok())
+    });
+}
+
+/// One step that passed, in the metrics: a counter and a histogram.
+#[divan::bench]
+fn histogram(bencher: Bencher<'_, '_>) {
+    let metrics = Metrics::new(&Boundaries::default()).unwrap();
+    let event = Event::StepEnded {
+        run: run(),
+        step: "send_chat".into(),
+        observation: None,
+        outcome: Ok(Duration::from_micros(1_234)),
+    };
+    bencher.bench_local(|| metrics.observe(black_box(&event)));
+}
+
+/// What the pacing of a run asks of a profile for every chat.
+#[divan::bench]
+fn pacer(bencher: Bencher<'_, '_>) {
+    let problems = Problems::default();
+    let node = parse(
+        "load",
+        "{ stages: [{ to: 1000/s, over: 1m }, { rate: 1000/s, for: 10m }] }",
+    );
+    let profile = Profile::read(&node.unwrap(), &problems);
+    assert_eq!(problems.into_result(), Ok(()));
+    let profile = profile.unwrap();
+    let Shape::Arrivals(arrivals) = profile.shape() else {
+        unreachable!("stages are arrivals");
+    };
+    let mut number = 0;
+    bencher.bench_local(|| {
+        number = (number + 1) % arrivals.total();
+        let due = arrivals.intended_start(number).unwrap();
+        black_box(arrivals.due_by(due))
+    });
+}
