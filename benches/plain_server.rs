@@ -48,8 +48,8 @@ async fn serve(address: String) {
 }
 
 fn main() {
-    let arguments = std::env::args().skip(1);
-    let Some(address) = arguments.filter(|argument| argument != "--bench").next() else {
+    let mut arguments = std::env::args().skip(1);
+    let Some(address) = arguments.find(|argument| argument != "--bench") else {
         eprintln!("usage: plain_server ADDRESS");
         return;
     };

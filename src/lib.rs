@@ -11,6 +11,7 @@
 //! | [`document`] | YAML with the place of every value, and the list of problems | units |
 //! | [`scenario`] | the language: steps, expressions, templates; no I/O | document, units |
 //! | [`load`] | load profiles and thresholds, pure functions of time | document, units |
+//! | [`preflight`] | a load set against what this machine has | descriptors, load, scenario |
 //! | [`config`] | files to a checked [`config::Plan`] | the four above, the simulator's settings |
 //! | [`event`] | what happened: the only thing that observers see | config, scenario |
 //! | [`driver`] | one file a protocol: sends what a step says | descriptors, scenario |
@@ -44,6 +45,7 @@ pub mod driver;
 pub mod event;
 pub mod listener;
 pub mod load;
+pub mod preflight;
 pub mod record;
 pub mod runner;
 pub mod scenario;

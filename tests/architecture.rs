@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("document", &["units"]),
     ("scenario", &["document", "units"]),
     ("load", &["document", "units"]),
+    ("preflight", &["descriptors", "load", "scenario"]),
     ("simulator", &["listener", "units"]),
     (
         "config",
@@ -43,7 +44,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "scheduler",
-        &["config", "document", "event", "load", "runner", "units"],
+        &[
+            "config",
+            "document",
+            "event",
+            "load",
+            "preflight",
+            "runner",
+            "units",
+        ],
     ),
     (
         "record",
@@ -87,6 +96,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "driver",
             "event",
             "load",
+            "preflight",
             "record",
             "runner",
             "scenario",

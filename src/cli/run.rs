@@ -18,6 +18,7 @@ use crate::{
     driver::HttpDriver,
     event::{Mode, Observers, RunIdentity, Subject, Trigger, Verdict},
     load::{Profile, Threshold},
+    preflight::Machine,
     runner::{Engine, Order, RunHandle, RunSpec, Stop},
     scenario::Scenario,
     service::{address, every, listen},
@@ -82,6 +83,13 @@ impl Run {
             Ok(prepared) => prepared,
             Err(problems) => return report_problems(&problems),
         };
+        let findings = Machine::look().examine(&spec.scenario, &spec.load, spec.room);
+        for doubt in &findings.doubts {
+            tell(format_args!("doubtful: {doubt}"));
+        }
+        if !findings.refusals.is_empty() {
+            return unusable(findings.refusals.join("; "));
+        }
         let callback_url = match self.callback_url.as_deref().map(check_url).transpose() {
             Ok(callback_url) => callback_url,
             Err(message) => return unusable(format_args!("--callback-url: {message}")),

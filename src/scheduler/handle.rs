@@ -11,6 +11,7 @@ use crate::{
     document::{Problem, Problems, parse},
     event::{Event, Mode, Observers, RunIdentity, Subject, Trigger},
     load::Profile,
+    preflight::Machine,
     runner::{Engine, RunHandle, RunSpec},
     units::seed,
 };
@@ -33,6 +34,9 @@ pub enum BurstRefused {
         /// What all may have.
         cap: u64,
     },
+    /// This machine has not what it takes.
+    #[error("{0}")]
+    TooMuch(String),
     /// The service is ending.
     #[error("the service is shutting down and starts nothing any more")]
     ShuttingDown,
@@ -220,7 +224,15 @@ impl Shared {
             thresholds: burst.thresholds.clone(),
             seed: burst.seed.unwrap_or_else(seed::draw),
         };
-        self.launch(spec, peak, cap)
+        let findings = Machine::look().examine(&spec.scenario, &spec.load, Some(peak));
+        if !findings.refusals.is_empty() {
+            return Err(BurstRefused::TooMuch(findings.refusals.join("; ")));
+        }
+        let run = self.launch(spec, peak, cap)?;
+        for doubt in findings.doubts {
+            tracing::warn!(burst = %burst.name, run = run.id(), "doubtful: {doubt}");
+        }
+        Ok(run)
     }
 
     fn launch(&self, spec: RunSpec, peak: u64, cap: u64) -> Result<RunHandle, BurstRefused> {

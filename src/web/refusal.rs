@@ -136,7 +136,9 @@ impl From<BurstRefused> for Refusal {
     fn from(refused: BurstRefused) -> Self {
         match refused {
             BurstRefused::Unusable(problems) => Self::unusable(problems),
-            BurstRefused::NoRoom { .. } => Self::Conflict(refused.to_string()),
+            BurstRefused::NoRoom { .. } | BurstRefused::TooMuch(_) => {
+                Self::Conflict(refused.to_string())
+            }
             BurstRefused::ShuttingDown => Self::Unavailable(refused.to_string()),
         }
     }

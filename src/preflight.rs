@@ -1,0 +1,231 @@
+//! Before a burst: what it asks for is set against what this machine has. What cannot work is refused,
+//! with the arithmetic and what to do; what may not is said.
+
+use std::{fs, thread::available_parallelism};
+
+use sysinfo::System;
+
+use crate::{
+    descriptors,
+    load::Profile,
+    scenario::{Action, Scenario},
+};
+
+/// Memory of a chat in progress, in bytes; see docs/performance.md, rounded up.
+const BYTES_A_CHAT: u64 = 8 * 1024;
+/// CPU time that a request with its answer takes at the least, the kernel's work included; see
+/// docs/performance.md, where no request was cheaper.
+const LEAST_SECONDS_A_REQUEST: f64 = 15e-6;
+/// What one takes usually, with an event or two in its wake.
+const USUAL_SECONDS_A_REQUEST: f64 = 100e-6;
+/// Files besides the connections to the target: listeners, logs, connections from the target.
+const OTHER_FILES: u64 = 300;
+
+/// What this machine has for a burst.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Machine {
+    /// CPUs that the process may use.
+    pub cpus: usize,
+    /// Files that it may have open.
+    pub files: u64,
+    /// Local ports, so many connections from one address to another.
+    pub ports: u64,
+    /// Memory that could be had, in bytes.
+    pub memory: u64,
+}
+
+/// What there is to say before a burst starts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Why it cannot work, each with the arithmetic and a remedy.
+    pub refusals: Vec<String>,
+    /// What may go wrong, likewise.
+    pub doubts: Vec<String>,
+}
+
+impl Machine {
+    /// As it is now.
+    pub fn look() -> Self {
+        let memory = System::new().map_or(u64::MAX, |mut system| {
+            system.refresh_memory();
+            let available = system.available_memory();
+            let limits = system.cgroup_limits();
+            limits.map_or(available, |limits| limits.free_memory.min(available))
+        });
+        Self {
+            cpus: available_parallelism().map_or(1, usize::from),
+            files: descriptors::allowed(),
+            ports: ports().unwrap_or(u64::MAX),
+            memory,
+        }
+    }
+
+    /// What a load asks of it. `room`: the most chats at once, where the load itself has no bound.
+    pub fn examine(&self, scenario: &Scenario, load: &Profile, room: Option<u64>) -> Findings {
+        let mut findings = Findings::default();
+        let most = [load.peak_active(), room].into_iter().flatten().min();
+        if let Some(chats) = most {
+            self.examine_chats(chats, &mut findings);
+        }
+        if let Some(rate) = load.peak_rate().filter(|_| load.is_open()) {
+            self.examine_rate(rate.as_per_second(), requests(scenario), &mut findings);
+        }
+        findings
+    }
+
+    fn examine_chats(&self, chats: u64, findings: &mut Findings) {
+        let memory = chats.saturating_mul(BYTES_A_CHAT);
+        if memory > self.memory {
+            findings.refusals.push(format!(
+                "{chats} chats at once take about {} MB of memory ({} KB each), and {} MB are available: \
+                 ask for fewer, or give the machine more",
+                memory >> 20,
+                BYTES_A_CHAT >> 10,
+                self.memory >> 20
+            ));
+        }
+        let files = chats.saturating_add(OTHER_FILES);
+        if files > self.files {
+            findings.doubts.push(format!(
+                "if the target answers slowly, {chats} chats have as many requests in flight, each on a connection of its own: \
+                 with {OTHER_FILES} for the rest that makes {files} open files, and {} are allowed; \
+                 `ulimit -n {files}` (or LimitNOFILE, or ulimits of the container) allows them",
+                self.files
+            ));
+        }
+        if chats > self.ports {
+            findings.doubts.push(format!(
+                "if the target answers slowly, {chats} chats need as many connections to it, and this machine has {} local ports: \
+                 `sysctl net.ipv4.ip_local_port_range='1024 65535'` makes it 64512",
+                self.ports
+            ));
+        }
+    }
+
+    fn examine_rate(&self, rate: f64, requests: usize, findings: &mut Findings) {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "steps and CPUs are far fewer than 2^52"
+        )]
+        let (requests, cpus) = (requests as f64, self.cpus as f64);
+        let least = rate * requests * LEAST_SECONDS_A_REQUEST;
+        let usual = rate * requests * USUAL_SECONDS_A_REQUEST;
+        if least > cpus {
+            findings.refusals.push(format!(
+                "{rate} starts a second with {requests} requests each take {least:.1} CPUs at the least \
+                 ({} µs a request), and there are {cpus}: ask for a lower rate, or spread the load over machines",
+                LEAST_SECONDS_A_REQUEST * 1e6
+            ));
+        } else if usual > cpus {
+            findings.doubts.push(format!(
+                "{rate} starts a second with {requests} requests each usually take {usual:.1} CPUs \
+                 ({} µs a request), and there are {cpus}: starts may be late, and the verdict `invalid`",
+                USUAL_SECONDS_A_REQUEST * 1e6
+            ));
+        }
+    }
+}
+
+/// Requests of a chat whose steps all pass, those of a repeat once.
+fn requests(scenario: &Scenario) -> usize {
+    let mut requests = 0;
+    for item in &scenario.steps {
+        item.each_step(&mut |step| requests += usize::from(matches!(step.action, Action::Http(_))));
+    }
+    requests
+}
+
+fn ports() -> Option<u64> {
+    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
+    let mut bounds = range.split_whitespace().map(str::parse::<u64>);
+    let (low, high) = (bounds.next()?.ok()?, bounds.next()?.ok()?);
+    high.checked_sub(low).map(|between| between + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::{Problems, parse};
+
+    const PLENTY: Machine = Machine {
+        cpus: 64,
+        files: 1_000_000,
+        ports: 60_000,
+        memory: 1 << 40,
+    };
+
+    fn findings(machine: Machine, load: &str, room: Option<u64>) -> Findings {
+        let problems = Problems::default();
+        let read = |text: &str| parse("test.yaml", text).unwrap();
+        let steps = "scenario: s\nsteps:\n  - { step: a, http: { get: 'http://x/' } }\n  - { step: b, http: { get: 'http://x/' } }";
+        let scenario = Scenario::read(&read(steps), &problems);
+        let load = Profile::read(&read(load), &problems);
+        assert_eq!(problems.into_result(), Ok(()));
+        machine.examine(&scenario.unwrap(), &load.unwrap(), room)
+    }
+
+    #[test]
+    fn what_fits_is_not_talked_about() {
+        let load = "{ rate: 1000/s, for: 1m, max_active: 20000 }";
+        assert_eq!(findings(PLENTY, load, None), Findings::default());
+    }
+
+    #[test]
+    fn chats_that_do_not_fit_into_memory_are_refused_with_the_arithmetic() {
+        let machine = Machine {
+            memory: 100 << 20,
+            ..PLENTY
+        };
+        assert_eq!(
+            findings(machine, "{ chats: 20000 }", None).refusals,
+            [
+                "20000 chats at once take about 156 MB of memory (8 KB each), and 100 MB are available: \
+                 ask for fewer, or give the machine more"
+            ]
+        );
+        let fewer = findings(machine, "{ rate: 1/s, for: 1m }", Some(10_000));
+        assert_eq!(fewer, Findings::default());
+    }
+
+    #[test]
+    fn too_few_files_or_ports_are_doubtful_because_most_targets_answer_soon() {
+        let machine = Machine {
+            files: 1_024,
+            ports: 1_000,
+            ..PLENTY
+        };
+        let said = findings(machine, "{ rate: 1/s, for: 1m, max_active: 2000 }", None);
+        assert_eq!(said.refusals, Vec::<String>::new());
+        assert!(said.doubts[0].contains("`ulimit -n 2300`"), "{said:?}");
+        assert!(said.doubts[1].contains("has 1000 local ports"), "{said:?}");
+        assert_eq!(said.doubts.len(), 2);
+    }
+
+    #[test]
+    fn a_rate_is_refused_where_it_cannot_be_and_doubted_where_it_may_not_be() {
+        let machine = Machine { cpus: 2, ..PLENTY };
+        let at = |rate| findings(machine, &format!("{{ rate: {rate}/s, for: 1m }}"), None);
+        assert_eq!(at(9_000), Findings::default());
+        let doubtful = at(20_000);
+        assert!(
+            doubtful.doubts[0].contains("usually take 4.0 CPUs"),
+            "{doubtful:?}"
+        );
+        let impossible = at(80_000);
+        assert_eq!(
+            impossible.refusals,
+            [
+                "80000 starts a second with 2 requests each take 2.4 CPUs at the least (15 µs a request), \
+                 and there are 2: ask for a lower rate, or spread the load over machines"
+            ]
+        );
+        assert_eq!(impossible.doubts, Vec::<String>::new());
+    }
+
+    #[test]
+    fn this_machine_has_something() {
+        let machine = Machine::look();
+        assert!(machine.cpus > 0 && machine.files > 0 && machine.memory > 1 << 20);
+        assert!((1..=65_536).contains(&machine.ports), "{machine:?}");
+    }
+}

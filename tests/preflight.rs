@@ -1,0 +1,49 @@
+//! What this machine cannot do is refused before anything is sent; what is doubtful is said.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod support;
+
+use support::{Centre, QUICK, Run, SCENARIO, Service, plain};
+
+#[tokio::test]
+async fn a_run_that_cannot_work_exits_with_two_and_sends_nothing() {
+    let centre = Centre::start("{}").await;
+    let run = Run::of_shipped(&centre.url).load("{ rate: 1000000000/s, for: 10s }");
+    let run = run.done().await;
+    assert_eq!(run.code, 2, "{}", run.log);
+    for part in ["CPUs at the least", "ask for a lower rate"] {
+        assert!(run.log.contains(part), "`{part}` in:\n{}", run.log);
+    }
+    assert_eq!(centre.stats().await["requests"].to_string(), "{}");
+}
+
+#[tokio::test]
+async fn a_run_that_may_not_work_says_so_and_goes_on() {
+    let centre = Centre::start("{}").await;
+    let run = Run::of_shipped(&centre.url).load("{ chats: 150, ramp: 500ms }");
+    let run = run.finish(run.start_limited("-n 256")).await.exits(0);
+    let doubt = "150 chats have as many requests in flight";
+    let remedy = "`ulimit -n 450`";
+    assert!(
+        run.log.contains(doubt) && run.log.contains(remedy),
+        "{}",
+        run.log
+    );
+    assert_eq!(run.chats("passed"), 150);
+}
+
+#[tokio::test]
+async fn a_burst_that_cannot_work_is_refused_in_words() {
+    let centre = Centre::start("{}").await;
+    let limits = "limits: { max_active_chats: 1000, max_rate: 2000000000/s }";
+    let service = Service::start(&plain(&centre.url, limits)).await;
+    let body = format!(
+        "{{ scenario: {SCENARIO}, target: centre, load: {{ rate: 1000000000/s, for: 10s }}, inputs: {QUICK} }}"
+    );
+    let answer = service.order("POST", "/api/v1/bursts", &body).await;
+    assert_eq!(answer.status, 409, "{answer:?}");
+    let said = answer.body.to_string();
+    assert!(said.contains("CPUs at the least"), "{said}");
+    let runs = service.read("/api/v1/runs?mode=burst").await.body;
+    assert_eq!(runs["runs"].as_array().unwrap().len(), 0);
+}
