@@ -82,7 +82,10 @@ impl Progress {
             None => elapsed.as_secs(),
         });
         let rate = self.rate(now, chats.started);
-        let phase = phase(self.total, &chats, self.duration.saturating_sub(elapsed));
+        let phase = match run.search() {
+            Some(search) => format!("{} active, {search}", chats.in_progress),
+            None => phase(self.total, &chats, self.duration.saturating_sub(elapsed)),
+        };
         let text = format!(
             "passed {}  failed {}  {rate:.1}/s  {phase}",
             chats.passed, chats.failed

@@ -4,7 +4,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use crate::{
     event::Verdict,
-    runner::{Example, Quantiles, RunReport},
+    runner::{BrokenBy, Example, Quantiles, RunReport, SearchReport, SearchStep},
     scenario::Reason,
 };
 
@@ -51,13 +51,9 @@ fn write_all(text: &mut String, report: &RunReport) -> std::fmt::Result {
         )?;
     }
     write_failures(text, report)?;
-    for threshold in &report.thresholds {
-        let held = if threshold.held { "held  " } else { "BROKEN" };
-        writeln!(
-            text,
-            "{held} {} ({})",
-            threshold.threshold, threshold.measured
-        )?;
+    match &report.search {
+        None => write_thresholds(text, report)?,
+        Some(search) => write_search(text, search)?,
     }
     let verdict = report.verdict.map_or("none", Verdict::as_str);
     write!(text, "verdict: {verdict}")?;
@@ -68,6 +64,59 @@ fn write_all(text: &mut String, report: &RunReport) -> std::fmt::Result {
         write!(text, ": {}", report.verdict_reasons.join("; "))?;
     }
     Ok(())
+}
+
+fn write_thresholds(text: &mut String, report: &RunReport) -> std::fmt::Result {
+    for threshold in &report.thresholds {
+        let held = if threshold.held { "held  " } else { "BROKEN" };
+        writeln!(
+            text,
+            "{held} {} ({})",
+            threshold.threshold, threshold.measured
+        )?;
+    }
+    Ok(())
+}
+
+/// Those over the whole run say nothing about a search, so its steps take their place.
+fn write_search(text: &mut String, search: &SearchReport) -> std::fmt::Result {
+    if !search.steps.is_empty() {
+        writeln!(text, "{}", search_steps(&search.steps).trim_fmt())?;
+    }
+    for step in &search.steps {
+        for reason in &step.reasons {
+            writeln!(text, "{}: {reason}", step.load.text)?;
+        }
+    }
+    writeln!(text, "search: {}", search.summary)
+}
+
+fn search_steps(steps: &[SearchStep]) -> Table {
+    let mut table = new_table();
+    let thresholds = steps.first().map_or(&[][..], |step| &step.thresholds);
+    let mut head = ["load", "", "started", "ended", "active"]
+        .map(str::to_owned)
+        .to_vec();
+    head.extend(thresholds.iter().map(|judged| judged.threshold.clone()));
+    table.set_header(head);
+    for step in steps {
+        let word = match step.broken_by {
+            None => "held",
+            Some(BrokenBy::Target) => "BROKEN",
+            Some(BrokenBy::Generator) => "INVALID",
+        };
+        let mut row = vec![
+            step.load.text.clone(),
+            word.to_owned(),
+            format!("{:.1}/s", step.started_per_second),
+            format!("{:.1}/s", step.ended_per_second),
+            step.in_progress.to_string(),
+        ];
+        row.extend(step.thresholds.iter().map(|judged| judged.measured.clone()));
+        table.add_row(row);
+    }
+    align(&mut table);
+    table
 }
 
 /// Steps that failed, by reason, each with the latest chat of which the details are known.
@@ -99,11 +148,7 @@ fn write_failures(text: &mut String, report: &RunReport) -> std::fmt::Result {
 }
 
 fn steps(report: &RunReport) -> Table {
-    let mut table = Table::new();
-    table
-        .load_preset(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(WIDTH);
+    let mut table = new_table();
     table.set_header([
         "step", "passed", "failed", "p50", "p90", "p95", "p99", "max",
     ]);
@@ -123,13 +168,27 @@ fn steps(report: &RunReport) -> Table {
     ];
     row.extend(latencies(&report.chat_duration));
     table.add_row(row);
+    align(&mut table);
+    table
+}
+
+fn new_table() -> Table {
+    let mut table = Table::new();
+    table
+        .load_preset(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(WIDTH);
+    table
+}
+
+/// Names to the left, figures to the right.
+fn align(table: &mut Table) {
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    table
 }
 
 fn latencies(quantiles: &Quantiles) -> [String; 5] {
