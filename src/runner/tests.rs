@@ -2,6 +2,7 @@
 
 mod always;
 mod arrivals;
+mod conservation;
 mod customers;
 mod endings;
 mod heard;

@@ -1,0 +1,233 @@
+//! Where cases are played: one runtime with a paused clock, a real server and a real driver.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, mpsc},
+};
+
+use axum::{Json, Router, extract::State, http::StatusCode, http::Uri};
+use serde_json::{Value, json};
+use tokio::{
+    net::TcpListener,
+    runtime::Runtime,
+    time::{Instant, sleep_until},
+};
+
+use super::{
+    super::*,
+    model::{EARLY_FOR, SWEEP},
+    script::{Address, Answer, Play, Trouble},
+};
+use crate::{
+    event::Event,
+    record::{Boundaries, Metrics},
+};
+
+pub(super) struct Stage {
+    runtime: Runtime,
+    http: HttpDriver,
+    url: String,
+    server: Arc<Mutex<Server>>,
+}
+
+/// What the server knows: its answers by chat, and where the run wants its events.
+#[derive(Default)]
+struct Server {
+    answers: Vec<Answer>,
+    token: String,
+}
+
+pub(super) struct Played {
+    pub(super) report: RunReport,
+    pub(super) heard: Arc<Heard>,
+    /// Counts in the real output that are not 0, without `chatprobe_`.
+    pub(super) counts: BTreeMap<String, u64>,
+    /// Gauges of chats right before the end of the run, which sets some of them right.
+    pub(super) left: Vec<String>,
+}
+
+/// Sockets know nothing of a paused clock, which would run ahead while a request is on its way.
+/// A blocking task in progress keeps it where it is.
+#[derive(Default)]
+struct Standstill(Mutex<Vec<mpsc::Sender<()>>>);
+
+impl Observer for Standstill {
+    fn observe(&self, event: &Event) {
+        match event {
+            Event::ChatStarted { .. } => {
+                let (held, until_dropped) = mpsc::channel();
+                tokio::task::spawn_blocking(move || until_dropped.recv());
+                self.0.lock().unwrap().push(held);
+            }
+            Event::StepEnded { step, .. } if **step == *"open" => {
+                self.0.lock().unwrap().pop();
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Looks at the metrics before they hear that the run has ended.
+struct LastLook(Arc<Metrics>, Mutex<Vec<String>>);
+
+impl Observer for LastLook {
+    fn observe(&self, event: &Event) {
+        if matches!(event, Event::RunEnded { .. }) {
+            let mut names: Vec<_> = counts(&self.0.render().unwrap()).into_keys().collect();
+            names.retain(|name| {
+                ["chats_active", "chats_waiting", "agent_wait_oldest"]
+                    .iter()
+                    .any(|gauge| name.starts_with(gauge))
+            });
+            *self.1.lock().unwrap() = names;
+        }
+    }
+}
+
+impl Stage {
+    pub(super) fn new() -> Self {
+        rustls::crypto::ring::default_provider()
+            .install_default()
+            .ok();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        let server = Arc::<Mutex<Server>>::default();
+        let router = Router::new().fallback(answer).with_state(server.clone());
+        let url = runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let url = format!("http://{}", listener.local_addr().unwrap());
+            tokio::spawn(async move { axum::serve(listener, router).await });
+            url
+        });
+        Self {
+            runtime,
+            http: HttpDriver::new().unwrap(),
+            url,
+            server,
+        }
+    }
+
+    pub(super) fn play(&self, play: &Play) -> Played {
+        *self.server.lock().unwrap() = Server {
+            answers: play.answers.clone(),
+            token: String::new(),
+        };
+        self.runtime.block_on(self.perform(play))
+    }
+
+    async fn perform(&self, play: &Play) -> Played {
+        let metrics = Arc::new(Metrics::new(&Boundaries::default()).unwrap());
+        let last_look = Arc::new(LastLook(metrics.clone(), Mutex::default()));
+        let bench = self.bench(play, &metrics, last_look.clone());
+        let began = Instant::now();
+        let run = bench.start(&play.scenario, &play.load);
+        let exchange = &bench.engine.exchange;
+        let post = async {
+            for letter in &play.letters {
+                sleep_until(began + ms(letter.at)).await;
+                let token = match letter.to {
+                    Address::Nowhere => "nowhere".to_owned(),
+                    _ => self.server.lock().unwrap().token.clone(),
+                };
+                exchange.deliver(&token, Instant::now(), letter.body().as_bytes());
+            }
+        };
+        let orders = async {
+            for &(at, order) in &play.orders {
+                sleep_until(began + ms(at)).await;
+                // The run may be finishing or over.
+                let _ = run.order(order).await;
+            }
+        };
+        let all = async { tokio::join!(over(&run), post, orders).0 };
+        let sweeps = async {
+            let (period, first) = SWEEP;
+            for number in 0.. {
+                sleep_until(began + ms(first + number * period)).await;
+                exchange.sweep(Instant::now());
+            }
+        };
+        let report = tokio::select! {
+            report = all => report,
+            () = sweeps => unreachable!("it has no end"),
+        };
+        // What came after the end of the run.
+        exchange.sweep(Instant::now() + ms(EARLY_FOR));
+        Played {
+            report,
+            heard: bench.heard,
+            counts: counts(&metrics.render().unwrap()),
+            left: std::mem::take(&mut *last_look.1.lock().unwrap()),
+        }
+    }
+
+    fn bench(&self, play: &Play, metrics: &Arc<Metrics>, before: Arc<LastLook>) -> Bench {
+        let heard = Arc::new(Heard::new());
+        let observers = Observers::default()
+            .and(Arc::new(Standstill::default()))
+            .and(heard.clone())
+            .and(before)
+            .and(metrics.clone());
+        let limits = CallbackLimits {
+            early_for: ms(EARLY_FOR),
+            ..CallbackLimits::default()
+        };
+        Bench {
+            engine: Engine {
+                http: self.http.clone(),
+                exchange: Exchange::new(limits, observers.clone()),
+                callback_url: "http://callback".into(),
+                observers,
+                budget: HealthBudget::default(),
+            },
+            heard,
+            target: Arc::new(Target::new("t", &self.url)),
+            mode: play.mode,
+            thresholds: play.thresholds,
+            seed: 1,
+        }
+    }
+}
+
+async fn answer(
+    State(server): State<Arc<Mutex<Server>>>,
+    uri: Uri,
+    Json(told): Json<Value>,
+) -> (StatusCode, Json<Value>) {
+    let mut server = server.lock().unwrap();
+    let token = told["token"].as_str().unwrap().rsplit('/').next();
+    token.unwrap().clone_into(&mut server.token);
+    let chat: usize = uri.path().trim_start_matches('/').parse().unwrap();
+    let Answer { key, trouble } = &server.answers[(chat - 1) % server.answers.len()];
+    let mut body = json!({ "good": *trouble != Trouble::Expectation });
+    if *trouble != Trouble::Capture {
+        body["key"] = (*key).into();
+    }
+    let status = match trouble {
+        Trouble::Status => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::OK,
+    };
+    (status, Json(body))
+}
+
+/// Sums, buckets and times are no counts, and how a probe stands is none either. Since when the oldest
+/// chat waits stays in: nothing waits in the end.
+fn counts(text: &str) -> BTreeMap<String, u64> {
+    let lines = text.lines();
+    let series = lines.filter_map(|line| {
+        let (series, value) = line.strip_prefix("chatprobe_")?.rsplit_once(' ')?;
+        let name = series.split('{').next()?;
+        let is_count = !name.ends_with("_bucket")
+            && !name.ends_with("_sum")
+            && !name.contains("_last_")
+            && !name.starts_with("probe_")
+            && name != "build_info";
+        // Whole numbers are written as such.
+        let value: u64 = value.split('.').next()?.parse().ok()?;
+        (is_count && value > 0).then(|| (series.to_owned(), value))
+    });
+    series.collect()
+}
