@@ -209,14 +209,15 @@ impl Searching {
         let mut faults = starved(lateness, lag, &self.budget);
         if window.dropped > 0 {
             faults.push(format!(
-                "{} chats that were due found no room: allow for more with `max_active`",
+                "{} chats that were due found no room: allow for more with `max_active` and \
+                 `limits.max_active_chats`",
                 window.dropped
             ));
         }
-        let internal = window.internal();
-        if internal > 0 {
+        if window.internal > 0 {
             faults.push(format!(
-                "{internal} chats failed because chatprobe could not go on (reason `internal`)"
+                "{} chats failed because chatprobe could not go on (reason `internal`)",
+                window.internal
             ));
         }
         faults

@@ -1,4 +1,8 @@
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use super::latencies::Latencies;
 use crate::{
@@ -80,19 +84,23 @@ pub(super) struct Window {
     pub(super) lateness: Latencies,
     pub(super) lag: Latencies,
     pub(super) dropped: u64,
+    /// Chats that failed because of this machine.
+    pub(super) internal: u64,
 }
 
 impl Window {
     pub(super) fn new(thresholds: &[Threshold]) -> Self {
-        let names = thresholds.iter().filter_map(Threshold::step);
+        let names: BTreeSet<_> = thresholds.iter().filter_map(Threshold::step).collect();
+        let steps = names.into_iter().map(|name| (name.into(), Outcomes::new()));
         Self {
             chats: Outcomes::new(),
-            steps: names.map(|name| (name.into(), Outcomes::new())).collect(),
+            steps: steps.collect(),
             started: 0,
             ended: 0,
             lateness: Latencies::new(),
             lag: Latencies::new(),
             dropped: 0,
+            internal: 0,
         }
     }
 
@@ -123,7 +131,10 @@ impl Window {
                 self.ended += 1;
                 match ending {
                     Ending::Passed => self.chats.record(Ok(*duration)),
-                    Ending::Failed(failure) => self.chats.record(Err(failure.reason)),
+                    Ending::Failed(failure) => {
+                        self.internal += u64::from(failure.reason == Reason::Internal);
+                        self.chats.record(Err(failure.reason));
+                    }
                     Ending::Stopped => {}
                 }
             }
@@ -143,11 +154,5 @@ impl Window {
         outcomes.map_or(Measured::Nothing, |outcomes| {
             outcomes.measured(threshold.measure())
         })
-    }
-
-    /// Chats that failed because of this machine.
-    pub(super) fn internal(&self) -> u64 {
-        let reasons = &self.chats.failed_by_reason;
-        reasons.get(&Reason::Internal).copied().unwrap_or_default()
     }
 }

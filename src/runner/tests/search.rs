@@ -2,6 +2,7 @@ use std::fmt::Write as _;
 
 use super::*;
 use crate::{
+    event::Event,
     load::Bracket,
     runner::{BrokenBy, OrderError, SearchOutcome, SearchReport, SearchStep},
     units::Rate,
@@ -239,6 +240,37 @@ async fn chats_without_room_break_a_step_by_the_generator() {
         "{step:?}"
     );
     assert!(report.chats.dropped > 0);
+    assert_eq!(report.verdict, Some(Verdict::Invalid));
+}
+
+/// Breaks the task of the first chat that ends a step.
+struct Saboteur(std::sync::Once);
+
+impl Observer for Saboteur {
+    fn observe(&self, event: &Event) {
+        if matches!(event, Event::StepEnded { .. }) {
+            let mut first = false;
+            self.0.call_once(|| first = true);
+            assert!(!first, "a bug inside a chat");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chat_that_failed_on_this_machine_breaks_its_step_even_while_it_settles() {
+    let mut bench = bench("[ { failed: 100% } ]");
+    bench.hear_first(Arc::new(Saboteur(std::sync::Once::new())));
+    let scenario = "
+steps:
+  - step: breaks
+    http: { get: 'http://no address' }
+";
+    let report = bench.run(scenario, RATES).await;
+    assert_eq!(steps(&report), [(10.0, false)]);
+    let step = broken(&report);
+    assert_eq!(step.broken_by, Some(BrokenBy::Generator));
+    let why = "1 chats failed because chatprobe could not go on (reason `internal`)";
+    assert_eq!(step.reasons, [why]);
     assert_eq!(report.verdict, Some(Verdict::Invalid));
 }
 
