@@ -18,6 +18,7 @@ use crate::{
     runner::Engine,
     scheduler::{CutOff, Scheduler},
     simulator::{self, Simulator},
+    vitals::Vitals,
     web::{Access, AccessError, Readiness, Web},
 };
 
@@ -54,6 +55,9 @@ pub enum ServiceError {
     /// There is no HTTP client.
     #[error(transparent)]
     Http(#[from] HttpSetupError),
+    /// The thread that watches the machine cannot be started.
+    #[error("cannot start a thread: {0}")]
+    Vitals(io::Error),
     /// The simulator cannot be set up.
     #[error(transparent)]
     Simulator(#[from] simulator::Error),
@@ -113,6 +117,7 @@ impl Service {
                 .into(),
             observers: observers.clone(),
             budget: settings.health,
+            vitals: Vitals::start().map_err(ServiceError::Vitals)?,
         };
         let plan = Arc::new(plan);
         let scheduler = Scheduler::new(engine, plan.clone());

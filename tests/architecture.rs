@@ -15,6 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("descriptors", &[]),
     ("listener", &[]),
     ("units", &[]),
+    ("vitals", &[]),
     ("document", &["units"]),
     ("scenario", &["document", "units"]),
     ("load", &["document", "units"]),
@@ -40,6 +41,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "load",
             "scenario",
             "units",
+            "vitals",
         ],
     ),
     (
@@ -83,6 +85,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "runner",
             "scheduler",
             "simulator",
+            "vitals",
             "web",
         ],
     ),
@@ -103,6 +106,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "service",
             "simulator",
             "units",
+            "vitals",
         ],
     ),
 ];

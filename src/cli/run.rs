@@ -23,6 +23,7 @@ use crate::{
     scenario::Scenario,
     service::{address, every, listen},
     units::seed,
+    vitals::Vitals,
 };
 
 /// How long the `always` steps may take after an interruption.
@@ -110,6 +111,10 @@ impl Run {
             Ok(report) => report,
             Err(outcome) => return outcome,
         };
+        let vitals = match Vitals::start() {
+            Ok(vitals) => vitals,
+            Err(error) => return unusable(format_args!("cannot start a thread: {error}")),
+        };
         let callbacks = address(&listener, self.callback_listen);
         let observers = Observers::default();
         let exchange = Exchange::new(CallbackLimits::default(), observers.clone());
@@ -121,6 +126,7 @@ impl Run {
                 .into(),
             observers,
             budget,
+            vitals,
         };
         let load = spec.load.clone();
         let over = CancellationToken::new();

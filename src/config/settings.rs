@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::{
     document::{Mapping, Node, Problems, Value, settings, settings_besides},
     simulator,
-    units::Rate,
+    units::{Rate, Share},
 };
 
 /// The plain settings of the service.
@@ -133,7 +133,7 @@ impl Default for CallbackLimits {
 }
 
 /// How late the generator may be before its figures say more about itself than about the target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HealthBudget {
     /// The 99th percentile of how late chats start.
@@ -142,6 +142,11 @@ pub struct HealthBudget {
     /// The 99th percentile of how late a run's heartbeat comes.
     #[serde(with = "crate::units::duration")]
     pub scheduler_lag_p99: Duration,
+    /// How long a thread that does nothing but sleep may once sleep too long.
+    #[serde(with = "crate::units::duration")]
+    pub stall: Duration,
+    /// Of the CPU time that the process wanted over the whole run, the share that it may not get.
+    pub cpu_missing: Share,
 }
 
 impl Default for HealthBudget {
@@ -149,6 +154,8 @@ impl Default for HealthBudget {
         Self {
             start_lateness_p99: Duration::from_millis(500),
             scheduler_lag_p99: Duration::from_millis(500),
+            stall: Duration::from_secs(1),
+            cpu_missing: Share::percent(60),
         }
     }
 }

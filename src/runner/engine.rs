@@ -11,6 +11,7 @@ use crate::{
     load::{Profile, Threshold},
     scenario::Scenario,
     units::Rate,
+    vitals::Vitals,
 };
 
 /// What every run of the process shares.
@@ -26,6 +27,8 @@ pub struct Engine {
     pub observers: Observers,
     /// How late the generator itself may be.
     pub budget: HealthBudget,
+    /// How the machine treats the process.
+    pub vitals: Vitals,
 }
 
 /// What one run is to do.

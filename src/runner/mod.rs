@@ -13,6 +13,7 @@ mod context;
 mod control;
 mod engine;
 mod findings;
+mod health;
 mod latencies;
 mod pacing;
 mod performer;
@@ -28,6 +29,7 @@ mod window;
 pub use control::{Order, OrderError, RunHandle, Stop};
 pub use engine::{Engine, RunSpec};
 pub use findings::{BrokenBy, SearchLevel, SearchOutcome, SearchReport, SearchStep};
+pub use health::{HealthReport, MeanAndMost};
 pub use report::{
     Books, ChatCounts, Example, Quantiles, RunReport, RunState, StepReport, ThresholdReport,
 };

@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{SearchReport, latencies::Latencies};
+use super::{HealthReport, SearchReport, latencies::Latencies};
 use crate::{
     event::{Fate, Mode, Trigger, Verdict},
     load::{Judgement, Measured, Threshold},
@@ -61,6 +61,8 @@ pub struct RunReport {
     pub start_lateness: Quantiles,
     /// How late the run's own heartbeat was.
     pub scheduler_lag: Quantiles,
+    /// How the machine treated the generator.
+    pub machine: HealthReport,
     /// The last failures.
     pub failures: Vec<Example>,
 }

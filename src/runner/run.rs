@@ -19,6 +19,7 @@ use super::{
 use crate::{
     event::{Ending, Event, Failure, Mode, Verdict},
     scenario::{Item, Scenario, Scope},
+    vitals::Mark,
 };
 
 /// How often a run looks at itself: its own lag, and thresholds that may end it.
@@ -41,6 +42,8 @@ pub(super) struct Run {
     next: u64,
     chats: JoinSet<()>,
     course: Course,
+    /// The vitals so far.
+    heard: Mark,
     /// Every chat has ended, so that a stop changes nothing about what the run found out.
     measured: bool,
 }
@@ -61,6 +64,7 @@ impl Run {
             next: 0,
             chats: JoinSet::new(),
             course: Course::default(),
+            heard: engine.vitals.mark(),
             measured: false,
         };
         (run, RunHandle::new(tally, order, has_ended))
@@ -195,6 +199,7 @@ impl Run {
                 () = sleep_until(heartbeat) => {
                     let now = Instant::now();
                     self.tally.note_lag(now.saturating_duration_since(heartbeat));
+                    self.hear_vitals();
                     heartbeat = now + HEARTBEAT;
                     self.abort_if_hopeless();
                 }
@@ -202,6 +207,12 @@ impl Run {
                 () = sleep_until(next_look.unwrap_or(heartbeat)), if next_look.is_some() => {}
             }
         }
+    }
+
+    fn hear_vitals(&mut self) {
+        let (beats, mark) = self.context.engine.vitals.since(self.heard);
+        self.heard = mark;
+        self.tally.note_beats(&beats);
     }
 
     fn starts_are_over(&self, now: Instant) -> bool {
@@ -362,12 +373,15 @@ impl Run {
             tally,
             course,
             ended,
+            heard,
             ..
         } = self;
         let identity = context.spec.identity.clone();
         let observers = context.observers.clone();
         let thresholds = context.spec.thresholds.clone();
         let budget = context.engine.budget;
+        let (beats, _) = context.engine.vitals.since(heard);
+        tally.note_beats(&beats);
         // No chat is left, so this was the last owner of the path.
         drop(context);
         let (verdict, reasons) = judge(&tally, &course, &thresholds, &budget);

@@ -9,13 +9,16 @@ use tokio::time::Instant;
 use super::{
     Books, ChatCounts, Example, Quantiles, RunReport, RunSpec, RunState, SearchReport, StepReport,
     ThresholdReport,
+    health::Health,
     latencies::Latencies,
     window::{Outcomes, Window, measured},
 };
 use crate::{
+    config::HealthBudget,
     event::{Ending, Event, Fate, Observer, RunIdentity, Verdict},
     load::{Measured, Threshold},
     scenario::Reason,
+    vitals::Beat,
 };
 
 /// Failed chats that a report shows.
@@ -43,6 +46,7 @@ struct Figures {
     by_fate: BTreeMap<Fate, u64>,
     lateness: Latencies,
     lag: Latencies,
+    health: Health,
     failures: VecDeque<Example>,
     load_changed_to: Option<String>,
     search: Option<SearchReport>,
@@ -83,6 +87,7 @@ impl Tally {
                 by_fate: BTreeMap::new(),
                 lateness: Latencies::new(),
                 lag: Latencies::new(),
+                health: Health::new(),
                 failures: VecDeque::new(),
                 load_changed_to: None,
                 search: None,
@@ -118,6 +123,18 @@ impl Tally {
         if let Some(window) = &mut figures.window {
             window.lag.record(lag);
         }
+    }
+
+    pub(super) fn note_beats(&self, beats: &[Beat]) {
+        let mut figures = self.figures();
+        for beat in beats {
+            figures.health.note(beat);
+        }
+    }
+
+    /// What says that the machine, and not the target, decided about the figures.
+    pub(super) fn beyond(&self, budget: &HealthBudget) -> Vec<String> {
+        self.figures().health.beyond(budget)
     }
 
     pub(super) fn note_search(&self, search: SearchReport) {
@@ -237,6 +254,7 @@ impl Tally {
             },
             start_lateness: Quantiles::of(&figures.lateness),
             scheduler_lag: Quantiles::of(&figures.lag),
+            machine: figures.health.report(),
             failures: figures.failures.iter().cloned().collect(),
         }
     }

@@ -27,6 +27,7 @@ use crate::{
     event::{Ending, Mode, Observer, Observers, RunIdentity, Subject, Trigger, Verdict},
     load::{Profile, Threshold},
     scenario::{Reason, Scenario},
+    vitals::Vitals,
 };
 
 struct Bench {
@@ -56,6 +57,7 @@ impl Bench {
                 callback_url: "http://callback".into(),
                 observers,
                 budget: HealthBudget::default(),
+                vitals: Vitals::start().unwrap(),
             },
             heard,
             target: Arc::new(target),

@@ -34,6 +34,7 @@ pub(super) fn judge(
     }
     let (lateness, lag) = tally.health();
     invalid.extend(starved(lateness, lag, budget));
+    invalid.extend(tally.beyond(budget));
     if let Some((Some(SearchOutcome::Generator), summary)) = &course.search {
         invalid.push(summary.clone());
     }

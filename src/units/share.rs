@@ -1,15 +1,25 @@
 use std::{fmt, str::FromStr};
 
+use serde::Deserialize;
+
 use super::UnitError;
 
 /// A part of a whole, from 0 to 1; written as a percentage.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+#[derive(Deserialize, Debug, Clone, Copy, PartialEq, PartialOrd)]
+#[serde(try_from = "String")]
 pub struct Share {
     /// As it was written, from 0 to 100: a ratio times 100 would show 7% as 7.000000000000001%.
     percent: f64,
 }
 
 impl Share {
+    /// So many of a hundred, 100 at the most.
+    pub fn percent(percent: u8) -> Self {
+        Self {
+            percent: f64::from(percent.min(100)),
+        }
+    }
+
     /// The share as a number from 0 to 1.
     pub fn as_ratio(self) -> f64 {
         self.percent / 100.0
@@ -31,6 +41,14 @@ impl FromStr for Share {
         } else {
             Err(refused())
         }
+    }
+}
+
+impl TryFrom<String> for Share {
+    type Error = UnitError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
     }
 }
 

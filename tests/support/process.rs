@@ -45,6 +45,15 @@ impl Process {
         Self::spawn(command, arguments, &[])
     }
 
+    /// On these CPUs only, as `taskset -c` takes them.
+    pub fn start_pinned(cpus: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new("taskset");
+        command
+            .args(["-c", cpus])
+            .arg(env!("CARGO_BIN_EXE_chatprobe"));
+        Self::spawn(command, arguments, &[])
+    }
+
     fn spawn(mut command: Command, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         install_crypto();
         let mut child = command

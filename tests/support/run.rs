@@ -39,7 +39,7 @@ impl Run {
         let configuration = format!(
             "targets: {{ centre: {{ url: '{target}', variables: {{ tenant_id: t, channel_provider_id: p }} }} }}\n\
              scenarios: ['{}']\n\
-             health: {{ start_lateness_p99: 1m, scheduler_lag_p99: 1m }}\n",
+             health: {{ start_lateness_p99: 1m, scheduler_lag_p99: 1m, stall: 1m, cpu_missing: 100% }}\n",
             shipped("scenarios").display()
         );
         let file = folder.write("chatprobe.yaml", &configuration);
@@ -71,6 +71,12 @@ impl Run {
     pub fn start_limited(&self, limits: &str) -> Process {
         let arguments: Vec<_> = self.arguments.iter().map(String::as_str).collect();
         Process::start_limited(limits, &arguments)
+    }
+
+    /// The same on these CPUs only, as `taskset -c` takes them.
+    pub fn start_pinned(&self, cpus: &str) -> Process {
+        let arguments: Vec<_> = self.arguments.iter().map(String::as_str).collect();
+        Process::start_pinned(cpus, &arguments)
     }
 
     /// Waits for its end.

@@ -33,6 +33,7 @@ use crate::{
     record::{Boundaries, Metrics},
     runner::{Engine, RunHandle},
     scheduler::{RunEntry, Scheduler},
+    vitals::Vitals,
 };
 
 const TOKEN: &str = "correct-horse-battery";
@@ -143,6 +144,7 @@ impl Service {
             callback_url: "http://127.0.0.1:9".into(),
             observers,
             budget: HealthBudget::default(),
+            vitals: Vitals::start().unwrap(),
         };
         let scheduler = Scheduler::new(engine, plan.clone());
         scheduler.install(plan).await;

@@ -1,0 +1,123 @@
+//! How the generator itself fared during a run, seen from outside its runtime.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{Quantiles, latencies::Latencies};
+use crate::{config::HealthBudget, units::duration, vitals::Beat};
+
+/// Who wants less than this many CPUs is idle, and a wait now and then says nothing.
+const WORTH_A_WORD: f64 = 0.5;
+
+/// What a run noted about the machine.
+#[derive(Debug)]
+pub(super) struct Health {
+    thread_lag: Latencies,
+    cpus: Extent,
+    host_busy: Extent,
+    missing: Extent,
+}
+
+#[derive(Debug, Default)]
+struct Extent {
+    sum: f64,
+    count: u32,
+    most: f64,
+}
+
+/// The machine during a run.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct HealthReport {
+    /// How late a thread woke that does nothing but sleep.
+    pub thread_lag: Quantiles,
+    /// CPUs that the process kept busy.
+    pub cpus: MeanAndMost,
+    /// The share of the host's CPUs that was busy, whoever kept them so, 0 to 1.
+    pub host_busy: MeanAndMost,
+    /// CPUs that its threads wanted besides and waited for.
+    pub cpus_missing: MeanAndMost,
+}
+
+/// Readings of about a second each.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub struct MeanAndMost {
+    /// The mean of all readings.
+    pub mean: f64,
+    /// The highest.
+    pub most: f64,
+}
+
+impl Health {
+    pub(super) fn new() -> Self {
+        Self {
+            thread_lag: Latencies::new(),
+            cpus: Extent::default(),
+            host_busy: Extent::default(),
+            missing: Extent::default(),
+        }
+    }
+
+    pub(super) fn note(&mut self, beat: &Beat) {
+        self.thread_lag.record(beat.late);
+        if let Some(load) = beat.load {
+            self.cpus.note(load.cpus);
+            self.host_busy.note(load.host_busy);
+            self.missing.note(load.missing);
+        }
+    }
+
+    pub(super) fn report(&self) -> HealthReport {
+        HealthReport {
+            thread_lag: Quantiles::of(&self.thread_lag),
+            cpus: self.cpus.report(),
+            host_busy: self.host_busy.report(),
+            cpus_missing: self.missing.report(),
+        }
+    }
+
+    /// What says that the machine, and not the target, decided about the figures.
+    pub(super) fn beyond(&self, budget: &HealthBudget) -> Vec<String> {
+        let mut beyond = Vec::new();
+        let stall = self.thread_lag.longest();
+        if stall > budget.stall {
+            beyond.push(format!(
+                "the generator stood still for {} (the budget is {})",
+                in_millis(stall),
+                duration::format(budget.stall)
+            ));
+        }
+        let (got, missing) = (self.cpus.report().mean, self.missing.report().mean);
+        let wanted = got + missing;
+        if wanted > WORTH_A_WORD && missing > wanted * budget.cpu_missing.as_ratio() {
+            beyond.push(format!(
+                "the generator was starved: it wanted {wanted:.1} CPUs and got {got:.1} (the budget is {} missing); \
+                 its machine was busy to {:.0}%",
+                budget.cpu_missing,
+                self.host_busy.report().mean * 100.0
+            ));
+        }
+        beyond
+    }
+}
+
+impl Extent {
+    fn note(&mut self, value: f64) {
+        self.sum += value;
+        self.count += 1;
+        self.most = self.most.max(value);
+    }
+
+    fn report(&self) -> MeanAndMost {
+        MeanAndMost {
+            mean: self.sum / f64::from(self.count.max(1)),
+            most: self.most,
+        }
+    }
+}
+
+fn in_millis(time: Duration) -> String {
+    let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    duration::format(Duration::from_millis(millis))
+}

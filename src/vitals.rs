@@ -1,0 +1,178 @@
+//! How this machine treats the process, looked at from outside the runtime: a thread of its own that
+//! sleeps and notes how late it woke, and once a second what CPUs there were to be had. A runtime that
+//! is stuck cannot tell that it is; this thread can, and a machine without room it tells from a runtime
+//! without.
+
+#![expect(
+    clippy::disallowed_types,
+    reason = "what is measured here is outside of any runtime, whose clock tests may pause"
+)]
+
+mod proc;
+
+use std::{
+    collections::VecDeque,
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    thread,
+    time::{Duration, Instant},
+};
+
+use self::proc::Counters;
+
+/// How long the thread sleeps.
+const BEAT: Duration = Duration::from_millis(50);
+/// How often it reads what the kernel counts: a reading of all threads costs some 100 µs.
+const LOOK: Duration = Duration::from_secs(1);
+/// Beats that are kept for whoever asks for them later; 50 seconds.
+const KEPT: usize = 1_000;
+
+/// The thread's notes. It ends when the last clone is dropped.
+#[derive(Debug, Clone)]
+pub struct Vitals(Arc<Mutex<Notes>>);
+
+#[derive(Debug, Default)]
+struct Notes {
+    /// The number of the first beat that is kept.
+    first: u64,
+    beats: VecDeque<Beat>,
+}
+
+/// A place between two beats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark(u64);
+
+/// One time that the thread woke.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Beat {
+    /// How much later than it wanted.
+    pub late: Duration,
+    /// What it read, about once a second.
+    pub load: Option<Load>,
+}
+
+/// What happened since the last reading.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Load {
+    /// CPUs that the process kept busy.
+    pub cpus: f64,
+    /// The share of all the host's CPUs that was busy, 0 to 1.
+    pub host_busy: f64,
+    /// CPUs that its threads wanted besides and waited for.
+    pub missing: f64,
+}
+
+impl Vitals {
+    /// Starts the thread.
+    pub fn start() -> io::Result<Self> {
+        let vitals = Self(Arc::default());
+        let notes = Arc::downgrade(&vitals.0);
+        thread::Builder::new()
+            .name("vitals".to_owned())
+            .spawn(move || beat(&notes))?;
+        Ok(vitals)
+    }
+
+    /// Where the notes end now.
+    pub fn mark(&self) -> Mark {
+        let notes = lock(&self.0);
+        Mark(notes.first + notes.beats.len() as u64)
+    }
+
+    /// The beats from a mark on, and where they end. Those that nobody asked for in time are gone.
+    pub fn since(&self, mark: Mark) -> (Vec<Beat>, Mark) {
+        let notes = lock(&self.0);
+        let skip = usize::try_from(mark.0.saturating_sub(notes.first)).unwrap_or(usize::MAX);
+        let beats: Vec<_> = notes.beats.iter().skip(skip).copied().collect();
+        (beats, Mark(notes.first + notes.beats.len() as u64))
+    }
+}
+
+fn beat(notes: &Weak<Mutex<Notes>>) {
+    let mut before = (Instant::now(), Counters::read());
+    loop {
+        let slept = Instant::now();
+        thread::sleep(BEAT);
+        let now = Instant::now();
+        let late = now.duration_since(slept).saturating_sub(BEAT);
+        let length = now.duration_since(before.0);
+        let load = (length >= LOOK).then(|| {
+            let counters = Counters::read();
+            let load = counters.since(&before.1, length);
+            before = (now, counters);
+            load
+        });
+        let Some(notes) = notes.upgrade() else {
+            return;
+        };
+        let mut notes = lock(&notes);
+        notes.beats.push_back(Beat { late, load });
+        if notes.beats.len() > KEPT {
+            notes.beats.pop_front();
+            notes.first += 1;
+        }
+    }
+}
+
+fn lock(notes: &Mutex<Notes>) -> MutexGuard<'_, Notes> {
+    // A list of numbers: whole after every statement.
+    notes.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn until(vitals: &Vitals, mark: Mark, enough: impl Fn(&[Beat]) -> bool) -> Vec<Beat> {
+        let began = Instant::now();
+        loop {
+            let (beats, _) = vitals.since(mark);
+            if enough(&beats) {
+                return beats;
+            }
+            assert!(began.elapsed() < Duration::from_secs(30), "{beats:?}");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    #[test]
+    fn it_beats_and_reads_the_load_of_this_process() {
+        let vitals = Vitals::start().unwrap();
+        let mark = vitals.mark();
+        // Somebody keeps a CPU busy meanwhile.
+        let busy = thread::spawn(|| {
+            let began = Instant::now();
+            while began.elapsed() < Duration::from_secs(3) {
+                std::hint::spin_loop();
+            }
+        });
+        let loads = |beats: &[Beat]| {
+            beats
+                .iter()
+                .filter_map(|beat| beat.load)
+                .collect::<Vec<_>>()
+        };
+        let beats = until(&vitals, mark, |beats| loads(beats).len() >= 2);
+        let loads = loads(&beats);
+        assert!(loads.iter().any(|load| load.cpus > 0.2), "{loads:?}");
+        assert!(
+            loads
+                .iter()
+                .all(|load| (0.0..=1.0).contains(&load.host_busy))
+        );
+        assert!(loads.iter().all(|load| load.missing >= 0.0));
+        busy.join().unwrap();
+    }
+
+    #[test]
+    fn who_asks_again_hears_what_is_new() {
+        let vitals = Vitals::start().unwrap();
+        let mark = vitals.mark();
+        until(&vitals, mark, |beats| beats.len() >= 2);
+        let (beats, end) = vitals.since(mark);
+        let (more, later) = vitals.since(end);
+        assert!(more.len() <= 1, "{more:?}");
+        assert_eq!(vitals.since(mark).0.len(), beats.len() + more.len());
+        assert!(later.0 >= end.0);
+    }
+}
