@@ -26,6 +26,7 @@ use crate::{
 pub(super) struct Stage {
     runtime: Runtime,
     http: HttpDriver,
+    vitals: Vitals,
     url: String,
     server: Arc<Mutex<Server>>,
 }
@@ -105,6 +106,7 @@ impl Stage {
         Self {
             runtime,
             http: HttpDriver::new().unwrap(),
+            vitals: Vitals::start().unwrap(),
             url,
             server,
         }
@@ -181,7 +183,8 @@ impl Stage {
                 exchange: Exchange::new(limits, observers.clone()),
                 callback_url: "http://callback".into(),
                 observers,
-                budget: HealthBudget::default(),
+                budget: budget(),
+                vitals: self.vitals.clone(),
             },
             heard,
             target: Arc::new(Target::new("t", &self.url)),
