@@ -59,7 +59,9 @@ impl Performer {
 
     async fn act(&mut self, step: &Step, timeout: Duration) -> Result<Duration, Refusal> {
         match &step.action {
-            Action::Http(action) => self.request(step, action, timeout).await,
+            // In a box of its own: it is short, and a chat that waits for minutes need not have room
+            // for it.
+            Action::Http(action) => Box::pin(self.request(step, action, timeout)).await,
             Action::WaitFor(action) => {
                 let waiting = step
                     .observe

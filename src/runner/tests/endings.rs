@@ -1,7 +1,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tokio::time::Instant;
+
 use super::*;
-use crate::event::Event;
+use crate::{
+    event::Event,
+    runner::{chat::run_chat, context::RunContext},
+};
 
 /// Breaks the task that tells it about the first step.
 #[derive(Default)]
@@ -89,4 +94,17 @@ steps:
     chats.sort_unstable();
     chats.dedup();
     assert_eq!(chats.len(), 5, "chats of one run draw different ones");
+}
+
+/// A hundred thousand of them wait at a time.
+#[tokio::test]
+async fn a_chat_that_waits_takes_little_room() {
+    let bench = Bench::new();
+    let spec = bench.spec("steps: [{ think: 1s }]", "{ chats: 1 }");
+    let observers = bench.engine.observers.clone();
+    let context = Arc::new(RunContext::new(&bench.engine, spec, observers));
+    let scope = Arc::new(context.scope());
+    let chat = run_chat(context, scope, 1, Instant::now());
+    let bytes = size_of_val(&chat);
+    assert!(bytes <= 1_536, "{bytes} bytes");
 }

@@ -25,9 +25,9 @@ use crate::{
 
 pub(super) struct Stage {
     runtime: Runtime,
-    http: HttpDriver,
-    vitals: Vitals,
-    url: String,
+    /// Making its clients anew for each case would take longer than the case.
+    engine: Engine,
+    target: Arc<Target>,
     server: Arc<Mutex<Server>>,
 }
 
@@ -87,9 +87,6 @@ impl Observer for LastLook {
 
 impl Stage {
     pub(super) fn new() -> Self {
-        rustls::crypto::ring::default_provider()
-            .install_default()
-            .ok();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .start_paused(true)
@@ -97,17 +94,16 @@ impl Stage {
             .unwrap();
         let server = Arc::<Mutex<Server>>::default();
         let router = Router::new().fallback(answer).with_state(server.clone());
-        let url = runtime.block_on(async {
+        let Bench { engine, target, .. } = runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let url = format!("http://{}", listener.local_addr().unwrap());
             tokio::spawn(async move { axum::serve(listener, router).await });
-            url
+            Bench::against(Target::new("t", &url))
         });
         Self {
             runtime,
-            http: HttpDriver::new().unwrap(),
-            vitals: Vitals::start().unwrap(),
-            url,
+            engine,
+            target,
             server,
         }
     }
@@ -179,15 +175,12 @@ impl Stage {
         };
         Bench {
             engine: Engine {
-                http: self.http.clone(),
                 exchange: Exchange::new(limits, observers.clone()),
-                callback_url: "http://callback".into(),
                 observers,
-                budget: budget(),
-                vitals: self.vitals.clone(),
+                ..self.engine.clone()
             },
             heard,
-            target: Arc::new(Target::new("t", &self.url)),
+            target: self.target.clone(),
             mode: play.mode,
             thresholds: play.thresholds,
             seed: 1,
