@@ -53,10 +53,15 @@ pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>)
     }
 }
 
-/// An address on loopback that was free a moment ago, for what has to know its port beforehand.
+/// An address on loopback that was free a moment ago, for what has to know its port beforehand. Not
+/// one of those that the system gives to whoever asks for any: the next to ask could get it.
 pub fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.local_addr().unwrap()
+    loop {
+        let address = (Ipv4Addr::LOCALHOST, fastrand::u16(10_240..32_768));
+        if TcpListener::bind(address).is_ok() {
+            return address.into();
+        }
+    }
 }
 
 /// GETs a text.
