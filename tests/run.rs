@@ -152,13 +152,7 @@ async fn a_run_that_was_stalled_is_invalid_and_exits_with_three() {
         })
         .await;
     // Chats that are due meanwhile start late, and that is not the target's fault.
-    process.signal(Signal::SIGSTOP);
-    let stopped = Instant::now();
-    support::eventually("a second and a half", async || {
-        (stopped.elapsed() > Duration::from_millis(1_500)).then_some(())
-    })
-    .await;
-    process.signal(Signal::SIGCONT);
+    process.pause(Duration::from_millis(1_500)).await;
     let run = run.finish(process).await.exits(3);
     assert_eq!(run.chats("passed"), 80);
     assert_eq!(run.report["verdict"], "invalid");

@@ -8,8 +8,7 @@ use std::{
     time::Duration,
 };
 
-use support::{Centre, Finished, Run, Signal, eventually, requests};
-use tokio::time::Instant;
+use support::{Centre, Finished, Run, requests};
 
 /// Busy all the time on the first CPU, until the end of the test.
 struct Hogs(Vec<Child>);
@@ -63,13 +62,7 @@ async fn a_process_that_was_paused_says_so_even_if_no_chat_was_due() {
             requests(stats, "session_create", "201") > 5
         })
         .await;
-    process.signal(Signal::SIGSTOP);
-    let stopped = Instant::now();
-    eventually("a second and a half", async || {
-        (stopped.elapsed() > Duration::from_millis(1_500)).then_some(())
-    })
-    .await;
-    process.signal(Signal::SIGCONT);
+    process.pause(Duration::from_millis(1_500)).await;
     let run = run.finish(process).await.exits(3);
     assert!(
         reasons(&run).contains("the generator stood still for 1s"),

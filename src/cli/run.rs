@@ -84,12 +84,8 @@ impl Run {
             Ok(prepared) => prepared,
             Err(problems) => return report_problems(&problems),
         };
-        let findings = Machine::look().examine(&spec.scenario, &spec.load, spec.room);
-        for doubt in &findings.doubts {
-            tell(format_args!("doubtful: {doubt}"));
-        }
-        if !findings.refusals.is_empty() {
-            return unusable(findings.refusals.join("; "));
+        if let Err(refusals) = examine(&spec) {
+            return unusable(refusals);
         }
         let callback_url = match self.callback_url.as_deref().map(check_url).transpose() {
             Ok(callback_url) => callback_url,
@@ -241,6 +237,19 @@ impl Run {
             .filter_map(|text| option("--threshold", &format!("[{text}]"), problems))
             .flat_map(|node| Threshold::read_list(&node, &names, problems))
             .collect()
+    }
+}
+
+/// Says what is doubtful about this machine; what it cannot do is an error.
+fn examine(spec: &RunSpec) -> Result<(), String> {
+    let findings = Machine::look().examine(&spec.scenario, &spec.load, spec.room);
+    for doubt in &findings.doubts {
+        tell(format_args!("doubtful: {doubt}"));
+    }
+    if findings.refusals.is_empty() {
+        Ok(())
+    } else {
+        Err(findings.refusals.join("; "))
     }
 }
 

@@ -105,6 +105,13 @@ impl Process {
         kill(Pid::from_raw(id), signal).unwrap();
     }
 
+    /// Stands still for so long, as under a hypervisor that has no CPU for it.
+    pub async fn pause(&self, time: Duration) {
+        self.signal(Signal::SIGSTOP);
+        tokio::time::sleep(time).await;
+        self.signal(Signal::SIGCONT);
+    }
+
     /// The first line of the log with this in it.
     pub async fn line(&mut self, part: &str) -> String {
         self.lines(part, 1).await.remove(0)
