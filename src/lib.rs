@@ -12,10 +12,10 @@
 //! | [`document`] | YAML with the place of every value, and the list of problems | units |
 //! | [`scenario`] | the language: steps, expressions, templates; no I/O | document, units |
 //! | [`load`] | load profiles and thresholds, pure functions of time | document, units |
-//! | [`preflight`] | a load set against what this machine has | descriptors, load, scenario |
-//! | [`config`] | files to a checked [`config::Plan`] | the four above, the simulator's settings |
-//! | [`event`] | what happened: the only thing that observers see | config, scenario |
 //! | [`driver`] | one file a protocol: sends what a step says | descriptors, scenario |
+//! | [`preflight`] | a load set against what this machine has | descriptors, driver, load, scenario |
+//! | [`config`] | files to a checked [`config::Plan`] | document, driver, load, scenario, units, the simulator's settings |
+//! | [`event`] | what happened: the only thing that observers see | config, scenario |
 //! | [`callbacks`] | inbound events: receiver, early buffer, mailboxes | config, descriptors, event, listener, scenario |
 //! | [`runner`] | one chat; one run of chats, from setup to verdict | all above |
 //! | [`scheduler`] | when: intervals, cron, on demand, overlap, drain | runner and all above |
@@ -32,7 +32,7 @@
 //! A step is written in YAML, read by [`scenario::Step`] into a typed action whose expressions are
 //! compiled, and held by a [`config::Plan`]. [`scheduler::Scheduler`] starts a run of it through
 //! [`runner::Engine::start`]. The run's pacing says when the chat is due; the chat's performer
-//! renders the action in the chat's [`scenario::Scope`], hands it to [`driver::HttpDriver`] or waits
+//! renders the action in the chat's [`scenario::Scope`], hands it to [`driver::Customer`] or waits
 //! at its [`callbacks::Mailbox`], checks, captures and claims, and tells exactly one
 //! [`event::Event::StepEnded`]. [`record::Metrics`] counts it, the run's [`runner::Tally`] keeps the
 //! books, and [`web`] shows both.

@@ -1,12 +1,13 @@
 //! Before a burst: what it asks for is set against what this machine has. What cannot work is refused,
 //! with the arithmetic and what to do; what may not is said.
 
-use std::{fs, thread::available_parallelism};
+use std::{fs, net::UdpSocket, thread::available_parallelism};
 
 use sysinfo::System;
 
 use crate::{
     descriptors,
+    driver::{Connections, Sharing},
     load::Profile,
     scenario::{Action, Scenario},
 };
@@ -61,11 +62,19 @@ impl Machine {
     }
 
     /// What a load asks of it. `room`: the most chats at once, where the load itself has no bound.
-    pub fn examine(&self, scenario: &Scenario, load: &Profile, room: Option<u64>) -> Findings {
+    pub fn examine(
+        &self,
+        scenario: &Scenario,
+        connections: &Connections,
+        load: &Profile,
+        room: Option<u64>,
+    ) -> Findings {
         let mut findings = Findings::default();
+        examine_sources(connections, &mut findings);
         let most = [load.peak_active(), room].into_iter().flatten().min();
         if let Some(chats) = most {
-            self.examine_chats(chats, &mut findings);
+            self.examine_memory(chats, &mut findings);
+            self.examine_connections(chats, connections, &mut findings);
         }
         if let Some(rate) = load.peak_rate().filter(|_| load.is_open()) {
             self.examine_rate(rate.as_per_second(), requests(scenario), &mut findings);
@@ -73,7 +82,7 @@ impl Machine {
         findings
     }
 
-    fn examine_chats(&self, chats: u64, findings: &mut Findings) {
+    fn examine_memory(&self, chats: u64, findings: &mut Findings) {
         let memory = chats.saturating_mul(BYTES_A_CHAT);
         if memory > self.memory {
             findings.refusals.push(format!(
@@ -84,19 +93,40 @@ impl Machine {
                 self.memory >> 20
             ));
         }
-        let files = chats.saturating_add(OTHER_FILES);
+    }
+
+    /// Customers with a connection each need them all. Of those who share, only a slow target keeps
+    /// so many busy.
+    fn examine_connections(&self, chats: u64, wanted: &Connections, findings: &mut Findings) {
+        let (connections, who, found) = match wanted.sharing {
+            Sharing::PerCustomer => (
+                chats,
+                format!("{chats} chats have a connection each"),
+                &mut findings.refusals,
+            ),
+            Sharing::Shared { most } => {
+                let connections = chats.min(u64::try_from(most.get()).unwrap_or(u64::MAX));
+                let who = format!(
+                    "if the target answers slowly, {chats} chats need up to {connections} connections"
+                );
+                (connections, who, &mut findings.doubts)
+            }
+        };
+        let files = connections.saturating_add(OTHER_FILES);
         if files > self.files {
-            findings.doubts.push(format!(
-                "if the target answers slowly, {chats} chats have as many requests in flight, each on a connection of its own: \
-                 with {OTHER_FILES} for the rest that makes {files} open files, and {} are allowed; \
+            found.push(format!(
+                "{who}: with {OTHER_FILES} for the rest that makes {files} open files, and {} are allowed; \
                  `ulimit -n {files}` (or LimitNOFILE, or ulimits of the container) allows them",
                 self.files
             ));
         }
-        if chats > self.ports {
-            findings.doubts.push(format!(
-                "if the target answers slowly, {chats} chats need as many connections to it, and this machine has {} local ports: \
-                 `sysctl net.ipv4.ip_local_port_range='1024 65535'` makes it 64512",
+        let sources = u64::try_from(wanted.from.len()).map_or(1, |count| count.max(1));
+        let ports = self.ports.saturating_mul(sources);
+        if connections > ports {
+            found.push(format!(
+                "{who}: {ports} to one server are possible, one from each local port ({}) of each address; \
+                 `sysctl net.ipv4.ip_local_port_range='1024 65535'` makes it 64512 each, and \
+                 `connections: {{ from: [...] }}` of the target takes more addresses",
                 self.ports
             ));
         }
@@ -121,6 +151,17 @@ impl Machine {
                 "{rate} starts a second with {requests} requests each usually take {usual:.1} CPUs \
                  ({} µs a request), and there are {cpus}: starts may be late, and the verdict `invalid`",
                 USUAL_SECONDS_A_REQUEST * 1e6
+            ));
+        }
+    }
+}
+
+/// Connections cannot leave from an address that is another machine's.
+fn examine_sources(connections: &Connections, findings: &mut Findings) {
+    for source in &connections.from {
+        if let Err(error) = UdpSocket::bind((*source, 0)) {
+            findings.refusals.push(format!(
+                "connections cannot leave from `{source}`: {error}; `ip address` lists the addresses of this machine"
             ));
         }
     }
@@ -155,13 +196,23 @@ mod tests {
     };
 
     fn findings(machine: Machine, load: &str, room: Option<u64>) -> Findings {
+        findings_with("{}", machine, load, room)
+    }
+
+    fn findings_with(
+        connections: &str,
+        machine: Machine,
+        load: &str,
+        room: Option<u64>,
+    ) -> Findings {
         let problems = Problems::default();
         let read = |text: &str| parse("test.yaml", text).unwrap();
         let steps = "scenario: s\nsteps:\n  - { step: a, http: { get: 'http://x/' } }\n  - { step: b, http: { get: 'http://x/' } }";
         let scenario = Scenario::read(&read(steps), &problems);
         let load = Profile::read(&read(load), &problems);
         assert_eq!(problems.into_result(), Ok(()));
-        machine.examine(&scenario.unwrap(), &load.unwrap(), room)
+        let connections = serde_yaml::from_str(connections).unwrap();
+        machine.examine(&scenario.unwrap(), &connections, &load.unwrap(), room)
     }
 
     #[test]
@@ -187,18 +238,60 @@ mod tests {
         assert_eq!(fewer, Findings::default());
     }
 
+    const NARROW: Machine = Machine {
+        files: 1_024,
+        ports: 1_000,
+        ..PLENTY
+    };
+
     #[test]
     fn too_few_files_or_ports_are_doubtful_because_most_targets_answer_soon() {
-        let machine = Machine {
-            files: 1_024,
-            ports: 1_000,
-            ..PLENTY
-        };
-        let said = findings(machine, "{ rate: 1/s, for: 1m, max_active: 2000 }", None);
+        let load = "{ rate: 1/s, for: 1m, max_active: 2000 }";
+        let said = findings(NARROW, load, None);
         assert_eq!(said.refusals, Vec::<String>::new());
         assert!(said.doubts[0].contains("`ulimit -n 2300`"), "{said:?}");
-        assert!(said.doubts[1].contains("has 1000 local ports"), "{said:?}");
+        assert!(said.doubts[1].contains("local port (1000)"), "{said:?}");
         assert_eq!(said.doubts.len(), 2);
+        let fewer = findings_with("{ most: 500 }", NARROW, load, None);
+        assert_eq!(fewer, Findings::default());
+    }
+
+    #[test]
+    fn customers_with_a_connection_each_are_refused_where_there_is_no_room_for_them() {
+        let load = "{ chats: 2000 }";
+        let said = findings_with("{ per_customer: true }", NARROW, load, None);
+        assert_eq!(said.doubts, Vec::<String>::new());
+        assert_eq!(
+            said.refusals,
+            [
+                "2000 chats have a connection each: with 300 for the rest that makes 2300 open files, and 1024 are \
+                 allowed; `ulimit -n 2300` (or LimitNOFILE, or ulimits of the container) allows them",
+                "2000 chats have a connection each: 1000 to one server are possible, one from each local port (1000) of each address; \
+                 `sysctl net.ipv4.ip_local_port_range='1024 65535'` makes it 64512 each, and \
+                 `connections: { from: [...] }` of the target takes more addresses",
+            ]
+        );
+        let machine = Machine {
+            files: 10_000,
+            ..NARROW
+        };
+        let two = "{ per_customer: true, from: [127.0.0.1, 127.0.0.2] }";
+        assert_eq!(findings_with(two, machine, load, None), Findings::default());
+    }
+
+    #[test]
+    fn connections_cannot_leave_from_elsewhere() {
+        let said = findings_with(
+            "{ from: [127.0.0.1, 192.0.2.1] }",
+            PLENTY,
+            "{ chats: 1 }",
+            None,
+        );
+        assert_eq!(said.refusals.len(), 1);
+        assert!(
+            said.refusals[0].starts_with("connections cannot leave from `192.0.2.1`: "),
+            "{said:?}"
+        );
     }
 
     #[test]

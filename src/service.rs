@@ -24,7 +24,7 @@ use crate::{
 
 /// How often the runtime is asked how late it is.
 const HEARTBEAT: Duration = Duration::from_millis(100);
-/// How often events that nobody asked for are given up.
+/// How often events that nobody asked for are given up, and connections that nobody uses closed.
 const SWEEP: Duration = Duration::from_secs(1);
 /// How long open connections may hold up the end.
 const LAST_CONNECTIONS: Duration = Duration::from_millis(400);
@@ -120,7 +120,7 @@ impl Service {
             vitals: Vitals::start().map_err(ServiceError::Vitals)?,
         };
         let plan = Arc::new(plan);
-        let scheduler = Scheduler::new(engine, plan.clone());
+        let scheduler = Scheduler::new(engine.clone(), plan.clone());
         let service = Self {
             addresses,
             scheduler: scheduler.clone(),
@@ -145,7 +145,7 @@ impl Service {
             "the web listener",
             served.serve(web, service.servers.clone()),
         );
-        service.watch(exchange, observers, &metrics);
+        service.watch(engine, &metrics);
         scheduler.install(plan).await;
         service.readiness.ready();
         Ok(service)
@@ -201,12 +201,19 @@ impl Service {
         });
     }
 
-    fn watch(&self, exchange: Exchange, observers: Observers, metrics: &Arc<Metrics>) {
+    fn watch(&self, engine: Engine, metrics: &Arc<Metrics>) {
+        let Engine {
+            http,
+            exchange,
+            observers,
+            ..
+        } = engine;
         let until = &self.servers;
         self.tasks
             .spawn(metrics.monitor().clone().watch(until.clone()));
         self.tasks.spawn(every(SWEEP, until.clone(), move |now, _| {
             exchange.sweep(now);
+            http.close_expired();
         }));
         self.tasks
             .spawn(every(HEARTBEAT, until.clone(), move |_, lag| {

@@ -22,7 +22,7 @@ async fn a_run_that_may_not_work_says_so_and_goes_on() {
     let centre = Centre::start("{}").await;
     let run = Run::of_shipped(&centre.url).load("{ chats: 150, ramp: 500ms }");
     let run = run.finish(run.start_limited("-n 256")).await.exits(0);
-    let doubt = "150 chats have as many requests in flight";
+    let doubt = "150 chats need up to 150 connections";
     let remedy = "`ulimit -n 450`";
     assert!(
         run.log.contains(doubt) && run.log.contains(remedy),

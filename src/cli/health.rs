@@ -13,7 +13,7 @@ use super::{
 use crate::{
     config::{Listen, check_url, read_file},
     document::{Mapping, Problem, Problems, settings},
-    driver::HttpDriver,
+    driver::{Connections, HttpDriver},
     scenario::HttpRequest,
 };
 
@@ -37,8 +37,8 @@ impl Health {
             Ok(url) => url,
             Err(outcome) => return outcome,
         };
-        let http = match HttpDriver::new() {
-            Ok(http) => http,
+        let mut customer = match HttpDriver::new() {
+            Ok(http) => http.client(&Connections::default()).customer(),
             Err(error) => return unusable(error),
         };
         let request = HttpRequest {
@@ -49,7 +49,7 @@ impl Health {
             body: None,
             timeout: TIMEOUT,
         };
-        match http.send(request).await {
+        match customer.send(&request).await {
             Ok(answer) if answer.status == 200 => {
                 print(&format!("{url} is well"), Outcome::Success)
             }

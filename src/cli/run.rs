@@ -242,7 +242,12 @@ impl Run {
 
 /// Says what is doubtful about this machine; what it cannot do is an error.
 fn examine(spec: &RunSpec) -> Result<(), String> {
-    let findings = Machine::look().examine(&spec.scenario, &spec.load, spec.room);
+    let findings = Machine::look().examine(
+        &spec.scenario,
+        &spec.target.connections,
+        &spec.load,
+        spec.room,
+    );
     for doubt in &findings.doubts {
         tell(format_args!("doubtful: {doubt}"));
     }

@@ -4,7 +4,8 @@ use minijinja::Value as Variable;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
-    document::{Entry, Mapping, Node, Place, Problems, Value, canonical},
+    document::{Entry, Mapping, Node, Place, Problems, Value, canonical, settings},
+    driver::Connections,
     scenario::{check_label, fingerprint, is_name},
 };
 
@@ -18,6 +19,8 @@ pub struct Target {
     /// What scenarios find as `target.name` besides.
     variables: BTreeMap<String, Variable>,
     secrets: BTreeMap<String, SecretString>,
+    /// How its customers are connected to it.
+    pub connections: Connections,
     /// Where it is declared.
     pub place: Place,
     /// Everything about it, hashed: equal for targets that are the same.
@@ -37,13 +40,14 @@ impl Target {
             url: url.trim_end_matches('/').to_owned(),
             variables: BTreeMap::new(),
             secrets: BTreeMap::new(),
+            connections: Connections::default(),
             fingerprint: fingerprint(url),
         }
     }
 
     /// A target of which only the address is known, under the name of its host and port.
     pub fn at(url: &str) -> Self {
-        let parsed = reqwest::Url::parse(url).ok();
+        let parsed = url::Url::parse(url).ok();
         let name = parsed.and_then(|url| {
             let (host, port) = (url.host_str()?, url.port_or_known_default()?);
             Some(format!("{host}:{port}"))
@@ -57,6 +61,7 @@ impl Target {
     pub fn moved_to(&self, url: &str) -> Self {
         Self {
             variables: self.variables.clone(),
+            connections: self.connections.clone(),
             ..Self::at(url)
         }
     }
@@ -73,6 +78,7 @@ impl Target {
             url: self.url.clone(),
             variables: changed,
             secrets,
+            connections: self.connections.clone(),
             place: self.place.clone(),
             fingerprint: self.fingerprint,
         }
@@ -109,6 +115,7 @@ impl Target {
                 Some((entry.key.clone(), value))
             })
             .collect();
+        let connections = map.get("connections").map(|node| settings(node, problems));
         map.finish();
         (problems.count() == before).then_some(())?;
         let revealed: String = secrets.values().map(ExposeSecret::expose_secret).collect();
@@ -118,6 +125,7 @@ impl Target {
             url: url?,
             variables,
             secrets,
+            connections: connections.flatten().unwrap_or_default(),
             place: entry.place.clone(),
         })
     }
@@ -195,7 +203,7 @@ fn written_forms(secret: &str) -> Vec<String> {
         json[1..json.len() - 1].to_owned(),
         secret.escape_debug().to_string(),
     ];
-    if let Ok(mut url) = reqwest::Url::parse_with_params("http://x/", [("", secret)]) {
+    if let Ok(mut url) = url::Url::parse_with_params("http://x/", [("", secret)]) {
         let query = url.query().unwrap_or_default();
         forms.push(query.trim_start_matches('=').to_owned());
         if let Ok(mut path) = url.path_segments_mut() {
@@ -215,7 +223,7 @@ pub(super) fn read_url(node: &Node, problems: &Problems) -> Option<String> {
 
 /// The address of a target as it is kept, or why it cannot be one.
 pub fn check_url(text: &str) -> Result<String, String> {
-    match reqwest::Url::parse(text) {
+    match url::Url::parse(text) {
         Ok(url) if ["http", "https"].contains(&url.scheme()) && url.has_host() => {
             if !url.username().is_empty() || url.password().is_some() {
                 return Err(

@@ -1,52 +1,69 @@
-//! HTTP requests, timed, over connections that all chats of the process share.
+//! HTTP/1.1 requests, timed, over connections that customers share or have of their own.
 
-mod addresses;
-mod connection;
+mod connections;
+mod connector;
+mod customer;
 mod failure;
+mod lane;
+mod origin;
+mod request;
 mod resolver;
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Duration};
-
-use bytes::Bytes;
-use reqwest::{
-    Client, ClientBuilder, Request, Response, Url,
-    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
-    redirect, retry,
+use std::{
+    collections::HashMap,
+    fmt,
+    num::NonZeroUsize,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
-use tokio::time::Instant;
 
-use crate::scenario::{HttpBody, HttpRequest};
+use rustls::ClientConfig;
+use rustls_platform_verifier::ConfigVerifierExt;
+use url::{Position, Url};
 
-pub use self::failure::{HttpFailure, HttpFailureKind};
+pub use self::{
+    connections::{Connections, Sharing},
+    customer::{Customer, HttpAnswer},
+    failure::{HttpFailure, HttpFailureKind},
+};
 use self::{
-    addresses::Addresses,
-    connection::{Connection, note_connects, watched},
-    failure::{Cause, closed_before_answer},
-    resolver::SystemResolver,
+    connector::Connector,
+    failure::Cause,
+    lane::Lane,
+    origin::{Origin, split},
 };
 
 /// The longest answer body that is read, in bytes; a longer one is a failure.
 pub const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
-/// Shorter than what common servers allow, so that it is mostly us who close an idle connection.
-const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Servers that a client remembers the way to; a configuration has a handful.
+const MOST_LANES: usize = 64;
 
-/// Bounds the sockets that a burst leaves open; the connections above it are closed after use.
-const POOL_MAX_IDLE_PER_HOST: usize = 1024;
+/// Clients that are kept for whoever asks for one like them; a configuration has a handful.
+const MOST_CLIENTS: usize = 64;
 
-const USER_AGENT: &str = concat!("chatprobe/", env!("CARGO_PKG_VERSION"));
+/// What all requests of the process have in common: whom they trust, and the clients.
+#[derive(Debug, Clone)]
+pub struct HttpDriver(Arc<Shared>);
 
-/// Sends HTTP requests; a clone shares the connections.
+struct Shared {
+    trust: Arc<ClientConfig>,
+    clients: Mutex<Vec<(Connections, HttpClient)>>,
+}
+
+/// Sends requests over connections of one kind.
 ///
 /// It reports what the server answered: it follows no redirect, keeps no cookie and uses no proxy.
 #[derive(Debug, Clone)]
-pub struct HttpDriver {
-    pooled: Client,
-    /// Keeps no connection, so a request that is sent again cannot meet another dead one.
-    fresh: Client,
-    addresses: Arc<Addresses>,
+pub struct HttpClient(Arc<Ways>);
+
+/// The ways to all servers.
+struct Ways {
+    sharing: Sharing,
+    connector: Connector,
+    /// By the beginning of a URL, as it was written.
+    lanes: Mutex<HashMap<Box<str>, Arc<Lane>>>,
 }
 
 /// The driver cannot be set up.
@@ -55,172 +72,112 @@ pub enum HttpSetupError {
     /// The process has installed no rustls provider yet.
     #[error("no TLS crypto provider is installed")]
     NoCryptoProvider,
-    /// The client refuses its settings, for instance because the system has no root certificates.
-    #[error("the HTTP client cannot be set up: {0}")]
-    Client(String),
-}
-
-/// What the server answered, whatever the status.
-#[derive(Debug, Clone)]
-pub struct HttpAnswer {
-    /// The status code.
-    pub status: u16,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The whole body, at most [`MAX_ANSWER_BYTES`].
-    pub body: Bytes,
-    /// Right before the request was handed to the client, for the first time if it was resent.
-    pub sent_at: Instant,
-    /// From `sent_at` until the whole body was read.
-    pub elapsed: Duration,
-    /// The first connection was an idle one that the server closed under the request.
-    pub resent: bool,
+    /// The system has no root certificates, for instance.
+    #[error("TLS cannot be set up: {0}")]
+    Trust(#[source] rustls::Error),
 }
 
 impl HttpDriver {
-    /// Sets up the clients. The process must have installed its rustls provider before.
+    /// Trusts whom the system trusts. The process must have installed its rustls provider before.
     pub fn new() -> Result<Self, HttpSetupError> {
-        Self::configured(|builder| builder)
-    }
-
-    fn configured(
-        configure: impl Fn(ClientBuilder) -> ClientBuilder,
-    ) -> Result<Self, HttpSetupError> {
-        // The client would panic without one.
         if rustls::crypto::CryptoProvider::get_default().is_none() {
             return Err(HttpSetupError::NoCryptoProvider);
         }
-        let build = |builder: ClientBuilder| {
-            let built = configure(builder).build();
-            built.map_err(|error| HttpSetupError::Client(failure::describe(&error)))
+        let trust = ClientConfig::with_platform_verifier().map_err(HttpSetupError::Trust)?;
+        Ok(Self::trusting(trust))
+    }
+
+    fn trusting(trust: ClientConfig) -> Self {
+        Self(Arc::new(Shared {
+            trust: Arc::new(trust),
+            clients: Mutex::default(),
+        }))
+    }
+
+    /// The client with these connections; all who ask for the same get the same.
+    pub fn client(&self, connections: &Connections) -> HttpClient {
+        let mut clients = lock(&self.0.clients);
+        if let Some((_, client)) = clients.iter().find(|(known, _)| known == connections) {
+            return client.clone();
+        }
+        if clients.len() >= MOST_CLIENTS {
+            clients.retain(|(_, client)| Arc::strong_count(&client.0) > 1);
+        }
+        let client = HttpClient(Arc::new(Ways {
+            sharing: connections.sharing,
+            connector: Connector::new(&self.0.trust, &connections.from),
+            lanes: Mutex::default(),
+        }));
+        clients.push((connections.clone(), client.clone()));
+        client
+    }
+
+    /// Closes connections that nobody has used for long. Otherwise it is done when the next answer
+    /// comes from the same server.
+    pub fn close_expired(&self) {
+        for (_, client) in &*lock(&self.0.clients) {
+            lock(&client.0.lanes).retain(|_, lane| !lane.close_expired() || in_use(lane));
+        }
+    }
+}
+
+impl HttpClient {
+    /// Somebody new.
+    pub fn customer(&self) -> Customer {
+        Customer::of(self.clone())
+    }
+
+    /// The way to the server of a URL, and the rest of the URL.
+    fn lane<'a>(&self, url: &'a str) -> Result<(Arc<Lane>, &'a str), Cause> {
+        if let Some((origin, path)) = split(url) {
+            return Ok((self.lane_to(origin)?, path));
+        }
+        let whole = Url::parse(url).map_err(origin::unusable)?;
+        Ok((self.lane_to(&whole[..Position::BeforePath])?, url))
+    }
+
+    fn lane_to(&self, origin: &str) -> Result<Arc<Lane>, Cause> {
+        let mut lanes = lock(&self.0.lanes);
+        if let Some(lane) = lanes.get(origin) {
+            return Ok(lane.clone());
+        }
+        let most = match self.0.sharing {
+            Sharing::Shared { most } => most,
+            Sharing::PerCustomer => NonZeroUsize::MAX,
         };
-        Ok(Self {
-            pooled: build(note_connects(
-                base()
-                    .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-                    .pool_max_idle_per_host(POOL_MAX_IDLE_PER_HOST),
-            ))?,
-            // What is sent again is sent once again, even if HTTP/2 would allow more.
-            fresh: build(base().pool_max_idle_per_host(0).retry(retry::never()))?,
-            addresses: Arc::default(),
-        })
-    }
-
-    /// Sends a request and reads the whole answer; any status is an answer.
-    ///
-    /// A request that meets an idle connection closed under it, before an answer, is sent once
-    /// more on a fresh connection. A fresh connection that closes is a failure: a server that
-    /// crashes must show, and a POST must not be doubled.
-    pub async fn send(&self, request: HttpRequest) -> Result<HttpAnswer, HttpFailure> {
-        let prepared = self.prepare(&request);
-        let sent_at = Instant::now();
-        let exchange = async { self.exchange(prepared?, &request).await };
-        match tokio::time::timeout(request.timeout, exchange).await {
-            Ok(Ok(exchanged)) => Ok(HttpAnswer {
-                status: exchanged.status,
-                headers: exchanged.headers,
-                body: exchanged.body,
-                sent_at,
-                elapsed: sent_at.elapsed(),
-                resent: exchanged.resent,
-            }),
-            Ok(Err(cause)) => Err(located(cause.at(sent_at), &request.url)),
-            Err(_) => {
-                let failure = Cause::timeout(request.timeout).at(sent_at);
-                Err(located(failure, &request.url))
-            }
+        let lane = Lane::new(Origin::read(origin)?, most.get());
+        if lanes.len() >= MOST_LANES {
+            lanes.retain(|_, lane| in_use(lane));
         }
-    }
-
-    fn prepare(&self, request: &HttpRequest) -> Result<Request, Cause> {
-        let url = (self.addresses.parse(&request.url))
-            .map_err(|error| Cause::bad_request(format!("the URL is not valid: {error}")))?;
-        let mut builder = self.pooled.request(request.method.clone(), url);
-        let mut typed = false;
-        for (position, (name, value)) in request.headers.iter().enumerate() {
-            // Not named: a whole `name: secret` may have ended up in the name.
-            let name = HeaderName::try_from(name.as_str()).map_err(|_| {
-                Cause::bad_request(format!("the name of header {} is not valid", position + 1))
-            })?;
-            let value = HeaderValue::try_from(value.as_str()).map_err(|_| {
-                Cause::bad_request(format!("the value of header `{name}` is not valid"))
-            })?;
-            typed |= name == CONTENT_TYPE;
-            builder = builder.header(name, value);
+        if lanes.len() < MOST_LANES {
+            lanes.insert(origin.into(), lane.clone());
         }
-        builder = match &request.body {
-            None => builder,
-            Some(HttpBody::Json(json)) if !typed => builder
-                .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-                .body(json.clone()),
-            Some(HttpBody::Json(text) | HttpBody::Text(text)) => builder.body(text.clone()),
-        };
-        let built = builder.query(&request.query).build();
-        built.map_err(|error| Cause::of(&error))
-    }
-
-    async fn exchange(&self, prepared: Request, request: &HttpRequest) -> Result<Exchanged, Cause> {
-        match watched(self.pooled.execute(prepared)).await {
-            (Ok(response), _) => read(response, false).await,
-            (Err(error), Connection::Reused) if closed_before_answer(&error) => {
-                let again = self.fresh.execute(self.prepare(request)?).await;
-                match again {
-                    Ok(response) => read(response, true).await,
-                    Err(error) => Err(Cause::of(&error)),
-                }
-                .map_err(Cause::after_resend)
-            }
-            (Err(error), _) => Err(Cause::of(&error)),
-        }
+        Ok(lane)
     }
 }
 
-/// An answer that has been read, before it is timed.
-struct Exchanged {
-    status: u16,
-    headers: HeaderMap,
-    body: Bytes,
-    resent: bool,
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Lists that are whole after every statement.
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn base() -> ClientBuilder {
-    Client::builder()
-        .user_agent(USER_AGENT)
-        .redirect(redirect::Policy::none())
-        .no_proxy()
-        .tcp_nodelay(true)
-        .dns_resolver(SystemResolver)
+/// Whether anybody besides the list of lanes has it.
+fn in_use(lane: &Arc<Lane>) -> bool {
+    Arc::strong_count(lane) > 1
 }
 
-/// Says of a failure between us and the server which server: its host and port. The rest of the URL
-/// may hold what is nobody's business.
-fn located(mut failure: HttpFailure, url: &str) -> HttpFailure {
-    use HttpFailureKind::{AnswerTooLarge, BadRequest, Connect, Dns, Exhausted, Timeout, Tls};
-    match failure.kind {
-        Dns | Connect | Tls | Timeout => {}
-        BadRequest | AnswerTooLarge | Exhausted => return failure,
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
     }
-    if let Ok(url) = Url::parse(url)
-        && let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default())
-    {
-        failure.detail.insert_str(0, &format!("{host}:{port}: "));
-    }
-    failure
 }
 
-async fn read(mut response: Response, resent: bool) -> Result<Exchanged, Cause> {
-    // Grows with what arrives: a `Content-Length` is only a claim.
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| Cause::of(&error))? {
-        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
-            return Err(Cause::body_too_large());
-        }
-        body.extend_from_slice(&chunk);
+/// Without the servers, whose URLs may hold a password.
+impl fmt::Debug for Ways {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Ways");
+        debug
+            .field("sharing", &self.sharing)
+            .finish_non_exhaustive()
     }
-    Ok(Exchanged {
-        status: response.status().as_u16(),
-        headers: std::mem::take(response.headers_mut()),
-        body: body.into(),
-        resent,
-    })
 }

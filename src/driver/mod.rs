@@ -3,5 +3,6 @@
 mod http;
 
 pub use http::{
-    HttpAnswer, HttpDriver, HttpFailure, HttpFailureKind, HttpSetupError, MAX_ANSWER_BYTES,
+    Connections, Customer, HttpAnswer, HttpClient, HttpDriver, HttpFailure, HttpFailureKind,
+    HttpSetupError, MAX_ANSWER_BYTES, Sharing,
 };

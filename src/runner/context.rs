@@ -8,6 +8,7 @@ use tokio::{
 use super::{Engine, RunSpec};
 use crate::{
     callbacks::Path,
+    driver::HttpClient,
     event::{Event, Observers},
     scenario::{RunScope, Scope},
 };
@@ -20,6 +21,7 @@ pub(super) const FOREVER: Duration = Duration::from_hours(365 * 24);
 pub(super) struct RunContext {
     pub(super) engine: Engine,
     pub(super) spec: RunSpec,
+    pub(super) http: HttpClient,
     pub(super) path: Option<Path>,
     pub(super) ending: EndSignal,
     pub(super) observers: Observers,
@@ -37,6 +39,7 @@ impl RunContext {
             )
         });
         Self {
+            http: engine.http.client(&spec.target.connections),
             engine: engine.clone(),
             spec,
             path,

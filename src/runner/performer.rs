@@ -11,6 +11,7 @@ use self::attempt::shorten;
 use super::context::{Patience, RunContext};
 use crate::{
     callbacks::Mailbox,
+    driver::Customer,
     event::{Event, Failure},
     scenario::{EvaluationError, Expression, Item, Pause, Reason, Repeat, Scope, Step},
 };
@@ -24,6 +25,7 @@ pub(super) struct Performer {
     context: Arc<RunContext>,
     scope: Arc<Scope>,
     mailbox: Option<Mailbox>,
+    http: Customer,
     /// The chat's number; zero outside chats, where nothing is measured by chat.
     chat: u64,
     random: fastrand::Rng,
@@ -51,6 +53,7 @@ impl Performer {
         // Neighbouring chats must not draw neighbouring sequences.
         let seed = context.spec.seed ^ chat.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         Self {
+            http: context.http.customer(),
             context,
             scope: Arc::new(scope),
             mailbox,

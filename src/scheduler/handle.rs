@@ -224,7 +224,12 @@ impl Shared {
             thresholds: burst.thresholds.clone(),
             seed: burst.seed.unwrap_or_else(seed::draw),
         };
-        let findings = Machine::look().examine(&spec.scenario, &spec.load, Some(peak));
+        let findings = Machine::look().examine(
+            &spec.scenario,
+            &spec.target.connections,
+            &spec.load,
+            Some(peak),
+        );
         if !findings.refusals.is_empty() {
             return Err(BurstRefused::TooMuch(findings.refusals.join("; ")));
         }

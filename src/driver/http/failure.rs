@@ -1,7 +1,8 @@
 //! Why a request got no answer.
 
-use std::{error::Error, fmt, io, time::Duration};
+use std::{error::Error, fmt, io};
 
+use http_body_util::LengthLimitError;
 use tokio::time::Instant;
 
 use super::{MAX_ANSWER_BYTES, resolver::LookupError};
@@ -79,17 +80,15 @@ pub(super) struct Cause {
 
 impl Cause {
     /// Reads the kind off the types in the error's chain of sources.
-    pub(super) fn of(error: &reqwest::Error) -> Self {
+    pub(super) fn of(error: &(dyn Error + 'static)) -> Self {
         let (kind, detail) = if is_exhaustion(error) {
             (HttpFailureKind::Exhausted, describe(error))
         } else if let Some(error) = find::<LookupError>(error) {
             (HttpFailureKind::Dns, one_line(&error.to_string()))
         } else if let Some(error) = find::<rustls::Error>(error) {
             (HttpFailureKind::Tls, one_line(&error.to_string()))
-        } else if error.is_timeout() {
-            (HttpFailureKind::Timeout, describe(error))
-        } else if error.is_builder() {
-            (HttpFailureKind::BadRequest, describe(error))
+        } else if find::<LengthLimitError>(error).is_some() {
+            return Self::body_too_large();
         } else if find(error).is_some_and(hyper::Error::is_parse_too_large) {
             (HttpFailureKind::AnswerTooLarge, describe(error))
         } else {
@@ -106,17 +105,24 @@ impl Cause {
         }
     }
 
-    pub(super) fn body_too_large() -> Self {
+    fn body_too_large() -> Self {
         Self {
             kind: HttpFailureKind::AnswerTooLarge,
             detail: format!("the body has more than {MAX_ANSWER_BYTES} bytes"),
         }
     }
 
-    pub(super) fn timeout(after: Duration) -> Self {
+    pub(super) fn timeout(detail: String) -> Self {
         Self {
             kind: HttpFailureKind::Timeout,
-            detail: format!("no complete answer within {after:?}"),
+            detail,
+        }
+    }
+
+    pub(super) fn exhausted(detail: String) -> Self {
+        Self {
+            kind: HttpFailureKind::Exhausted,
+            detail,
         }
     }
 
@@ -140,7 +146,7 @@ impl Cause {
 ///
 /// The client does not tell how much of a head had arrived: one that breaks off in the middle
 /// counts as none.
-pub(super) fn closed_before_answer(error: &reqwest::Error) -> bool {
+pub(super) fn closed_before_answer(error: &(dyn Error + 'static)) -> bool {
     causes(error).any(|cause| {
         if let Some(error) = cause.downcast_ref::<hyper::Error>() {
             error.is_incomplete_message() || error.is_closed() || error.is_canceled()
@@ -159,12 +165,9 @@ pub(super) fn closed_before_answer(error: &reqwest::Error) -> bool {
     })
 }
 
-/// The error in one line, without the client's own messages: those may hold the URL.
-pub(super) fn describe(error: &reqwest::Error) -> String {
-    let mut parts: Vec<String> = causes(error)
-        .filter(|cause| !cause.is::<reqwest::Error>())
-        .map(ToString::to_string)
-        .collect();
+/// The error in one line.
+pub(super) fn describe(error: &(dyn Error + 'static)) -> String {
+    let mut parts: Vec<String> = causes(error).map(ToString::to_string).collect();
     // An I/O error has the message of the error inside it.
     parts.dedup();
     one_line(&parts.join(": "))
@@ -177,7 +180,7 @@ fn one_line(text: &str) -> String {
         .collect()
 }
 
-fn is_exhaustion(error: &reqwest::Error) -> bool {
+fn is_exhaustion(error: &(dyn Error + 'static)) -> bool {
     causes(error).any(|cause| {
         let lookup = cause.downcast_ref::<LookupError>();
         let of_lookup = lookup.and_then(LookupError::system);
@@ -187,15 +190,14 @@ fn is_exhaustion(error: &reqwest::Error) -> bool {
     })
 }
 
-fn find<E: Error + 'static>(error: &reqwest::Error) -> Option<&E> {
+fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     causes(error).find_map(|cause| cause.downcast_ref())
 }
 
 /// The error and all that is behind it. An I/O error's `source` skips the error it was made
 /// from, which is where rustls puts its own.
-fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
-    let first: &(dyn Error + 'static) = error;
-    std::iter::successors(Some(first), |&cause| {
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&cause| {
         match cause.downcast_ref::<io::Error>().map(io::Error::get_ref) {
             Some(Some(inner)) => Some(inner as &(dyn Error + 'static)),
             Some(None) | None => cause.source(),

@@ -1,10 +1,18 @@
 //! Name lookup whose errors can be told from other errors by their type.
 
-use std::io;
+use std::{
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    task::{Context, Poll},
+    vec,
+};
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use hyper_util::client::legacy::connect::dns::Name;
+use tower::Service;
 
 /// Looks names up the way the operating system does, on tokio's blocking threads.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct SystemResolver;
 
 /// A name that has no address.
@@ -25,8 +33,16 @@ impl LookupError {
     }
 }
 
-impl Resolve for SystemResolver {
-    fn resolve(&self, name: Name) -> Resolving {
+impl Service<Name> for SystemResolver {
+    type Response = vec::IntoIter<SocketAddr>;
+    type Error = LookupError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, LookupError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), LookupError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
         Box::pin(async move {
             let named = || name.as_str().to_owned();
             // The client puts the port of the URL in place of 0.
@@ -38,9 +54,9 @@ impl Resolve for SystemResolver {
                 })?
                 .collect();
             if found.is_empty() {
-                return Err(LookupError::NoAddress { name: named() }.into());
+                return Err(LookupError::NoAddress { name: named() });
             }
-            Ok(Box::new(found.into_iter()) as Addrs)
+            Ok(found.into_iter())
         })
     }
 }

@@ -1,3 +1,4 @@
+mod connections;
 mod failures;
 mod requests;
 mod resend;
@@ -6,15 +7,24 @@ mod tls;
 
 use std::time::Duration;
 
-use reqwest::Method;
+use hyper::Method;
+use tokio::time::Instant;
 
 use super::*;
+use crate::scenario::{HttpBody, HttpRequest};
 
-fn driver() -> HttpDriver {
+fn driver() -> HttpClient {
     rustls::crypto::ring::default_provider()
         .install_default()
         .ok();
-    HttpDriver::new().unwrap()
+    HttpDriver::new().unwrap().client(&Connections::default())
+}
+
+impl HttpClient {
+    /// One request of somebody new.
+    async fn send(&self, request: HttpRequest) -> Result<HttpAnswer, HttpFailure> {
+        self.customer().send(&request).await
+    }
 }
 
 fn get(url: impl Into<String>) -> HttpRequest {

@@ -81,10 +81,8 @@ impl Performer {
     ) -> Result<Duration, Refusal> {
         let request = action.render(&self.scope, timeout)?;
         let answer = self
-            .context
-            .engine
             .http
-            .send(request)
+            .send(&request)
             .await
             .map_err(|failure| Refusal::new(failure.kind.into(), failure.detail))?;
         self.last_sent = answer.sent_at;

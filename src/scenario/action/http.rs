@@ -1,5 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use reqwest::{Method, header::HeaderName};
 
 use super::Payload;
@@ -38,7 +39,7 @@ pub struct HttpRequest {
     pub query: Vec<(String, String)>,
     /// What is sent after the headers.
     pub body: Option<HttpBody>,
-    /// From the connect to the last byte of the answer's body, a resend included.
+    /// From the wait for a connection to the last byte of the answer's body, a resend included.
     pub timeout: Duration,
 }
 
@@ -46,9 +47,9 @@ pub struct HttpRequest {
 #[derive(Clone)]
 pub enum HttpBody {
     /// Serialized JSON; its `Content-Type` is `application/json` unless a header says otherwise.
-    Json(String),
+    Json(Bytes),
     /// Anything else; its `Content-Type` is what the headers say, if they do.
-    Text(String),
+    Text(Bytes),
 }
 
 /// Methods that can be written as the key of the address.
@@ -114,8 +115,8 @@ impl HttpAction {
         };
         let body = match &self.body {
             None => None,
-            Some(Body::Json(payload)) => Some(HttpBody::Json(payload.render(scope)?)),
-            Some(Body::Text(template)) => Some(HttpBody::Text(template.render(scope)?)),
+            Some(Body::Json(payload)) => Some(HttpBody::Json(payload.render(scope)?.into())),
+            Some(Body::Text(template)) => Some(HttpBody::Text(template.render(scope)?.into())),
         };
         Ok(HttpRequest {
             method: self.method.clone(),

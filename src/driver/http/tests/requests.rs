@@ -106,9 +106,9 @@ async fn headers_are_sent_as_often_as_given() {
 
 #[tokio::test]
 async fn json_has_its_content_type_unless_a_header_says_otherwise() {
-    let json = || HttpBody::Json("{}".to_owned());
+    let json = || HttpBody::Json("{}".into());
     let form = || vec![pair("CONTENT-TYPE", "application/x-www-form-urlencoded")];
-    let text = HttpBody::Text("{}".to_owned());
+    let text = HttpBody::Text("{}".into());
     let cases = [
         (json(), vec![], vec!["content-type: application/json"]),
         (

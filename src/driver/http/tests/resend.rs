@@ -8,10 +8,7 @@ use super::{
 };
 
 fn message(server: &Server, path: &str) -> HttpRequest {
-    post(
-        server.url(path),
-        HttpBody::Json("{\"text\":\"hi\"}".to_owned()),
-    )
+    post(server.url(path), HttpBody::Json("{\"text\":\"hi\"}".into()))
 }
 
 fn seen(arrivals: &[(usize, &str)]) -> Vec<(usize, String)> {

@@ -1,15 +1,14 @@
-use std::{future::pending, sync::Arc};
+use std::sync::Arc;
 
-use reqwest::Certificate;
 use rustls::{
-    ServerConfig,
+    RootCertStore, ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer},
 };
-use tokio::{net::TcpStream, sync::Notify};
+use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::{
-    server::{OK, Peer, Server},
+    server::{Peer, Server},
     *,
 };
 
@@ -18,10 +17,14 @@ const AUTHORITY: &[u8] = include_bytes!("tls/ca.der");
 const CERTIFICATE: &[u8] = include_bytes!("tls/localhost.der");
 const KEY: &[u8] = include_bytes!("tls/localhost.key.der");
 
-fn trusting() -> HttpDriver {
+fn trusting() -> HttpClient {
     driver();
-    let authority = Certificate::from_der(AUTHORITY).unwrap();
-    HttpDriver::configured(|builder| builder.tls_certs_only([authority.clone()])).unwrap()
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from(AUTHORITY)).unwrap();
+    let trust = ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    HttpDriver::trusting(trust).client(&Connections::default())
 }
 
 fn acceptor() -> TlsAcceptor {
@@ -108,45 +111,5 @@ async fn a_tls_connection_closed_without_goodbye_is_an_idle_close_too() {
     assert!(!driver.send(https(&server, "/1")).await.unwrap().resent);
     assert!(driver.send(https(&server, "/2")).await.unwrap().resent);
     let expected = [(0, "/1"), (0, "/2"), (1, "/2")].map(|(n, t)| (n, t.to_owned()));
-    assert_eq!(server.arrivals(), expected);
-}
-
-#[tokio::test]
-async fn a_connection_given_back_during_a_connect_is_a_reused_one() {
-    let acceptor = acceptor();
-    let connecting = Arc::new(Notify::new());
-    let server = Server::start(move |peer| {
-        let (acceptor, connecting) = (acceptor.clone(), Arc::clone(&connecting));
-        async move {
-            // The second request's own handshake stalls until the test is over.
-            if peer.connection == 1 {
-                connecting.notify_one();
-                pending::<()>().await;
-            }
-            let connection = peer.connection;
-            let mut peer = peer.secured(acceptor).await.unwrap();
-            peer.request().await;
-            if connection == 0 {
-                connecting.notified().await;
-                peer.write(OK).await;
-                peer.request().await;
-            } else {
-                peer.write(OK).await;
-            }
-        }
-    })
-    .await;
-    let driver = trusting();
-    let first = driver.send(https(&server, "/1"));
-    let second = async {
-        while server.arrivals().is_empty() {
-            tokio::task::yield_now().await;
-        }
-        driver.send(https(&server, "/2")).await
-    };
-    let (first, second) = tokio::join!(first, second);
-    assert!(!first.unwrap().resent);
-    assert!(second.unwrap().resent);
-    let expected = [(0, "/1"), (0, "/2"), (2, "/2")].map(|(n, t)| (n, t.to_owned()));
     assert_eq!(server.arrivals(), expected);
 }

@@ -34,7 +34,7 @@ fn json(yaml: &str) -> serde_json::Value {
     let Some(HttpBody::Json(text)) = &request.body else {
         panic!("no JSON");
     };
-    serde_json::from_str(text).unwrap()
+    serde_json::from_slice(text).unwrap()
 }
 
 #[test]

@@ -1,0 +1,59 @@
+//! A request as it goes out.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{
+    Request,
+    header::{
+        ACCEPT, AUTHORIZATION, CONTENT_TYPE, Entry, HOST, HeaderName, HeaderValue, USER_AGENT,
+    },
+};
+
+use super::{failure::Cause, origin::Origin};
+use crate::scenario::{HttpBody, HttpRequest};
+
+static AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("chatprobe/", env!("CARGO_PKG_VERSION")));
+static ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
+static JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// The request to the rest of a URL at this origin.
+pub(super) fn prepare(
+    origin: &Origin,
+    path: &str,
+    request: &HttpRequest,
+) -> Result<Request<Full<Bytes>>, Cause> {
+    let body = match &request.body {
+        None => Bytes::new(),
+        Some(HttpBody::Json(text) | HttpBody::Text(text)) => text.clone(),
+    };
+    let mut prepared = Request::new(Full::new(body));
+    *prepared.method_mut() = request.method.clone();
+    *prepared.uri_mut() = origin.ask(path, &request.query)?;
+    let headers = prepared.headers_mut();
+    for (position, (name, value)) in request.headers.iter().enumerate() {
+        // Not named: a whole `name: secret` may have ended up in the name.
+        let name = HeaderName::try_from(name.as_str()).map_err(|_| {
+            Cause::bad_request(format!("the name of header {} is not valid", position + 1))
+        })?;
+        let value = HeaderValue::try_from(value.as_str()).map_err(|_| {
+            Cause::bad_request(format!("the value of header `{name}` is not valid"))
+        })?;
+        headers.append(name, value);
+    }
+    let mut unless_given = |name: HeaderName, value: &HeaderValue| {
+        if let Entry::Vacant(entry) = headers.entry(name) {
+            entry.insert(value.clone());
+        }
+    };
+    unless_given(HOST, &origin.host);
+    unless_given(USER_AGENT, &AGENT);
+    unless_given(ACCEPT, &ANYTHING);
+    if let Some(authorization) = &origin.authorization {
+        unless_given(AUTHORIZATION, authorization);
+    }
+    if let Some(HttpBody::Json(_)) = &request.body {
+        unless_given(CONTENT_TYPE, &JSON);
+    }
+    Ok(prepared)
+}
