@@ -140,6 +140,7 @@ fn mailbox(bencher: Bencher<'_, '_>) {
 fn histogram(bencher: Bencher<'_, '_>) {
     let metrics = Metrics::new(&Boundaries::default()).unwrap();
     let event = Event::StepEnded {
+        sent_late: Some(Duration::from_micros(50)),
         run: run(),
         step: "send_chat".into(),
         observation: None,

@@ -261,6 +261,9 @@ pub enum Event {
         step: Arc<str>,
         /// What it measures besides.
         observation: Option<Observation>,
+        /// How long its request waited for chatprobe: from the moment at which the customer would have
+        /// sent it until there was a connection, or leave to open one. `None` if none was sent.
+        sent_late: Option<Duration>,
         /// How long it took if it passed, else why not.
         outcome: Result<Duration, Reason>,
     },

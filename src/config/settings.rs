@@ -139,6 +139,9 @@ pub struct HealthBudget {
     /// The 99th percentile of how late chats start.
     #[serde(with = "crate::units::duration")]
     pub start_lateness_p99: Duration,
+    /// The 99th percentile of how late requests are sent.
+    #[serde(with = "crate::units::duration")]
+    pub send_lateness_p99: Duration,
     /// The 99th percentile of how late a run's heartbeat comes.
     #[serde(with = "crate::units::duration")]
     pub scheduler_lag_p99: Duration,
@@ -153,6 +156,7 @@ impl Default for HealthBudget {
     fn default() -> Self {
         Self {
             start_lateness_p99: Duration::from_millis(500),
+            send_lateness_p99: Duration::from_millis(500),
             scheduler_lag_p99: Duration::from_millis(500),
             stall: Duration::from_secs(1),
             cpu_missing: Share::percent(60),

@@ -1,14 +1,14 @@
 mod attempt;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     task::consume_budget,
-    time::{Instant, sleep},
+    time::{Instant, sleep_until},
 };
 
 use self::attempt::shorten;
-use super::context::{Patience, RunContext};
+use super::context::{FOREVER, Patience, RunContext};
 use crate::{
     callbacks::Mailbox,
     driver::Customer,
@@ -32,6 +32,10 @@ pub(super) struct Performer {
     /// When the latest pass of each step sent its request, or when its event arrived.
     marks: Vec<(Arc<str>, Instant)>,
     last_sent: Instant,
+    /// When the customer can do what comes next: what it waited for is there, its pause is over.
+    due: Instant,
+    /// Of the step in progress: see [`Event::StepEnded`].
+    sent_late: Option<Duration>,
     patience: Patience,
 }
 
@@ -61,6 +65,8 @@ impl Performer {
             random: fastrand::Rng::with_seed(seed),
             marks: Vec::new(),
             last_sent: Instant::now(),
+            due: Instant::now(),
+            sent_late: None,
             patience,
         }
     }
@@ -120,10 +126,11 @@ impl Performer {
         let pause = pause
             .sample(&self.scope, &mut self.random)
             .map_err(|error| self.failed_outside_steps("think", &error))?;
+        self.due = Instant::now() + pause.min(FOREVER);
         tokio::select! {
             biased;
             () = self.context.out_of_patience(self.patience) => Err(Interrupt::Stopped),
-            () = sleep(pause) => Ok(()),
+            () = sleep_until(self.due) => Ok(()),
         }
     }
 
@@ -167,12 +174,14 @@ impl Performer {
         if !self.applies(step.when.as_ref()) {
             return Ok(());
         }
+        self.sent_late = None;
         let outcome = self.attempt(step).await;
         Arc::make_mut(&mut self.scope).look_away();
         self.context.tell(&Event::StepEnded {
             run: self.context.spec.identity.clone(),
             step: step.name.clone(),
             observation: step.observe,
+            sent_late: self.sent_late,
             outcome: outcome.as_ref().map_err(|refusal| refusal.reason).copied(),
         });
         match outcome {

@@ -59,6 +59,9 @@ pub struct RunReport {
     pub books: Books,
     /// How long after their intended start chats started.
     pub start_lateness: Quantiles,
+    /// How long requests waited for chatprobe: from the moment at which a customer would have sent
+    /// them until there was a connection, or leave to open one.
+    pub send_lateness: Quantiles,
     /// How late the run's own heartbeat was.
     pub scheduler_lag: Quantiles,
     /// How the machine treated the generator.

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::{
     BrokenBy, RunSpec, SearchOutcome, SearchReport, SearchStep, Tally, ThresholdReport,
-    verdict::starved, window::Window,
+    verdict::Delays, window::Window,
 };
 use crate::{
     config::HealthBudget,
@@ -205,8 +205,8 @@ impl Searching {
 
     /// Why what was measured in this step says nothing about the target.
     fn own_faults(&self, window: &Window) -> Vec<String> {
-        let (lateness, lag) = (window.lateness.at(0.99), window.lag.at(0.99));
-        let mut faults = starved(lateness, lag, &self.budget);
+        let delays = Delays::of(&window.lateness, &window.send_lateness, &window.lag);
+        let mut faults = delays.beyond(&self.budget);
         if window.dropped > 0 {
             faults.push(format!(
                 "{} chats that were due found no room: allow for more with `max_active` and \

@@ -11,6 +11,7 @@ use super::{
     ThresholdReport,
     health::Health,
     latencies::Latencies,
+    verdict::Delays,
     window::{Outcomes, Window, measured},
 };
 use crate::{
@@ -45,6 +46,7 @@ struct Figures {
     received: u64,
     by_fate: BTreeMap<Fate, u64>,
     lateness: Latencies,
+    send_lateness: Latencies,
     lag: Latencies,
     health: Health,
     failures: VecDeque<Example>,
@@ -86,6 +88,7 @@ impl Tally {
                 received: 0,
                 by_fate: BTreeMap::new(),
                 lateness: Latencies::new(),
+                send_lateness: Latencies::new(),
                 lag: Latencies::new(),
                 health: Health::new(),
                 failures: VecDeque::new(),
@@ -189,10 +192,10 @@ impl Tally {
         differences
     }
 
-    /// The 99th percentiles of lateness and of scheduler lag.
-    pub(super) fn health(&self) -> (Duration, Duration) {
+    /// How late the generator was.
+    pub(super) fn delays(&self) -> Delays {
         let figures = self.figures();
-        (figures.lateness.at(0.99), figures.lag.at(0.99))
+        Delays::of(&figures.lateness, &figures.send_lateness, &figures.lag)
     }
 
     /// What a threshold is about, as measured so far.
@@ -253,6 +256,7 @@ impl Tally {
                 differences: if ended { differences } else { Vec::new() },
             },
             start_lateness: Quantiles::of(&figures.lateness),
+            send_lateness: Quantiles::of(&figures.send_lateness),
             scheduler_lag: Quantiles::of(&figures.lag),
             machine: figures.health.report(),
             failures: figures.failures.iter().cloned().collect(),
@@ -286,7 +290,17 @@ impl Observer for Tally {
                 chats.most_in_progress = chats.most_in_progress.max(chats.in_progress);
                 figures.lateness.record(*lateness);
             }
-            Event::StepEnded { step, outcome, .. } => figures.step_ended(step, *outcome),
+            Event::StepEnded {
+                step,
+                sent_late,
+                outcome,
+                ..
+            } => {
+                if let Some(late) = sent_late {
+                    figures.send_lateness.record(*late);
+                }
+                figures.step_ended(step, *outcome);
+            }
             Event::ChatEnded {
                 chat,
                 ending,

@@ -10,6 +10,7 @@ mod orders;
 mod puppet;
 mod redaction;
 mod search;
+mod sends;
 mod steps;
 mod stops;
 mod verdicts;

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{SearchOutcome, Tally};
+use super::{SearchOutcome, Tally, latencies::Latencies};
 use crate::{
     config::HealthBudget,
     event::{Failure, Verdict},
@@ -32,8 +32,7 @@ pub(super) fn judge(
     for difference in &invalid {
         tracing::error!(run = %tally.identity().id, "the books do not balance, which is a bug: {difference}");
     }
-    let (lateness, lag) = tally.health();
-    invalid.extend(starved(lateness, lag, budget));
+    invalid.extend(tally.delays().beyond(budget));
     invalid.extend(tally.beyond(budget));
     if let Some((Some(SearchOutcome::Generator), summary)) = &course.search {
         invalid.push(summary.clone());
@@ -98,22 +97,46 @@ pub(super) fn judge(
     }
 }
 
-/// What shows that the generator was late itself: 99th percentiles beyond the budget.
-pub(super) fn starved(lateness: Duration, lag: Duration, budget: &HealthBudget) -> Vec<String> {
-    [
-        ("chats started", lateness, budget.start_lateness_p99),
-        ("the run's heartbeat came", lag, budget.scheduler_lag_p99),
-    ]
-    .into_iter()
-    .filter(|(_, measured, limit)| measured > limit)
-    .map(|(what, measured, limit)| {
-        format!(
-            "the generator was starved: {what} up to {} late (99th percentile; the budget is {})",
-            duration::format(Duration::from_millis(millis(measured))),
-            duration::format(limit)
-        )
-    })
-    .collect()
+/// How late the generator was itself: 99th percentiles.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Delays {
+    start: Duration,
+    send: Duration,
+    lag: Duration,
+}
+
+impl Delays {
+    pub(super) fn of(starts: &Latencies, sends: &Latencies, lag: &Latencies) -> Self {
+        Self {
+            start: starts.at(0.99),
+            send: sends.at(0.99),
+            lag: lag.at(0.99),
+        }
+    }
+
+    /// Those beyond the budget.
+    pub(super) fn beyond(&self, budget: &HealthBudget) -> Vec<String> {
+        let delays = [
+            ("chats started", self.start, budget.start_lateness_p99),
+            ("requests were sent", self.send, budget.send_lateness_p99),
+            (
+                "the run's heartbeat came",
+                self.lag,
+                budget.scheduler_lag_p99,
+            ),
+        ];
+        let beyond = delays
+            .iter()
+            .filter(|(_, measured, limit)| measured > limit);
+        let told = beyond.map(|(what, measured, limit)| {
+            format!(
+                "the generator was starved: {what} up to {} late (99th percentile; the budget is {})",
+                duration::format(Duration::from_millis(millis(*measured))),
+                duration::format(*limit)
+            )
+        });
+        told.collect()
+    }
 }
 
 fn broken_thresholds(tally: &Tally, thresholds: &[Threshold]) -> Vec<String> {

@@ -82,6 +82,7 @@ pub(super) struct Window {
     /// Of the whole step, as what follows: a generator that was late at first has not asked for
     /// what it should have.
     pub(super) lateness: Latencies,
+    pub(super) send_lateness: Latencies,
     pub(super) lag: Latencies,
     pub(super) dropped: u64,
     /// Chats that failed because of this machine.
@@ -98,6 +99,7 @@ impl Window {
             started: 0,
             ended: 0,
             lateness: Latencies::new(),
+            send_lateness: Latencies::new(),
             lag: Latencies::new(),
             dropped: 0,
             internal: 0,
@@ -121,7 +123,15 @@ impl Window {
                 self.lateness.record(*lateness);
             }
             Event::ArrivalDropped { .. } => self.dropped += 1,
-            Event::StepEnded { step, outcome, .. } => {
+            Event::StepEnded {
+                step,
+                sent_late,
+                outcome,
+                ..
+            } => {
+                if let Some(late) = sent_late {
+                    self.send_lateness.record(*late);
+                }
                 let about = self.steps.iter_mut().filter(|(name, _)| name == step);
                 about.for_each(|(_, outcomes)| outcomes.record(*outcome));
             }

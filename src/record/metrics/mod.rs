@@ -243,8 +243,12 @@ impl Metrics {
                 run,
                 step,
                 observation,
+                sent_late,
                 outcome,
             } => {
+                if let Some(late) = sent_late {
+                    self.own.request_sent(run.subject.mode, *late);
+                }
                 let series = self.subjects.of(&run.subject);
                 series.step_ended(step, *observation, *outcome);
                 if let (Mode::Probe, Ok(latency)) = (run.subject.mode, outcome) {

@@ -12,21 +12,33 @@ use crate::{event::Mode, record::Resources};
 
 /// What chatprobe says about itself.
 pub(super) struct Own {
-    /// The probes' and the bursts'.
-    lateness: [Histogram; 2],
+    start_lateness: ByMode,
+    send_lateness: ByMode,
     scheduler_lag: Histogram,
     reload_successful: Gauge,
     reload_success_at: Gauge,
 }
 
+/// The probes' and the bursts'.
+type ByMode = [Histogram; 2];
+
 impl Own {
     pub(super) fn new(make: &Maker<'_>) -> Result<Self, MetricsError> {
-        let lateness = make.histograms(
+        let start_lateness = make.histograms(
             "chatprobe_start_lateness_seconds",
             "How long after its intended start a chat began: the generator's own lateness, not the target's.",
             &["mode"],
             LATENESS_SECONDS,
         )?;
+        let send_lateness = make.histograms(
+            "chatprobe_send_lateness_seconds",
+            "How long a request waited for the generator, after its pause, answer or event was over, until there was a connection.",
+            &["mode"],
+            LATENESS_SECONDS,
+        )?;
+        let by_mode = |family: &Family<Histogram>| {
+            [Mode::Probe, Mode::Burst].map(|mode| family.child(&[mode.as_str()]))
+        };
         let lag: Family<Histogram> = make.histograms(
             "chatprobe_scheduler_lag_seconds",
             "How much late the heartbeat of the runtime came: how long anything else had to wait for its turn.",
@@ -40,7 +52,8 @@ impl Own {
         )?;
         build.child(&[env!("CARGO_PKG_VERSION")]).set(1.0);
         Ok(Self {
-            lateness: [Mode::Probe, Mode::Burst].map(|mode| lateness.child(&[mode.as_str()])),
+            start_lateness: by_mode(&start_lateness),
+            send_lateness: by_mode(&send_lateness),
             scheduler_lag: lag.child(&[]),
             reload_successful: make.gauge(
                 "chatprobe_config_last_reload_successful",
@@ -53,12 +66,12 @@ impl Own {
         })
     }
 
-    pub(super) fn chat_started(&self, mode: Mode, lateness: Duration) {
-        let histogram = match mode {
-            Mode::Probe => &self.lateness[0],
-            Mode::Burst => &self.lateness[1],
-        };
-        histogram.observe(lateness.as_secs_f64());
+    pub(super) fn chat_started(&self, mode: Mode, late: Duration) {
+        observe(&self.start_lateness, mode, late);
+    }
+
+    pub(super) fn request_sent(&self, mode: Mode, late: Duration) {
+        observe(&self.send_lateness, mode, late);
     }
 
     pub(super) fn lagged(&self, lag: Duration) {
@@ -71,6 +84,14 @@ impl Own {
             self.reload_success_at.set(seconds_since_epoch(now));
         }
     }
+}
+
+fn observe([probes, bursts]: &ByMode, mode: Mode, time: Duration) {
+    let histogram = match mode {
+        Mode::Probe => probes,
+        Mode::Burst => bursts,
+    };
+    histogram.observe(time.as_secs_f64());
 }
 
 /// The resources of the process and its host, under the names that dashboards know.

@@ -80,11 +80,14 @@ impl Performer {
         timeout: Duration,
     ) -> Result<Duration, Refusal> {
         let request = action.render(&self.scope, timeout)?;
-        let answer = self
-            .http
-            .send(&request)
-            .await
-            .map_err(|failure| Refusal::new(failure.kind.into(), failure.detail))?;
+        let result = self.http.send(&request).await;
+        let sent_at = match &result {
+            Ok(answer) => answer.sent_at,
+            Err(failure) => failure.sent_at,
+        };
+        self.sent_late = Some(sent_at.saturating_duration_since(self.due));
+        self.due = Instant::now();
+        let answer = result.map_err(|failure| Refusal::new(failure.kind.into(), failure.detail))?;
         self.last_sent = answer.sent_at;
         self.mark(step, answer.sent_at);
         if !step.expects_status && !(200..300).contains(&answer.status) {
@@ -147,6 +150,7 @@ impl Performer {
             })?;
         let latency = inbound.arrived.saturating_duration_since(since);
         self.mark(step, inbound.arrived);
+        self.due = self.due.max(inbound.arrived);
         Arc::make_mut(&mut self.scope).look_at_event(inbound.event, latency);
         Ok(latency)
     }

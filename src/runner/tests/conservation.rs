@@ -106,6 +106,14 @@ fn counts_of(play: &Play, outlook: &Outlook) -> BTreeMap<String, u64> {
         add("chats_failed_total", labels, *count);
     }
     for ((step, failure), count) in &outlook.steps {
+        // The only one that asks; a request that is in flight at a stop is given up.
+        if step == "open" && *failure != Some(Reason::Stopped) {
+            add(
+                "send_lateness_seconds_count",
+                format!("mode=\"{mode}\""),
+                *count,
+            );
+        }
         let labels = r#"scenario="s",step=""#.to_owned() + step + r#"",target="t""#;
         let joins = play.joins.contains(step);
         if let Some(reason) = failure {

@@ -85,6 +85,7 @@ impl Fixture {
         outcome: Result<Duration, Reason>,
     ) {
         self.tell(&Event::StepEnded {
+            sent_late: Some(Duration::from_millis(3)),
             run: run.clone(),
             step: step.into(),
             observation,

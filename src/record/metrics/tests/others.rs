@@ -191,6 +191,23 @@ fn chatprobe_says_how_late_it_is_and_what_it_runs() {
         [lateness("0.002", "probe"), lateness("0.005", "probe")],
         [Some(0.0), Some(1.0)]
     );
+    let ask = |run: &Arc<RunIdentity>| fixture.step(run, "ask", None, Ok(Duration::from_secs(1)));
+    ask(&probe());
+    ask(&burst("1"));
+    ask(&burst("1"));
+    let sent_late = |le: &str, mode: &str| {
+        fixture.value(&format!(
+            "send_lateness_seconds_bucket{{mode=\"{mode}\",le=\"{le}\"}}"
+        ))
+    };
+    assert_eq!(
+        [sent_late("0.002", "burst"), sent_late("0.005", "burst")],
+        [Some(0.0), Some(2.0)]
+    );
+    assert_eq!(
+        [sent_late("0.002", "probe"), sent_late("0.005", "probe")],
+        [Some(0.0), Some(1.0)]
+    );
     assert_eq!(
         fixture.value("scheduler_lag_seconds_bucket{le=\"0.0005\"}"),
         Some(1.0)
