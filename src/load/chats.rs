@@ -8,11 +8,22 @@ use super::{
 };
 use crate::document::{Mapping, Node, Problems};
 
+/// So many chats may begin in the same instant.
+const ONE_INSTANT: u64 = 1_000;
+/// More come one after the other, 20,000 a second: what is due all at once could only be late, and
+/// nobody could tell who is to blame.
+const BETWEEN: Duration = Duration::from_micros(50);
+
 pub(super) fn read(chats: &Node, load: &mut Mapping<'_>, problems: &Problems) -> Option<Profile> {
     let ramp = Ramp::read(load, problems);
     let chats = chats.whole_number(1, problems)?;
     let ramp = ramp?;
-    let arrivals = noted(Arrivals::of_chats(chats, ramp.time), load.place, problems)?;
+    let time = if ramp.time.is_zero() && chats > ONE_INSTANT {
+        BETWEEN.saturating_mul(u32::try_from(chats).unwrap_or(u32::MAX))
+    } else {
+        ramp.time
+    };
+    let arrivals = noted(Arrivals::of_chats(chats, time), load.place, problems)?;
     let written = format!("{{ chats: {chats}{ramp} }}");
     Some(Profile::new(written, Shape::Arrivals(arrivals), None))
 }
@@ -29,6 +40,7 @@ pub(super) fn one() -> Profile {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::load::testing::{profile, refused};
 
     #[test]
@@ -52,6 +64,20 @@ mod tests {
             refused("{ chats: 5, ramp: 10000h }"),
             ["a.yaml:1:1: this load would last longer than a year"]
         );
+    }
+
+    #[test]
+    fn many_at_once_begin_within_a_second() {
+        for (load, within, rate) in [
+            ("{ chats: 1000 }", 0, 1_000.0),
+            ("{ chats: 20000 }", 1, 20_000.0),
+            ("{ chats: 100000, ramp: 0s }", 5, 20_000.0),
+        ] {
+            let profile = profile(load);
+            assert_eq!(profile.duration(), Duration::from_secs(within), "{load}");
+            let peak = profile.peak_rate().unwrap().as_per_second();
+            assert!((peak - rate).abs() < 1.0, "{load}: {peak}");
+        }
     }
 
     #[test]
