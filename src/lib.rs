@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | [`descriptors`] | how many files and sockets the process may have | nothing |
 //! | [`listener`] | connections from clients: accepted, bounded, ended | nothing |
-//! | [`vitals`] | how the machine treats the process, seen from outside the runtime | nothing |
+//! | [`vitals`] | how the machine treats the process, seen from outside the runtime | descriptors |
 //! | [`units`] | durations, rates, shares, distributions as people write them | nothing |
 //! | [`document`] | YAML with the place of every value, and the list of problems | units |
 //! | [`scenario`] | the language: steps, expressions, templates; no I/O | document, units |

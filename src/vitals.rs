@@ -1,5 +1,5 @@
 //! How this machine treats the process, looked at from outside the runtime: a thread of its own that
-//! sleeps and notes how late it woke, and once a second what CPUs there were to be had. A runtime that
+//! sleeps and notes how late it woke, and once a second what CPUs, files and sockets there were. A runtime that
 //! is stuck cannot tell that it is; this thread can, and a machine without room it tells from a runtime
 //! without.
 
@@ -51,8 +51,9 @@ pub struct Beat {
     pub load: Option<Load>,
 }
 
-/// What happened since the last reading.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// What happened since the last reading, and how things stand at this one. What the kernel does not
+/// tell is 0.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Load {
     /// CPUs that the process kept busy.
     pub cpus: f64,
@@ -60,6 +61,14 @@ pub struct Load {
     pub host_busy: f64,
     /// CPUs that its threads wanted besides and waited for.
     pub missing: f64,
+    /// Files that the process has open, sockets among them.
+    pub files: u64,
+    /// TCP sockets of the network namespace, whoever has them: those in use, and those in `TIME_WAIT`,
+    /// which hold their port. Whose each is could be told by a look at each file only.
+    pub sockets: u64,
+    /// Threads of the whole host, whatever the container, that run or wait for a CPU at this moment,
+    /// the one that reads among them.
+    pub run_queue: u64,
 }
 
 impl Vitals {
@@ -161,6 +170,9 @@ mod tests {
                 .all(|load| (0.0..=1.0).contains(&load.host_busy))
         );
         assert!(loads.iter().all(|load| load.missing >= 0.0));
+        // Standard input and output, and whoever reads.
+        assert!(loads.iter().all(|load| load.files >= 3), "{loads:?}");
+        assert!(loads.iter().all(|load| load.run_queue >= 1), "{loads:?}");
         busy.join().unwrap();
     }
 

@@ -15,7 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("descriptors", &[]),
     ("listener", &[]),
     ("units", &[]),
-    ("vitals", &[]),
+    ("vitals", &["descriptors"]),
     ("document", &["units"]),
     ("scenario", &["document", "units"]),
     ("load", &["document", "units"]),

@@ -88,6 +88,9 @@ async fn a_process_that_shares_its_only_cpu_with_hogs_says_how_much_it_did_not_g
     let machine = &run.report["machine"];
     let (got, missing) = (&machine["cpus"]["mean"], &machine["cpus_missing"]["mean"]);
     assert!(missing.as_f64() > got.as_f64(), "{machine}");
+    // Every hog runs or waits at each reading.
+    let queue = machine["run_queue"]["mean"].as_f64().unwrap();
+    assert!(queue >= 6.0, "{machine}");
 }
 
 #[tokio::test]
@@ -99,4 +102,14 @@ async fn a_process_that_has_little_to_do_is_not_starved_by_hogs() {
     let process = run.start_pinned("0");
     let run = run.finish(process).await.exits(0);
     assert_eq!(run.chats("passed"), 8);
+    let most = |what: &str| run.report["machine"][what]["most"].as_f64().unwrap();
+    // Its listener, the standard ones, and the runtime's own.
+    assert!(most("files") > 4.0 && most("sockets") >= 1.0, "{run:#?}");
+    let says = format!(
+        "at most {} files, {} sockets, run queue {}\n",
+        most("files"),
+        most("sockets"),
+        most("run_queue")
+    );
+    assert!(run.output.contains(&says), "`{says}` in:\n{}", run.output);
 }

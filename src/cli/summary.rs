@@ -4,7 +4,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use crate::{
     event::Verdict,
-    runner::{BrokenBy, Example, Quantiles, RunReport, SearchReport, SearchStep},
+    runner::{BrokenBy, Example, HealthReport, Quantiles, RunReport, SearchReport, SearchStep},
     scenario::Reason,
 };
 
@@ -50,6 +50,7 @@ fn write_all(text: &mut String, report: &RunReport) -> std::fmt::Result {
             fates.join(", ")
         )?;
     }
+    write_machine(text, &report.machine)?;
     write_failures(text, report)?;
     match &report.search {
         None => write_thresholds(text, report)?,
@@ -64,6 +65,23 @@ fn write_all(text: &mut String, report: &RunReport) -> std::fmt::Result {
         write!(text, ": {}", report.verdict_reasons.join("; "))?;
     }
     Ok(())
+}
+
+/// Over so short a run that nothing was read there is nothing to say.
+fn write_machine(text: &mut String, machine: &HealthReport) -> std::fmt::Result {
+    if machine.files.most <= 0.0 {
+        return Ok(());
+    }
+    writeln!(
+        text,
+        "machine: {:.1} CPUs used and {:.1} missing, host busy to {:.0}%; at most {} files, {} sockets, run queue {}",
+        machine.cpus.mean,
+        machine.cpus_missing.mean,
+        machine.host_busy.mean * 100.0,
+        machine.files.most,
+        machine.sockets.most,
+        machine.run_queue.most
+    )
 }
 
 fn write_thresholds(text: &mut String, report: &RunReport) -> std::fmt::Result {

@@ -114,7 +114,7 @@ impl State {
     fn refresh(&mut self) {
         self.refresh_memory();
         self.refresh_cpu();
-        self.latest.open_fds = open_fds();
+        self.latest.open_fds = descriptors::open();
         self.latest.max_fds = descriptors::allowed();
     }
 
@@ -174,19 +174,6 @@ fn duration(time: TimeVal) -> Duration {
     let seconds = u64::try_from(time.tv_sec()).unwrap_or(0);
     let micros = u64::try_from(time.tv_usec()).unwrap_or(0);
     Duration::from_secs(seconds) + Duration::from_micros(micros)
-}
-
-/// The directory's size is their number since Linux 6.2, at no cost; before it was 0, and each of
-/// perhaps 20,000 entries has to be counted.
-fn open_fds() -> u64 {
-    const DIRECTORY: &str = "/proc/self/fd";
-    let size = fs::metadata(DIRECTORY).map_or(0, |metadata| metadata.len());
-    if size > 0 {
-        return size;
-    }
-    let entries = fs::read_dir(DIRECTORY).map_or(0, Iterator::count);
-    // One of them is open to read the others.
-    u64::try_from(entries).unwrap_or(u64::MAX).saturating_sub(1)
 }
 
 fn status_field(status: &str, name: &str) -> Option<u64> {

@@ -18,6 +18,9 @@ pub(super) struct Health {
     cpus: Extent,
     host_busy: Extent,
     missing: Extent,
+    files: Extent,
+    sockets: Extent,
+    run_queue: Extent,
 }
 
 #[derive(Debug, Default)]
@@ -38,6 +41,13 @@ pub struct HealthReport {
     pub host_busy: MeanAndMost,
     /// CPUs that its threads wanted besides and waited for.
     pub cpus_missing: MeanAndMost,
+    /// Files that the process had open, sockets among them.
+    pub files: MeanAndMost,
+    /// TCP sockets of the network namespace, whoever had them: those in use, and those in `TIME_WAIT`,
+    /// which hold their port.
+    pub sockets: MeanAndMost,
+    /// Threads of the whole host that ran or waited for a CPU at the moment of a reading.
+    pub run_queue: MeanAndMost,
 }
 
 /// Readings of about a second each.
@@ -56,6 +66,9 @@ impl Health {
             cpus: Extent::default(),
             host_busy: Extent::default(),
             missing: Extent::default(),
+            files: Extent::default(),
+            sockets: Extent::default(),
+            run_queue: Extent::default(),
         }
     }
 
@@ -65,6 +78,9 @@ impl Health {
             self.cpus.note(load.cpus);
             self.host_busy.note(load.host_busy);
             self.missing.note(load.missing);
+            self.files.note(float(load.files));
+            self.sockets.note(float(load.sockets));
+            self.run_queue.note(float(load.run_queue));
         }
     }
 
@@ -74,6 +90,9 @@ impl Health {
             cpus: self.cpus.report(),
             host_busy: self.host_busy.report(),
             cpus_missing: self.missing.report(),
+            files: self.files.report(),
+            sockets: self.sockets.report(),
+            run_queue: self.run_queue.report(),
         }
     }
 
@@ -115,6 +134,14 @@ impl Extent {
             most: self.most,
         }
     }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "files and threads are far fewer than 2^52"
+)]
+fn float(count: u64) -> f64 {
+    count as f64
 }
 
 fn in_millis(time: Duration) -> String {

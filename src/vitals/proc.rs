@@ -1,8 +1,9 @@
 use std::{fs, time::Duration};
 
 use super::Load;
+use crate::descriptors;
 
-/// What the kernel has counted until now. Where it counts nothing, all is 0.
+/// What the kernel has counted until now, and what there is now. Where it counts nothing, all is 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Counters {
     /// Time on a CPU, of all threads together.
@@ -12,11 +13,16 @@ pub(super) struct Counters {
     /// Ticks of all CPUs of the host, and those of them in which one was idle.
     ticks: u64,
     idle: u64,
+    /// As [`Load`] has them.
+    files: u64,
+    sockets: u64,
+    run_queue: u64,
 }
 
 impl Counters {
     /// `/proc/self/task/*/schedstat` has nanoseconds on a CPU and in a run queue, `/proc/stat` ticks of
-    /// the host: <https://docs.kernel.org/scheduler/sched-stats.html>, proc(5).
+    /// the host and the threads that run or could: <https://docs.kernel.org/scheduler/sched-stats.html>,
+    /// proc(5). Of sockets the kernel has sums for IPv4 and IPv6.
     pub(super) fn read() -> Self {
         let tasks = fs::read_dir("/proc/self/task").into_iter().flatten();
         let stats = tasks.filter_map(|task| {
@@ -34,6 +40,9 @@ impl Counters {
             waited,
             ticks,
             idle,
+            files: descriptors::open(),
+            sockets: sockets(|file| fs::read_to_string(format!("/proc/self/net/{file}"))),
+            run_queue: number(&stat, "procs_running", "procs_running").unwrap_or(0),
         }
     }
 
@@ -49,6 +58,9 @@ impl Counters {
             cpus: ran / length.as_secs_f64(),
             host_busy,
             missing: waited / length.as_secs_f64(),
+            files: self.files,
+            sockets: self.sockets,
+            run_queue: self.run_queue,
         }
     }
 }
@@ -76,6 +88,28 @@ fn host_ticks(stat: &str) -> Option<(u64, u64)> {
     Some((ticks.iter().sum(), idle))
 }
 
+/// Those in use and those that wait out their end, which the sum for IPv4 has for both.
+fn sockets<E>(read: impl Fn(&str) -> Result<String, E>) -> u64 {
+    let (v4, v6) = (read("sockstat"), read("sockstat6"));
+    let (v4, v6) = (v4.unwrap_or_default(), v6.unwrap_or_default());
+    let numbers = [
+        number(&v4, "TCP:", "inuse"),
+        number(&v4, "TCP:", "tw"),
+        number(&v6, "TCP6:", "inuse"),
+    ];
+    numbers.into_iter().flatten().sum()
+}
+
+/// The number behind a name, in the line that begins so.
+fn number(text: &str, line: &str, name: &str) -> Option<u64> {
+    let mut words = text
+        .lines()
+        .map(str::split_whitespace)
+        .find(|words| words.clone().next() == Some(line))?;
+    words.find(|word| *word == name)?;
+    words.next()?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,6 +125,32 @@ mod tests {
         let stat = "cpu  10 1 5 70 4 0 2 8 3 0\ncpu0 1 2 3\n";
         assert_eq!(host_ticks(stat), Some((100, 74)));
         assert_eq!(host_ticks("intr 1"), None);
+        let stat = "cpu  1 2\nprocesses 99\nprocs_running 7\nprocs_blocked 3\n";
+        let running = |stat| number(stat, "procs_running", "procs_running");
+        assert_eq!((running(stat), running("cpu 1")), (Some(7), None));
+    }
+
+    #[test]
+    fn sockets_are_those_in_use_and_those_that_wait_out_their_end() {
+        let v4 =
+            "sockets: used 290\nTCP: inuse 11 orphan 0 tw 5 alloc 12 mem 1\nUDP: inuse 2 mem 1\n";
+        let v6 = "TCP6: inuse 3\nUDP6: inuse 1\n";
+        let read = |file: &str| match file {
+            "sockstat" => Ok(v4.to_owned()),
+            "sockstat6" => Ok(v6.to_owned()),
+            _ => Err(()),
+        };
+        assert_eq!(sockets(read), 19);
+        // Without IPv6, and without either.
+        let only_v4 = |file: &str| {
+            if file == "sockstat" {
+                read(file)
+            } else {
+                Err(())
+            }
+        };
+        assert_eq!(sockets(only_v4), 16);
+        assert_eq!(sockets(|_| Err(())), 0);
     }
 
     #[test]
@@ -105,6 +165,9 @@ mod tests {
             waited: Duration::from_millis(500),
             ticks: 1_400,
             idle: 1_000,
+            files: 40,
+            sockets: 30,
+            run_queue: 5,
         };
         let load = after.since(&before, Duration::from_secs(2));
         assert_eq!(
@@ -112,23 +175,23 @@ mod tests {
             Load {
                 cpus: 0.75,
                 host_busy: 0.75,
-                missing: 0.25
+                missing: 0.25,
+                files: 40,
+                sockets: 30,
+                run_queue: 5,
             }
         );
         let nothing = before.since(&after, Duration::from_secs(2));
-        assert_eq!(
-            nothing,
-            Load {
-                cpus: 0.0,
-                host_busy: 0.0,
-                missing: 0.0
-            }
-        );
+        assert_eq!(nothing, Load::default());
     }
 
     #[test]
     fn this_kernel_counts() {
         let counters = Counters::read();
         assert!(counters.ran > Duration::ZERO && counters.ticks > counters.idle);
+        // Whoever holds on to a socket is counted.
+        let _listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let counters = Counters::read();
+        assert!(counters.files > 3 && counters.sockets > 0 && counters.run_queue > 0);
     }
 }
