@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 use crate::{
     config::Plan,
     scenario::{Observation, Reason, Scenario},
+    vitals::Beat,
 };
 
 /// What starts the chats of a run.
@@ -346,6 +347,8 @@ pub enum Event {
     ConfigurationRefused,
     /// The heartbeat of the runtime came so much late.
     SchedulerLag(Duration),
+    /// The thread woke that watches the machine from outside the runtime.
+    Beat(Beat),
 }
 
 /// Somebody who wants to know what happened. Called from within the chats: it must be quick and

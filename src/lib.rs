@@ -15,11 +15,11 @@
 //! | [`driver`] | one file a protocol: sends what a step says | descriptors, scenario |
 //! | [`preflight`] | a load set against what this machine has | descriptors, driver, load, scenario |
 //! | [`config`] | files to a checked [`config::Plan`] | document, driver, load, scenario, units, the simulator's settings |
-//! | [`event`] | what happened: the only thing that observers see | config, scenario |
+//! | [`event`] | what happened: the only thing that observers see | config, scenario, vitals |
 //! | [`callbacks`] | inbound events: receiver, early buffer, mailboxes | config, descriptors, event, listener, scenario |
 //! | [`runner`] | one chat; one run of chats, from setup to verdict | all above |
 //! | [`scheduler`] | when: intervals, cron, on demand, overlap, drain | runner and all above |
-//! | [`record`] | events to metrics and log | config, descriptors, event, load, scenario |
+//! | [`record`] | events to metrics and log | config, descriptors, event, load, scenario, vitals |
 //! | [`web`] | metrics, health, admin API, console | scheduler, record, listener |
 //! | [`simulator`] | a contact centre to practise on | listener, units |
 //! | [`service`] | composition: build, start, shut down | everything |

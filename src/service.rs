@@ -206,6 +206,7 @@ impl Service {
             http,
             exchange,
             observers,
+            vitals,
             ..
         } = engine;
         let until = &self.servers;
@@ -215,9 +216,15 @@ impl Service {
             exchange.sweep(now);
             http.close_expired();
         }));
+        let mut heard = vitals.mark();
         self.tasks
             .spawn(every(HEARTBEAT, until.clone(), move |_, lag| {
                 observers.tell(&Event::SchedulerLag(lag));
+                let (beats, now) = vitals.since(heard);
+                heard = now;
+                for beat in beats {
+                    observers.tell(&Event::Beat(beat));
+                }
             }));
     }
 }
@@ -226,7 +233,7 @@ impl Service {
 pub(crate) async fn every(
     interval: Duration,
     until: CancellationToken,
-    act: impl Fn(Instant, Duration),
+    mut act: impl FnMut(Instant, Duration),
 ) {
     let mut due = Instant::now() + interval;
     loop {

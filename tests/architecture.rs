@@ -33,7 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "units",
         ],
     ),
-    ("event", &["config", "scenario"]),
+    ("event", &["config", "scenario", "vitals"]),
     (
         "callbacks",
         &["config", "descriptors", "event", "listener", "scenario"],
@@ -65,7 +65,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "record",
-        &["config", "descriptors", "event", "load", "scenario"],
+        &[
+            "config",
+            "descriptors",
+            "event",
+            "load",
+            "scenario",
+            "vitals",
+        ],
     ),
     (
         "web",

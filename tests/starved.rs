@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use support::{Centre, Finished, Run, requests};
+use support::{Centre, Finished, Metrics, Run, Service, plain, requests};
 
 /// Busy all the time on the first CPU, until the end of the test.
 struct Hogs(Vec<Child>);
@@ -70,6 +70,35 @@ async fn a_process_that_was_paused_says_so_even_if_no_chat_was_due() {
     );
     let longest = run.report["machine"]["thread_lag"]["max"].as_f64().unwrap();
     assert!((1.3..30.0).contains(&longest), "{longest}");
+}
+
+#[tokio::test]
+async fn a_service_that_was_paused_shows_it_in_its_metrics() {
+    let centre = Centre::start("{}").await;
+    let service = Service::start(&plain(&centre.url, "")).await;
+    let lag = "chatprobe_generator_thread_lag_seconds";
+    let at_most_a_second = format!("{lag}_bucket");
+    let longer = |metrics: &Metrics| {
+        let all = metrics.count(&format!("{lag}_count"), &[]);
+        all - metrics.count(&at_most_a_second, &[("le", "1")])
+    };
+    let before = service
+        .when("a beat", |metrics| {
+            metrics.count(&format!("{lag}_count"), &[]) > 0
+        })
+        .await;
+    service.process.pause(Duration::from_millis(1_500)).await;
+    service
+        .when("a beat that came late", |metrics| {
+            longer(metrics) > longer(&before)
+        })
+        .await;
+    // Once a second the host is looked at, by a thread that runs.
+    service
+        .when("a reading", |metrics| {
+            metrics.sum("host_runnable_threads", &[]) > 0.5
+        })
+        .await;
 }
 
 #[tokio::test]

@@ -327,7 +327,8 @@ impl Observer for Tally {
             | Event::BurstSkipped { .. }
             | Event::ConfigurationAccepted { .. }
             | Event::ConfigurationRefused
-            | Event::SchedulerLag(_) => {}
+            | Event::SchedulerLag(_)
+            | Event::Beat(_) => {}
         }
     }
 }

@@ -300,6 +300,7 @@ impl Metrics {
             }
             Event::ConfigurationRefused => self.own.configuration_loaded(false, now),
             Event::SchedulerLag(lag) => self.own.lagged(*lag),
+            Event::Beat(beat) => self.own.beaten(beat),
         }
     }
 }

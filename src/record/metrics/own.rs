@@ -8,13 +8,16 @@ use super::{
     family::{Family, Maker},
     seconds_since_epoch,
 };
-use crate::{event::Mode, record::Resources};
+use crate::{event::Mode, record::Resources, vitals::Beat};
 
 /// What chatprobe says about itself.
 pub(super) struct Own {
     start_lateness: ByMode,
     send_lateness: ByMode,
     scheduler_lag: Histogram,
+    thread_lag: Histogram,
+    cpus_missing: Gauge,
+    runnable_threads: Gauge,
     reload_successful: Gauge,
     reload_success_at: Gauge,
 }
@@ -45,6 +48,12 @@ impl Own {
             &[],
             LATENESS_SECONDS,
         )?;
+        let thread_lag: Family<Histogram> = make.histograms(
+            "chatprobe_generator_thread_lag_seconds",
+            "How much late a thread woke that does nothing but sleep: how long the whole process stood still.",
+            &[],
+            LATENESS_SECONDS,
+        )?;
         let build = make.gauges(
             "chatprobe_build_info",
             "1; the version that runs is in the label.",
@@ -55,6 +64,15 @@ impl Own {
             start_lateness: by_mode(&start_lateness),
             send_lateness: by_mode(&send_lateness),
             scheduler_lag: lag.child(&[]),
+            thread_lag: thread_lag.child(&[]),
+            cpus_missing: make.gauge(
+                "chatprobe_generator_cpus_missing",
+                "CPUs that the threads of the process wanted over the last second or so and waited for.",
+            )?,
+            runnable_threads: make.gauge(
+                "host_runnable_threads",
+                "Threads of the host that ran or waited for a CPU when it was last looked at, about once a second.",
+            )?,
             reload_successful: make.gauge(
                 "chatprobe_config_last_reload_successful",
                 "1 if the configuration that was asked for last is in force, 0 if it was refused.",
@@ -76,6 +94,14 @@ impl Own {
 
     pub(super) fn lagged(&self, lag: Duration) {
         self.scheduler_lag.observe(lag.as_secs_f64());
+    }
+
+    pub(super) fn beaten(&self, beat: &Beat) {
+        self.thread_lag.observe(beat.late.as_secs_f64());
+        if let Some(load) = beat.load {
+            self.cpus_missing.set(load.missing);
+            self.runnable_threads.set(float(load.run_queue));
+        }
     }
 
     pub(super) fn configuration_loaded(&self, accepted: bool, now: SystemTime) {

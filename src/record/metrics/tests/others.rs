@@ -1,6 +1,7 @@
 use super::*;
 use crate::config::Plan;
 use crate::event::{Fate, SkipReason};
+use crate::vitals::{Beat, Load};
 
 fn probe() -> Arc<RunIdentity> {
     run_of("watch", "1", &subject("chat", "eu", Mode::Probe))
@@ -216,6 +217,31 @@ fn chatprobe_says_how_late_it_is_and_what_it_runs() {
     assert_eq!(fixture.value("scheduler_lag_seconds_sum"), Some(2.0004));
     let build = format!("build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
     assert_eq!(fixture.value(&build), Some(1.0));
+}
+
+#[test]
+fn beats_of_the_thread_outside_tell_how_the_machine_treats_the_process() {
+    let fixture = Fixture::new();
+    let gauges = || {
+        let output = fixture.output();
+        ["chatprobe_generator_cpus_missing", "host_runnable_threads"].map(|name| output[name])
+    };
+    assert_eq!(gauges(), [0.0, 0.0]);
+    let beat = |late, load| fixture.tell(&Event::Beat(Beat { late, load }));
+    let load = Load {
+        missing: 1.5,
+        run_queue: 7,
+        ..Load::default()
+    };
+    beat(Duration::from_micros(60), Some(load));
+    beat(Duration::from_secs(2), None);
+    assert_eq!(gauges(), [1.5, 7.0], "until the next reading");
+    let lag = |series: &str| fixture.value(&format!("generator_thread_lag_seconds{series}"));
+    assert_eq!(lag("_bucket{le=\"1\"}"), Some(1.0));
+    assert_eq!(lag("_count"), Some(2.0));
+    assert_eq!(lag("_sum"), Some(2.000_06));
+    beat(Duration::ZERO, Some(Load::default()));
+    assert_eq!(gauges(), [0.0, 0.0]);
 }
 
 #[test]
