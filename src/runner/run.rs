@@ -234,12 +234,14 @@ impl Run {
 
     /// Does what the search wants now; whether that changed what is due.
     fn search_on(&mut self, now: Instant) -> bool {
+        if self.search.is_none() || self.pacing.is_paused() {
+            return false;
+        }
+        // How the machine was until now belongs to the step that may be judged now.
+        self.hear_vitals();
         let Some(search) = &mut self.search else {
             return false;
         };
-        if self.pacing.is_paused() {
-            return false;
-        }
         let (elapsed, active) = (self.pacing.elapsed(now), self.chats.len() as u64);
         let turn = search.advance(elapsed, active, &self.tally);
         let turned = turn.is_some();
@@ -249,6 +251,7 @@ impl Run {
 
     /// A step of a search begins, or begins anew.
     fn begin_step(&mut self) {
+        self.hear_vitals();
         if let Some(search) = &mut self.search {
             let turn = search.begin(&self.tally);
             self.take_turn(turn, Instant::now());

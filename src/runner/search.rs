@@ -207,6 +207,7 @@ impl Searching {
     fn own_faults(&self, window: &Window) -> Vec<String> {
         let delays = Delays::of(&window.lateness, &window.send_lateness, &window.lag);
         let mut faults = delays.beyond(&self.budget);
+        faults.extend(window.health.beyond(&self.budget));
         if window.dropped > 0 {
             faults.push(format!(
                 "{} chats that were due found no room: allow for more with `max_active` and \

@@ -132,6 +132,9 @@ impl Tally {
         let mut figures = self.figures();
         for beat in beats {
             figures.health.note(beat);
+            if let Some(window) = &mut figures.window {
+                window.health.note(beat);
+            }
         }
     }
 

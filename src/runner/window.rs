@@ -4,7 +4,7 @@ use std::{
     time::Duration,
 };
 
-use super::latencies::Latencies;
+use super::{health::Health, latencies::Latencies};
 use crate::{
     event::{Ending, Event},
     load::{Measure, Measured, Statistic, Threshold},
@@ -84,6 +84,7 @@ pub(super) struct Window {
     pub(super) lateness: Latencies,
     pub(super) send_lateness: Latencies,
     pub(super) lag: Latencies,
+    pub(super) health: Health,
     pub(super) dropped: u64,
     /// Chats that failed because of this machine.
     pub(super) internal: u64,
@@ -101,6 +102,7 @@ impl Window {
             lateness: Latencies::new(),
             send_lateness: Latencies::new(),
             lag: Latencies::new(),
+            health: Health::new(),
             dropped: 0,
             internal: 0,
         }

@@ -1,3 +1,5 @@
+mod machine;
+
 use std::fmt::Write as _;
 
 use super::*;
