@@ -3,7 +3,7 @@
 
 mod support;
 
-use support::{Centre, QUICK, Run, SCENARIO, Service, plain};
+use support::{Centre, QUICK, Run, SCENARIO, Service, eventually, plain};
 
 #[tokio::test]
 async fn a_run_that_cannot_work_exits_with_two_and_sends_nothing() {
@@ -30,6 +30,42 @@ async fn a_run_that_may_not_work_says_so_and_goes_on() {
         run.log
     );
     assert_eq!(run.chats("passed"), 150);
+    let doubts = &run.report["doubts"];
+    assert_eq!(doubts.as_array().unwrap().len(), 1, "{doubts}");
+    assert!(doubts[0].as_str().unwrap().contains(remedy), "{doubts}");
+    let line = format!("doubtful: {}\n", doubts[0].as_str().unwrap());
+    assert!(run.output.contains(&line), "{}", run.output);
+}
+
+#[tokio::test]
+async fn a_burst_that_may_not_work_says_so_to_whoever_starts_it_and_in_its_report() {
+    let centre = Centre::start("{}").await;
+    let limits = "limits: { max_active_chats: 1000, max_rate: 2000000000/s }";
+    let service = Service::start(&plain(&centre.url, limits)).await;
+    let start = async |rate: usize| {
+        let load = format!("{{ rate: {rate}/s, for: 1s, max_active: 1 }}");
+        let body =
+            format!("{{ scenario: {SCENARIO}, target: centre, load: {load}, inputs: {QUICK} }}");
+        let answer = service.order("POST", "/api/v1/bursts", &body).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+        answer
+    };
+    // More requests than are usual for a CPU, and fewer than are impossible.
+    let cpus = std::thread::available_parallelism().unwrap().get();
+    let answer = start(3_000 * cpus).await;
+    let doubts = &answer.body["doubts"];
+    assert_eq!(doubts.as_array().unwrap().len(), 1, "{doubts}");
+    let doubt = doubts[0].as_str().unwrap();
+    assert!(doubt.contains("the verdict `invalid`"), "{doubt}");
+    let path = format!("/api/v1/runs/{}", answer.text("id"));
+    let ended = eventually("the end of the run", async || {
+        let run = service.read(&path).await.body;
+        (run["state"] == "ended").then_some(run)
+    });
+    assert_eq!(ended.await["doubts"], *doubts);
+    assert!(service.process.log().contains(doubt));
+
+    assert_eq!(start(1).await.body["doubts"].to_string(), "[]");
 }
 
 #[tokio::test]

@@ -80,13 +80,14 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) async fn run(self) -> Outcome {
-        let (spec, budget) = match self.prepare() {
+        let (mut spec, budget) = match self.prepare() {
             Ok(prepared) => prepared,
             Err(problems) => return report_problems(&problems),
         };
-        if let Err(refusals) = examine(&spec) {
-            return unusable(refusals);
-        }
+        spec.doubts = match examine(&spec) {
+            Ok(doubts) => doubts,
+            Err(refusals) => return unusable(refusals),
+        };
         let callback_url = match self.callback_url.as_deref().map(check_url).transpose() {
             Ok(callback_url) => callback_url,
             Err(message) => return unusable(format_args!("--callback-url: {message}")),
@@ -205,6 +206,7 @@ impl Run {
             max_rate: None,
             thresholds,
             seed: self.seed.unwrap_or_else(seed::draw),
+            doubts: Vec::new(),
         })
     }
 
@@ -240,8 +242,8 @@ impl Run {
     }
 }
 
-/// Says what is doubtful about this machine; what it cannot do is an error.
-fn examine(spec: &RunSpec) -> Result<(), String> {
+/// Says what is doubtful about this machine and returns it; what it cannot do is an error.
+fn examine(spec: &RunSpec) -> Result<Vec<String>, String> {
     let findings = Machine::look().examine(
         &spec.scenario,
         &spec.target.connections,
@@ -252,7 +254,7 @@ fn examine(spec: &RunSpec) -> Result<(), String> {
         tell(format_args!("doubtful: {doubt}"));
     }
     if findings.refusals.is_empty() {
-        Ok(())
+        Ok(findings.doubts)
     } else {
         Err(findings.refusals.join("; "))
     }

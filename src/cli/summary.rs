@@ -56,6 +56,9 @@ fn write_all(text: &mut String, report: &RunReport) -> std::fmt::Result {
         None => write_thresholds(text, report)?,
         Some(search) => write_search(text, search)?,
     }
+    for doubt in &report.doubts {
+        writeln!(text, "doubtful: {doubt}")?;
+    }
     let verdict = report.verdict.map_or("none", Verdict::as_str);
     write!(text, "verdict: {verdict}")?;
     if report.verdict == Some(Verdict::Stopped) {

@@ -53,6 +53,8 @@ pub struct RunSpec {
     pub thresholds: Vec<Threshold>,
     /// The same seed draws the same pauses for the same chat.
     pub seed: u64,
+    /// What may go wrong on this machine, as it looked before the start.
+    pub doubts: Vec<String>,
 }
 
 impl Engine {

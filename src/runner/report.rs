@@ -37,6 +37,8 @@ pub struct RunReport {
     pub load_changed_to: Option<String>,
     /// What its search found, or has found so far; null for any other load.
     pub search: Option<SearchReport>,
+    /// What might go wrong on this machine, as it looked before the start, in words.
+    pub doubts: Vec<String>,
     /// The value of every input.
     #[schema(value_type = Object)]
     pub inputs: serde_json::Value,

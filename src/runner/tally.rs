@@ -241,6 +241,7 @@ impl Tally {
             load: self.spec.load.to_string(),
             load_changed_to: figures.load_changed_to.clone(),
             search: figures.search.clone(),
+            doubts: self.spec.doubts.clone(),
             inputs: serde_json::to_value(&self.spec.inputs).unwrap_or_default(),
             seed: self.spec.seed,
             started_at: self.started_at.to_string(),

@@ -115,6 +115,7 @@ impl Bench {
             max_rate: None,
             thresholds,
             seed: self.seed,
+            doubts: Vec::new(),
         }
     }
 

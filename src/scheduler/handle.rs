@@ -168,6 +168,7 @@ impl Shared {
             max_rate: None,
             thresholds: Vec::new(),
             seed: seed::draw(),
+            doubts: Vec::new(),
         };
         // One chat at a time is no load: probes go on whatever the bursts take.
         self.launch(spec, 0, u64::MAX).ok()
@@ -213,7 +214,7 @@ impl Shared {
             target: burst.target.name.clone(),
             mode: Mode::Burst,
         };
-        let spec = RunSpec {
+        let mut spec = RunSpec {
             identity: Arc::new(RunIdentity::new(burst.name.clone(), subject, trigger)),
             scenario: burst.scenario.clone(),
             target: burst.target.clone(),
@@ -223,6 +224,7 @@ impl Shared {
             max_rate: Some(caps.max_rate),
             thresholds: burst.thresholds.clone(),
             seed: burst.seed.unwrap_or_else(seed::draw),
+            doubts: Vec::new(),
         };
         let findings = Machine::look().examine(
             &spec.scenario,
@@ -233,6 +235,7 @@ impl Shared {
         if !findings.refusals.is_empty() {
             return Err(BurstRefused::TooMuch(findings.refusals.join("; ")));
         }
+        spec.doubts.clone_from(&findings.doubts);
         let run = self.launch(spec, peak, cap)?;
         for doubt in findings.doubts {
             tracing::warn!(burst = %burst.name, run = run.id(), "doubtful: {doubt}");
