@@ -5,11 +5,12 @@ use std::{collections::BTreeMap, hint::black_box, sync::Arc, time::Duration};
 
 use chatprobe::{
     callbacks::{Exchange, Match},
-    config::CallbackLimits,
+    config::{CallbackLimits, Target},
     document::{Problems, parse},
     event::{Event, Mode, Observer as _, Observers, RunIdentity, Subject, Trigger},
     load::{Profile, Shape},
     record::{Boundaries, Metrics},
+    runner::{RunSpec, Tally},
     scenario::{Action, Answer, RunScope, Scenario, Scope},
 };
 use divan::Bencher;
@@ -135,18 +136,42 @@ fn mailbox(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// One step that passed, in the metrics: a counter and a histogram.
-#[divan::bench]
-fn histogram(bencher: Bencher<'_, '_>) {
-    let metrics = Metrics::new(&Boundaries::default()).unwrap();
-    let event = Event::StepEnded {
+fn step_passed() -> Event {
+    Event::StepEnded {
         sent_late: Some(Duration::from_micros(50)),
         run: run(),
         step: "send_chat".into(),
         observation: None,
         outcome: Ok(Duration::from_micros(1_234)),
-    };
-    bencher.bench_local(|| metrics.observe(black_box(&event)));
+    }
+}
+
+/// One step that passed, in the metrics: a counter and a histogram. With several threads each does
+/// nothing else, so that they meet far more often than the workers of a run.
+#[divan::bench(threads = [1, 2, 4], sample_count = 20, sample_size = 1_000_000)]
+fn histogram(bencher: Bencher<'_, '_>) {
+    let metrics = Metrics::new(&Boundaries::default()).unwrap();
+    let event = step_passed();
+    bencher.bench(|| metrics.observe(black_box(&event)));
+}
+
+/// The same in the books of its run.
+#[divan::bench(threads = [1, 2, 4], sample_count = 20, sample_size = 1_000_000)]
+fn tally(bencher: Bencher<'_, '_>) {
+    let tally = Tally::new(RunSpec {
+        identity: run(),
+        scenario: scenario(),
+        target: Arc::new(Target::new("centre", "http://127.0.0.1:4000")),
+        inputs: Value::UNDEFINED,
+        load: Profile::one_chat(),
+        room: None,
+        max_rate: None,
+        thresholds: Vec::new(),
+        seed: 1,
+        doubts: Vec::new(),
+    });
+    let event = step_passed();
+    bencher.bench(|| tally.observe(black_box(&event)));
 }
 
 /// What the pacing of a run asks of a profile for every chat.

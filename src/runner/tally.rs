@@ -63,7 +63,8 @@ struct StepFigures {
 }
 
 impl Tally {
-    pub(super) fn new(spec: RunSpec) -> Self {
+    /// The books of a run in which nothing has happened yet.
+    pub fn new(spec: RunSpec) -> Self {
         let steps = spec
             .scenario
             .all_steps()
