@@ -12,7 +12,7 @@ mod proc;
 
 use std::{
     collections::VecDeque,
-    io,
+    io, mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     thread,
     time::{Duration, Instant},
@@ -47,7 +47,7 @@ pub struct Mark(u64);
 pub struct Beat {
     /// How much later than it wanted.
     pub late: Duration,
-    /// What it read, about once a second.
+    /// What it read, about once a second. Nothing while the process may open no file.
     pub load: Option<Load>,
 }
 
@@ -98,18 +98,18 @@ impl Vitals {
 }
 
 fn beat(notes: &Weak<Mutex<Notes>>) {
-    let mut before = (Instant::now(), Counters::read());
+    let mut before = (Instant::now(), Counters::read().ok());
     loop {
         let slept = Instant::now();
         thread::sleep(BEAT);
         let now = Instant::now();
         let late = now.duration_since(slept).saturating_sub(BEAT);
         let length = now.duration_since(before.0);
-        let load = (length >= LOOK).then(|| {
-            let counters = Counters::read();
-            let load = counters.since(&before.1, length);
-            before = (now, counters);
-            load
+        // A reading that cannot be had is tried again with the next beat, and tells of the whole time.
+        let counters = (length >= LOOK).then(|| Counters::read().ok()).flatten();
+        let load = counters.and_then(|counters| {
+            let (_, earlier) = mem::replace(&mut before, (now, Some(counters)));
+            earlier.map(|earlier| counters.since(&earlier, length))
         });
         let Some(notes) = notes.upgrade() else {
             return;

@@ -1,4 +1,4 @@
-use std::{fs, time::Duration};
+use std::{fs, io, path::Path, time::Duration};
 
 use super::Load;
 use crate::descriptors;
@@ -22,28 +22,32 @@ pub(super) struct Counters {
 impl Counters {
     /// `/proc/self/task/*/schedstat` has nanoseconds on a CPU and in a run queue, `/proc/stat` ticks of
     /// the host and the threads that run or could: <https://docs.kernel.org/scheduler/sched-stats.html>,
-    /// proc(5). Of sockets the kernel has sums for IPv4 and IPv6.
-    pub(super) fn read() -> Self {
-        let tasks = fs::read_dir("/proc/self/task").into_iter().flatten();
-        let stats = tasks.filter_map(|task| {
-            let path = task.ok()?.path().join("schedstat");
+    /// proc(5). Of sockets the kernel has sums for IPv4 and IPv6. An error if this process may open no
+    /// file to read with: sums that lack something would make the next ones look like a leap.
+    pub(super) fn read() -> io::Result<Self> {
+        let (mut ran, mut waited) = (Duration::ZERO, Duration::ZERO);
+        let tasks = unless_exhausted(fs::read_dir("/proc/self/task").map(Vec::from_iter))?;
+        for task in tasks.into_iter().flatten() {
             // A thread may have ended since.
-            times(&fs::read_to_string(path).ok()?)
-        });
-        let (ran, waited) = stats.fold(Default::default(), |(ran, waited), (r, w)| {
-            (ran + r, waited + w)
-        });
-        let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+            let (r, w) = times(&text(task.path().join("schedstat"))?).unwrap_or_default();
+            ran += r;
+            waited += w;
+        }
+        let stat = text("/proc/stat")?;
         let (ticks, idle) = host_ticks(&stat).unwrap_or_default();
-        Self {
+        let (v4, v6) = (
+            text("/proc/self/net/sockstat")?,
+            text("/proc/self/net/sockstat6")?,
+        );
+        Ok(Self {
             ran,
             waited,
             ticks,
             idle,
             files: descriptors::open(),
-            sockets: sockets(|file| fs::read_to_string(format!("/proc/self/net/{file}"))),
+            sockets: sockets(&v4, &v6),
             run_queue: number(&stat, "procs_running", "procs_running").unwrap_or(0),
-        }
+        })
     }
 
     /// Threads that ended take their times along, so sums may shrink.
@@ -89,15 +93,29 @@ fn host_ticks(stat: &str) -> Option<(u64, u64)> {
 }
 
 /// Those in use and those that wait out their end, which the sum for IPv4 has for both.
-fn sockets<E>(read: impl Fn(&str) -> Result<String, E>) -> u64 {
-    let (v4, v6) = (read("sockstat"), read("sockstat6"));
-    let (v4, v6) = (v4.unwrap_or_default(), v6.unwrap_or_default());
+fn sockets(v4: &str, v6: &str) -> u64 {
     let numbers = [
-        number(&v4, "TCP:", "inuse"),
-        number(&v4, "TCP:", "tw"),
-        number(&v6, "TCP6:", "inuse"),
+        number(v4, "TCP:", "inuse"),
+        number(v4, "TCP:", "tw"),
+        number(v6, "TCP6:", "inuse"),
     ];
     numbers.into_iter().flatten().sum()
+}
+
+/// A file of the kernel's, empty where there is none.
+fn text(path: impl AsRef<Path>) -> io::Result<String> {
+    unless_exhausted(fs::read_to_string(path))
+}
+
+/// Whatever else fails, there is nothing to read.
+fn unless_exhausted<T: Default>(result: io::Result<T>) -> io::Result<T> {
+    result.or_else(|error| {
+        if descriptors::are_exhausted(&error) {
+            Err(error)
+        } else {
+            Ok(T::default())
+        }
+    })
 }
 
 /// The number behind a name, in the line that begins so.
@@ -112,6 +130,8 @@ fn number(text: &str, line: &str, name: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use nix::errno::Errno;
+
     use super::*;
 
     #[test]
@@ -135,22 +155,18 @@ mod tests {
         let v4 =
             "sockets: used 290\nTCP: inuse 11 orphan 0 tw 5 alloc 12 mem 1\nUDP: inuse 2 mem 1\n";
         let v6 = "TCP6: inuse 3\nUDP6: inuse 1\n";
-        let read = |file: &str| match file {
-            "sockstat" => Ok(v4.to_owned()),
-            "sockstat6" => Ok(v6.to_owned()),
-            _ => Err(()),
-        };
-        assert_eq!(sockets(read), 19);
+        assert_eq!(sockets(v4, v6), 19);
         // Without IPv6, and without either.
-        let only_v4 = |file: &str| {
-            if file == "sockstat" {
-                read(file)
-            } else {
-                Err(())
-            }
-        };
-        assert_eq!(sockets(only_v4), 16);
-        assert_eq!(sockets(|_| Err(())), 0);
+        assert_eq!((sockets(v4, ""), sockets("", "")), (16, 0));
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_empty_and_one_that_may_not_be_opened_is_no_reading() {
+        assert_eq!(text("/proc/self/gone").unwrap(), "");
+        let read = |errno: Errno| unless_exhausted::<String>(Err(errno.into()));
+        // A thread that ended between two looks.
+        assert_eq!(read(Errno::ESRCH).unwrap(), "");
+        assert!(read(Errno::EMFILE).is_err());
     }
 
     #[test]
@@ -187,11 +203,11 @@ mod tests {
 
     #[test]
     fn this_kernel_counts() {
-        let counters = Counters::read();
+        let counters = Counters::read().unwrap();
         assert!(counters.ran > Duration::ZERO && counters.ticks > counters.idle);
         // Whoever holds on to a socket is counted.
         let _listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let counters = Counters::read();
+        let counters = Counters::read().unwrap();
         assert!(counters.files > 3 && counters.sockets > 0 && counters.run_queue > 0);
     }
 }
