@@ -47,7 +47,8 @@ pub(super) struct Run {
     #[arg(long = "variable", value_name = "NAME=VALUE")]
     variables: Vec<String>,
 
-    /// When chats start, for instance `{ chats: 2000, ramp: 10s }` or `{ rate: 50/s, for: 1m }`.
+    /// When chats start, for instance `{ chats: 2000, ramp: 10s }`, `{ rate: 50/s, for: 1m }` or
+    /// `{ search: { from: 10/s, to: 500/s, hold: 1m } }`.
     #[arg(long, short, value_name = "PROFILE", default_value = "{ chats: 1 }")]
     load: String,
 

@@ -84,6 +84,7 @@ impl Performer {
     /// From here on `always` steps follow.
     pub(super) fn clean_up(&mut self, passed: bool) {
         self.patience = Patience::Cleanup;
+        self.due = Instant::now();
         Arc::make_mut(&mut self.scope).set_passed(passed);
     }
 

@@ -131,26 +131,27 @@ impl Performer {
             }
         };
         let deadline = Instant::now() + timeout.min(FOREVER);
-        let inbound = mailbox
-            .wait(since, deadline, judge)
-            .await
-            .map_err(|error| {
-                let reason = match (&error, step.observe) {
-                    (WaitError::Disconnected, _) => Reason::Disconnected,
-                    (WaitError::Timeout { .. }, Some(Observation::AgentJoin)) => {
-                        Reason::AgentJoinTimeout
-                    }
-                    (WaitError::Timeout { .. }, None) => Reason::ReplyTimeout,
-                };
-                let waited = match error {
-                    WaitError::Disconnected => String::new(),
-                    WaitError::Timeout { .. } => format!(" (waited {timeout:?})"),
-                };
-                Refusal::new(reason, format!("{error}{waited}"))
-            })?;
+        let result = mailbox.wait(since, deadline, judge).await;
+        self.due = match &result {
+            Ok(inbound) => self.due.max(inbound.arrived),
+            Err(_) => Instant::now(),
+        };
+        let inbound = result.map_err(|error| {
+            let reason = match (&error, step.observe) {
+                (WaitError::Disconnected, _) => Reason::Disconnected,
+                (WaitError::Timeout { .. }, Some(Observation::AgentJoin)) => {
+                    Reason::AgentJoinTimeout
+                }
+                (WaitError::Timeout { .. }, None) => Reason::ReplyTimeout,
+            };
+            let waited = match error {
+                WaitError::Disconnected => String::new(),
+                WaitError::Timeout { .. } => format!(" (waited {timeout:?})"),
+            };
+            Refusal::new(reason, format!("{error}{waited}"))
+        })?;
         let latency = inbound.arrived.saturating_duration_since(since);
         self.mark(step, inbound.arrived);
-        self.due = self.due.max(inbound.arrived);
         Arc::make_mut(&mut self.scope).look_at_event(inbound.event, latency);
         Ok(latency)
     }

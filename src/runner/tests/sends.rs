@@ -68,15 +68,21 @@ steps:
     timeout: 5s
   - step: again
     http: { post: '{{ target.url }}', json: {} }
+  - step: never
+    wait_for: event.key == 'none'
+    timeout: 3s
+always:
+  - step: last
+    http: { post: '{{ target.url }}', json: {} }
+  - step: never_again
+    wait_for: event.key == 'none'
+    timeout: 3s
+  - step: very_last
+    http: { post: '{{ target.url }}', json: {} }
 ";
     let report = bench.run(scenario, "{ chats: 1 }").await;
-    assert_eq!(
-        report.verdict,
-        Some(Verdict::Passed),
-        "{:?}",
-        report.failures
-    );
-    assert_eq!(report.send_lateness.count, 2);
+    assert_eq!(report.chats.failed_by_reason[&Reason::ReplyTimeout], 1);
+    assert_eq!(report.send_lateness.count, 4);
     // The grain of the timer is 1 ms.
     assert!(
         report.send_lateness.max.unwrap() < 0.002,
