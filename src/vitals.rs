@@ -19,6 +19,7 @@ use std::{
 };
 
 use self::proc::Counters;
+pub use self::proc::cpu_times;
 
 /// How long the thread sleeps.
 const BEAT: Duration = Duration::from_millis(50);
@@ -57,6 +58,12 @@ pub struct Beat {
 pub struct Load {
     /// CPUs that the process kept busy.
     pub cpus: f64,
+    /// Those of them that were busy in its own code, by the process' own account.
+    pub user: f64,
+    /// Those of them that the kernel kept busy for it.
+    pub system: f64,
+    /// Memory of the process in RAM, in bytes.
+    pub memory: u64,
     /// The share of all the host's CPUs that was busy, 0 to 1.
     pub host_busy: f64,
     /// CPUs that its threads wanted besides and waited for.

@@ -4,15 +4,11 @@ use std::{
     time::Duration,
 };
 
-use nix::sys::{
-    resource::{UsageWho, getrusage},
-    time::TimeVal,
-};
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::descriptors;
+use crate::{descriptors, vitals::cpu_times};
 
 /// How often the process is looked at between scrapes.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -160,20 +156,6 @@ impl State {
         self.system.refresh_cpu_usage();
         latest.host_cpu_usage = f64::from(self.system.global_cpu_usage()) / 100.0;
     }
-}
-
-/// In the process' own code, and in the kernel; to the microsecond, where `/proc` has ticks of 10 ms.
-fn cpu_times() -> (Duration, Duration) {
-    let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else {
-        return (Duration::ZERO, Duration::ZERO);
-    };
-    (duration(usage.user_time()), duration(usage.system_time()))
-}
-
-fn duration(time: TimeVal) -> Duration {
-    let seconds = u64::try_from(time.tv_sec()).unwrap_or(0);
-    let micros = u64::try_from(time.tv_usec()).unwrap_or(0);
-    Duration::from_secs(seconds) + Duration::from_micros(micros)
 }
 
 fn status_field(status: &str, name: &str) -> Option<u64> {

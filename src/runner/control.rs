@@ -8,7 +8,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{ChatCounts, RunReport, Tally};
+use super::{ChatCounts, RunRecord, RunReport, Sample, Tally};
 use crate::{load::LoadError, units::Rate};
 
 /// How a run is stopped.
@@ -109,6 +109,16 @@ impl RunHandle {
     /// The figures as they stand.
     pub fn report(&self) -> RunReport {
         self.tally.report()
+    }
+
+    /// Everything that is worth keeping of it.
+    pub fn record(&self) -> RunRecord {
+        self.tally.record()
+    }
+
+    /// What happened second by second: see [`Tally::samples`].
+    pub fn samples(&self, from: u64) -> (Vec<Arc<Sample>>, u64) {
+        self.tally.samples(from)
     }
 
     /// How far the run's search is, in words, if it is one.

@@ -5,7 +5,7 @@ use super::ThresholdReport;
 use crate::load::Level;
 
 /// What a search found, or has found so far.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SearchReport {
     /// What came of it; null while it goes on, and if the run ended before it was through.
     pub outcome: Option<SearchOutcome>,
@@ -37,7 +37,7 @@ pub enum SearchOutcome {
 }
 
 /// A load that a search asks for.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SearchLevel {
     /// As people write it, such as `75/s` or `20 customers`.
     pub text: String,
@@ -46,7 +46,7 @@ pub struct SearchLevel {
 }
 
 /// One step of a search.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SearchStep {
     /// What it asked for.
     pub load: SearchLevel,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Quantiles, latencies::Latencies};
@@ -31,7 +31,7 @@ struct Extent {
 }
 
 /// The machine during a run.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct HealthReport {
     /// How late a thread woke that does nothing but sleep.
     pub thread_lag: Quantiles,
@@ -51,7 +51,7 @@ pub struct HealthReport {
 }
 
 /// Readings of about a second each.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 pub struct MeanAndMost {
     /// The mean of all readings.
     pub mean: f64,

@@ -24,12 +24,23 @@ impl Latencies {
     }
 
     pub(super) fn record(&mut self, duration: Duration) {
+        self.record_many(duration, 1);
+    }
+
+    /// The same duration so many times.
+    pub(super) fn record_many(&mut self, duration: Duration, count: u64) {
         let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         self.longest = self.longest.max(micros);
         // It grows as far as it can; only beyond does a value count as the largest that fits.
-        if self.histogram.record(micros).is_err() {
-            self.histogram.saturating_record(micros);
+        if self.histogram.record_n(micros, count).is_err() {
+            self.histogram.saturating_record_n(micros, count);
         }
+    }
+
+    /// The upper bound of each bucket in microseconds and its count.
+    pub(super) fn buckets(&self) -> impl Iterator<Item = (u64, u64)> {
+        let buckets = self.histogram.iter_recorded();
+        buckets.map(|bucket| (bucket.value_iterated_to(), bucket.count_at_value()))
     }
 
     pub(super) fn count(&self) -> u64 {

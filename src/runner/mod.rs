@@ -17,12 +17,14 @@ mod health;
 mod latencies;
 mod pacing;
 mod performer;
+mod record;
 mod report;
 mod run;
 mod search;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod timeline;
 mod verdict;
 mod window;
 
@@ -30,7 +32,9 @@ pub use control::{Order, OrderError, RunHandle, Stop};
 pub use engine::{Engine, RunSpec};
 pub use findings::{BrokenBy, SearchLevel, SearchOutcome, SearchReport, SearchStep};
 pub use health::{HealthReport, MeanAndMost};
+pub use record::{Histogram, RunRecord};
 pub use report::{
     Books, ChatCounts, Example, Quantiles, RunReport, RunState, StepReport, ThresholdReport,
 };
 pub use tally::Tally;
+pub use timeline::{MachineSample, Sample, StepSample};

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// What a run did, felt and came to.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct RunReport {
     /// The run.
     pub id: String,
@@ -91,7 +91,7 @@ pub enum RunState {
 }
 
 /// started = passed + failed + stopped + in progress.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ChatCounts {
     /// Chats that began.
     pub started: u64,
@@ -113,7 +113,7 @@ pub struct ChatCounts {
 }
 
 /// Latencies in seconds; null where there is none.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Quantiles {
     /// How many.
     pub count: u64,
@@ -150,7 +150,7 @@ impl Quantiles {
 }
 
 /// One step of the scenario over the whole run.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct StepReport {
     /// The step.
     pub step: String,
@@ -166,7 +166,7 @@ pub struct StepReport {
 }
 
 /// A threshold and how it stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ThresholdReport {
     /// What has to hold.
     pub threshold: String,
@@ -193,7 +193,7 @@ impl ThresholdReport {
 }
 
 /// received = consumed + ignored + early expired + late + duplicate + unknown + rejected + waiting.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Books {
     /// Events that arrived for this run.
     pub received: u64,
@@ -207,7 +207,7 @@ pub struct Books {
 }
 
 /// A failed chat.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Example {
     /// The chat's number in its run.
     pub chat: u64,

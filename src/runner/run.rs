@@ -200,6 +200,7 @@ impl Run {
                     let now = Instant::now();
                     self.tally.note_lag(now.saturating_duration_since(heartbeat));
                     self.hear_vitals();
+                    self.tally.tick();
                     heartbeat = now + HEARTBEAT;
                     self.abort_if_hopeless();
                 }

@@ -7,10 +7,11 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    Books, ChatCounts, Example, Quantiles, RunReport, RunSpec, RunState, SearchReport, StepReport,
-    ThresholdReport,
+    Books, ChatCounts, Example, Histogram, Quantiles, RunRecord, RunReport, RunSpec, RunState,
+    SearchReport, StepReport, ThresholdReport,
     health::Health,
     latencies::Latencies,
+    timeline::{Sample, Timeline},
     verdict::Delays,
     window::{Outcomes, Window, measured},
 };
@@ -54,6 +55,7 @@ struct Figures {
     search: Option<SearchReport>,
     /// Besides everything else, the step of a search in progress.
     window: Option<Window>,
+    timeline: Timeline,
 }
 
 #[derive(Debug)]
@@ -73,6 +75,9 @@ impl Tally {
                 step: step.name.clone(),
                 outcomes: Outcomes::new(),
             })
+            .collect();
+        let names = (spec.scenario.all_steps().iter())
+            .map(|step| step.name.clone())
             .collect();
         Self {
             spec,
@@ -96,6 +101,7 @@ impl Tally {
                 load_changed_to: None,
                 search: None,
                 window: None,
+                timeline: Timeline::new(names),
             }),
         }
     }
@@ -112,7 +118,10 @@ impl Tally {
     pub(super) fn conclude(&self, verdict: Verdict, reasons: Vec<String>) {
         let mut figures = self.figures();
         figures.state = RunState::Ended;
-        figures.ended = Some(self.started.elapsed());
+        let elapsed = self.started.elapsed();
+        figures.ended = Some(elapsed);
+        let in_progress = figures.chats.in_progress;
+        figures.timeline.close(elapsed, in_progress);
         figures.verdict = Some(verdict);
         figures.verdict_reasons = reasons;
     }
@@ -133,10 +142,26 @@ impl Tally {
         let mut figures = self.figures();
         for beat in beats {
             figures.health.note(beat);
+            if let Some(load) = &beat.load {
+                figures.timeline.note(load);
+            }
             if let Some(window) = &mut figures.window {
                 window.health.note(beat);
             }
         }
+    }
+
+    /// Another moment of the run has passed.
+    pub(super) fn tick(&self) {
+        let elapsed = self.started.elapsed();
+        let figures = &mut *self.figures();
+        figures.timeline.tick(elapsed, figures.chats.in_progress);
+    }
+
+    /// What happened second by second, from the sample of this number on, and the number of the next
+    /// one. Of a run that is over, the last sample is the rest of a second.
+    pub fn samples(&self, from: u64) -> (Vec<Arc<Sample>>, u64) {
+        self.figures().timeline.since(from)
     }
 
     /// What says that the machine, and not the target, decided about the figures.
@@ -268,6 +293,26 @@ impl Tally {
         }
     }
 
+    /// Everything that is worth keeping.
+    pub fn record(&self) -> RunRecord {
+        let report = self.report();
+        let figures = self.figures();
+        let steps = figures.steps.iter();
+        RunRecord {
+            report,
+            samples: figures.timeline.since(0).0,
+            chat_duration: Histogram::from(&figures.chat_duration),
+            steps: steps
+                .map(|step| {
+                    (
+                        step.step.to_string(),
+                        Histogram::from(&step.outcomes.latency),
+                    )
+                })
+                .collect(),
+        }
+    }
+
     fn threshold_reports(&self) -> Vec<ThresholdReport> {
         let thresholds = self.spec.thresholds.iter();
         thresholds
@@ -284,6 +329,7 @@ impl Tally {
 impl Observer for Tally {
     fn observe(&self, event: &Event) {
         let mut figures = self.figures();
+        figures.timeline.observe(event);
         if let Some(window) = &mut figures.window {
             window.observe(event);
         }

@@ -13,6 +13,7 @@ mod search;
 mod sends;
 mod steps;
 mod stops;
+mod timeline;
 mod verdicts;
 mod waits;
 

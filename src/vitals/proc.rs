@@ -1,5 +1,10 @@
 use std::{fs, io, path::Path, time::Duration};
 
+use nix::sys::{
+    resource::{UsageWho, getrusage},
+    time::TimeVal,
+};
+
 use super::Load;
 use crate::descriptors;
 
@@ -13,7 +18,10 @@ pub(super) struct Counters {
     /// Ticks of all CPUs of the host, and those of them in which one was idle.
     ticks: u64,
     idle: u64,
+    user: Duration,
+    system: Duration,
     /// As [`Load`] has them.
+    memory: u64,
     files: u64,
     sockets: u64,
     run_queue: u64,
@@ -33,6 +41,7 @@ impl Counters {
             ran += r;
             waited += w;
         }
+        let (user, system) = cpu_times();
         let stat = text("/proc/stat")?;
         let (ticks, idle) = host_ticks(&stat).unwrap_or_default();
         let (v4, v6) = (
@@ -44,6 +53,9 @@ impl Counters {
             waited,
             ticks,
             idle,
+            user,
+            system,
+            memory: number(&text("/proc/self/status")?, "VmRSS:", "VmRSS:").unwrap_or(0) * 1024,
             files: descriptors::open(),
             sockets: sockets(&v4, &v6),
             run_queue: number(&stat, "procs_running", "procs_running").unwrap_or(0),
@@ -60,6 +72,9 @@ impl Counters {
         let host_busy = share(ticks.saturating_sub(idle) as f64, ticks as f64);
         Load {
             cpus: ran / length.as_secs_f64(),
+            user: self.user.saturating_sub(before.user).as_secs_f64() / length.as_secs_f64(),
+            system: self.system.saturating_sub(before.system).as_secs_f64() / length.as_secs_f64(),
+            memory: self.memory,
             host_busy,
             missing: waited / length.as_secs_f64(),
             files: self.files,
@@ -67,6 +82,20 @@ impl Counters {
             run_queue: self.run_queue,
         }
     }
+}
+
+/// CPU time of the process, in its own code and in the kernel; to the microsecond, where `/proc` has ticks of 10 ms.
+pub fn cpu_times() -> (Duration, Duration) {
+    let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else {
+        return (Duration::ZERO, Duration::ZERO);
+    };
+    (duration(usage.user_time()), duration(usage.system_time()))
+}
+
+fn duration(time: TimeVal) -> Duration {
+    let seconds = u64::try_from(time.tv_sec()).unwrap_or(0);
+    let micros = u64::try_from(time.tv_usec()).unwrap_or(0);
+    Duration::from_secs(seconds) + Duration::from_micros(micros)
 }
 
 fn share(part: f64, whole: f64) -> f64 {
@@ -177,6 +206,9 @@ mod tests {
             ..Counters::default()
         };
         let after = Counters {
+            user: Duration::from_secs(1),
+            system: Duration::from_millis(500),
+            memory: 7,
             ran: Duration::from_millis(1_500),
             waited: Duration::from_millis(500),
             ticks: 1_400,
@@ -189,6 +221,9 @@ mod tests {
         assert_eq!(
             load,
             Load {
+                user: 0.5,
+                system: 0.25,
+                memory: 7,
                 cpus: 0.75,
                 host_busy: 0.75,
                 missing: 0.25,

@@ -1,0 +1,63 @@
+use super::*;
+use crate::runner::Sample;
+
+fn sum(samples: &[Arc<Sample>], count: impl Fn(&Sample) -> u64) -> u64 {
+    samples.iter().map(|sample| count(sample)).sum()
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_second_of_a_run_is_told_and_nothing_is_told_twice() {
+    let bench = Bench::new();
+    let scenario = "steps: [ { think: 1500ms }, { think: '{{ 1 if chat.number == 7 else 0 }}' } ]";
+    let run = bench.start(scenario, "{ rate: 10/s, for: 3s }");
+    tokio::time::sleep(Duration::from_millis(2_250)).await;
+    let (early, next) = run.samples(0);
+    assert_eq!((early.len(), next), (2, 2));
+    let report = over(&run).await;
+    let (samples, end) = run.samples(0);
+    assert_eq!(samples[..2], early);
+    assert_eq!(run.samples(next).0, samples[2..]);
+    assert_eq!(run.samples(end).0, Vec::<Arc<Sample>>::new());
+    assert_eq!(samples.len(), 5);
+    let started: Vec<_> = samples.iter().map(|sample| sample.started).collect();
+    assert_eq!(started, [10, 10, 10, 0, 0]);
+    let active: Vec<_> = samples.iter().map(|sample| sample.in_progress).collect();
+    assert_eq!(active, [10, 14, 14, 4, 0]);
+    assert_eq!(sum(&samples, |sample| sample.passed), report.chats.passed);
+    assert_eq!(sum(&samples, |sample| sample.failed), report.chats.failed);
+    let length: f64 = samples.iter().map(|sample| sample.seconds).sum();
+    assert!((length - report.elapsed_seconds).abs() < 1e-6);
+    assert!((samples[4].at - report.elapsed_seconds).abs() < 1e-6);
+    assert!(samples[0].start_late.unwrap() < 0.002);
+    assert_eq!(samples[4].start_late, None);
+}
+
+#[tokio::test]
+async fn the_steps_of_a_second_are_in_the_order_of_the_report() {
+    let (bench, _puppet) = Bench::with_puppet().await;
+    let scenario = "
+steps:
+  - step: quick
+    http: { post: '{{ target.url }}', json: {} }
+  - step: slow
+    http: { post: '{{ target.url }}', json: { wait_ms: 200, status: 500 } }
+always:
+  - step: last
+    http: { post: '{{ target.url }}', json: { wait_ms: 100 } }
+";
+    let run = bench.start(scenario, "{ chats: 3 }");
+    let report = over(&run).await;
+    let (samples, _) = run.samples(0);
+    let names: Vec<_> = report.steps.iter().map(|step| &*step.step).collect();
+    assert_eq!(names, ["quick", "slow", "last"]);
+    let total = |at: usize| {
+        let steps = samples.iter().map(|sample| &sample.steps[at]);
+        steps.fold((0, 0), |(passed, failed), step| {
+            (passed + step.passed, failed + step.failed)
+        })
+    };
+    assert_eq!([total(0), total(1), total(2)], [(3, 0), (0, 3), (3, 0)]);
+    let slowest = samples.iter().filter_map(|sample| sample.steps[2].max);
+    assert!(slowest.fold(0.0, f64::max) >= 0.1);
+    assert!(samples.iter().all(|sample| sample.steps[1].p50.is_none()));
+}

@@ -1,0 +1,215 @@
+//! A run second by second.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{latencies::Latencies, window::Outcomes};
+use crate::{
+    event::{Ending, Event},
+    vitals::Load,
+};
+
+/// Samples that are kept: four hours. Older ones are gone from memory.
+const KEPT: usize = 4 * 3600;
+
+/// What happened in one second of a run; in more than one, if the generator could not look in time.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Sample {
+    /// When it ended, in seconds since the run began.
+    pub at: f64,
+    /// How long it was, in seconds: counts divided by it are rates.
+    pub seconds: f64,
+    /// Chats that began in it.
+    pub started: u64,
+    /// Chats that passed in it.
+    pub passed: u64,
+    /// Chats that failed in it.
+    pub failed: u64,
+    /// Chats that were stopped in it.
+    pub stopped: u64,
+    /// Chats that were due in it and found no room.
+    pub dropped: u64,
+    /// Chats in progress at its end.
+    pub in_progress: u64,
+    /// Events received in it.
+    pub received: u64,
+    /// How late chats started, 99th percentile, in seconds.
+    pub start_late: Option<f64>,
+    /// How late requests were sent, 99th percentile, in seconds.
+    pub sent_late: Option<f64>,
+    /// The steps, in the order in which the report has them.
+    pub steps: Vec<StepSample>,
+    /// The machine, if it was looked at.
+    pub machine: Option<MachineSample>,
+}
+
+/// One step in one second.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct StepSample {
+    /// How often it passed.
+    pub passed: u64,
+    /// How often it failed.
+    pub failed: u64,
+    /// The median of those that passed, in seconds.
+    pub p50: Option<f64>,
+    /// 95 of 100 that passed were as quick, in seconds.
+    pub p95: Option<f64>,
+    /// The slowest that passed, in seconds.
+    pub max: Option<f64>,
+}
+
+/// The process and its host in one second.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct MachineSample {
+    /// CPUs that the process kept busy in its own code.
+    pub cpu_user: f64,
+    /// CPUs that the kernel kept busy for it.
+    pub cpu_system: f64,
+    /// CPUs that it wanted besides and waited for.
+    pub cpus_missing: f64,
+    /// The share of the host's CPUs that was busy, 0 to 1.
+    pub host_busy: f64,
+    /// Memory of the process in RAM.
+    pub memory_bytes: u64,
+    /// Files that it had open, sockets among them.
+    pub files: u64,
+}
+
+/// The samples of a run in progress, and what has happened since the last.
+#[derive(Debug)]
+pub(super) struct Timeline {
+    steps: Vec<Arc<str>>,
+    begun: Duration,
+    second: Second,
+    /// The number of the first sample that is kept.
+    first: u64,
+    samples: VecDeque<Arc<Sample>>,
+}
+
+#[derive(Debug)]
+struct Second {
+    counts: Sample,
+    start_late: Latencies,
+    sent_late: Latencies,
+    steps: Vec<Outcomes>,
+}
+
+impl Second {
+    fn new(steps: usize) -> Self {
+        Self {
+            counts: Sample::default(),
+            start_late: Latencies::new(),
+            sent_late: Latencies::new(),
+            steps: (0..steps).map(|_| Outcomes::new()).collect(),
+        }
+    }
+}
+
+impl Timeline {
+    /// Of a run with these steps.
+    pub(super) fn new(steps: Vec<Arc<str>>) -> Self {
+        Self {
+            second: Second::new(steps.len()),
+            steps,
+            begun: Duration::ZERO,
+            first: 0,
+            samples: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn observe(&mut self, event: &Event) {
+        let counts = &mut self.second.counts;
+        match event {
+            Event::ChatStarted { lateness, .. } => {
+                counts.started += 1;
+                self.second.start_late.record(*lateness);
+            }
+            Event::ChatEnded { ending, .. } => match ending {
+                Ending::Passed => counts.passed += 1,
+                Ending::Failed(_) => counts.failed += 1,
+                Ending::Stopped => counts.stopped += 1,
+            },
+            Event::ArrivalDropped { .. } => counts.dropped += 1,
+            Event::CallbackReceived { .. } => counts.received += 1,
+            Event::StepEnded {
+                step,
+                sent_late,
+                outcome,
+                ..
+            } => {
+                if let Some(late) = sent_late {
+                    self.second.sent_late.record(*late);
+                }
+                if let Some(at) = self.steps.iter().position(|known| known == step) {
+                    self.second.steps[at].record(*outcome);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn note(&mut self, load: &Load) {
+        self.second.counts.machine = Some(MachineSample {
+            cpu_user: load.user,
+            cpu_system: load.system,
+            cpus_missing: load.missing,
+            host_busy: load.host_busy,
+            memory_bytes: load.memory,
+            files: load.files,
+        });
+    }
+
+    /// Makes a sample of what has happened, if another whole second of the run is over.
+    pub(super) fn tick(&mut self, elapsed: Duration, in_progress: u64) {
+        if elapsed.as_secs() > self.begun.as_secs() {
+            self.close(elapsed, in_progress);
+        }
+    }
+
+    /// Makes a sample of what has happened since the last one.
+    pub(super) fn close(&mut self, elapsed: Duration, in_progress: u64) {
+        let second = std::mem::replace(&mut self.second, Second::new(self.steps.len()));
+        let length = elapsed.saturating_sub(self.begun);
+        self.begun = elapsed;
+        let p99 = |latencies: &Latencies| quantile(latencies, 0.99);
+        self.samples.push_back(Arc::new(Sample {
+            at: elapsed.as_secs_f64(),
+            seconds: length.as_secs_f64(),
+            in_progress,
+            start_late: p99(&second.start_late),
+            sent_late: p99(&second.sent_late),
+            steps: second.steps.iter().map(StepSample::of).collect(),
+            ..second.counts
+        }));
+        if self.samples.len() > KEPT {
+            self.samples.pop_front();
+            self.first += 1;
+        }
+    }
+
+    /// The samples from this number on, and the number of the next one.
+    pub(super) fn since(&self, number: u64) -> (Vec<Arc<Sample>>, u64) {
+        let skip = usize::try_from(number.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        let samples = self.samples.iter().skip(skip).cloned().collect();
+        (samples, self.first + self.samples.len() as u64)
+    }
+}
+
+impl StepSample {
+    fn of(outcomes: &Outcomes) -> Self {
+        let latency = &outcomes.latency;
+        Self {
+            passed: outcomes.passed,
+            failed: outcomes.failed(),
+            p50: quantile(latency, 0.5),
+            p95: quantile(latency, 0.95),
+            max: quantile(latency, 1.0),
+        }
+    }
+}
+
+fn quantile(latencies: &Latencies, share: f64) -> Option<f64> {
+    (latencies.count() > 0).then(|| latencies.at(share).as_secs_f64())
+}
