@@ -138,7 +138,7 @@ fn mailbox(bencher: Bencher<'_, '_>) {
 
 fn step_passed() -> Event {
     Event::StepEnded {
-        sent_late: Some(Duration::from_micros(50)),
+        sent: None,
         run: run(),
         step: "send_chat".into(),
         observation: None,

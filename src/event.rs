@@ -221,6 +221,16 @@ impl SkipReason {
     }
 }
 
+/// What delayed a request before it could reach the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sent {
+    /// How much later than the customer would have sent it: chatprobe's own lateness.
+    pub late: Duration,
+    /// How long it then waited until there was a connection, or leave to open one. That belongs to its
+    /// latency: it is long where the target is slow, or where its connections are too few.
+    pub waited: Duration,
+}
+
 /// Something that happened.
 #[derive(Debug)]
 pub enum Event {
@@ -264,9 +274,8 @@ pub enum Event {
         step: Arc<str>,
         /// What it measures besides.
         observation: Option<Observation>,
-        /// How long its request waited for chatprobe: from the moment at which the customer would have
-        /// sent it until there was a connection, or leave to open one. `None` if none was sent.
-        sent_late: Option<Duration>,
+        /// How its request was sent; `None` if there was none, or if a stop cut it off.
+        sent: Option<Sent>,
         /// How long it took if it passed, else why not.
         outcome: Result<Duration, Reason>,
     },

@@ -14,6 +14,10 @@ use crate::{
 
 /// Memory of a chat in progress, in bytes; see docs/performance.md, rounded up.
 const BYTES_A_CHAT: u64 = 8 * 1024;
+/// Memory of a connection, likewise.
+const BYTES_A_CONNECTION: u64 = 16 * 1024;
+/// How long a port is not used again after its connection was closed: `TCP_TIMEWAIT_LEN` of Linux.
+const SECONDS_IN_TIME_WAIT: f64 = 60.0;
 /// CPU time that a request with its answer takes at the least, the kernel's work included; see
 /// docs/performance.md, where no request was cheaper.
 const LEAST_SECONDS_A_REQUEST: f64 = 15e-6;
@@ -22,12 +26,15 @@ const USUAL_SECONDS_A_REQUEST: f64 = 100e-6;
 /// Files besides the connections to the target: listeners, logs, connections from the target.
 const OTHER_FILES: u64 = 300;
 
+const MORE_PORTS: &str = "`sysctl net.ipv4.ip_local_port_range='1024 65535'` makes it 64512 each, and \
+                          `connections: { from: [...] }` of the target takes more addresses";
+
 /// What this machine has for a burst.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Machine {
     /// CPUs that the process may use.
     pub cpus: usize,
-    /// Files that it may have open.
+    /// Files that it may open besides those that are.
     pub files: u64,
     /// Local ports, so many connections from one address to another.
     pub ports: u64,
@@ -55,7 +62,7 @@ impl Machine {
         });
         Self {
             cpus: available_parallelism().map_or(1, usize::from),
-            files: descriptors::allowed(),
+            files: descriptors::allowed().saturating_sub(descriptors::open()),
             ports: ports().unwrap_or(u64::MAX),
             memory,
         }
@@ -73,8 +80,9 @@ impl Machine {
         examine_sources(connections, &mut findings);
         let most = [load.peak_active(), room].into_iter().flatten().min();
         if let Some(chats) = most {
-            self.examine_memory(chats, &mut findings);
+            self.examine_memory(chats, connections, &mut findings);
             self.examine_connections(chats, connections, &mut findings);
+            self.examine_ports_in_time(chats, connections, load, &mut findings);
         }
         if let Some(rate) = load.peak_rate().filter(|_| load.is_open()) {
             self.examine_rate(rate.as_per_second(), requests(scenario), &mut findings);
@@ -82,14 +90,17 @@ impl Machine {
         findings
     }
 
-    fn examine_memory(&self, chats: u64, findings: &mut Findings) {
-        let memory = chats.saturating_mul(BYTES_A_CHAT);
+    fn examine_memory(&self, chats: u64, wanted: &Connections, findings: &mut Findings) {
+        let connections = most_connections(chats, wanted);
+        let memory = (chats.saturating_mul(BYTES_A_CHAT))
+            .saturating_add(connections.saturating_mul(BYTES_A_CONNECTION));
         if memory > self.memory {
             findings.refusals.push(format!(
-                "{chats} chats at once take about {} MB of memory ({} KB each), and {} MB are available: \
-                 ask for fewer, or give the machine more",
+                "{chats} chats at once take about {} MB of memory ({} KB each, and {} KB for each of up to {connections} \
+                 connections), and {} MB are available: ask for fewer, or give the machine more",
                 memory >> 20,
                 BYTES_A_CHAT >> 10,
+                BYTES_A_CONNECTION >> 10,
                 self.memory >> 20
             ));
         }
@@ -98,38 +109,69 @@ impl Machine {
     /// Customers with a connection each need them all. Of those who share, only a slow target keeps
     /// so many busy.
     fn examine_connections(&self, chats: u64, wanted: &Connections, findings: &mut Findings) {
-        let (connections, who, found) = match wanted.sharing {
+        let connections = most_connections(chats, wanted);
+        let (who, found) = match wanted.sharing {
             Sharing::PerCustomer => (
-                chats,
                 format!("{chats} chats have a connection each"),
                 &mut findings.refusals,
             ),
-            Sharing::Shared { most } => {
-                let connections = chats.min(u64::try_from(most.get()).unwrap_or(u64::MAX));
+            Sharing::Shared { .. } => {
                 let who = format!(
                     "if the target answers slowly, {chats} chats need up to {connections} connections"
                 );
-                (connections, who, &mut findings.doubts)
+                (who, &mut findings.doubts)
             }
         };
         let files = connections.saturating_add(OTHER_FILES);
         if files > self.files {
             found.push(format!(
-                "{who}: with {OTHER_FILES} for the rest that makes {files} open files, and {} are allowed; \
-                 `ulimit -n {files}` (or LimitNOFILE, or ulimits of the container) allows them",
-                self.files
+                "{who}: with {OTHER_FILES} for the rest that makes {files} files, and {} more may be opened; \
+                 `ulimit -n {}` (or LimitNOFILE, or ulimits of the container) allows them",
+                self.files,
+                files.saturating_add(descriptors::open())
             ));
         }
-        let sources = u64::try_from(wanted.from.len()).map_or(1, |count| count.max(1));
-        let ports = self.ports.saturating_mul(sources);
+        let ports = self.ports_of(wanted);
         if connections > ports {
             found.push(format!(
-                "{who}: {ports} to one server are possible, one from each local port ({}) of each address; \
-                 `sysctl net.ipv4.ip_local_port_range='1024 65535'` makes it 64512 each, and \
-                 `connections: {{ from: [...] }}` of the target takes more addresses",
-                self.ports
+                "{who}: {ports} are possible, one from each local port of each address; {MORE_PORTS}"
             ));
         }
+    }
+
+    /// A customer with a connection of its own closes it, so its port rests for a minute.
+    fn examine_ports_in_time(
+        &self,
+        chats: u64,
+        wanted: &Connections,
+        load: &Profile,
+        findings: &mut Findings,
+    ) {
+        let rate = load.peak_rate().filter(|_| load.is_open());
+        let (Sharing::PerCustomer, Some(rate)) = (wanted.sharing, rate) else {
+            return;
+        };
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a rate is finite and not negative; too much of one is very much"
+        )]
+        let resting = (rate.as_per_second() * SECONDS_IN_TIME_WAIT) as u64;
+        let all = load.chats().unwrap_or(u64::MAX);
+        let needed = chats.saturating_add(resting).min(all);
+        let ports = self.ports_of(wanted);
+        if needed > ports && chats <= ports {
+            findings.doubts.push(format!(
+                "up to {chats} chats with a connection each, and the ports of those that ended in the last minute, \
+                 need {needed} ports, and there are {ports}: unless the target closes first, connections will fail; \
+                 {MORE_PORTS}"
+            ));
+        }
+    }
+
+    fn ports_of(&self, wanted: &Connections) -> u64 {
+        let sources = u64::try_from(wanted.from.len()).map_or(1, |count| count.max(1));
+        self.ports.saturating_mul(sources)
     }
 
     fn examine_rate(&self, rate: f64, requests: usize, findings: &mut Findings) {
@@ -153,6 +195,14 @@ impl Machine {
                 USUAL_SECONDS_A_REQUEST * 1e6
             ));
         }
+    }
+}
+
+/// Connections to one server that chats have at the most.
+fn most_connections(chats: u64, wanted: &Connections) -> u64 {
+    match wanted.sharing {
+        Sharing::PerCustomer => chats,
+        Sharing::Shared { most } => chats.min(u64::try_from(most.get()).unwrap_or(u64::MAX)),
     }
 }
 
@@ -230,11 +280,11 @@ mod tests {
         assert_eq!(
             findings(machine, "{ chats: 20000 }", None).refusals,
             [
-                "20000 chats at once take about 156 MB of memory (8 KB each), and 100 MB are available: \
-                 ask for fewer, or give the machine more"
+                "20000 chats at once take about 220 MB of memory (8 KB each, and 16 KB for each of up to 4096 connections), \
+                 and 100 MB are available: ask for fewer, or give the machine more"
             ]
         );
-        let fewer = findings(machine, "{ rate: 1/s, for: 1m }", Some(10_000));
+        let fewer = findings(machine, "{ rate: 1/s, for: 1m }", Some(3_000));
         assert_eq!(fewer, Findings::default());
     }
 
@@ -249,8 +299,8 @@ mod tests {
         let load = "{ rate: 1/s, for: 1m, max_active: 2000 }";
         let said = findings(NARROW, load, None);
         assert_eq!(said.refusals, Vec::<String>::new());
-        assert!(said.doubts[0].contains("`ulimit -n 2300`"), "{said:?}");
-        assert!(said.doubts[1].contains("local port (1000)"), "{said:?}");
+        assert!(said.doubts[0].contains("makes 2300 files"), "{said:?}");
+        assert!(said.doubts[1].contains("1000 are possible"), "{said:?}");
         assert_eq!(said.doubts.len(), 2);
         let fewer = findings_with("{ most: 500 }", NARROW, load, None);
         assert_eq!(fewer, Findings::default());
@@ -261,22 +311,58 @@ mod tests {
         let load = "{ chats: 2000 }";
         let said = findings_with("{ per_customer: true }", NARROW, load, None);
         assert_eq!(said.doubts, Vec::<String>::new());
-        assert_eq!(
-            said.refusals,
-            [
-                "2000 chats have a connection each: with 300 for the rest that makes 2300 open files, and 1024 are \
-                 allowed; `ulimit -n 2300` (or LimitNOFILE, or ulimits of the container) allows them",
-                "2000 chats have a connection each: 1000 to one server are possible, one from each local port (1000) of each address; \
-                 `sysctl net.ipv4.ip_local_port_range='1024 65535'` makes it 64512 each, and \
-                 `connections: { from: [...] }` of the target takes more addresses",
-            ]
-        );
+        assert_eq!(said.refusals.len(), 2);
+        for (refusal, parts) in [
+            (
+                0,
+                [
+                    "2000 chats have a connection each",
+                    "makes 2300 files, and 1024 more may be opened",
+                ],
+            ),
+            (
+                1,
+                ["2000 chats have a connection each", "1000 are possible"],
+            ),
+        ] {
+            for part in parts {
+                assert!(said.refusals[refusal].contains(part), "{part}: {said:?}");
+            }
+        }
         let machine = Machine {
             files: 10_000,
             ..NARROW
         };
         let two = "{ per_customer: true, from: [127.0.0.1, 127.0.0.2] }";
         assert_eq!(findings_with(two, machine, load, None), Findings::default());
+    }
+
+    #[test]
+    fn ports_of_ended_chats_rest_for_a_minute() {
+        let machine = Machine {
+            ports: 10_000,
+            ..PLENTY
+        };
+        let load = "{ rate: 500/s, for: 5m, max_active: 3000 }";
+        let said = findings_with("{ per_customer: true }", machine, load, None);
+        assert_eq!(said.refusals, Vec::<String>::new());
+        assert_eq!(said.doubts.len(), 1);
+        assert!(
+            said.doubts[0].contains("need 33000 ports, and there are 10000"),
+            "{said:?}"
+        );
+        for (connections, load) in [
+            ("{}", load),
+            (
+                "{ per_customer: true }",
+                "{ rate: 500/s, for: 15s, max_active: 3000 }",
+            ),
+        ] {
+            assert_eq!(
+                findings_with(connections, machine, load, None),
+                Findings::default()
+            );
+        }
     }
 
     #[test]

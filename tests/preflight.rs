@@ -23,7 +23,7 @@ async fn a_run_that_may_not_work_says_so_and_goes_on() {
     let run = Run::of_shipped(&centre.url).load("{ chats: 60, ramp: 500ms }");
     let run = run.finish(run.start_limited("-n 256")).await.exits(0);
     let doubt = "60 chats need up to 60 connections";
-    let remedy = "`ulimit -n 360`";
+    let remedy = "that makes 360 files";
     assert!(
         run.log.contains(doubt) && run.log.contains(remedy),
         "{}",

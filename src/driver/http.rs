@@ -14,7 +14,6 @@ mod tests;
 use std::{
     collections::HashMap,
     fmt,
-    num::NonZeroUsize,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -37,8 +36,8 @@ use self::{
 /// The longest answer body that is read, in bytes; a longer one is a failure.
 pub const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
-/// Servers that a client remembers the way to; a configuration has a handful.
-const MOST_LANES: usize = 64;
+/// Servers that a client can talk to at the same time; a configuration has a handful.
+const MOST_LANES: usize = 1024;
 
 /// Clients that are kept for whoever asks for one like them; a configuration has a handful.
 const MOST_CLIENTS: usize = 64;
@@ -48,7 +47,7 @@ const MOST_CLIENTS: usize = 64;
 pub struct HttpDriver(Arc<Shared>);
 
 struct Shared {
-    trust: Arc<ClientConfig>,
+    trust: ClientConfig,
     clients: Mutex<Vec<(Connections, HttpClient)>>,
 }
 
@@ -60,7 +59,7 @@ pub struct HttpClient(Arc<Ways>);
 
 /// The ways to all servers.
 struct Ways {
-    sharing: Sharing,
+    connections: Connections,
     connector: Connector,
     /// By the beginning of a URL, as it was written.
     lanes: Mutex<HashMap<Box<str>, Arc<Lane>>>,
@@ -89,13 +88,23 @@ impl HttpDriver {
 
     fn trusting(trust: ClientConfig) -> Self {
         Self(Arc::new(Shared {
-            trust: Arc::new(trust),
+            trust,
             clients: Mutex::default(),
         }))
     }
 
-    /// The client with these connections; all who ask for the same get the same.
+    /// A client whose connections nobody else uses.
     pub fn client(&self, connections: &Connections) -> HttpClient {
+        HttpClient(Arc::new(Ways {
+            connector: Connector::new(&self.0.trust, &connections.from),
+            connections: connections.clone(),
+            lanes: Mutex::default(),
+        }))
+    }
+
+    /// The client with these connections for whoever asks few things now and then; all who ask for the
+    /// same get the same.
+    pub fn common_client(&self, connections: &Connections) -> HttpClient {
         let mut clients = lock(&self.0.clients);
         if let Some((_, client)) = clients.iter().find(|(known, _)| known == connections) {
             return client.clone();
@@ -103,20 +112,15 @@ impl HttpDriver {
         if clients.len() >= MOST_CLIENTS {
             clients.retain(|(_, client)| Arc::strong_count(&client.0) > 1);
         }
-        let client = HttpClient(Arc::new(Ways {
-            sharing: connections.sharing,
-            connector: Connector::new(&self.0.trust, &connections.from),
-            lanes: Mutex::default(),
-        }));
+        let client = self.client(connections);
         clients.push((connections.clone(), client.clone()));
         client
     }
 
-    /// Closes connections that nobody has used for long. Otherwise it is done when the next answer
-    /// comes from the same server.
+    /// Closes connections of common clients that nobody has used for long.
     pub fn close_expired(&self) {
         for (_, client) in &*lock(&self.0.clients) {
-            lock(&client.0.lanes).retain(|_, lane| !lane.close_expired() || in_use(lane));
+            client.close_expired();
         }
     }
 }
@@ -125,6 +129,12 @@ impl HttpClient {
     /// Somebody new.
     pub fn customer(&self) -> Customer {
         Customer::of(self.clone())
+    }
+
+    /// Closes connections that nobody has used for long. Otherwise it is done when the next answer
+    /// comes from the same server.
+    pub fn close_expired(&self) {
+        lock(&self.0.lanes).retain(|_, lane| !lane.close_expired() || in_use(lane));
     }
 
     /// The way to the server of a URL, and the rest of the URL.
@@ -141,17 +151,17 @@ impl HttpClient {
         if let Some(lane) = lanes.get(origin) {
             return Ok(lane.clone());
         }
-        let most = match self.0.sharing {
-            Sharing::Shared { most } => most,
-            Sharing::PerCustomer => NonZeroUsize::MAX,
-        };
-        let lane = Lane::new(Origin::read(origin)?, most.get());
         if lanes.len() >= MOST_LANES {
-            lanes.retain(|_, lane| in_use(lane));
+            lanes.retain(|_, lane| !lane.close_expired() || in_use(lane));
         }
-        if lanes.len() < MOST_LANES {
-            lanes.insert(origin.into(), lane.clone());
+        if lanes.len() >= MOST_LANES {
+            return Err(Cause::bad_request(format!(
+                "requests go to more than {MOST_LANES} servers"
+            )));
         }
+        let connector = self.0.connector.for_another();
+        let lane = Lane::new(Origin::read(origin)?, connector, &self.0.connections);
+        lanes.insert(origin.into(), lane.clone());
         Ok(lane)
     }
 }
@@ -177,7 +187,7 @@ impl fmt::Debug for Ways {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Ways");
         debug
-            .field("sharing", &self.sharing)
+            .field("connections", &self.connections)
             .finish_non_exhaustive()
     }
 }

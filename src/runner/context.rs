@@ -9,7 +9,7 @@ use super::{Engine, RunSpec};
 use crate::{
     callbacks::Path,
     driver::HttpClient,
-    event::{Event, Observers},
+    event::{Event, Mode, Observers},
     scenario::{RunScope, Scope},
 };
 
@@ -39,7 +39,7 @@ impl RunContext {
             )
         });
         Self {
-            http: engine.http.client(&spec.target.connections),
+            http: client(engine, &spec),
             engine: engine.clone(),
             spec,
             path,
@@ -84,6 +84,16 @@ impl RunContext {
                 _ = end.changed() => {}
             }
         }
+    }
+}
+
+/// Probes ask little and share what they have open. A burst may need all that it is allowed, and probes
+/// beside it must not wait for it.
+fn client(engine: &Engine, spec: &RunSpec) -> HttpClient {
+    let connections = &spec.target.connections;
+    match spec.identity.subject.mode {
+        Mode::Probe => engine.http.common_client(connections),
+        Mode::Burst => engine.http.client(connections),
     }
 }
 

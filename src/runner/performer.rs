@@ -1,6 +1,6 @@
 mod attempt;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokio::{
     task::consume_budget,
@@ -12,7 +12,7 @@ use super::context::{FOREVER, Patience, RunContext};
 use crate::{
     callbacks::Mailbox,
     driver::Customer,
-    event::{Event, Failure},
+    event::{Event, Failure, Sent},
     scenario::{EvaluationError, Expression, Item, Pause, Reason, Repeat, Scope, Step},
 };
 
@@ -35,7 +35,7 @@ pub(super) struct Performer {
     /// When the customer can do what comes next: what it waited for is there, its pause is over.
     due: Instant,
     /// Of the step in progress: see [`Event::StepEnded`].
-    sent_late: Option<Duration>,
+    sent: Option<Sent>,
     patience: Patience,
 }
 
@@ -66,7 +66,7 @@ impl Performer {
             marks: Vec::new(),
             last_sent: Instant::now(),
             due: Instant::now(),
-            sent_late: None,
+            sent: None,
             patience,
         }
     }
@@ -127,7 +127,8 @@ impl Performer {
         let pause = pause
             .sample(&self.scope, &mut self.random)
             .map_err(|error| self.failed_outside_steps("think", &error))?;
-        self.due = Instant::now() + pause.min(FOREVER);
+        // Not from now: whoever heard late of what came before pauses as much shorter.
+        self.due += pause.min(FOREVER);
         tokio::select! {
             biased;
             () = self.context.out_of_patience(self.patience) => Err(Interrupt::Stopped),
@@ -175,14 +176,14 @@ impl Performer {
         if !self.applies(step.when.as_ref()) {
             return Ok(());
         }
-        self.sent_late = None;
+        self.sent = None;
         let outcome = self.attempt(step).await;
         Arc::make_mut(&mut self.scope).look_away();
         self.context.tell(&Event::StepEnded {
             run: self.context.spec.identity.clone(),
             step: step.name.clone(),
             observation: step.observe,
-            sent_late: self.sent_late,
+            sent: self.sent,
             outcome: outcome.as_ref().map_err(|refusal| refusal.reason).copied(),
         });
         match outcome {

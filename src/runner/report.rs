@@ -61,9 +61,11 @@ pub struct RunReport {
     pub books: Books,
     /// How long after their intended start chats started.
     pub start_lateness: Quantiles,
-    /// How long requests waited for chatprobe: from the moment at which a customer would have sent
-    /// them until there was a connection, or leave to open one.
+    /// How much later than a customer would have sent them requests were sent.
     pub send_lateness: Quantiles,
+    /// How long requests then waited for a connection, or for leave to open one; it belongs to their
+    /// latency.
+    pub connection_wait: Quantiles,
     /// How late the run's own heartbeat was.
     pub scheduler_lag: Quantiles,
     /// How the machine treated the generator.

@@ -201,6 +201,7 @@ impl Run {
                     self.tally.note_lag(now.saturating_duration_since(heartbeat));
                     self.hear_vitals();
                     self.tally.tick();
+                    self.context.http.close_expired();
                     heartbeat = now + HEARTBEAT;
                     self.abort_if_hopeless();
                 }

@@ -48,6 +48,7 @@ struct Figures {
     by_fate: BTreeMap<Fate, u64>,
     lateness: Latencies,
     send_lateness: Latencies,
+    connection_wait: Latencies,
     lag: Latencies,
     health: Health,
     failures: VecDeque<Example>,
@@ -95,6 +96,7 @@ impl Tally {
                 by_fate: BTreeMap::new(),
                 lateness: Latencies::new(),
                 send_lateness: Latencies::new(),
+                connection_wait: Latencies::new(),
                 lag: Latencies::new(),
                 health: Health::new(),
                 failures: VecDeque::new(),
@@ -221,6 +223,11 @@ impl Tally {
         differences
     }
 
+    /// The 99th percentile of how long requests waited for a connection.
+    pub(super) fn connection_wait(&self) -> Duration {
+        self.figures().connection_wait.at(0.99)
+    }
+
     /// How late the generator was.
     pub(super) fn delays(&self) -> Delays {
         let figures = self.figures();
@@ -287,6 +294,7 @@ impl Tally {
             },
             start_lateness: Quantiles::of(&figures.lateness),
             send_lateness: Quantiles::of(&figures.send_lateness),
+            connection_wait: Quantiles::of(&figures.connection_wait),
             scheduler_lag: Quantiles::of(&figures.lag),
             machine: figures.health.report(),
             failures: figures.failures.iter().cloned().collect(),
@@ -343,12 +351,13 @@ impl Observer for Tally {
             }
             Event::StepEnded {
                 step,
-                sent_late,
+                sent,
                 outcome,
                 ..
             } => {
-                if let Some(late) = sent_late {
-                    figures.send_lateness.record(*late);
+                if let Some(sent) = sent {
+                    figures.send_lateness.record(sent.late);
+                    figures.connection_wait.record(sent.waited);
                 }
                 figures.step_ended(step, *outcome);
             }

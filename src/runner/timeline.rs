@@ -135,12 +135,12 @@ impl Timeline {
             Event::CallbackReceived { .. } => counts.received += 1,
             Event::StepEnded {
                 step,
-                sent_late,
+                sent,
                 outcome,
                 ..
             } => {
-                if let Some(late) = sent_late {
-                    self.second.sent_late.record(*late);
+                if let Some(sent) = sent {
+                    self.second.sent_late.record(sent.late);
                 }
                 if let Some(at) = self.steps.iter().position(|known| known == step) {
                     self.second.steps[at].record(*outcome);

@@ -9,6 +9,9 @@ use crate::{
     units::duration,
 };
 
+/// Requests that waited longer than this for a connection may be why thresholds broke.
+const WORTH_A_WORD: Duration = Duration::from_millis(100);
+
 /// What happened to a run besides its chats.
 #[derive(Debug, Default)]
 pub(super) struct Course {
@@ -89,6 +92,14 @@ pub(super) fn judge(
     }
     if chats.started == 0 {
         broken.push("no chat was started".to_owned());
+    }
+    let waited = tally.connection_wait();
+    if !broken.is_empty() && waited > WORTH_A_WORD {
+        broken.push(format!(
+            "requests waited for a connection up to {} (99th percentile): the target is slow, or its `connections` \
+             allow too few",
+            duration::format(Duration::from_millis(millis(waited)))
+        ));
     }
     if broken.is_empty() {
         (Verdict::Passed, broken)

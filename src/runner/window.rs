@@ -127,12 +127,12 @@ impl Window {
             Event::ArrivalDropped { .. } => self.dropped += 1,
             Event::StepEnded {
                 step,
-                sent_late,
+                sent,
                 outcome,
                 ..
             } => {
-                if let Some(late) = sent_late {
-                    self.send_lateness.record(*late);
+                if let Some(sent) = sent {
+                    self.send_lateness.record(sent.late);
                 }
                 let about = self.steps.iter_mut().filter(|(name, _)| name == step);
                 about.for_each(|(_, outcomes)| outcomes.record(*outcome));

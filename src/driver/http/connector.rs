@@ -25,22 +25,21 @@ use super::{failure::Cause, resolver::SystemResolver};
 pub(super) type Sender = SendRequest<Full<Bytes>>;
 
 /// Opens connections from the same local addresses, each in its turn.
-#[derive(Debug)]
 pub(super) struct Connector {
     /// One for each local address; one that leaves it to the system, if there are none.
-    from: Vec<HttpsConnector<HttpConnector<SystemResolver>>>,
+    from: Arc<[HttpsConnector<HttpConnector<SystemResolver>>]>,
     next: AtomicUsize,
 }
 
 impl Connector {
-    pub(super) fn new(trust: &Arc<ClientConfig>, from: &[IpAddr]) -> Self {
+    pub(super) fn new(trust: &ClientConfig, from: &[IpAddr]) -> Self {
         let connector = |local| {
             let mut tcp = HttpConnector::new_with_resolver(SystemResolver);
             tcp.enforce_http(false);
             tcp.set_nodelay(true);
             tcp.set_local_address(local);
             HttpsConnectorBuilder::new()
-                .with_tls_config(ClientConfig::clone(trust))
+                .with_tls_config(trust.clone())
                 .https_or_http()
                 .enable_http1()
                 .wrap_connector(tcp)
@@ -51,6 +50,14 @@ impl Connector {
         }
         Self {
             from: locals.into_iter().map(connector).collect(),
+            next: AtomicUsize::new(0),
+        }
+    }
+
+    /// The same addresses for another server, with turns of its own: every server sees them all.
+    pub(super) fn for_another(&self) -> Self {
+        Self {
+            from: self.from.clone(),
             next: AtomicUsize::new(0),
         }
     }

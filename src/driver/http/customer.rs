@@ -5,32 +5,22 @@ use std::{fmt, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use hyper::{Response, body::Incoming, header::HeaderMap};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use url::Url;
 
 use super::{
     HttpClient, HttpFailure, HttpFailureKind, MAX_ANSWER_BYTES, Sharing,
-    connector::Sender,
     failure::{Cause, closed_before_answer},
-    lane::{Grant, Lane, Place},
+    lane::{Connection, Lane},
     request::prepare,
 };
 use crate::scenario::HttpRequest;
 
 /// Somebody who sends one request after the other.
-#[derive(Debug)]
 pub struct Customer {
     client: HttpClient,
     /// Connections that nobody else may use.
-    own: Vec<Connection>,
-}
-
-struct Connection {
-    lane: Arc<Lane>,
-    place: Place,
-    sender: Sender,
-    /// It carried a request before.
-    used: bool,
+    own: Vec<(Arc<Lane>, Connection)>,
 }
 
 /// What the server answered, whatever the status.
@@ -42,11 +32,13 @@ pub struct HttpAnswer {
     pub headers: HeaderMap,
     /// The whole body, at most [`MAX_ANSWER_BYTES`].
     pub body: Bytes,
-    /// When there was a connection for the request, or leave to open one; for the first time if it was
-    /// resent.
+    /// When it was asked for.
     pub sent_at: Instant,
-    /// From `sent_at` until the whole body was read.
+    /// From `sent_at` until the whole body was read: a wait for a connection and its opening belong to
+    /// what a customer feels.
     pub elapsed: Duration,
+    /// From `sent_at` until there was a connection, or leave to open one.
+    pub waited: Duration,
     /// The first connection was an idle one that the server closed under the request.
     pub resent: bool,
 }
@@ -65,11 +57,10 @@ impl Customer {
     /// more on a fresh connection. A fresh connection that closes is a failure: a server that
     /// crashes must show, and a POST must not be doubled.
     pub async fn send(&mut self, request: &HttpRequest) -> Result<HttpAnswer, HttpFailure> {
-        let asked_at = Instant::now();
-        let mut granted_at = None;
-        let exchange = self.exchange(request, &mut granted_at);
-        let result = tokio::time::timeout(request.timeout, exchange).await;
-        let sent_at = granted_at.unwrap_or(asked_at);
+        let sent_at = Instant::now();
+        let mut waited = None;
+        let exchange = self.exchange(request, || waited = Some(sent_at.elapsed()));
+        let result = timeout(request.timeout, exchange).await;
         let cause = match result {
             Ok(Ok(exchanged)) => {
                 return Ok(HttpAnswer {
@@ -77,99 +68,60 @@ impl Customer {
                     headers: exchanged.headers,
                     body: exchanged.body,
                     sent_at,
-                    elapsed: sent_at.elapsed(),
+                    elapsed: exchanged.read_at.saturating_duration_since(sent_at),
+                    waited: waited.unwrap_or_default(),
                     resent: exchanged.resent,
                 });
             }
             Ok(Err(cause)) => cause,
-            Err(_) => self.out_of_time(request, granted_at.is_some()),
+            Err(_) => self.out_of_time(request, waited.is_some()),
         };
-        Err(located(cause.at(sent_at), &request.url))
+        let waited = waited.unwrap_or_else(|| sent_at.elapsed());
+        Err(located(cause.at(sent_at, waited), &request.url))
     }
 
     async fn exchange(
         &mut self,
         request: &HttpRequest,
-        granted_at: &mut Option<Instant>,
+        waited: impl FnOnce(),
     ) -> Result<Exchanged, Cause> {
         let (lane, path) = self.client.lane(&request.url)?;
         let prepared = prepare(&lane.origin, path, request)?;
-        let mut connection = self.connection(lane, granted_at).await?;
+        let mut connection = self.connection(&lane, waited).await?;
         let exchanged = match connection.sender.send_request(prepared).await {
             Ok(response) => read(response, false).await?,
             Err(error) if connection.used && closed_before_answer(&error) => {
-                let server = &connection.lane.origin;
-                let again = prepare(server, path, request)?;
-                connection.sender = self.client.0.connector.open(&server.server).await?;
+                let again = prepare(&lane.origin, path, request)?;
+                connection = lane.replace(connection).await?;
                 let again = connection.sender.send_request(again).await;
                 let response = again.map_err(|error| Cause::of(&error).after_resend())?;
                 read(response, true).await.map_err(Cause::after_resend)?
             }
             Err(error) => return Err(Cause::of(&error)),
         };
-        self.keep(connection);
+        match self.client.0.connections.sharing {
+            Sharing::Shared { .. } => lane.give_back(connection),
+            Sharing::PerCustomer => {
+                connection.used = true;
+                self.own.push((lane, connection));
+            }
+        }
         Ok(exchanged)
     }
 
     /// One that is ready for a request.
     async fn connection(
         &mut self,
-        lane: Arc<Lane>,
-        granted_at: &mut Option<Instant>,
+        lane: &Arc<Lane>,
+        waited: impl FnOnce(),
     ) -> Result<Connection, Cause> {
-        let own = (self.own.iter()).position(|own| Arc::ptr_eq(&own.lane, &lane));
-        let (place, used) = if let Some(own) = own.map(|at| self.own.swap_remove(at)) {
-            *granted_at = Some(Instant::now());
-            (own.place, Some(own.sender))
-        } else {
-            let grant = lane.grant().await;
-            *granted_at = Some(Instant::now());
-            match grant {
-                Grant::Used(place, sender) => (place, Some(sender)),
-                Grant::Open(place, opening) => {
-                    let sender = self.client.0.connector.open(&lane.origin.server).await?;
-                    drop(opening);
-                    return Ok(Connection {
-                        lane,
-                        place,
-                        sender,
-                        used: false,
-                    });
-                }
+        let own = (self.own.iter()).position(|(known, _)| Arc::ptr_eq(known, lane));
+        match own {
+            Some(at) => {
+                waited();
+                lane.ready(self.own.swap_remove(at).1).await
             }
-        };
-        if let Some(mut sender) = used
-            && sender.ready().await.is_ok()
-        {
-            return Ok(Connection {
-                lane,
-                place,
-                sender,
-                used: true,
-            });
-        }
-        // It was closed while it was idle, so nothing has been sent on it.
-        let sender = self.client.0.connector.open(&lane.origin.server).await?;
-        Ok(Connection {
-            lane,
-            place,
-            sender,
-            used: false,
-        })
-    }
-
-    fn keep(&mut self, connection: Connection) {
-        match self.client.0.sharing {
-            Sharing::Shared { .. } => {
-                let Connection {
-                    lane,
-                    place,
-                    sender,
-                    ..
-                } = connection;
-                lane.give_back(place, sender);
-            }
-            Sharing::PerCustomer => self.own.push(connection),
+            None => lane.connection(waited).await,
         }
     }
 
@@ -181,10 +133,11 @@ impl Customer {
     }
 }
 
-impl fmt::Debug for Connection {
+/// Without its connections: what they belong to may hold a password.
+impl fmt::Debug for Customer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut debug = f.debug_struct("Connection");
-        debug.field("used", &self.used).finish_non_exhaustive()
+        let mut debug = f.debug_struct("Customer");
+        debug.field("client", &self.client).finish_non_exhaustive()
     }
 }
 
@@ -193,6 +146,7 @@ struct Exchanged {
     status: u16,
     headers: HeaderMap,
     body: Bytes,
+    read_at: Instant,
     resent: bool,
 }
 
@@ -220,6 +174,7 @@ async fn read(response: Response<Incoming>, resent: bool) -> Result<Exchanged, C
         status: head.status.as_u16(),
         headers: head.headers,
         body: body.map_err(|error| Cause::of(&*error))?.to_bytes(),
+        read_at: Instant::now(),
         resent,
     })
 }

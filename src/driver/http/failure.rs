@@ -1,6 +1,6 @@
 //! Why a request got no answer.
 
-use std::{error::Error, fmt, io};
+use std::{error::Error, fmt, io, time::Duration};
 
 use http_body_util::LengthLimitError;
 use tokio::time::Instant;
@@ -19,8 +19,10 @@ pub struct HttpFailure {
     pub kind: HttpFailureKind,
     /// For people, in one line; it holds no header's value, and of the URL at most host and port.
     pub detail: String,
-    /// Right before the request was, or would have been, handed to the client.
+    /// When the request was asked for.
     pub sent_at: Instant,
+    /// From `sent_at` until there was a connection, or leave to open one, if there was any.
+    pub waited: Duration,
 }
 
 /// What failed.
@@ -119,13 +121,6 @@ impl Cause {
         }
     }
 
-    pub(super) fn exhausted(detail: String) -> Self {
-        Self {
-            kind: HttpFailureKind::Exhausted,
-            detail,
-        }
-    }
-
     /// The failure of a request that was already sent once before.
     pub(super) fn after_resend(mut self) -> Self {
         self.detail
@@ -133,11 +128,12 @@ impl Cause {
         self
     }
 
-    pub(super) fn at(self, sent_at: Instant) -> HttpFailure {
+    pub(super) fn at(self, sent_at: Instant, waited: Duration) -> HttpFailure {
         HttpFailure {
             kind: self.kind,
             detail: self.detail,
             sent_at,
+            waited,
         }
     }
 }

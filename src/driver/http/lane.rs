@@ -6,21 +6,32 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::oneshot, time::Instant};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
+    time::{Instant, timeout},
+};
 
-use super::{connector::Sender, failure::Cause, origin::Origin};
+use super::{
+    connections::{Connections, Sharing},
+    connector::{Connector, Sender},
+    failure::Cause,
+    origin::Origin,
+};
 
 /// Shorter than what common servers allow, so that it is mostly us who close an idle connection.
 const IDLE_FOR: Duration = Duration::from_secs(30);
 
-/// Connections that are being opened at once: twenty thousand customers who come together do not call
-/// together. With a handshake of 150 ms that allows 1,700 a second.
-const OPENING: usize = 256;
+/// A connection whose answer has been read takes the next request at once, unless the server answered
+/// before it had read the request.
+const READY_WITHIN: Duration = Duration::from_millis(500);
 
 /// The way to one server.
 pub(super) struct Lane {
     pub(super) origin: Origin,
+    connector: Connector,
     most: usize,
+    opening_at_most: usize,
+    opening: Arc<Semaphore>,
     state: Mutex<State>,
 }
 
@@ -28,7 +39,6 @@ pub(super) struct Lane {
 struct State {
     /// Connections in use, idle, or being opened.
     places: usize,
-    opening: usize,
     /// What was used last stands last and is taken first. While somebody waits, nothing is idle.
     idle: VecDeque<Idle>,
     /// Whoever came first is served first.
@@ -41,7 +51,7 @@ struct Idle {
 }
 
 /// What somebody gets who has something to send.
-pub(super) enum Grant {
+enum Grant {
     /// A connection that was used before.
     Used(Place, Sender),
     /// Leave to open one.
@@ -49,34 +59,153 @@ pub(super) enum Grant {
 }
 
 /// One of the connections that a lane may have. When it is dropped, somebody else may have it.
-pub(super) struct Place(Option<Arc<Lane>>);
+struct Place(Option<Arc<Lane>>);
 
 /// Held while a connection is being opened.
-pub(super) struct Opening(Arc<Lane>);
+struct Opening {
+    permit: Option<OwnedSemaphorePermit>,
+    lane: Arc<Lane>,
+}
 
-/// A grant before it has an owner.
-enum Next {
-    Used(Sender),
-    Open,
+/// A connection in somebody's hands.
+pub(super) struct Connection {
+    place: Place,
+    pub(super) sender: Sender,
+    /// It carried a request before.
+    pub(super) used: bool,
 }
 
 impl Lane {
-    pub(super) fn new(origin: Origin, most: usize) -> Arc<Self> {
+    pub(super) fn new(origin: Origin, connector: Connector, wanted: &Connections) -> Arc<Self> {
         Arc::new(Self {
             origin,
-            most,
+            connector,
+            most: match wanted.sharing {
+                Sharing::Shared { most } => most.get(),
+                Sharing::PerCustomer => usize::MAX,
+            },
+            opening_at_most: wanted.opening.get(),
+            opening: Arc::new(Semaphore::new(wanted.opening.get())),
             state: Mutex::default(),
         })
     }
 
-    /// Waits for an idle connection, or for leave to open one. A wait that is given up loses nothing.
-    pub(super) async fn grant(self: &Arc<Self>) -> Grant {
+    /// Waits for an idle connection or opens one. A wait that is given up loses nothing. `waited` is
+    /// told as soon as there is one, or leave to open one.
+    pub(super) async fn connection(
+        self: &Arc<Self>,
+        waited: impl FnOnce(),
+    ) -> Result<Connection, Cause> {
+        let grant = self.grant().await;
+        waited();
+        match grant {
+            Grant::Used(place, sender) => {
+                let used = true;
+                self.ready(Connection {
+                    place,
+                    sender,
+                    used,
+                })
+                .await
+            }
+            Grant::Open(place, opening) => {
+                let sender = self.connector.open(&self.origin.server).await?;
+                drop(opening);
+                let used = false;
+                Ok(Connection {
+                    place,
+                    sender,
+                    used,
+                })
+            }
+        }
+    }
+
+    /// The connection, or another in its place: it was closed while it was idle, and nothing has been
+    /// sent on it.
+    pub(super) async fn ready(
+        self: &Arc<Self>,
+        mut connection: Connection,
+    ) -> Result<Connection, Cause> {
+        let ready = timeout(READY_WITHIN, connection.sender.ready()).await;
+        if let Ok(Ok(())) = ready {
+            return Ok(connection);
+        }
+        self.replace(connection).await
+    }
+
+    /// Another connection in the place of this one.
+    pub(super) async fn replace(
+        self: &Arc<Self>,
+        connection: Connection,
+    ) -> Result<Connection, Cause> {
+        let Connection { place, sender, .. } = connection;
+        drop(sender);
+        // It is never closed; without a permit the connection is opened all the same.
+        let opening = Opening {
+            permit: self.opening.clone().acquire_owned().await.ok(),
+            lane: self.clone(),
+        };
+        let sender = self.connector.open(&self.origin.server).await?;
+        drop(opening);
+        let used = false;
+        Ok(Connection {
+            place,
+            sender,
+            used,
+        })
+    }
+
+    /// A connection whose answer has been read waits for the next request.
+    pub(super) fn give_back(self: &Arc<Self>, connection: Connection) {
+        let Connection {
+            place, mut sender, ..
+        } = connection;
+        if sender.is_ready() {
+            self.keep(place, sender);
+        } else if !sender.is_closed() {
+            let lane = self.clone();
+            // It ends soon, whatever the server does.
+            tokio::spawn(async move {
+                if let Ok(Ok(())) = timeout(READY_WITHIN, sender.ready()).await {
+                    lane.keep(place, sender);
+                }
+            });
+        }
+    }
+
+    /// Why no connection was there for so long.
+    pub(super) fn shortage(&self, waited: Duration) -> Cause {
+        let opening = self.opening_at_most - self.opening.available_permits();
+        let places = self.state().places;
+        Cause::timeout(if opening >= self.opening_at_most.min(places) {
+            format!(
+                "no connection within {waited:?}: {opening} to this server are being opened, and none came about"
+            )
+        } else {
+            format!(
+                "no connection was free for {waited:?}: all {places} to this server are in use; `connections` of the \
+                 target allows more"
+            )
+        })
+    }
+
+    /// Closes what has been idle for long; whether the lane has no connection then.
+    pub(super) fn close_expired(&self) -> bool {
+        let mut state = self.state();
+        state.close_expired();
+        state.places == 0
+    }
+
+    async fn grant(self: &Arc<Self>) -> Grant {
         loop {
             let granted = {
                 let mut state = self.state();
-                if let Some(next) = state.next(self.most) {
-                    drop(state);
-                    return self.give(next);
+                state.forget_gone();
+                if state.waiting.is_empty()
+                    && let Some(grant) = self.next(&mut state)
+                {
+                    return grant;
                 }
                 let (turn, granted) = oneshot::channel();
                 state.waiting.push_back(turn);
@@ -88,72 +217,57 @@ impl Lane {
         }
     }
 
-    /// A connection whose answer has been read waits for the next request.
-    pub(super) fn give_back(self: &Arc<Self>, place: Place, sender: Sender) {
-        if sender.is_closed() {
-            return;
-        }
+    fn keep(self: &Arc<Self>, place: Place, sender: Sender) {
         let mut state = self.state();
         state.close_expired();
-        if let Some(turn) = state.first_waiting() {
+        state.forget_gone();
+        if let Some(turn) = state.waiting.pop_front() {
+            let unwanted = turn.send(Grant::Used(place, sender));
             drop(state);
-            // Who gave up meanwhile drops the place, and with it the connection.
-            drop(turn.send(Grant::Used(place, sender)));
+            // Who gave up meanwhile leaves the place to the next, without the connection.
+            drop(unwanted);
         } else {
-            state.idle.push_back(Idle {
-                sender,
-                since: Instant::now(),
-            });
+            let since = Instant::now();
+            state.idle.push_back(Idle { sender, since });
             place.leave_open();
         }
     }
 
-    /// Why nothing was granted for so long.
-    pub(super) fn shortage(&self, waited: Duration) -> Cause {
-        if self.state().opening >= OPENING {
-            Cause::timeout(format!(
-                "no connection within {waited:?}: {OPENING} to this server are being opened, and none came about"
-            ))
-        } else {
-            Cause::exhausted(format!(
-                "no connection was free for {waited:?}: all {} are in use; `connections: {{ most: ... }}` of the target \
-                 allows more",
-                self.most
-            ))
-        }
-    }
-
-    /// Closes what has been idle for long; whether the lane has no connection then.
-    pub(super) fn close_expired(&self) -> bool {
-        let mut state = self.state();
-        state.close_expired();
-        state.places == 0
-    }
-
-    fn give(self: &Arc<Self>, next: Next) -> Grant {
-        let place = Place(Some(self.clone()));
-        match next {
-            Next::Used(sender) => Grant::Used(place, sender),
-            Next::Open => Grant::Open(place, Opening(self.clone())),
-        }
-    }
-
     /// Gives those who wait what there is.
-    fn serve(self: &Arc<Self>) {
+    fn serve(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+        let mut unwanted = Vec::new();
         loop {
-            let (turn, next) = {
-                let mut state = self.state();
-                let Some(turn) = state.first_waiting() else {
-                    return;
-                };
-                let Some(next) = state.next(self.most) else {
-                    state.waiting.push_front(turn);
-                    return;
-                };
-                (turn, next)
+            state.forget_gone();
+            if state.waiting.is_empty() {
+                break;
+            }
+            let Some(grant) = self.next(&mut state) else {
+                break;
             };
-            drop(turn.send(self.give(next)));
+            if let Some(turn) = state.waiting.pop_front() {
+                unwanted.extend(turn.send(grant).err());
+            }
         }
+        // To give something back takes the state.
+        drop(state);
+        drop(unwanted);
+    }
+
+    fn next(self: &Arc<Self>, state: &mut State) -> Option<Grant> {
+        let place = || Place(Some(self.clone()));
+        while let Some(idle) = state.idle.pop_back() {
+            if !idle.sender.is_closed() && idle.since.elapsed() < IDLE_FOR {
+                return Some(Grant::Used(place(), idle.sender));
+            }
+            state.places -= 1;
+        }
+        if state.places >= self.most {
+            return None;
+        }
+        let permit = Some(self.opening.clone().try_acquire_owned().ok()?);
+        state.places += 1;
+        let lane = self.clone();
+        Some(Grant::Open(place(), Opening { permit, lane }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -163,28 +277,11 @@ impl Lane {
 }
 
 impl State {
-    fn next(&mut self, most: usize) -> Option<Next> {
-        while let Some(idle) = self.idle.pop_back() {
-            if !idle.sender.is_closed() && idle.since.elapsed() < IDLE_FOR {
-                return Some(Next::Used(idle.sender));
-            }
-            self.places -= 1;
+    /// Those who gave up before it was their turn.
+    fn forget_gone(&mut self) {
+        while self.waiting.front().is_some_and(oneshot::Sender::is_closed) {
+            self.waiting.pop_front();
         }
-        (self.places < most && self.opening < OPENING).then(|| {
-            self.places += 1;
-            self.opening += 1;
-            Next::Open
-        })
-    }
-
-    /// Those who gave up are passed over.
-    fn first_waiting(&mut self) -> Option<oneshot::Sender<Grant>> {
-        while let Some(turn) = self.waiting.pop_front() {
-            if !turn.is_closed() {
-                return Some(turn);
-            }
-        }
-        None
     }
 
     fn close_expired(&mut self) {
@@ -205,15 +302,16 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         if let Some(lane) = self.0.take() {
-            lane.state().places -= 1;
-            lane.serve();
+            let mut state = lane.state();
+            state.places -= 1;
+            lane.serve(state);
         }
     }
 }
 
 impl Drop for Opening {
     fn drop(&mut self) {
-        self.0.state().opening -= 1;
-        self.0.serve();
+        drop(self.permit.take());
+        self.lane.serve(self.lane.state());
     }
 }

@@ -9,8 +9,7 @@ use url::{Position, Url};
 
 use super::failure::Cause;
 
-/// A server as URLs name it, read once for all requests to it.
-#[derive(Debug)]
+/// A server as URLs name it, read once for all requests to it. Not `Debug`: it may hold a password.
 pub(super) struct Origin {
     base: Url,
     /// What to connect to: scheme, host and port.

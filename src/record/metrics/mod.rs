@@ -243,11 +243,11 @@ impl Metrics {
                 run,
                 step,
                 observation,
-                sent_late,
+                sent,
                 outcome,
             } => {
-                if let Some(late) = sent_late {
-                    self.own.request_sent(run.subject.mode, *late);
+                if let Some(sent) = sent {
+                    self.own.request_sent(run.subject.mode, sent.late);
                 }
                 let series = self.subjects.of(&run.subject);
                 series.step_ended(step, *observation, *outcome);

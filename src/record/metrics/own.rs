@@ -35,7 +35,7 @@ impl Own {
         )?;
         let send_lateness = make.histograms(
             "chatprobe_send_lateness_seconds",
-            "How long a request waited for the generator, after its pause, answer or event was over, until there was a connection.",
+            "How long after the pause, answer or event before it a request was sent: the generator's own lateness, not the target's.",
             &["mode"],
             LATENESS_SECONDS,
         )?;

@@ -7,7 +7,8 @@ use tokio::time::Instant;
 use super::Performer;
 use crate::{
     callbacks::{Inbound, Match, WaitError},
-    event::Event,
+    driver::HttpFailureKind,
+    event::{Event, Sent},
     runner::context::{FOREVER, RunContext},
     scenario::{
         Action, Answer, EvaluationError, HttpAction, Observation, Reason, Step, WaitAction,
@@ -81,12 +82,21 @@ impl Performer {
     ) -> Result<Duration, Refusal> {
         let request = action.render(&self.scope, timeout)?;
         let result = self.http.send(&request).await;
-        let sent_at = match &result {
-            Ok(answer) => answer.sent_at,
-            Err(failure) => failure.sent_at,
+        let sent = |at: Instant, waited| Sent {
+            late: at.saturating_duration_since(self.due),
+            waited,
         };
-        self.sent_late = Some(sent_at.saturating_duration_since(self.due));
-        self.due = Instant::now();
+        (self.sent, self.due) = match &result {
+            Ok(answer) => (
+                Some(sent(answer.sent_at, answer.waited)),
+                answer.sent_at + answer.elapsed,
+            ),
+            Err(failure) => {
+                let could_be_sent = failure.kind != HttpFailureKind::BadRequest;
+                let sent = could_be_sent.then(|| sent(failure.sent_at, failure.waited));
+                (sent, Instant::now())
+            }
+        };
         let answer = result.map_err(|failure| Refusal::new(failure.kind.into(), failure.detail))?;
         self.last_sent = answer.sent_at;
         self.mark(step, answer.sent_at);

@@ -1,7 +1,6 @@
 use std::{
     future::pending,
     net::{IpAddr, SocketAddr},
-    num::NonZeroUsize,
     sync::atomic::{AtomicUsize, Ordering},
 };
 
@@ -17,17 +16,14 @@ use super::{
     *,
 };
 
-fn client(connections: &Connections) -> HttpClient {
+fn client(connections: &str) -> HttpClient {
     driver();
-    HttpDriver::new().unwrap().client(connections)
+    let connections = serde_yaml::from_str(connections).unwrap();
+    HttpDriver::new().unwrap().client(&connections)
 }
 
 fn at_most(most: usize) -> HttpClient {
-    let most = NonZeroUsize::new(most).unwrap();
-    client(&Connections {
-        sharing: Sharing::Shared { most },
-        from: Vec::new(),
-    })
+    client(&format!("{{ most: {most} }}"))
 }
 
 async fn answering() -> Server {
@@ -110,10 +106,11 @@ async fn a_wait_that_was_too_long_says_so_and_loses_nothing() {
     let (slow, failures) = tokio::join!(slow, others);
     assert_eq!(slow.unwrap().status, 200);
     for failure in failures {
-        assert_eq!(failure.kind, HttpFailureKind::Exhausted);
-        let expected = "no connection was free for 20ms: all 1 are in use; \
-                        `connections: { most: ... }` of the target allows more";
-        assert_eq!(failure.detail, expected);
+        assert_eq!(failure.kind, HttpFailureKind::Timeout);
+        let expected = "no connection was free for 20ms: all 1 to this server are in use; \
+                        `connections` of the target allows more";
+        assert!(failure.detail.ends_with(expected), "{failure}");
+        assert!(failure.waited >= Duration::from_millis(20));
     }
     client.send(get(server.url("/next"))).await.unwrap();
     let expected = [(0, "/slow"), (0, "/next")].map(|(n, t)| (n, t.to_owned()));
@@ -132,10 +129,7 @@ async fn requests_given_up_at_any_moment_cost_no_place() {
             sends.spawn(async move {
                 let failed = client.send(request).await.err();
                 assert!(
-                    failed.is_none_or(|failure| matches!(
-                        failure.kind,
-                        HttpFailureKind::Timeout | HttpFailureKind::Exhausted
-                    )),
+                    failed.is_none_or(|failure| failure.kind == HttpFailureKind::Timeout),
                     "{n}"
                 );
             });
@@ -186,10 +180,7 @@ async fn a_server_that_opens_no_connection_is_to_blame_for_the_wait() {
 #[tokio::test]
 async fn each_customer_may_have_a_connection_of_its_own() {
     let server = answering().await;
-    let client = client(&Connections {
-        sharing: Sharing::PerCustomer,
-        from: Vec::new(),
-    });
+    let client = client("{ per_customer: true }");
     let (mut one, mut two) = (client.customer(), client.customer());
     for _ in 0..3 {
         one.send(&get(server.url("/one"))).await.unwrap();
@@ -213,10 +204,7 @@ async fn the_connection_of_a_customer_ends_with_it() {
         }
     })
     .await;
-    let client = client(&Connections {
-        sharing: Sharing::PerCustomer,
-        from: Vec::new(),
-    });
+    let client = client("{ per_customer: true }");
     let mut customer = client.customer();
     customer.send(&get(server.url("/"))).await.unwrap();
     assert!(end.try_recv().is_err());
@@ -228,13 +216,10 @@ async fn the_connection_of_a_customer_ends_with_it() {
 async fn seen_from(from: &[&str], connections: usize) -> Vec<IpAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let client = client(&Connections {
-        sharing: Sharing::PerCustomer,
-        from: from
-            .iter()
-            .map(|address| address.parse().unwrap())
-            .collect(),
-    });
+    let client = client(&format!(
+        "{{ per_customer: true, from: [{}] }}",
+        from.join(", ")
+    ));
     let mut seen = Vec::new();
     for _ in 0..connections {
         let request = get(format!("http://127.0.0.1:{port}/"));
@@ -262,10 +247,7 @@ async fn connections_leave_from_the_addresses_in_turn() {
 
 #[tokio::test]
 async fn an_address_that_this_machine_does_not_have_is_its_own_fault() {
-    let client = client(&Connections {
-        sharing: Sharing::default(),
-        from: vec!["192.0.2.1".parse().unwrap()],
-    });
+    let client = client("{ from: [192.0.2.1] }");
     let failure = client.send(get("http://127.0.0.1:9/")).await.unwrap_err();
     assert_eq!(failure.kind, HttpFailureKind::Exhausted, "{failure}");
 }
@@ -275,7 +257,7 @@ async fn what_was_idle_for_long_is_closed() {
     let server = answering().await;
     driver();
     let driver = HttpDriver::new().unwrap();
-    let client = driver.client(&Connections::default());
+    let client = driver.common_client(&Connections::default());
     client.send(get(server.url("/1"))).await.unwrap();
     tokio::time::advance(Duration::from_secs(29)).await;
     driver.close_expired();
@@ -289,29 +271,161 @@ async fn what_was_idle_for_long_is_closed() {
 }
 
 #[tokio::test]
-async fn no_more_servers_are_remembered_than_a_configuration_has() {
+async fn there_is_an_end_to_the_servers_that_one_client_talks_to() {
     let client = driver();
-    let used: Vec<_> = (0..10)
-        .map(|n| client.lane_to(&format!("http://used-{n}")).ok().unwrap())
-        .collect();
-    for number in 0..1_000 {
-        assert!(client.lane_to(&format!("http://host-{number}")).is_ok());
+    let to = |n: usize| client.lane_to(&format!("http://host-{n}"));
+    // Those that nobody uses any more make room.
+    assert!((0..3 * MOST_LANES).all(|n| to(n).is_ok()));
+    let used: Vec<_> = (0..MOST_LANES).map(|n| to(n).ok().unwrap()).collect();
+    let more = client.send(get("http://one-more/")).await.unwrap_err();
+    assert_eq!(more.kind, HttpFailureKind::BadRequest);
+    assert!(more.detail.contains("more than 1024 servers"), "{more}");
+    assert!(Arc::ptr_eq(&used[0], &to(0).ok().unwrap()));
+}
+
+#[tokio::test]
+async fn clients_of_bursts_share_nothing_with_others() {
+    driver();
+    let server = answering().await;
+    let driver = HttpDriver::new().unwrap();
+    let wanted = serde_yaml::from_str("{ most: 1 }").unwrap();
+    let (common, same) = (driver.common_client(&wanted), driver.common_client(&wanted));
+    for client in [&common, &same, &driver.client(&wanted)] {
+        client.send(get(server.url("/"))).await.unwrap();
     }
-    let lanes = lock(&client.0.lanes);
-    assert!(lanes.len() <= MOST_LANES);
-    assert!((0..used.len()).all(|n| lanes.contains_key(format!("http://used-{n}").as_str())));
+    let connections: Vec<_> = server.arrivals().into_iter().map(|(n, _)| n).collect();
+    assert_eq!(connections, [0, 0, 1]);
+}
+
+/// A server that accepts and lets the handshake of TLS wait; the most that waited at the same time.
+async fn stalling(answered: usize) -> (Server, Arc<AtomicUsize>) {
+    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let counted = most.clone();
+    let server = Server::start(move |mut peer| {
+        let (now, most) = (now.clone(), counted.clone());
+        async move {
+            if peer.connection < answered {
+                peer.answer(1).await;
+                return;
+            }
+            most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            // Until the client gives up.
+            while peer.stream.read_u8().await.is_ok() {}
+            now.fetch_sub(1, Ordering::SeqCst);
+        }
+    })
+    .await;
+    (server, most)
+}
+
+#[tokio::test]
+async fn only_so_many_connections_are_being_opened_at_once() {
+    let (server, most) = stalling(0).await;
+    let client = client("{ opening: 3 }");
+    let mut sends = JoinSet::new();
+    for n in 0..30 {
+        let url = format!("https://127.0.0.1:{}/", server.port);
+        let (client, request) = (client.clone(), within(100 + 5 * n, get(url)));
+        sends.spawn(async move { client.send(request).await.unwrap_err() });
+    }
+    let failures = sends.join_all().await;
+    assert!(
+        failures
+            .iter()
+            .all(|failure| failure.kind == HttpFailureKind::Timeout)
+    );
+    assert_eq!(most.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test]
+async fn an_answer_that_closes_its_connection_is_followed_by_another_connection() {
+    let server = Server::start(|mut peer| async move {
+        peer.request().await;
+        peer.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok")
+            .await;
+    })
+    .await;
+    let client = at_most(3);
+    let mut sends = JoinSet::new();
+    for n in 0..50 {
+        let (client, url) = (client.clone(), server.url(&format!("/{n}")));
+        sends.spawn(async move { client.send(get(url)).await.unwrap() });
+    }
+    let answers = sends.join_all().await;
+    assert!(answers.iter().all(|answer| !answer.resent));
+    assert_eq!(server.arrivals().len(), 50);
+}
+
+/// The first connection is answered before its request has been read, which it never is.
+async fn answering_early() -> Server {
+    Server::start(|mut peer| async move {
+        if peer.connection > 0 {
+            peer.answer(usize::MAX).await;
+            return;
+        }
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(peer.stream.read_u8().await.unwrap());
+        }
+        peer.write("HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n")
+            .await;
+        pending::<()>().await;
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_server_that_answers_early_does_not_hold_up_the_next_request() {
+    for connections in ["{ most: 1 }", "{ per_customer: true }"] {
+        let server = answering_early().await;
+        let mut customer = client(connections).customer();
+        let long = HttpBody::Text(vec![b'x'; 64 << 20].into());
+        let answer = customer.send(&post(server.url("/long"), long)).await;
+        assert_eq!(answer.unwrap().status, 413);
+        let next = within(5_000, get(server.url("/next")));
+        let next = customer.send(&next).await.unwrap();
+        assert_eq!((next.status, next.resent), (200, false));
+    }
+}
+
+#[tokio::test]
+async fn what_comes_before_an_answer_is_passed_over() {
+    let server = Server::start(|mut peer| async move {
+        while peer.request().await.is_some() {
+            peer.write(
+                "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n",
+            )
+            .await;
+            peer.write(OK).await;
+        }
+    })
+    .await;
+    let client = driver();
+    for _ in 0..2 {
+        assert_eq!(client.send(get(server.url("/"))).await.unwrap().body, "ok");
+    }
+    assert!(
+        server
+            .arrivals()
+            .iter()
+            .all(|(connection, _)| *connection == 0)
+    );
 }
 
 #[test]
 fn what_is_written_is_read() {
     let read = |text| serde_json::from_str::<Connections>(text).map_err(|error| error.to_string());
     assert_eq!(read("{}"), Ok(Connections::default()));
-    let own = read(r#"{"per_customer": true, "from": ["10.0.0.1", "::1"]}"#).unwrap();
+    let own = read(r#"{"per_customer": true, "from": ["10.0.0.1", "10.0.0.2"]}"#).unwrap();
     assert_eq!((own.sharing, own.from.len()), (Sharing::PerCustomer, 2));
-    assert!(
-        read(r#"{"per_customer": true, "most": 5}"#)
-            .unwrap_err()
-            .contains("shared")
-    );
-    assert!(read(r#"{"most": 0}"#).is_err());
+    for (text, says) in [
+        (r#"{"per_customer": true, "most": 5}"#, "shared"),
+        (r#"{"most": 0}"#, "nonzero"),
+        (r#"{"from": ["10.0.0.1", "::1"]}"#, "IPv4 and of IPv6"),
+        (r#"{"from": ["10.0.0.1", "10.0.0.1"]}"#, "twice"),
+        (r#"{"from": ["0.0.0.0"]}"#, "not from any"),
+    ] {
+        let refused = read(text).unwrap_err();
+        assert!(refused.contains(says), "{text}: {refused}");
+    }
 }

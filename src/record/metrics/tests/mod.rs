@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::*;
 use crate::{
-    event::{Ending, Failure, Trigger},
+    event::{Ending, Failure, Sent, Trigger},
     scenario::{Observation, Reason},
 };
 
@@ -85,7 +85,10 @@ impl Fixture {
         outcome: Result<Duration, Reason>,
     ) {
         self.tell(&Event::StepEnded {
-            sent_late: Some(Duration::from_millis(3)),
+            sent: Some(Sent {
+                late: Duration::from_millis(3),
+                waited: Duration::ZERO,
+            }),
             run: run.clone(),
             step: step.into(),
             observation,
