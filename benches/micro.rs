@@ -14,8 +14,8 @@ use chatprobe::{
     scenario::{Action, Answer, RunScope, Scenario, Scope},
 };
 use divan::Bencher;
+use hyper::HeaderMap;
 use minijinja::Value;
-use reqwest::header::HeaderMap;
 use tokio::time::Instant;
 
 fn main() {

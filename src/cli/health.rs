@@ -3,7 +3,7 @@ use std::{
     time::Duration,
 };
 
-use reqwest::Method;
+use hyper::Method;
 
 use super::{
     Configuration, Outcome,

@@ -50,6 +50,13 @@ fn write_all(text: &mut String, report: &RunReport) -> std::fmt::Result {
             fates.join(", ")
         )?;
     }
+    if let Some(precision) = report.precision {
+        let millis = precision * 1e3;
+        writeln!(
+            text,
+            "latencies may have been measured up to {millis:.1} ms too long"
+        )?;
+    }
     write_machine(text, &report.machine)?;
     write_failures(text, report)?;
     match &report.search {

@@ -96,6 +96,14 @@ impl Health {
         }
     }
 
+    /// See [`super::RunReport::precision`].
+    pub(super) fn precision(&self, heartbeat_lag: &Latencies) -> Option<f64> {
+        let latest = [heartbeat_lag, &self.thread_lag];
+        let latest = latest.into_iter().filter(|lag| lag.count() > 0);
+        let latest = latest.map(|lag| lag.at(0.99)).max();
+        latest.map(|lag| lag.as_secs_f64())
+    }
+
     /// What says that the machine, and not the target, decided about the figures.
     pub(super) fn beyond(&self, budget: &HealthBudget) -> Vec<String> {
         let mut beyond = Vec::new();

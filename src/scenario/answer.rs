@@ -1,8 +1,8 @@
 use std::{collections::BTreeMap, sync::OnceLock, time::Duration};
 
 use bytes::Bytes;
+use hyper::HeaderMap;
 use minijinja::Value;
-use reqwest::header::HeaderMap;
 
 /// What a target answered, as expressions see it. What none of them looks at is not read: most
 /// answers are asked for their status only.

@@ -238,7 +238,7 @@ pub fn key_text(value: &Value) -> Option<String> {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use reqwest::header::HeaderMap;
+    use hyper::HeaderMap;
 
     use super::*;
 

@@ -102,6 +102,11 @@ async fn a_run_whose_heartbeat_came_late_is_invalid() {
         reasons.contains("the run's heartbeat came up to 650ms late"),
         "{reasons}"
     );
+    assert!(
+        (0.65..0.66).contains(&report.precision.unwrap()),
+        "{:?}",
+        report.precision
+    );
     assert_eq!(report.chats.passed, 1);
 }
 

@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use reqwest::{Method, header::HeaderName};
+use hyper::{Method, header::HeaderName};
 
 use super::Payload;
 use crate::{
