@@ -32,7 +32,7 @@ fn agree(run: &Finished, stats: &Value) {
 async fn run_against(centre: &Centre, code: i32) -> (Finished, Value) {
     let run = Run::of_shipped(&centre.url)
         .load(&format!("{{ chats: {CHATS}, ramp: 200ms }}"))
-        .with(&["-i", "agent_join_timeout=1500ms", "-i", "reply_timeout=3s"])
+        .with(&["-i", "agent_join_timeout=4s", "-i", "reply_timeout=8s"])
         .with(&["-i", "first_message_delay=300ms"])
         .done()
         .await
