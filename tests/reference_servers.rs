@@ -224,12 +224,14 @@ async fn events_that_come_twice_count_once() {
         "{ events: { duplicate: { probability: 1, only: [agent_joined, agent_message] } } }";
     let (run, _) = with_fault(fault, 0).await;
     assert_eq!(run.fate("consumed"), 3 * CHATS);
-    assert_eq!(run.fate("duplicate"), 3 * CHATS, "{run:#?}");
+    // The second of the last may come when its chat is over.
+    let (twice, late) = (run.fate("duplicate"), run.fate("late"));
+    assert!(twice <= 3 * CHATS && twice + late >= 3 * CHATS, "{run:#?}");
 }
 
 #[tokio::test]
 async fn an_event_behind_the_timeout_is_no_success() {
-    let fault = "{ events: { delay: { probability: 1, by: 2500ms, only: [agent_joined] } } }";
+    let fault = "{ events: { delay: { probability: 1, by: 6s, only: [agent_joined] } } }";
     let (run, _) = with_fault(fault, 1).await;
     assert_eq!(run.failed("agent_join", "agent_join_timeout"), CHATS);
     assert_eq!(run.chats("failed"), CHATS);

@@ -10,6 +10,9 @@ use std::{
 
 use support::{Centre, Finished, Metrics, Run, Service, plain, requests};
 
+/// What one test does to the machine is nothing for another.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// Busy all the time on the first CPU, until the end of the test.
 struct Hogs(Vec<Child>);
 
@@ -53,6 +56,7 @@ fn reasons(run: &Finished) -> String {
 
 #[tokio::test]
 async fn a_process_that_was_paused_says_so_even_if_no_chat_was_due() {
+    let _alone = ALONE.lock().await;
     let centre = Centre::start("{}").await;
     let run = Run::of_shipped(&centre.url).load("{ customers: 2, for: 4s }");
     let run = with_budget(run, "stall: 1m", "stall: 1s");
@@ -74,6 +78,7 @@ async fn a_process_that_was_paused_says_so_even_if_no_chat_was_due() {
 
 #[tokio::test]
 async fn a_service_that_was_paused_shows_it_in_its_metrics() {
+    let _alone = ALONE.lock().await;
     let centre = Centre::start("{}").await;
     let service = Service::start(&plain(&centre.url, "")).await;
     let lag = "chatprobe_generator_thread_lag_seconds";
@@ -103,6 +108,7 @@ async fn a_service_that_was_paused_shows_it_in_its_metrics() {
 
 #[tokio::test]
 async fn a_process_that_shares_its_only_cpu_with_hogs_says_how_much_it_did_not_get() {
+    let _alone = ALONE.lock().await;
     let centre = Centre::start("{}").await;
     let _hogs = Hogs::start(6);
     // As many chats as it can, on the same CPU.
@@ -124,6 +130,7 @@ async fn a_process_that_shares_its_only_cpu_with_hogs_says_how_much_it_did_not_g
 
 #[tokio::test]
 async fn a_process_that_has_little_to_do_is_not_starved_by_hogs() {
+    let _alone = ALONE.lock().await;
     let centre = Centre::start("{}").await;
     let _hogs = Hogs::start(2);
     let run = Run::of_shipped(&centre.url).load("{ rate: 2/s, for: 4s }");
