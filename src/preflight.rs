@@ -218,7 +218,7 @@ fn examine_sources(connections: &Connections, findings: &mut Findings) {
 }
 
 /// Requests of a chat whose steps all pass, those of a repeat once.
-fn requests(scenario: &Scenario) -> usize {
+pub fn requests(scenario: &Scenario) -> usize {
     let mut requests = 0;
     for item in &scenario.steps {
         item.each_step(&mut |step| requests += usize::from(matches!(step.action, Action::Http(_))));

@@ -97,6 +97,11 @@ impl Scheduler {
 
     /// Starts the burst that a request describes, in JSON or YAML.
     pub fn start_requested(&self, body: &str) -> Result<RunHandle, BurstRefused> {
+        let burst = self.read_request(body)?;
+        self.shared.start_burst(&burst, Trigger::Api)
+    }
+
+    pub(super) fn read_request(&self, body: &str) -> Result<Burst, BurstRefused> {
         let plan = self.plan();
         let caps = &plan.settings.caps;
         let problems = Problems::default();
@@ -105,8 +110,7 @@ impl Scheduler {
             Err(problem) => return Err(BurstRefused::Unusable(vec![problem])),
         };
         problems.into_result().map_err(BurstRefused::Unusable)?;
-        let burst = burst.ok_or_else(|| BurstRefused::Unusable(Vec::new()))?;
-        self.shared.start_burst(&burst, Trigger::Api)
+        burst.ok_or_else(|| BurstRefused::Unusable(Vec::new()))
     }
 
     /// Every run that is known, the latest first.
@@ -202,13 +206,8 @@ impl Shared {
     }
 
     fn start_burst(&self, burst: &Burst, trigger: Trigger) -> Result<RunHandle, BurstRefused> {
-        let caps = self.state().plan.settings.caps;
-        let cap = caps.max_active_chats;
-        let room = burst
-            .load
-            .is_open()
-            .then(|| burst.load.max_active().unwrap_or(cap));
-        let peak = room.or(burst.load.peak_active()).unwrap_or(cap);
+        let max_rate = self.state().plan.settings.caps.max_rate;
+        let (room, peak, cap) = self.room_for(burst);
         let subject = Subject {
             scenario: burst.scenario.name.clone(),
             target: burst.target.name.clone(),
@@ -221,7 +220,7 @@ impl Shared {
             inputs: burst.inputs.clone(),
             load: burst.load.clone(),
             room,
-            max_rate: Some(caps.max_rate),
+            max_rate: Some(max_rate),
             thresholds: burst.thresholds.clone(),
             seed: burst.seed.unwrap_or_else(seed::draw),
             doubts: Vec::new(),
@@ -241,6 +240,15 @@ impl Shared {
             tracing::warn!(burst = %burst.name, run = run.id(), "doubtful: {doubt}");
         }
         Ok(run)
+    }
+
+    /// The most chats at once that a burst's open load may have, that it may have in any case, and that
+    /// all may have together.
+    pub(super) fn room_for(&self, burst: &Burst) -> (Option<u64>, u64, u64) {
+        let cap = self.state().plan.settings.caps.max_active_chats;
+        let load = &burst.load;
+        let room = load.is_open().then(|| load.max_active().unwrap_or(cap));
+        (room, room.or(load.peak_active()).unwrap_or(cap), cap)
     }
 
     fn launch(&self, spec: RunSpec, peak: u64, cap: u64) -> Result<RunHandle, BurstRefused> {

@@ -8,6 +8,7 @@
 mod cron;
 mod handle;
 mod orders;
+mod preview;
 mod probes;
 mod reload;
 mod runs;
@@ -15,6 +16,7 @@ mod shutdown;
 
 pub use handle::{BurstRefused, Scheduler};
 pub use orders::OrderRefused;
+pub use preview::BurstPreview;
 pub use probes::ProbeStatus;
 pub use reload::Installed;
 pub use runs::{KEPT_REPORTS, RunEntry};

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What a new plan changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Installed {
     /// Probes that go on as they were.
     pub kept: Vec<String>,
@@ -54,12 +54,9 @@ impl Scheduler {
     }
 
     async fn read_and_install(&self) -> Result<Installed, Vec<Problem>> {
-        let path = self.plan().path.clone();
-        let loaded = tokio::task::spawn_blocking(move || Plan::load(&path)).await;
-        let loaded = loaded.unwrap_or_else(|error| Err(vec![broken(&error)]));
-        match loaded {
+        match self.load_anew().await {
             Ok(plan) => {
-                let installed = self.install(Arc::new(plan)).await;
+                let installed = self.install(plan).await;
                 installed.log();
                 Ok(installed)
             }
@@ -72,6 +69,14 @@ impl Scheduler {
                 Err(problems)
             }
         }
+    }
+
+    /// Reads the configuration that is in force once more from its files.
+    pub(super) async fn load_anew(&self) -> Result<Arc<Plan>, Vec<Problem>> {
+        let path = self.plan().path.clone();
+        let loaded = tokio::task::spawn_blocking(move || Plan::load(&path)).await;
+        let loaded = loaded.unwrap_or_else(|error| Err(vec![broken(&error)]));
+        loaded.map(Arc::new)
     }
 
     /// Puts a plan in force. Probes in which nothing changed are not touched; the rest start anew.
@@ -97,10 +102,8 @@ impl Scheduler {
 impl Shared {
     fn install_probes(self: &Arc<Self>, plan: &Arc<Plan>) -> Installed {
         let mut installed = Installed {
-            kept: Vec::new(),
-            started: Vec::new(),
-            stopped: Vec::new(),
-            needs_restart: Vec::new(),
+            needs_restart: self.needs_restart(plan),
+            ..Installed::default()
         };
         let mut state = self.state();
         let mut old = std::mem::take(&mut state.probes);
@@ -125,11 +128,15 @@ impl Shared {
             task.cancel.cancel();
             installed.stopped.push(name.to_string());
         }
-        let in_force = &self.started_with.settings;
-        let changed = in_force.changed_for_restart(&plan.settings);
-        installed.needs_restart = changed.into_iter().map(str::to_owned).collect();
         state.plan = plan.clone();
         installed
+    }
+
+    /// The sections that are not as at the start and take effect when the service is started anew.
+    pub(super) fn needs_restart(&self, plan: &Plan) -> Vec<String> {
+        let in_force = &self.started_with.settings;
+        let changed = in_force.changed_for_restart(&plan.settings);
+        changed.into_iter().map(str::to_owned).collect()
     }
 
     fn start_task(

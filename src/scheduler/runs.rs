@@ -67,6 +67,11 @@ impl Runs {
         Ok(handle)
     }
 
+    /// What the bursts in progress may have at once, all together.
+    pub(super) fn promised(&self) -> u64 {
+        self.state().active.values().map(|(_, peak)| peak).sum()
+    }
+
     /// Lets a run have up to `peak` chats at once, unless the sum over all bursts would exceed
     /// `cap`; then the sum of the others is returned. What it could have is never lowered: chats
     /// above it may still be in progress. Returns what it could have before.

@@ -87,6 +87,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(health::readyz))
         .routes(routes!(show))
         .routes(routes!(bursts::list, bursts::start))
+        .routes(routes!(bursts::preview))
         .routes(routes!(runs::list))
         .routes(routes!(runs::show, orders::change))
         .routes(routes!(orders::stop))
@@ -100,6 +101,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(catalogue::scenarios))
         .routes(routes!(catalogue::targets))
         .routes(routes!(configuration::reload))
+        .routes(routes!(configuration::preview_reload))
 }
 
 /// The OpenAPI document.

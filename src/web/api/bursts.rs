@@ -15,6 +15,7 @@ use crate::{
     config::{Burst, Schedule},
     document::parse,
     runner::RunReport,
+    scheduler::BurstPreview,
     web::{
         App,
         extract::Text,
@@ -97,6 +98,33 @@ pub(in crate::web) async fn list(State(app): State<Arc<App>>) -> Json<Vec<BurstV
             .map(|burst| BurstView::from(&**burst))
             .collect(),
     )
+}
+
+/// Tells what a burst would ask for, and starts nothing.
+#[utoipa::path(
+    post,
+    path = "/api/v1/bursts/preview",
+    operation_id = "preview_burst",
+    tag = "bursts",
+    request_body(
+        description = "The same as for a start",
+        content((BurstRequest = "application/json"), (BurstRequest = "application/yaml")),
+    ),
+    responses(
+        (status = 200, description = "What would start, or why nothing would", body = BurstPreview),
+        (status = 400, description = "The body is neither JSON nor YAML", body = ErrorBody),
+        (status = 415, description = "The body is of another type", body = ErrorBody),
+        (status = 422, description = "The body does not describe a burst; every problem is listed", body = ErrorBody),
+        Changes,
+    ),
+    security(("admin_token" = [])),
+)]
+pub(in crate::web) async fn preview(
+    State(app): State<Arc<App>>,
+    body: Text,
+) -> Result<Json<BurstPreview>, Refusal> {
+    parse("request", &body.0).map_err(Refusal::unreadable)?;
+    Ok(Json(app.web.scheduler.preview_requested(&body.0)?))
 }
 
 /// Starts a burst.

@@ -11,6 +11,29 @@ use crate::{
     },
 };
 
+/// Tells what a reload would change, and changes nothing.
+#[utoipa::path(
+    post,
+    path = "/api/v1/reload/preview",
+    operation_id = "preview_reload",
+    tag = "configuration",
+    responses(
+        (status = 200, description = "What would change", body = Installed),
+        (status = 422, description = "The configuration has problems, and would be refused", body = ErrorBody),
+        Changes,
+    ),
+    security(("admin_token" = [])),
+)]
+pub(in crate::web) async fn preview_reload(
+    State(app): State<Arc<App>>,
+) -> Result<Json<Installed>, Refusal> {
+    let changes = app.web.scheduler.preview_reload().await;
+    changes.map(Json).map_err(|problems| Refusal::Unusable {
+        error: "the configuration has problems and would be refused".to_owned(),
+        problems,
+    })
+}
+
 /// Reads the configuration anew and puts it in force, if it has no problem at all.
 #[utoipa::path(
     post,

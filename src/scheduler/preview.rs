@@ -1,0 +1,114 @@
+//! What would happen, if somebody asked for it.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{BurstRefused, Installed, Scheduler, handle::Shared};
+use crate::{
+    config::{Burst, Plan},
+    document::Problem,
+    preflight::{Findings, Machine, requests},
+    units::duration,
+};
+
+/// What a burst would ask for, before it starts.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct BurstPreview {
+    /// What each chat would do.
+    pub scenario: String,
+    /// Whom it would talk to.
+    pub target: String,
+    /// The load profile.
+    pub load: String,
+    /// How many chats would start in all; null if that depends on how long they take.
+    pub chats: Option<u64>,
+    /// The most chats at once; null if nothing bounds them.
+    pub most_at_once: Option<u64>,
+    /// The most starts a second; null if the target times them.
+    pub starts_per_second: Option<f64>,
+    /// When no chat starts any more, at the latest.
+    pub duration: String,
+    /// Requests of a chat whose steps all pass, those of a repeat once.
+    pub requests_of_a_chat: u64,
+    /// Why it would be refused, each with what to do.
+    pub refusals: Vec<String>,
+    /// What may go wrong on this machine.
+    pub doubts: Vec<String>,
+}
+
+impl Scheduler {
+    /// What [`Self::start_requested`] would start.
+    pub fn preview_requested(&self, body: &str) -> Result<BurstPreview, BurstRefused> {
+        let burst = self.read_request(body)?;
+        Ok(self.shared.preview(&burst))
+    }
+
+    /// What [`Self::reload`] would change.
+    ///
+    /// # Errors
+    /// The problems for which it would be refused.
+    pub async fn preview_reload(&self) -> Result<Installed, Vec<Problem>> {
+        let plan = self.load_anew().await?;
+        Ok(self.shared.changes_of(&plan))
+    }
+}
+
+impl Shared {
+    fn preview(&self, burst: &Burst) -> BurstPreview {
+        let (room, peak, cap) = self.room_for(burst);
+        let Findings {
+            mut refusals,
+            doubts,
+        } = Machine::look().examine(
+            &burst.scenario,
+            &burst.target.connections,
+            &burst.load,
+            Some(peak),
+        );
+        let promised = self.runs.promised();
+        if promised.saturating_add(peak) > cap {
+            let wanted = peak;
+            let refused = BurstRefused::NoRoom {
+                wanted,
+                promised,
+                cap,
+            };
+            refusals.push(refused.to_string());
+        }
+        BurstPreview {
+            scenario: burst.scenario.name.to_string(),
+            target: burst.target.name.to_string(),
+            load: burst.load.to_string(),
+            chats: burst.load.chats(),
+            most_at_once: room.or(burst.load.peak_active()),
+            starts_per_second: burst.load.peak_rate().map(|rate| rate.as_per_second()),
+            duration: duration::format(burst.load.duration()),
+            requests_of_a_chat: u64::try_from(requests(&burst.scenario)).unwrap_or(u64::MAX),
+            refusals,
+            doubts,
+        }
+    }
+
+    fn changes_of(&self, plan: &Arc<Plan>) -> Installed {
+        let state = self.state();
+        let mut changes = Installed::default();
+        for probe in &plan.probes {
+            let name = probe.name.to_string();
+            match state.probes.get(&probe.name) {
+                Some(task) if task.probe.fingerprint == probe.fingerprint => {
+                    changes.kept.push(name)
+                }
+                _ => changes.started.push(name),
+            }
+        }
+        let gone = state
+            .probes
+            .keys()
+            .filter(|name| !plan.probes.iter().any(|probe| probe.name == **name));
+        changes.stopped = gone.map(ToString::to_string).collect();
+        changes.needs_restart = self.needs_restart(plan);
+        changes
+    }
+}
