@@ -81,6 +81,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "document",
             "event",
             "listener",
+            "load",
             "record",
             "runner",
             "scenario",

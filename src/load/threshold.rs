@@ -162,6 +162,22 @@ impl Threshold {
     }
 }
 
+impl Threshold {
+    /// The YAML flow form, of which [`Threshold::read_list`] makes the same threshold.
+    pub fn written(&self) -> String {
+        let step = self.step.as_ref().map(|step| format!("step: {step}"));
+        let measure = match &self.measure {
+            Measure::Latency { statistic, limit } => {
+                format!("{statistic}: {}", duration::format(*limit))
+            }
+            Measure::Failed(share) => format!("failed: {share}"),
+        };
+        let abort = self.abort.then(|| "abort: true".to_owned());
+        let keys: Vec<_> = [step, Some(measure), abort].into_iter().flatten().collect();
+        format!("{{ {} }}", keys.join(", "))
+    }
+}
+
 impl fmt::Display for Threshold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(step) = &self.step {

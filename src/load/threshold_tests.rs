@@ -34,6 +34,22 @@ fn share(failed: u64, of: u64) -> Measured {
 }
 
 #[test]
+fn a_threshold_is_read_as_it_is_written() {
+    let written = [
+        "{ p95: 15s }",
+        "{ step: agent_join, p99: 1m30s, abort: true }",
+        "{ failed: 1%, abort: true }",
+        "{ step: ask, mean: 20ms }",
+    ];
+    let problems = Problems::default();
+    let node = parse("t.yaml", &format!("[{}]", written.join(", "))).unwrap();
+    let read = Threshold::read_list(&node, &["agent_join", "ask"], &problems);
+    assert_eq!(problems.into_result(), Ok(()));
+    let again: Vec<_> = read.iter().map(Threshold::written).collect();
+    assert_eq!(again, written);
+}
+
+#[test]
 fn thresholds_are_read_and_shown() {
     for (text, shown) in [
         ("{ step: agent_join, p95: 10s }", "agent_join p95 <= 10s"),

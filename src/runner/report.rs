@@ -7,7 +7,7 @@ use super::{HealthReport, SearchReport, latencies::Latencies};
 use crate::{
     event::{Fate, Mode, Trigger, Verdict},
     load::{Judgement, Measured, Threshold},
-    scenario::Reason,
+    scenario::{Observation, Reason},
 };
 
 /// What a run did, felt and came to.
@@ -159,6 +159,8 @@ impl Quantiles {
 pub struct StepReport {
     /// The step.
     pub step: String,
+    /// What it measures besides, such as the wait for an agent.
+    pub observes: Option<Observation>,
     /// How often it passed.
     pub passed: u64,
     /// How often it failed.

@@ -19,7 +19,7 @@ use crate::{
     config::HealthBudget,
     event::{Ending, Event, Fate, Observer, RunIdentity, Verdict},
     load::{Measured, Threshold},
-    scenario::Reason,
+    scenario::{Observation, Reason},
     vitals::Beat,
 };
 
@@ -62,6 +62,7 @@ struct Figures {
 #[derive(Debug)]
 struct StepFigures {
     step: Arc<str>,
+    observes: Option<Observation>,
     outcomes: Outcomes,
 }
 
@@ -74,6 +75,7 @@ impl Tally {
             .iter()
             .map(|step| StepFigures {
                 step: step.name.clone(),
+                observes: step.observe,
                 outcomes: Outcomes::new(),
             })
             .collect();
@@ -446,6 +448,7 @@ impl StepFigures {
     fn report(&self) -> StepReport {
         StepReport {
             step: self.step.to_string(),
+            observes: self.observes,
             passed: self.outcomes.passed,
             failed: self.outcomes.failed(),
             failed_by_reason: self.outcomes.failed_by_reason.clone(),

@@ -1,5 +1,8 @@
 use std::{sync::Arc, time::Duration};
 
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
 use super::{
     Action, Expression, Input, Names, Pause, Reason, Setting,
     action::{HttpAction, WaitAction},
@@ -58,7 +61,8 @@ pub struct Step {
 }
 
 /// Measurements besides the duration of the step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Observation {
     /// How long customers wait for an agent.
     AgentJoin,

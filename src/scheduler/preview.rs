@@ -10,7 +10,7 @@ use crate::{
     config::{Burst, Plan},
     document::Problem,
     preflight::{Findings, Machine, requests},
-    units::duration,
+    units::{Rate, duration},
 };
 
 /// What a burst would ask for, before it starts.
@@ -83,7 +83,7 @@ impl Shared {
             load: burst.load.to_string(),
             chats: burst.load.chats(),
             most_at_once: room.or(burst.load.peak_active()),
-            starts_per_second: burst.load.peak_rate().map(|rate| rate.as_per_second()),
+            starts_per_second: burst.load.peak_rate().map(Rate::as_per_second),
             duration: duration::format(burst.load.duration()),
             requests_of_a_chat: u64::try_from(requests(&burst.scenario)).unwrap_or(u64::MAX),
             refusals,
@@ -98,7 +98,7 @@ impl Shared {
             let name = probe.name.to_string();
             match state.probes.get(&probe.name) {
                 Some(task) if task.probe.fingerprint == probe.fingerprint => {
-                    changes.kept.push(name)
+                    changes.kept.push(name);
                 }
                 _ => changes.started.push(name),
             }

@@ -22,6 +22,14 @@ pub enum RunEntry {
 }
 
 impl RunEntry {
+    /// The id of the run.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Active(handle) => handle.id(),
+            Self::Ended(report) => &report.id,
+        }
+    }
+
     /// The figures as they stand.
     pub fn report(&self) -> Arc<RunReport> {
         match self {

@@ -143,6 +143,16 @@ impl Access {
         Ok(())
     }
 
+    /// Whether there is a token to sign in with.
+    pub(super) fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
+    /// Whether this is the admin token.
+    pub(super) fn is_token(&self, given: &str) -> bool {
+        (self.token.as_ref()).is_some_and(|token| token.is(given.trim().as_bytes()))
+    }
+
     /// Whether a request may change something.
     pub(super) fn check(
         &self,

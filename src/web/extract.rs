@@ -94,3 +94,17 @@ impl Text {
         read.ok_or_else(|| Refusal::unusable(Vec::new()))
     }
 }
+
+/// The body of a form of ours.
+pub(super) struct Form<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Form<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        match axum::Form::from_request(request, state).await {
+            Ok(axum::Form(given)) => Ok(Self(given)),
+            Err(error) => Err(Refusal::malformed(error.body_text())),
+        }
+    }
+}

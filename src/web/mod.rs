@@ -2,23 +2,27 @@
 //! API with the OpenAPI document that is generated from it.
 //!
 //! A request comes in over the [`crate::listener`], passes the [`gate`] that every route lies behind (time,
-//! [`access`], size of the body), and is answered by the [`page`], by [`health`] or by the [`api`].
+//! [`access`], size of the body), and is answered by the [`console`], by [`health`] or by the [`api`].
 //! Whatever is refused anywhere becomes an answer in [`refusal`].
 
 mod access;
 mod api;
+mod console;
 mod extract;
 mod gate;
 mod health;
 mod openapi;
-mod page;
 mod refusal;
+mod session;
 #[cfg(test)]
 mod tests;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::Router;
+use axum::{
+    Router,
+    http::{HeaderMap, Uri},
+};
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +36,7 @@ pub use health::{Readiness, Stage};
 pub use openapi::document;
 pub use refusal::ErrorBody;
 
+use self::{access::Denied, console::Live, session::Sessions};
 use crate::{listener, record::Metrics, scheduler::Scheduler};
 
 /// Idle for longer than the interval of a usual scraper, so that it is mostly the client who closes.
@@ -40,8 +45,8 @@ const LIMITS: listener::Limits = listener::Limits {
     idle: Duration::from_secs(75),
     grace: Duration::from_secs(2),
 };
-/// Streams of run reports at once; each costs a report a second.
-const MOST_STREAMS: usize = 64;
+/// Streams at once. What they tell is made once a second, for all of them.
+const MOST_STREAMS: usize = 256;
 
 /// The web side of the service.
 #[derive(Debug, Clone)]
@@ -60,9 +65,27 @@ pub struct Web {
 #[derive(Debug)]
 struct App {
     web: Web,
+    sessions: Sessions,
+    live: Live,
     streams: Arc<Semaphore>,
     /// Cancelled when the listener is closing: streams end then.
     closing: CancellationToken,
+}
+
+impl App {
+    /// Whether a request may change something: it has the token, or it comes from a page of ours in a
+    /// browser that has signed in.
+    fn may_change(
+        &self,
+        peer: Option<SocketAddr>,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> Result<(), Denied> {
+        if self.sessions.has(headers) && session::is_from_here(headers) {
+            return Ok(());
+        }
+        self.web.access.check(peer, uri, headers)
+    }
 }
 
 impl Web {
@@ -74,6 +97,8 @@ impl Web {
     fn router_until(&self, closing: CancellationToken) -> Router {
         let app = Arc::new(App {
             web: self.clone(),
+            sessions: Sessions::default(),
+            live: Live::default(),
             streams: Arc::new(Semaphore::new(MOST_STREAMS)),
             closing,
         });

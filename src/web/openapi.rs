@@ -15,7 +15,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     App,
     api::{bursts, catalogue, configuration, orders, probes, runs, stream},
-    health, page,
+    console, health,
     refusal::ErrorBody,
 };
 
@@ -80,8 +80,7 @@ impl IntoResponses for Changes {
 /// Every route, with what the document says about it.
 pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(Frame::openapi())
-        .routes(routes!(page::show))
-        .routes(routes!(page::style))
+        .merge(console::routes())
         .routes(routes!(health::metrics))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))

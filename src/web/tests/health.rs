@@ -63,36 +63,3 @@ async fn a_service_that_is_ending_starts_nothing_but_can_be_stopped_sooner() {
     );
     service.ended(&run).await;
 }
-
-#[tokio::test]
-async fn the_page_shows_what_is_going_on_and_loads_nothing_from_elsewhere() {
-    let service = Service::start().await;
-    let run = service.burst("{ burst: lunch-rush }").await;
-    super::until(|| {
-        service
-            .web
-            .scheduler
-            .probes()
-            .iter()
-            .all(|probe| probe.latest_run.is_some())
-    })
-    .await;
-    let page = service.get("/").await;
-    assert_eq!(page.status, 200);
-    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
-    let policy = page.header("content-security-policy");
-    assert!(
-        policy.starts_with("default-src 'none'; style-src 'self';"),
-        "{policy}"
-    );
-    assert!(!page.text.contains("://") && !page.text.contains("<script"));
-    assert!(page.text.contains("<td>morning-check</td>"));
-    assert!(page.text.contains(&format!(
-        "<a href=\"/api/v1/runs/{}\">lunch-rush</a>",
-        run.id()
-    )));
-    let links = page.text.split("href=\"").skip(1);
-    for link in links.map(|rest| rest.split('"').next().unwrap()) {
-        assert_eq!(service.get(link).await.status, 200, "{link}");
-    }
-}

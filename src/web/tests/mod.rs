@@ -2,6 +2,7 @@
 
 mod changes;
 mod configuration;
+mod console;
 mod health;
 mod openapi;
 mod orders;

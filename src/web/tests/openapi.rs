@@ -31,6 +31,11 @@ async fn served(service: &Service) -> Routes {
     let paths: BTreeSet<_> = shown
         .split('"')
         .filter(|text| text.starts_with('/') && !text.contains(FALLBACK))
+        // Pages are for people and not promised to anybody.
+        .filter(|path| {
+            let promised = ["/api/", "/metrics", "/healthz", "/readyz"];
+            promised.iter().any(|begin| path.starts_with(begin))
+        })
         .collect();
     let mut routes = Routes::new();
     for path in paths {

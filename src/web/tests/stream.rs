@@ -81,7 +81,7 @@ async fn only_so_many_clients_follow_at_once() {
     let refused = service.get(&path).await;
     assert_eq!(refused.status, 503);
     assert!(
-        refused.text.contains("64 clients follow runs already"),
+        refused.text.contains("256 clients follow runs already"),
         "{}",
         refused.text
     );

@@ -1,0 +1,184 @@
+//! The form for a new burst.
+
+use std::sync::Arc;
+
+use axum::{extract::State, response::Response};
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::frame::{Page, Viewer};
+use crate::{
+    config::{Burst, Plan},
+    load::Threshold,
+    scenario::{Input, InputKind, Scenario},
+    web::{App, extract::Parameters, refusal::Refusal},
+};
+
+/// What the form is for: a burst of the configuration, or a scenario.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct About {
+    burst: String,
+    scenario: String,
+}
+
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    viewer: Viewer,
+    Parameters(about): Parameters<About>,
+) -> Result<Response, Refusal> {
+    let plan = app.web.scheduler.plan();
+    let burst = plan.bursts.iter().find(|burst| *burst.name == *about.burst);
+    let scenarios = plan.catalogue.scenarios.values();
+    let scenario = match burst {
+        Some(burst) => Some(&burst.scenario),
+        None => scenarios
+            .clone()
+            .find(|scenario| *scenario.name == *about.scenario)
+            .or_else(|| scenarios.clone().next()),
+    };
+    let main = html! {
+        h1 { "New burst" }
+        (choose(&plan, burst.map(|burst| &**burst), scenario.map(|scenario| &**scenario)))
+        @match scenario {
+            None => p { "The configuration has no scenario." },
+            Some(scenario) => (form(&plan, burst.map(|burst| &**burst), scenario, viewer)),
+        }
+    };
+    let title = "New burst".to_owned();
+    Ok(Page {
+        path: "/bursts/new",
+        title,
+        main,
+    }
+    .answer(viewer))
+}
+
+/// The form depends on what it is for, which is chosen first.
+fn choose(plan: &Plan, burst: Option<&Burst>, scenario: Option<&Scenario>) -> Markup {
+    html! {
+        @if !plan.bursts.is_empty() {
+            form.controls method="get" {
+                label { "Like the burst " select name="burst" {
+                    option value="" { "none" }
+                    @for known in &plan.bursts {
+                        option value=(known.name) selected[burst.is_some_and(|burst| burst.name == known.name)] {
+                            (known.name)
+                        }
+                    }
+                } }
+                button { "Fill in" }
+            }
+        }
+        form.controls method="get" {
+            label { "With the scenario " select name="scenario" {
+                @for known in plan.catalogue.scenarios.values() {
+                    option value=(known.name) selected[scenario.is_some_and(|scenario| scenario.name == known.name)] {
+                        (known.name)
+                    }
+                }
+            } }
+            button { "Choose" }
+        }
+    }
+}
+
+fn form(plan: &Plan, burst: Option<&Burst>, scenario: &Scenario, viewer: Viewer) -> Markup {
+    let load = burst.map_or("{ chats: 10, ramp: 10s }".to_owned(), |burst| {
+        burst.load.to_string()
+    });
+    let thresholds = burst.map(|burst| &*burst.thresholds).unwrap_or_default();
+    let thresholds: Vec<_> = thresholds.iter().map(Threshold::written).collect();
+    html! {
+        form #burst data-burst=(scenario.name) {
+            h2 { (scenario.name) }
+            @if let Some(text) = &scenario.description { p { (text) } }
+            fieldset {
+                legend { "Target" }
+                label { "Target " select name="target" {
+                    @for target in plan.catalogue.targets.values() {
+                        option value=(target.name)
+                            selected[burst.is_some_and(|burst| burst.target.name == target.name)] { (target.name) }
+                    }
+                } }
+            }
+            (load_profile(&load))
+            fieldset {
+                legend { "Thresholds" }
+                label { "One a line; none: every chat has to pass"
+                    textarea name="thresholds" rows="3" placeholder="{ step: agent_join, p95: 10s }" {
+                        (thresholds.join("\n"))
+                    }
+                }
+            }
+            @if !scenario.inputs.is_empty() {
+                fieldset {
+                    legend { "Inputs" }
+                    @for one in &scenario.inputs { (input(one, burst)) }
+                }
+            }
+            p.controls {
+                button type="button" #preview disabled[!viewer.may_change] { "What would it cost?" } " "
+                button type="submit" disabled[!viewer.may_change] { "Start" }
+            }
+            @if !viewer.may_change { p.note { "To start one, sign in." } }
+            div #cost aria-live="polite" {}
+        }
+    }
+}
+
+fn load_profile(load: &str) -> Markup {
+    let profiles = [
+        (
+            "{ chats: 100, ramp: 10s }",
+            "so many chats, evenly over a ramp",
+        ),
+        (
+            "{ rate: 5/s, for: 1m }",
+            "so many starts a second, whatever the target does",
+        ),
+        (
+            "{ customers: 20, for: 5m, ramp: 30s }",
+            "so many customers at any time, chat after chat",
+        ),
+        (
+            "{ search: { from: 5/s, to: 500/s, hold: 1m } }",
+            "more and more, until a threshold breaks",
+        ),
+    ];
+    html! { fieldset {
+        legend { "Load" }
+        label { "Profile " input name="load" required value=(load) size="50" list="profiles"; }
+        datalist #profiles { @for (profile, _) in profiles { option value=(profile) {} } }
+        ul.quiet { @for (profile, meaning) in profiles {
+            li { button.link type="button" data-load=(profile) { code { (profile) } } ": " (meaning) }
+        } }
+    } }
+}
+
+fn input(input: &Input, burst: Option<&Burst>) -> Markup {
+    let set = burst.and_then(|burst| burst.inputs.get_attr(&input.name).ok());
+    let value = set
+        .filter(|value| !value.is_undefined())
+        .or_else(|| input.default.clone());
+    let value = value.map(|value| value.to_string()).unwrap_or_default();
+    let name = format!("input.{}", input.name);
+    let kind = match input.kind {
+        InputKind::Boolean => "boolean",
+        InputKind::Integer | InputKind::Number => "number",
+        InputKind::Duration => "duration",
+        InputKind::Text => "text",
+    };
+    html! { label {
+        span { (input.name) }
+        @if kind == "boolean" {
+            select name=(name) data-kind=(kind) {
+                @for word in ["false", "true"] { option selected[word == value] { (word) } }
+            }
+        } @else {
+            input name=(name) data-kind=(kind) value=(value) required[input.default.is_none()]
+                inputmode=[(kind == "number").then_some("decimal")];
+        }
+        small { (kind) @if let Some(text) = &input.description { ": " (text) } }
+    } }
+}

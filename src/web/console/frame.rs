@@ -1,0 +1,119 @@
+//! What all pages have in common.
+
+use std::{convert::Infallible, net::SocketAddr, sync::Arc};
+
+use axum::{
+    extract::{ConnectInfo, FromRequestParts},
+    http::{StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+use maud::{DOCTYPE, Markup, html};
+
+use super::SIGN_IN;
+use crate::web::App;
+
+/// Nothing but our own style, script and events: whatever a name or a failure of a target says, it is text.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
+                      base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// Whoever looks at a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Viewer {
+    pub(super) may_change: bool,
+    /// With the admin token, and not by sitting at this machine.
+    signed_in: bool,
+    can_sign_in: bool,
+}
+
+impl FromRequestParts<Arc<App>> for Viewer {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Infallible> {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let peer = peer.map(|ConnectInfo(peer)| *peer);
+        let signed_in = app.sessions.has(&parts.headers);
+        let access = &app.web.access;
+        Ok(Self {
+            may_change: signed_in || access.check(peer, &parts.uri, &parts.headers).is_ok(),
+            signed_in,
+            can_sign_in: access.has_token(),
+        })
+    }
+}
+
+/// A page of the console.
+pub(super) struct Page {
+    /// Where it is, for the menu.
+    pub(super) path: &'static str,
+    pub(super) title: String,
+    pub(super) main: Markup,
+}
+
+const MENU: [(&str, &str); 4] = [
+    ("/", "Now"),
+    ("/runs", "Runs"),
+    ("/bursts/new", "New burst"),
+    ("/configuration", "Configuration"),
+];
+
+impl Page {
+    pub(super) fn answer(self, viewer: Viewer) -> Response {
+        self.answer_with(StatusCode::OK, viewer)
+    }
+
+    pub(super) fn answer_with(self, status: StatusCode, viewer: Viewer) -> Response {
+        let headers = [
+            (header::CONTENT_SECURITY_POLICY, POLICY),
+            (header::REFERRER_POLICY, "same-origin"),
+        ];
+        (status, headers, self.render(viewer)).into_response()
+    }
+
+    fn render(&self, viewer: Viewer) -> Markup {
+        html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    title { (self.title) " - chatprobe" }
+                    link rel="icon" href="/console.svg" type="image/svg+xml";
+                    link rel="stylesheet" href="/console.css";
+                    script src="/console.js" defer {}
+                }
+                body {
+                    a.skip href="#main" { "To the content" }
+                    header {
+                        nav aria-label="Pages" {
+                            strong { "chatprobe" }
+                            @for (path, name) in MENU {
+                                a href=(path) aria-current=[(path == self.path).then_some("page")] { (name) }
+                            }
+                        }
+                        (sign_in(viewer))
+                    }
+                    main #main tabindex="-1" { (self.main) }
+                    p #said role="status" {}
+                    footer {
+                        "chatprobe " (env!("CARGO_PKG_VERSION")) ": "
+                        a href="/metrics" { "metrics" } ", "
+                        a href="/api/v1/openapi.json" { "admin API" } ", "
+                        a href="/readyz" { "readiness" }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn sign_in(viewer: Viewer) -> Markup {
+    html! {
+        @if viewer.signed_in {
+            form method="post" action="/sign-out" { button { "Sign out" } }
+        } @else if viewer.can_sign_in {
+            a href=(SIGN_IN) { "Sign in" }
+        } @else if viewer.may_change {
+            span.quiet { "Changes from this machine are allowed" }
+        }
+    }
+}

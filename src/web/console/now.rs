@@ -1,0 +1,150 @@
+//! What is going on: probes with their last results, bursts in progress.
+
+use std::sync::Arc;
+
+use axum::{extract::State, response::Response};
+use maud::{Markup, html};
+
+use super::{
+    frame::{Page, Viewer},
+    words::{Standing, count, moment, time},
+};
+use crate::{
+    event::Mode,
+    runner::RunReport,
+    scheduler::{ProbeStatus, RunEntry},
+    web::{App, health::Stage},
+};
+
+/// Results of a probe that are shown.
+const TICKS: usize = 40;
+
+pub(super) async fn show(State(app): State<Arc<App>>, viewer: Viewer) -> Response {
+    let main = html! { div data-live="/live/now" { (fragment(&app, viewer)) } };
+    let title = "Now".to_owned();
+    Page {
+        path: "/",
+        title,
+        main,
+    }
+    .answer(viewer)
+}
+
+/// The part of the page that changes.
+pub(super) fn fragment(app: &App, viewer: Viewer) -> Markup {
+    let scheduler = &app.web.scheduler;
+    let runs = scheduler.runs();
+    let stage = match app.stage() {
+        Stage::Starting => Some("The service is starting."),
+        Stage::Ready => None,
+        Stage::ShuttingDown => Some("The service is shutting down."),
+    };
+    html! {
+        h1 { "Now" }
+        @if let Some(stage) = stage { p.note { (stage) } }
+        h2 { "Bursts in progress" }
+        (bursts(&runs))
+        h2 { "Probes" }
+        (probes(&scheduler.probes(), &runs, viewer))
+    }
+}
+
+fn bursts(runs: &[RunEntry]) -> Markup {
+    let active: Vec<_> = runs
+        .iter()
+        .filter(|entry| matches!(entry, RunEntry::Active(run) if run.identity().subject.mode == Mode::Burst))
+        .map(RunEntry::report)
+        .collect();
+    html! {
+        @if active.is_empty() {
+            p { "There are none. " a href="/bursts/new" { "Start one" } "." }
+        } @else {
+            div.wide { table {
+                thead { tr {
+                    th scope="col" { "Burst" } th scope="col" { "State" } th scope="col" { "Load" }
+                    th.figure scope="col" { "In progress" } th.figure scope="col" { "Passed" }
+                    th.figure scope="col" { "Failed" } th scope="col" { "Began" }
+                } }
+                tbody { @for run in &active { tr {
+                    th scope="row" { a href={ "/runs/" (run.id) } { (run.name) } }
+                    td { (Standing::of(run.state, run.verdict).show()) }
+                    td { code { (run.load) } }
+                    td.figure { (count(run.chats.in_progress)) }
+                    td.figure { (count(run.chats.passed)) }
+                    td.figure { (count(run.chats.failed)) }
+                    td { (moment(&run.started_at)) }
+                } } }
+            } }
+        }
+    }
+}
+
+fn probes(probes: &[ProbeStatus], runs: &[RunEntry], viewer: Viewer) -> Markup {
+    html! {
+        @if probes.is_empty() {
+            p { "The configuration has none." }
+        } @else {
+            div.wide { table {
+                thead { tr {
+                    th scope="col" { "Probe" } th scope="col" { "Every" } th scope="col" { "Latest result" }
+                    th scope="col" { "Last results, the latest on the right" }
+                    @if viewer.may_change { th scope="col" { "Actions" } }
+                } }
+                tbody { @for probe in probes { (row(probe, runs, viewer)) } }
+            } }
+        }
+    }
+}
+
+fn row(probe: &ProbeStatus, runs: &[RunEntry], viewer: Viewer) -> Markup {
+    let results = results(probe, runs);
+    let path = format!("/api/v1/probes/{}", probe.name);
+    html! { tr {
+        th scope="row" { (probe.name) br; span.quiet { (probe.scenario) " on " (probe.target) } }
+        td { (probe.every) @if probe.paused { br; span.standing.stopped { "‖ paused" } } }
+        td {
+            @match results.first() {
+                None => span.quiet { "none yet" },
+                Some(latest) => {
+                    (Standing::of(latest.state, latest.verdict).show())
+                    " " (time(Some(latest.elapsed_seconds)))
+                    @if let Some(failure) = latest.failures.last() {
+                        br; span.quiet { "step " code { (failure.step) } ": " (failure.reason) }
+                    }
+                }
+            }
+        }
+        td { (ticks(&results)) }
+        @if viewer.may_change { td {
+            button data-post={ (path) "/run" } { "Run now" } " "
+            @if probe.paused {
+                button data-post={ (path) "/resume" } { "Resume" }
+            } @else {
+                button data-post={ (path) "/pause" } { "Pause" }
+            }
+        } }
+    } }
+}
+
+/// The latest first.
+fn results(probe: &ProbeStatus, runs: &[RunEntry]) -> Vec<Arc<RunReport>> {
+    let ended = runs.iter().filter_map(|entry| match entry {
+        RunEntry::Ended(report) if report.mode == Mode::Probe && report.name == probe.name => {
+            Some(report.clone())
+        }
+        RunEntry::Ended(_) | RunEntry::Active(_) => None,
+    });
+    ended.take(TICKS).collect()
+}
+
+fn ticks(results: &[Arc<RunReport>]) -> Markup {
+    html! { ol.ticks {
+        @for run in results.iter().rev() {
+            @let standing = Standing::of(run.state, run.verdict);
+            li { a class=(standing.class) href={ "/runs/" (run.id) }
+                title={ (standing.word) " at " (run.started_at) } {
+                span.unseen { (standing.word) } span aria-hidden="true" { (standing.sign) }
+            } }
+        }
+    } }
+}

@@ -1,0 +1,76 @@
+//! Signing in with the admin token, and out again.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use maud::html;
+use serde::Deserialize;
+
+use super::frame::{Page, Viewer};
+use crate::web::{App, extract::Form, refusal::Refusal, session::is_from_here};
+
+pub(in crate::web) const PATH: &str = "/sign-in";
+
+/// What the form sends.
+#[derive(Deserialize)]
+pub(super) struct Given {
+    token: String,
+}
+
+pub(super) async fn show(viewer: Viewer) -> Response {
+    page("").answer(viewer)
+}
+
+fn page(wrong: &str) -> Page {
+    Page {
+        path: PATH,
+        title: "Sign in".to_owned(),
+        main: html! {
+            h1 { "Sign in" }
+            @if !wrong.is_empty() { p.note.failed role="alert" { (wrong) } }
+            form method="post" action=(PATH) {
+                label { "Admin token " input type="password" name="token" required
+                    autocomplete="current-password" autofocus; }
+                " " button { "Sign in" }
+            }
+            p.quiet { "Without it you see everything and change nothing." }
+        },
+    }
+}
+
+/// Looks at the token itself: whoever signs in has nothing else yet.
+pub(super) async fn sign_in(
+    State(app): State<Arc<App>>,
+    viewer: Viewer,
+    headers: HeaderMap,
+    Form(Given { token }): Form<Given>,
+) -> Response {
+    if !is_from_here(&headers) {
+        return page("This form was sent from another site.")
+            .answer_with(StatusCode::FORBIDDEN, viewer);
+    }
+    if !app.web.access.is_token(&token) {
+        tracing::warn!("somebody tried to sign in with a wrong token");
+        return page("This is not the admin token.").answer_with(StatusCode::FORBIDDEN, viewer);
+    }
+    let forwarded = headers.get("x-forwarded-proto");
+    let cookie = app
+        .sessions
+        .open(forwarded.is_some_and(|scheme| scheme == "https"));
+    leave([(header::SET_COOKIE, cookie)])
+}
+
+pub(super) async fn sign_out(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    Ok(leave([(header::SET_COOKIE, app.sessions.close(&headers))]))
+}
+
+fn leave(headers: [(header::HeaderName, String); 1]) -> Response {
+    (StatusCode::SEE_OTHER, headers, [(header::LOCATION, "/")]).into_response()
+}

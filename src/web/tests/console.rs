@@ -1,0 +1,282 @@
+use axum::body::Body;
+
+use super::{Answer, Service, TOKEN, local, request, until};
+
+const PAGES: [&str; 5] = ["/", "/runs", "/bursts/new", "/configuration", "/sign-in"];
+
+async fn with_a_run() -> (Service, String) {
+    let service = Service::start().await;
+    let run = service.burst("{ burst: lunch-rush }").await;
+    let probes = || service.web.scheduler.probes();
+    until(|| probes().iter().all(|probe| probe.latest_run.is_some())).await;
+    let id = run.id().to_owned();
+    (service, id)
+}
+
+#[tokio::test]
+async fn pages_load_nothing_from_elsewhere_and_their_links_lead_somewhere() {
+    let (service, id) = with_a_run().await;
+    let run = format!("/runs/{id}");
+    for path in PAGES.into_iter().chain([run.as_str()]) {
+        let page = service.get(path).await;
+        assert_eq!(page.status, 200, "{path}");
+        assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+        let policy = page.header("content-security-policy");
+        for part in [
+            "default-src 'none'",
+            "style-src 'self'",
+            "script-src 'self'",
+            "frame-ancestors 'none'",
+        ] {
+            assert!(policy.contains(part), "{policy}");
+        }
+        assert!(!policy.contains("unsafe"));
+        assert!(
+            !page.text.contains(" style=") && !page.text.contains(" onclick="),
+            "{path}"
+        );
+        for attribute in ["href=\"", "src=\"", "action=\"", "data-live=\""] {
+            let links = page.text.split(attribute).skip(1);
+            for link in links.map(|rest| rest.split('"').next().unwrap()) {
+                let link = link.split('#').next().unwrap();
+                assert!(
+                    link.is_empty() || (link.starts_with('/') && !link.starts_with("//")),
+                    "{path}: {link}"
+                );
+                let stream = link.starts_with("/live/") || link == "/sign-out";
+                if !link.is_empty() && !stream {
+                    assert_eq!(service.get(link).await.status, 200, "{path}: {link}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn now_shows_probes_and_bursts_in_progress() {
+    let (service, id) = with_a_run().await;
+    let page = service.get("/").await.text;
+    assert!(page.contains("morning-check"), "{page}");
+    assert!(
+        page.contains(&format!("<a href=\"/runs/{id}\">lunch-rush</a>")),
+        "{page}"
+    );
+    assert!(
+        page.contains("data-post=\"/api/v1/probes/morning-check/run\""),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn what_others_say_stays_text() {
+    let service = Service::start().await;
+    let run = service
+        .burst("{ burst: lunch-rush, load: { chats: 1 }, inputs: { reply_delay: 1s } }")
+        .await;
+    let page = service.get(&format!("/runs/{}", run.id())).await.text;
+    assert!(page.contains("{ chats: 1 }"), "{page}");
+    let filtered = service
+        .get("/runs?name=%22%3E%3Cscript%3E&mode=&verdict=")
+        .await;
+    assert_eq!(filtered.status, 200);
+    assert!(
+        filtered.text.contains("value=\"&quot;&gt;&lt;script&gt;\""),
+        "{}",
+        filtered.text
+    );
+    assert!(!filtered.text.contains("\"><script>"));
+    let lost = service.get("/runs/%3Cscript%3E").await;
+    assert_eq!(lost.status, 404);
+}
+
+#[tokio::test]
+async fn runs_are_filtered() {
+    let (service, id) = with_a_run().await;
+    let link = format!("/runs/{id}");
+    for (query, there) in [
+        ("", true),
+        ("?name=lunch&mode=burst&verdict=", true),
+        ("?name=lunch&mode=probe&verdict=", false),
+        ("?name=&mode=&verdict=failed", false),
+        ("?name=other&mode=&verdict=", false),
+    ] {
+        let page = service.get(&format!("/runs{query}")).await;
+        assert_eq!(page.text.contains(&link), there, "{query}");
+    }
+    assert_eq!(service.get("/runs?nonsense=1").await.status, 400);
+}
+
+#[tokio::test]
+async fn the_form_has_the_inputs_of_its_scenario_and_what_a_burst_sets() {
+    let service = Service::start().await;
+    let page = service.get("/bursts/new?scenario=requests").await.text;
+    assert!(
+        page.contains("name=\"input.count\" data-kind=\"number\" value=\"\" required"),
+        "{page}"
+    );
+    let page = service.get("/bursts/new?burst=lunch-rush").await.text;
+    assert!(
+        page.contains("value=\"{ rate: 2/s, for: 30s, max_active: 20 }\""),
+        "{page}"
+    );
+    assert!(
+        page.contains("name=\"input.reply_delay\" data-kind=\"duration\" value=\"10ms\""),
+        "{page}"
+    );
+    assert!(page.contains("{ p95: 15s }"), "{page}");
+}
+
+fn sign_in(token: &str, origin: &str) -> axum::extract::Request {
+    let form = local("POST", "/sign-in")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("origin", origin);
+    form.body(Body::from(format!("token={token}"))).unwrap()
+}
+
+fn cookie(answer: &Answer) -> String {
+    let set = answer.header("set-cookie");
+    set.split(';').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_browser_that_has_signed_in_may_change_something_until_it_signs_out() {
+    let service = Service::with_token().await;
+    let here = "http://localhost:8080";
+    let order = |cookie: &str, origin: Option<&str>| {
+        let mut order =
+            request("POST", "/api/v1/bursts", "192.0.2.1:5000").header("cookie", cookie);
+        if let Some(origin) = origin {
+            order = order.header("origin", origin);
+        }
+        service.send(order.body(Body::from("{ burst: lunch-rush }")).unwrap())
+    };
+    assert!(!service.get("/").await.text.contains("data-post"));
+    assert_eq!(service.send(sign_in("wrong", here)).await.status, 403);
+    assert_eq!(
+        service
+            .send(sign_in(TOKEN, "http://evil.example"))
+            .await
+            .status,
+        403
+    );
+    let signed_in = service.send(sign_in(TOKEN, here)).await;
+    assert_eq!((signed_in.status, signed_in.header("location")), (303, "/"));
+    let set = signed_in.header("set-cookie");
+    assert!(
+        set.contains("HttpOnly") && set.contains("SameSite=Strict"),
+        "{set}"
+    );
+    assert!(!set.contains(TOKEN));
+    let cookie = cookie(&signed_in);
+
+    assert_eq!(order(&cookie, Some(here)).await.status, 202);
+    for origin in [None, Some("http://evil.example"), Some("null")] {
+        assert_eq!(order(&cookie, origin).await.status, 401, "{origin:?}");
+    }
+    assert_eq!(
+        order("chatprobe_session=made-up", Some(here)).await.status,
+        401
+    );
+    let page = local("GET", "/")
+        .header("cookie", &cookie)
+        .body(Body::empty());
+    assert!(service.send(page.unwrap()).await.text.contains("data-post"));
+
+    let out = local("POST", "/sign-out")
+        .header("cookie", &cookie)
+        .header("origin", here);
+    let out = service.send(out.body(Body::empty()).unwrap()).await;
+    assert_eq!(out.status, 303);
+    assert!(out.header("set-cookie").contains("Max-Age=0"));
+    assert_eq!(order(&cookie, Some(here)).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_burst_is_shown_before_it_starts() {
+    let service = Service::start().await;
+    let preview = async |body| service.order("POST", "/api/v1/bursts/preview", body).await;
+    let seen = preview("{ burst: lunch-rush }").await.json();
+    assert_eq!(
+        (&seen["chats"], &seen["most_at_once"]),
+        (&60.into(), &20.into())
+    );
+    assert_eq!(
+        (&seen["duration"], &seen["requests_of_a_chat"]),
+        (&"30s".into(), &0.into())
+    );
+    assert_eq!(seen["refusals"].to_string(), "[]");
+    assert_eq!(preview("{ burst: lunch }").await.status, 422);
+    service
+        .burst("{ burst: lunch-rush, load: { rate: 1/s, for: 1m, max_active: 95 } }")
+        .await;
+    let refusals = preview("{ burst: lunch-rush }").await.json()["refusals"].clone();
+    assert!(
+        refusals[0].as_str().unwrap().contains("do not fit"),
+        "{refusals}"
+    );
+    let bursts = service.get("/api/v1/runs?mode=burst").await.json();
+    assert_eq!(bursts["runs"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_reload_is_shown_before_it_happens() {
+    let service = Service::start().await;
+    let file = service.folder.path().join("chatprobe.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("morning-check:", "evening-check:")).unwrap();
+    let preview = async || service.order("POST", "/api/v1/reload/preview", "").await;
+    let changes = preview().await.json();
+    assert_eq!(
+        (&changes["started"], &changes["stopped"]),
+        (
+            &serde_json::json!(["evening-check"]),
+            &serde_json::json!(["morning-check"])
+        )
+    );
+    assert_eq!(service.web.scheduler.probes()[0].name, "morning-check");
+    std::fs::write(&file, "targets: nonsense").unwrap();
+    assert_eq!(preview().await.status, 422);
+}
+
+#[tokio::test]
+async fn a_page_of_a_run_is_followed_to_its_end_with_every_sample_once() {
+    let service = Service::start().await;
+    let run = service
+        .burst("{ burst: lunch-rush, load: { chats: 1 }, inputs: { reply_delay: 2200ms } }")
+        .await;
+    let answer = service.get(&format!("/live/runs/{}", run.id())).await;
+    assert_eq!(answer.header("content-type"), "text/event-stream");
+    let events: Vec<_> = answer.text.split("\n\n").collect();
+    let of = |kind: &str| {
+        let wanted = format!("event: {kind}\n");
+        events
+            .iter()
+            .filter(move |event| event.contains(&wanted))
+            .copied()
+            .collect::<Vec<_>>()
+    };
+    let samples: Vec<serde_json::Value> = of("samples")
+        .iter()
+        .flat_map(|event| {
+            let data = event
+                .lines()
+                .find_map(|line| line.strip_prefix("data: "))
+                .unwrap();
+            serde_json::from_str::<Vec<serde_json::Value>>(data).unwrap()
+        })
+        .collect();
+    let (expected, _) = run.samples(0);
+    assert_eq!(samples.len(), expected.len());
+    assert!(samples.len() >= 3);
+    let passed: u64 = samples
+        .iter()
+        .map(|sample| sample["passed"].as_u64().unwrap())
+        .sum();
+    assert_eq!(passed, 1);
+    let pages = of("page");
+    let last = pages.last().unwrap();
+    assert!(
+        pages[0].contains("standing active") && !last.contains("standing active"),
+        "{pages:?}"
+    );
+}
