@@ -6,6 +6,7 @@
 )]
 
 mod alertmanager;
+mod browser;
 mod centre;
 mod folder;
 mod metrics;
@@ -24,6 +25,7 @@ use std::{
 use tokio::time::{Instant, sleep};
 
 pub use alertmanager::{ALERTMANAGER, Alertmanager};
+pub use browser::Browser;
 pub use centre::{Centre, events, requests};
 pub use folder::{Folder, QUICK, SCENARIO, shipped};
 pub use metrics::Metrics;

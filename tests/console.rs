@@ -1,0 +1,186 @@
+//! The console in a real browser.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod support;
+
+use serde_json::json;
+use support::{Browser, Centre, Folder, Service, eventually, plain};
+
+const TAB: &str = "\u{e004}";
+const ENTER: &str = "\u{e007}";
+
+const MORE: &str =
+    "probes: { watch: { scenario: contact-center-chat, target: centre, every: 1h } }";
+
+async fn start() -> (Centre, Service) {
+    let centre = Centre::start("{ join: 300ms, answer: 100ms, typing: 0s }").await;
+    let service = Service::start(&plain(&centre.url, MORE)).await;
+    (centre, service)
+}
+
+/// What stands for a step in the table of a run.
+async fn passed(browser: &Browser, step: &str) -> u64 {
+    let cell = format!("[data-count='{step} passed']");
+    let text = browser.text(&cell).await.unwrap_or_default();
+    text.replace(',', "").parse().unwrap_or(0)
+}
+
+#[tokio::test]
+async fn a_burst_is_started_from_the_form_watched_changed_and_stopped() {
+    let (_centre, service) = start().await;
+    let browser = Browser::start(1280, 900).await;
+    browser.open(&format!("{}/", service.web)).await;
+    browser.click("nav a[href='/bursts/new']").await;
+    browser
+        .fill("[name='load']", "{ rate: 5/s, for: 10m }")
+        .await;
+    for input in ["session_pause", "first_message_delay", "reply_delay"] {
+        browser
+            .fill(&format!("[name='input.{input}']"), "100ms")
+            .await;
+    }
+    browser.click("#preview").await;
+    browser.shows("#cost", "3,000 chats and about").await;
+    browser.click("#burst [type='submit']").await;
+    browser.shows("h1", "running").await;
+    let path = browser.path().await;
+    let id = path.strip_prefix("/runs/").unwrap().to_owned();
+
+    eventually("steps that pass", async || {
+        (passed(&browser, "interact_end").await >= 10).then_some(())
+    })
+    .await;
+    eventually("lines in the charts", async || {
+        let script = "return document.querySelectorAll('#charts path.s0[d*=\"L\"]').length";
+        (browser.run(script, json!([])).await.as_u64()? >= 4).then_some(())
+    })
+    .await;
+
+    // A page that is opened late has the whole history.
+    let late = Browser::start(1280, 900).await;
+    late.open(&format!("{}{path}", service.web)).await;
+    let reading = "document.querySelector('#charts svg').dispatchEvent(new KeyboardEvent('keydown', { key: 'Home', bubbles: true, cancelable: true }))";
+    eventually("the first second", async || {
+        late.run(reading, json!([])).await;
+        let text = late.text("#reading").await?;
+        text.starts_with("At 0:01. Chats in progress").then_some(())
+    })
+    .await;
+
+    browser.fill("[name='change']", "20/s").await;
+    browser.click("form[data-patch] button").await;
+    browser.shows("#said", "Changed to 20/s").await;
+    browser
+        .run("document.activeElement.blur()", json!([]))
+        .await;
+    browser.shows(".facts", "rate: 20/s").await;
+
+    browser.click("[data-reset]").await;
+    browser.shows("#since", "Counts since").await;
+    let run = service.read(&format!("/api/v1/runs/{id}")).await.body;
+    assert!(run["chats"]["started"].as_u64().unwrap() > passed(&browser, "session_create").await);
+
+    browser.click("button.danger").await;
+    browser.confirm().await;
+    browser.shows("h1", "stopped").await;
+    late.shows("h1", "stopped").await;
+    let run = service.read(&format!("/api/v1/runs/{id}")).await.body;
+    assert_eq!(run["verdict"], "stopped");
+    browser
+        .open(&format!("{}/runs?name=ad-hoc", service.web))
+        .await;
+    browser.shows("tbody", "stopped").await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn only_who_has_signed_in_can_touch_and_the_token_stays_nowhere() {
+    let centre = Centre::start("{}").await;
+    let token = "a-token-of-this-test";
+    let environment = [("CHATPROBE_ADMIN_TOKEN", token)];
+    let service =
+        Service::start_in(Folder::new(), &plain(&centre.url, MORE), &[], &environment).await;
+    let browser = Browser::start(1280, 900).await;
+    browser.open(&format!("{}/", service.web)).await;
+    browser.shows("table", "watch").await;
+    assert_eq!(browser.text("[data-post]").await, None);
+    browser.open(&format!("{}/bursts/new", service.web)).await;
+    browser.shows("#burst", "sign in").await;
+
+    browser.open(&format!("{}/sign-in", service.web)).await;
+    browser.fill("[name='token']", "not-this-one").await;
+    browser.click("main button").await;
+    browser.shows("[role='alert']", "not the admin token").await;
+    browser.fill("[name='token']", token).await;
+    browser.click("main button").await;
+    browser.shows("header", "Sign out").await;
+    assert_eq!(browser.path().await, "/");
+    let kept = "return [document.cookie, JSON.stringify(localStorage), JSON.stringify(sessionStorage), location.href].join()";
+    let kept = browser.run(kept, json!([])).await.to_string();
+    assert!(
+        !kept.contains(token) && !kept.contains("chatprobe_session"),
+        "{kept}"
+    );
+
+    browser.click("[data-post$='/run']").await;
+    browser.shows("#said", "Run now: done").await;
+    browser.click("header form button").await;
+    browser.shows("header", "Sign in").await;
+    assert_eq!(browser.text("[data-post]").await, None);
+}
+
+#[tokio::test]
+async fn the_keyboard_is_enough() {
+    let (_centre, service) = start().await;
+    let browser = Browser::start(1280, 900).await;
+    browser.open(&format!("{}/", service.web)).await;
+    browser.shows("h1", "Now").await;
+    let focused = "return document.activeElement.innerText.trim()";
+    browser.press(&[TAB]).await;
+    assert_eq!(browser.run(focused, json!([])).await, "To the content");
+    for expected in ["Now", "Runs", "New burst"] {
+        browser.press(&[TAB]).await;
+        assert_eq!(browser.run(focused, json!([])).await, expected);
+    }
+    browser.press(&[ENTER]).await;
+    browser.shows("h1", "New burst").await;
+    // A field is sent with the key that sends forms.
+    browser
+        .run("document.querySelector('[name=load]').focus()", json!([]))
+        .await;
+    browser.press(&[ENTER]).await;
+    browser.shows("h1", "ad-hoc").await;
+}
+
+#[tokio::test]
+async fn pages_fit_a_small_screen_and_a_large_one() {
+    let (_centre, service) = start().await;
+    let started = service
+        .order(
+            "POST",
+            "/api/v1/bursts",
+            "{ scenario: contact-center-chat, target: centre, load: { chats: 3 } }",
+        )
+        .await;
+    let run = format!("/runs/{}", started.text("id"));
+    for width in [360, 2560] {
+        let browser = Browser::start(width, 740).await;
+        for path in [
+            "/",
+            "/runs",
+            &run,
+            "/bursts/new",
+            "/configuration",
+            "/sign-in",
+        ] {
+            browser.open(&format!("{}{path}", service.web)).await;
+            let wide = browser
+                .run("return document.documentElement.scrollWidth", json!([]))
+                .await;
+            assert!(
+                wide.as_u64().unwrap() <= u64::from(width),
+                "{path} is {wide} wide"
+            );
+        }
+    }
+}
