@@ -51,6 +51,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "vitals",
         ],
     ),
+    ("report", &["event", "runner"]),
     (
         "scheduler",
         &[

@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Quantiles, RunReport, Sample, latencies::Latencies};
+use super::{Batch, Quantiles, RunReport, Sample, latencies::Latencies};
 
 /// Everything that is kept of a run: what a report shows and a comparison needs.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -18,6 +18,9 @@ pub struct RunRecord {
     /// How long each step took when it passed.
     #[schema(value_type = BTreeMap<String, Histogram>)]
     pub steps: BTreeMap<String, Histogram>,
+    /// The run in at most 32 pieces of about equal length: how much its figures vary by themselves.
+    #[serde(default)]
+    pub batches: Vec<Batch>,
 }
 
 /// Durations with three significant digits: how many fell into each bucket. It can be merged with others.
