@@ -51,7 +51,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "vitals",
         ],
     ),
-    ("report", &["event", "runner"]),
+    ("report", &["event", "runner", "scenario"]),
     (
         "scheduler",
         &[
@@ -83,6 +83,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "event",
             "listener",
             "record",
+            "report",
             "runner",
             "scenario",
             "scheduler",
@@ -116,6 +117,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "load",
             "preflight",
             "record",
+            "report",
             "runner",
             "scenario",
             "service",
