@@ -5,8 +5,6 @@ use std::fmt::Write as _;
 
 use maud::{Markup, html};
 
-use super::wording;
-
 /// How charts look; the page says what the colours `--ink`, `--grid` and `--line-1` to `--line-4` are.
 pub const STYLE: &str = include_str!("chart.css");
 
@@ -68,8 +66,8 @@ impl Unit {
         match self {
             Self::Count => plain(value),
             Self::PerSecond => format!("{}/s", plain(value)),
-            Self::Seconds if value == 0.0 => "0 s".to_owned(),
-            Self::Seconds => wording::seconds(value),
+            Self::Seconds if value > 0.0 && value < 1.0 => format!("{} ms", plain(value * 1e3)),
+            Self::Seconds => format!("{} s", plain(value)),
             Self::Bytes if value >= 1e9 => format!("{} GB", plain(value / 1e9)),
             Self::Bytes => format!("{} MB", plain(value / 1e6)),
         }

@@ -102,12 +102,26 @@ fn text(value: &serde_json::Value) -> String {
         .map_or_else(|| value.to_string(), str::to_owned)
 }
 
+/// The head of a column; figures stand below each other by their last digit.
+#[derive(Clone, Copy)]
+enum Column<'a> {
+    Text(&'a str),
+    Number(&'a str),
+}
+
 /// A table that scrolls sideways where it is too wide, with the keyboard too.
-fn table(caption: &str, head: &[&str], rows: &Markup) -> Markup {
+fn table(caption: &str, head: &[Column<'_>], rows: &Markup) -> Markup {
     html! {
         div.wide role="region" aria-label=(caption) tabindex="0" {
             table {
-                thead { tr { @for name in head { th scope="col" { (name) } } } }
+                thead { tr {
+                    @for column in head {
+                        @match column {
+                            Column::Text(name) => th scope="col" { (name) },
+                            Column::Number(name) => th.number scope="col" { (name) },
+                        }
+                    }
+                } }
                 tbody { (rows) }
             }
         }

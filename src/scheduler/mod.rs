@@ -9,6 +9,7 @@ mod cron;
 mod handle;
 mod orders;
 mod probes;
+mod records;
 mod reload;
 mod runs;
 mod shutdown;

@@ -61,7 +61,10 @@ pub fn charts(record: &RunRecord) -> Markup {
 /// The steps that thresholds are about, then those that take longest; by their place in the report.
 fn notable(report: &RunReport) -> Vec<usize> {
     let mut steps: Vec<_> = report.steps.iter().enumerate().collect();
-    steps.retain(|(_, step)| step.passed > 0);
+    // What a run does once, or what is rare, makes no line.
+    let usual = report.steps.iter().map(|step| step.passed).max();
+    let rare = usual.unwrap_or_default() / 10;
+    steps.retain(|(_, step)| step.passed > rare);
     steps.sort_by_key(|(_, step)| {
         let about = format!("{} ", step.step);
         let mut thresholds = report.thresholds.iter();

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::table;
+use super::{Column, table};
 use crate::{
     event::Verdict,
     report::{Change, Compared, Comparison, Figure, Word, wording},
@@ -10,15 +10,9 @@ use crate::{
 
 /// What changed, and whether it is more than noise.
 pub fn comparison(compared: &Comparison) -> Markup {
-    let head = [
-        "",
-        "Figure",
-        "Before",
-        "Now",
-        "Change",
-        "Interval",
-        "In a word",
-    ];
+    let mut head = ["", "Figure"].map(Column::Text).to_vec();
+    head.extend(["Before", "Now", "Change", "Interval"].map(Column::Number));
+    head.push(Column::Text("In a word"));
     html! {
         section {
             h2 { "Compared" }
@@ -80,7 +74,7 @@ fn row(subject: &str, change: &Change) -> Markup {
             td.number { (figure(change.after)) }
             td.number { (wording::or_dash(moved)) }
             td.number { (wording::or_dash(interval)) }
-            td.(class) { (sign) (change.word.as_str()) }
+            td.word.(class) { (sign) (change.word.as_str()) }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::table;
+use super::{Column, table};
 use crate::{
     report::wording::{or_dash, percent, seconds},
     runner::{MeanAndMost, Quantiles, RunReport},
@@ -44,13 +44,17 @@ pub fn health(report: &RunReport) -> Markup {
         ("TCP sockets", &machine.sockets, count),
         ("Run queue of the host", &machine.run_queue, count),
     ];
+    let mut delay_head = vec![Column::Text("Delay")];
+    delay_head.extend(["p50", "p95", "p99", "Most"].map(Column::Number));
+    let mut reading_head = vec![Column::Text("Machine")];
+    reading_head.extend(["Mean", "Most"].map(Column::Number));
     html! {
         section {
             h2 { "Generator" }
-            (table("Delays", &["Delay", "p50", "p95", "p99", "Most"], &html! {
+            (table("Delays", &delay_head, &html! {
                 @for (name, delay) in delays { (delayed(name, delay)) }
             }))
-            (table("Machine", &["Machine", "Mean", "Most"], &html! {
+            (table("Machine", &reading_head, &html! {
                 @for (name, reading, format) in readings { (read(name, *reading, format)) }
             }))
         }
@@ -81,12 +85,13 @@ fn read(name: &str, reading: MeanAndMost, format: fn(f64) -> String) -> Markup {
 /// What came in, and what became of it.
 pub fn books(report: &RunReport) -> Markup {
     let books = &report.books;
+    let head = [Column::Text("What became of it"), Column::Number("Events")];
     html! {
         section {
             h2 { "Events received" }
             @if books.received == 0 { p { "None." } }
             @else {
-                (table("Events received", &["What became of it", "Events"], &html! {
+                (table("Events received", &head, &html! {
                     @for (fate, count) in &books.by_fate {
                         tr { th scope="row" { (fate.as_str().replace('_', " ")) } td.number { (count) } }
                     }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::table;
+use super::{Column, table};
 use crate::{
     event::Verdict,
     report::{
@@ -50,9 +50,11 @@ pub fn verdict(report: &RunReport, baseline: Option<&Baseline>) -> Markup {
 
 /// Every step with its counts and percentiles, and the whole chats.
 pub fn steps(report: &RunReport) -> Markup {
-    let head = [
-        "Step", "Passed", "Failed", "p50", "p90", "p95", "p99", "Slowest", "Mean",
+    let figures = [
+        "Passed", "Failed", "p50", "p90", "p95", "p99", "Slowest", "Mean",
     ];
+    let mut head = vec![Column::Text("Step")];
+    head.extend(figures.map(Column::Number));
     let rows = html! {
         @for step in &report.steps {
             (row(&step.step, step.passed, step.failed, &step.latency))
@@ -101,7 +103,7 @@ pub fn thresholds(report: &RunReport) -> Markup {
                 p { "Each step of the search is judged by them, and the run as a whole is not." }
             }
             @if !report.thresholds.is_empty() {
-                (table("Thresholds", &["", "Threshold", "Measured"], &html! {
+                (table("Thresholds", &["", "Threshold", "Measured"].map(Column::Text), &html! {
                     @for threshold in &report.thresholds { (judged(threshold, report.search.is_some())) }
                 }))
             }
@@ -113,8 +115,8 @@ fn judged(threshold: &ThresholdReport, for_information: bool) -> Markup {
     html! {
         tr {
             @if for_information { td { "–" } }
-            @else if threshold.held { td.good { "✓ held" } }
-            @else { td.bad { "✗ broken" } }
+            @else if threshold.held { td.word.good { "✓ held" } }
+            @else { td.word.bad { "✗ broken" } }
             th scope="row" { (threshold.threshold) }
             td { (threshold.measured) }
         }
@@ -127,8 +129,13 @@ pub fn search(search: &SearchReport) -> Markup {
         .steps
         .first()
         .map_or(&[][..], |step| &step.thresholds);
-    let mut head = vec!["Load", "", "Started", "Ended", "Active"];
-    head.extend(thresholds.iter().map(|judged| judged.threshold.as_str()));
+    let mut head = ["Load", ""].map(Column::Text).to_vec();
+    head.extend(["Started", "Ended", "Active"].map(Column::Number));
+    head.extend(
+        thresholds
+            .iter()
+            .map(|judged| Column::Text(&judged.threshold)),
+    );
     html! {
         section {
             h2 { "Search" }
@@ -150,9 +157,9 @@ fn search_step(step: &SearchStep) -> Markup {
         tr {
             th scope="row" { (step.load.text) }
             @match step.broken_by {
-                None => td.good { "✓ held" },
-                Some(BrokenBy::Target) => td.bad { "✗ broken" },
-                Some(BrokenBy::Generator) => td.doubt { "? invalid" },
+                None => td.word.good { "✓ held" },
+                Some(BrokenBy::Target) => td.word.bad { "✗ broken" },
+                Some(BrokenBy::Generator) => td.word.doubt { "? invalid" },
             }
             td.number { (format!("{:.1}/s", step.started_per_second)) }
             td.number { (format!("{:.1}/s", step.ended_per_second)) }
