@@ -1,6 +1,6 @@
 //! A run as a suite of tests, for Jenkins and others that read JUnit XML.
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
@@ -46,14 +46,12 @@ fn verdict(report: &RunReport) -> TestCase {
 fn of_step(step: &StepReport, report: &RunReport) -> TestCase {
     let mut told = format!("{} passed, {} failed", step.passed, step.failed);
     for (reason, count) in &step.failed_by_reason {
-        told.push_str(&format!("; {count} {reason}"));
+        // Writing to a string cannot fail.
+        let _ = write!(told, "; {count} {reason}");
     }
     let mut latest = report.failures.iter().rev();
     if let Some(example) = latest.find(|example| example.step == step.step) {
-        told.push_str(&format!(
-            "; such as chat {}: {}",
-            example.chat, example.detail
-        ));
+        let _ = write!(told, "; such as chat {}: {}", example.chat, example.detail);
     }
     let status = match (step.passed, step.failed) {
         (0, 0) => skipped("it was never done".to_owned()),
@@ -161,17 +159,17 @@ mod tests {
             held: true,
             measured: "1 of 2".to_owned(),
         }];
-        let names: Vec<_> = cases(&document(&record, None))
+        let tests: Vec<_> = cases(&document(&record, None))
             .into_iter()
             .map(|(class, name, _)| (class, name))
             .collect();
-        let named = |class: &str, name: &str| (class.to_owned(), name.to_owned());
+        let test = |class: &str, name: &str| (class.to_owned(), name.to_owned());
         assert_eq!(
-            names,
+            tests,
             [
-                named("chat.verdict", "verdict"),
-                named("chat.steps", "ask"),
-                named("chat.thresholds", "failed <= 60%"),
+                test("chat.verdict", "verdict"),
+                test("chat.steps", "ask"),
+                test("chat.thresholds", "failed <= 60%"),
             ]
         );
         // One of two may fail.

@@ -141,7 +141,7 @@ fn active(groups: &[Group<'_>]) -> Vec<Line<'static>> {
 }
 
 fn latency(groups: &[Group<'_>], step: usize) -> Vec<Line<'static>> {
-    fn steps<'a>(group: Group<'a>, at: usize) -> impl Iterator<Item = &'a StepSample> {
+    fn steps(group: Group<'_>, at: usize) -> impl Iterator<Item = &StepSample> {
         group.iter().filter_map(move |sample| sample.steps.get(at))
     }
     let median = line("p50", groups, |group| {
