@@ -21,7 +21,7 @@
 //! | [`report`] | a run as HTML, CSV and JUnit XML, and two side by side; no I/O | event, runner, scenario |
 //! | [`scheduler`] | when: intervals, cron, on demand, overlap, drain | runner and all above |
 //! | [`record`] | events to metrics and log | config, descriptors, event, load, scenario, vitals |
-//! | [`web`] | metrics, health, admin API, console | scheduler, record, listener |
+//! | [`web`] | metrics, health, admin API, console | scheduler, record, report, listener |
 //! | [`simulator`] | a contact centre to practise on | listener, units |
 //! | [`service`] | composition: build, start, shut down | everything |
 //! | [`cli`] | one file a subcommand | everything |

@@ -191,6 +191,11 @@ impl Chart<'_> {
 }
 
 impl Line<'_> {
+    /// Whether there is anything to draw.
+    pub fn has_values(&self) -> bool {
+        self.values().next().is_some()
+    }
+
     fn values(&self) -> impl Iterator<Item = f64> {
         let values = self.points.iter().filter_map(|point| point.1);
         values.filter(|value| value.is_finite())

@@ -36,6 +36,7 @@ pub fn charts(record: &RunRecord) -> Markup {
     }
     charts.push(("Memory of the generator", Unit::Bytes, memory(&groups)));
     charts.push(("CPUs of the generator", Unit::Count, cpus(&groups)));
+    charts.retain(|(_, _, lines)| lines.iter().any(Line::has_values));
     html! {
         section {
             h2 { "Over time" }
