@@ -172,7 +172,7 @@ impl Chart<'_> {
     fn grid(&self, scale: &Scale) -> Markup {
         let right = WIDTH - RIGHT;
         html! {
-            @for value in ticks(scale.most, 4.0) {
+            @for value in ticks(scale.most, 5.0) {
                 @let y = scale.y(value);
                 path.grid fill="none" d=(format!("M{LEFT} {y:.1}H{right}")) {}
                 text.label.y x=(format!("{:.1}", LEFT - 6.0)) y=(format!("{:.1}", y + 4.0)) text-anchor="end" {
@@ -329,12 +329,12 @@ mod tests {
     #[test]
     fn ticks_are_round_and_few() {
         for (most, told) in [
-            (1.0, vec![0.0, 0.5, 1.0]),
+            (1.0, vec![0.0, 0.2, 0.4, 0.6, 0.8, 1.0]),
             (7.3, vec![0.0, 2.0, 4.0, 6.0]),
             (0.04, vec![0.0, 0.01, 0.02, 0.03, 0.04]),
             (180.0, vec![0.0, 50.0, 100.0, 150.0]),
         ] {
-            let found: Vec<_> = ticks(most, 4.0).collect();
+            let found: Vec<_> = ticks(most, 5.0).collect();
             assert_eq!(found.len(), told.len(), "{most}: {found:?}");
             for (found, told) in found.iter().zip(told) {
                 assert!((found - told).abs() < 1e-9, "{most}: {found}");
