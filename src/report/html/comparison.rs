@@ -10,14 +10,14 @@ use crate::{
 
 /// What changed, and whether it is more than noise.
 pub fn comparison(compared: &Comparison) -> Markup {
-    let mut head = ["", "Figure"].map(Column::Text).to_vec();
+    let mut head = ["", "Figure", "In a word"].map(Column::Text).to_vec();
     head.extend(["Before", "Now", "Change", "Interval"].map(Column::Number));
-    head.push(Column::Text("In a word"));
     html! {
         section {
             h2 { "Compared" }
             dl.facts { (side("Before", &compared.baseline)) (side("Now", &compared.run)) }
             @for caveat in &compared.caveats { p.doubt { "With care: " (caveat) "." } }
+            (in_short(compared))
             (table("Compared", &head, &html! {
                 @for subject in &compared.subjects {
                     @for change in &subject.changes {
@@ -29,6 +29,30 @@ pub fn comparison(compared: &Comparison) -> Markup {
                 "Where nothing changed, " (wording::percent(compared.confidence))
                 " of such comparisons find no change at all. The intervals are wide enough for that, and hold "
                 "what varies within a run; how much the same target differs from one day to the next they do not know."
+            }
+        }
+    }
+}
+
+/// What became worse and what better, which is what most readers came for.
+fn in_short(compared: &Comparison) -> Markup {
+    let moved = |word: Word| -> Vec<_> {
+        let subjects = compared.subjects.iter();
+        let changes = subjects.flat_map(|subject| {
+            let of = subject.step.as_deref().unwrap_or("Whole chats");
+            subject.changes.iter().map(move |change| (of, change))
+        });
+        changes.filter(|(_, change)| change.word == word).collect()
+    };
+    let (worse, better) = (moved(Word::Worse), moved(Word::Better));
+    html! {
+        @if worse.is_empty() && better.is_empty() {
+            p { "Nothing that was measured often enough changed by more than noise." }
+        }
+        @for (title, changes) in [("Worse", worse), ("Better", better)] {
+            @if !changes.is_empty() {
+                h3 { (title) }
+                ul { @for (of, change) in changes { li { (of) " " (wording::change(change)) } } }
             }
         }
     }
@@ -70,11 +94,11 @@ fn row(subject: &str, change: &Change) -> Markup {
         tr {
             th scope="row" { (subject) }
             td { (change.figure.as_str()) }
+            td.word.(class) { (sign) (change.word.as_str()) }
             td.number { (figure(change.before)) }
             td.number { (figure(change.after)) }
             td.number { (wording::or_dash(moved)) }
             td.number { (wording::or_dash(interval)) }
-            td.word.(class) { (sign) (change.word.as_str()) }
         }
     }
 }

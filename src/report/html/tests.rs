@@ -209,6 +209,31 @@ fn a_comparison_says_what_it_does_not_know() {
 }
 
 #[test]
+fn what_changed_stands_above_the_table() {
+    let seconds = |latency: f64| {
+        let second = Second {
+            passed: vec![latency, latency * 1.1, latency * 1.2],
+            failed: 0,
+        };
+        record(&vec![second; 20])
+    };
+    let (quick, slow) = (seconds(0.5), seconds(0.7));
+    let worse = comparison(&Comparison::of(&quick, &slow)).into_string();
+    let told = "<h3>Worse</h3><ul><li>Whole chats mean: 550 ms before, 770 ms now: +40.0%</li>";
+    assert!(
+        worse.contains(told) && !worse.contains("<h3>Better"),
+        "{worse}"
+    );
+    let better = comparison(&Comparison::of(&slow, &quick)).into_string();
+    assert!(
+        better.contains("<h3>Better</h3>") && !better.contains("<h3>Worse"),
+        "{better}"
+    );
+    let same = comparison(&Comparison::of(&quick, &quick)).into_string();
+    assert!(same.contains("changed by more than noise.</p>"), "{same}");
+}
+
+#[test]
 fn the_policy_allows_the_style_of_the_page_and_nothing_else() {
     let page = document(&usual(), None);
     let (_, style) = page.split_once("<style>").unwrap();
