@@ -18,9 +18,10 @@
 //! | [`event`] | what happened: the only thing that observers see | config, scenario, vitals |
 //! | [`callbacks`] | inbound events: receiver, early buffer, mailboxes | config, descriptors, event, listener, scenario |
 //! | [`runner`] | one chat; one run of chats, from setup to verdict | all above |
+//! | [`report`] | a run as HTML, CSV and JUnit XML, and two side by side; no I/O | event, runner, scenario |
 //! | [`scheduler`] | when: intervals, cron, on demand, overlap, drain | runner and all above |
 //! | [`record`] | events to metrics and log | config, descriptors, event, load, scenario, vitals |
-//! | [`web`] | metrics, health, admin API, console | scheduler, record, listener |
+//! | [`web`] | metrics, health, admin API, console | scheduler, record, report, listener |
 //! | [`simulator`] | a contact centre to practise on | listener, units |
 //! | [`service`] | composition: build, start, shut down | everything |
 //! | [`cli`] | one file a subcommand | everything |
@@ -48,6 +49,7 @@ pub mod listener;
 pub mod load;
 pub mod preflight;
 pub mod record;
+pub mod report;
 pub mod runner;
 pub mod scenario;
 pub mod scheduler;

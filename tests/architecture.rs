@@ -51,6 +51,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "vitals",
         ],
     ),
+    ("report", &["event", "runner", "scenario"]),
     (
         "scheduler",
         &[
@@ -83,6 +84,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "listener",
             "load",
             "record",
+            "report",
             "runner",
             "scenario",
             "scheduler",
@@ -116,6 +118,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "load",
             "preflight",
             "record",
+            "report",
             "runner",
             "scenario",
             "service",

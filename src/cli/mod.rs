@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand.
 
 mod address;
+mod baseline;
 mod check;
 mod health;
 mod logging;

@@ -8,8 +8,9 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Configuration, Outcome, address::listening_address, output::tell, parse_option, progress,
-    report::ReportTo, report_problems, signals::Signals, target::Chosen, unusable,
+    Configuration, Outcome, address::listening_address, baseline::Earlier, output::tell,
+    parse_option, progress, report::ReportTo, report_problems, signals::Signals, target::Chosen,
+    unusable,
 };
 use crate::{
     callbacks::{Exchange, receiver},
@@ -19,10 +20,11 @@ use crate::{
     event::{Mode, Observers, RunIdentity, Subject, Trigger, Verdict},
     load::{Profile, Threshold},
     preflight::Machine,
+    report::Baseline,
     runner::{Engine, Order, RunHandle, RunSpec, Stop},
     scenario::Scenario,
     service::{address, every, listen},
-    units::seed,
+    units::{Share, seed},
     vitals::Vitals,
 };
 
@@ -69,6 +71,20 @@ pub(super) struct Run {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 
+    /// Writes the whole run into this folder: report.html, report.json, steps.csv, timeline.csv and
+    /// junit.xml.
+    #[arg(long, value_name = "FOLDER")]
+    report: Option<PathBuf>,
+
+    /// Says what changed since an earlier run: the report.json of one with --report.
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+
+    /// Fails if a latency or a share that failed rose by more than this part of what it was, such as
+    /// `20%`, and by more than noise.
+    #[arg(long, value_name = "PERCENT", requires = "baseline")]
+    regression: Option<Share>,
+
     /// Where the target's events come in.
     #[arg(long, value_name = "ADDRESS", default_value_t = (Ipv4Addr::LOCALHOST, 0).into(),
         value_parser = listening_address)]
@@ -89,6 +105,10 @@ impl Run {
             Ok(doubts) => doubts,
             Err(refusals) => return unusable(refusals),
         };
+        let earlier = match self.earlier(&spec.scenario.name) {
+            Ok(earlier) => earlier,
+            Err(message) => return unusable(message),
+        };
         let callback_url = match self.callback_url.as_deref().map(check_url).transpose() {
             Ok(callback_url) => callback_url,
             Err(message) => return unusable(format_args!("--callback-url: {message}")),
@@ -105,7 +125,7 @@ impl Run {
             Ok(http) => http,
             Err(error) => return unusable(error),
         };
-        let report = match ReportTo::open(self.json.as_deref()) {
+        let report = match ReportTo::open(self.json.as_deref(), self.report.as_deref()) {
             Ok(report) => report,
             Err(outcome) => return outcome,
         };
@@ -148,8 +168,15 @@ impl Run {
         receiving.abort();
         // Both end with the token; what they return says nothing here.
         let _ = tokio::join!(receiving, sweeping);
-        let ended = run.report();
-        report.conclude(&ended, outcome(ended.verdict))
+        let ended = run.record();
+        let baseline = earlier.map(|earlier| earlier.against(&ended));
+        let outcome = outcome(ended.report.verdict, baseline.as_ref());
+        report.conclude(&ended, baseline.as_ref(), outcome)
+    }
+
+    fn earlier(&self, scenario: &str) -> Result<Option<Earlier>, String> {
+        let read = |path| Earlier::read(path, scenario, self.regression);
+        self.baseline.as_deref().map(read).transpose()
     }
 
     fn prepare(&self) -> Result<(RunSpec, HealthBudget), Vec<Problem>> {
@@ -261,9 +288,12 @@ fn examine(spec: &RunSpec) -> Result<Vec<String>, String> {
     }
 }
 
-/// The exit code is the verdict.
-fn outcome(verdict: Option<Verdict>) -> Outcome {
+/// The exit code is the verdict, unless it passed and is worse than an earlier run.
+fn outcome(verdict: Option<Verdict>, baseline: Option<&Baseline>) -> Outcome {
     match verdict {
+        Some(Verdict::Passed) if baseline.is_some_and(|it| !it.regressions().is_empty()) => {
+            Outcome::Failed
+        }
         Some(Verdict::Passed) => Outcome::Success,
         Some(Verdict::Failed) => Outcome::Failed,
         Some(Verdict::Stopped) => Outcome::Interrupted,

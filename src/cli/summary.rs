@@ -4,6 +4,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use crate::{
     event::Verdict,
+    report::{Baseline, Word, wording},
     runner::{BrokenBy, Example, HealthReport, Quantiles, RunReport, SearchReport, SearchStep},
     scenario::Reason,
 };
@@ -12,10 +13,13 @@ use crate::{
 const WIDTH: u16 = 80;
 
 /// The figures of a run, for people.
-pub(super) fn text(report: &RunReport) -> String {
+pub(super) fn text(report: &RunReport, baseline: Option<&Baseline>) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
     let _ = write_all(&mut text, report);
+    if let Some(baseline) = baseline {
+        let _ = write_baseline(&mut text, baseline);
+    }
     text
 }
 
@@ -73,6 +77,34 @@ fn write_all(text: &mut String, report: &RunReport) -> std::fmt::Result {
         write!(text, ": interrupted by a signal")?;
     } else if !report.verdict_reasons.is_empty() {
         write!(text, ": {}", report.verdict_reasons.join("; "))?;
+    }
+    Ok(())
+}
+
+/// What changed since an earlier run, and what of it is more than is allowed.
+fn write_baseline(text: &mut String, baseline: &Baseline) -> std::fmt::Result {
+    let compared = &baseline.comparison;
+    for caveat in &compared.caveats {
+        write!(text, "\ncompared with care: {caveat}")?;
+    }
+    let subjects = compared.subjects.iter();
+    let changes = subjects.flat_map(|subject| {
+        let of = subject.step.as_deref().unwrap_or("(whole chats)");
+        subject.changes.iter().map(move |change| (of, change))
+    });
+    for (of, change) in changes {
+        if matches!(change.word, Word::Worse | Word::Better) {
+            write!(text, "\n{of} {}", wording::change(change))?;
+        }
+    }
+    let (judged, of) = baseline.judged();
+    write!(
+        text,
+        "\nbaseline: run {}; of {judged} of {of} figures enough was measured for a word",
+        compared.baseline.id
+    )?;
+    for regression in baseline.regressions() {
+        write!(text, "\nFAILED against the baseline: {regression}")?;
     }
     Ok(())
 }
@@ -227,38 +259,5 @@ fn latencies(quantiles: &Quantiles) -> [String; 5] {
         quantiles.p99,
         quantiles.max,
     ]
-    .map(|seconds| seconds.map_or_else(|| "–".to_owned(), brief))
-}
-
-/// Three digits, for columns that are narrow.
-fn brief(seconds: f64) -> String {
-    let millis = seconds * 1000.0;
-    match seconds {
-        ..0.01 => format!("{millis:.1} ms"),
-        ..1.0 => format!("{millis:.0} ms"),
-        ..10.0 => format!("{seconds:.2} s"),
-        ..100.0 => format!("{seconds:.1} s"),
-        _ => format!("{seconds:.0} s"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::brief;
-
-    #[test]
-    fn latencies_have_three_digits_and_fit_their_column() {
-        for (seconds, text) in [
-            (0.000_04, "0.0 ms"),
-            (0.001_62, "1.6 ms"),
-            (0.542_2, "542 ms"),
-            (0.999_9, "1000 ms"),
-            (1.234_5, "1.23 s"),
-            (18.366, "18.4 s"),
-            (3_600.4, "3600 s"),
-        ] {
-            assert_eq!(brief(seconds), text);
-            assert!(text.len() <= 7);
-        }
-    }
+    .map(|seconds| seconds.map_or_else(|| "–".to_owned(), wording::seconds))
 }

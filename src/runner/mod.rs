@@ -8,6 +8,7 @@
 //! figures. The [`RunHandle`] is how the rest of the service looks at a
 //! run and gives it orders.
 
+mod batches;
 mod chat;
 mod context;
 mod control;
@@ -28,6 +29,7 @@ mod timeline;
 mod verdict;
 mod window;
 
+pub use batches::{Batch, BatchFigures};
 pub use control::{Order, OrderError, RunHandle, Stop};
 pub use engine::{Engine, RunSpec};
 pub use findings::{BrokenBy, SearchLevel, SearchOutcome, SearchReport, SearchStep};

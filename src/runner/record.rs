@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Quantiles, RunReport, Sample, latencies::Latencies};
+use super::{Batch, Quantiles, RunReport, Sample, StepSample, latencies::Latencies};
 
 /// Everything that is kept of a run: what a report shows and a comparison needs.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -18,6 +18,37 @@ pub struct RunRecord {
     /// How long each step took when it passed.
     #[schema(value_type = BTreeMap<String, Histogram>)]
     pub steps: BTreeMap<String, Histogram>,
+    /// The run in at most 32 pieces of about equal length: how much its figures vary by themselves.
+    #[serde(default)]
+    pub batches: Vec<Batch>,
+}
+
+impl RunRecord {
+    /// About what it takes in memory, in bytes.
+    pub fn size(&self) -> usize {
+        let report = 4096 + self.report.steps.len() * 512;
+        let sample = size_of::<Sample>() + self.report.steps.len() * size_of::<StepSample>();
+        let batches = self.batches.iter().flat_map(|batch| {
+            let steps = batch.steps.iter();
+            steps.chain([&batch.chats]).map(|figures| &figures.latency)
+        });
+        let histograms = self.steps.values().chain([&self.chat_duration]);
+        let buckets = histograms.chain(batches).map(|histogram| histogram.0.len());
+        report + self.samples.len() * sample + buckets.sum::<usize>() * size_of::<(u64, u64)>()
+    }
+}
+
+/// Of a run of which nothing else is known any more.
+impl From<RunReport> for RunRecord {
+    fn from(report: RunReport) -> Self {
+        Self {
+            report,
+            samples: Vec::new(),
+            chat_duration: Histogram::default(),
+            steps: BTreeMap::new(),
+            batches: Vec::new(),
+        }
+    }
 }
 
 /// Durations with three significant digits: how many fell into each bucket. It can be merged with others.

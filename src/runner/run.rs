@@ -183,6 +183,7 @@ impl Run {
             }
             let over = self.starts_are_over(now);
             if over && self.chats.is_empty() {
+                self.ask(now);
                 return;
             }
             self.tally.enter(match (over, self.pacing.is_paused()) {
@@ -200,6 +201,7 @@ impl Run {
                     let now = Instant::now();
                     self.tally.note_lag(now.saturating_duration_since(heartbeat));
                     self.hear_vitals();
+                    self.ask(now);
                     self.tally.tick();
                     self.context.http.close_expired();
                     heartbeat = now + HEARTBEAT;
@@ -208,6 +210,13 @@ impl Run {
                 Some(result) = self.chats.join_next() => self.chat_ended(result),
                 () = sleep_until(next_look.unwrap_or(heartbeat)), if next_look.is_some() => {}
             }
+        }
+    }
+
+    /// Notes what the profile wants, which is nothing once the run starts no more chats.
+    fn ask(&self, now: Instant) {
+        if !self.course.stopped && !self.course.aborted {
+            self.tally.ask(self.pacing.wanted(now));
         }
     }
 

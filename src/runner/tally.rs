@@ -11,6 +11,7 @@ use super::{
     SearchReport, StepReport, ThresholdReport,
     health::Health,
     latencies::Latencies,
+    pacing::Wanted,
     timeline::{Sample, Timeline},
     verdict::Delays,
     window::{Outcomes, Window, measured},
@@ -153,6 +154,11 @@ impl Tally {
                 window.health.note(beat);
             }
         }
+    }
+
+    /// What the load profile wants by now.
+    pub(super) fn ask(&self, wanted: Wanted) {
+        self.figures().timeline.ask(wanted);
     }
 
     /// Another moment of the run has passed.
@@ -321,6 +327,7 @@ impl Tally {
                     )
                 })
                 .collect(),
+            batches: figures.timeline.batches(),
         }
     }
 

@@ -5,7 +5,10 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{latencies::Latencies, window::Outcomes};
+use super::{
+    Batch, BatchFigures, Histogram, batches::Batches, latencies::Latencies, pacing::Wanted,
+    window::Outcomes,
+};
 use crate::{
     event::{Ending, Event},
     vitals::Load,
@@ -21,6 +24,11 @@ pub struct Sample {
     pub at: f64,
     /// How long it was, in seconds: counts divided by it are rates.
     pub seconds: f64,
+    /// Chats that the load profile wanted to begin in it; null for one that says how many there
+    /// are at a time.
+    pub due: Option<u64>,
+    /// Customers that the load profile wanted at its end; null for one that says when chats begin.
+    pub customers: Option<u64>,
     /// Chats that began in it.
     pub started: u64,
     /// Chats that passed in it.
@@ -86,11 +94,15 @@ pub(super) struct Timeline {
     /// The number of the first sample that is kept.
     first: u64,
     samples: VecDeque<Arc<Sample>>,
+    batches: Batches,
+    /// Chats that were due before the second began.
+    due: u64,
 }
 
 #[derive(Debug)]
 struct Second {
     counts: Sample,
+    chats: Outcomes,
     start_late: Latencies,
     sent_late: Latencies,
     steps: Vec<Outcomes>,
@@ -100,9 +112,22 @@ impl Second {
     fn new(steps: usize) -> Self {
         Self {
             counts: Sample::default(),
+            chats: Outcomes::new(),
             start_late: Latencies::new(),
             sent_late: Latencies::new(),
             steps: (0..steps).map(|_| Outcomes::new()).collect(),
+        }
+    }
+
+    fn batch(&self, length: Duration) -> Batch {
+        let figures = |outcomes: &Outcomes| BatchFigures {
+            latency: Histogram::from(&outcomes.latency),
+            failed: outcomes.failed(),
+        };
+        Batch {
+            seconds: length.as_secs_f64(),
+            chats: figures(&self.chats),
+            steps: self.steps.iter().map(figures).collect(),
         }
     }
 }
@@ -116,6 +141,8 @@ impl Timeline {
             begun: Duration::ZERO,
             first: 0,
             samples: VecDeque::new(),
+            batches: Batches::new(),
+            due: 0,
         }
     }
 
@@ -126,9 +153,17 @@ impl Timeline {
                 counts.started += 1;
                 self.second.start_late.record(*lateness);
             }
-            Event::ChatEnded { ending, .. } => match ending {
-                Ending::Passed => counts.passed += 1,
-                Ending::Failed(_) => counts.failed += 1,
+            Event::ChatEnded {
+                ending, duration, ..
+            } => match ending {
+                Ending::Passed => {
+                    counts.passed += 1;
+                    self.second.chats.record(Ok(*duration));
+                }
+                Ending::Failed(failure) => {
+                    counts.failed += 1;
+                    self.second.chats.record(Err(failure.reason));
+                }
                 Ending::Stopped => counts.stopped += 1,
             },
             Event::ArrivalDropped { .. } => counts.dropped += 1,
@@ -161,6 +196,18 @@ impl Timeline {
         });
     }
 
+    /// What the load profile wants by now.
+    pub(super) fn ask(&mut self, wanted: Wanted) {
+        let counts = &mut self.second.counts;
+        match wanted {
+            // During a pause it wants none at all, and what was due before stays due.
+            Wanted::Started(due) => {
+                counts.due = counts.due.max(Some(due.saturating_sub(self.due)));
+            }
+            Wanted::Active(customers) => counts.customers = Some(customers),
+        }
+    }
+
     /// Makes a sample of what has happened, if another whole second of the run is over.
     pub(super) fn tick(&mut self, elapsed: Duration, in_progress: u64) {
         if elapsed.as_secs() > self.begun.as_secs() {
@@ -173,6 +220,8 @@ impl Timeline {
         let second = std::mem::replace(&mut self.second, Second::new(self.steps.len()));
         let length = elapsed.saturating_sub(self.begun);
         self.begun = elapsed;
+        self.due += second.counts.due.unwrap_or_default();
+        self.batches.add(second.batch(length));
         let p99 = |latencies: &Latencies| quantile(latencies, 0.99);
         self.samples.push_back(Arc::new(Sample {
             at: elapsed.as_secs_f64(),
@@ -187,6 +236,11 @@ impl Timeline {
             self.samples.pop_front();
             self.first += 1;
         }
+    }
+
+    /// The same in a few pieces, without what happened since the last sample.
+    pub(super) fn batches(&self) -> Vec<Batch> {
+        self.batches.all()
     }
 
     /// The samples from this number on, and the number of the next one.

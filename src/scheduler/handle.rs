@@ -12,7 +12,7 @@ use crate::{
     event::{Event, Mode, Observers, RunIdentity, Subject, Trigger},
     load::Profile,
     preflight::Machine,
-    runner::{Engine, RunHandle, RunSpec},
+    runner::{Engine, RunHandle, RunRecord, RunSpec},
     units::seed,
 };
 
@@ -121,6 +121,11 @@ impl Scheduler {
     /// A run by its id.
     pub fn run(&self, id: &str) -> Option<RunEntry> {
         self.shared.runs.find(id)
+    }
+
+    /// Everything that is known of a run: of one that has ended at least its report.
+    pub fn record(&self, id: &str) -> Option<Arc<RunRecord>> {
+        self.shared.runs.record(id)
     }
 
     /// Every probe.

@@ -10,6 +10,7 @@ mod handle;
 mod orders;
 mod preview;
 mod probes;
+mod records;
 mod reload;
 mod runs;
 mod shutdown;

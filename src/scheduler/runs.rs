@@ -3,14 +3,20 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use super::records::Records;
 use crate::{
     event::{Mode, Verdict},
-    runner::{RunHandle, RunReport},
+    runner::{RunHandle, RunRecord, RunReport},
 };
 
 /// Reports kept of ended bursts, of ended probe runs, and of probe runs that did not pass: each
 /// in a ring of its own, so that what happens often does not push out what happens rarely.
 pub const KEPT_REPORTS: usize = 100;
+
+/// What the whole records of ended bursts may take; a burst of an hour takes two million bytes or so.
+const BURST_BYTES: usize = 64_000_000;
+/// The same for probes.
+const PROBE_BYTES: usize = 16_000_000;
 
 /// A run that is known.
 #[derive(Debug, Clone)]
@@ -45,13 +51,28 @@ pub(super) struct Runs {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     /// By id, with the most chats at once that each was admitted with.
     active: BTreeMap<String, (RunHandle, u64)>,
     bursts: VecDeque<Arc<RunReport>>,
     probes: VecDeque<Arc<RunReport>>,
     failed_probes: VecDeque<Arc<RunReport>>,
+    burst_records: Records,
+    probe_records: Records,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            active: BTreeMap::new(),
+            bursts: VecDeque::new(),
+            probes: VecDeque::new(),
+            failed_probes: VecDeque::new(),
+            burst_records: Records::new(BURST_BYTES),
+            probe_records: Records::new(PROBE_BYTES),
+        }
+    }
 }
 
 impl Runs {
@@ -107,11 +128,18 @@ impl Runs {
 
     /// Moves a run that has ended to the reports.
     pub(super) fn retire(&self, id: &str) {
-        let mut state = self.state();
-        let Some((handle, _)) = state.active.remove(id) else {
+        let Some(RunEntry::Active(handle)) = self.find(id) else {
             return;
         };
-        let report = Arc::new(handle.report());
+        // Made without a lock that others wait for.
+        let record = Arc::new(handle.record());
+        let report = Arc::new(record.report.clone());
+        let mut state = self.state();
+        state.active.remove(id);
+        match report.mode {
+            Mode::Burst => state.burst_records.keep(record),
+            Mode::Probe => state.probe_records.keep(record),
+        }
         let passed = report.verdict == Some(Verdict::Passed);
         match report.mode {
             Mode::Burst => keep(&mut state.bursts, report),
@@ -145,6 +173,19 @@ impl Runs {
             .flatten()
             .find(|report| report.id == id)
             .map(|report| RunEntry::Ended(report.clone()))
+    }
+
+    pub(super) fn record(&self, id: &str) -> Option<Arc<RunRecord>> {
+        let entry = self.find(id)?;
+        let report = match entry {
+            // Made without a lock that others wait for.
+            RunEntry::Active(handle) => return Some(Arc::new(handle.record())),
+            RunEntry::Ended(report) => report,
+        };
+        let state = self.state();
+        let mut kept = [&state.burst_records, &state.probe_records].into_iter();
+        let record = kept.find_map(|records| records.find(id));
+        Some(record.unwrap_or_else(|| Arc::new(RunRecord::from((*report).clone()))))
     }
 
     pub(super) fn active(&self) -> Vec<RunHandle> {

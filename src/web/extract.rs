@@ -24,6 +24,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Name {
     }
 }
 
+/// The two variables in the path.
+pub(super) struct TwoNames(pub(super) String, pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for TwoNames {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        match Path::from_request_parts(parts, state).await {
+            Ok(Path((one, other))) => Ok(Self(one, other)),
+            Err(error) => Err(Refusal::malformed(error.body_text())),
+        }
+    }
+}
+
 /// The parameters behind the `?`.
 pub(super) struct Parameters<T>(pub(super) T);
 

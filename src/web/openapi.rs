@@ -14,7 +14,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     App,
-    api::{bursts, catalogue, configuration, orders, probes, runs, stream},
+    api::{bursts, catalogue, configuration, orders, probes, reports, runs, stream},
     console, health,
     refusal::ErrorBody,
 };
@@ -32,6 +32,7 @@ use super::{
     tags(
         (name = "bursts", description = "Load, on a schedule or when asked for"),
         (name = "runs", description = "What is and was going on"),
+        (name = "reports", description = "Runs as documents, and side by side"),
         (name = "probes", description = "Chats one at a time, all day"),
         (name = "configuration", description = "What the configuration says"),
         (name = "health", description = "Metrics, and whether the service is well"),
@@ -93,6 +94,13 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(orders::pause))
         .routes(routes!(orders::resume))
         .routes(routes!(stream::follow))
+        .routes(routes!(reports::page))
+        .routes(routes!(reports::record))
+        .routes(routes!(reports::steps))
+        .routes(routes!(reports::timeline))
+        .routes(routes!(reports::tests))
+        .routes(routes!(reports::compare))
+        .routes(routes!(reports::compare_page))
         .routes(routes!(probes::list))
         .routes(routes!(probes::run))
         .routes(routes!(probes::pause))

@@ -48,7 +48,8 @@ async fn the_image_knows_its_revision_and_is_asked_for_its_version() {
 #[tokio::test]
 async fn a_command_in_the_image_has_its_arguments_and_its_exit_code() {
     let checkout = Checkout::with(&["docker"]);
-    let environment = [IMAGE, ("ENVIRONMENT", "other"), ("DOES", "exit 3")];
+    let reports = ("REPORTS", "/a checkout/reports");
+    let environment = [IMAGE, ("ENVIRONMENT", "other"), ("DOES", "exit 3"), reports];
     let arguments = ["run", "--load", "{ chats: 1 }"];
     let ran = checkout.run("ci/in-image", &arguments, &environment).await;
     assert_eq!(ran.code, 3, "{}", ran.said);
@@ -58,6 +59,7 @@ async fn a_command_in_the_image_has_its_arguments_and_its_exit_code() {
     for part in [
         "docker [run] [--rm] [--network] [other_default] [--network-alias] [gate] ",
         " [--env] [CHATPROBE_CONFIG=/etc/chatprobe/container.yaml] ",
+        " [--volume] [/a checkout/reports:/a checkout/reports] ",
         " [chatprobe:main-7] [run] [--load] [{ chats: 1 }]",
     ] {
         assert!(call.contains(part), "{part} in {call}");

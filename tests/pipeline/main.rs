@@ -146,6 +146,10 @@ async fn judge(path: &str, centre: &Centre, environment: &[(&str, &str)]) -> (i3
     let report = report.map_or(Value::Null, |text| {
         serde_json::from_str(&text).unwrap_or_default()
     });
+    if !report.is_null() {
+        let tests = fs::read_to_string(folder.path(&format!("reports/{name}/junit.xml"))).unwrap();
+        assert!(tests.contains("name=\"verdict\""), "{tests}");
+    }
     (output.status.code().unwrap(), report, said(&output))
 }
 

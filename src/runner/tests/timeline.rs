@@ -1,5 +1,5 @@
 use super::*;
-use crate::runner::Sample;
+use crate::runner::{Histogram, Sample};
 
 fn sum(samples: &[Arc<Sample>], count: impl Fn(&Sample) -> u64) -> u64 {
     samples.iter().map(|sample| count(sample)).sum()
@@ -21,6 +21,9 @@ async fn every_second_of_a_run_is_told_and_nothing_is_told_twice() {
     assert_eq!(samples.len(), 5);
     let started: Vec<_> = samples.iter().map(|sample| sample.started).collect();
     assert_eq!(started, [10, 10, 10, 0, 0]);
+    let due: Vec<_> = samples.iter().map(|sample| sample.due).collect();
+    // What is due at the whole second is due in the one that it ends.
+    assert_eq!(due, [11, 10, 9, 0, 0].map(Some));
     let active: Vec<_> = samples.iter().map(|sample| sample.in_progress).collect();
     assert_eq!(active, [10, 14, 14, 4, 0]);
     assert_eq!(sum(&samples, |sample| sample.passed), report.chats.passed);
@@ -30,6 +33,45 @@ async fn every_second_of_a_run_is_told_and_nothing_is_told_twice() {
     assert!((samples[4].at - report.elapsed_seconds).abs() < 1e-6);
     assert!(samples[0].start_late.unwrap() < 0.002);
     assert_eq!(samples[4].start_late, None);
+    let record = run.record();
+    let failed: Vec<_> = record
+        .batches
+        .iter()
+        .map(|batch| batch.chats.failed)
+        .collect();
+    assert_eq!(
+        failed,
+        samples
+            .iter()
+            .map(|sample| sample.failed)
+            .collect::<Vec<_>>()
+    );
+    let passed = record.batches.iter().map(|batch| &batch.chats.latency);
+    assert_eq!(
+        Histogram::merged(&passed.collect::<Vec<_>>()),
+        record.chat_duration
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_asked_for_knows_of_pauses_and_customers() {
+    let bench = Bench::new();
+    let scenario = "steps: [ { think: 10ms } ]";
+    let run = bench.start(scenario, "{ rate: 10/s, for: 2s }");
+    tokio::time::sleep(Duration::from_millis(1_450)).await;
+    run.order(Order::Pause).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    run.order(Order::Resume).await.unwrap();
+    let report = over(&run).await;
+    let (samples, _) = run.samples(0);
+    let due = samples.iter().map(|sample| sample.due.unwrap_or_default());
+    assert_eq!(due.sum::<u64>(), report.chats.started);
+    assert_eq!(samples[3].due, Some(0));
+
+    let run = bench.start(scenario, "{ customers: 3, for: 2s }");
+    over(&run).await;
+    let sample = &run.samples(0).0[0];
+    assert_eq!((sample.due, sample.customers), (None, Some(3)));
 }
 
 #[tokio::test]

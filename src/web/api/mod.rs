@@ -5,6 +5,7 @@ pub(super) mod catalogue;
 pub(super) mod configuration;
 pub(super) mod orders;
 pub(super) mod probes;
+pub(super) mod reports;
 pub(super) mod request;
 pub(super) mod runs;
 pub(super) mod stream;

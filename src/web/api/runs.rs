@@ -103,11 +103,14 @@ impl RunFilter {
 
 impl App {
     pub(in crate::web) fn find_run(&self, id: &str) -> Result<RunEntry, Refusal> {
-        self.web.scheduler.run(id).ok_or_else(|| {
-            Refusal::NotFound(format!(
-                "there is no run `{id}`, or it ended too long ago; `/api/v1/runs` lists those that are known"
-            ))
-        })
+        let entry = self.web.scheduler.run(id);
+        entry.ok_or_else(|| Self::no_such_run(id))
+    }
+
+    pub(in crate::web) fn no_such_run(id: &str) -> Refusal {
+        Refusal::NotFound(format!(
+            "there is no run `{id}`, or it ended too long ago; `/api/v1/runs` lists those that are known"
+        ))
     }
 }
 

@@ -7,6 +7,7 @@ mod health;
 mod openapi;
 mod orders;
 mod probes;
+mod reports;
 mod requests;
 mod runs;
 mod sockets;

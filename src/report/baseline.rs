@@ -1,0 +1,50 @@
+use super::{Comparison, Regression, wording};
+use crate::runner::RunRecord;
+
+/// An earlier run that a run is held against.
+#[derive(Debug, Clone)]
+pub struct Baseline {
+    /// What changed since.
+    pub comparison: Comparison,
+    /// By what part of what it was a figure may become worse; `None` if by any.
+    pub limit: Option<f64>,
+}
+
+impl Baseline {
+    /// Holds `run` against `baseline`.
+    pub fn new(baseline: &RunRecord, run: &RunRecord, limit: Option<f64>) -> Self {
+        Self {
+            comparison: Comparison::of(baseline, run),
+            limit,
+        }
+    }
+
+    /// What became worse by more than the limit, and by more than noise, in words.
+    pub fn regressions(&self) -> Vec<String> {
+        let Some(limit) = self.limit else {
+            return Vec::new();
+        };
+        let found = self.comparison.regressions(limit);
+        let words = found.iter().map(|regression| in_words(regression, limit));
+        words.collect()
+    }
+
+    /// How many figures could be judged, and how many there are.
+    pub fn judged(&self) -> (usize, usize) {
+        let changes = || {
+            let subjects = self.comparison.subjects.iter();
+            subjects.flat_map(|subject| &subject.changes)
+        };
+        let judged = changes().filter(|change| change.interval.is_some());
+        (judged.count(), changes().count())
+    }
+}
+
+fn in_words(regression: &Regression<'_>, limit: f64) -> String {
+    format!(
+        "{} {}, where {} are allowed",
+        regression.step.unwrap_or("whole chats"),
+        wording::change(regression.change),
+        wording::percent(limit),
+    )
+}

@@ -1,0 +1,129 @@
+//! A run, or two side by side, as one HTML file that needs nothing else: no network, no script.
+//!
+//! Each part of it is a function of its own, for pages that want a part.
+
+mod charts;
+mod comparison;
+mod generator;
+mod style;
+mod summary;
+#[cfg(test)]
+mod tests;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+pub use charts::charts;
+pub use comparison::comparison;
+pub use generator::{books, health, load};
+pub use style::{STYLE, policy};
+pub use summary::{errors, search, steps, thresholds, verdict};
+
+use super::Baseline;
+use crate::runner::{RunRecord, RunReport};
+
+/// The report of a run, as it stands; held against another run if there is one.
+pub fn document(record: &RunRecord, baseline: Option<&Baseline>) -> String {
+    let report = &record.report;
+    let title = format!("{} {}", report.name, report.started_at);
+    let body = html! {
+        h1 { (report.name) " " small { (report.scenario) " against " (report.target) } }
+        (verdict(report, baseline))
+        (facts(report))
+        (steps(report))
+        (thresholds(report))
+        @if let Some(found) = &report.search { (search(found)) }
+        (charts(record))
+        (errors(report))
+        @if let Some(baseline) = baseline { (comparison(&baseline.comparison)) }
+        (load(report))
+        (health(report))
+        (books(report))
+    };
+    page(&title, &body)
+}
+
+/// Two runs side by side.
+pub fn comparison_document(compared: &super::Comparison) -> String {
+    let title = format!("{} and {}", compared.run.id, compared.baseline.id);
+    let body = html! {
+        h1 { (compared.run.name) " " small { "held against an earlier run" } }
+        (comparison(compared))
+    };
+    page(&title, &body)
+}
+
+fn page(title: &str, body: &Markup) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) }
+                style { (PreEscaped(STYLE.as_str())) }
+            }
+            body { main { (body) } }
+        }
+    };
+    page.into_string()
+}
+
+/// What the run was.
+fn facts(report: &RunReport) -> Markup {
+    let seed = report.seed.to_string();
+    let took = super::wording::seconds(report.elapsed_seconds);
+    let told = [
+        ("Load", report.load.as_str()),
+        ("Began", &report.started_at),
+        ("Took", &took),
+        ("Run", &report.id),
+        ("Seed", &seed),
+    ];
+    let inputs = report.inputs.as_object().into_iter().flatten();
+    html! {
+        dl.facts {
+            @for (name, value) in told {
+                div { dt { (name) } dd { (value) } }
+            }
+            @for (name, value) in inputs {
+                div { dt { "Input " (name) } dd { (text(value)) } }
+            }
+        }
+        @for doubt in &report.doubts {
+            p.doubt { "Doubtful before the start: " (doubt) }
+        }
+    }
+}
+
+/// A text without its quotes; anything else as JSON has it.
+fn text(value: &serde_json::Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// The head of a column; figures stand below each other by their last digit.
+#[derive(Clone, Copy)]
+enum Column<'a> {
+    Text(&'a str),
+    Number(&'a str),
+}
+
+/// A table that scrolls sideways where it is too wide, with the keyboard too.
+fn table(caption: &str, head: &[Column<'_>], rows: &Markup) -> Markup {
+    html! {
+        div.wide role="region" aria-label=(caption) tabindex="0" {
+            table {
+                thead { tr {
+                    @for column in head {
+                        @match column {
+                            Column::Text(name) => th scope="col" { (name) },
+                            Column::Number(name) => th.number scope="col" { (name) },
+                        }
+                    }
+                } }
+                tbody { (rows) }
+            }
+        }
+    }
+}

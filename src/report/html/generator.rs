@@ -1,0 +1,113 @@
+//! What was asked for, and how the generator fared.
+
+use maud::{Markup, html};
+
+use super::{Column, table};
+use crate::{
+    report::wording::{or_dash, percent, seconds},
+    runner::{MeanAndMost, Quantiles, RunReport},
+};
+
+/// The load asked for and achieved.
+pub fn load(report: &RunReport) -> Markup {
+    let chats = &report.chats;
+    html! {
+        section {
+            h2 { "Load" }
+            p { "Asked for: " code { (report.load) }
+                @if let Some(changed) = &report.load_changed_to { ", changed to " code { (changed) } " while it ran" }
+                "."
+            }
+            p { "Achieved: " (chats.started) " chats in " (seconds(report.elapsed_seconds)) ", "
+                (rate(chats.started, report.elapsed_seconds)) " on average, at most "
+                (chats.most_in_progress) " at once; " (chats.dropped) " were due and found no room." }
+        }
+    }
+}
+
+/// Whether the generator did what it was asked to.
+pub fn health(report: &RunReport) -> Markup {
+    let machine = &report.machine;
+    let delays = [
+        ("Chats began after they were due", &report.start_lateness),
+        ("Requests waited for the generator", &report.send_lateness),
+        ("Its heartbeat was late", &report.scheduler_lag),
+        ("A thread that only sleeps woke late", &machine.thread_lag),
+    ];
+    let count: fn(f64) -> String = |value| format!("{value:.1}");
+    let share: fn(f64) -> String = percent;
+    let readings = [
+        ("CPUs used", &machine.cpus, count),
+        ("CPUs wanted and not had", &machine.cpus_missing, count),
+        ("Host busy", &machine.host_busy, share),
+        ("Files open", &machine.files, count),
+        ("TCP sockets", &machine.sockets, count),
+        ("Run queue of the host", &machine.run_queue, count),
+    ];
+    let mut delay_head = vec![Column::Text("Delay")];
+    delay_head.extend(["p50", "p95", "p99", "Most"].map(Column::Number));
+    let mut reading_head = vec![Column::Text("Machine")];
+    reading_head.extend(["Mean", "Most"].map(Column::Number));
+    html! {
+        section {
+            h2 { "Generator" }
+            (table("Delays", &delay_head, &html! {
+                @for (name, delay) in delays { (delayed(name, delay)) }
+            }))
+            (table("Machine", &reading_head, &html! {
+                @for (name, reading, format) in readings { (read(name, *reading, format)) }
+            }))
+        }
+    }
+}
+
+fn delayed(name: &str, delay: &Quantiles) -> Markup {
+    html! {
+        tr {
+            th scope="row" { (name) }
+            @for delay in [delay.p50, delay.p95, delay.p99, delay.max] {
+                td.number { (or_dash(delay.map(seconds))) }
+            }
+        }
+    }
+}
+
+fn read(name: &str, reading: MeanAndMost, format: fn(f64) -> String) -> Markup {
+    html! {
+        tr {
+            th scope="row" { (name) }
+            td.number { (format(reading.mean)) }
+            td.number { (format(reading.most)) }
+        }
+    }
+}
+
+/// What came in, and what became of it.
+pub fn books(report: &RunReport) -> Markup {
+    let books = &report.books;
+    let head = [Column::Text("What became of it"), Column::Number("Events")];
+    html! {
+        section {
+            h2 { "Events received" }
+            @if books.received == 0 { p { "None." } }
+            @else {
+                (table("Events received", &head, &html! {
+                    @for (fate, count) in &books.by_fate {
+                        tr { th scope="row" { (fate.as_str().replace('_', " ")) } td.number { (count) } }
+                    }
+                    tr { th scope="row" { "waiting" } td.number { (books.waiting) } }
+                    tr { th scope="row" { "received" } td.number { (books.received) } }
+                }))
+            }
+            @for difference in &books.differences {
+                p.bad { "The books do not balance, which is a bug of chatprobe: " (difference) }
+            }
+        }
+    }
+}
+
+fn rate(count: u64, seconds: f64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
+    let rate = count as f64 / seconds.max(0.001);
+    format!("{rate:.1}/s")
+}

@@ -1,0 +1,212 @@
+//! What came of a run, and what its customers felt.
+
+use maud::{Markup, html};
+
+use super::{Column, table};
+use crate::{
+    event::Verdict,
+    report::{
+        Baseline,
+        wording::{or_dash, percent, seconds},
+    },
+    runner::{BrokenBy, Quantiles, RunReport, SearchReport, SearchStep, ThresholdReport},
+    scenario::Reason,
+};
+
+/// Examples of one reason at one step.
+const EXAMPLES: usize = 3;
+
+/// What it came to, and why; told by a sign and a word besides the colour.
+pub fn verdict(report: &RunReport, baseline: Option<&Baseline>) -> Markup {
+    let regressions = baseline.map(Baseline::regressions).unwrap_or_default();
+    let (sign, class, word) = match report.verdict {
+        Some(Verdict::Passed) if regressions.is_empty() => ("✓", "passed", "Passed"),
+        Some(Verdict::Passed) => ("✗", "failed", "Failed: worse than the baseline"),
+        Some(Verdict::Failed) => ("✗", "failed", "Failed"),
+        Some(Verdict::Invalid) => ("?", "invalid", "Invalid: says nothing about the target"),
+        Some(Verdict::Stopped) => ("■", "stopped", "Stopped before its end"),
+        None => ("…", "open", "In progress"),
+    };
+    let chats = &report.chats;
+    html! {
+        section.verdict.(class) {
+            h2 { span aria-hidden="true" { (sign) " " } (word) }
+            @if !report.verdict_reasons.is_empty() || !regressions.is_empty() {
+                ul {
+                    @for reason in &report.verdict_reasons { li { (reason) } }
+                    @for regression in &regressions { li { (regression) } }
+                }
+            }
+            p {
+                (chats.started) " chats began: " (chats.passed) " passed, " (chats.failed) " failed, "
+                (chats.stopped) " were stopped"
+                @if chats.in_progress > 0 { ", " (chats.in_progress) " are in progress" }
+                "."
+                @if chats.dropped > 0 { " " (chats.dropped) " more were due and found no room." }
+            }
+        }
+    }
+}
+
+/// Every step with its counts and percentiles, and the whole chats.
+pub fn steps(report: &RunReport) -> Markup {
+    let figures = [
+        "Passed", "Failed", "p50", "p90", "p95", "p99", "Slowest", "Mean",
+    ];
+    let mut head = vec![Column::Text("Step")];
+    head.extend(figures.map(Column::Number));
+    let rows = html! {
+        @for step in &report.steps {
+            (row(&step.step, step.passed, step.failed, &step.latency))
+        }
+        (row("Whole chats", report.chats.passed, report.chats.failed, &report.chat_duration))
+    };
+    html! {
+        section {
+            h2 { "Steps" }
+            (table("Steps", &head, &rows))
+            p { "Latencies are those of what passed." }
+        }
+    }
+}
+
+fn row(name: &str, passed: u64, failed: u64, latency: &Quantiles) -> Markup {
+    let Quantiles {
+        p50,
+        p90,
+        p95,
+        p99,
+        max,
+        mean,
+        ..
+    } = latency;
+    html! {
+        tr {
+            th scope="row" { (name) }
+            td.number { (passed) }
+            td.number.bad[failed > 0] { (failed) }
+            @for latency in [p50, p90, p95, p99, max, mean] {
+                td.number { (or_dash(latency.map(seconds))) }
+            }
+        }
+    }
+}
+
+/// What had to hold, and what was measured.
+pub fn thresholds(report: &RunReport) -> Markup {
+    html! {
+        section {
+            h2 { "Thresholds" }
+            @if report.thresholds.is_empty() {
+                p { "None were given; every chat has to pass." }
+            } @else if report.search.is_some() {
+                p { "Each step of the search is judged by them, and the run as a whole is not." }
+            }
+            @if !report.thresholds.is_empty() {
+                (table("Thresholds", &["", "Threshold", "Measured"].map(Column::Text), &html! {
+                    @for threshold in &report.thresholds { (judged(threshold, report.search.is_some())) }
+                }))
+            }
+        }
+    }
+}
+
+fn judged(threshold: &ThresholdReport, for_information: bool) -> Markup {
+    html! {
+        tr {
+            @if for_information { td { "–" } }
+            @else if threshold.held { td.word.good { "✓ held" } }
+            @else { td.word.bad { "✗ broken" } }
+            th scope="row" { (threshold.threshold) }
+            td { (threshold.measured) }
+        }
+    }
+}
+
+/// What a search found, step by step.
+pub fn search(search: &SearchReport) -> Markup {
+    let thresholds = search
+        .steps
+        .first()
+        .map_or(&[][..], |step| &step.thresholds);
+    let mut head = ["Load", ""].map(Column::Text).to_vec();
+    head.extend(["Started", "Ended", "Active"].map(Column::Number));
+    head.extend(
+        thresholds
+            .iter()
+            .map(|judged| Column::Text(&judged.threshold)),
+    );
+    html! {
+        section {
+            h2 { "Search" }
+            p { (search.summary) }
+            (table("Search", &head, &html! {
+                @for step in &search.steps { (search_step(step)) }
+            }))
+            ul {
+                @for step in &search.steps {
+                    @for reason in &step.reasons { li { (step.load.text) ": " (reason) } }
+                }
+            }
+        }
+    }
+}
+
+fn search_step(step: &SearchStep) -> Markup {
+    html! {
+        tr {
+            th scope="row" { (step.load.text) }
+            @match step.broken_by {
+                None => td.word.good { "✓ held" },
+                Some(BrokenBy::Target) => td.word.bad { "✗ broken" },
+                Some(BrokenBy::Generator) => td.word.doubt { "? invalid" },
+            }
+            td.number { (format!("{:.1}/s", step.started_per_second)) }
+            td.number { (format!("{:.1}/s", step.ended_per_second)) }
+            td.number { (step.in_progress) }
+            @for judged in &step.thresholds { td { (judged.measured) } }
+        }
+    }
+}
+
+/// What failed, by step and reason, each with examples.
+pub fn errors(report: &RunReport) -> Markup {
+    let failing = || {
+        let steps = report.steps.iter();
+        steps.filter(|step| !step.failed_by_reason.is_empty())
+    };
+    html! {
+        section {
+            h2 { "Errors" }
+            @if failing().next().is_none() { p { "No step failed." } }
+            @for step in failing() {
+                @for (reason, count) in &step.failed_by_reason {
+                    @let of = step.passed + step.failed;
+                    h3 { (step.step) ": " (reason) }
+                    p { (count) " of " (of) " (" (percent(part(*count, of))) ")" }
+                    (examples(report, &step.step, *reason))
+                }
+            }
+        }
+    }
+}
+
+fn examples(report: &RunReport, step: &str, reason: Reason) -> Markup {
+    let latest = report.failures.iter().rev();
+    let alike = latest.filter(|example| example.step == step && example.reason == reason);
+    html! {
+        ul.examples {
+            @for example in alike.take(EXAMPLES) {
+                li {
+                    "Chat " (example.chat) ": " (example.detail)
+                    @for (name, value) in &example.correlation { " " (name) "=" (value) }
+                }
+            }
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
+fn part(count: u64, of: u64) -> f64 {
+    count as f64 / of.max(1) as f64
+}

@@ -1,0 +1,255 @@
+use serde_json::Value;
+
+use super::*;
+use crate::{
+    event::{Fate, Verdict},
+    report::{
+        Comparison,
+        testing::{Second, record},
+    },
+    runner::RunRecord,
+};
+
+const EVIL: &str = "<script>alert(\"1\")</script>'&";
+
+fn usual() -> RunRecord {
+    let second = Second {
+        passed: vec![0.5, 0.7, 0.9],
+        failed: 1,
+    };
+    record(&vec![second; 20])
+}
+
+/// Puts a text into every text of a record, names of inputs and correlations among them.
+fn poison(value: &mut Value, known: &[&str]) {
+    match value {
+        Value::String(text) if !known.contains(&text.as_str()) => EVIL.clone_into(text),
+        Value::Array(list) => list.iter_mut().for_each(|value| poison(value, known)),
+        Value::Object(map) => map.values_mut().for_each(|value| poison(value, known)),
+        _ => {}
+    }
+}
+
+/// A run of which everything is told that can be, in texts of others.
+fn poisoned() -> RunRecord {
+    let mut value = serde_json::to_value(usual()).unwrap();
+    let report = &mut value["report"];
+    report["verdict_reasons"] = serde_json::json!(["x"]);
+    report["load_changed_to"] = "x".into();
+    report["doubts"] = serde_json::json!(["x"]);
+    report["inputs"] = serde_json::json!({ EVIL: "x", "count": [EVIL] });
+    let threshold = serde_json::json!({ "threshold": "x", "held": true, "measured": "x" });
+    report["thresholds"] = serde_json::json!([threshold]);
+    report["books"]["differences"] = serde_json::json!(["x"]);
+    report["failures"] = serde_json::json!([{
+        "chat": 1, "step": "x", "reason": "timeout", "detail": "x", "correlation": { EVIL: "x" },
+    }]);
+    report["search"] = serde_json::json!({
+        "outcome": "limit", "summary": "x", "held": null, "broke": null, "now": null,
+        "steps": [{
+            "load": { "text": "x", "amount": 1.0 }, "held": true, "broken_by": null,
+            "reasons": ["x"], "started_per_second": 1.0, "ended_per_second": 1.0,
+            "in_progress": 1, "thresholds": [threshold],
+        }],
+    });
+    poison(
+        &mut value,
+        &["burst", "api", "ended", "passed", "timeout", "limit"],
+    );
+    serde_json::from_value(value).unwrap()
+}
+
+#[test]
+fn whatever_others_say_stays_text() {
+    let record = poisoned();
+    let baseline = Baseline::new(&usual(), &record, Some(0.0));
+    let mut page = document(&record, Some(&baseline));
+    page.push_str(&comparison_document(&Comparison::of(&record, &record)));
+    assert!(
+        !page.contains("<script") && !page.contains("alert(\"1\")"),
+        "{page}"
+    );
+    let escaped = "&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;'&amp;";
+    let shown = page.matches(escaped).count();
+    // Each text of the record at least once.
+    let told = serde_json::to_string(&record)
+        .unwrap()
+        .matches("<script>")
+        .count();
+    assert!(shown > told, "{shown} of {told}");
+    // No attribute is in single quotes, out of which one of theirs could lead.
+    assert!(!page.contains("='"), "{page}");
+}
+
+#[test]
+fn a_report_needs_nothing_from_elsewhere() {
+    let page = document(&usual(), None);
+    for reference in [
+        "http:",
+        "https:",
+        "src=",
+        "href=",
+        "url(",
+        "@import",
+        "<link",
+        "style=",
+        "javascript",
+    ] {
+        assert!(!page.contains(reference), "{reference}");
+    }
+    assert!(page.starts_with("<!DOCTYPE html>"), "{page}");
+}
+
+#[test]
+fn the_verdict_and_why_come_first() {
+    let mut record = usual();
+    record.report.verdict = Some(Verdict::Failed);
+    record.report.verdict_reasons = vec!["broken: p95 <= 1s".to_owned()];
+    let page = document(&record, None);
+    let at = |text: &str| {
+        page.find(text)
+            .unwrap_or_else(|| panic!("{text} in {page}"))
+    };
+    let order = [
+        "Failed</h2>",
+        "broken: p95 &lt;= 1s",
+        "<h2>Steps",
+        "<h2>Thresholds",
+        "<h2>Over time",
+        "<h2>Errors",
+        "ask: timeout",
+        "<h2>Load",
+        "<h2>Generator",
+        "<h2>Events received",
+    ];
+    assert!(order.map(at).is_sorted(), "{page}");
+    assert!(page.contains("20 of 80 (25.0%)"), "{page}");
+}
+
+#[test]
+fn each_verdict_has_a_word_and_a_sign() {
+    let mut record = usual();
+    let mut told = std::collections::BTreeSet::new();
+    for verdict in Verdict::ALL.map(Some).into_iter().chain([None]) {
+        record.report.verdict = verdict;
+        let page = document(&record, None);
+        let (_, head) = page.split_once("<h2><span aria-hidden=\"true\">").unwrap();
+        told.insert(head.split_once("</h2>").unwrap().0.to_owned());
+    }
+    assert_eq!(told.len(), 5, "{told:?}");
+}
+
+#[test]
+fn charts_show_what_was_measured_and_what_was_not_is_left_out() {
+    let mut record = usual();
+    let page = charts(&record).into_string();
+    for told in [
+        "asked for: from 4/s to 4/s",
+        "began: from 4/s to 4/s",
+        "failed: from 1/s to 1/s",
+        "Latency of ask",
+        "p50: from 700 ms to 700 ms",
+    ] {
+        assert!(page.contains(told), "{told} in {page}");
+    }
+    for missing in ["no room", "customers asked for", "A point is", "CPUs of"] {
+        assert!(!page.contains(missing), "{missing} in {page}");
+    }
+    record.samples.clear();
+    let page = document(&record, None);
+    assert!(page.contains("is not known any more"), "{page}");
+}
+
+#[test]
+fn a_run_of_hours_is_drawn_in_a_few_hundred_points() {
+    let second = Second {
+        passed: vec![0.5],
+        failed: 0,
+    };
+    let page = charts(&record(&vec![second; 7_200])).into_string();
+    assert!(page.contains("A point is 30 seconds"), "{page}");
+    assert!(page.contains("began: from 1/s to 1/s"));
+    assert!(page.len() < 60_000, "{}", page.len());
+}
+
+#[test]
+fn the_steps_that_thresholds_are_about_are_drawn_first() {
+    let mut record = usual();
+    let step = record.report.steps[0].clone();
+    let named = |name: &str, p95: f64| {
+        let mut step = step.clone();
+        step.step = name.to_owned();
+        step.latency.p95 = Some(p95);
+        step
+    };
+    record.report.steps = vec![named("a", 1.0), named("b", 9.0), named("ab", 0.1)];
+    record.report.thresholds = serde_json::from_value(serde_json::json!([
+        { "threshold": "ab p95 <= 10s", "held": true, "measured": "0.1 s over 5" },
+    ]))
+    .unwrap();
+    for sample in &mut record.samples {
+        let sample = std::sync::Arc::make_mut(sample);
+        sample.steps = vec![sample.steps[0].clone(); 3];
+    }
+    let page = charts(&record).into_string();
+    let at = |name: &str| page.find(&format!("Latency of {name}<")).unwrap();
+    assert!(at("ab") < at("b") && at("b") < at("a"));
+}
+
+#[test]
+fn a_comparison_says_what_it_does_not_know() {
+    let page = comparison_document(&Comparison::of(&usual(), &usual()));
+    for told in [
+        "no more than noise",
+        "too little measured",
+        "95.0% of such comparisons",
+    ] {
+        assert!(page.contains(told), "{told} in {page}");
+    }
+}
+
+#[test]
+fn what_changed_stands_above_the_table() {
+    let seconds = |latency: f64| {
+        let second = Second {
+            passed: vec![latency, latency * 1.1, latency * 1.2],
+            failed: 0,
+        };
+        record(&vec![second; 20])
+    };
+    let (quick, slow) = (seconds(0.5), seconds(0.7));
+    let worse = comparison(&Comparison::of(&quick, &slow)).into_string();
+    let told = "<h3>Worse</h3><ul><li>Whole chats mean: 550 ms before, 770 ms now: +40.0%</li>";
+    assert!(
+        worse.contains(told) && !worse.contains("<h3>Better"),
+        "{worse}"
+    );
+    let better = comparison(&Comparison::of(&slow, &quick)).into_string();
+    assert!(
+        better.contains("<h3>Better</h3>") && !better.contains("<h3>Worse"),
+        "{better}"
+    );
+    let same = comparison(&Comparison::of(&quick, &quick)).into_string();
+    assert!(same.contains("changed by more than noise.</p>"), "{same}");
+}
+
+#[test]
+fn the_policy_allows_the_style_of_the_page_and_nothing_else() {
+    let page = document(&usual(), None);
+    let (_, style) = page.split_once("<style>").unwrap();
+    let (style, _) = style.split_once("</style>").unwrap();
+    assert_eq!(style, *STYLE);
+    assert!(policy().starts_with("default-src 'none'; style-src 'sha256-"));
+}
+
+#[test]
+fn every_fate_of_an_event_is_named() {
+    let mut record = usual();
+    record.report.books.received = 7;
+    record.report.books.by_fate = Fate::ALL.map(|fate| (fate, 1)).into();
+    let page = books(&record.report).into_string();
+    assert!(
+        page.contains("early expired") && page.contains("duplicate"),
+        "{page}"
+    );
+}

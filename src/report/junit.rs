@@ -1,0 +1,239 @@
+//! A run as a suite of tests, for Jenkins and others that read JUnit XML.
+
+use std::{fmt::Write as _, time::Duration};
+
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+
+use super::Baseline;
+use crate::{
+    event::Verdict,
+    runner::{RunRecord, RunReport, StepReport, ThresholdReport},
+};
+
+/// A test for the verdict, one for each step and threshold, and one for the baseline if there is one.
+///
+/// A step fails where the run does: what its thresholds allow for is no failure.
+pub fn document(record: &RunRecord, baseline: Option<&Baseline>) -> String {
+    let report = &record.report;
+    let took = Duration::try_from_secs_f64(report.elapsed_seconds).unwrap_or_default();
+    let mut suite = TestSuite::new(report.name.as_str());
+    suite.set_time(took);
+    suite.add_test_case(verdict(report));
+    suite.add_test_cases(report.steps.iter().map(|step| of_step(step, report)));
+    suite.add_test_cases(report.thresholds.iter().map(|held| threshold(held, report)));
+    suite.add_test_cases(baseline.map(|baseline| against(baseline, report)));
+    let mut document = Report::new("chatprobe");
+    document.set_time(took);
+    document.add_test_suite(suite);
+    // Written to memory, which takes everything.
+    document.to_string().unwrap_or_default()
+}
+
+fn verdict(report: &RunReport) -> TestCase {
+    let reasons = report.verdict_reasons.join("; ");
+    let status = match report.verdict {
+        Some(Verdict::Passed) => TestCaseStatus::success(),
+        Some(Verdict::Failed) => failure(reasons),
+        Some(Verdict::Invalid) => error(format!("says nothing about the target: {reasons}")),
+        Some(Verdict::Stopped) => error("stopped before its end".to_owned()),
+        None => skipped("the run is in progress".to_owned()),
+    };
+    let mut case = case("verdict", "verdict", status, report);
+    case.set_time(Duration::try_from_secs_f64(report.elapsed_seconds).unwrap_or_default());
+    case
+}
+
+fn of_step(step: &StepReport, report: &RunReport) -> TestCase {
+    let mut told = format!("{} passed, {} failed", step.passed, step.failed);
+    for (reason, count) in &step.failed_by_reason {
+        // Writing to a string cannot fail.
+        let _ = write!(told, "; {count} {reason}");
+    }
+    let mut latest = report.failures.iter().rev();
+    if let Some(example) = latest.find(|example| example.step == step.step) {
+        let _ = write!(told, "; such as chat {}: {}", example.chat, example.detail);
+    }
+    let status = match (step.passed, step.failed) {
+        (0, 0) => skipped("it was never done".to_owned()),
+        (_, 1..) if report.verdict == Some(Verdict::Failed) => failure(told.clone()),
+        _ => TestCaseStatus::success(),
+    };
+    let mut case = case("steps", &step.step, status, report);
+    case.set_time(
+        Duration::try_from_secs_f64(step.latency.p50.unwrap_or_default()).unwrap_or_default(),
+    );
+    case.set_system_out(told);
+    case
+}
+
+fn threshold(threshold: &ThresholdReport, report: &RunReport) -> TestCase {
+    let measured = format!("measured: {}", threshold.measured);
+    let status = if report.search.is_some() {
+        skipped("each step of the search is judged, and the run as a whole is not".to_owned())
+    } else if threshold.held {
+        TestCaseStatus::success()
+    } else {
+        failure(measured.clone())
+    };
+    let mut case = case("thresholds", &threshold.threshold, status, report);
+    case.set_system_out(measured);
+    case
+}
+
+fn against(baseline: &Baseline, report: &RunReport) -> TestCase {
+    let regressions = baseline.regressions();
+    let (judged, of) = baseline.judged();
+    let status = if regressions.is_empty() {
+        TestCaseStatus::success()
+    } else {
+        failure(regressions.join("; "))
+    };
+    let name = format!("no worse than run {}", baseline.comparison.baseline.id);
+    let mut case = case("baseline", &name, status, report);
+    case.set_system_out(format!("{judged} of {of} figures could be judged"));
+    case
+}
+
+fn case(part: &str, name: &str, status: TestCaseStatus, report: &RunReport) -> TestCase {
+    let mut case = TestCase::new(name, status);
+    case.set_classname(format!("{}.{part}", report.scenario));
+    case
+}
+
+fn failure(message: String) -> TestCaseStatus {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+    status.set_message(message);
+    status
+}
+
+fn error(message: String) -> TestCaseStatus {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+    status.set_message(message);
+    status
+}
+
+fn skipped(message: String) -> TestCaseStatus {
+    let mut status = TestCaseStatus::skipped();
+    status.set_message(message);
+    status
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::testing::{Second, record};
+
+    /// The cases as Jenkins would read them: class, name, and `passed` or what is wrong.
+    fn cases(document: &str) -> Vec<(String, String, String)> {
+        let report = Report::deserialize_from_str(document).unwrap();
+        let suite = &report.test_suites[0];
+        let told = suite.test_cases.iter().map(|case| {
+            let status = match &case.status {
+                TestCaseStatus::Success { .. } => "passed".to_owned(),
+                TestCaseStatus::NonSuccess { kind, message, .. } => {
+                    let message = message.as_ref().map_or("", |message| message.as_str());
+                    format!("{kind:?}: {message}")
+                }
+                TestCaseStatus::Skipped { .. } => "skipped".to_owned(),
+            };
+            let class = case.classname.as_ref().unwrap().to_string();
+            (class, case.name.to_string(), status)
+        });
+        told.collect()
+    }
+
+    fn told(document: &str) -> Vec<String> {
+        cases(document).into_iter().map(|case| case.2).collect()
+    }
+
+    #[test]
+    fn verdict_steps_and_thresholds_are_a_test_each() {
+        let mut failing = vec![Second::default()];
+        failing[0] = Second {
+            passed: vec![0.5],
+            failed: 1,
+        };
+        let mut record = record(&failing);
+        record.report.thresholds = vec![ThresholdReport {
+            threshold: "failed <= 60%".to_owned(),
+            held: true,
+            measured: "1 of 2".to_owned(),
+        }];
+        let tests: Vec<_> = cases(&document(&record, None))
+            .into_iter()
+            .map(|(class, name, _)| (class, name))
+            .collect();
+        let test = |class: &str, name: &str| (class.to_owned(), name.to_owned());
+        assert_eq!(
+            tests,
+            [
+                test("chat.verdict", "verdict"),
+                test("chat.steps", "ask"),
+                test("chat.thresholds", "failed <= 60%"),
+            ]
+        );
+        // One of two may fail.
+        assert_eq!(told(&document(&record, None)), ["passed"; 3]);
+
+        record.report.verdict = Some(Verdict::Failed);
+        record.report.verdict_reasons = vec!["broken: <failed>".to_owned()];
+        record.report.thresholds[0].held = false;
+        assert_eq!(
+            told(&document(&record, None)),
+            [
+                "Failure: broken: <failed>",
+                "Failure: 1 passed, 1 failed; 1 timeout",
+                "Failure: measured: 1 of 2",
+            ]
+        );
+        record.report.verdict = Some(Verdict::Invalid);
+        let invalid = told(&document(&record, None));
+        assert!(invalid[0].starts_with("Error: says nothing about the target: "));
+        assert_eq!(
+            invalid[1], "passed",
+            "what was not measured is nobody's fault"
+        );
+        record.report.verdict = None;
+        assert_eq!(told(&document(&record, None))[0], "skipped");
+    }
+
+    #[test]
+    fn a_regression_fails_a_test_of_its_own() {
+        let seconds = |latency: f64| -> Vec<_> {
+            let passed = (0..10).map(|part| latency * (1.0 + f64::from(part) / 100.0));
+            vec![
+                Second {
+                    passed: passed.collect(),
+                    failed: 0
+                };
+                40
+            ]
+        };
+        let (before, after) = (record(&seconds(0.5)), record(&seconds(0.7)));
+        let baseline = |limit| Baseline::new(&before, &after, limit);
+        let failed = told(&document(&after, Some(&baseline(Some(0.2)))));
+        let message = "Failure: whole chats mean: 523 ms before, 731 ms now: +40.0%, where 20.0% are allowed; ";
+        assert!(failed[2].starts_with(message), "{failed:?}");
+        for allowed in [Some(0.5), None] {
+            let passed = told(&document(&after, Some(&baseline(allowed))));
+            assert_eq!(passed, ["passed"; 3]);
+        }
+    }
+
+    #[test]
+    fn what_others_say_stays_text() {
+        let mut record = record(&[Second::default()]);
+        let evil = "</testsuite>\"'<script>&\u{0}\u{1b}[31m";
+        record.report.name = evil.to_owned();
+        record.report.scenario = evil.to_owned();
+        record.report.verdict = Some(Verdict::Failed);
+        record.report.verdict_reasons = vec![evil.to_owned()];
+        let document = document(&record, None);
+        assert!(
+            !document.contains("<script") && !document.contains('\u{0}'),
+            "{document}"
+        );
+        let cases = cases(&document);
+        assert_eq!(cases[0].2, "Failure: </testsuite>\"'<script>&");
+    }
+}

@@ -1,0 +1,20 @@
+//! What is told of a run when it is over, or as it stands: documents made of a [`RunRecord`], and two
+//! runs side by side. No I/O.
+//!
+//! [`html`] is for people and has its parts and [`chart`]s as functions of their own; [`tables`] are for
+//! spreadsheets, [`junit`] is for pipelines. As JSON a record is itself the document.
+//!
+//! [`RunRecord`]: crate::runner::RunRecord
+
+mod baseline;
+pub mod chart;
+mod compare;
+pub mod html;
+pub mod junit;
+pub mod tables;
+#[cfg(test)]
+mod testing;
+pub mod wording;
+
+pub use baseline::Baseline;
+pub use compare::{Change, Compared, Comparison, Figure, Regression, SubjectComparison, Word};

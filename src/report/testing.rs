@@ -1,0 +1,113 @@
+//! Records of runs that never were.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde_json::{Value, json};
+
+use crate::runner::{Batch, BatchFigures, Histogram, Quantiles, RunRecord, Sample, StepSample};
+
+/// What ended in a second: latencies in seconds of what passed, and how many failed.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Second {
+    pub(super) passed: Vec<f64>,
+    pub(super) failed: u64,
+}
+
+/// A run of a scenario with one step, `ask`; each chat takes as long as the step.
+pub(super) fn record(seconds: &[Second]) -> RunRecord {
+    let figures = |seconds: &[Second]| BatchFigures {
+        latency: histogram(seconds.iter().flat_map(|second| &second.passed)),
+        failed: seconds.iter().map(|second| second.failed).sum(),
+    };
+    let BatchFigures { latency, failed } = figures(seconds);
+    let batches = seconds.chunks(seconds.len().div_ceil(32).max(1));
+    let batches = batches.map(|seconds| Batch {
+        seconds: f64::from(u32::try_from(seconds.len()).unwrap()),
+        chats: figures(seconds),
+        steps: vec![figures(seconds)],
+    });
+    let batches = batches.collect();
+    let quantiles = latency.quantiles();
+    let mut record: RunRecord = serde_json::from_value(json!({
+        "report": report(&quantiles, failed),
+        "samples": [],
+        "chat_duration": latency,
+        "steps": { "ask": latency },
+        "batches": [],
+    }))
+    .unwrap();
+    record.batches = batches;
+    record.samples = (1_u32..).zip(seconds).map(sample).collect();
+    record
+}
+
+fn histogram<'a>(latencies: impl Iterator<Item = &'a f64>) -> Histogram {
+    let mut counts = BTreeMap::<u64, u64>::new();
+    for latency in latencies {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "latencies are some microseconds"
+        )]
+        let micros = (latency * 1e6) as u64;
+        *counts.entry(micros).or_default() += 1;
+    }
+    serde_json::from_value(json!(counts.into_iter().collect::<Vec<_>>())).unwrap()
+}
+
+fn sample((number, second): (u32, &Second)) -> Arc<Sample> {
+    let mut passed = second.passed.clone();
+    passed.sort_by(f64::total_cmp);
+    let at = |part: usize| passed.get(passed.len() * part / 100).copied();
+    let ended = passed.len() as u64;
+    Arc::new(Sample {
+        at: f64::from(number),
+        seconds: 1.0,
+        due: Some(ended + second.failed),
+        started: ended + second.failed,
+        passed: ended,
+        failed: second.failed,
+        steps: vec![StepSample {
+            passed: ended,
+            failed: second.failed,
+            p50: at(50),
+            p95: at(95),
+            max: passed.last().copied(),
+        }],
+        ..Sample::default()
+    })
+}
+
+fn report(latency: &Quantiles, failed: u64) -> Value {
+    let (passed, none) = (latency.count, json!({ "count": 0 }));
+    let reading = json!({ "mean": 0.5, "most": 1.0 });
+    let by_reason = if failed > 0 {
+        json!({ "timeout": failed })
+    } else {
+        json!({})
+    };
+    json!({
+        "id": "0123", "name": "nightly", "scenario": "chat", "target": "centre", "mode": "burst",
+        "trigger": "api", "state": "ended", "verdict": "passed", "verdict_reasons": [],
+        "load": "{ rate: 10/s, for: 1m }", "doubts": [], "inputs": {}, "seed": 1,
+        "started_at": "2026-01-02T03:04:05Z", "elapsed_seconds": 60.0,
+        "chats": {
+            "started": passed + failed, "passed": passed, "failed": failed,
+            "failed_by_reason": by_reason, "stopped": 0, "in_progress": 0, "most_in_progress": 7,
+            "dropped": 0,
+        },
+        "chat_duration": latency,
+        "steps": [{
+            "step": "ask", "passed": passed, "failed": failed, "failed_by_reason": by_reason,
+            "latency": latency,
+        }],
+        "thresholds": [],
+        "books": { "received": 0, "by_fate": {}, "waiting": 0, "differences": [] },
+        "start_lateness": none, "send_lateness": none, "scheduler_lag": none,
+        "machine": {
+            "thread_lag": none, "cpus": reading, "host_busy": reading, "cpus_missing": reading,
+            "files": reading, "sockets": reading, "run_queue": reading,
+        },
+        "failures": [],
+    })
+}

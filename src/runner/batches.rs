@@ -1,0 +1,138 @@
+//! A run in a few pieces, so that a comparison can see how much its figures vary by themselves.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Histogram;
+
+/// Pieces that are kept at most. A simulation's output needs ten to thirty of them, and more do not
+/// tell more (Schmeiser, Batch Size Effects in the Analysis of Simulation Output, 1982).
+const MOST: usize = 32;
+
+/// One of the pieces of about equal length that a run is kept in.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Batch {
+    /// How long it was, in seconds.
+    pub seconds: f64,
+    /// The chats that ended in it.
+    pub chats: BatchFigures,
+    /// The steps that ended in it, in the order in which the report has them.
+    pub steps: Vec<BatchFigures>,
+}
+
+/// What ended in a batch.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BatchFigures {
+    /// How long those took that passed.
+    pub latency: Histogram,
+    /// How many failed.
+    pub failed: u64,
+}
+
+/// The batches of a run in progress; whenever there are too many, two become one.
+#[derive(Debug)]
+pub(super) struct Batches {
+    /// Of a batch that is full, in seconds.
+    length: f64,
+    batches: Vec<Batch>,
+}
+
+impl Batches {
+    pub(super) fn new() -> Self {
+        Self {
+            length: 1.0,
+            batches: Vec::new(),
+        }
+    }
+
+    /// Adds what happened in about a second.
+    pub(super) fn add(&mut self, second: Batch) {
+        let is_full = |last: &Batch| last.seconds + second.seconds / 2.0 >= self.length;
+        match self.batches.last_mut() {
+            Some(last) if !is_full(last) => last.absorb(&second),
+            _ => {
+                if self.batches.len() == MOST {
+                    self.join_pairs();
+                }
+                self.batches.push(second);
+            }
+        }
+    }
+
+    pub(super) fn all(&self) -> Vec<Batch> {
+        self.batches.clone()
+    }
+
+    fn join_pairs(&mut self) {
+        self.length *= 2.0;
+        let pairs = self.batches.chunks(2).map(|pair| {
+            let mut joined = pair[0].clone();
+            pair[1..].iter().for_each(|next| joined.absorb(next));
+            joined
+        });
+        self.batches = pairs.collect();
+    }
+}
+
+impl Batch {
+    fn absorb(&mut self, next: &Self) {
+        self.seconds += next.seconds;
+        self.chats.absorb(&next.chats);
+        for (figures, next) in self.steps.iter_mut().zip(&next.steps) {
+            figures.absorb(next);
+        }
+    }
+}
+
+impl BatchFigures {
+    fn absorb(&mut self, next: &Self) {
+        self.latency = Histogram::merged(&[&self.latency, &next.latency]);
+        self.failed += next.failed;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{super::latencies::Latencies, *};
+
+    fn second(number: u64) -> Batch {
+        let mut latencies = Latencies::new();
+        latencies.record(Duration::from_micros(number));
+        let figures = BatchFigures {
+            latency: Histogram::from(&latencies),
+            failed: 1,
+        };
+        Batch {
+            seconds: 1.05,
+            chats: figures.clone(),
+            steps: vec![figures.clone(), figures],
+        }
+    }
+
+    #[test]
+    fn however_long_a_run_is_its_batches_are_few_and_alike_and_lack_nothing() {
+        for (seconds, few, seconds_each) in
+            [(1, 1, 1.0), (32, 32, 1.0), (33, 17, 2.0), (600, 20, 32.0)]
+        {
+            let mut batches = Batches::new();
+            (0..seconds).for_each(|number| batches.add(second(number)));
+            let all = batches.all();
+            assert_eq!(all.len(), few, "{seconds}");
+            for batch in &all[..few - 1] {
+                assert!(
+                    (batch.seconds / seconds_each - 1.0).abs() < 0.1,
+                    "{batch:?}"
+                );
+            }
+            let steps = all.iter().map(|batch| &batch.steps[1]);
+            assert_eq!(steps.clone().map(|step| step.failed).sum::<u64>(), seconds);
+            let seen = steps.flat_map(|step| step.latency.buckets().map(|(micros, _)| micros));
+            assert!(
+                seen.map(|at| at.as_micros())
+                    .eq((0..seconds).map(u128::from))
+            );
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! A run as documents, and two runs side by side.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::State,
+    http::header::{self, HeaderName},
+    response::{IntoResponse, Response},
+};
+
+use crate::{
+    report::{Comparison, html, junit, tables},
+    runner::RunRecord,
+    web::{
+        App,
+        extract::{Name, TwoNames},
+        refusal::{ErrorBody, Refusal},
+    },
+};
+
+const HTML: &str = "text/html; charset=utf-8";
+const CSV: &str = "text/csv; charset=utf-8; header=present";
+const XML: &str = "application/xml; charset=utf-8";
+const JSON: &str = "application/json";
+
+impl App {
+    /// Everything that is known of a run, in progress or ended.
+    pub(in crate::web) fn find_record(&self, id: &str) -> Result<Arc<RunRecord>, Refusal> {
+        let record = self.web.scheduler.record(id);
+        record.ok_or_else(|| Self::no_such_run(id))
+    }
+}
+
+/// Makes a document of what `look` finds. That takes longer than chats that wait for a worker should.
+async fn made<T: Send + 'static>(
+    found: T,
+    media_type: &'static str,
+    make: impl FnOnce(T) -> String + Send + 'static,
+) -> Result<Response, Refusal> {
+    let text = tokio::task::spawn_blocking(move || make(found))
+        .await
+        .map_err(|error| Refusal::Internal(format!("writing the report broke: {error}")))?;
+    let headers: [(HeaderName, &str); 3] = [
+        (header::CONTENT_TYPE, media_type),
+        (header::CONTENT_SECURITY_POLICY, html::policy()),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    Ok((headers, text).into_response())
+}
+
+fn json<T: serde::Serialize>(value: &T) -> String {
+    // Neither a record nor a comparison has anything in it that JSON cannot say.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// A run as a page that needs nothing else.
+#[utoipa::path(
+    get,
+    path = "/api/v1/runs/{id}/report.html",
+    operation_id = "show_report",
+    tag = "reports",
+    params(("id" = String, Path, description = "The run")),
+    responses(
+        (status = 200, description = "The page; of a run in progress as it stands", body = String, content_type = "text/html"),
+        (status = 404, description = "No such run", body = ErrorBody),
+    ),
+)]
+pub(in crate::web) async fn page(
+    State(app): State<Arc<App>>,
+    Name(id): Name,
+) -> Result<Response, Refusal> {
+    let record = app.find_record(&id)?;
+    made(record, HTML, |record| html::document(&record, None)).await
+}
+
+/// A run with all that is kept of it: what `chatprobe run --baseline` reads.
+#[utoipa::path(
+    get,
+    path = "/api/v1/runs/{id}/report.json",
+    operation_id = "show_record",
+    tag = "reports",
+    params(("id" = String, Path, description = "The run")),
+    responses(
+        (status = 200, description = "The record; of a run in progress as it stands", body = RunRecord),
+        (status = 404, description = "No such run", body = ErrorBody),
+    ),
+)]
+pub(in crate::web) async fn record(
+    State(app): State<Arc<App>>,
+    Name(id): Name,
+) -> Result<Response, Refusal> {
+    let record = app.find_record(&id)?;
+    made(record, JSON, |record| json(&*record)).await
+}
+
+/// The steps of a run as a table.
+#[utoipa::path(
+    get,
+    path = "/api/v1/runs/{id}/steps.csv",
+    operation_id = "show_steps_table",
+    tag = "reports",
+    params(("id" = String, Path, description = "The run")),
+    responses(
+        (status = 200, description = "A line for each step", body = String, content_type = "text/csv"),
+        (status = 404, description = "No such run", body = ErrorBody),
+    ),
+)]
+pub(in crate::web) async fn steps(
+    State(app): State<Arc<App>>,
+    Name(id): Name,
+) -> Result<Response, Refusal> {
+    let record = app.find_record(&id)?;
+    made(record, CSV, |record| tables::steps(&record.report)).await
+}
+
+/// A run second by second as a table.
+#[utoipa::path(
+    get,
+    path = "/api/v1/runs/{id}/timeline.csv",
+    operation_id = "show_timeline_table",
+    tag = "reports",
+    params(("id" = String, Path, description = "The run")),
+    responses(
+        (status = 200, description = "A line for each second", body = String, content_type = "text/csv"),
+        (status = 404, description = "No such run", body = ErrorBody),
+    ),
+)]
+pub(in crate::web) async fn timeline(
+    State(app): State<Arc<App>>,
+    Name(id): Name,
+) -> Result<Response, Refusal> {
+    let record = app.find_record(&id)?;
+    made(record, CSV, |record| tables::timeline(&record)).await
+}
+
+/// A run as a suite of tests.
+#[utoipa::path(
+    get,
+    path = "/api/v1/runs/{id}/junit.xml",
+    operation_id = "show_tests",
+    tag = "reports",
+    params(("id" = String, Path, description = "The run")),
+    responses(
+        (status = 200, description = "JUnit XML", body = String, content_type = "application/xml"),
+        (status = 404, description = "No such run", body = ErrorBody),
+    ),
+)]
+pub(in crate::web) async fn tests(
+    State(app): State<Arc<App>>,
+    Name(id): Name,
+) -> Result<Response, Refusal> {
+    let record = app.find_record(&id)?;
+    made(record, XML, |record| junit::document(&record, None)).await
+}
+
+impl App {
+    /// The run and its baseline.
+    fn two_records(&self, names: &TwoNames) -> Result<(Arc<RunRecord>, Arc<RunRecord>), Refusal> {
+        let TwoNames(run, baseline) = names;
+        Ok((self.find_record(run)?, self.find_record(baseline)?))
+    }
+}
+
+/// What changed from another run, the baseline, to this one, and whether it is more than noise.
+#[utoipa::path(
+    get,
+    path = "/api/v1/runs/{id}/compare/{baseline}",
+    operation_id = "compare_runs",
+    tag = "reports",
+    params(
+        ("id" = String, Path, description = "The run"),
+        ("baseline" = String, Path, description = "The run that it is held against"),
+    ),
+    responses(
+        (status = 200, description = "What changed", body = Comparison),
+        (status = 404, description = "No such run", body = ErrorBody),
+    ),
+)]
+pub(in crate::web) async fn compare(
+    State(app): State<Arc<App>>,
+    names: TwoNames,
+) -> Result<Response, Refusal> {
+    let two = app.two_records(&names)?;
+    made(two, JSON, |(run, baseline)| {
+        json(&Comparison::of(&baseline, &run))
+    })
+    .await
+}
+
+/// The same as a page that needs nothing else.
+#[utoipa::path(
+    get,
+    path = "/api/v1/runs/{id}/compare/{baseline}/report.html",
+    operation_id = "show_comparison",
+    tag = "reports",
+    params(
+        ("id" = String, Path, description = "The run"),
+        ("baseline" = String, Path, description = "The run that it is held against"),
+    ),
+    responses(
+        (status = 200, description = "The page", body = String, content_type = "text/html"),
+        (status = 404, description = "No such run", body = ErrorBody),
+    ),
+)]
+pub(in crate::web) async fn compare_page(
+    State(app): State<Arc<App>>,
+    names: TwoNames,
+) -> Result<Response, Refusal> {
+    let two = app.two_records(&names)?;
+    made(two, HTML, |(run, baseline)| {
+        html::comparison_document(&Comparison::of(&baseline, &run))
+    })
+    .await
+}

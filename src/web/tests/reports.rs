@@ -1,0 +1,101 @@
+use super::Service;
+use crate::runner::RunRecord;
+
+const QUICK: &str = "{ burst: lunch-rush, load: { chats: 3 }, inputs: { reply_delay: 1ms } }";
+const LONG: &str = "{ burst: lunch-rush, load: { rate: 2/s, for: 30s, max_active: 20 } }";
+
+/// The documents of a run, each with its type and something that it says.
+const DOCUMENTS: [(&str, &str, &str); 5] = [
+    ("report.html", "text/html; charset=utf-8", "<h1>lunch-rush "),
+    ("report.json", "application/json", "\"samples\":["),
+    (
+        "steps.csv",
+        "text/csv; charset=utf-8; header=present",
+        "step,passed,failed,",
+    ),
+    (
+        "timeline.csv",
+        "text/csv; charset=utf-8; header=present",
+        "at_seconds,",
+    ),
+    (
+        "junit.xml",
+        "application/xml; charset=utf-8",
+        "<testsuite name=\"lunch-rush\"",
+    ),
+];
+
+#[tokio::test]
+async fn a_run_is_there_as_documents_while_it_goes_on_and_after_it_ended() {
+    let service = Service::start().await;
+    let ended = service.burst(QUICK).await;
+    service.ended(&ended).await;
+    let running = service.burst(LONG).await;
+    for run in [&ended, &running] {
+        for (name, media_type, says) in DOCUMENTS {
+            let answer = service
+                .get(&format!("/api/v1/runs/{}/{name}", run.id()))
+                .await;
+            assert_eq!(
+                (answer.status, answer.header("content-type")),
+                (200, media_type)
+            );
+            assert!(answer.text.contains(says), "{name}: {}", answer.text);
+            let policy = answer.header("content-security-policy");
+            assert!(
+                policy.starts_with("default-src 'none'; style-src 'sha256-"),
+                "{policy}"
+            );
+        }
+    }
+    let path = format!("/api/v1/runs/{}/report.json", ended.id());
+    let record: RunRecord = serde_json::from_str(&service.get(&path).await.text).unwrap();
+    assert_eq!(record.report.chats.passed, 3);
+    let passed = record.samples.iter().map(|sample| sample.passed);
+    assert_eq!(passed.sum::<u64>(), 3);
+}
+
+#[tokio::test]
+async fn two_runs_can_be_held_against_each_other() {
+    let service = Service::start().await;
+    let (one, other) = (service.burst(QUICK).await, service.burst(QUICK).await);
+    service.ended(&one).await;
+    service.ended(&other).await;
+    let path = format!("/api/v1/runs/{}/compare/{}", other.id(), one.id());
+    let answer = service.get(&path).await;
+    assert_eq!(
+        (answer.status, answer.header("content-type")),
+        (200, "application/json")
+    );
+    let told = answer.json();
+    assert_eq!(
+        (&told["baseline"]["id"], &told["run"]["id"]),
+        (&one.id().into(), &other.id().into())
+    );
+    let chats = &told["subjects"][0]["changes"][1];
+    assert_eq!(
+        (&chats["figure"], &chats["word"]),
+        (&"p50".into(), &"too_little".into())
+    );
+    let page = service.get(&format!("{path}/report.html")).await;
+    assert!(page.text.contains("too little measured"), "{}", page.text);
+}
+
+#[tokio::test]
+async fn of_a_run_that_nobody_knows_there_is_nothing() {
+    let service = Service::start().await;
+    let run = service.burst(LONG).await;
+    let documents = DOCUMENTS.map(|(name, ..)| format!("/api/v1/runs/x/{name}"));
+    let compared = [
+        format!("x/compare/{}", run.id()),
+        format!("{}/compare/x", run.id()),
+    ];
+    let compared = compared.map(|path| format!("/api/v1/runs/{path}"));
+    for path in documents.iter().chain(&compared) {
+        let (status, error) = service.get(path).await.error();
+        assert!(
+            status == 404 && error.starts_with("there is no run `x`"),
+            "{path}: {error}"
+        );
+    }
+}
