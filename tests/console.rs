@@ -94,6 +94,65 @@ async fn a_burst_is_started_from_the_form_watched_changed_and_stopped() {
 }
 
 #[tokio::test]
+async fn a_run_is_read_as_a_report_and_two_are_compared() {
+    let (_centre, service) = start().await;
+    let inputs = "{ session_pause: 0s, first_message_delay: 0s, reply_delay: 0s }";
+    let body = format!(
+        "{{ scenario: contact-center-chat, target: centre, inputs: {inputs}, load: {{ chats: 3 }} }}"
+    );
+    let mut runs = Vec::new();
+    for _ in 0..2 {
+        let run = service
+            .order("POST", "/api/v1/bursts", &body)
+            .await
+            .text("id");
+        let path = format!("/api/v1/runs/{run}");
+        eventually("the end of the run", async || {
+            (service.read(&path).await.body["state"] == "ended").then_some(())
+        })
+        .await;
+        runs.push(run);
+    }
+    let browser = Browser::start(1280, 900).await;
+    browser
+        .open(&format!("{}/runs/{}", service.web, runs[0]))
+        .await;
+    // A run that is over has its charts, too.
+    eventually("lines in the charts", async || {
+        let script = "return document.querySelectorAll('#charts path.s0[d]:not([d=\"\"])').length";
+        (browser.run(script, json!([])).await.as_u64()? >= 3).then_some(())
+    })
+    .await;
+    browser.click("a[href$='report.html']").await;
+    browser.shows("body", "agent_join").await;
+    assert_eq!(
+        browser.path().await,
+        format!("/api/v1/runs/{}/report.html", runs[0])
+    );
+    browser.open(&format!("{}/runs", service.web)).await;
+    assert_eq!(
+        browser
+            .run(
+                "return document.querySelector('#compare button').disabled",
+                json!([])
+            )
+            .await,
+        true
+    );
+    for run in &runs {
+        browser.click(&format!("[value='{run}']")).await;
+    }
+    browser.click("#compare button").await;
+    let compared = format!("/api/v1/runs/{}/compare/{}/report.html", runs[1], runs[0]);
+    eventually("the comparison", async || {
+        (browser.path().await == compared).then_some(())
+    })
+    .await;
+    browser.shows("body", "agent_join").await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn only_who_has_signed_in_can_touch_and_the_token_stays_nowhere() {
     let centre = Centre::start("{}").await;
     let token = "a-token-of-this-test";

@@ -55,7 +55,7 @@ mod tests {
                 "chat_duration": { "count": 0 }, "steps": [], "thresholds": [],
                 "books": { "received": 0, "by_fate": {}, "waiting": 0, "differences": [] },
                 "start_lateness": { "count": 0 }, "send_lateness": { "count": 0 },
-                "scheduler_lag": { "count": 0 },
+                "connection_wait": { "count": 0 }, "scheduler_lag": { "count": 0 },
                 "machine": {
                     "thread_lag": { "count": 0 },
                     "cpus": { "mean": 0.0, "most": 0.0 }, "host_busy": { "mean": 0.0, "most": 0.0 },

@@ -24,7 +24,7 @@ use tokio::{
 
 use super::{frame::Viewer, now, run};
 use crate::{
-    runner::RunHandle,
+    runner::Sample,
     scheduler::RunEntry,
     web::{App, MOST_STREAMS, extract::Name, refusal::Refusal},
 };
@@ -163,13 +163,19 @@ impl Look {
     }
 
     fn samples(&mut self) -> Option<Event> {
-        let Some(RunEntry::Active(run)) = &self.run else {
-            return None;
-        };
         if self.samples_told {
             return None;
         }
-        let (event, next) = samples_of(run, self.next)?;
+        let (samples, end) = match self.run.as_ref()? {
+            RunEntry::Active(run) => run.samples(self.next),
+            RunEntry::Ended(report) => {
+                let samples = self.app.web.scheduler.record(&report.id)?.samples.clone();
+                let end = samples.len() as u64;
+                let skip = usize::try_from(self.next).unwrap_or(usize::MAX);
+                (samples.into_iter().skip(skip).collect(), end)
+            }
+        };
+        let (event, next) = told(samples, end, self.next)?;
         self.samples_told = event.is_none();
         self.next = next;
         event
@@ -192,9 +198,9 @@ impl Look {
     }
 }
 
-/// The next samples of a run, if there are any, and the number of those behind them.
-fn samples_of(run: &RunHandle, from: u64) -> Option<(Option<Event>, u64)> {
-    let (mut samples, end) = run.samples(from);
+/// The next samples of a run, if there are any, and the number of those behind them. `end` is the number
+/// behind the last.
+fn told(mut samples: Vec<Arc<Sample>>, end: u64, from: u64) -> Option<(Option<Event>, u64)> {
     if samples.is_empty() {
         return Some((None, from));
     }

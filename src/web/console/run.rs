@@ -95,7 +95,7 @@ pub(super) fn fragment(run: &RunEntry, viewer: Viewer) -> Markup {
         (books(&report))
         (failures(&report.failures))
         (generator(&report))
-        p { a href={ "/api/v1/runs/" (report.id) } { "The same as JSON" } }
+        (documents(&report))
     }
 }
 
@@ -225,6 +225,23 @@ fn failures(failures: &[Example]) -> Markup {
             }
         } } }
     } }
+}
+
+fn documents(report: &RunReport) -> Markup {
+    let path = format!("/api/v1/runs/{}", report.id);
+    let others = [
+        ("report.json", "JSON"),
+        ("steps.csv", "steps as CSV"),
+        ("timeline.csv", "seconds as CSV"),
+        ("junit.xml", "JUnit XML"),
+    ];
+    html! {
+        h2 { "To take along" }
+        p.controls {
+            a href={ (path) "/report.html" } { "Report" }
+            @for (file, name) in others { a href={ (path) "/" (file) } { (name) } }
+        }
+    }
 }
 
 fn generator(report: &RunReport) -> Markup {

@@ -42,7 +42,13 @@ pub(super) async fn show(
     let main = html! {
         h1 { "Runs" }
         (form(&filter))
-        (table(&taken))
+        form #compare {
+            (table(&taken))
+            p.controls {
+                button disabled { "Compare two" }
+                span.quiet { "Choose two runs; the earlier one is what the other is held against." }
+            }
+        }
     };
     let title = "Runs".to_owned();
     Ok(Page {
@@ -87,12 +93,14 @@ fn table(runs: &[Arc<RunReport>]) -> Markup {
         } @else {
             div.wide { table {
                 thead { tr {
+                    th scope="col" { "Compare" }
                     th scope="col" { "Run" } th scope="col" { "Kind" } th scope="col" { "Result" }
                     th scope="col" { "Scenario" } th.figure scope="col" { "Passed" }
                     th.figure scope="col" { "Failed" } th.figure scope="col" { "Chats, p95" }
                     th.figure scope="col" { "Took" } th scope="col" { "Began" }
                 } }
                 tbody { @for run in runs { tr {
+                    td { input type="checkbox" name="run" value=(run.id) aria-label={ "Compare " (run.name) }; }
                     th scope="row" { a href={ "/runs/" (run.id) } { (run.name) } }
                     td { (run.mode.as_str()) }
                     td { (Standing::of(run.state, run.verdict).show()) }

@@ -295,6 +295,23 @@ if (live) {
   source.addEventListener("over", () => source.close());
 }
 
+// Two runs of the list beside each other; ids of later runs sort behind those of earlier ones.
+const compare = document.getElementById("compare");
+if (compare) {
+  const chosen = () => [...compare.querySelectorAll("[name=run]:checked")].map((box) => box.value).sort();
+  const button = compare.querySelector("button");
+  const check = () => {
+    button.disabled = chosen().length !== 2;
+  };
+  compare.addEventListener("change", check);
+  check();
+  compare.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const [earlier, later] = chosen();
+    location.assign(`/api/v1/runs/${later}/compare/${earlier}/report.html`);
+  });
+}
+
 // The form for a new burst.
 const form = document.getElementById("burst");
 if (form) {
