@@ -1,4 +1,4 @@
-//! A real Chromium, driven over WebDriver: <https://www.w3.org/TR/webdriver2/>.
+//! A real Chromium, driven over `WebDriver`: <https://www.w3.org/TR/webdriver2/>.
 
 use serde_json::{Value, json};
 

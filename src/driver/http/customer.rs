@@ -88,12 +88,12 @@ impl Customer {
         let (lane, path) = self.client.lane(&request.url)?;
         let prepared = prepare(&lane.origin, path, request)?;
         let mut connection = self.connection(&lane, waited).await?;
-        let exchanged = match connection.sender.send_request(prepared).await {
+        let exchanged = match connection.sender.send(prepared).await {
             Ok(response) => read(response, false).await?,
             Err(error) if connection.used && closed_before_answer(&error) => {
                 let again = prepare(&lane.origin, path, request)?;
                 connection = lane.replace(connection).await?;
-                let again = connection.sender.send_request(again).await;
+                let again = connection.sender.send(again).await;
                 let response = again.map_err(|error| Cause::of(&error).after_resend())?;
                 read(response, true).await.map_err(Cause::after_resend)?
             }

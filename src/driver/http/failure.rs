@@ -5,7 +5,7 @@ use std::{error::Error, fmt, io, time::Duration};
 use http_body_util::LengthLimitError;
 use tokio::time::Instant;
 
-use super::{MAX_ANSWER_BYTES, resolver::LookupError};
+use super::{MAX_ANSWER_BYTES, connector::Unanswered, resolver::LookupError};
 use crate::{descriptors, scenario::Reason};
 
 /// In characters. Parts of a detail come from the server, a certificate's names for instance.
@@ -142,9 +142,11 @@ impl Cause {
 ///
 /// The client does not tell how much of a head had arrived: one that breaks off in the middle
 /// counts as none.
-pub(super) fn closed_before_answer(error: &(dyn Error + 'static)) -> bool {
+pub(super) fn closed_before_answer(error: &Unanswered) -> bool {
     causes(error).any(|cause| {
-        if let Some(error) = cause.downcast_ref::<hyper::Error>() {
+        if let Some(Unanswered::NotTaken) = cause.downcast_ref() {
+            true
+        } else if let Some(error) = cause.downcast_ref::<hyper::Error>() {
             error.is_incomplete_message() || error.is_closed() || error.is_canceled()
         } else if let Some(error) = cause.downcast_ref::<io::Error>() {
             // A TLS connection closed without its goodbye is an unexpected end of file.
