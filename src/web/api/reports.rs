@@ -10,7 +10,8 @@ use axum::{
 
 use crate::{
     report::{Comparison, html, junit, tables},
-    runner::RunRecord,
+    runner::{RunRecord, RunReport},
+    scheduler::RunEntry,
     web::{
         App,
         extract::{Name, TwoNames},
@@ -153,11 +154,42 @@ pub(in crate::web) async fn tests(
     made(record, XML, |record| junit::document(&record, None)).await
 }
 
+/// In the place of a baseline: the run before.
+const PREVIOUS: &str = "previous";
+
 impl App {
     /// The run and its baseline.
     fn two_records(&self, names: &TwoNames) -> Result<(Arc<RunRecord>, Arc<RunRecord>), Refusal> {
         let TwoNames(run, baseline) = names;
-        Ok((self.find_record(run)?, self.find_record(baseline)?))
+        let run = self.find_record(run)?;
+        let baseline = if baseline == PREVIOUS {
+            let previous = self.previous(&run.report)?;
+            self.find_record(&previous)?
+        } else {
+            self.find_record(baseline)?
+        };
+        Ok((run, baseline))
+    }
+
+    /// The latest run of the same before this one that has ended.
+    fn previous(&self, run: &RunReport) -> Result<String, Refusal> {
+        let alike = |other: &RunReport| {
+            let own = (&run.name, &run.scenario, &run.target, run.mode);
+            own == (&other.name, &other.scenario, &other.target, other.mode)
+        };
+        let known = self.web.scheduler.runs();
+        let mut ended = known.iter().filter_map(|entry| match entry {
+            RunEntry::Active(_) => None,
+            RunEntry::Ended(report) => Some(report),
+        });
+        // Later runs have greater ids, and the latest come first.
+        let previous = ended.find(|other| other.id < run.id && alike(other));
+        previous.map(|report| report.id.clone()).ok_or_else(|| {
+            Refusal::NotFound(format!(
+                "there is no run of `{}` before `{}` that is known; name another one",
+                run.name, run.id
+            ))
+        })
     }
 }
 
@@ -169,7 +201,7 @@ impl App {
     tag = "reports",
     params(
         ("id" = String, Path, description = "The run"),
-        ("baseline" = String, Path, description = "The run that it is held against"),
+        ("baseline" = String, Path, description = "The run that it is held against; `previous` is the last of the same that ended before"),
     ),
     responses(
         (status = 200, description = "What changed", body = Comparison),
@@ -195,7 +227,7 @@ pub(in crate::web) async fn compare(
     tag = "reports",
     params(
         ("id" = String, Path, description = "The run"),
-        ("baseline" = String, Path, description = "The run that it is held against"),
+        ("baseline" = String, Path, description = "The run that it is held against; `previous` is the last of the same that ended before"),
     ),
     responses(
         (status = 200, description = "The page", body = String, content_type = "text/html"),

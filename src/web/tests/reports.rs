@@ -82,6 +82,35 @@ async fn two_runs_can_be_held_against_each_other() {
 }
 
 #[tokio::test]
+async fn a_run_can_be_held_against_the_one_before() {
+    let service = Service::start().await;
+    let mut runs = Vec::new();
+    let other = "{ scenario: contact-center-chat, target: contact-center, load: { chats: 1 } }";
+    for body in [QUICK, other, QUICK] {
+        let run = service.burst(body).await;
+        service.ended(&run).await;
+        runs.push(run);
+        // Ids tell milliseconds.
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    }
+    let running = service.burst(LONG).await;
+    let previous = async |run: &crate::runner::RunHandle| {
+        let path = format!("/api/v1/runs/{}/compare/previous", run.id());
+        service.get(&path).await
+    };
+    for (run, before) in [(&runs[2], &runs[0]), (&running, &runs[2])] {
+        let told = previous(run).await.json();
+        assert_eq!(told["baseline"]["id"], before.id());
+    }
+    let (status, error) = previous(&runs[0]).await.error();
+    assert_eq!(status, 404);
+    assert!(
+        error.starts_with("there is no run of `lunch-rush` before "),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn of_a_run_that_nobody_knows_there_is_nothing() {
     let service = Service::start().await;
     let run = service.burst(LONG).await;
