@@ -18,9 +18,10 @@
 //! | [`event`] | what happened: the only thing that observers see | config, scenario, vitals |
 //! | [`callbacks`] | inbound events: receiver, early buffer, mailboxes | config, descriptors, event, listener, scenario |
 //! | [`runner`] | one chat; one run of chats, from setup to verdict | all above |
-//! | [`scheduler`] | when: intervals, cron, on demand, overlap, drain | runner and all above |
+//! | [`history`] | what runs did and why chats failed, in a file that outlives the process | config, event, runner, scenario |
+//! | [`scheduler`] | when: intervals, cron, on demand, overlap, drain | history, runner and all above |
 //! | [`record`] | events to metrics and log | config, descriptors, event, load, scenario, vitals |
-//! | [`web`] | metrics, health, admin API, console | scheduler, record, listener |
+//! | [`web`] | metrics, health, admin API, console | history, scheduler, record, listener |
 //! | [`simulator`] | a contact centre to practise on | listener, units |
 //! | [`service`] | composition: build, start, shut down | everything |
 //! | [`cli`] | one file a subcommand | everything |
@@ -44,6 +45,7 @@ pub mod descriptors;
 pub mod document;
 pub mod driver;
 pub mod event;
+pub mod history;
 pub mod listener;
 pub mod load;
 pub mod preflight;

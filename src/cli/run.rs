@@ -19,7 +19,7 @@ use crate::{
     event::{Mode, Observers, RunIdentity, Subject, Trigger, Verdict},
     load::{Profile, Threshold},
     preflight::Machine,
-    runner::{Engine, Order, RunHandle, RunSpec, Stop},
+    runner::{Engine, Order, RunHandle, RunSpec, Stop, TraceBudget},
     scenario::Scenario,
     service::{address, every, listen},
     units::seed,
@@ -125,6 +125,7 @@ impl Run {
             observers,
             budget,
             vitals,
+            traces: TraceBudget::default(),
         };
         let load = spec.load.clone();
         let over = CancellationToken::new();
@@ -208,6 +209,8 @@ impl Run {
             thresholds,
             seed: self.seed.unwrap_or_else(seed::draw),
             doubts: Vec::new(),
+            asked_by: None,
+            configuration: plan.map(|plan| plan.fingerprint),
         })
     }
 

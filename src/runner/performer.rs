@@ -1,4 +1,5 @@
 mod attempt;
+mod tracing;
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,20 +8,23 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use self::attempt::shorten;
+pub use self::tracing::TraceBudget;
+use self::{
+    attempt::shorten,
+    tracing::{Seen, Tracing},
+};
 use super::context::{FOREVER, Patience, RunContext};
 use crate::{
     callbacks::Mailbox,
     driver::Customer,
     event::{Event, Failure},
-    scenario::{EvaluationError, Expression, Item, Pause, Reason, Repeat, Scope, Step},
+    scenario::{EvaluationError, Expression, Item, Pause, Reason, Repeat, Scope, Step, key_text},
 };
 
 /// The longest detail of a failure, in characters: it may hold a value from an answer.
 const LONGEST_DETAIL: usize = 1_000;
 
 /// Performs steps, one after the other, for one chat or for the setup or teardown of a run.
-#[derive(Debug)]
 pub(super) struct Performer {
     context: Arc<RunContext>,
     scope: Arc<Scope>,
@@ -37,6 +41,8 @@ pub(super) struct Performer {
     /// Of the step in progress: see [`Event::StepEnded`].
     sent_late: Option<Duration>,
     patience: Patience,
+    seen: Seen,
+    tracing: Option<Box<Tracing>>,
 }
 
 /// Why a list of steps was not performed to its end.
@@ -68,7 +74,15 @@ impl Performer {
             due: Instant::now(),
             sent_late: None,
             patience,
+            seen: Seen::default(),
+            tracing: None,
         }
+    }
+
+    /// Notes what it does from now on, in case it fails.
+    pub(super) fn begin_trace(&mut self) {
+        let mode = self.context.spec.identity.subject.mode;
+        self.tracing = Tracing::of_chat(mode, &self.context.engine.traces);
     }
 
     /// The variables as they stand.
@@ -76,9 +90,23 @@ impl Performer {
         &self.scope
     }
 
-    /// The keys that the chat claimed.
-    pub(super) fn keys(&self) -> &[String] {
-        self.mailbox.as_ref().map_or(&[], Mailbox::keys)
+    /// What the target calls the chat: what the scenario names as correlation, or else the chat's keys.
+    pub(super) fn correlation(&self) -> Vec<(Arc<str>, String)> {
+        let named = &self.context.spec.scenario.correlation;
+        if named.is_empty() {
+            let key: Arc<str> = "key".into();
+            let keys = self.mailbox.as_ref().map_or(&[][..], Mailbox::keys);
+            return keys
+                .iter()
+                .map(|value| (key.clone(), self.presentable(value.clone())))
+                .collect();
+        }
+        let value = |name: &Arc<str>| {
+            let value = self.scope.captured(name)?;
+            let text = key_text(value).unwrap_or_else(|| value.to_string());
+            Some((name.clone(), self.presentable(text)))
+        };
+        named.iter().filter_map(value).collect()
     }
 
     /// From here on `always` steps follow.
@@ -176,7 +204,9 @@ impl Performer {
             return Ok(());
         }
         self.sent_late = None;
+        let begun = Instant::now();
         let outcome = self.attempt(step).await;
+        self.trace(step, begun, outcome.as_ref().err());
         Arc::make_mut(&mut self.scope).look_away();
         self.context.tell(&Event::StepEnded {
             run: self.context.spec.identity.clone(),

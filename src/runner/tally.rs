@@ -261,6 +261,8 @@ impl Tally {
             target: identity.subject.target.to_string(),
             mode: identity.subject.mode,
             trigger: identity.trigger,
+            asked_by: self.spec.asked_by.clone(),
+            configuration: (self.spec.configuration).map(|hash| format!("{hash:016x}")),
             state: figures.state,
             verdict: figures.verdict,
             verdict_reasons: figures.verdict_reasons.clone(),
@@ -290,6 +292,7 @@ impl Tally {
             scheduler_lag: Quantiles::of(&figures.lag),
             machine: figures.health.report(),
             failures: figures.failures.iter().cloned().collect(),
+            orphans: Vec::new(),
         }
     }
 
@@ -353,12 +356,12 @@ impl Observer for Tally {
                 figures.step_ended(step, *outcome);
             }
             Event::ChatEnded {
+                run,
                 chat,
                 ending,
                 duration,
                 correlation,
-                ..
-            } => figures.chat_ended(*chat, ending, *duration, correlation),
+            } => figures.chat_ended(run, *chat, ending, *duration, correlation),
             Event::ArrivalDropped { .. } => figures.chats.dropped += 1,
             Event::CallbackReceived { .. } => figures.received += 1,
             Event::CallbackRerouted { from, to } => {
@@ -378,6 +381,9 @@ impl Observer for Tally {
             | Event::BurstSkipped { .. }
             | Event::ConfigurationAccepted { .. }
             | Event::ConfigurationRefused
+            | Event::ChatNamed { .. }
+            | Event::ChatFailed(_)
+            | Event::HistoryKept(_)
             | Event::SchedulerLag(_)
             | Event::Beat(_) => {}
         }
@@ -394,6 +400,7 @@ impl Figures {
 
     fn chat_ended(
         &mut self,
+        run: &RunIdentity,
         chat: u64,
         ending: &Ending,
         duration: Duration,
@@ -421,6 +428,7 @@ impl Figures {
                     .map(|(name, value)| (name.to_string(), value.clone()))
                     .collect();
                 self.failures.push_back(Example {
+                    id: run.chat_id(chat),
                     chat,
                     step: failure.step.to_string(),
                     reason: failure.reason,

@@ -5,12 +5,14 @@ use std::{
 
 use crate::{
     event::{Mode, Verdict},
-    runner::{RunHandle, RunReport},
+    runner::{RunHandle, RunRecord, RunReport},
 };
 
 /// Reports kept of ended bursts, of ended probe runs, and of probe runs that did not pass: each
 /// in a ring of its own, so that what happens often does not push out what happens rarely.
 pub const KEPT_REPORTS: usize = 100;
+/// Records kept of ended bursts: of one that took four hours it is some megabytes.
+const KEPT_RECORDS: usize = 3;
 
 /// A run that is known.
 #[derive(Debug, Clone)]
@@ -44,6 +46,7 @@ struct State {
     bursts: VecDeque<Arc<RunReport>>,
     probes: VecDeque<Arc<RunReport>>,
     failed_probes: VecDeque<Arc<RunReport>>,
+    records: VecDeque<Arc<RunRecord>>,
 }
 
 impl Runs {
@@ -94,11 +97,20 @@ impl Runs {
 
     /// Moves a run that has ended to the reports.
     pub(super) fn retire(&self, id: &str) {
-        let mut state = self.state();
-        let Some((handle, _)) = state.active.remove(id) else {
+        let Some(RunEntry::Active(handle)) = self.find(id) else {
             return;
         };
-        let report = Arc::new(handle.report());
+        // Of a long run it takes its time, which others must not wait for.
+        let record = Arc::new(handle.record());
+        let report = Arc::new(record.report.clone());
+        let mut state = self.state();
+        state.active.remove(id);
+        if report.mode == Mode::Burst {
+            if state.records.len() == KEPT_RECORDS {
+                state.records.pop_front();
+            }
+            state.records.push_back(record);
+        }
         let passed = report.verdict == Some(Verdict::Passed);
         match report.mode {
             Mode::Burst => keep(&mut state.bursts, report),
@@ -132,6 +144,12 @@ impl Runs {
             .flatten()
             .find(|report| report.id == id)
             .map(|report| RunEntry::Ended(report.clone()))
+    }
+
+    pub(super) fn record(&self, id: &str) -> Option<Arc<RunRecord>> {
+        let state = self.state();
+        let mut records = state.records.iter();
+        records.find(|record| record.report.id == id).cloned()
     }
 
     pub(super) fn active(&self) -> Vec<RunHandle> {

@@ -14,7 +14,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     App,
-    api::{bursts, catalogue, configuration, orders, probes, runs, stream},
+    api::{bursts, catalogue, configuration, history, orders, probes, runs, stream},
     health, page,
     refusal::ErrorBody,
 };
@@ -92,11 +92,15 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(orders::stop))
         .routes(routes!(orders::pause))
         .routes(routes!(orders::resume))
+        .routes(routes!(history::record))
         .routes(routes!(stream::follow))
+        .routes(routes!(history::failures))
+        .routes(routes!(history::failure))
         .routes(routes!(probes::list))
         .routes(routes!(probes::run))
         .routes(routes!(probes::pause))
         .routes(routes!(probes::resume))
+        .routes(routes!(history::hours))
         .routes(routes!(catalogue::scenarios))
         .routes(routes!(catalogue::targets))
         .routes(routes!(configuration::reload))

@@ -174,6 +174,7 @@ fn state_word(state: RunState) -> &'static str {
         RunState::Finishing => "finishing",
         RunState::TearingDown => "tearing down",
         RunState::Ended => "ended",
+        RunState::Interrupted => "interrupted",
     }
 }
 

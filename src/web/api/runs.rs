@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
@@ -6,6 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     event::{Mode, Trigger, Verdict},
+    history::RunQuery,
     runner::{ChatCounts, RunReport, RunState},
     scheduler::RunEntry,
     web::{
@@ -16,7 +17,9 @@ use crate::{
 };
 
 /// How many runs are listed unless asked otherwise.
-const USUAL_LIMIT: usize = 100;
+pub(super) const USUAL_LIMIT: usize = 100;
+/// How many are listed at the most.
+pub(super) const MOST_LISTED: usize = 1_000;
 
 /// Which runs to list.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -29,7 +32,9 @@ pub(in crate::web) struct RunFilter {
     state: Option<RunState>,
     /// Only those of the probe or burst of this name.
     name: Option<String>,
-    /// The latest so many; 100 unless said otherwise.
+    /// Only those before the run of this id: that of the last one of the page before.
+    before: Option<String>,
+    /// The latest so many; 100 unless said otherwise, 1000 at the most.
     limit: Option<usize>,
 }
 
@@ -88,11 +93,16 @@ impl From<&RunReport> for RunSummary {
 impl RunFilter {
     /// The cheap half: a report of a run in progress has to be made first.
     fn may_take(&self, entry: &RunEntry) -> bool {
-        let (mode, name) = match entry {
-            RunEntry::Active(run) => (run.identity().subject.mode, &*run.identity().name),
-            RunEntry::Ended(report) => (report.mode, report.name.as_str()),
+        let (mode, name, id) = match entry {
+            RunEntry::Active(run) => {
+                let identity = run.identity();
+                (identity.subject.mode, &*identity.name, run.id())
+            }
+            RunEntry::Ended(report) => (report.mode, report.name.as_str(), report.id.as_str()),
         };
-        self.mode.is_none_or(|wanted| wanted == mode)
+        // Later runs have larger ids.
+        self.before.as_deref().is_none_or(|before| id < before)
+            && self.mode.is_none_or(|wanted| wanted == mode)
             && self.name.as_deref().is_none_or(|wanted| wanted == name)
     }
 
@@ -102,16 +112,22 @@ impl RunFilter {
 }
 
 impl App {
-    pub(in crate::web) fn find_run(&self, id: &str) -> Result<RunEntry, Refusal> {
-        self.web.scheduler.run(id).ok_or_else(|| {
-            Refusal::NotFound(format!(
-                "there is no run `{id}`, or it ended too long ago; `/api/v1/runs` lists those that are known"
-            ))
-        })
+    pub(in crate::web) async fn find_run(&self, id: &str) -> Result<RunEntry, Refusal> {
+        if let Some(known) = self.web.scheduler.run(id) {
+            return Ok(known);
+        }
+        let kept = self.web.history.report(id).await?;
+        kept.map(|report| RunEntry::Ended(Arc::new(report)))
+            .ok_or_else(|| {
+                Refusal::NotFound(format!(
+                    "there is no run `{id}`, or it ended too long ago; `/api/v1/runs` lists those that are known"
+                ))
+            })
     }
 }
 
-/// Runs in progress and the last ones that ended.
+/// Runs in progress and those that ended: of bursts and of probes that did not pass all that are kept,
+/// of probes that passed the last ones.
 #[utoipa::path(
     get,
     path = "/api/v1/runs",
@@ -121,22 +137,36 @@ impl App {
     responses(
         (status = 200, description = "The latest first", body = RunList),
         (status = 400, description = "A parameter is unknown or cannot be read", body = ErrorBody),
+        (status = 500, description = "The history cannot be read", body = ErrorBody),
     ),
 )]
 pub(in crate::web) async fn list(
     State(app): State<Arc<App>>,
     Parameters(filter): Parameters<RunFilter>,
-) -> Json<RunList> {
+) -> Result<Json<RunList>, Refusal> {
+    let limit = filter.limit.unwrap_or(USUAL_LIMIT).min(MOST_LISTED);
     let entries = app.web.scheduler.runs();
-    let runs = entries
-        .iter()
-        .filter(|entry| filter.may_take(entry))
+    let known = entries.iter().filter(|entry| filter.may_take(entry));
+    let mut runs: BTreeMap<_, _> = known
         .map(RunEntry::report)
         .filter(|report| filter.takes(report))
-        .take(filter.limit.unwrap_or(USUAL_LIMIT))
-        .map(|report| RunSummary::from(&*report))
+        .map(|report| (report.id.clone(), RunSummary::from(&*report)))
         .collect();
-    Json(RunList { runs })
+    let kept = app.web.history.runs(RunQuery {
+        mode: filter.mode,
+        state: filter.state,
+        name: filter.name,
+        before: filter.before,
+        limit,
+    });
+    for report in kept.await? {
+        let id = report.id.clone();
+        runs.entry(id).or_insert_with(|| RunSummary::from(&report));
+    }
+    let latest = runs.into_values().rev().take(limit);
+    Ok(Json(RunList {
+        runs: latest.collect(),
+    }))
 }
 
 /// A run with all its figures.
@@ -149,11 +179,12 @@ pub(in crate::web) async fn list(
     responses(
         (status = 200, description = "The figures as they stand", body = RunReport),
         (status = 404, description = "No such run", body = ErrorBody),
+        (status = 500, description = "The history cannot be read", body = ErrorBody),
     ),
 )]
 pub(in crate::web) async fn show(
     State(app): State<Arc<App>>,
     Name(id): Name,
 ) -> Result<Json<Arc<RunReport>>, Refusal> {
-    Ok(Json(app.find_run(&id)?.report()))
+    Ok(Json(app.find_run(&id).await?.report()))
 }
