@@ -45,8 +45,8 @@ pub struct TracedStep {
     pub step: Arc<str>,
     /// When it began, after the chat did, if that is known.
     pub begun: Option<Duration>,
-    /// How long it was performed, a wait for a connection included.
-    pub took: Duration,
+    /// How long it was performed, a wait for a connection included, if that is known.
+    pub took: Option<Duration>,
     /// Why it did not pass.
     pub refused: Option<(Reason, String)>,
     /// What was sent.

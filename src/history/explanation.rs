@@ -103,8 +103,8 @@ pub struct StepTrace {
     pub step: String,
     /// When it began, in seconds after the chat did; null where that is not known.
     pub began: Option<f64>,
-    /// How long it took, in seconds.
-    pub seconds: f64,
+    /// How long it took, in seconds; null where that is not known.
+    pub seconds: Option<f64>,
     /// Why it did not pass; null if it did.
     pub reason: Option<Reason>,
     /// What exactly went wrong.
@@ -217,7 +217,7 @@ impl StepTrace {
         Self {
             step: step.step.to_string(),
             began: step.begun.map(|begun| begun.as_secs_f64()),
-            seconds: step.took.as_secs_f64(),
+            seconds: step.took.map(|took| took.as_secs_f64()),
             reason: refused.map(|(reason, _)| *reason),
             detail: refused.map(|(_, detail)| mask.text(detail)),
             request: (step.request.as_ref()).map(|request| RequestTrace::of(request, mask)),

@@ -41,7 +41,8 @@ pub(super) struct Performer {
     /// Of the step in progress: see [`Event::StepEnded`].
     sent_late: Option<Duration>,
     patience: Patience,
-    seen: Seen,
+    /// Of the step in progress, as soon as there is something.
+    seen: Option<Box<Seen>>,
     tracing: Option<Box<Tracing>>,
 }
 
@@ -74,7 +75,7 @@ impl Performer {
             due: Instant::now(),
             sent_late: None,
             patience,
-            seen: Seen::default(),
+            seen: None,
             tracing: None,
         }
     }
@@ -204,9 +205,11 @@ impl Performer {
             return Ok(());
         }
         self.sent_late = None;
-        let begun = Instant::now();
+        if let Some(tracing) = &mut self.tracing {
+            tracing.begin_step();
+        }
         let outcome = self.attempt(step).await;
-        self.trace(step, begun, outcome.as_ref().err());
+        self.trace(step, outcome.as_ref().err());
         Arc::make_mut(&mut self.scope).look_away();
         self.context.tell(&Event::StepEnded {
             run: self.context.spec.identity.clone(),

@@ -81,7 +81,7 @@ impl Performer {
     ) -> Result<Duration, Refusal> {
         let request = Box::new(action.render(&self.scope, timeout)?);
         let result = self.http.send(&request).await;
-        self.seen.request = Some(request);
+        self.seen.get_or_insert_default().request = Some(request);
         let sent_at = match &result {
             Ok(answer) => answer.sent_at,
             Err(failure) => failure.sent_at,
@@ -121,7 +121,7 @@ impl Performer {
             .map_or(self.last_sent, |(_, at)| *at);
         let callbacks = self.context.spec.scenario.callbacks.as_ref();
         let disconnected = callbacks.and_then(|callbacks| callbacks.disconnected.as_ref());
-        let (scope, seen) = (&mut self.scope, &mut self.seen.events);
+        let (scope, seen) = (&mut self.scope, &mut self.seen);
         let judge = |inbound: &Inbound| {
             let elapsed = inbound.arrived.saturating_duration_since(since);
             Arc::make_mut(scope).look_at_event(inbound.event.clone(), elapsed);
@@ -132,7 +132,8 @@ impl Performer {
             } else {
                 Match::Other
             };
-            Seen::note(seen, inbound, found == Match::Wanted);
+            let seen = seen.get_or_insert_default();
+            seen.note(inbound, found == Match::Wanted);
             found
         };
         let deadline = Instant::now() + timeout.min(FOREVER);

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::{Performer, attempt::Refusal};
 use crate::{
+    callbacks::Inbound,
     config::Target,
     event::{Beginning, Mode, Trace, TracedAnswer, TracedEvent, TracedRequest, TracedStep},
     runner::context::Patience,
@@ -59,6 +60,8 @@ impl TraceBudget {
 #[derive(Default)]
 pub(super) struct Tracing {
     begun: Option<Instant>,
+    /// When the step in progress began.
+    step_begun: Option<Instant>,
     budget: Option<TraceBudget>,
     bytes: usize,
     shortened: bool,
@@ -70,10 +73,10 @@ pub(super) struct Tracing {
 #[derive(Default)]
 pub(super) struct Seen {
     pub(super) request: Option<Box<HttpRequest>>,
-    pub(super) events: Vec<SeenEvent>,
+    events: Vec<SeenEvent>,
 }
 
-pub(super) struct SeenEvent {
+struct SeenEvent {
     arrived: Instant,
     wanted: bool,
     event: Value,
@@ -82,11 +85,8 @@ pub(super) struct SeenEvent {
 
 impl Seen {
     /// Notes an event once, however often it is looked at.
-    pub(super) fn note(
-        events: &mut Vec<SeenEvent>,
-        inbound: &crate::callbacks::Inbound,
-        wanted: bool,
-    ) {
+    pub(super) fn note(&mut self, inbound: &Inbound, wanted: bool) {
+        let events = &mut self.events;
         let known =
             |seen: &&mut SeenEvent| seen.arrived == inbound.arrived && seen.event == inbound.event;
         if let Some(seen) = events.iter_mut().find(known) {
@@ -123,6 +123,10 @@ impl Tracing {
         tracing.shortened = true;
         tracing.steps.push_back(step);
         tracing
+    }
+
+    pub(super) fn begin_step(&mut self) {
+        self.step_begun = Some(Instant::now());
     }
 
     /// Keeps a step; it comes back if there is no room.
@@ -168,8 +172,8 @@ impl Drop for Tracing {
 
 impl Performer {
     /// Notes a step that is over: every one while there is room, else the one that failed.
-    pub(super) fn trace(&mut self, step: &Step, begun: Instant, refusal: Option<&Refusal>) {
-        let seen = mem::take(&mut self.seen);
+    pub(super) fn trace(&mut self, step: &Step, refusal: Option<&Refusal>) {
+        let seen = self.seen.take().unwrap_or_default();
         if matches!(self.patience, Patience::Cleanup | Patience::Teardown) {
             return;
         }
@@ -177,7 +181,7 @@ impl Performer {
         if self.tracing.is_none() && !failed {
             return;
         }
-        let traced = self.traced(step, begun, refusal, seen);
+        let traced = self.traced(step, refusal, *seen);
         let rejected = match &mut self.tracing {
             Some(tracing) => tracing.push(traced).err(),
             None => Some(traced),
@@ -187,16 +191,11 @@ impl Performer {
         }
     }
 
-    fn traced(
-        &self,
-        step: &Step,
-        begun: Instant,
-        refusal: Option<&Refusal>,
-        seen: Seen,
-    ) -> TracedStep {
+    fn traced(&self, step: &Step, refusal: Option<&Refusal>, seen: Seen) -> TracedStep {
         let target = &*self.context.spec.target;
         let since = self.tracing.as_ref().and_then(|tracing| tracing.begun);
         let after = |at: Instant| since.map(|since| at.saturating_duration_since(since));
+        let begun = self.tracing.as_ref().and_then(|tracing| tracing.step_begun);
         let events = seen.events.into_iter().map(|seen| TracedEvent {
             arrived: after(seen.arrived),
             wanted: seen.wanted,
@@ -205,8 +204,8 @@ impl Performer {
         });
         TracedStep {
             step: step.name.clone(),
-            begun: after(begun),
-            took: begun.elapsed(),
+            begun: begun.and_then(after),
+            took: begun.map(|begun| begun.elapsed()),
             refused: refusal.map(|refusal| (refusal.reason, refusal.detail.clone())),
             request: seen.request.map(|request| traced_request(&request, target)),
             answer: self

@@ -161,6 +161,7 @@ pub(in crate::web) async fn record(
     responses(
         (status = 200, description = "The latest first", body = HourList),
         (status = 400, description = "A parameter is unknown or cannot be read", body = ErrorBody),
+        (status = 404, description = "No such probe, now or in what is kept", body = ErrorBody),
         (status = 500, description = "The history cannot be read", body = ErrorBody),
     ),
 )]
@@ -178,10 +179,16 @@ pub(in crate::web) async fn hours(
         })
     });
     let query = HourQuery {
-        name,
+        name: name.clone(),
         before: before.transpose()?.map(jiff::Timestamp::as_second),
         limit: filter.limit.unwrap_or(USUAL_LIMIT).min(MOST_LISTED),
     };
     let hours = app.web.history.hours(query).await?;
+    let plan = app.web.scheduler.plan();
+    if hours.is_empty() && !plan.probes.iter().any(|probe| *probe.name == *name) {
+        return Err(Refusal::NotFound(format!(
+            "there is no probe `{name}`, and nothing of one is kept"
+        )));
+    }
     Ok(Json(HourList { hours }))
 }

@@ -68,7 +68,7 @@ async fn the_document_lists_what_is_served_and_nothing_else() {
     );
     let routes = documented(&answer.json());
     assert_eq!(routes, served(&service).await);
-    assert_eq!(routes.len(), 20);
+    assert_eq!(routes.len(), 24);
     assert!(routes["/api/v1/runs/{id}"].iter().eq(["get", "patch"]));
 }
 
@@ -242,7 +242,7 @@ async fn every_operation_has_a_name_of_its_own() {
             );
         }
     }
-    assert_eq!(names.len(), 22);
+    assert_eq!(names.len(), 26);
 }
 
 #[tokio::test]
