@@ -165,6 +165,11 @@ fn prepare(connection: &Connection, max_bytes: u64) -> Result<(), HistoryError> 
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "journal_size_limit", LONGEST_LOG)?;
+    bound(connection, max_bytes)
+}
+
+/// Lets the file grow so far; beyond that it is full. One that is larger stays as large.
+pub(super) fn bound(connection: &Connection, max_bytes: u64) -> Result<(), HistoryError> {
     let page: u64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
     let pages = max_bytes.max(SMALLEST) / page;
     // It answers with the number that holds, which is larger if the file is.

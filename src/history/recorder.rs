@@ -124,6 +124,8 @@ impl Recorder {
         while !until.is_cancelled() {
             tokio::select! {
                 () = until.cancelled() => {}
+                // Its row is there before much can happen to it.
+                Some(run) = self.begun.recv() => self.follow(run),
                 _ = ticks.tick() => {}
             }
             // What does not fit is offered again with the next tick.

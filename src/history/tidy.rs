@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, params};
 
-use super::file::HistoryError;
+use super::file::{self, HistoryError};
 
 /// Of what the file may have, in hundredths: beyond the first it is emptied down to the second.
 const FULL: u64 = 90;
@@ -30,8 +30,17 @@ pub(super) fn tidy(
     if used(connection)? > max_bytes / 100 * FULL {
         make_room(connection, max_bytes)?;
     }
-    connection.execute_batch("PRAGMA incremental_vacuum")?;
-    Ok(())
+    // Each step of the first gives back one page; the second cuts them off the file.
+    for pragma in [
+        "PRAGMA incremental_vacuum",
+        "PRAGMA wal_checkpoint(PASSIVE)",
+    ] {
+        let mut statement = connection.prepare(pragma)?;
+        let mut steps = statement.query([])?;
+        while steps.next()?.is_some() {}
+    }
+    // A file that was larger could not be bounded so before.
+    file::bound(connection, max_bytes)
 }
 
 /// Removes the oldest until there is room.
