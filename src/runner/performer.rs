@@ -93,19 +93,21 @@ impl Performer {
 
     /// What the target calls the chat: what the scenario names as correlation, or else the chat's keys.
     pub(super) fn correlation(&self) -> Vec<(Arc<str>, String)> {
+        let target = &self.context.spec.target;
+        let shown = |text: String| shorten(target.redact(text), LONGEST_DETAIL);
         let named = &self.context.spec.scenario.correlation;
         if named.is_empty() {
             let key: Arc<str> = "key".into();
             let keys = self.mailbox.as_ref().map_or(&[][..], Mailbox::keys);
+            let keys = keys.iter();
             return keys
-                .iter()
-                .map(|value| (key.clone(), self.presentable(value.clone())))
+                .map(|value| (key.clone(), shown(value.clone())))
                 .collect();
         }
         let value = |name: &Arc<str>| {
             let value = self.scope.captured(name)?;
             let text = key_text(value).unwrap_or_else(|| value.to_string());
-            Some((name.clone(), self.presentable(text)))
+            Some((name.clone(), shown(text)))
         };
         named.iter().filter_map(value).collect()
     }
@@ -196,7 +198,13 @@ impl Performer {
 
     /// What people see of a text that may hold values of an answer.
     pub(super) fn presentable(&self, text: String) -> String {
-        shorten(self.context.spec.target.redact(text), LONGEST_DETAIL)
+        shorten(self.redact(text), LONGEST_DETAIL)
+    }
+
+    /// The text without secrets of the target and captured ones.
+    fn redact(&self, text: String) -> String {
+        let captured = self.confidential_captures();
+        self.context.spec.target.redact_besides(text, &captured)
     }
 
     /// One way in, one outcome, one event.

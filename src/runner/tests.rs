@@ -14,6 +14,7 @@ mod sends;
 mod steps;
 mod stops;
 mod timeline;
+mod traces;
 mod verdicts;
 mod waits;
 

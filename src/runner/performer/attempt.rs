@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{Performer, Seen};
+use super::Performer;
 use crate::{
     callbacks::{Inbound, Match, WaitError},
     event::Event,
@@ -172,7 +172,7 @@ impl Performer {
     /// The beginning of a body. Secrets go before the rest is cut off: half of one is one too.
     fn quote(&self, body: &[u8]) -> String {
         let text = String::from_utf8_lossy(body).into_owned();
-        let text = self.context.spec.target.redact(text);
+        let text = self.redact(text);
         let shown: String = text.chars().take(QUOTED).collect();
         if shown.is_empty() {
             return String::new();
@@ -183,7 +183,7 @@ impl Performer {
     /// The beginning of what the expressions of the step saw, without secrets likewise.
     fn describe_look(&self) -> String {
         let text = self.scope.describe_look(usize::MAX);
-        shorten(self.context.spec.target.redact(text), QUOTED)
+        shorten(self.redact(text), QUOTED)
     }
 
     fn check(&self, step: &Step) -> Result<(), Refusal> {

@@ -50,6 +50,16 @@ impl TraceBudget {
             .is_ok()
     }
 
+    #[cfg(test)]
+    pub(in crate::runner) fn fill(&self) {
+        self.0.store(BUDGET, Ordering::Relaxed);
+    }
+
+    #[cfg(test)]
+    pub(in crate::runner) fn taken(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
     fn give_back(&self, bytes: usize) {
         self.0.fetch_sub(bytes, Ordering::Relaxed);
     }
@@ -154,12 +164,6 @@ impl Tracing {
         }
         Ok(())
     }
-
-    fn mask(&mut self, value: &Value) {
-        if let Ok(value) = serde_json::to_value(value) {
-            note_texts(&value, &mut self.masks);
-        }
-    }
 }
 
 impl Drop for Tracing {
@@ -219,21 +223,25 @@ impl Performer {
     /// Remembers a captured value that nobody may see, in case the variable changes later.
     pub(super) fn mask(&mut self, name: &str, value: &Value) {
         if let (Some(tracing), true) = (&mut self.tracing, is_confidential(name)) {
-            tracing.mask(value);
+            tracing.masks.extend(texts(value));
         }
+    }
+
+    /// The captured values that nobody may see.
+    pub(super) fn confidential_captures(&self) -> Vec<String> {
+        let captures = self.scope.captures();
+        let confidential = captures.filter(|(name, _)| is_confidential(name));
+        confidential.flat_map(|(_, value)| texts(value)).collect()
     }
 
     /// What is known of the chat; from then on nothing is noted any more.
     pub(in crate::runner) fn take_trace(&mut self) -> Trace {
         let mut tracing = self.tracing.take().unwrap_or_default();
-        for (name, value) in self.scope.captures() {
-            if is_confidential(name) {
-                tracing.mask(value);
-            }
-        }
+        let mut masks = mem::take(&mut tracing.masks);
+        masks.extend(self.confidential_captures());
         Trace {
             target: self.context.spec.target.clone(),
-            masks: mem::take(&mut tracing.masks),
+            masks,
             whole: tracing.begun.is_some() && !tracing.shortened,
             steps: mem::take(&mut tracing.steps).into(),
         }
@@ -243,6 +251,14 @@ impl Performer {
 fn is_confidential(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     CONFIDENTIAL.iter().any(|word| name.contains(word))
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    let mut texts = Vec::new();
+    if let Ok(value) = serde_json::to_value(value) {
+        note_texts(&value, &mut texts);
+    }
+    texts
 }
 
 /// The texts and numbers in a value. Of what is short, such as `true` or `7`, nothing can be told.
