@@ -77,7 +77,14 @@ async fn failure(service: &Service, id: &str) -> Value {
 }
 
 fn assert_discreet(what: &str, text: &str) {
-    for piece in ["key/4711", "key%2F4711", "of/the", "of%2Fthe", "refresh-me", "cookie-of"] {
+    for piece in [
+        "key/4711",
+        "key%2F4711",
+        "of/the",
+        "of%2Fthe",
+        "refresh-me",
+        "cookie-of",
+    ] {
         assert!(!text.contains(piece), "`{piece}` in {what}: {text}");
     }
 }
@@ -102,11 +109,11 @@ async fn a_failure_tells_every_step_and_no_secret() {
     let mut service = Service::start_in(folder, &configuration, &[], &[]).await;
     let run = start(
         &service,
-        "{ scenario: desk, target: desk, load: { chats: 25 } }",
+        "{ scenario: desk, target: desk, load: { chats: 40 } }",
     )
     .await;
     let report = ended(&service, &run).await;
-    assert_eq!(report["chats"]["failed"], 25);
+    assert_eq!(report["chats"]["failed"], 40);
 
     let examples = report["failures"].as_array().unwrap();
     assert_eq!(examples.len(), 20);
@@ -167,7 +174,8 @@ async fn a_failure_tells_every_step_and_no_secret() {
         .read(&format!("/api/v1/failures?run={run}"))
         .await
         .body;
-    assert_eq!(list["failures"].as_array().unwrap().len(), 20);
+    let count = list["failures"].as_array().unwrap().len();
+    assert!((20..40).contains(&count), "{count}");
     assert_discreet("the failure", &told.to_string());
     assert_discreet("the list", &list.to_string());
     service.process.finish().await;

@@ -6,8 +6,9 @@ use std::{
 use super::{explanation::FailureReport, writer::Write};
 use crate::event::{Event, FailedChat, Observer, Subject, TracedStep};
 
-/// Failed chats of one scenario, target and mode that are in memory.
-const KEPT: usize = 20;
+/// Failed chats of one scenario, target and mode that are in memory. Reports name the last 20 that ended,
+/// which is nearly the order in which they failed.
+pub(super) const KEPT: usize = 24;
 /// Subjects of which there are any; a configuration has a handful.
 const MOST_SUBJECTS: usize = 256;
 /// What their traces may take together, in bytes.

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 use super::{
     explanation::FailureReport,
+    failures::KEPT,
     figures::Figures,
     file::{self, HistoryError, HistoryFile},
     hours::ProbeHour,
@@ -39,8 +40,6 @@ const TOGETHER: usize = 256;
 const RETRY: Duration = Duration::from_secs(30);
 /// The log tells of losses no more often.
 const COMPLAINT: Duration = Duration::from_mins(1);
-/// Failures kept of one run of a burst.
-pub(super) const FAILURES_OF_A_RUN: usize = 20;
 const SECONDS_OF_AN_HOUR: i64 = 3_600;
 
 /// Something to be kept.
@@ -383,7 +382,7 @@ fn add_to_hour(change: &Connection, record: &RunRecord) -> Result<usize, History
     ])?)
 }
 
-/// Of a burst the last ones, of probes all.
+/// Of a run the last ones; that of a probe has one at the most.
 fn keep_failures(change: &Connection, failures: &[Arc<FailedChat>]) -> Result<usize, HistoryError> {
     let mut insert =
         change.prepare("INSERT OR IGNORE INTO failures VALUES (?, ?, ?, ?, ?, ?, ?)")?;
@@ -403,7 +402,7 @@ fn keep_failures(change: &Connection, failures: &[Arc<FailedChat>]) -> Result<us
             failure.failed_at.as_millisecond(),
             serde_json::to_string(&report)?,
         ])?;
-        prune.execute(params![report.run, FAILURES_OF_A_RUN])?;
+        prune.execute(params![report.run, KEPT])?;
     }
     Ok(rows)
 }

@@ -63,8 +63,8 @@ pub struct HourList {
     pub hours: Vec<ProbeHour>,
 }
 
-/// Failed chats of probes and bursts: the last 20 of every scenario, target and mode; with a data
-/// directory also those before, of a burst's run the last 20.
+/// Failed chats of probes and bursts: the last 24 of every scenario, target and mode; with a data
+/// directory also those before, of a burst's run the last 24.
 #[utoipa::path(
     get,
     path = "/api/v1/failures",
