@@ -292,7 +292,7 @@ fn remember(plan: &Plan) -> Result<(Option<Recorder>, History), ServiceError> {
         return Ok((None, History::default()));
     };
     let base = plan.path.parent().unwrap_or(Path::new("."));
-    let started = Recorder::start(base.join(directory), &plan.settings.data);
+    let started = Recorder::start(&base.join(directory), &plan.settings.data);
     let (recorder, history) = started.map_err(ServiceError::Thread)?;
     Ok((Some(recorder), history))
 }

@@ -36,7 +36,7 @@ pub struct Trace {
     /// Whether every step is in it; else it is the last ones.
     pub whole: bool,
     /// In the order in which they were performed.
-    pub steps: Vec<TracedStep>,
+    pub steps: Vec<Box<TracedStep>>,
 }
 
 /// One step that was performed.

@@ -4,7 +4,7 @@ use std::{
 };
 
 use super::{explanation::FailureReport, writer::Write};
-use crate::event::{Event, FailedChat, Observer, Subject, TracedStep};
+use crate::event::{Event, FailedChat, Observer, Subject};
 
 /// Failed chats of one scenario, target and mode that are in memory. Reports name the last 20 that ended,
 /// which is nearly the order in which they failed.
@@ -88,7 +88,7 @@ fn is_of(entry: &Entry, id: &str) -> bool {
 impl Kept {
     fn keep(&mut self, chat: &Arc<FailedChat>) {
         let subject = &chat.run.subject;
-        let bytes = chat.trace.steps.iter().map(TracedStep::bytes).sum();
+        let bytes = chat.trace.steps.iter().map(|step| step.bytes()).sum();
         if !self.rings.contains_key(subject) && self.rings.len() >= MOST_SUBJECTS {
             self.forget_quietest();
         }

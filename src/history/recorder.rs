@@ -1,6 +1,6 @@
 use std::{
     io,
-    path::PathBuf,
+    path::Path,
     sync::{
         Arc,
         mpsc::{SyncSender, TrySendError},
@@ -85,10 +85,10 @@ impl Recorder {
     ///
     /// # Errors
     /// There is no thread to be had.
-    pub fn start(directory: PathBuf, settings: &Data) -> io::Result<(Self, History)> {
+    pub fn start(directory: &Path, settings: &Data) -> io::Result<(Self, History)> {
         let figures = Arc::<Figures>::default();
         let failures = Arc::<Failures>::default();
-        let (queue, thread) = writer::start(directory.clone(), settings, figures.clone())?;
+        let (queue, thread) = writer::start(directory.to_owned(), settings, figures.clone())?;
         let (sender, begun) = mpsc::channel(BEGUN);
         let recorder = Self {
             begun,
@@ -104,7 +104,7 @@ impl Recorder {
             figures,
             tidied: None,
         };
-        Ok((recorder, reader::History::in_folder(&directory, failures)))
+        Ok((recorder, reader::History::in_folder(directory, failures)))
     }
 
     /// Where runs that begin are told.

@@ -151,7 +151,7 @@ impl Writer {
         let mut result = self.transact(batch);
         match &result {
             Err(error) if error.is_damage() => {
-                self.set_aside(error.to_string());
+                self.set_aside(&error.to_string());
                 result = self.transact(batch);
             }
             Err(error) if error.is_full() => {
@@ -188,7 +188,7 @@ impl Writer {
             }
             let opened = match HistoryFile::open(&self.directory, self.max_bytes) {
                 Err(error) if error.is_damage() => {
-                    self.set_aside(error.to_string());
+                    self.set_aside(&error.to_string());
                     HistoryFile::open(&self.directory, self.max_bytes)
                 }
                 opened => opened,
@@ -200,7 +200,7 @@ impl Writer {
         self.file.as_mut().ok_or(HistoryError::GivenUp)
     }
 
-    fn set_aside(&mut self, why: String) {
+    fn set_aside(&mut self, why: &str) {
         self.file = None;
         self.tried = None;
         match file::set_aside(&self.directory) {

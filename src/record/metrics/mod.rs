@@ -276,7 +276,8 @@ impl Metrics {
             Event::CallbackReceived { run } => {
                 self.callbacks.received(&run.subject.scenario, now);
             }
-            Event::CallbackRerouted { .. } => {}
+            // What a chat is called and did is for people.
+            Event::CallbackRerouted { .. } | Event::ChatNamed { .. } | Event::ChatFailed(_) => {}
             Event::CallbackSettled { run, fate } => {
                 let scenario = run.as_ref().map(|run| &run.subject.scenario);
                 self.callbacks.settled(scenario, *fate, |scenario| {
@@ -302,8 +303,6 @@ impl Metrics {
                 self.follow(plan);
                 self.own.configuration_loaded(true, now);
             }
-            // Explanations are for people.
-            Event::ChatNamed { .. } | Event::ChatFailed(_) => {}
             Event::HistoryKept(figures) => self.history.set(figures),
             Event::ConfigurationRefused => self.own.configuration_loaded(false, now),
             Event::SchedulerLag(lag) => self.own.lagged(*lag),

@@ -75,7 +75,7 @@ pub(super) struct Tracing {
     budget: Option<TraceBudget>,
     bytes: usize,
     shortened: bool,
-    steps: VecDeque<TracedStep>,
+    steps: VecDeque<Box<TracedStep>>,
     masks: Vec<String>,
 }
 
@@ -128,8 +128,8 @@ impl Tracing {
     }
 
     /// Of a chat whose earlier steps are not known.
-    fn of_last(step: TracedStep) -> Box<Self> {
-        let mut tracing = Box::new(Self::default());
+    fn of_last(step: Box<TracedStep>) -> Self {
+        let mut tracing = Self::default();
         tracing.shortened = true;
         tracing.steps.push_back(step);
         tracing
@@ -140,7 +140,7 @@ impl Tracing {
     }
 
     /// Keeps a step; it comes back if there is no room.
-    fn push(&mut self, step: TracedStep) -> Result<(), TracedStep> {
+    fn push(&mut self, step: Box<TracedStep>) -> Result<(), Box<TracedStep>> {
         let bytes = step.bytes();
         if self
             .budget
@@ -185,13 +185,13 @@ impl Performer {
         if self.tracing.is_none() && !failed {
             return;
         }
-        let traced = self.traced(step, refusal, *seen);
+        let traced = Box::new(self.traced(step, refusal, *seen));
         let rejected = match &mut self.tracing {
             Some(tracing) => tracing.push(traced).err(),
             None => Some(traced),
         };
         if let Some(step) = rejected {
-            self.tracing = failed.then(|| Tracing::of_last(step));
+            self.tracing = failed.then(|| Box::new(Tracing::of_last(step)));
         }
     }
 
@@ -269,10 +269,14 @@ fn note_texts(value: &serde_json::Value, texts: &mut Vec<String>) {
             texts.push(number.to_string());
         }
         serde_json::Value::Array(values) => {
-            values.iter().for_each(|value| note_texts(value, texts))
+            for value in values {
+                note_texts(value, texts);
+            }
         }
         serde_json::Value::Object(fields) => {
-            fields.values().for_each(|value| note_texts(value, texts));
+            for value in fields.values() {
+                note_texts(value, texts);
+            }
         }
         _ => {}
     }
