@@ -138,7 +138,12 @@ impl Service {
         let runs_over = CancellationToken::new();
         let recording = recorder.map(|recorder| {
             scheduler.tell_runs(recorder.intake());
-            tokio::spawn(recorder.record(observers, runs_over.clone()))
+            let recording = tokio::spawn(recorder.record(observers, runs_over.clone()));
+            tokio::spawn(async move {
+                if let Err(error) = recording.await {
+                    tracing::error!("the history broke and keeps nothing any more: {error}");
+                }
+            })
         });
         let service = Self {
             addresses,

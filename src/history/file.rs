@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     io,
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -137,7 +138,10 @@ impl HistoryFile {
             path: directory.to_owned(),
             error,
         };
-        fs::create_dir_all(directory).map_err(folder)?;
+        let mut private = fs::DirBuilder::new();
+        // What targets said of customers is not for everybody on the machine.
+        private.recursive(true).mode(0o700);
+        private.create(directory).map_err(folder)?;
         let lock = File::create(directory.join("lock")).map_err(folder)?;
         match lock.try_lock() {
             Ok(()) => {}

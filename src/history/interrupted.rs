@@ -5,10 +5,11 @@ use std::{collections::BTreeMap, sync::Arc};
 use rusqlite::{Connection, Transaction, params};
 
 use super::{
+    FailureSummary,
     file::HistoryError,
     writer::{Rest, word},
 };
-use crate::runner::{Orphan, RunReport, RunState, Sample, StepReport};
+use crate::runner::{Example, Orphan, RunReport, RunState, Sample, StepReport};
 
 /// Orphans that a run lists.
 const MOST_ORPHANS: usize = 1_000;
@@ -29,6 +30,7 @@ pub(super) fn conclude(connection: &mut Connection) -> Result<(), HistoryError> 
         report.state = RunState::Interrupted;
         report.verdict_reasons = vec![reason(open)];
         report.orphans = orphans;
+        report.failures = examples(&change, id)?;
         let rest = Rest {
             samples,
             ..Rest::default()
@@ -70,6 +72,26 @@ fn samples(change: &Transaction<'_>, run: &str) -> Result<Vec<Arc<Sample>>, Hist
         samples.push(Arc::new(serde_json::from_str(&text?)?));
     }
     Ok(samples)
+}
+
+/// The failures of a run that are kept, as its report would have them: the oldest first.
+fn examples(change: &Transaction<'_>, run: &str) -> Result<Vec<Example>, HistoryError> {
+    let mut query =
+        change.prepare("SELECT failure FROM failures WHERE run = ? ORDER BY failed_at, id")?;
+    let rows = query.query_map([run], |row| row.get::<_, String>(0))?;
+    let mut examples = Vec::new();
+    for text in rows {
+        let failure: FailureSummary = serde_json::from_str(&text?)?;
+        examples.push(Example {
+            id: failure.id,
+            chat: failure.chat,
+            step: failure.step,
+            reason: failure.reason,
+            detail: failure.detail,
+            correlation: failure.correlation,
+        });
+    }
+    Ok(examples)
 }
 
 /// The first of them, and how many there are.
