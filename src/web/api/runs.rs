@@ -60,6 +60,8 @@ pub struct RunSummary {
     pub mode: Mode,
     /// What started it.
     pub trigger: Trigger,
+    /// Who asked for it, if they said so.
+    pub asked_by: Option<String>,
     /// How far it is.
     pub state: RunState,
     /// What it came to, once it has ended.
@@ -81,6 +83,7 @@ impl From<&RunReport> for RunSummary {
             target: report.target.clone(),
             mode: report.mode,
             trigger: report.trigger,
+            asked_by: report.asked_by.clone(),
             state: report.state,
             verdict: report.verdict,
             started_at: report.started_at.clone(),
