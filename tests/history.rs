@@ -337,6 +337,37 @@ async fn a_full_disk_costs_history_and_no_measurement() {
 }
 
 #[tokio::test]
+async fn a_disk_that_hangs_holds_up_no_run_and_costs_nothing_once_it_is_back() {
+    let centre = Centre::start("{}").await;
+    let service = serve_in(Folder::new(), &plain(&centre.url, DATA)).await;
+    let connection = database(&service.folder);
+    connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let run = start(&service, "{ chats: 20, ramp: 2s }", "").await;
+    let report = ended(&service, &run).await;
+    assert_eq!(report["verdict"], "passed", "{report}");
+    assert_eq!(
+        rows(&connection, "runs"),
+        0,
+        "the thread that writes still waits"
+    );
+    connection.execute_batch("COMMIT").unwrap();
+    eventually("its row", async || {
+        (rows(&connection, "runs") == 1).then_some(())
+    })
+    .await;
+    let record = eventually("its record", async || {
+        let kept = "SELECT rest FROM runs WHERE rest IS NOT NULL";
+        connection
+            .query_row(kept, [], |row| row.get::<_, String>(0))
+            .ok()
+    });
+    let record: Value = serde_json::from_str(&record.await).unwrap();
+    assert_eq!(sum(&record["samples"], "passed"), 20);
+    let metrics = service.metrics().await;
+    assert_eq!(metrics.count("chatprobe_history_rows_lost_total", &[]), 0);
+}
+
+#[tokio::test]
 async fn the_file_stays_below_its_size_and_the_oldest_runs_go() {
     const MOST: u64 = 1_000_000;
     let centre = Centre::start("{}").await;
