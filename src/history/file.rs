@@ -206,18 +206,24 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, HistoryError> {
     Ok(connection)
 }
 
-/// Moves a damaged file out of the way, for somebody to look at; the one before it goes.
+/// Moves a damaged file out of the way with its log, for somebody to look at; the one before it goes.
 pub(super) fn set_aside(directory: &Path) -> io::Result<PathBuf> {
-    let path = path_in(directory);
-    let aside = directory.join(format!("{NAME}.damaged"));
-    for ending in ["-wal", "-shm"] {
-        match fs::remove_file(directory.join(format!("{NAME}{ending}"))) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+    let aside = format!("{NAME}.damaged");
+    // The log first: without the file it would be taken for that of the next one.
+    for ending in ["-shm", "-wal", ""] {
+        let from = directory.join(format!("{NAME}{ending}"));
+        let to = directory.join(format!("{aside}{ending}"));
+        unless_missing(fs::remove_file(&to))?;
+        unless_missing(fs::rename(from, to))?;
     }
-    fs::rename(path, &aside)?;
-    Ok(aside)
+    Ok(directory.join(aside))
+}
+
+fn unless_missing(result: io::Result<()>) -> io::Result<()> {
+    result.or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound => Ok(()),
+        _ => Err(error),
+    })
 }
 
 /// The size of the file and its log.

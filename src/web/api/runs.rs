@@ -129,6 +129,25 @@ impl App {
     }
 }
 
+impl App {
+    /// Those of the history. None of them is in progress, so that those who ask for such do not depend on
+    /// the disk.
+    async fn kept_runs(&self, filter: RunFilter, limit: usize) -> Result<Vec<RunReport>, Refusal> {
+        let over = [RunState::Ended, RunState::Interrupted];
+        if filter.state.is_some_and(|state| !over.contains(&state)) {
+            return Ok(Vec::new());
+        }
+        let query = RunQuery {
+            mode: filter.mode,
+            state: filter.state,
+            name: filter.name,
+            before: filter.before,
+            limit,
+        };
+        Ok(self.web.history.runs(query).await?)
+    }
+}
+
 /// Runs in progress and those that ended: of bursts and of probes that did not pass all that are kept,
 /// of probes that passed the last ones.
 #[utoipa::path(
@@ -155,14 +174,7 @@ pub(in crate::web) async fn list(
         .filter(|report| filter.takes(report))
         .map(|report| (report.id.clone(), RunSummary::from(&*report)))
         .collect();
-    let kept = app.web.history.runs(RunQuery {
-        mode: filter.mode,
-        state: filter.state,
-        name: filter.name,
-        before: filter.before,
-        limit,
-    });
-    for report in kept.await? {
+    for report in app.kept_runs(filter, limit).await? {
         let id = report.id.clone();
         runs.entry(id).or_insert_with(|| RunSummary::from(&report));
     }
