@@ -25,7 +25,9 @@ COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certifica
 COPY --from=build /build/target/release/chatprobe /usr/local/bin/chatprobe
 COPY config /etc/chatprobe
 ENV CHATPROBE_CONFIG=/etc/chatprobe/chatprobe.yaml
-# By number, so that Kubernetes can see that it is not root. It owns no file.
+# The history of runs; a new volume there has its owner.
+RUN install -d -o 10001 -g 10001 /var/lib/chatprobe
+# By number, so that Kubernetes can see that it is not root. It owns no other file.
 USER 10001:10001
 # web and callbacks
 EXPOSE 8080 8001

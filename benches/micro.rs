@@ -169,6 +169,8 @@ fn tally(bencher: Bencher<'_, '_>) {
         thresholds: Vec::new(),
         seed: 1,
         doubts: Vec::new(),
+        asked_by: None,
+        configuration: None,
     });
     let event = step_passed();
     bencher.bench(|| tally.observe(black_box(&event)));

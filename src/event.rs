@@ -3,6 +3,8 @@
 //! The code that does something tells [`Observers`] once, where the outcome is known; metrics, logs
 //! and live views are made from that and stand on no branch of their own.
 
+mod trace;
+
 use std::{
     fmt,
     sync::Arc,
@@ -16,6 +18,10 @@ use crate::{
     config::Plan,
     scenario::{Observation, Reason, Scenario},
     vitals::Beat,
+};
+
+pub use trace::{
+    Beginning, FailedChat, Trace, TracedAnswer, TracedEvent, TracedRequest, TracedStep,
 };
 
 /// What starts the chats of a run.
@@ -90,6 +96,11 @@ impl RunIdentity {
             subject,
             trigger,
         }
+    }
+
+    /// The id of one of its chats, and of its failure if it fails.
+    pub fn chat_id(&self, chat: u64) -> String {
+        format!("{}-{chat}", self.id)
     }
 }
 
@@ -231,6 +242,21 @@ pub struct Sent {
     pub waited: Duration,
 }
 
+/// What became of what was to be kept, since the process began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HistoryFigures {
+    /// Rows that were written.
+    pub written: u64,
+    /// Rows that could not be written.
+    pub lost: u64,
+    /// Damaged files that were set aside.
+    pub set_aside: u64,
+    /// The size of the file and its log.
+    pub bytes: u64,
+    /// Whether the latest rows could not be written.
+    pub broken: bool,
+}
+
 /// Something that happened.
 #[derive(Debug)]
 pub enum Event {
@@ -279,6 +305,17 @@ pub enum Event {
         /// How long it took if it passed, else why not.
         outcome: Result<Duration, Reason>,
     },
+    /// It is known, or better known than before, what the target calls a chat.
+    ChatNamed {
+        /// Its run.
+        run: Arc<RunIdentity>,
+        /// The chat's number in its run.
+        chat: u64,
+        /// What the target calls this chat: names and values.
+        correlation: Vec<(Arc<str>, String)>,
+    },
+    /// The steps of a chat are over and one of them failed; its end follows.
+    ChatFailed(Arc<FailedChat>),
     /// A chat ended, its `always` steps included.
     ChatEnded {
         /// Its run.
@@ -356,6 +393,8 @@ pub enum Event {
     },
     /// Somebody asked for a new configuration that has problems; the old one stays in force.
     ConfigurationRefused,
+    /// How the history of runs stands.
+    HistoryKept(HistoryFigures),
     /// The heartbeat of the runtime came so much late.
     SchedulerLag(Duration),
     /// The thread woke that watches the machine from outside the runtime.

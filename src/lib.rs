@@ -19,9 +19,10 @@
 //! | [`callbacks`] | inbound events: receiver, early buffer, mailboxes | config, descriptors, event, listener, scenario |
 //! | [`runner`] | one chat; one run of chats, from setup to verdict | all above |
 //! | [`report`] | a run as HTML, CSV and JUnit XML, and two side by side; no I/O | event, runner, scenario |
-//! | [`scheduler`] | when: intervals, cron, on demand, overlap, drain | runner and all above |
+//! | [`history`] | what runs did and why chats failed, in a file that outlives the process | config, event, runner, scenario |
+//! | [`scheduler`] | when: intervals, cron, on demand, overlap, drain | history, runner and all above |
 //! | [`record`] | events to metrics and log | config, descriptors, event, load, scenario, vitals |
-//! | [`web`] | metrics, health, admin API, console | scheduler, record, report, listener |
+//! | [`web`] | metrics, health, admin API, console | history, scheduler, record, report, listener |
 //! | [`simulator`] | a contact centre to practise on | listener, units |
 //! | [`service`] | composition: build, start, shut down | everything |
 //! | [`cli`] | one file a subcommand | everything |
@@ -45,6 +46,7 @@ pub mod descriptors;
 pub mod document;
 pub mod driver;
 pub mod event;
+pub mod history;
 pub mod listener;
 pub mod load;
 pub mod preflight;

@@ -5,7 +5,8 @@ use std::{convert::Infallible, io, net::SocketAddr, path::Path, sync::Arc, time:
 use futures_util::FutureExt as _;
 use tokio::{
     net::TcpListener,
-    time::{Instant, sleep_until, timeout},
+    task::JoinHandle,
+    time::{Instant, sleep_until, timeout, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -14,8 +15,9 @@ use crate::{
     config::{Plan, SimulatorSettings},
     driver::{HttpDriver, HttpSetupError},
     event::{Event, Observers},
+    history::{History, Recorder},
     record::{Boundaries, FailureLog, Metrics, MetricsError},
-    runner::Engine,
+    runner::{Engine, TraceBudget},
     scheduler::{CutOff, Scheduler},
     simulator::{self, Simulator},
     vitals::Vitals,
@@ -28,6 +30,9 @@ const HEARTBEAT: Duration = Duration::from_millis(100);
 const SWEEP: Duration = Duration::from_secs(1);
 /// How long open connections may hold up the end.
 const LAST_CONNECTIONS: Duration = Duration::from_millis(400);
+
+/// How long the whole end may take after the grace, a little less than the five seconds that are promised.
+const LONGEST_END: Duration = Duration::from_millis(4_900);
 
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -55,9 +60,9 @@ pub enum ServiceError {
     /// There is no HTTP client.
     #[error(transparent)]
     Http(#[from] HttpSetupError),
-    /// The thread that watches the machine cannot be started.
+    /// A thread that has to be cannot be started.
     #[error("cannot start a thread: {0}")]
-    Vitals(io::Error),
+    Thread(io::Error),
     /// The simulator cannot be set up.
     #[error(transparent)]
     Simulator(#[from] simulator::Error),
@@ -72,6 +77,9 @@ pub struct Service {
     servers: CancellationToken,
     broken: CancellationToken,
     tasks: TaskTracker,
+    /// Lets the history come to its end, once no run is in progress any more.
+    runs_over: CancellationToken,
+    recording: Option<JoinHandle<()>>,
 }
 
 /// Where the service listens.
@@ -103,9 +111,14 @@ impl Service {
         };
 
         let metrics = Arc::new(Metrics::new(&Boundaries::of(&plan))?);
-        let observers = Observers::default()
+        let mut observers = Observers::default()
             .and(metrics.clone())
             .and(Arc::new(FailureLog::default()));
+        let (recorder, history) = remember(&plan)?;
+        observers = observers.and(history.failures());
+        if let Some(recorder) = &recorder {
+            observers = observers.and(recorder.observer());
+        }
         let exchange = Exchange::new(settings.callbacks, observers.clone());
         let engine = Engine {
             http: HttpDriver::new()?,
@@ -117,14 +130,27 @@ impl Service {
                 .into(),
             observers: observers.clone(),
             budget: settings.health,
-            vitals: Vitals::start().map_err(ServiceError::Vitals)?,
+            vitals: Vitals::start().map_err(ServiceError::Thread)?,
+            traces: TraceBudget::default(),
         };
         let plan = Arc::new(plan);
         let scheduler = Scheduler::new(engine.clone(), plan.clone());
+        let runs_over = CancellationToken::new();
+        let recording = recorder.map(|recorder| {
+            scheduler.tell_runs(recorder.intake());
+            let recording = tokio::spawn(recorder.record(observers, runs_over.clone()));
+            tokio::spawn(async move {
+                if let Err(error) = recording.await {
+                    tracing::error!("the history broke and keeps nothing any more: {error}");
+                }
+            })
+        });
         let service = Self {
             addresses,
             scheduler: scheduler.clone(),
             readiness: Readiness::default(),
+            runs_over,
+            recording,
             servers: CancellationToken::new(),
             broken: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -137,6 +163,7 @@ impl Service {
         service.spawn("the callback listener", receiving.map(Ok::<_, Infallible>));
         let served = Web {
             scheduler: scheduler.clone(),
+            history,
             metrics: metrics.clone(),
             access,
             ready: service.readiness.clone(),
@@ -167,11 +194,18 @@ impl Service {
     pub async fn shut_down(self) -> Result<(), CutOff> {
         self.readiness.shutting_down();
         let grace = self.scheduler.plan().settings.shutdown.grace;
+        let last = Instant::now() + grace + LONGEST_END;
         let ended = self.scheduler.shut_down(grace).await;
+        self.runs_over.cancel();
         self.servers.cancel();
         self.tasks.close();
         if timeout(LAST_CONNECTIONS, self.tasks.wait()).await.is_err() {
             tracing::debug!("some connections were still open at the end");
+        }
+        if let Some(recording) = self.recording
+            && timeout_at(last, recording).await.is_err()
+        {
+            tracing::warn!("the last rows of the history could not be written in time");
         }
         ended
     }
@@ -255,6 +289,17 @@ pub fn access(plan: &Plan) -> Result<Access, ServiceError> {
     let access = Access::from_environment(&settings.admin, directory)?;
     access.allows_listening_on(settings.listen.web)?;
     Ok(access)
+}
+
+/// The history in the data directory, if there is one.
+fn remember(plan: &Plan) -> Result<(Option<Recorder>, History), ServiceError> {
+    let Some(directory) = &plan.settings.data.directory else {
+        return Ok((None, History::default()));
+    };
+    let base = plan.path.parent().unwrap_or(Path::new("."));
+    let started = Recorder::start(&base.join(directory), &plan.settings.data);
+    let (recorder, history) = started.map_err(ServiceError::Thread)?;
+    Ok((Some(recorder), history))
 }
 
 async fn bind_simulator(

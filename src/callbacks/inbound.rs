@@ -11,5 +11,5 @@ pub struct Inbound {
     /// What its redeliveries have in common with it, if the scenario can tell.
     pub(super) id: Option<String>,
     /// The size of its body.
-    pub(super) bytes: usize,
+    pub bytes: usize,
 }

@@ -21,7 +21,7 @@ use crate::{
     load::{Profile, Threshold},
     preflight::Machine,
     report::Baseline,
-    runner::{Engine, Order, RunHandle, RunSpec, Stop},
+    runner::{Engine, Order, RunHandle, RunSpec, Stop, TraceBudget},
     scenario::Scenario,
     service::{address, every, listen},
     units::{Share, seed},
@@ -145,6 +145,7 @@ impl Run {
             observers,
             budget,
             vitals,
+            traces: TraceBudget::default(),
         };
         let load = spec.load.clone();
         let over = CancellationToken::new();
@@ -235,6 +236,8 @@ impl Run {
             thresholds,
             seed: self.seed.unwrap_or_else(seed::draw),
             doubts: Vec::new(),
+            asked_by: None,
+            configuration: plan.map(|plan| plan.fingerprint),
         })
     }
 

@@ -35,6 +35,8 @@ pub struct Burst {
     pub schedule: Option<Schedule>,
     /// The seed of its pauses; drawn anew for each run if absent.
     pub seed: Option<u64>,
+    /// Who asks for it, if they say so.
+    pub asked_by: Option<String>,
     /// Where it is declared.
     pub place: Place,
     /// What was set, to be taken over by a request that changes only some of it.
@@ -116,14 +118,13 @@ impl Burst {
             }
         };
         let name = base.map_or(Self::AD_HOC, |base| &base.name);
-        Self::read_parts(
-            map,
-            base.map(AsRef::as_ref),
-            name,
-            catalogue,
-            caps,
-            problems,
-        )
+        let asked_by = map.get("by").and_then(|node| {
+            let wanted = "who asks, in up to 100 characters";
+            node.parsed(wanted, read_asker, problems)
+        });
+        let base = base.map(AsRef::as_ref);
+        let burst = Self::read_parts(map, base, name, catalogue, caps, problems)?;
+        Some(Self { asked_by, ..burst })
     }
 
     fn read_parts(
@@ -171,11 +172,20 @@ impl Burst {
             load: load?,
             thresholds,
             schedule: None,
+            asked_by: None,
             seed: seed.or(base.and_then(|base| base.seed)),
             place,
             set,
         })
     }
+}
+
+fn read_asker(text: &str) -> Result<String, String> {
+    let fits = (1..=100).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    if !fits {
+        return Err("a name has 1 to 100 characters and no control characters".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 fn read_load(

@@ -19,6 +19,6 @@ pub use objectives::{InTime, Objectives};
 pub use plan::Plan;
 pub use probe::Probe;
 pub use settings::{
-    Admin, CallbackLimits, Caps, HealthBudget, Listen, Settings, Shutdown, SimulatorSettings,
+    Admin, CallbackLimits, Caps, Data, HealthBudget, Listen, Settings, Shutdown, SimulatorSettings,
 };
-pub use target::{Target, check_url};
+pub use target::{MASK, Target, check_url};

@@ -5,7 +5,10 @@ use std::{
 };
 
 use super::{Burst, Catalogue, Probe, Settings, files::read_file};
-use crate::document::{Entry, Mapping, Node, Problem, Problems};
+use crate::{
+    document::{Entry, Mapping, Node, Problem, Problems, canonical},
+    scenario::fingerprint,
+};
 
 /// A configuration that was checked whole: every name in it means something.
 #[derive(Debug, Default)]
@@ -20,6 +23,9 @@ pub struct Plan {
     pub probes: Vec<Arc<Probe>>,
     /// What runs on a schedule or when asked for.
     pub bursts: Vec<Arc<Burst>>,
+    /// The text of the configuration and its scenarios, hashed; secrets are not in it. Another build
+    /// of chatprobe may come to another one.
+    pub fingerprint: u64,
 }
 
 impl Plan {
@@ -60,7 +66,12 @@ impl Plan {
             .collect();
         map.finish();
         find_twins(&probes, problems);
+        let text = canonical(node);
+        let text = (catalogue.scenarios.values()).fold(text, |text, scenario| {
+            format!("{text} {:x}", scenario.fingerprint)
+        });
         Some(Self {
+            fingerprint: fingerprint(&text),
             path: path.to_owned(),
             settings,
             catalogue,

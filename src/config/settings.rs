@@ -29,6 +29,8 @@ pub struct Settings {
     pub caps: Caps,
     /// When a run is invalid.
     pub health: HealthBudget,
+    /// What is kept on disk.
+    pub data: Data,
     /// The simulator beside the service, if there is one.
     pub simulator: Option<SimulatorSettings>,
 }
@@ -164,6 +166,29 @@ impl Default for HealthBudget {
     }
 }
 
+/// What is kept on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Data {
+    /// Where; without it nothing is.
+    pub directory: Option<PathBuf>,
+    /// How long runs and failures are kept.
+    #[serde(with = "crate::units::duration")]
+    pub keep: Duration,
+    /// What the file may grow to, in bytes; its log comes on top.
+    pub max_bytes: u64,
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Self {
+            directory: None,
+            keep: Duration::from_hours(30 * 24),
+            max_bytes: 1_000_000_000,
+        }
+    }
+}
+
 /// The simulator beside the service.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SimulatorSettings {
@@ -223,6 +248,7 @@ impl Settings {
             ("listen", self.listen != new.listen),
             ("admin", self.admin != new.admin),
             ("health", self.health != new.health),
+            ("data", self.data != new.data),
             ("simulator", self.simulator != new.simulator),
             (
                 "callbacks",
@@ -243,6 +269,7 @@ impl Settings {
             shutdown: section(map.get("shutdown"), problems),
             caps: section(map.get("limits"), problems),
             health: section(map.get("health"), problems),
+            data: section(map.get("data"), problems),
             ..Self::default()
         };
         if let Some(node) = map.get("callbacks") {

@@ -28,7 +28,7 @@ pub struct Target {
 }
 
 /// What stands where a secret stood.
-const MASK: &str = "***";
+pub const MASK: &str = "***";
 
 impl Target {
     /// A target of which only the address is known.
@@ -167,10 +167,14 @@ impl Target {
     /// The text without the target's secrets, be they written as they are, as in JSON, or as in
     /// an address.
     pub fn redact(&self, text: String) -> String {
-        let mut forms: Vec<String> = self
-            .secrets
-            .values()
-            .map(ExposeSecret::expose_secret)
+        self.redact_besides(text, &[])
+    }
+
+    /// The text without the target's secrets and these values.
+    pub fn redact_besides(&self, text: String, others: &[String]) -> String {
+        let secrets = self.secrets.values().map(ExposeSecret::expose_secret);
+        let mut forms: Vec<String> = secrets
+            .chain(others.iter().map(String::as_str))
             .flat_map(written_forms)
             .filter(|form| !form.is_empty())
             .collect();

@@ -103,6 +103,7 @@ impl FailureLog {
             reason = %reason,
             detail = %detail,
             correlation = %pairs(correlation),
+            failure = %run.chat_id(chat),
             "chat failed{}",
             and_more(left_out),
         );

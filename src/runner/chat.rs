@@ -7,8 +7,8 @@ use super::{
     performer::{Interrupt, Performer},
 };
 use crate::{
-    event::{Ending, Event, Failure},
-    scenario::{Reason, Scope, key_text},
+    event::{Ending, Event, FailedChat, Failure},
+    scenario::{Reason, Scope},
 };
 
 /// Runs one chat from its first step to the last of its `always` steps. Probes and bursts alike go
@@ -20,7 +20,7 @@ pub(super) async fn run_chat(
     intended: Instant,
 ) {
     let mut account = Account::open(context.clone(), number, intended);
-    let id = format!("{}-{number}", context.spec.identity.id);
+    let id = context.spec.identity.chat_id(number);
     let mut performer = Performer::new(
         context.clone(),
         run_scope.of_chat(number, &id),
@@ -28,6 +28,7 @@ pub(super) async fn run_chat(
         number,
         Patience::None,
     );
+    performer.begin_trace();
     let scenario = &context.spec.scenario;
     let result = performer.perform_all(&scenario.steps).await;
     account.steps_are_over(match result {
@@ -35,7 +36,8 @@ pub(super) async fn run_chat(
         Err(Interrupt::Failed(failure)) => Ending::Failed(failure),
         Err(Interrupt::Stopped) => Ending::Stopped,
     });
-    account.correlation = correlation(&context, &performer);
+    account.correlation = performer.correlation();
+    account.explain(&mut performer);
     performer.clean_up(account.ending == Some(Ending::Passed));
     // The outcome of the chat is decided; that of these steps shows in their own metrics.
     let _ = performer.perform_regardless(&scenario.always).await;
@@ -80,6 +82,22 @@ impl Account {
         self.steps_over = Some(Instant::now());
         self.ending = Some(ending);
     }
+
+    /// Tells what a failed chat did, before `always` steps that may take long.
+    fn explain(&self, performer: &mut Performer) {
+        let trace = performer.take_trace();
+        if let Some(Ending::Failed(failure)) = &self.ending {
+            self.context.tell(&Event::ChatFailed(Arc::new(FailedChat {
+                run: self.context.spec.identity.clone(),
+                chat: self.number,
+                failed_at: jiff::Timestamp::now(),
+                duration: self.since.elapsed(),
+                failure: failure.clone(),
+                correlation: self.correlation.clone(),
+                trace,
+            })));
+        }
+    }
 }
 
 impl Drop for Account {
@@ -104,25 +122,4 @@ impl Drop for Account {
             correlation: std::mem::take(&mut self.correlation),
         });
     }
-}
-
-/// What the scenario names as correlation, or else the keys of the chat.
-fn correlation(context: &RunContext, performer: &Performer) -> Vec<(Arc<str>, String)> {
-    let named = &context.spec.scenario.correlation;
-    if named.is_empty() {
-        let key: Arc<str> = "key".into();
-        return performer
-            .keys()
-            .iter()
-            .map(|value| (key.clone(), performer.presentable(value.clone())))
-            .collect();
-    }
-    named
-        .iter()
-        .filter_map(|name| {
-            let value = performer.scope().captured(name)?;
-            let text = key_text(value).unwrap_or_else(|| value.to_string());
-            Some((name.clone(), performer.presentable(text)))
-        })
-        .collect()
 }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use minijinja::Value;
 
-use super::{RunHandle, run::Run};
+use super::{RunHandle, TraceBudget, run::Run};
 use crate::{
     callbacks::Exchange,
     config::{HealthBudget, Target},
@@ -29,6 +29,8 @@ pub struct Engine {
     pub budget: HealthBudget,
     /// How the machine treats the process.
     pub vitals: Vitals,
+    /// What the traces of chats in progress may take.
+    pub traces: TraceBudget,
 }
 
 /// What one run is to do.
@@ -55,6 +57,10 @@ pub struct RunSpec {
     pub seed: u64,
     /// What may go wrong on this machine, as it looked before the start.
     pub doubts: Vec<String>,
+    /// Who asked for it, if they said so.
+    pub asked_by: Option<String>,
+    /// The fingerprint of the configuration that it is of; `None` without one.
+    pub configuration: Option<u64>,
 }
 
 impl Engine {

@@ -34,9 +34,10 @@ pub use control::{Order, OrderError, RunHandle, Stop};
 pub use engine::{Engine, RunSpec};
 pub use findings::{BrokenBy, SearchLevel, SearchOutcome, SearchReport, SearchStep};
 pub use health::{HealthReport, MeanAndMost};
+pub use performer::TraceBudget;
 pub use record::{Histogram, RunRecord};
 pub use report::{
-    Books, ChatCounts, Example, Quantiles, RunReport, RunState, StepReport, ThresholdReport,
+    Books, ChatCounts, Example, Orphan, Quantiles, RunReport, RunState, StepReport, ThresholdReport,
 };
 pub use tally::Tally;
 pub use timeline::{MachineSample, Sample, StepSample};

@@ -1,4 +1,5 @@
 mod attempt;
+mod tracing;
 
 use std::sync::Arc;
 
@@ -7,20 +8,23 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use self::attempt::shorten;
+pub use self::tracing::TraceBudget;
+use self::{
+    attempt::shorten,
+    tracing::{Seen, Tracing},
+};
 use super::context::{FOREVER, Patience, RunContext};
 use crate::{
     callbacks::Mailbox,
     driver::Customer,
     event::{Event, Failure, Sent},
-    scenario::{EvaluationError, Expression, Item, Pause, Reason, Repeat, Scope, Step},
+    scenario::{EvaluationError, Expression, Item, Pause, Reason, Repeat, Scope, Step, key_text},
 };
 
 /// The longest detail of a failure, in characters: it may hold a value from an answer.
 const LONGEST_DETAIL: usize = 1_000;
 
 /// Performs steps, one after the other, for one chat or for the setup or teardown of a run.
-#[derive(Debug)]
 pub(super) struct Performer {
     context: Arc<RunContext>,
     scope: Arc<Scope>,
@@ -34,9 +38,12 @@ pub(super) struct Performer {
     last_sent: Instant,
     /// When the customer can do what comes next: what it waited for is there, its pause is over.
     due: Instant,
-    /// Of the step in progress: see [`Event::StepEnded`].
-    sent: Option<Sent>,
+    /// Of the step in progress: see [`Event::StepEnded`]. In a box, because a chat that waits has none.
+    sent: Option<Box<Sent>>,
     patience: Patience,
+    /// Of the step in progress, as soon as there is something.
+    seen: Option<Box<Seen>>,
+    tracing: Option<Box<Tracing>>,
 }
 
 /// Why a list of steps was not performed to its end.
@@ -68,7 +75,15 @@ impl Performer {
             due: Instant::now(),
             sent: None,
             patience,
+            seen: None,
+            tracing: None,
         }
+    }
+
+    /// Notes what it does from now on, in case it fails.
+    pub(super) fn begin_trace(&mut self) {
+        let mode = self.context.spec.identity.subject.mode;
+        self.tracing = Tracing::of_chat(mode, &self.context.engine.traces);
     }
 
     /// The variables as they stand.
@@ -76,9 +91,25 @@ impl Performer {
         &self.scope
     }
 
-    /// The keys that the chat claimed.
-    pub(super) fn keys(&self) -> &[String] {
-        self.mailbox.as_ref().map_or(&[], Mailbox::keys)
+    /// What the target calls the chat: what the scenario names as correlation, or else the chat's keys.
+    pub(super) fn correlation(&self) -> Vec<(Arc<str>, String)> {
+        let target = &self.context.spec.target;
+        let shown = |text: String| shorten(target.redact(text), LONGEST_DETAIL);
+        let named = &self.context.spec.scenario.correlation;
+        if named.is_empty() {
+            let key: Arc<str> = "key".into();
+            let keys = self.mailbox.as_ref().map_or(&[][..], Mailbox::keys);
+            let keys = keys.iter();
+            return keys
+                .map(|value| (key.clone(), shown(value.clone())))
+                .collect();
+        }
+        let value = |name: &Arc<str>| {
+            let value = self.scope.captured(name)?;
+            let text = key_text(value).unwrap_or_else(|| value.to_string());
+            Some((name.clone(), shown(text)))
+        };
+        named.iter().filter_map(value).collect()
     }
 
     /// From here on `always` steps follow.
@@ -168,7 +199,13 @@ impl Performer {
 
     /// What people see of a text that may hold values of an answer.
     pub(super) fn presentable(&self, text: String) -> String {
-        shorten(self.context.spec.target.redact(text), LONGEST_DETAIL)
+        shorten(self.redact(text), LONGEST_DETAIL)
+    }
+
+    /// The text without secrets of the target and captured ones.
+    fn redact(&self, text: String) -> String {
+        let captured = self.confidential_captures();
+        self.context.spec.target.redact_besides(text, &captured)
     }
 
     /// One way in, one outcome, one event.
@@ -177,13 +214,17 @@ impl Performer {
             return Ok(());
         }
         self.sent = None;
+        if let Some(tracing) = &mut self.tracing {
+            tracing.begin_step();
+        }
         let outcome = self.attempt(step).await;
+        self.trace(step, outcome.as_ref().err());
         Arc::make_mut(&mut self.scope).look_away();
         self.context.tell(&Event::StepEnded {
             run: self.context.spec.identity.clone(),
             step: step.name.clone(),
             observation: step.observe,
-            sent: self.sent,
+            sent: self.sent.as_deref().copied(),
             outcome: outcome.as_ref().map_err(|refusal| refusal.reason).copied(),
         });
         match outcome {

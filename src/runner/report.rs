@@ -25,6 +25,13 @@ pub struct RunReport {
     pub mode: Mode,
     /// What started it.
     pub trigger: Trigger,
+    /// Who asked for it, if they said so.
+    #[serde(default)]
+    pub asked_by: Option<String>,
+    /// The configuration that it was of, hashed without its secrets: runs with the same one can be
+    /// compared. Null without a configuration.
+    #[serde(default)]
+    pub configuration: Option<String>,
     /// How far it is.
     pub state: RunState,
     /// What it came to, once it has ended.
@@ -75,6 +82,40 @@ pub struct RunReport {
     pub machine: HealthReport,
     /// The last failures.
     pub failures: Vec<Example>,
+    /// Of an interrupted run, chats that may still be open at the target.
+    #[serde(default)]
+    pub orphans: Vec<Orphan>,
+}
+
+/// A chat that was in progress when its run was cut off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Orphan {
+    /// The chat's number in its run.
+    pub chat: u64,
+    /// What the target calls this chat.
+    pub correlation: BTreeMap<String, String>,
+}
+
+impl RunReport {
+    /// Leaves what the run set out to do, and of what it did nothing.
+    pub fn clear_counts(&mut self) {
+        self.elapsed_seconds = 0.0;
+        self.chats = ChatCounts::default();
+        self.chat_duration = Quantiles::default();
+        for step in &mut self.steps {
+            let name = std::mem::take(&mut step.step);
+            *step = StepReport {
+                step: name,
+                ..StepReport::default()
+            };
+        }
+        self.thresholds.clear();
+        self.books = Books::default();
+        self.start_lateness = Quantiles::default();
+        self.send_lateness = Quantiles::default();
+        self.scheduler_lag = Quantiles::default();
+        self.failures.clear();
+    }
 }
 
 /// How far a run is.
@@ -93,6 +134,8 @@ pub enum RunState {
     TearingDown,
     /// Over.
     Ended,
+    /// Cut off by the end of the process; the figures are those of the seconds that were kept.
+    Interrupted,
 }
 
 /// started = passed + failed + stopped + in progress.
@@ -155,7 +198,7 @@ impl Quantiles {
 }
 
 /// One step of the scenario over the whole run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct StepReport {
     /// The step.
     pub step: String,
@@ -216,6 +259,9 @@ pub struct Books {
 /// A failed chat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Example {
+    /// What `/api/v1/failures/{id}` explains, as long as it is kept.
+    #[serde(default)]
+    pub id: String,
     /// The chat's number in its run.
     pub chat: u64,
     /// The step that failed.

@@ -17,7 +17,7 @@ use super::{
     verdict::{Course, judge},
 };
 use crate::{
-    event::{Ending, Event, Failure, Mode, Verdict},
+    event::{Ending, Event, FailedChat, Failure, Mode, Trace, Verdict},
     scenario::{Item, Scenario, Scope},
     vitals::Mark,
 };
@@ -99,24 +99,33 @@ impl Run {
 
     async fn set_up(&mut self) -> Scope {
         let scope = self.context.scope();
-        let (scope, result) = self.attend_to(scope, Patience::None, |s| &s.setup).await;
+        let (scope, result, trace) = self.attend_to(scope, Patience::None, |s| &s.setup).await;
         match result {
             Ok(()) => {}
             Err(Interrupt::Stopped) => self.course.stopped = true,
-            Err(Interrupt::Failed(failure)) => self.fail_setup(failure),
+            Err(Interrupt::Failed(failure)) => self.fail_setup(failure, trace),
         }
         scope
     }
 
     /// A probe exists to run its chat, so one that cannot even begin is a failed chat: an outage
     /// must not look like silence.
-    fn fail_setup(&mut self, failure: Failure) {
+    fn fail_setup(&mut self, failure: Failure, trace: Trace) {
         let run = &self.context.spec.identity;
         if run.subject.mode == Mode::Probe {
             self.tell(&Event::ChatStarted {
                 run: run.clone(),
                 lateness: Duration::ZERO,
             });
+            self.tell(&Event::ChatFailed(Arc::new(FailedChat {
+                run: run.clone(),
+                chat: 1,
+                failed_at: jiff::Timestamp::now(),
+                duration: Duration::ZERO,
+                failure: failure.clone(),
+                correlation: Vec::new(),
+                trace,
+            })));
             self.tell(&Event::ChatEnded {
                 run: run.clone(),
                 chat: 1,
@@ -129,7 +138,7 @@ impl Run {
     }
 
     async fn tear_down(&mut self, scope: Scope) {
-        let (_, result) = self
+        let (_, result, _) = self
             .attend_to(scope, Patience::Teardown, |s| &s.teardown)
             .await;
         if let Err(Interrupt::Failed(failure)) = result {
@@ -144,17 +153,19 @@ impl Run {
         scope: Scope,
         patience: Patience,
         part: impl Fn(&Scenario) -> &[Item],
-    ) -> (Scope, Result<(), Interrupt>) {
+    ) -> (Scope, Result<(), Interrupt>, Trace) {
         let context = self.context.clone();
         let work = async move {
             let mut performer = Performer::new(context.clone(), scope, None, 0, patience);
+            performer.begin_trace();
             let items = part(&context.spec.scenario);
             let result = if patience == Patience::Teardown {
                 performer.perform_regardless(items).await
             } else {
                 performer.perform_all(items).await
             };
-            (performer.scope().clone(), result)
+            let trace = performer.take_trace();
+            (performer.scope().clone(), result, trace)
         };
         self.attend(work).await
     }

@@ -276,6 +276,8 @@ impl Tally {
             target: identity.subject.target.to_string(),
             mode: identity.subject.mode,
             trigger: identity.trigger,
+            asked_by: self.spec.asked_by.clone(),
+            configuration: (self.spec.configuration).map(|hash| format!("{hash:016x}")),
             state: figures.state,
             verdict: figures.verdict,
             verdict_reasons: figures.verdict_reasons.clone(),
@@ -307,6 +309,7 @@ impl Tally {
             precision: figures.health.precision(&figures.lag),
             machine: figures.health.report(),
             failures: figures.failures.iter().cloned().collect(),
+            orphans: Vec::new(),
         }
     }
 
@@ -372,12 +375,12 @@ impl Observer for Tally {
                 figures.step_ended(step, *outcome);
             }
             Event::ChatEnded {
+                run,
                 chat,
                 ending,
                 duration,
                 correlation,
-                ..
-            } => figures.chat_ended(*chat, ending, *duration, correlation),
+            } => figures.chat_ended(run, *chat, ending, *duration, correlation),
             Event::ArrivalDropped { .. } => figures.chats.dropped += 1,
             Event::CallbackReceived { .. } => figures.received += 1,
             Event::CallbackRerouted { from, to } => {
@@ -397,6 +400,9 @@ impl Observer for Tally {
             | Event::BurstSkipped { .. }
             | Event::ConfigurationAccepted { .. }
             | Event::ConfigurationRefused
+            | Event::ChatNamed { .. }
+            | Event::ChatFailed(_)
+            | Event::HistoryKept(_)
             | Event::SchedulerLag(_)
             | Event::Beat(_) => {}
         }
@@ -413,6 +419,7 @@ impl Figures {
 
     fn chat_ended(
         &mut self,
+        run: &RunIdentity,
         chat: u64,
         ending: &Ending,
         duration: Duration,
@@ -440,6 +447,7 @@ impl Figures {
                     .map(|(name, value)| (name.to_string(), value.clone()))
                     .collect();
                 self.failures.push_back(Example {
+                    id: run.chat_id(chat),
                     chat,
                     step: failure.step.to_string(),
                     reason: failure.reason,

@@ -14,13 +14,14 @@ mod sends;
 mod steps;
 mod stops;
 mod timeline;
+mod traces;
 mod verdicts;
 mod waits;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use self::{heard::Heard, puppet::Puppet};
-use super::{Engine, Order, RunHandle, RunReport, RunSpec, Stop};
+use super::{Engine, Order, RunHandle, RunReport, RunSpec, Stop, TraceBudget};
 use crate::{
     callbacks::Exchange,
     config::{CallbackLimits, HealthBudget, Target},
@@ -61,6 +62,7 @@ impl Bench {
                 observers,
                 budget: budget(),
                 vitals: Vitals::start().unwrap(),
+                traces: TraceBudget::default(),
             },
             heard,
             target: Arc::new(target),
@@ -117,6 +119,8 @@ impl Bench {
             thresholds,
             seed: self.seed,
             doubts: Vec::new(),
+            asked_by: None,
+            configuration: None,
         }
     }
 

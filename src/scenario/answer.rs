@@ -31,6 +31,16 @@ impl Answer {
         }
     }
 
+    /// The headers as they came.
+    pub fn raw_headers(&self) -> &HeaderMap {
+        &self.raw_headers
+    }
+
+    /// The body as it came.
+    pub fn raw_body(&self) -> &Bytes {
+        &self.raw_body
+    }
+
     /// By names in lower case; of several with one name, the last.
     pub(super) fn headers(&self) -> &Value {
         self.headers.get_or_init(|| {

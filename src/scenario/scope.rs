@@ -115,6 +115,19 @@ impl Scope {
         found.map(|(_, value)| value)
     }
 
+    /// The captured variables.
+    pub fn captures(&self) -> impl Iterator<Item = (&Arc<str>, &Value)> {
+        self.captures.iter().map(|(name, value)| (name, value))
+    }
+
+    /// The answer that expressions see.
+    pub fn answer(&self) -> Option<&Answer> {
+        match &self.look {
+            Look::Answer(answer) => Some(answer),
+            Look::Nothing | Look::Event { .. } => None,
+        }
+    }
+
     /// What expressions see, for the message of one that did not hold; at most so many characters
     /// of a body.
     pub fn describe_look(&self, most: usize) -> String {

@@ -1,6 +1,6 @@
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -10,6 +10,7 @@ use crate::{
     config::{Burst, Plan, Probe},
     document::{Problem, Problems, parse},
     event::{Event, Mode, Observers, RunIdentity, Subject, Trigger},
+    history::Intake,
     load::Profile,
     preflight::Machine,
     runner::{Engine, RunHandle, RunRecord, RunSpec},
@@ -51,6 +52,8 @@ pub struct Scheduler {
 pub(super) struct Shared {
     pub(super) engine: Engine,
     pub(super) runs: Arc<Runs>,
+    /// Where runs that begin are told, if they are kept.
+    pub(super) intake: OnceLock<Intake>,
     pub(super) state: Mutex<State>,
     /// What the service was started with; what needs a restart is as it was there.
     pub(super) started_with: Arc<Plan>,
@@ -78,6 +81,7 @@ impl Scheduler {
             shared: Arc::new(Shared {
                 engine,
                 runs: Arc::default(),
+                intake: OnceLock::new(),
                 started_with: plan.clone(),
                 state: Mutex::new(State {
                     plan,
@@ -88,6 +92,12 @@ impl Scheduler {
                 closing: CancellationToken::new(),
             }),
         }
+    }
+
+    /// Tells there of every run that begins from now on; the first call counts.
+    pub fn tell_runs(&self, intake: Intake) {
+        // It is called by whoever puts the service together, once.
+        let _ = self.shared.intake.set(intake);
     }
 
     /// The plan in force.
@@ -123,7 +133,7 @@ impl Scheduler {
         self.shared.runs.find(id)
     }
 
-    /// Everything that is known of a run: of one that has ended at least its report.
+    /// Everything about a run in progress, or one of the last that ended.
     pub fn record(&self, id: &str) -> Option<Arc<RunRecord>> {
         self.shared.runs.record(id)
     }
@@ -178,6 +188,8 @@ impl Shared {
             thresholds: Vec::new(),
             seed: seed::draw(),
             doubts: Vec::new(),
+            asked_by: None,
+            configuration: Some(self.state().plan.fingerprint),
         };
         // One chat at a time is no load: probes go on whatever the bursts take.
         self.launch(spec, 0, u64::MAX).ok()
@@ -229,6 +241,8 @@ impl Shared {
             thresholds: burst.thresholds.clone(),
             seed: burst.seed.unwrap_or_else(seed::draw),
             doubts: Vec::new(),
+            asked_by: burst.asked_by.clone(),
+            configuration: Some(self.state().plan.fingerprint),
         };
         let findings = Machine::look().examine(
             &spec.scenario,
@@ -268,6 +282,9 @@ impl Shared {
                 promised,
                 cap,
             })?;
+        if let Some(intake) = self.intake.get() {
+            intake.take(&handle);
+        }
         let (runs, run) = (self.runs.clone(), handle.clone());
         self.tasks.spawn(async move {
             run.ended().await;

@@ -176,16 +176,13 @@ impl Runs {
     }
 
     pub(super) fn record(&self, id: &str) -> Option<Arc<RunRecord>> {
-        let entry = self.find(id)?;
-        let report = match entry {
+        if let RunEntry::Active(handle) = self.find(id)? {
             // Made without a lock that others wait for.
-            RunEntry::Active(handle) => return Some(Arc::new(handle.record())),
-            RunEntry::Ended(report) => report,
-        };
+            return Some(Arc::new(handle.record()));
+        }
         let state = self.state();
         let mut kept = [&state.burst_records, &state.probe_records].into_iter();
-        let record = kept.find_map(|records| records.find(id));
-        Some(record.unwrap_or_else(|| Arc::new(RunRecord::from((*report).clone()))))
+        kept.find_map(|records| records.find(id))
     }
 
     pub(super) fn active(&self) -> Vec<RunHandle> {

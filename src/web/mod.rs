@@ -28,16 +28,16 @@ use tokio_util::sync::CancellationToken;
 
 pub use access::{Access, AccessError, TOKEN_VARIABLE};
 pub use api::{
-    BurstRequest, BurstView, ChangeRequest, CustomersRequest, InputView, LoadRequest, ProbeResult,
-    ProbeView, RunList, RunSummary, ScenarioView, ScheduleView, SearchRequest, StageRequest,
-    StepPart, StepView, StopRequest, TargetView, ThresholdRequest,
+    BurstRequest, BurstView, ChangeRequest, CustomersRequest, FailureList, HourList, InputView,
+    LoadRequest, ProbeResult, ProbeView, RunList, RunSummary, ScenarioView, ScheduleView,
+    SearchRequest, StageRequest, StepPart, StepView, StopRequest, TargetView, ThresholdRequest,
 };
 pub use health::{Readiness, Stage};
 pub use openapi::document;
 pub use refusal::ErrorBody;
 
 use self::{access::Denied, console::Live, session::Sessions};
-use crate::{listener, record::Metrics, scheduler::Scheduler};
+use crate::{history::History, listener, record::Metrics, scheduler::Scheduler};
 
 /// Idle for longer than the interval of a usual scraper, so that it is mostly the client who closes.
 const LIMITS: listener::Limits = listener::Limits {
@@ -53,6 +53,8 @@ const MOST_STREAMS: usize = 256;
 pub struct Web {
     /// Starts runs, and knows those in progress.
     pub scheduler: Scheduler,
+    /// Runs and failures that are kept.
+    pub history: History,
     /// What `/metrics` shows.
     pub metrics: Arc<Metrics>,
     /// Who may change something.

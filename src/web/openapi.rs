@@ -14,7 +14,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     App,
-    api::{bursts, catalogue, configuration, orders, probes, reports, runs, stream},
+    api::{bursts, catalogue, configuration, history, orders, probes, reports, runs, stream},
     console, health,
     refusal::ErrorBody,
 };
@@ -101,10 +101,13 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(reports::tests))
         .routes(routes!(reports::compare))
         .routes(routes!(reports::compare_page))
+        .routes(routes!(history::failures))
+        .routes(routes!(history::failure))
         .routes(routes!(probes::list))
         .routes(routes!(probes::run))
         .routes(routes!(probes::pause))
         .routes(routes!(probes::resume))
+        .routes(routes!(history::hours))
         .routes(routes!(catalogue::scenarios))
         .routes(routes!(catalogue::targets))
         .routes(routes!(configuration::reload))

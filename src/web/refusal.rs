@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use super::access::Denied;
 use crate::{
     document::Problem,
+    history::HistoryError,
     record::MetricsError,
     runner::OrderError,
     scheduler::{BurstRefused, OrderRefused},
@@ -65,6 +66,9 @@ pub(super) enum Refusal {
     /// Not now.
     #[error("{0}")]
     Unavailable(String),
+    /// The disk.
+    #[error("the history cannot be read: {0}; the log and `chatprobe_history_broken` tell more")]
+    Unreadable(HistoryError),
     /// A bug of ours.
     #[error("this is a bug of chatprobe: {0}")]
     Internal(String),
@@ -104,7 +108,7 @@ impl Refusal {
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unusable { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Unreadable(_) | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 }
@@ -162,6 +166,12 @@ impl From<OrderRefused> for Refusal {
                 problems: Vec::new(),
             },
         }
+    }
+}
+
+impl From<HistoryError> for Refusal {
+    fn from(error: HistoryError) -> Self {
+        Self::Unreadable(error)
     }
 }
 

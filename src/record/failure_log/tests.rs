@@ -106,7 +106,7 @@ async fn a_failed_chat_is_one_line_with_everything_one_searches_for() {
     assert_eq!(
         fixture.lines(),
         [
-            "WARN chat failed scenario=chat target=eu mode=\"burst\" run=run-eu chat=17 step=send reason=status detail=expected 200, got 503 correlation=session_id=\"s-1\" engagement_id=\"e 1\""
+            "WARN chat failed scenario=chat target=eu mode=\"burst\" run=run-eu chat=17 step=send reason=status detail=expected 200, got 503 correlation=session_id=\"s-1\" engagement_id=\"e 1\" failure=run-eu-17"
         ]
     );
 }

@@ -9,6 +9,7 @@ mod bursts;
 mod callbacks;
 mod chats;
 mod family;
+mod history;
 mod objectives;
 mod own;
 mod probes;
@@ -31,6 +32,7 @@ use self::{
     bursts::Bursts,
     callbacks::Callbacks,
     family::Maker,
+    history::HistorySeries,
     objectives::ObjectiveFamilies,
     own::{Own, ProcessSeries},
     probes::Probes,
@@ -69,6 +71,7 @@ pub struct Metrics {
     objectives: ObjectiveFamilies,
     bursts: Bursts,
     own: Own,
+    history: HistorySeries,
     process: ProcessSeries,
     monitor: Arc<ProcessMonitor>,
     /// Keeps scrapes apart: the gauges that are made for one must be of one moment.
@@ -87,6 +90,7 @@ impl Metrics {
             objectives: ObjectiveFamilies::new(&make)?,
             bursts: Bursts::new(&make)?,
             own: Own::new(&make)?,
+            history: HistorySeries::new(&make)?,
             process: ProcessSeries::new(&make)?,
             monitor: Arc::new(ProcessMonitor::new().map_err(MetricsError::Process)?),
             registry,
@@ -272,7 +276,8 @@ impl Metrics {
             Event::CallbackReceived { run } => {
                 self.callbacks.received(&run.subject.scenario, now);
             }
-            Event::CallbackRerouted { .. } => {}
+            // What a chat is called and did is for people.
+            Event::CallbackRerouted { .. } | Event::ChatNamed { .. } | Event::ChatFailed(_) => {}
             Event::CallbackSettled { run, fate } => {
                 let scenario = run.as_ref().map(|run| &run.subject.scenario);
                 self.callbacks.settled(scenario, *fate, |scenario| {
@@ -298,6 +303,7 @@ impl Metrics {
                 self.follow(plan);
                 self.own.configuration_loaded(true, now);
             }
+            Event::HistoryKept(figures) => self.history.set(figures),
             Event::ConfigurationRefused => self.own.configuration_loaded(false, now),
             Event::SchedulerLag(lag) => self.own.lagged(*lag),
             Event::Beat(beat) => self.own.beaten(beat),

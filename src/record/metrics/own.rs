@@ -195,6 +195,6 @@ fn advance(counter: &Counter, reading: Duration) {
     clippy::cast_precision_loss,
     reason = "exact below 2^53, which is 9 PB"
 )]
-fn float(value: u64) -> f64 {
+pub(super) fn float(value: u64) -> f64 {
     value as f64
 }

@@ -80,11 +80,12 @@ impl Performer {
         action: &HttpAction,
         timeout: Duration,
     ) -> Result<Duration, Refusal> {
-        let request = action.render(&self.scope, timeout)?;
+        let request = Box::new(action.render(&self.scope, timeout)?);
         let result = self.http.send(&request).await;
-        let sent = |at: Instant, waited| Sent {
-            late: at.saturating_duration_since(self.due),
-            waited,
+        self.seen.get_or_insert_default().request = Some(request);
+        let sent = |at: Instant, waited| {
+            let late = at.saturating_duration_since(self.due);
+            Box::new(Sent { late, waited })
         };
         (self.sent, self.due) = match &result {
             Ok(answer) => (
@@ -100,16 +101,18 @@ impl Performer {
         let answer = result.map_err(|failure| Refusal::new(failure.kind.into(), failure.detail))?;
         self.last_sent = answer.sent_at;
         self.mark(step, answer.sent_at);
-        if !step.expects_status && !(200..300).contains(&answer.status) {
-            let detail = format!("answered {}{}", answer.status, self.quote(&answer.body));
-            return Err(Refusal::new(Reason::Status, detail));
-        }
         let elapsed = answer.elapsed;
-        if !step.expect.is_empty() || !step.captures.is_empty() {
+        let good = step.expects_status || (200..300).contains(&answer.status);
+        let refusal = (!good).then(|| {
+            let detail = format!("answered {}{}", answer.status, self.quote(&answer.body));
+            Refusal::new(Reason::Status, detail)
+        });
+        let wanted = !step.expect.is_empty() || !step.captures.is_empty();
+        if wanted || self.tracing.is_some() || refusal.is_some() {
             let answer = Answer::new(answer.status, answer.headers, answer.body, elapsed);
             Arc::make_mut(&mut self.scope).look_at_answer(answer);
         }
-        Ok(elapsed)
+        refusal.map_or(Ok(elapsed), Err)
     }
 
     async fn wait(
@@ -128,17 +131,20 @@ impl Performer {
             .map_or(self.last_sent, |(_, at)| *at);
         let callbacks = self.context.spec.scenario.callbacks.as_ref();
         let disconnected = callbacks.and_then(|callbacks| callbacks.disconnected.as_ref());
-        let scope = &mut self.scope;
+        let (scope, seen) = (&mut self.scope, &mut self.seen);
         let judge = |inbound: &Inbound| {
             let elapsed = inbound.arrived.saturating_duration_since(since);
             Arc::make_mut(scope).look_at_event(inbound.event.clone(), elapsed);
-            if action.matches.holds(scope) {
+            let found = if action.matches.holds(scope) {
                 Match::Wanted
             } else if disconnected.is_some_and(|left| left.holds(scope)) {
                 Match::Disconnected
             } else {
                 Match::Other
-            }
+            };
+            let seen = seen.get_or_insert_default();
+            seen.note(inbound, found == Match::Wanted);
+            found
         };
         let deadline = Instant::now() + timeout.min(FOREVER);
         let result = mailbox.wait(since, deadline, judge).await;
@@ -176,7 +182,7 @@ impl Performer {
     /// The beginning of a body. Secrets go before the rest is cut off: half of one is one too.
     fn quote(&self, body: &[u8]) -> String {
         let text = String::from_utf8_lossy(body).into_owned();
-        let text = self.context.spec.target.redact(text);
+        let text = self.redact(text);
         let shown: String = text.chars().take(QUOTED).collect();
         if shown.is_empty() {
             return String::new();
@@ -187,7 +193,7 @@ impl Performer {
     /// The beginning of what the expressions of the step saw, without secrets likewise.
     fn describe_look(&self) -> String {
         let text = self.scope.describe_look(usize::MAX);
-        shorten(self.context.spec.target.redact(text), QUOTED)
+        shorten(self.redact(text), QUOTED)
     }
 
     fn check(&self, step: &Step) -> Result<(), Refusal> {
@@ -221,8 +227,15 @@ impl Performer {
                 );
                 return Err(Refusal::new(Reason::Capture, detail));
             }
+            self.mask(name, &value);
             Arc::make_mut(&mut self.scope).capture(name, value);
         }
+        self.claim(step)?;
+        self.tell_name(step);
+        Ok(())
+    }
+
+    fn claim(&mut self, step: &Step) -> Result<(), Refusal> {
         let Some(claim) = &step.claim else {
             return Ok(());
         };
@@ -234,6 +247,23 @@ impl Performer {
         mailbox
             .claim(key)
             .map_err(|error| Refusal::new(Reason::Capture, error.to_string()))
+    }
+
+    /// Tells what the target calls the chat, if this step found out more about it.
+    fn tell_name(&self, step: &Step) {
+        let named = &self.context.spec.scenario.correlation;
+        let found = if named.is_empty() {
+            step.claim.is_some()
+        } else {
+            step.captures.iter().any(|(name, _)| named.contains(name))
+        };
+        if found && self.chat > 0 {
+            self.context.tell(&Event::ChatNamed {
+                run: self.context.spec.identity.clone(),
+                chat: self.chat,
+                correlation: self.correlation(),
+            });
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 pub(super) mod bursts;
 pub(super) mod catalogue;
 pub(super) mod configuration;
+pub(super) mod history;
 pub(super) mod orders;
 pub(super) mod probes;
 pub(super) mod reports;
@@ -12,6 +13,7 @@ pub(super) mod stream;
 
 pub use bursts::{BurstView, ScheduleView};
 pub use catalogue::{InputView, ScenarioView, StepPart, StepView, TargetView};
+pub use history::{FailureList, HourList};
 pub use orders::{ChangeRequest, StopRequest};
 pub use probes::{ProbeResult, ProbeView};
 pub use request::{

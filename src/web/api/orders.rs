@@ -76,7 +76,7 @@ impl ChangeRequest {
 impl App {
     /// Gives the order and returns the figures behind it.
     async fn order(&self, id: &str, order: Order) -> Result<Json<RunReport>, Refusal> {
-        let RunEntry::Active(run) = self.find_run(id)? else {
+        let RunEntry::Active(run) = self.find_run(id).await? else {
             return Err(OrderRefused::from(OrderError::Ended).into());
         };
         self.web.scheduler.order(&run, order).await?;

@@ -26,9 +26,15 @@ const JSON: &str = "application/json";
 
 impl App {
     /// Everything that is known of a run, in progress or ended.
-    pub(in crate::web) fn find_record(&self, id: &str) -> Result<Arc<RunRecord>, Refusal> {
-        let record = self.web.scheduler.record(id);
-        record.ok_or_else(|| Self::no_such_run(id))
+    pub(in crate::web) async fn find_record(&self, id: &str) -> Result<Arc<RunRecord>, Refusal> {
+        if let Some(record) = self.web.scheduler.record(id) {
+            return Ok(record);
+        }
+        if let Some(record) = self.web.history.record(id).await? {
+            return Ok(Arc::new(record));
+        }
+        let report = self.find_run(id).await?.report();
+        Ok(Arc::new(RunRecord::from((*report).clone())))
     }
 }
 
@@ -70,7 +76,7 @@ pub(in crate::web) async fn page(
     State(app): State<Arc<App>>,
     Name(id): Name,
 ) -> Result<Response, Refusal> {
-    let record = app.find_record(&id)?;
+    let record = app.find_record(&id).await?;
     made(record, HTML, |record| html::document(&record, None)).await
 }
 
@@ -90,7 +96,7 @@ pub(in crate::web) async fn record(
     State(app): State<Arc<App>>,
     Name(id): Name,
 ) -> Result<Response, Refusal> {
-    let record = app.find_record(&id)?;
+    let record = app.find_record(&id).await?;
     made(record, JSON, |record| json(&*record)).await
 }
 
@@ -110,7 +116,7 @@ pub(in crate::web) async fn steps(
     State(app): State<Arc<App>>,
     Name(id): Name,
 ) -> Result<Response, Refusal> {
-    let record = app.find_record(&id)?;
+    let record = app.find_record(&id).await?;
     made(record, CSV, |record| tables::steps(&record.report)).await
 }
 
@@ -130,7 +136,7 @@ pub(in crate::web) async fn timeline(
     State(app): State<Arc<App>>,
     Name(id): Name,
 ) -> Result<Response, Refusal> {
-    let record = app.find_record(&id)?;
+    let record = app.find_record(&id).await?;
     made(record, CSV, |record| tables::timeline(&record)).await
 }
 
@@ -150,7 +156,7 @@ pub(in crate::web) async fn tests(
     State(app): State<Arc<App>>,
     Name(id): Name,
 ) -> Result<Response, Refusal> {
-    let record = app.find_record(&id)?;
+    let record = app.find_record(&id).await?;
     made(record, XML, |record| junit::document(&record, None)).await
 }
 
@@ -159,14 +165,17 @@ const PREVIOUS: &str = "previous";
 
 impl App {
     /// The run and its baseline.
-    fn two_records(&self, names: &TwoNames) -> Result<(Arc<RunRecord>, Arc<RunRecord>), Refusal> {
+    async fn two_records(
+        &self,
+        names: &TwoNames,
+    ) -> Result<(Arc<RunRecord>, Arc<RunRecord>), Refusal> {
         let TwoNames(run, baseline) = names;
-        let run = self.find_record(run)?;
+        let run = self.find_record(run).await?;
         let baseline = if baseline == PREVIOUS {
             let previous = self.previous(&run.report)?;
-            self.find_record(&previous)?
+            self.find_record(&previous).await?
         } else {
-            self.find_record(baseline)?
+            self.find_record(baseline).await?
         };
         Ok((run, baseline))
     }
@@ -212,7 +221,7 @@ pub(in crate::web) async fn compare(
     State(app): State<Arc<App>>,
     names: TwoNames,
 ) -> Result<Response, Refusal> {
-    let two = app.two_records(&names)?;
+    let two = app.two_records(&names).await?;
     made(two, JSON, |(run, baseline)| {
         json(&Comparison::of(&baseline, &run))
     })
@@ -238,7 +247,7 @@ pub(in crate::web) async fn compare_page(
     State(app): State<Arc<App>>,
     names: TwoNames,
 ) -> Result<Response, Refusal> {
-    let two = app.two_records(&names)?;
+    let two = app.two_records(&names).await?;
     made(two, HTML, |(run, baseline)| {
         html::comparison_document(&Comparison::of(&baseline, &run))
     })

@@ -32,6 +32,10 @@ pub struct BurstRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, value_type = Option<std::collections::BTreeMap<String, serde_json::Value>>)]
     pub inputs: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Who asks, for those who read its report later; up to 100 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub by: Option<String>,
     /// The seed of its pauses: the same seed draws the same ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
@@ -6,6 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     event::{Mode, Trigger, Verdict},
+    history::RunQuery,
     runner::{ChatCounts, RunReport, RunState},
     scheduler::RunEntry,
     web::{
@@ -16,7 +17,9 @@ use crate::{
 };
 
 /// How many runs are listed unless asked otherwise.
-const USUAL_LIMIT: usize = 100;
+pub(super) const USUAL_LIMIT: usize = 100;
+/// How many are listed at the most.
+pub(super) const MOST_LISTED: usize = 1_000;
 
 /// Which runs to list.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -29,7 +32,9 @@ pub(in crate::web) struct RunFilter {
     state: Option<RunState>,
     /// Only those of the probe or burst of this name.
     name: Option<String>,
-    /// The latest so many; 100 unless said otherwise.
+    /// Only those before the run of this id: that of the last one of the page before.
+    before: Option<String>,
+    /// The latest so many; 100 unless said otherwise, 1000 at the most.
     limit: Option<usize>,
 }
 
@@ -55,6 +60,8 @@ pub struct RunSummary {
     pub mode: Mode,
     /// What started it.
     pub trigger: Trigger,
+    /// Who asked for it, if they said so.
+    pub asked_by: Option<String>,
     /// How far it is.
     pub state: RunState,
     /// What it came to, once it has ended.
@@ -76,6 +83,7 @@ impl From<&RunReport> for RunSummary {
             target: report.target.clone(),
             mode: report.mode,
             trigger: report.trigger,
+            asked_by: report.asked_by.clone(),
             state: report.state,
             verdict: report.verdict,
             started_at: report.started_at.clone(),
@@ -88,11 +96,16 @@ impl From<&RunReport> for RunSummary {
 impl RunFilter {
     /// The cheap half: a report of a run in progress has to be made first.
     fn may_take(&self, entry: &RunEntry) -> bool {
-        let (mode, name) = match entry {
-            RunEntry::Active(run) => (run.identity().subject.mode, &*run.identity().name),
-            RunEntry::Ended(report) => (report.mode, report.name.as_str()),
+        let (mode, name, id) = match entry {
+            RunEntry::Active(run) => {
+                let identity = run.identity();
+                (identity.subject.mode, &*identity.name, run.id())
+            }
+            RunEntry::Ended(report) => (report.mode, report.name.as_str(), report.id.as_str()),
         };
-        self.mode.is_none_or(|wanted| wanted == mode)
+        // Later runs have larger ids.
+        self.before.as_deref().is_none_or(|before| id < before)
+            && self.mode.is_none_or(|wanted| wanted == mode)
             && self.name.as_deref().is_none_or(|wanted| wanted == name)
     }
 
@@ -102,9 +115,13 @@ impl RunFilter {
 }
 
 impl App {
-    pub(in crate::web) fn find_run(&self, id: &str) -> Result<RunEntry, Refusal> {
-        let entry = self.web.scheduler.run(id);
-        entry.ok_or_else(|| Self::no_such_run(id))
+    pub(in crate::web) async fn find_run(&self, id: &str) -> Result<RunEntry, Refusal> {
+        if let Some(known) = self.web.scheduler.run(id) {
+            return Ok(known);
+        }
+        let kept = self.web.history.report(id).await?;
+        let report = kept.ok_or_else(|| Self::no_such_run(id))?;
+        Ok(RunEntry::Ended(Arc::new(report)))
     }
 
     pub(in crate::web) fn no_such_run(id: &str) -> Refusal {
@@ -114,7 +131,27 @@ impl App {
     }
 }
 
-/// Runs in progress and the last ones that ended.
+impl App {
+    /// Those of the history. None of them is in progress, so that those who ask for such do not depend on
+    /// the disk.
+    async fn kept_runs(&self, filter: RunFilter, limit: usize) -> Result<Vec<RunReport>, Refusal> {
+        let over = [RunState::Ended, RunState::Interrupted];
+        if filter.state.is_some_and(|state| !over.contains(&state)) {
+            return Ok(Vec::new());
+        }
+        let query = RunQuery {
+            mode: filter.mode,
+            state: filter.state,
+            name: filter.name,
+            before: filter.before,
+            limit,
+        };
+        Ok(self.web.history.runs(query).await?)
+    }
+}
+
+/// Runs in progress and those that ended: of bursts and of probes that did not pass all that are kept,
+/// of probes that passed the last ones.
 #[utoipa::path(
     get,
     path = "/api/v1/runs",
@@ -124,22 +161,29 @@ impl App {
     responses(
         (status = 200, description = "The latest first", body = RunList),
         (status = 400, description = "A parameter is unknown or cannot be read", body = ErrorBody),
+        (status = 500, description = "The history cannot be read", body = ErrorBody),
     ),
 )]
 pub(in crate::web) async fn list(
     State(app): State<Arc<App>>,
     Parameters(filter): Parameters<RunFilter>,
-) -> Json<RunList> {
+) -> Result<Json<RunList>, Refusal> {
+    let limit = filter.limit.unwrap_or(USUAL_LIMIT).min(MOST_LISTED);
     let entries = app.web.scheduler.runs();
-    let runs = entries
-        .iter()
-        .filter(|entry| filter.may_take(entry))
+    let known = entries.iter().filter(|entry| filter.may_take(entry));
+    let mut runs: BTreeMap<_, _> = known
         .map(RunEntry::report)
         .filter(|report| filter.takes(report))
-        .take(filter.limit.unwrap_or(USUAL_LIMIT))
-        .map(|report| RunSummary::from(&*report))
+        .map(|report| (report.id.clone(), RunSummary::from(&*report)))
         .collect();
-    Json(RunList { runs })
+    for report in app.kept_runs(filter, limit).await? {
+        let id = report.id.clone();
+        runs.entry(id).or_insert_with(|| RunSummary::from(&report));
+    }
+    let latest = runs.into_values().rev().take(limit);
+    Ok(Json(RunList {
+        runs: latest.collect(),
+    }))
 }
 
 /// A run with all its figures.
@@ -152,11 +196,12 @@ pub(in crate::web) async fn list(
     responses(
         (status = 200, description = "The figures as they stand", body = RunReport),
         (status = 404, description = "No such run", body = ErrorBody),
+        (status = 500, description = "The history cannot be read", body = ErrorBody),
     ),
 )]
 pub(in crate::web) async fn show(
     State(app): State<Arc<App>>,
     Name(id): Name,
 ) -> Result<Json<Arc<RunReport>>, Refusal> {
-    Ok(Json(app.find_run(&id)?.report()))
+    Ok(Json(app.find_run(&id).await?.report()))
 }

@@ -91,6 +91,7 @@ impl Follower {
         (status = 200, description = "The reports", body = RunReport, content_type = "text/event-stream"),
         (status = 204, description = "The client has seen the last one"),
         (status = 404, description = "No such run", body = ErrorBody),
+        (status = 500, description = "The history cannot be read", body = ErrorBody),
         (status = 503, description = "Too many clients follow runs, or the service is shutting down", body = ErrorBody),
     ),
 )]
@@ -99,7 +100,7 @@ pub(in crate::web) async fn follow(
     Name(id): Name,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let run = app.find_run(&id)?;
+    let run = app.find_run(&id).await?;
     if headers.get("last-event-id").is_some_and(|id| id == LAST) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }

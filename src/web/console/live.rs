@@ -95,7 +95,7 @@ pub(super) async fn run(
     Name(id): Name,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let run = app.find_run(&id)?;
+    let run = app.find_run(&id).await?;
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let next = last.and_then(|id| id.parse().ok()).unwrap_or(0);
     stream(app, viewer, Some(run), next)

@@ -57,7 +57,7 @@ pub(super) async fn show(
     viewer: Viewer,
     Name(id): Name,
 ) -> Result<Response, Refusal> {
-    let run = app.find_run(&id)?;
+    let run = app.find_run(&id).await?;
     let report = run.report();
     let title = format!("{} of {}", report.name, report.started_at);
     let main = html! {

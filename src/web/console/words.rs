@@ -25,6 +25,7 @@ impl Standing {
             (None, RunState::Finishing) => ("active", "▸", "finishing"),
             (None, RunState::TearingDown) => ("active", "▸", "tearing down"),
             (None, RunState::Ended) => ("stopped", "■", "ended"),
+            (None, RunState::Interrupted) => ("invalid", "?", "interrupted"),
         };
         Self { class, sign, word }
     }

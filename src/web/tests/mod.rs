@@ -32,8 +32,9 @@ use crate::{
     config::{Admin, CallbackLimits, HealthBudget, Plan},
     driver::HttpDriver,
     event::Observers,
+    history::History,
     record::{Boundaries, Metrics},
-    runner::{Engine, RunHandle},
+    runner::{Engine, RunHandle, TraceBudget},
     scheduler::{RunEntry, Scheduler},
     vitals::Vitals,
 };
@@ -147,11 +148,13 @@ impl Service {
             observers,
             budget: HealthBudget::default(),
             vitals: Vitals::start().unwrap(),
+            traces: TraceBudget::default(),
         };
         let scheduler = Scheduler::new(engine, plan.clone());
         scheduler.install(plan).await;
         let web = Web {
             scheduler,
+            history: History::default(),
             metrics: Arc::new(Metrics::new(&Boundaries::default()).unwrap()),
             access,
             ready: Readiness::default(),

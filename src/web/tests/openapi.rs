@@ -73,7 +73,7 @@ async fn the_document_lists_what_is_served_and_nothing_else() {
     );
     let routes = documented(&answer.json());
     assert_eq!(routes, served(&service).await);
-    assert_eq!(routes.len(), 27);
+    assert_eq!(routes.len(), 30);
     assert!(routes["/api/v1/runs/{id}"].iter().eq(["get", "patch"]));
 }
 
@@ -247,7 +247,7 @@ async fn every_operation_has_a_name_of_its_own() {
             );
         }
     }
-    assert_eq!(names.len(), 29);
+    assert_eq!(names.len(), 32);
 }
 
 #[tokio::test]

@@ -80,6 +80,7 @@ fn whole(load: LoadRequest) -> BurstRequest {
             ..ThresholdRequest::default()
         }]),
         inputs: inputs.as_object().cloned(),
+        by: Some("Ada".to_owned()),
         seed: Some(7),
     }
 }

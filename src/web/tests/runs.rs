@@ -46,6 +46,8 @@ async fn runs_are_listed_latest_first_and_can_be_filtered() {
     assert_eq!(names(&service, "?name=ad-hoc").await, ["ad-hoc"]);
     assert_eq!(names(&service, "?limit=2").await, ["lunch-rush", "ad-hoc"]);
     assert_eq!(names(&service, "?limit=0").await, Vec::<String>::new());
+    let before = format!("?before={}", ended.id());
+    assert_eq!(names(&service, &before).await, ["morning-check"]);
 }
 
 #[tokio::test]
@@ -59,7 +61,7 @@ async fn a_parameter_that_means_nothing_is_refused() {
         ("limit=many", "limit: invalid digit"),
         (
             "sort=name",
-            "unknown field `sort`, expected one of `mode`, `state`, `name`, `limit`",
+            "unknown field `sort`, expected one of `mode`, `state`, `name`, `before`, `limit`",
         ),
     ] {
         let (status, error) = service.get(&format!("/api/v1/runs?{query}")).await.error();
@@ -82,6 +84,49 @@ async fn a_run_is_shown_with_its_figures_while_it_goes_on_and_after_it_ended() {
     assert_eq!(report["state"], "ended");
     assert_eq!(report["chats"]["passed"], 3);
     assert_ne!(report["verdict"], Value::Null);
+}
+
+#[tokio::test]
+async fn the_last_record_is_there_without_a_data_directory_and_hours_are_not() {
+    let service = Service::start().await;
+    let run = service
+        .burst("{ burst: lunch-rush, load: { chats: 3 }, by: Grace }")
+        .await;
+    let path = format!("/api/v1/runs/{}/report.json", run.id());
+    assert_eq!(service.get(&path).await.json()["report"]["id"], run.id());
+    service.ended(&run).await;
+    let record = service.get(&path).await.json();
+    assert_eq!(record["report"]["asked_by"], "Grace");
+    let samples = record["samples"].as_array().unwrap().iter();
+    let started: u64 = samples
+        .map(|sample| sample["started"].as_u64().unwrap())
+        .sum();
+    assert_eq!(started, 3);
+    let hours = service.get("/api/v1/probes/morning-check/hours").await;
+    assert_eq!(hours.json(), serde_json::json!({ "hours": [] }));
+    let failures = service.get("/api/v1/failures").await;
+    assert_eq!(failures.json(), serde_json::json!({ "failures": [] }));
+    for (path, error) in [
+        ("/api/v1/probes/x/hours", "there is no probe `x`"),
+        ("/api/v1/failures/x", "there is no failure `x`"),
+        ("/api/v1/runs/x/report.json", "there is no run `x`"),
+    ] {
+        let (status, told) = service.get(path).await.error();
+        assert!(status == 404 && told.contains(error), "{told}");
+    }
+    let wrong = service
+        .get("/api/v1/probes/morning-check/hours?before=noon")
+        .await;
+    assert_eq!(wrong.status, 400);
+    let body = format!("{{ burst: lunch-rush, by: {} }}", "x".repeat(101));
+    let (status, _, problems) = service
+        .order("POST", "/api/v1/bursts", &body)
+        .await
+        .refusal();
+    assert!(
+        status == 422 && problems[0].contains("1 to 100 characters"),
+        "{problems:?}"
+    );
 }
 
 #[tokio::test]

@@ -1,0 +1,334 @@
+//! A failed chat as people see it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::excerpt::{Excerpt, Mask};
+use crate::{
+    config::MASK,
+    event::{Beginning, FailedChat, Mode, TracedAnswer, TracedEvent, TracedRequest, TracedStep},
+    scenario::Reason,
+};
+
+/// Headers whose values are credentials. So are those with one of [`CONFIDENTIAL`] in their name.
+const CREDENTIALS: [&str; 4] = [
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "set-cookie",
+];
+/// Names of headers and of fields in bodies.
+const CONFIDENTIAL: [&str; 7] = [
+    "token",
+    "secret",
+    "password",
+    "api-key",
+    "api_key",
+    "apikey",
+    "credential",
+];
+
+/// A failed chat in short.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct FailureSummary {
+    /// Where to find all of it: `/api/v1/failures/{id}`.
+    pub id: String,
+    /// Its run.
+    pub run: String,
+    /// The name of its probe or burst.
+    pub name: String,
+    /// The scenario.
+    pub scenario: String,
+    /// The target.
+    pub target: String,
+    /// Probe or burst.
+    pub mode: Mode,
+    /// The chat's number in its run.
+    pub chat: u64,
+    /// When, RFC 3339.
+    pub failed_at: String,
+    /// The step that failed.
+    pub step: String,
+    /// Its reason.
+    pub reason: Reason,
+    /// What exactly went wrong.
+    pub detail: String,
+    /// What the target calls this chat.
+    pub correlation: BTreeMap<String, String>,
+}
+
+/// A failed chat, step by step. Secrets, credentials and captured values whose name says token, secret,
+/// password or key are replaced by `***`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct FailureReport {
+    /// Where to find it: `/api/v1/failures/{id}`.
+    pub id: String,
+    /// Its run.
+    pub run: String,
+    /// The name of its probe or burst.
+    pub name: String,
+    /// The scenario.
+    pub scenario: String,
+    /// The target.
+    pub target: String,
+    /// Probe or burst.
+    pub mode: Mode,
+    /// The chat's number in its run.
+    pub chat: u64,
+    /// When, RFC 3339.
+    pub failed_at: String,
+    /// From the start of the chat to then, in seconds.
+    pub seconds: f64,
+    /// The step that failed.
+    pub step: String,
+    /// Its reason.
+    pub reason: Reason,
+    /// What exactly went wrong.
+    pub detail: String,
+    /// What the target calls this chat.
+    pub correlation: BTreeMap<String, String>,
+    /// Whether every step is here; else there was no room for the first ones.
+    pub whole: bool,
+    /// The steps in their order.
+    pub steps: Vec<StepTrace>,
+}
+
+/// One step of a failed chat.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct StepTrace {
+    /// The step.
+    pub step: String,
+    /// When it began, in seconds after the chat did; null where that is not known.
+    pub began: Option<f64>,
+    /// How long it took, in seconds; null where that is not known.
+    pub seconds: Option<f64>,
+    /// Why it did not pass; null if it did.
+    pub reason: Option<Reason>,
+    /// What exactly went wrong.
+    pub detail: Option<String>,
+    /// What was sent.
+    pub request: Option<RequestTrace>,
+    /// What was answered.
+    pub answer: Option<AnswerTrace>,
+    /// Events that it looked at.
+    pub events: Vec<EventTrace>,
+}
+
+/// A request of a failed chat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RequestTrace {
+    /// The method.
+    pub method: String,
+    /// The address.
+    pub url: String,
+    /// Names and values.
+    pub headers: Vec<(String, String)>,
+    /// The body; null without one.
+    pub body: Option<Excerpt>,
+}
+
+/// An answer to a failed chat.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AnswerTrace {
+    /// The status code.
+    pub status: u16,
+    /// How long it took, in seconds, from when there was a connection.
+    pub seconds: f64,
+    /// Names and values.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Excerpt,
+}
+
+/// An event for a failed chat.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct EventTrace {
+    /// When it arrived, in seconds after the chat began; null where that is not known.
+    pub arrived: Option<f64>,
+    /// Whether it is what the step waited for.
+    pub wanted: bool,
+    /// What it says, as JSON.
+    pub event: Excerpt,
+}
+
+impl From<&FailureReport> for FailureSummary {
+    fn from(report: &FailureReport) -> Self {
+        let report = report.clone();
+        Self {
+            id: report.id,
+            run: report.run,
+            name: report.name,
+            scenario: report.scenario,
+            target: report.target,
+            mode: report.mode,
+            chat: report.chat,
+            failed_at: report.failed_at,
+            step: report.step,
+            reason: report.reason,
+            detail: report.detail,
+            correlation: report.correlation,
+        }
+    }
+}
+
+impl FailureReport {
+    /// What may be seen of it.
+    pub(super) fn of(chat: &FailedChat) -> Self {
+        let mut values = chat.trace.masks.clone();
+        for step in &chat.trace.steps {
+            note_confidential(step, &mut values);
+        }
+        let mask = Mask {
+            target: &chat.trace.target,
+            values: &values,
+        };
+        let subject = &chat.run.subject;
+        let correlation = chat.correlation.iter();
+        Self {
+            id: chat.run.chat_id(chat.chat),
+            run: chat.run.id.clone(),
+            name: chat.run.name.to_string(),
+            scenario: subject.scenario.to_string(),
+            target: subject.target.to_string(),
+            mode: subject.mode,
+            chat: chat.chat,
+            failed_at: chat.failed_at.to_string(),
+            seconds: chat.duration.as_secs_f64(),
+            step: chat.failure.step.to_string(),
+            reason: chat.failure.reason,
+            detail: mask.text(&chat.failure.detail),
+            correlation: correlation
+                .map(|(name, value)| (name.to_string(), value.clone()))
+                .collect(),
+            whole: chat.trace.whole,
+            steps: (chat.trace.steps.iter())
+                .map(|step| StepTrace::of(step, &mask))
+                .collect(),
+        }
+    }
+}
+
+impl StepTrace {
+    fn of(step: &TracedStep, mask: &Mask<'_>) -> Self {
+        let refused = step.refused.as_ref();
+        Self {
+            step: step.step.to_string(),
+            began: step.begun.map(|begun| begun.as_secs_f64()),
+            seconds: step.took.map(|took| took.as_secs_f64()),
+            reason: refused.map(|(reason, _)| *reason),
+            detail: refused.map(|(_, detail)| mask.text(detail)),
+            request: (step.request.as_ref()).map(|request| RequestTrace::of(request, mask)),
+            answer: (step.answer.as_ref()).map(|answer| AnswerTrace::of(answer, mask)),
+            events: (step.events.iter())
+                .map(|event| EventTrace::of(event, mask))
+                .collect(),
+        }
+    }
+}
+
+impl RequestTrace {
+    fn of(request: &TracedRequest, mask: &Mask<'_>) -> Self {
+        Self {
+            method: request.method.clone(),
+            url: without_password(mask.excerpt(&request.url).text),
+            headers: headers(&request.headers, mask),
+            body: request.body.as_ref().map(|body| mask.excerpt(body)),
+        }
+    }
+}
+
+impl AnswerTrace {
+    fn of(answer: &TracedAnswer, mask: &Mask<'_>) -> Self {
+        Self {
+            status: answer.status,
+            seconds: answer.elapsed.as_secs_f64(),
+            headers: headers(&answer.headers, mask),
+            body: mask.excerpt(&answer.body),
+        }
+    }
+}
+
+impl EventTrace {
+    fn of(event: &TracedEvent, mask: &Mask<'_>) -> Self {
+        let text = serde_json::to_vec(&event.event).unwrap_or_default();
+        let whole = Beginning {
+            length: text.len(),
+            text: text.into(),
+        };
+        Self {
+            arrived: event.arrived.map(|arrived| arrived.as_secs_f64()),
+            wanted: event.wanted,
+            event: mask.excerpt(&whole),
+        }
+    }
+}
+
+fn headers(headers: &[(String, Beginning)], mask: &Mask<'_>) -> Vec<(String, String)> {
+    let headers = headers.iter();
+    headers
+        .map(|(name, value)| {
+            let lower = name.to_ascii_lowercase();
+            let shown = if CREDENTIALS.contains(&lower.as_str()) || is_confidential(&lower) {
+                MASK.to_owned()
+            } else {
+                mask.excerpt(value).text
+            };
+            (mask.text(name), shown)
+        })
+        .collect()
+}
+
+fn is_confidential(name: &str) -> bool {
+    CONFIDENTIAL.iter().any(|word| name.contains(word))
+}
+
+/// A user and a password in an address are sent as credentials.
+fn without_password(text: String) -> String {
+    match url::Url::parse(&text) {
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+            let mut url = url;
+            let masked = url.set_username(MASK).and_then(|()| url.set_password(None));
+            masked.map_or_else(|()| MASK.to_owned(), |()| url.to_string())
+        }
+        _ => text,
+    }
+}
+
+/// What JSON bodies and events of a step say under a confidential name.
+fn note_confidential(step: &TracedStep, values: &mut Vec<String>) {
+    let request = step
+        .request
+        .as_ref()
+        .and_then(|request| request.body.as_ref());
+    let answer = step.answer.as_ref().map(|answer| &answer.body);
+    for body in [request, answer].into_iter().flatten() {
+        if let Ok(body) = serde_json::from_slice(&body.text) {
+            note_fields(&body, values);
+        }
+    }
+    for event in &step.events {
+        if let Ok(event) = serde_json::to_value(&event.event) {
+            note_fields(&event, values);
+        }
+    }
+}
+
+fn note_fields(value: &Value, values: &mut Vec<String>) {
+    match value {
+        Value::Array(list) => list.iter().for_each(|value| note_fields(value, values)),
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value {
+                    Value::String(text) if is_confidential(&name.to_ascii_lowercase()) => {
+                        values.push(text.clone());
+                    }
+                    _ => note_fields(value, values),
+                }
+            }
+        }
+        _ => {}
+    }
+}

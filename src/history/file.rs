@@ -1,0 +1,234 @@
+//! The SQLite file: opened, migrated, locked, set aside.
+
+use std::{
+    fs::{self, File},
+    io,
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::interrupted;
+
+const NAME: &str = "history.sqlite";
+/// How long a connection waits for another one.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// A smaller file could not keep one run.
+const SMALLEST: u64 = 1_000_000;
+/// In bytes; what a big transaction left of the log is cut off.
+const LONGEST_LOG: u64 = 8_000_000;
+
+/// Each brings the file from the version of its place to the next one.
+const MIGRATIONS: [&str; 1] = ["
+    CREATE TABLE runs (
+        id TEXT PRIMARY KEY,
+        mode TEXT NOT NULL,
+        name TEXT NOT NULL,
+        state TEXT NOT NULL,
+        report TEXT NOT NULL,
+        -- Samples and histograms; NULL while the run is in progress.
+        rest TEXT
+    );
+    CREATE INDEX runs_by_name ON runs (name, id);
+    CREATE TABLE samples (
+        run TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        sample TEXT NOT NULL,
+        PRIMARY KEY (run, number)
+    ) WITHOUT ROWID;
+    CREATE TABLE open_chats (
+        run TEXT NOT NULL,
+        chat INTEGER NOT NULL,
+        correlation TEXT NOT NULL,
+        PRIMARY KEY (run, chat)
+    ) WITHOUT ROWID;
+    CREATE TABLE probe_hours (
+        name TEXT NOT NULL,
+        scenario TEXT NOT NULL,
+        target TEXT NOT NULL,
+        hour INTEGER NOT NULL,
+        sums TEXT NOT NULL,
+        PRIMARY KEY (name, hour, scenario, target)
+    ) WITHOUT ROWID;
+    CREATE TABLE failures (
+        id TEXT PRIMARY KEY,
+        run TEXT NOT NULL,
+        scenario TEXT NOT NULL,
+        target TEXT NOT NULL,
+        mode TEXT NOT NULL,
+        failed_at INTEGER NOT NULL,
+        failure TEXT NOT NULL
+    );
+    CREATE INDEX failures_by_time ON failures (failed_at, id);
+    CREATE INDEX failures_by_run ON failures (run, failed_at);
+"];
+
+/// Why something cannot be kept or read.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// The folder cannot be had.
+    #[error(
+        "cannot use the folder `{path}`: {error}; give it to the user that chatprobe runs as, or change `data.directory`"
+    )]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// Two processes would take each other's runs for interrupted ones.
+    #[error("another chatprobe keeps its history in `{0}`; stop it or change `data.directory`")]
+    Taken(PathBuf),
+    /// A later chatprobe has written it.
+    #[error(
+        "`{path}` is of version {version}, which this chatprobe does not know; start the later one again, or move the file away"
+    )]
+    TooNew {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        version: usize,
+    },
+    /// The database says no.
+    #[error("{0}")]
+    Database(#[from] rusqlite::Error),
+    /// Something in it cannot be read or made.
+    #[error("an entry is not as it should be: {0}")]
+    Entry(#[from] serde_json::Error),
+    /// The task that should have read it is gone.
+    #[error("the reading was given up")]
+    GivenUp,
+}
+
+impl HistoryError {
+    pub(super) fn is_damage(&self) -> bool {
+        let damage = [ErrorCode::DatabaseCorrupt, ErrorCode::NotADatabase];
+        self.code().is_some_and(|code| damage.contains(&code))
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.code() == Some(ErrorCode::DiskFull)
+    }
+
+    fn code(&self) -> Option<ErrorCode> {
+        match self {
+            Self::Database(error) => error.sqlite_error_code(),
+            _ => None,
+        }
+    }
+}
+
+/// The file with the one connection that writes to it.
+pub(super) struct HistoryFile {
+    pub(super) connection: Connection,
+    /// Held as long as the file is in use.
+    _lock: File,
+}
+
+pub(super) fn path_in(directory: &Path) -> PathBuf {
+    directory.join(NAME)
+}
+
+impl HistoryFile {
+    /// Opens the file, makes or migrates it, and concludes the runs that an earlier process left.
+    pub(super) fn open(directory: &Path, max_bytes: u64) -> Result<Self, HistoryError> {
+        let folder = |error| HistoryError::Folder {
+            path: directory.to_owned(),
+            error,
+        };
+        let mut private = fs::DirBuilder::new();
+        // What targets said of customers is not for everybody on the machine.
+        private.recursive(true).mode(0o700);
+        private.create(directory).map_err(folder)?;
+        let lock = File::create(directory.join("lock")).map_err(folder)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => {
+                return Err(HistoryError::Taken(directory.to_owned()));
+            }
+            Err(fs::TryLockError::Error(error)) => return Err(folder(error)),
+        }
+        let path = path_in(directory);
+        let mut connection = Connection::open(&path)?;
+        prepare(&connection, max_bytes)?;
+        migrate(&mut connection, &path)?;
+        interrupted::conclude(&mut connection)?;
+        Ok(Self {
+            connection,
+            _lock: lock,
+        })
+    }
+}
+
+fn prepare(connection: &Connection, max_bytes: u64) -> Result<(), HistoryError> {
+    connection.busy_timeout(PATIENCE)?;
+    // Of a file that exists already these two change nothing.
+    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "journal_size_limit", LONGEST_LOG)?;
+    bound(connection, max_bytes)
+}
+
+/// Lets the file grow so far; beyond that it is full. One that is larger stays as large.
+pub(super) fn bound(connection: &Connection, max_bytes: u64) -> Result<(), HistoryError> {
+    let page: u64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    let pages = max_bytes.max(SMALLEST) / page;
+    // It answers with the number that holds, which is larger if the file is.
+    connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
+    Ok(())
+}
+
+fn migrate(connection: &mut Connection, path: &Path) -> Result<(), HistoryError> {
+    let version: usize = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version > MIGRATIONS.len() {
+        return Err(HistoryError::TooNew {
+            path: path.to_owned(),
+            version,
+        });
+    }
+    for (from, migration) in MIGRATIONS.iter().enumerate().skip(version) {
+        let step = connection.transaction()?;
+        step.execute_batch(migration)?;
+        step.pragma_update(None, "user_version", from + 1)?;
+        step.commit()?;
+    }
+    Ok(())
+}
+
+/// A connection that can only read.
+pub(super) fn open_to_read(path: &Path) -> Result<Connection, HistoryError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(PATIENCE)?;
+    Ok(connection)
+}
+
+/// Moves a damaged file out of the way with its log, for somebody to look at; the one before it goes.
+pub(super) fn set_aside(directory: &Path) -> io::Result<PathBuf> {
+    let aside = format!("{NAME}.damaged");
+    // The log first: without the file it would be taken for that of the next one.
+    for ending in ["-shm", "-wal", ""] {
+        let from = directory.join(format!("{NAME}{ending}"));
+        let to = directory.join(format!("{aside}{ending}"));
+        unless_missing(fs::remove_file(&to))?;
+        unless_missing(fs::rename(from, to))?;
+    }
+    Ok(directory.join(aside))
+}
+
+fn unless_missing(result: io::Result<()>) -> io::Result<()> {
+    result.or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound => Ok(()),
+        _ => Err(error),
+    })
+}
+
+/// The size of the file and its log.
+pub(super) fn size(directory: &Path) -> u64 {
+    let files = [NAME.to_owned(), format!("{NAME}-wal")];
+    let sizes = files.iter().map(|name| fs::metadata(directory.join(name)));
+    sizes.flatten().map(|file| file.len()).sum()
+}

@@ -1,0 +1,31 @@
+//! The memory of the service: what runs did and why chats failed, in a file that outlives the process.
+//!
+//! The [`Recorder`] is a task that asks the runs in progress a few times a second for what is new, so
+//! that no chat ever waits for a disk, and puts it into a bounded queue. Behind that is the [`writer`],
+//! a thread that alone writes to the SQLite file. [`History`] reads from it over connections of its own.
+//! The last [`Failures`] of every subject are in memory besides, with or without a file.
+
+mod excerpt;
+mod explanation;
+mod failures;
+mod figures;
+mod file;
+mod hours;
+mod interrupted;
+mod open_chats;
+mod reader;
+mod recorder;
+#[cfg(test)]
+mod tests;
+mod tidy;
+mod writer;
+
+pub use excerpt::Excerpt;
+pub use explanation::{
+    AnswerTrace, EventTrace, FailureReport, FailureSummary, RequestTrace, StepTrace,
+};
+pub use failures::Failures;
+pub use file::HistoryError;
+pub use hours::{ProbeHour, StepHour};
+pub use reader::{FailureQuery, History, HourQuery, RunQuery};
+pub use recorder::{Intake, Recorder};

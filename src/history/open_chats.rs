@@ -1,0 +1,123 @@
+use std::{
+    collections::HashMap,
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use super::{figures::Figures, writer::Write};
+use crate::event::{Event, Mode, Observer, RunIdentity};
+
+/// Changes that wait to be written; a second of them is a few thousand.
+const MOST_CHANGES: usize = 100_000;
+
+/// What chats of bursts are called at their targets, from the moment at which they claim it until they
+/// end. Only what changed since it was last written is here.
+#[derive(Debug)]
+pub(super) struct OpenChats {
+    pending: Mutex<Pending>,
+    figures: Arc<Figures>,
+}
+
+#[derive(Debug, Default)]
+struct Pending {
+    /// By the address of the run's identity, which the value keeps alive.
+    opened: HashMap<(usize, u64), Opened>,
+    closed: Vec<(Arc<RunIdentity>, u64)>,
+}
+
+type Correlation = Vec<(Arc<str>, String)>;
+
+/// A chat that has a name at its target now.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) run: Arc<RunIdentity>,
+    pub(super) chat: u64,
+    pub(super) correlation: Correlation,
+}
+
+impl OpenChats {
+    pub(super) fn new(figures: Arc<Figures>) -> Self {
+        Self {
+            pending: Mutex::default(),
+            figures,
+        }
+    }
+
+    /// Hands over the changes; what comes back stays for the next time.
+    pub(super) fn offer(&self, take: impl FnOnce(Write) -> Result<(), Write>) {
+        let changes = mem::take(&mut *self.pending());
+        if changes.opened.is_empty() && changes.closed.is_empty() {
+            return;
+        }
+        let write = Write::Chats {
+            opened: changes.opened.into_values().collect(),
+            closed: changes.closed,
+        };
+        if let Err(Write::Chats { opened, closed }) = take(write) {
+            let mut pending = self.pending();
+            // Whatever happened meanwhile goes behind these.
+            let later = mem::take(&mut *pending);
+            for opened in opened {
+                self.open(&mut pending, opened);
+            }
+            for (run, chat) in closed.into_iter().chain(later.closed) {
+                self.close(&mut pending, &run, chat);
+            }
+            for opened in later.opened.into_values() {
+                self.open(&mut pending, opened);
+            }
+        }
+    }
+
+    fn open(&self, pending: &mut Pending, opened: Opened) {
+        let key = (Arc::as_ptr(&opened.run).addr(), opened.chat);
+        if pending.opened.len() >= MOST_CHANGES && !pending.opened.contains_key(&key) {
+            self.figures.lose(1);
+            return;
+        }
+        pending.opened.insert(key, opened);
+    }
+
+    fn close(&self, pending: &mut Pending, run: &Arc<RunIdentity>, chat: u64) {
+        pending.opened.remove(&(Arc::as_ptr(run).addr(), chat));
+        if pending.closed.len() >= MOST_CHANGES {
+            // It goes with the end of its run.
+            self.figures.lose(1);
+            return;
+        }
+        pending.closed.push((run.clone(), chat));
+    }
+
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        // Lists that are whole after every statement.
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Observer for OpenChats {
+    fn observe(&self, event: &Event) {
+        match event {
+            Event::ChatNamed {
+                run,
+                chat,
+                correlation,
+            } if run.subject.mode == Mode::Burst => {
+                let opened = Opened {
+                    run: run.clone(),
+                    chat: *chat,
+                    correlation: correlation.clone(),
+                };
+                self.open(&mut self.pending(), opened);
+            }
+            Event::ChatEnded {
+                run,
+                chat,
+                correlation,
+                ..
+            } if run.subject.mode == Mode::Burst && !correlation.is_empty() => {
+                self.close(&mut self.pending(), run, *chat);
+            }
+            _ => {}
+        }
+    }
+}

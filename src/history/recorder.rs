@@ -1,0 +1,235 @@
+use std::{
+    io,
+    path::Path,
+    sync::{
+        Arc,
+        mpsc::{SyncSender, TrySendError},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use tokio::{
+    sync::mpsc,
+    time::{Instant, MissedTickBehavior, interval, sleep},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Failures, History, figures::Figures, open_chats::OpenChats, reader, writer, writer::Write,
+};
+use crate::{
+    config::Data,
+    event::{Event, Mode, Observer, Observers},
+    runner::RunHandle,
+};
+
+/// How often runs are asked for what is new. With a tenth of a second for the run to notice that one of
+/// its seconds is over, a crash costs the second in progress and little more.
+const EVERY: Duration = Duration::from_millis(250);
+/// How often what is too old is looked for.
+const TIDY: Duration = Duration::from_mins(1);
+/// Runs that began and were not asked yet.
+const BEGUN: usize = 256;
+/// Runs whose end could not be handed over yet.
+const MOST_FOLLOWED: usize = 1_024;
+
+/// Where a scheduler says which runs began.
+#[derive(Debug, Clone)]
+pub struct Intake {
+    begun: mpsc::Sender<RunHandle>,
+    figures: Arc<Figures>,
+}
+
+impl Intake {
+    /// The run is followed from now on.
+    pub fn take(&self, run: &RunHandle) {
+        if self.begun.try_send(run.clone()).is_err() {
+            self.figures.lose(1);
+            tracing::warn!(
+                run = run.id(),
+                "the history does not take this run: too many began at once"
+            );
+        }
+    }
+}
+
+/// Asks runs for what is new and hands it to the thread that writes.
+pub struct Recorder {
+    begun: mpsc::Receiver<RunHandle>,
+    intake: Intake,
+    followed: Vec<Followed>,
+    queue: SyncSender<Write>,
+    thread: JoinHandle<()>,
+    chats: Arc<OpenChats>,
+    failures: Arc<Failures>,
+    figures: Arc<Figures>,
+    tidied: Option<Instant>,
+}
+
+struct Followed {
+    run: RunHandle,
+    announced: bool,
+    next_sample: u64,
+}
+
+/// Whether an entry found a place in the queue.
+enum Handed {
+    Over,
+    NoRoom,
+}
+
+impl Recorder {
+    /// Opens the history in a folder and starts the thread that writes to it. A file that cannot be
+    /// used is logged and counted, and tried again from time to time.
+    ///
+    /// # Errors
+    /// There is no thread to be had.
+    pub fn start(directory: &Path, settings: &Data) -> io::Result<(Self, History)> {
+        let figures = Arc::<Figures>::default();
+        let failures = Arc::<Failures>::default();
+        let (queue, thread) = writer::start(directory.to_owned(), settings, figures.clone())?;
+        let (sender, begun) = mpsc::channel(BEGUN);
+        let recorder = Self {
+            begun,
+            intake: Intake {
+                begun: sender,
+                figures: figures.clone(),
+            },
+            followed: Vec::new(),
+            queue,
+            thread,
+            chats: Arc::new(OpenChats::new(figures.clone())),
+            failures: failures.clone(),
+            figures,
+            tidied: None,
+        };
+        Ok((recorder, reader::History::in_folder(directory, failures)))
+    }
+
+    /// Where runs that begin are told.
+    pub fn intake(&self) -> Intake {
+        self.intake.clone()
+    }
+
+    /// What has to hear of events besides [`History::failures`].
+    pub fn observer(&self) -> Arc<dyn Observer> {
+        self.chats.clone()
+    }
+
+    /// Records until it is to end, and then until everything is handed over and written.
+    pub async fn record(mut self, observers: Observers, until: CancellationToken) {
+        let mut ticks = interval(EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while !until.is_cancelled() {
+            tokio::select! {
+                () = until.cancelled() => {}
+                // Its row is there before much can happen to it.
+                Some(run) = self.begun.recv() => self.follow(run),
+                _ = ticks.tick() => {}
+            }
+            // What does not fit is offered again with the next tick.
+            let _ = self.round();
+            observers.tell(&Event::HistoryKept(self.figures.now()));
+        }
+        while matches!(self.round(), Handed::NoRoom) {
+            sleep(EVERY).await;
+        }
+        let Self { queue, thread, .. } = self;
+        drop(queue);
+        // It is a thread of its own, so that a disk that hangs does not hold up the runtime's end.
+        while !thread.is_finished() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    fn round(&mut self) -> Handed {
+        while let Ok(run) = self.begun.try_recv() {
+            self.follow(run);
+        }
+        let queue = &self.queue;
+        let figures = &self.figures;
+        let mut full = false;
+        let mut offer = |write| match hand(queue, figures, write) {
+            Ok(()) => Ok(()),
+            Err(write) => {
+                full = true;
+                Err(write)
+            }
+        };
+        self.chats.offer(&mut offer);
+        self.failures.offer(&mut offer);
+        self.followed
+            .retain_mut(|followed| !followed.ask(&mut offer));
+        if self.tidied.is_none_or(|at| at.elapsed() >= TIDY) && offer(Write::Tidy).is_ok() {
+            self.tidied = Some(Instant::now());
+        }
+        if full { Handed::NoRoom } else { Handed::Over }
+    }
+
+    fn follow(&mut self, run: RunHandle) {
+        if self.followed.len() >= MOST_FOLLOWED {
+            self.figures.lose(1);
+            return;
+        }
+        self.followed.push(Followed {
+            announced: run.identity().subject.mode == Mode::Probe,
+            run,
+            next_sample: 0,
+        });
+    }
+}
+
+impl Followed {
+    /// Hands over what is new; whether that was the last.
+    fn ask(&mut self, offer: &mut impl FnMut(Write) -> Result<(), Write>) -> bool {
+        // Before the rest is looked at: what comes later is not missed.
+        let over = self.run.has_ended();
+        if !self.announced {
+            let mut report = self.run.report();
+            // Its samples add up to what it did; here is what it set out to do.
+            report.clear_counts();
+            if offer(Write::Begun(Box::new(report))).is_err() {
+                return false;
+            }
+            self.announced = true;
+        }
+        let burst = self.run.identity().subject.mode == Mode::Burst;
+        let record = over.then(|| self.run.record());
+        // A run that was cut off has no verdict. Its rows stay as they are, for the next start.
+        if let Some(record) = record
+            && (record.report.verdict.is_some() || !burst)
+        {
+            return offer(Write::Ended(Box::new(record))).is_ok();
+        }
+        let (samples, next) = self.run.samples(self.next_sample);
+        if burst && !samples.is_empty() {
+            let write = Write::Samples {
+                run: self.run.id().to_owned(),
+                first: next - samples.len() as u64,
+                samples,
+            };
+            if offer(write).is_err() {
+                return false;
+            }
+            self.next_sample = next;
+        }
+        over
+    }
+}
+
+/// Puts an entry into the queue if there is room; it never waits.
+fn hand(queue: &SyncSender<Write>, figures: &Figures, write: Write) -> Result<(), Write> {
+    match queue.try_send(write) {
+        Ok(()) => Ok(()),
+        Err(TrySendError::Full(write)) => Err(write),
+        Err(TrySendError::Disconnected(_)) => {
+            // The thread is gone, which is a bug of ours: nothing is kept any more.
+            figures.lose(1);
+            figures
+                .broken
+                .store(true, std::sync::atomic::Ordering::Relaxed);
+            Ok(())
+        }
+    }
+}

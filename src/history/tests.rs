@@ -1,0 +1,253 @@
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use proptest::prelude::*;
+use rusqlite::params;
+
+use super::{
+    excerpt::Mask,
+    figures::Figures,
+    file::{HistoryError, HistoryFile, path_in},
+    hours::ProbeHour,
+    open_chats::OpenChats,
+    tidy,
+    writer::Write,
+};
+use crate::{
+    config::Target,
+    event::{Beginning, Ending, Event, Mode, Observer, RunIdentity, Subject, Trigger},
+};
+
+const MOST: u64 = 1_000_000;
+
+fn run() -> Arc<RunIdentity> {
+    let subject = Subject {
+        scenario: "chat".into(),
+        target: "eu".into(),
+        mode: Mode::Burst,
+    };
+    Arc::new(RunIdentity::new("burst".into(), subject, Trigger::Api))
+}
+
+#[test]
+fn a_folder_has_one_owner_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = HistoryFile::open(folder.path(), MOST).unwrap();
+    let second = HistoryFile::open(folder.path(), MOST);
+    assert!(matches!(second, Err(HistoryError::Taken(_))));
+    drop(first);
+    assert!(HistoryFile::open(folder.path(), MOST).is_ok());
+}
+
+#[test]
+fn a_file_of_a_later_chatprobe_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = HistoryFile::open(folder.path(), MOST).unwrap();
+    file.connection
+        .pragma_update(None, "user_version", 99)
+        .unwrap();
+    drop(file);
+    let error = HistoryFile::open(folder.path(), MOST).err().unwrap();
+    assert!(matches!(error, HistoryError::TooNew { version: 99, .. }) && !error.is_damage());
+    assert!(path_in(folder.path()).exists());
+}
+
+#[test]
+fn what_is_too_old_goes_and_what_is_in_progress_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut file = HistoryFile::open(folder.path(), MOST).unwrap();
+    let now = run().id.clone();
+    for (id, rest) in [
+        ("00000000001-a", Some("{}")),
+        ("00000000001-b", None),
+        (&*now, Some("{}")),
+    ] {
+        let insert = "INSERT INTO runs VALUES (?, 'burst', 'n', 'ended', '{}', ?)";
+        file.connection.execute(insert, params![id, rest]).unwrap();
+    }
+    let hour = "INSERT INTO probe_hours VALUES ('n', 's', 't', ?, '{}')";
+    file.connection.execute(hour, [0]).unwrap();
+    file.connection.execute(hour, [i64::MAX]).unwrap();
+    tidy::tidy(&mut file.connection, Duration::from_hours(1), MOST).unwrap();
+    let mut query = file
+        .connection
+        .prepare("SELECT id FROM runs ORDER BY id")
+        .unwrap();
+    let left = query.query_map([], |row| row.get(0)).unwrap();
+    let left: Vec<String> = left.map(Result::unwrap).collect();
+    assert_eq!(left, ["00000000001-b", &now]);
+    let hours: u64 = file
+        .connection
+        .query_row("SELECT count(*) FROM probe_hours", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(hours, 1);
+}
+
+#[test]
+fn half_of_a_value_at_the_end_of_what_was_kept_is_not_shown() {
+    let target = Target::new("t", "http://127.0.0.1:9");
+    let values = ["confidential-value".to_owned()];
+    let mask = Mask {
+        target: &target,
+        values: &values,
+    };
+    let excerpt = |text: &str, length| {
+        let text = text.to_owned().into();
+        mask.excerpt(&Beginning { text, length }).text
+    };
+    assert_eq!(excerpt("it is confidential-val", 1_000), "it is ");
+    assert_eq!(excerpt("it is confidential-value", 24), "it is ***");
+    assert_eq!(excerpt("it is public", 12), "it is public");
+}
+
+proptest! {
+    #[test]
+    fn what_is_shown_has_no_part_of_a_value(
+        before in "[xyz]{0,3000}", value in "[a-w]{30,3000}", kept in 0_usize..4_096,
+    ) {
+        let target = Target::new("t", "http://127.0.0.1:9");
+        let whole = format!("{before}{value}");
+        let text = whole.as_bytes()[..kept.min(whole.len())].to_vec();
+        let values = [value.clone()];
+        let mask = Mask { target: &target, values: &values };
+        let shown = mask.excerpt(&Beginning { text: text.into(), length: whole.len() });
+        prop_assert!(shown.text.len() <= 2_048 + '…'.len_utf8());
+        prop_assert!(!shown.text.contains(|c: char| c.is_ascii_lowercase() && c < 'x'), "{}", shown.text);
+    }
+}
+
+/// The chats that are open after these changes, by their number.
+fn apply(open: &mut BTreeMap<u64, String>, write: Write) {
+    let Write::Chats { opened, closed } = write else {
+        panic!("other changes");
+    };
+    for opened in opened {
+        open.insert(opened.chat, opened.correlation[0].1.clone());
+    }
+    for (_, chat) in closed {
+        open.remove(&chat);
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Name(u64, String),
+    End(u64),
+    Offer { taken: bool },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        (0..5_u64, "[ab]").prop_map(|(chat, name)| Step::Name(chat, name)),
+        (0..5_u64).prop_map(Step::End),
+        any::<bool>().prop_map(|taken| Step::Offer { taken }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn open_chats_are_those_that_have_a_name_and_no_end(steps in prop::collection::vec(step(), 0..40)) {
+        let chats = OpenChats::new(Arc::<Figures>::default());
+        let run = run();
+        let (mut written, mut real, mut over) = (BTreeMap::new(), BTreeMap::new(), [false; 5]);
+        for step in steps.into_iter().chain([Step::Offer { taken: true }]) {
+            match step {
+                // A chat that has ended does nothing any more.
+                Step::Name(chat, _) | Step::End(chat) if over[usize::try_from(chat).unwrap()] => {}
+                Step::Name(chat, name) => {
+                    real.insert(chat, name.clone());
+                    let correlation = vec![("key".into(), name)];
+                    chats.observe(&Event::ChatNamed { run: run.clone(), chat, correlation });
+                }
+                Step::End(chat) => {
+                    real.remove(&chat);
+                    over[usize::try_from(chat).unwrap()] = true;
+                    chats.observe(&Event::ChatEnded {
+                        run: run.clone(),
+                        chat,
+                        ending: Ending::Passed,
+                        duration: Duration::ZERO,
+                        correlation: vec![("key".into(), "a".to_owned())],
+                    });
+                }
+                Step::Offer { taken: true } => chats.offer(|write| {
+                    apply(&mut written, write);
+                    Ok(())
+                }),
+                Step::Offer { taken: false } => chats.offer(Err),
+            }
+        }
+        prop_assert_eq!(written, real);
+    }
+}
+
+#[test]
+fn an_hour_of_a_probe_is_the_sum_of_its_runs() {
+    let record = |passed: u64, micros: u64| -> crate::runner::RunRecord {
+        let mut record: serde_json::Value = serde_json::from_str(RECORD).unwrap();
+        let readings = serde_json::json!({ "mean": 0.0, "most": 0.0 });
+        let names = [
+            "cpus",
+            "host_busy",
+            "cpus_missing",
+            "files",
+            "sockets",
+            "run_queue",
+        ];
+        let mut machine: serde_json::Map<_, _> = names
+            .map(|name| (name.to_owned(), readings.clone()))
+            .into_iter()
+            .collect();
+        machine.insert("thread_lag".to_owned(), serde_json::json!({ "count": 0 }));
+        record["report"]["machine"] = machine.into();
+        record["report"]["chats"]["passed"] = passed.into();
+        record["report"]["chats"]["failed"] = (1 - passed).into();
+        if passed == 0 {
+            record["report"]["chats"]["failed_by_reason"] = serde_json::json!({ "timeout": 1 });
+        } else {
+            record["chat_duration"] = serde_json::json!([[micros, 1]]);
+            record["steps"]["say"] = serde_json::json!([[micros, 1]]);
+        }
+        serde_json::from_value(record).unwrap()
+    };
+    let mut hour = ProbeHour::default();
+    for record in [
+        record(1, 1_000),
+        record(0, 0),
+        record(1, 1_000),
+        record(1, 5_000),
+    ] {
+        hour.add(&record);
+    }
+    assert_eq!((hour.runs, hour.passed, hour.failed), (4, 3, 1));
+    assert_eq!(
+        hour.failed_by_reason
+            .into_iter()
+            .map(|(reason, count)| (reason.as_str(), count))
+            .collect::<Vec<_>>(),
+        [("timeout", 1)]
+    );
+    let buckets: Vec<_> = hour.chat_duration.buckets().collect();
+    let of = |micros, count| (Duration::from_micros(micros), count);
+    assert_eq!(buckets, [of(1_000, 2), of(5_000, 1)]);
+    assert_eq!(hour.steps["say"].latency, hour.chat_duration);
+}
+
+/// Of a probe that did nothing.
+const RECORD: &str = r#"{
+    "report": {
+        "id": "r", "name": "p", "scenario": "s", "target": "t", "mode": "probe", "trigger": "interval",
+        "state": "ended", "verdict": "passed", "verdict_reasons": [], "load": "", "load_changed_to": null,
+        "search": null, "doubts": [], "inputs": {}, "seed": 1, "started_at": "2026-05-04T10:59:59Z",
+        "elapsed_seconds": 1.0,
+        "chats": { "started": 1, "passed": 0, "failed": 0, "failed_by_reason": {}, "stopped": 0,
+            "in_progress": 0, "most_in_progress": 1, "dropped": 0 },
+        "chat_duration": { "count": 0 },
+        "steps": [{ "step": "say", "passed": 1, "failed": 0, "failed_by_reason": {}, "latency": { "count": 0 } }],
+        "thresholds": [],
+        "books": { "received": 0, "by_fate": {}, "waiting": 0, "differences": [] },
+        "start_lateness": { "count": 0 }, "send_lateness": { "count": 0 }, "connection_wait": { "count": 0 }, "scheduler_lag": { "count": 0 },
+        "machine": null,
+        "failures": []
+    },
+    "samples": [], "chat_duration": [], "steps": { "say": [] }
+}"#;

@@ -1,0 +1,411 @@
+//! The thread that alone writes to the file.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::Ordering,
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use rusqlite::{Connection, Transaction, params};
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use super::{
+    explanation::FailureReport,
+    failures::KEPT,
+    figures::Figures,
+    file::{self, HistoryError, HistoryFile},
+    hours::ProbeHour,
+    open_chats::Opened,
+    tidy,
+};
+use crate::{
+    config::Data,
+    event::{FailedChat, Mode, RunIdentity, Verdict},
+    runner::{Batch, Histogram, RunRecord, RunReport, Sample},
+};
+
+/// Entries that wait for the disk.
+const QUEUE: usize = 1_024;
+/// Entries of one transaction.
+const TOGETHER: usize = 256;
+/// How often a file that cannot be opened is tried again.
+const RETRY: Duration = Duration::from_secs(30);
+/// The log tells of losses no more often.
+const COMPLAINT: Duration = Duration::from_mins(1);
+const SECONDS_OF_AN_HOUR: i64 = 3_600;
+
+/// Something to be kept.
+pub(super) enum Write {
+    /// A burst began.
+    Begun(Box<RunReport>),
+    /// Some of its seconds are over, the first of this number.
+    Samples {
+        run: String,
+        first: u64,
+        samples: Vec<Arc<Sample>>,
+    },
+    /// What chats are called, and which of them ended.
+    Chats {
+        opened: Vec<Opened>,
+        closed: Vec<(Arc<RunIdentity>, u64)>,
+    },
+    /// A run ended.
+    Ended(Box<RunRecord>),
+    /// Chats failed.
+    Failures(Vec<Arc<FailedChat>>),
+    /// What is too old or too much goes.
+    Tidy,
+}
+
+/// What a record has besides the report.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Rest {
+    pub(super) samples: Vec<Arc<Sample>>,
+    pub(super) chat_duration: Histogram,
+    pub(super) steps: BTreeMap<String, Histogram>,
+    #[serde(default)]
+    pub(super) batches: Vec<Batch>,
+}
+
+impl Write {
+    fn rows(&self) -> u64 {
+        let rows = match self {
+            Self::Begun(_) | Self::Ended(_) => 1,
+            Self::Samples { samples, .. } => samples.len(),
+            Self::Chats { opened, closed } => opened.len() + closed.len(),
+            Self::Failures(failures) => failures.len(),
+            Self::Tidy => 0,
+        };
+        rows as u64
+    }
+}
+
+/// Starts the thread; it ends when the queue's last sender is gone and everything is written.
+pub(super) fn start(
+    directory: PathBuf,
+    settings: &Data,
+    figures: Arc<Figures>,
+) -> io::Result<(SyncSender<Write>, JoinHandle<()>)> {
+    let (sender, queue) = sync_channel(QUEUE);
+    let mut writer = Writer {
+        keep: settings.keep,
+        max_bytes: settings.max_bytes,
+        directory,
+        figures,
+        file: None,
+        tried: None,
+        complained: None,
+    };
+    // Before anybody reads, so that what an earlier process left is as it should be.
+    if let Err(error) = writer.open() {
+        writer.complain(&error, 0);
+    }
+    let thread = thread::Builder::new().name("history".to_owned());
+    let thread = thread.spawn(move || writer.work(&queue))?;
+    Ok((sender, thread))
+}
+
+struct Writer {
+    directory: PathBuf,
+    keep: Duration,
+    max_bytes: u64,
+    figures: Arc<Figures>,
+    file: Option<HistoryFile>,
+    /// When it was last tried to open the file in vain.
+    tried: Option<Instant>,
+    complained: Option<Instant>,
+}
+
+impl Writer {
+    fn work(mut self, queue: &Receiver<Write>) {
+        while let Ok(first) = queue.recv() {
+            let mut batch = vec![first];
+            batch.extend(queue.try_iter().take(TOGETHER - 1));
+            self.take(&batch);
+            let bytes = file::size(&self.directory);
+            self.figures.bytes.store(bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// All in one transaction; if that fails, each in one of its own, so that one that cannot be
+    /// written does not take the others along.
+    fn take(&mut self, batch: &[Write]) {
+        if self.attempt(batch).is_ok() {
+            return;
+        }
+        for write in batch {
+            if let Err(error) = self.attempt(std::slice::from_ref(write)) {
+                self.figures.lose(write.rows());
+                self.complain(&error, write.rows());
+            }
+        }
+    }
+
+    fn attempt(&mut self, batch: &[Write]) -> Result<(), HistoryError> {
+        let mut result = self.transact(batch);
+        match &result {
+            Err(error) if error.is_damage() => {
+                self.set_aside(&error.to_string());
+                result = self.transact(batch);
+            }
+            Err(error) if error.is_full() => {
+                self.make_room();
+                result = self.transact(batch);
+            }
+            _ => {}
+        }
+        let rows = result?;
+        self.figures.written.fetch_add(rows, Ordering::Relaxed);
+        self.figures.broken.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn transact(&mut self, batch: &[Write]) -> Result<u64, HistoryError> {
+        let (keep, max_bytes) = (self.keep, self.max_bytes);
+        let connection = &mut self.open()?.connection;
+        let change = connection.transaction()?;
+        let mut rows = 0;
+        for write in batch {
+            rows += apply(&change, write)?;
+        }
+        change.commit()?;
+        if batch.iter().any(|write| matches!(write, Write::Tidy)) {
+            tidy::tidy(connection, keep, max_bytes)?;
+        }
+        Ok(rows)
+    }
+
+    fn open(&mut self) -> Result<&mut HistoryFile, HistoryError> {
+        if self.file.is_none() {
+            if self.tried.is_some_and(|tried| tried.elapsed() < RETRY) {
+                return Err(HistoryError::GivenUp);
+            }
+            let opened = match HistoryFile::open(&self.directory, self.max_bytes) {
+                Err(error) if error.is_damage() => {
+                    self.set_aside(&error.to_string());
+                    HistoryFile::open(&self.directory, self.max_bytes)
+                }
+                opened => opened,
+            };
+            self.tried = opened.is_err().then(Instant::now);
+            self.file = Some(opened?);
+        }
+        // It was put there above.
+        self.file.as_mut().ok_or(HistoryError::GivenUp)
+    }
+
+    fn set_aside(&mut self, why: &str) {
+        self.file = None;
+        self.tried = None;
+        match file::set_aside(&self.directory) {
+            Ok(aside) => {
+                self.figures.set_aside.fetch_add(1, Ordering::Relaxed);
+                tracing::error!(
+                    "the history is damaged ({why}): it is now `{}`, and a new one begins; the `sqlite3` program may recover it",
+                    aside.display()
+                );
+            }
+            Err(error) => tracing::error!(
+                "the history is damaged ({why}) and cannot be set aside: {error}; move `{}` away",
+                file::path_in(&self.directory).display()
+            ),
+        }
+    }
+
+    fn make_room(&mut self) {
+        let max_bytes = self.max_bytes;
+        if let Some(file) = &mut self.file
+            && let Err(error) = tidy::make_room(&mut file.connection, max_bytes)
+        {
+            tracing::debug!("no room could be made in the history: {error}");
+        }
+    }
+
+    fn complain(&mut self, error: &HistoryError, rows: u64) {
+        self.figures.broken.store(true, Ordering::Relaxed);
+        // The reason was told when it was found out.
+        let silent = matches!(error, HistoryError::GivenUp)
+            || self.complained.is_some_and(|at| at.elapsed() < COMPLAINT);
+        if silent {
+            return;
+        }
+        self.complained = Some(Instant::now());
+        tracing::error!(
+            "the history in `{}` cannot be written: {error}; {rows} rows are lost, and more are counted in chatprobe_history_rows_lost_total. What is measured is not touched",
+            self.directory.display()
+        );
+    }
+}
+
+/// Writes one entry; how many rows it took.
+fn apply(change: &Transaction<'_>, write: &Write) -> Result<u64, HistoryError> {
+    let rows = match write {
+        Write::Begun(report) => begin(change, report)?,
+        Write::Samples {
+            run,
+            first,
+            samples,
+        } => {
+            let mut insert = change.prepare("INSERT OR IGNORE INTO samples VALUES (?, ?, ?)")?;
+            let mut rows = 0;
+            for (number, sample) in (*first..).zip(samples) {
+                rows += insert.execute(params![run, number, serde_json::to_string(sample)?])?;
+            }
+            rows
+        }
+        Write::Chats { opened, closed } => chats(change, opened, closed)?,
+        Write::Ended(record) => end(change, record)?,
+        Write::Failures(failures) => keep_failures(change, failures)?,
+        Write::Tidy => 0,
+    };
+    Ok(rows as u64)
+}
+
+/// A unit variant as JSON has it, without quotes.
+pub(super) fn word(value: impl Serialize) -> Result<String, HistoryError> {
+    let text = serde_json::to_string(&value)?;
+    Ok(text.trim_matches('"').to_owned())
+}
+
+fn begin(change: &Connection, report: &RunReport) -> Result<usize, HistoryError> {
+    let mut insert = change.prepare(
+        "INSERT OR IGNORE INTO runs (id, mode, name, state, report) VALUES (?, ?, ?, ?, ?)",
+    )?;
+    Ok(insert.execute(params![
+        report.id,
+        word(report.mode)?,
+        report.name,
+        word(report.state)?,
+        serde_json::to_string(report)?,
+    ])?)
+}
+
+fn chats(
+    change: &Connection,
+    opened: &[Opened],
+    closed: &[(Arc<RunIdentity>, u64)],
+) -> Result<usize, HistoryError> {
+    let mut insert = change.prepare("INSERT OR REPLACE INTO open_chats VALUES (?, ?, ?)")?;
+    let mut rows = 0;
+    for Opened {
+        run,
+        chat,
+        correlation,
+    } in opened
+    {
+        let correlation: BTreeMap<&str, &str> = correlation
+            .iter()
+            .map(|(name, value)| (&**name, &**value))
+            .collect();
+        rows += insert.execute(params![run.id, chat, serde_json::to_string(&correlation)?])?;
+    }
+    let mut delete = change.prepare("DELETE FROM open_chats WHERE run = ? AND chat = ?")?;
+    for (run, chat) in closed {
+        rows += delete.execute(params![run.id, chat])?;
+    }
+    Ok(rows)
+}
+
+/// A burst is kept whole. A probe is added to its hour, and kept whole if it did not pass.
+fn end(change: &Connection, record: &RunRecord) -> Result<usize, HistoryError> {
+    let report = &record.report;
+    let mut rows = 0;
+    if report.mode == Mode::Probe {
+        rows += add_to_hour(change, record)?;
+        if report.verdict == Some(Verdict::Passed) {
+            return Ok(rows);
+        }
+    }
+    let rest = Rest {
+        samples: record.samples.clone(),
+        chat_duration: record.chat_duration.clone(),
+        steps: record.steps.clone(),
+        batches: record.batches.clone(),
+    };
+    let mut insert = change.prepare(
+        "INSERT OR REPLACE INTO runs (id, mode, name, state, report, rest) VALUES (?, ?, ?, ?, ?, ?)",
+    )?;
+    rows += insert.execute(params![
+        report.id,
+        word(report.mode)?,
+        report.name,
+        word(report.state)?,
+        serde_json::to_string(report)?,
+        serde_json::to_string(&rest)?,
+    ])?;
+    // They are in the record.
+    for table in ["samples", "open_chats"] {
+        let mut delete = change.prepare(&format!("DELETE FROM {table} WHERE run = ?"))?;
+        delete.execute([&report.id])?;
+    }
+    Ok(rows)
+}
+
+fn add_to_hour(change: &Connection, record: &RunRecord) -> Result<usize, HistoryError> {
+    let report = &record.report;
+    let began = report.started_at.parse::<jiff::Timestamp>();
+    let second = began.map_or(0, jiff::Timestamp::as_second);
+    let hour = second - second.rem_euclid(SECONDS_OF_AN_HOUR);
+    let key = params![report.name, report.scenario, report.target, hour];
+    let mut query = change.prepare(
+        "SELECT sums FROM probe_hours WHERE name = ? AND scenario = ? AND target = ? AND hour = ?",
+    )?;
+    let known: Option<String> =
+        rusqlite::OptionalExtension::optional(query.query_row(key, |row| row.get(0)))?;
+    let mut sums = match known {
+        Some(text) => serde_json::from_str(&text)?,
+        None => ProbeHour {
+            hour: jiff::Timestamp::from_second(hour)
+                .unwrap_or_default()
+                .to_string(),
+            scenario: report.scenario.clone(),
+            target: report.target.clone(),
+            ..ProbeHour::default()
+        },
+    };
+    sums.add(record);
+    let sums = serde_json::to_string(&sums)?;
+    let mut insert = change.prepare(
+        "INSERT OR REPLACE INTO probe_hours (name, scenario, target, hour, sums) VALUES (?, ?, ?, ?, ?)",
+    )?;
+    Ok(insert.execute(params![
+        report.name,
+        report.scenario,
+        report.target,
+        hour,
+        sums
+    ])?)
+}
+
+/// Of a run the last ones; that of a probe has one at the most.
+fn keep_failures(change: &Connection, failures: &[Arc<FailedChat>]) -> Result<usize, HistoryError> {
+    let mut insert =
+        change.prepare("INSERT OR IGNORE INTO failures VALUES (?, ?, ?, ?, ?, ?, ?)")?;
+    let mut prune = change.prepare(
+        "DELETE FROM failures WHERE run = ?1 AND id NOT IN \
+         (SELECT id FROM failures WHERE run = ?1 ORDER BY failed_at DESC, id DESC LIMIT ?2)",
+    )?;
+    let mut rows = 0;
+    for failure in failures {
+        let report = FailureReport::of(failure);
+        rows += insert.execute(params![
+            report.id,
+            report.run,
+            report.scenario,
+            report.target,
+            report.mode.as_str(),
+            failure.failed_at.as_millisecond(),
+            serde_json::to_string(&report)?,
+        ])?;
+        prune.execute(params![report.run, KEPT])?;
+    }
+    Ok(rows)
+}

@@ -1,0 +1,38 @@
+use prometheus::{Counter, Gauge};
+
+use super::{MetricsError, family::Maker, own::float};
+use crate::event::HistoryFigures;
+
+/// How the history of runs stands.
+pub(super) struct HistorySeries {
+    written: Counter,
+    lost: Counter,
+    set_aside: Counter,
+    size: Gauge,
+    broken: Gauge,
+}
+
+impl HistorySeries {
+    #[rustfmt::skip]
+    pub(super) fn new(make: &Maker<'_>) -> Result<Self, MetricsError> {
+        Ok(Self {
+            written: make.fraction_counter("chatprobe_history_rows_written_total", "Rows of the history that were written.")?,
+            lost: make.fraction_counter("chatprobe_history_rows_lost_total", "Rows of the history that could not be written.")?,
+            set_aside: make.fraction_counter("chatprobe_history_files_set_aside_total", "Damaged files of the history that were set aside.")?,
+            size: make.gauge("chatprobe_history_size_bytes", "Size of the history's file and its log.")?,
+            broken: make.gauge("chatprobe_history_broken", "1 if the latest rows of the history could not be written.")?,
+        })
+    }
+
+    pub(super) fn set(&self, now: &HistoryFigures) {
+        for (counter, reading) in [
+            (&self.written, now.written),
+            (&self.lost, now.lost),
+            (&self.set_aside, now.set_aside),
+        ] {
+            counter.inc_by((float(reading) - counter.get()).max(0.0));
+        }
+        self.size.set(float(now.bytes));
+        self.broken.set(f64::from(u8::from(now.broken)));
+    }
+}

@@ -1,0 +1,331 @@
+//! What a chat did so far, in case it fails.
+
+use std::{
+    collections::VecDeque,
+    mem,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use minijinja::Value;
+use tokio::time::Instant;
+
+use super::{Performer, attempt::Refusal};
+use crate::{
+    callbacks::Inbound,
+    config::Target,
+    event::{Beginning, Mode, Trace, TracedAnswer, TracedEvent, TracedRequest, TracedStep},
+    runner::context::Patience,
+    scenario::{Answer, HttpBody, HttpRequest, Reason, Step},
+};
+
+/// What the traces of all bursts' chats in progress may take together, in bytes.
+const BUDGET: usize = 24 * 1024 * 1024;
+/// What one chat's may take, in bytes; beyond it the first steps go.
+const MOST_BYTES: usize = 256 * 1024;
+/// Steps of one chat that are kept.
+const MOST_STEPS: usize = 200;
+/// Events that a step looked at and that are kept.
+const MOST_EVENTS: usize = 20;
+/// Of a header, an address or a body, in bytes. Twice what is shown of it.
+const MOST_TEXT: usize = 4 * 1024;
+/// Headers of a request or an answer.
+const MOST_HEADERS: usize = 40;
+/// A captured variable with one of these in its name is shown to nobody.
+const CONFIDENTIAL: [&str; 4] = ["token", "secret", "password", "key"];
+
+/// How much of the memory for traces is taken. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct TraceBudget(Arc<AtomicUsize>);
+
+impl TraceBudget {
+    fn take(&self, bytes: usize) -> bool {
+        let taken = &self.0;
+        let fits = |taken: usize| taken.checked_add(bytes).filter(|&sum| sum <= BUDGET);
+        taken
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits)
+            .is_ok()
+    }
+
+    #[cfg(test)]
+    pub(in crate::runner) fn fill(&self) {
+        self.0.store(BUDGET, Ordering::Relaxed);
+    }
+
+    #[cfg(test)]
+    pub(in crate::runner) fn taken(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.0.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// The steps of a chat in progress. A probe's take what they need; those of a burst are given up when
+/// there is no room any more, and then only the step that fails is known.
+#[derive(Default)]
+pub(super) struct Tracing {
+    begun: Option<Instant>,
+    /// When the step in progress began.
+    step_begun: Option<Instant>,
+    budget: Option<TraceBudget>,
+    bytes: usize,
+    shortened: bool,
+    steps: VecDeque<Box<TracedStep>>,
+    masks: Vec<String>,
+}
+
+/// What the step in progress sent and saw.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub(super) request: Option<Box<HttpRequest>>,
+    events: Vec<SeenEvent>,
+}
+
+struct SeenEvent {
+    arrived: Instant,
+    wanted: bool,
+    event: Value,
+    bytes: usize,
+}
+
+impl Seen {
+    /// Notes an event once, however often it is looked at.
+    pub(super) fn note(&mut self, inbound: &Inbound, wanted: bool) {
+        let events = &mut self.events;
+        let known =
+            |seen: &&mut SeenEvent| seen.arrived == inbound.arrived && seen.event == inbound.event;
+        if let Some(seen) = events.iter_mut().find(known) {
+            seen.wanted |= wanted;
+        } else if events.len() < MOST_EVENTS {
+            events.push(SeenEvent {
+                arrived: inbound.arrived,
+                wanted,
+                event: inbound.event.clone(),
+                bytes: inbound.bytes,
+            });
+        }
+    }
+}
+
+impl Tracing {
+    /// Of a chat that begins, unless there is no room.
+    pub(super) fn of_chat(mode: Mode, budget: &TraceBudget) -> Option<Box<Self>> {
+        let budget = (mode == Mode::Burst).then(|| budget.clone());
+        let bytes = mem::size_of::<Self>();
+        if budget.as_ref().is_some_and(|budget| !budget.take(bytes)) {
+            return None;
+        }
+        let mut tracing = Box::new(Self::default());
+        tracing.begun = Some(Instant::now());
+        tracing.budget = budget;
+        tracing.bytes = bytes;
+        Some(tracing)
+    }
+
+    /// Of a chat whose earlier steps are not known.
+    fn of_last(step: Box<TracedStep>) -> Self {
+        let mut tracing = Self::default();
+        tracing.shortened = true;
+        tracing.steps.push_back(step);
+        tracing
+    }
+
+    pub(super) fn begin_step(&mut self) {
+        self.step_begun = Some(Instant::now());
+    }
+
+    /// Keeps a step; it comes back if there is no room.
+    fn push(&mut self, step: Box<TracedStep>) -> Result<(), Box<TracedStep>> {
+        let bytes = step.bytes();
+        if self
+            .budget
+            .as_ref()
+            .is_some_and(|budget| !budget.take(bytes))
+        {
+            return Err(step);
+        }
+        self.bytes += bytes;
+        self.steps.push_back(step);
+        while self.steps.len() > MOST_STEPS || (self.bytes > MOST_BYTES && self.steps.len() > 1) {
+            let Some(first) = self.steps.pop_front() else {
+                break;
+            };
+            self.shortened = true;
+            let bytes = first.bytes();
+            self.bytes -= bytes;
+            if let Some(budget) = &self.budget {
+                budget.give_back(bytes);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Tracing {
+    fn drop(&mut self) {
+        if let Some(budget) = &self.budget {
+            budget.give_back(self.bytes);
+        }
+    }
+}
+
+impl Performer {
+    /// Notes a step that is over: every one while there is room, else the one that failed.
+    pub(super) fn trace(&mut self, step: &Step, refusal: Option<&Refusal>) {
+        let seen = self.seen.take().unwrap_or_default();
+        if matches!(self.patience, Patience::Cleanup | Patience::Teardown) {
+            return;
+        }
+        let failed = refusal.is_some_and(|refusal| refusal.reason != Reason::Stopped);
+        if self.tracing.is_none() && !failed {
+            return;
+        }
+        let traced = Box::new(self.traced(step, refusal, *seen));
+        let rejected = match &mut self.tracing {
+            Some(tracing) => tracing.push(traced).err(),
+            None => Some(traced),
+        };
+        if let Some(step) = rejected {
+            self.tracing = failed.then(|| Box::new(Tracing::of_last(step)));
+        }
+    }
+
+    fn traced(&self, step: &Step, refusal: Option<&Refusal>, seen: Seen) -> TracedStep {
+        let target = &*self.context.spec.target;
+        let since = self.tracing.as_ref().and_then(|tracing| tracing.begun);
+        let after = |at: Instant| since.map(|since| at.saturating_duration_since(since));
+        let begun = self.tracing.as_ref().and_then(|tracing| tracing.step_begun);
+        let events = seen.events.into_iter().map(|seen| TracedEvent {
+            arrived: after(seen.arrived),
+            wanted: seen.wanted,
+            event: seen.event,
+            bytes: seen.bytes,
+        });
+        TracedStep {
+            step: step.name.clone(),
+            begun: begun.and_then(after),
+            took: begun.map(|begun| begun.elapsed()),
+            refused: refusal.map(|refusal| (refusal.reason, refusal.detail.clone())),
+            request: seen.request.map(|request| traced_request(&request, target)),
+            answer: self
+                .scope
+                .answer()
+                .map(|answer| traced_answer(answer, target)),
+            events: events.collect(),
+        }
+    }
+
+    /// Remembers a captured value that nobody may see, in case the variable changes later.
+    pub(super) fn mask(&mut self, name: &str, value: &Value) {
+        if let (Some(tracing), true) = (&mut self.tracing, is_confidential(name)) {
+            tracing.masks.extend(texts(value));
+        }
+    }
+
+    /// The captured values that nobody may see.
+    pub(super) fn confidential_captures(&self) -> Vec<String> {
+        let captures = self.scope.captures();
+        let confidential = captures.filter(|(name, _)| is_confidential(name));
+        confidential.flat_map(|(_, value)| texts(value)).collect()
+    }
+
+    /// What is known of the chat; from then on nothing is noted any more.
+    pub(in crate::runner) fn take_trace(&mut self) -> Trace {
+        let mut tracing = self.tracing.take().unwrap_or_default();
+        let mut masks = mem::take(&mut tracing.masks);
+        masks.extend(self.confidential_captures());
+        Trace {
+            target: self.context.spec.target.clone(),
+            masks,
+            whole: tracing.begun.is_some() && !tracing.shortened,
+            steps: mem::take(&mut tracing.steps).into(),
+        }
+    }
+}
+
+fn is_confidential(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    CONFIDENTIAL.iter().any(|word| name.contains(word))
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    let mut texts = Vec::new();
+    if let Ok(value) = serde_json::to_value(value) {
+        note_texts(&value, &mut texts);
+    }
+    texts
+}
+
+/// The texts and numbers in a value. Of what is short, such as `true` or `7`, nothing can be told.
+fn note_texts(value: &serde_json::Value, texts: &mut Vec<String>) {
+    match value {
+        serde_json::Value::String(text) if !text.is_empty() => texts.push(text.clone()),
+        serde_json::Value::Number(number) if number.to_string().len() > 3 => {
+            texts.push(number.to_string());
+        }
+        serde_json::Value::Array(values) => {
+            for value in values {
+                note_texts(value, texts);
+            }
+        }
+        serde_json::Value::Object(fields) => {
+            for value in fields.values() {
+                note_texts(value, texts);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Keeps the beginning. What is cut off goes without secrets before: half of one is one too.
+fn beginning(bytes: &[u8], target: &Target) -> Beginning {
+    let length = bytes.len();
+    let text = if length <= MOST_TEXT {
+        Bytes::copy_from_slice(bytes)
+    } else {
+        let text = target.redact(String::from_utf8_lossy(bytes).into_owned());
+        Bytes::copy_from_slice(&text.as_bytes()[..text.len().min(MOST_TEXT)])
+    };
+    Beginning { text, length }
+}
+
+fn traced_request(request: &HttpRequest, target: &Target) -> TracedRequest {
+    let url = match url::Url::parse_with_params(&request.url, &request.query) {
+        Ok(url) if !request.query.is_empty() => url.to_string(),
+        _ => request.url.clone(),
+    };
+    let headers = request.headers.iter().take(MOST_HEADERS);
+    let body = request.body.as_ref().map(|body| match body {
+        HttpBody::Json(body) | HttpBody::Text(body) => beginning(body, target),
+    });
+    TracedRequest {
+        method: request.method.to_string(),
+        url: beginning(url.as_bytes(), target),
+        headers: headers
+            .map(|(name, value)| (name.clone(), beginning(value.as_bytes(), target)))
+            .collect(),
+        body,
+    }
+}
+
+fn traced_answer(answer: &Answer, target: &Target) -> TracedAnswer {
+    let headers = answer.raw_headers().iter().take(MOST_HEADERS);
+    TracedAnswer {
+        status: answer.status,
+        elapsed: answer.elapsed,
+        headers: headers
+            .map(|(name, value)| {
+                (
+                    name.as_str().to_owned(),
+                    beginning(value.as_bytes(), target),
+                )
+            })
+            .collect(),
+        body: beginning(answer.raw_body(), target),
+    }
+}
