@@ -153,6 +153,39 @@ async fn a_run_is_read_as_a_report_and_two_are_compared() {
 }
 
 #[tokio::test]
+async fn a_failure_is_followed_from_its_run_to_its_explanation() {
+    let centre = Centre::start("{ join: 1h }").await;
+    let service = Service::start(&plain(&centre.url, MORE)).await;
+    let inputs = "{ session_pause: 0s, agent_join_timeout: 300ms }";
+    let body = format!(
+        "{{ scenario: contact-center-chat, target: centre, inputs: {inputs}, load: {{ chats: 2 }} }}"
+    );
+    let run = service
+        .order("POST", "/api/v1/bursts", &body)
+        .await
+        .text("id");
+    let browser = Browser::start(360, 740).await;
+    browser.open(&format!("{}/runs/{run}", service.web)).await;
+    browser.click(".failures a").await;
+    browser.shows("h1", "of ad-hoc").await;
+    browser.shows(".note.failed", "agent_join_timeout").await;
+    // What failed is open, what passed is not.
+    browser.shows("details[open] summary", "agent_join").await;
+    browser.click("details:not([open]) summary").await;
+    browser.shows("details[open]", "POST http://").await;
+    let wide = browser
+        .run("return document.documentElement.scrollWidth", json!([]))
+        .await;
+    assert!(wide.as_u64().unwrap() <= 360, "{wide}");
+    browser.click("h1 a").await;
+    eventually("the run", async || {
+        (browser.path().await == format!("/runs/{run}")).then_some(())
+    })
+    .await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn only_who_has_signed_in_can_touch_and_the_token_stays_nowhere() {
     let centre = Centre::start("{}").await;
     let token = "a-token-of-this-test";

@@ -135,7 +135,7 @@ pub struct RequestTrace {
 pub struct AnswerTrace {
     /// The status code.
     pub status: u16,
-    /// How long it took, in seconds, from when there was a connection.
+    /// How long it took, in seconds, from when it was asked for.
     pub seconds: f64,
     /// Names and values.
     pub headers: Vec<(String, String)>,

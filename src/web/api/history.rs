@@ -109,12 +109,18 @@ pub(in crate::web) async fn failure(
     State(app): State<Arc<App>>,
     Name(id): Name,
 ) -> Result<Json<FailureReport>, Refusal> {
-    let found = app.web.history.failure(&id).await?;
-    found.map(Json).ok_or_else(|| {
-        Refusal::NotFound(format!(
-            "there is no failure `{id}`, or later ones have taken its place; `/api/v1/failures` lists those that are kept"
-        ))
-    })
+    Ok(Json(app.find_failure(&id).await?))
+}
+
+impl App {
+    pub(in crate::web) async fn find_failure(&self, id: &str) -> Result<FailureReport, Refusal> {
+        let found = self.web.history.failure(id).await?;
+        found.ok_or_else(|| {
+            Refusal::NotFound(format!(
+                "there is no failure `{id}`, or later ones have taken its place; `/api/v1/failures` lists those that are kept"
+            ))
+        })
+    }
 }
 
 /// What a probe did, hour by hour. There are none without a data directory.

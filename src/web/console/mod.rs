@@ -6,6 +6,7 @@
 
 mod burst;
 mod configuration;
+mod failure;
 mod frame;
 mod live;
 mod now;
@@ -37,6 +38,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
         .route("/runs", get(runs::show))
         .route("/runs/{id}", get(run::show))
         .route("/bursts/new", get(burst::show))
+        .route("/failures/{id}", get(failure::show))
         .route("/configuration", get(configuration::show))
         .route(SIGN_IN, get(sign_in::show).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))

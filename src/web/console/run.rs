@@ -216,7 +216,10 @@ fn failures(failures: &[Example]) -> Markup {
     html! { @if !failures.is_empty() {
         h2 { "Last failures" }
         ul.failures { @for failure in failures.iter().rev() { li {
-            "Chat " (failure.chat) ", step " code { (failure.step) } ": " strong { (failure.reason) }
+            @if failure.id.is_empty() { "Chat " (failure.chat) } @else {
+                a href={ "/failures/" (failure.id) } { "Chat " (failure.chat) }
+            }
+            ", step " code { (failure.step) } ": " strong { (failure.reason) }
             br; (failure.detail)
             @if !failure.correlation.is_empty() {
                 br; span.quiet {

@@ -1,0 +1,115 @@
+//! A failed chat, step by step.
+
+use std::sync::Arc;
+
+use axum::{extract::State, response::Response};
+use maud::{Markup, html};
+
+use super::{
+    frame::{Page, Viewer},
+    words::{moment, time},
+};
+use crate::{
+    history::{AnswerTrace, EventTrace, Excerpt, FailureReport, RequestTrace, StepTrace},
+    web::{App, extract::Name, refusal::Refusal},
+};
+
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    viewer: Viewer,
+    Name(id): Name,
+) -> Result<Response, Refusal> {
+    let failure = app.find_failure(&id).await?;
+    let title = format!("{} at {}", failure.step, failure.failed_at);
+    let main = page(&failure);
+    Ok(Page {
+        path: "/runs",
+        title,
+        main,
+    }
+    .answer(viewer))
+}
+
+fn page(failure: &FailureReport) -> Markup {
+    html! {
+        h1 { "Chat " (failure.chat) " of " a href={ "/runs/" (failure.run) } { (failure.name) } }
+        p.note.failed {
+            "Step " code { (failure.step) } ": " strong { (failure.reason) } br; (failure.detail)
+        }
+        dl.facts {
+            div { dt { "Scenario" } dd { (failure.scenario) " on " (failure.target) } }
+            div { dt { "Failed" } dd { (moment(&failure.failed_at)) } }
+            div { dt { "After" } dd { (time(Some(failure.seconds))) } }
+            @for (name, value) in &failure.correlation {
+                div { dt { (name) } dd { code { (value) } } }
+            }
+        }
+        @if !failure.whole {
+            p.note.quiet { "The first steps are not here: too many chats were in progress to note all of them." }
+        }
+        h2 { "Steps" }
+        @for step in &failure.steps { (one_step(step)) }
+        p { a href={ "/api/v1/failures/" (failure.id) } { "The same as JSON" } }
+    }
+}
+
+fn one_step(step: &StepTrace) -> Markup {
+    let (sign, class) = match step.reason {
+        None => ("✓", "passed"),
+        Some(_) => ("✗", "failed"),
+    };
+    html! {
+        details open[step.reason.is_some()] {
+            summary {
+                span class={ "standing " (class) } { (sign) " " (step.step) }
+                " " span.quiet { "after " (time(step.began)) ", took " (time(step.seconds)) }
+                @if let Some(reason) = &step.reason { " " strong { (reason) } }
+            }
+            @if let Some(detail) = &step.detail { p { (detail) } }
+            @if let Some(request) = &step.request { (one_request(request)) }
+            @if let Some(answer) = &step.answer { (one_answer(answer)) }
+            @for event in &step.events { (one_event(event)) }
+        }
+    }
+}
+
+fn one_request(request: &RequestTrace) -> Markup {
+    html! {
+        h3 { "Request" }
+        p { code { (request.method) " " (request.url) } }
+        (headers(&request.headers))
+        @if let Some(body) = &request.body { (excerpt(body)) }
+    }
+}
+
+fn one_answer(answer: &AnswerTrace) -> Markup {
+    html! {
+        h3 { "Answer" }
+        p { code { (answer.status) } " after " (time(Some(answer.seconds))) }
+        (headers(&answer.headers))
+        (excerpt(&answer.body))
+    }
+}
+
+fn one_event(event: &EventTrace) -> Markup {
+    html! {
+        h3 { @if event.wanted { "Event that it waited for" } @else { "Event" } }
+        p.quiet { "arrived after " (time(event.arrived)) }
+        (excerpt(&event.event))
+    }
+}
+
+fn headers(headers: &[(String, String)]) -> Markup {
+    html! { @if !headers.is_empty() {
+        ul.quiet { @for (name, value) in headers { li { code { (name) ": " (value) } } } }
+    } }
+}
+
+fn excerpt(excerpt: &Excerpt) -> Markup {
+    html! { @if excerpt.bytes > 0 {
+        pre { (excerpt.text) }
+        @if excerpt.text.len() < excerpt.bytes {
+            p.quiet { "the beginning of " (excerpt.bytes) " bytes" }
+        }
+    } }
+}
