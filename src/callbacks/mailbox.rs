@@ -36,6 +36,8 @@ pub(super) struct Slot {
 #[derive(Debug, Default)]
 struct Content {
     events: VecDeque<Inbound>,
+    /// The first so many of them do not decide the wait in progress.
+    passed_over: usize,
     identities: HashSet<String>,
 }
 
@@ -104,7 +106,12 @@ impl Slot {
                 }
             }
             content.events.push_back(inbound);
-            content.events.len() > MOST_EVENTS && content.events.pop_front().is_some()
+            let overflow = content.events.len() > MOST_EVENTS;
+            if overflow {
+                content.events.pop_front();
+                content.passed_over = content.passed_over.saturating_sub(1);
+            }
+            overflow
         };
         if overflow {
             self.owner.settle(Fate::Ignored);
@@ -117,7 +124,12 @@ impl Slot {
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks for the first event that decides a wait.
+    /// A wait begins: it has to look at every event.
+    fn look_anew(&self) {
+        self.content().passed_over = 0;
+    }
+
+    /// Looks for the first event that decides a wait, among those that it has not looked at.
     fn take(
         &self,
         since: Instant,
@@ -125,7 +137,9 @@ impl Slot {
         judge: &mut impl FnMut(&Inbound) -> Match,
     ) -> Option<Result<Inbound, WaitError>> {
         let mut content = self.content();
-        let found = content.events.iter().enumerate().find_map(|(at, inbound)| {
+        let events = content.events.iter().enumerate();
+        let mut news = events.skip(content.passed_over);
+        let found = news.find_map(|(at, inbound)| {
             let verdict = judge(inbound);
             let in_time = inbound.arrived <= deadline;
             match verdict {
@@ -135,7 +149,10 @@ impl Slot {
                 Match::Wanted | Match::Disconnected | Match::Other => None,
             }
         });
-        let (at, verdict) = found?;
+        let Some((at, verdict)) = found else {
+            content.passed_over = content.events.len();
+            return None;
+        };
         let inbound = content.events.remove(at)?;
         drop(content);
         self.owner.settle(Fate::Consumed);
@@ -196,11 +213,12 @@ impl Mailbox {
     /// What counts is when an event arrived, not when this task looked: one that came in time is
     /// taken even if the task wakes after the deadline.
     pub async fn wait(
-        &self,
+        &mut self,
         since: Instant,
         deadline: Instant,
         mut judge: impl FnMut(&Inbound) -> Match,
     ) -> Result<Inbound, WaitError> {
+        self.slot.look_anew();
         loop {
             // `notify_one` keeps a permit, so an arrival between the look and the wait is seen.
             if let Some(decided) = self.slot.take(since, deadline, &mut judge) {

@@ -192,7 +192,7 @@ fn judge(inbound: &Inbound) -> Match {
 }
 
 /// Waits up to five seconds for a reply that came since `since`.
-async fn reply(chat: &Mailbox, since: Instant) -> Result<Inbound, WaitError> {
+async fn reply(chat: &mut Mailbox, since: Instant) -> Result<Inbound, WaitError> {
     let deadline = Instant::now() + Duration::from_secs(5);
     chat.wait(since, deadline, judge).await
 }

@@ -85,18 +85,19 @@ impl Account {
 
     /// Tells what a failed chat did, before `always` steps that may take long.
     fn explain(&self, performer: &mut Performer) {
+        let Some(Ending::Failed(failure)) = &self.ending else {
+            return performer.end_trace();
+        };
         let trace = performer.take_trace();
-        if let Some(Ending::Failed(failure)) = &self.ending {
-            self.context.tell(&Event::ChatFailed(Arc::new(FailedChat {
-                run: self.context.spec.identity.clone(),
-                chat: self.number,
-                failed_at: jiff::Timestamp::now(),
-                duration: self.since.elapsed(),
-                failure: failure.clone(),
-                correlation: self.correlation.clone(),
-                trace,
-            })));
-        }
+        self.context.tell(&Event::ChatFailed(Arc::new(FailedChat {
+            run: self.context.spec.identity.clone(),
+            chat: self.number,
+            failed_at: jiff::Timestamp::now(),
+            duration: self.since.elapsed(),
+            failure: failure.clone(),
+            correlation: self.correlation.clone(),
+            trace,
+        })));
     }
 }
 

@@ -6,8 +6,8 @@ async fn an_event_that_came_before_its_key_was_claimed_is_not_lost() {
     let mut run = bench.run();
     let sent = Instant::now();
     bench.send(&run, &event("a", "reply"));
-    let chat = run.chat_with("a");
-    let inbound = reply(&chat, sent).await.unwrap();
+    let mut chat = run.chat_with("a");
+    let inbound = reply(&mut chat, sent).await.unwrap();
     assert_eq!(inbound.arrived, sent);
     drop(chat);
     run.end();
@@ -20,10 +20,10 @@ async fn two_events_before_the_wait_serve_two_waits_in_their_order() {
     let mut run = bench.run();
     let sent = Instant::now();
     bench.send(&run, &json!({ "key": "a", "kind": "reply", "n": 1 }));
-    let chat = run.chat_with("a");
+    let mut chat = run.chat_with("a");
     bench.send(&run, &json!({ "key": "a", "kind": "reply", "n": 2 }));
     for n in [1, 2] {
-        let inbound = reply(&chat, sent).await.unwrap();
+        let inbound = reply(&mut chat, sent).await.unwrap();
         assert_eq!(inbound.event.get_attr("n").unwrap(), n.into());
     }
     drop(chat);
@@ -39,12 +39,12 @@ async fn a_redelivery_is_a_duplicate_if_the_scenario_can_tell() {
     let first = json!({ "key": "a", "kind": "reply", "id": 7 });
     bench.send(&run, &first);
     bench.send(&run, &first);
-    let chat = run.chat_with("a");
-    reply(&chat, sent).await.unwrap();
+    let mut chat = run.chat_with("a");
+    reply(&mut chat, sent).await.unwrap();
     bench.send(&run, &json!({ "key": "a", "kind": "reply", "id": "7" }));
-    assert!(reply(&chat, sent).await.is_err());
+    assert!(reply(&mut chat, sent).await.is_err());
     bench.send(&run, &json!({ "key": "a", "kind": "reply", "id": 8 }));
-    reply(&chat, sent).await.unwrap();
+    reply(&mut chat, sent).await.unwrap();
     drop(chat);
     run.end();
     let (duplicate, consumed) = (Fate::Duplicate, Fate::Consumed);
@@ -56,13 +56,13 @@ async fn without_an_identity_equal_events_are_two() {
     for (callbacks, id) in [("{ key: event.key }", json!(7)), (CALLBACKS, Value::Null)] {
         let bench = Bench::with(callbacks, CallbackLimits::default());
         let mut run = bench.run();
-        let chat = run.chat_with("a");
+        let mut chat = run.chat_with("a");
         let sent = Instant::now();
         for _ in 0..2 {
             bench.send(&run, &json!({ "key": "a", "kind": "reply", "id": id }));
         }
-        reply(&chat, sent).await.unwrap();
-        reply(&chat, sent).await.unwrap();
+        reply(&mut chat, sent).await.unwrap();
+        reply(&mut chat, sent).await.unwrap();
         drop(chat);
         run.end();
         assert_eq!(run.fates(), [Fate::Consumed; 2]);
@@ -113,11 +113,11 @@ async fn a_key_is_the_same_as_a_number_and_as_text() {
     let mut run = bench.run();
     let sent = Instant::now();
     bench.send(&run, &json!({ "key": 123, "kind": "reply" }));
-    let chat = run.chat_with("123");
+    let mut chat = run.chat_with("123");
     bench.send(&run, &json!({ "key": "123", "kind": "reply" }));
     bench.send(&run, &json!({ "key": 123.0, "kind": "reply" }));
     for _ in 0..3 {
-        reply(&chat, sent).await.unwrap();
+        reply(&mut chat, sent).await.unwrap();
     }
     drop(chat);
     run.end();
@@ -175,11 +175,11 @@ async fn a_key_belongs_to_one_chat_at_a_time() {
     );
     drop(second);
     bench.send(&run, &event("a", "reply"));
-    reply(&first, sent).await.unwrap();
+    reply(&mut first, sent).await.unwrap();
     drop(first);
-    let third = run.chat_with("a");
+    let mut third = run.chat_with("a");
     bench.send(&run, &event("a", "reply"));
-    reply(&third, sent).await.unwrap();
+    reply(&mut third, sent).await.unwrap();
     drop(third);
     run.end();
     assert_eq!(run.fates(), [Fate::Consumed; 2]);

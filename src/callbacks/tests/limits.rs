@@ -88,13 +88,13 @@ async fn keys_of_ended_chats_are_remembered_up_to_their_limit() {
 async fn a_mailbox_gives_up_its_oldest_events_when_it_is_full() {
     let bench = Bench::new();
     let mut run = bench.run();
-    let chat = run.chat_with("a");
+    let mut chat = run.chat_with("a");
     let sent = Instant::now();
     for n in 0..1_003 {
         bench.send(&run, &json!({ "key": "a", "kind": "reply", "n": n }));
     }
     assert_eq!(run.fates(), [Fate::Ignored; 3]);
-    let oldest = reply(&chat, sent).await.unwrap();
+    let oldest = reply(&mut chat, sent).await.unwrap();
     assert_eq!(oldest.event.get_attr("n").unwrap(), 3.into());
     drop(chat);
     run.end();

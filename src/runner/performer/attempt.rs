@@ -121,7 +121,7 @@ impl Performer {
         action: &WaitAction,
         timeout: Duration,
     ) -> Result<Duration, Refusal> {
-        let Some(mailbox) = &self.mailbox else {
+        let Some(mailbox) = &mut self.mailbox else {
             return Err(Refusal::new(Reason::Internal, "a wait outside a chat"));
         };
         let since = action

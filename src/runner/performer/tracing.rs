@@ -234,6 +234,11 @@ impl Performer {
         confidential.flat_map(|(_, value)| texts(value)).collect()
     }
 
+    /// From now on nothing is noted any more, and what was is forgotten.
+    pub(in crate::runner) fn end_trace(&mut self) {
+        self.tracing = None;
+    }
+
     /// What is known of the chat; from then on nothing is noted any more.
     pub(in crate::runner) fn take_trace(&mut self) -> Trace {
         let mut tracing = self.tracing.take().unwrap_or_default();
@@ -295,10 +300,10 @@ fn beginning(bytes: &[u8], target: &Target) -> Beginning {
 }
 
 fn traced_request(request: &HttpRequest, target: &Target) -> TracedRequest {
-    let url = match url::Url::parse_with_params(&request.url, &request.query) {
-        Ok(url) if !request.query.is_empty() => url.to_string(),
-        _ => request.url.clone(),
-    };
+    let whole = |query| url::Url::parse_with_params(&request.url, query).ok();
+    let with_query = Some(&request.query).filter(|query| !query.is_empty());
+    let with_query = with_query.and_then(whole);
+    let url = with_query.as_ref().map_or(&*request.url, url::Url::as_str);
     let headers = request.headers.iter().take(MOST_HEADERS);
     let body = request.body.as_ref().map(|body| match body {
         HttpBody::Json(body) | HttpBody::Text(body) => beginning(body, target),

@@ -82,7 +82,11 @@ impl Payload {
 
     /// The JSON text in a scope.
     pub fn render(&self, scope: &Arc<Scope>) -> Result<String, EvaluationError> {
-        let mut text = String::new();
+        let rough = |part: &Part| match part {
+            Part::Literal(literal) => literal.len(),
+            Part::Template(_) => 50,
+        };
+        let mut text = String::with_capacity(self.parts.iter().map(rough).sum());
         for part in &self.parts {
             match part {
                 Part::Literal(literal) => text.push_str(literal),
