@@ -1,6 +1,7 @@
 //! The least that a program can do to hold the chats of `contact-center-chat`: requests and events on
-//! kept connections, pauses, nothing measured, nothing checked, nothing configurable. What chatprobe
-//! costs is told as a multiple of this, because the same machine is not as fast on every day.
+//! kept connections, pauses, nothing checked, nothing configurable, nothing measured but how late a pause
+//! ends. What chatprobe costs is told as a multiple of this, because the same machine is not as fast on
+//! every day.
 //!
 //! ```sh
 //! cargo bench --bench bare_client -- http://127.0.0.1:4000 CHATS CHATS_PER_SECOND
@@ -16,6 +17,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use hdrhistogram::Histogram;
 use http_body_util::{BodyExt as _, Full};
 use hyper::{
     Request, Response,
@@ -29,7 +31,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::Notify,
     task::{LocalSet, spawn_local},
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep_until},
 };
 
 const SESSION_PAUSE: Duration = Duration::from_secs(2);
@@ -43,6 +45,8 @@ struct Client {
     address: String,
     idle: RefCell<Vec<SendRequest<Full<Bytes>>>>,
     waiting: RefCell<HashMap<String, Rc<Waiter>>>,
+    /// How much longer pauses were than they should be, in microseconds.
+    late: RefCell<Histogram<u64>>,
 }
 
 /// How many agent events a chat has got and not used.
@@ -91,6 +95,13 @@ impl Client {
         Ok(body)
     }
 
+    async fn pause(&self, pause: Duration) {
+        let due = Instant::now() + pause;
+        sleep_until(due).await;
+        let late = u64::try_from(due.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.late.borrow_mut().saturating_record(late);
+    }
+
     fn received(&self, body: &[u8]) {
         let Ok(event) = serde_json::from_slice::<AnyEvent<'_>>(body) else {
             return;
@@ -111,7 +122,7 @@ impl Client {
         let answer = self.post("/api/digital/v1/sessions", body).await?;
         let session = serde_json::from_slice::<Ids<'_>>(&answer)?.session;
         let session = session.ok_or("no session")?.to_owned();
-        sleep(SESSION_PAUSE).await;
+        self.pause(SESSION_PAUSE).await;
         let body = format!(
             r#"{{"sessionId":"{session}","tenantId":"t","customerIdentifier":"customer-{number}","channelProviderId":"p","conversation":"Customer {number} would like to chat.","mediaType":"CHAT","contextParameters":{{"language":"EN"}}}}"#
         );
@@ -123,13 +134,13 @@ impl Client {
             .borrow_mut()
             .insert(engagement.clone(), waiter.clone());
         waiter.next().await;
-        sleep(PAUSE).await;
+        self.pause(PAUSE).await;
         let path = format!("/api/digital/v1/engagements/{engagement}/messages");
         for message in 1..=MESSAGES {
             let text = format!("Message {message} of customer {number}");
             self.post(&path, say(&session, number, &text)).await?;
             waiter.next().await;
-            sleep(PAUSE).await;
+            self.pause(PAUSE).await;
         }
         self.post(&path, say(&session, number, "###BYE###")).await?;
         self.waiting.borrow_mut().remove(&engagement);
@@ -187,13 +198,15 @@ async fn listen(client: Rc<Client>, listener: TcpListener) {
     }
 }
 
-async fn run(address: String, chats: usize, rate: f64) -> usize {
+/// How many chats passed, and how many microseconds late pauses ended, 99th percentile.
+async fn run(address: String, chats: usize, rate: f64) -> (usize, u64) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let callback = listener.local_addr().unwrap();
     let client = Rc::new(Client {
         address,
         idle: RefCell::default(),
         waiting: RefCell::default(),
+        late: RefCell::new(Histogram::new(3).expect("3 digits are allowed")),
     });
     spawn_local(listen(client.clone(), listener));
     let webhook = format!(r#"[{{"callbackUrl":"http://{callback}/","eventTypes":["ALL"]}}]"#);
@@ -219,7 +232,7 @@ async fn run(address: String, chats: usize, rate: f64) -> usize {
     for task in tasks {
         passed += usize::from(task.await.unwrap_or(false));
     }
-    passed
+    (passed, client.late.borrow().value_at_quantile(0.99))
 }
 
 fn main() {
@@ -246,6 +259,6 @@ fn main() {
         .enable_all()
         .build()
         .unwrap();
-    let passed = LocalSet::new().block_on(&runtime, run(address, chats, rate));
-    println!("{passed} of {chats} chats passed");
+    let (passed, late) = LocalSet::new().block_on(&runtime, run(address, chats, rate));
+    println!("{passed} of {chats} chats passed; pauses ended {late} µs late (p99)");
 }
