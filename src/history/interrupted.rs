@@ -7,9 +7,13 @@ use rusqlite::{Connection, Transaction, params};
 use super::{
     FailureSummary,
     file::HistoryError,
+    packed::unpack,
     writer::{Rest, word},
 };
-use crate::runner::{Example, Orphan, RunReport, RunState, Sample, StepReport};
+use crate::runner::{
+    Batch, BatchFigures, Batches, Example, Histogram, Orphan, RunReport, RunState, Sample,
+    StepReport,
+};
 
 /// Orphans that a run lists.
 const MOST_ORPHANS: usize = 1_000;
@@ -23,18 +27,15 @@ pub(super) fn conclude(connection: &mut Connection) -> Result<(), HistoryError> 
         rows.collect::<Result<_, _>>()?
     };
     for (id, report) in &left {
-        let samples = samples(&change, id)?;
+        let (samples, batches) = seconds(&change, id)?;
         let (orphans, open) = orphans(&change, id)?;
         let mut report: RunReport = serde_json::from_str(report)?;
         add_up(&mut report, &samples);
+        let rest = rest(&mut report, samples, batches);
         report.state = RunState::Interrupted;
         report.verdict_reasons = vec![reason(open)];
         report.orphans = orphans;
         report.failures = examples(&change, id)?;
-        let rest = Rest {
-            samples,
-            ..Rest::default()
-        };
         change.execute(
             "UPDATE runs SET state = ?2, report = ?3, rest = ?4 WHERE id = ?1",
             params![
@@ -64,14 +65,63 @@ fn reason(open: usize) -> String {
     )
 }
 
-fn samples(change: &Transaction<'_>, run: &str) -> Result<Vec<Arc<Sample>>, HistoryError> {
-    let mut query = change.prepare("SELECT sample FROM samples WHERE run = ? ORDER BY number")?;
-    let rows = query.query_map([run], |row| row.get::<_, String>(0))?;
+/// The seconds of a run, and those of which the histograms are known in a few pieces.
+fn seconds(
+    change: &Transaction<'_>,
+    run: &str,
+) -> Result<(Vec<Arc<Sample>>, Vec<Batch>), HistoryError> {
+    let mut query =
+        change.prepare("SELECT sample, histograms FROM samples WHERE run = ? ORDER BY number")?;
+    let mut rows = query.query([run])?;
     let mut samples = Vec::new();
-    for text in rows {
-        samples.push(Arc::new(serde_json::from_str(&text?)?));
+    let mut batches = Batches::default();
+    while let Some(row) = rows.next()? {
+        let sample: Sample = serde_json::from_str(&row.get::<_, String>(0)?)?;
+        let histograms: Option<Vec<u8>> = row.get(1)?;
+        if let Some(batch) = histograms.and_then(|bytes| batch(&sample, &bytes)) {
+            batches.add(&batch);
+        }
+        samples.push(Arc::new(sample));
     }
-    Ok(samples)
+    Ok((samples, batches.all()))
+}
+
+/// `None` if the histograms cannot be read, as if they were not there.
+fn batch(sample: &Sample, histograms: &[u8]) -> Option<Batch> {
+    let mut histograms = unpack(histograms)?.into_iter();
+    let mut figures = |failed| {
+        let latency = histograms.next()?;
+        Some(BatchFigures { latency, failed })
+    };
+    Some(Batch {
+        seconds: sample.seconds,
+        chats: figures(sample.failed)?,
+        steps: (sample.steps.iter())
+            .map(|step| figures(step.failed))
+            .collect::<Option<_>>()?,
+    })
+}
+
+/// What its batches come to.
+fn rest(report: &mut RunReport, samples: Vec<Arc<Sample>>, batches: Vec<Batch>) -> Rest {
+    let whole = |figures: &dyn Fn(&Batch) -> Option<&BatchFigures>| {
+        let figures = batches.iter().filter_map(figures);
+        Histogram::merged(&figures.map(|figures| &figures.latency).collect::<Vec<_>>())
+    };
+    let chat_duration = whole(&|batch| Some(&batch.chats));
+    report.chat_duration = chat_duration.quantiles();
+    let mut steps = BTreeMap::new();
+    for (place, step) in report.steps.iter_mut().enumerate() {
+        let latency = whole(&|batch| batch.steps.get(place));
+        step.latency = latency.quantiles();
+        steps.insert(step.step.clone(), latency);
+    }
+    Rest {
+        samples,
+        chat_duration,
+        steps,
+        batches,
+    }
 }
 
 /// The failures of a run that are kept, as its report would have them: the oldest first.

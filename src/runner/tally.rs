@@ -12,7 +12,7 @@ use super::{
     health::Health,
     latencies::Latencies,
     pacing::Wanted,
-    timeline::{Sample, Timeline},
+    timeline::{Sample, Timeline, WholeSecond},
     verdict::Delays,
     window::{Outcomes, Window, measured},
 };
@@ -172,6 +172,11 @@ impl Tally {
     /// one. Of a run that is over, the last sample is the rest of a second.
     pub fn samples(&self, from: u64) -> (Vec<Arc<Sample>>, u64) {
         self.figures().timeline.since(from)
+    }
+
+    /// The same with the histograms of each second, as long as they are there.
+    pub fn whole_seconds(&self, from: u64) -> (Vec<WholeSecond>, u64) {
+        self.figures().timeline.whole_since(from)
     }
 
     /// What says that the machine, and not the target, decided about the figures.
