@@ -103,6 +103,21 @@ mod tests {
     }
 
     #[test]
+    fn a_duration_takes_four_bytes_and_less_among_others() {
+        let size = |apart: u64| {
+            let bounds = (1..=1_000).map(|number| Duration::from_micros(apart * number));
+            let histogram = bounds.map(|bound| (bound, 1)).collect();
+            pack([&histogram].into_iter()).len()
+        };
+        let head = 2;
+        // A second and a half, ten milliseconds, and as near as they are at 100 ms.
+        assert_eq!(
+            [1_500_000, 10_000, 64].map(size),
+            [4, 3, 2].map(|each| head + each * 1_000)
+        );
+    }
+
+    #[test]
     fn a_number_without_an_end_is_none() {
         assert_eq!(read(&mut &[0xff; 20][..]), None);
         let mut bytes = Vec::new();
