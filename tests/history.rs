@@ -247,6 +247,16 @@ impl Killed {
         assert_eq!(count("started"), over + count("in_progress"));
         assert!(passed(&report, "session_create") <= self.seen, "{report}");
         assert!(report["orphans"].as_array().unwrap().len() as u64 <= self.seen);
+        let (first, last) = (
+            moment(&report, "first_chat_began_at"),
+            moment(&report, "last_chat_ended_at"),
+        );
+        assert_eq!(first.is_some(), count("started") > 0, "{report}");
+        assert_eq!(last.is_some(), over > 0, "{report}");
+        let sorted = [moment(&report, "started_at"), first, last]
+            .into_iter()
+            .flatten();
+        assert!(sorted.is_sorted(), "{report}");
         let record = read(service, &format!("/api/v1/runs/{}/report.json", self.run)).await;
         assert_has_percentiles(&record);
         assert_eq!(sum(&record["samples"], "started"), count("started"));
@@ -255,6 +265,10 @@ impl Killed {
             report["books"]["received"]
         );
     }
+}
+
+fn moment(report: &Value, name: &str) -> Option<jiff::Timestamp> {
+    Some(report[name].as_str()?.parse().unwrap())
 }
 
 /// The histograms have whatever passed, and their percentiles lie between those of the seconds.

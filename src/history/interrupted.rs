@@ -1,6 +1,6 @@
 //! Runs that an earlier process began and did not end.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use rusqlite::{Connection, Transaction, params};
 
@@ -182,4 +182,17 @@ fn add_up(report: &mut RunReport, samples: &[Arc<Sample>]) {
     let ended = chats.passed + chats.failed + chats.stopped;
     chats.in_progress = chats.started.saturating_sub(ended);
     report.elapsed_seconds = samples.last().map_or(0.0, |sample| sample.at);
+    let first = samples.iter().find(|sample| sample.started > 0);
+    let ended = |sample: &Sample| sample.passed + sample.failed + sample.stopped;
+    let last = samples.iter().rfind(|sample| ended(sample) > 0);
+    report.first_chat_began_at =
+        first.and_then(|sample| moment(report, sample.at - sample.seconds));
+    report.last_chat_ended_at = last.and_then(|sample| moment(report, sample.at));
+}
+
+/// So many seconds after the run began.
+fn moment(report: &RunReport, seconds: f64) -> Option<String> {
+    let began: jiff::Timestamp = report.started_at.parse().ok()?;
+    let after = Duration::try_from_secs_f64(seconds.max(0.0)).ok()?;
+    Some(began.checked_add(after).ok()?.to_string())
 }

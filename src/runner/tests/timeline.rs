@@ -54,6 +54,28 @@ async fn every_second_of_a_run_is_told_and_nothing_is_told_twice() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_report_says_when_the_first_chat_began_and_the_last_one_ended() {
+    let bench = Bench::new();
+    let scenario =
+        "setup: [ { think: 1s } ]\nsteps: [ { think: 700ms } ]\nteardown: [ { think: 3s } ]";
+    let run = bench.start(scenario, "{ rate: 2/s, for: 2s }");
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let early = run.report();
+    assert!(early.first_chat_began_at.is_some());
+    assert_eq!(early.last_chat_ended_at, None);
+    let report = over(&run).await;
+    assert_eq!(report.first_chat_began_at, early.first_chat_began_at);
+    let moment = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
+    let after = |text: &Option<String>| {
+        let after = moment(text.as_ref().unwrap()).duration_since(moment(&report.started_at));
+        after.as_millis()
+    };
+    // Chats begin every half a second from the end of the setup on.
+    assert_eq!(after(&report.first_chat_began_at), 1_000);
+    assert_eq!(after(&report.last_chat_ended_at), 3_200);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_histograms_of_a_second_are_there_for_half_a_minute() {
     let bench = Bench::new();
     let run = bench.start("steps: [ { think: 10ms } ]", "{ rate: 10/s, for: 40s }");
