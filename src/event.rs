@@ -247,7 +247,7 @@ pub struct Sent {
 pub struct HistoryFigures {
     /// Rows that were written.
     pub written: u64,
-    /// Rows that could not be written.
+    /// Rows that could not be written, or not whole.
     pub lost: u64,
     /// Damaged files that were set aside.
     pub set_aside: u64,

@@ -204,10 +204,11 @@ async fn killed_at_any_moment_the_database_opens_and_nothing_is_counted_twice() 
     // Most moments are behind the first second, when there is something to be kept.
     let with = |holds: fn(&Value) -> bool| killed.iter().filter(|run| holds(&run.report)).count();
     let counted = with(|report| report["chats"]["started"].as_u64() > Some(0));
+    let timed = with(|report| report["steps"][0]["latency"]["p99"].as_f64() > Some(0.0));
     let orphaned = with(|report| report["orphans"][0]["correlation"]["session_id"].is_string());
     assert!(
-        counted >= TIMES / 4 && orphaned >= TIMES / 4,
-        "{counted}, {orphaned}"
+        counted.min(timed).min(orphaned) >= TIMES / 4,
+        "{counted}, {timed}, {orphaned}"
     );
     assert!(
         begun.elapsed() < Duration::from_mins(5),
@@ -246,12 +247,79 @@ impl Killed {
         assert_eq!(count("started"), over + count("in_progress"));
         assert!(passed(&report, "session_create") <= self.seen, "{report}");
         assert!(report["orphans"].as_array().unwrap().len() as u64 <= self.seen);
+        let (first, last) = (
+            moment(&report, "first_chat_began_at"),
+            moment(&report, "last_chat_ended_at"),
+        );
+        assert_eq!(first.is_some(), count("started") > 0, "{report}");
+        assert_eq!(last.is_some(), over > 0, "{report}");
+        let sorted = [moment(&report, "started_at"), first, last]
+            .into_iter()
+            .flatten();
+        assert!(sorted.is_sorted(), "{report}");
         let record = read(service, &format!("/api/v1/runs/{}/report.json", self.run)).await;
+        assert_has_percentiles(&record);
         assert_eq!(sum(&record["samples"], "started"), count("started"));
         assert_eq!(
             sum(&record["samples"], "received"),
             report["books"]["received"]
         );
+    }
+}
+
+fn moment(report: &Value, name: &str) -> Option<jiff::Timestamp> {
+    Some(report[name].as_str()?.parse().unwrap())
+}
+
+/// The histograms have whatever passed, and their percentiles lie between those of the seconds.
+fn assert_has_percentiles(record: &Value) {
+    let entries = |histogram: &Value| {
+        let buckets = histogram.as_array().unwrap().iter();
+        buckets
+            .map(|bucket| bucket[1].as_u64().unwrap())
+            .sum::<u64>()
+    };
+    let report = &record["report"];
+    let (chats, batches) = (&report["chats"], record["batches"].as_array().unwrap());
+    assert_eq!(report["chat_duration"]["count"], chats["passed"]);
+    assert_eq!(entries(&record["chat_duration"]), chats["passed"]);
+    let chats_of_batches = batches
+        .iter()
+        .map(|batch| entries(&batch["chats"]["latency"]));
+    assert_eq!(chats_of_batches.sum::<u64>(), chats["passed"]);
+    for (at, step) in report["steps"].as_array().unwrap().iter().enumerate() {
+        let (latency, passed) = (&step["latency"], &step["passed"]);
+        assert_eq!(&latency["count"], passed, "{step}");
+        let name = step["step"].as_str().unwrap();
+        assert_eq!(&json!(entries(&record["steps"][name])), passed, "{step}");
+        let of_batches = batches
+            .iter()
+            .map(|batch| entries(&batch["steps"][at]["latency"]));
+        assert_eq!(&json!(of_batches.sum::<u64>()), passed, "{step}");
+        let samples = record["samples"].as_array().unwrap().iter();
+        let seconds = samples.map(|sample| &sample["steps"][at]);
+        let of_seconds = |figure: &str| {
+            let known = seconds.clone().filter_map(|second| second[figure].as_f64());
+            known.fold((f64::MAX, f64::MIN), |(least, most), value| {
+                (least.min(value), most.max(value))
+            })
+        };
+        for figure in ["p50", "p95", "max"] {
+            let Some(value) = latency[figure].as_f64() else {
+                assert_eq!(passed, 0, "{step}");
+                continue;
+            };
+            let (mut least, most) = of_seconds(figure);
+            if figure == "max" {
+                least = most;
+            }
+            // Three significant digits, and a microsecond.
+            let slack = most * 0.001 + 2e-6;
+            assert!(
+                least - slack <= value && value <= most + slack,
+                "{figure} {step}"
+            );
+        }
     }
 }
 

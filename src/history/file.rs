@@ -21,7 +21,8 @@ const SMALLEST: u64 = 1_000_000;
 const LONGEST_LOG: u64 = 8_000_000;
 
 /// Each brings the file from the version of its place to the next one.
-const MIGRATIONS: [&str; 1] = ["
+pub(super) const MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE runs (
         id TEXT PRIMARY KEY,
         mode TEXT NOT NULL,
@@ -63,7 +64,10 @@ const MIGRATIONS: [&str; 1] = ["
     );
     CREATE INDEX failures_by_time ON failures (failed_at, id);
     CREATE INDEX failures_by_run ON failures (run, failed_at);
-"];
+",
+    // How long the chats and the steps of a second took, packed; NULL where that is not known.
+    "ALTER TABLE samples ADD COLUMN histograms BLOB",
+];
 
 /// Why something cannot be kept or read.
 #[derive(Debug, thiserror::Error)]

@@ -1,15 +1,19 @@
 //! Runs that an earlier process began and did not end.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use rusqlite::{Connection, Transaction, params};
 
 use super::{
     FailureSummary,
     file::HistoryError,
+    packed::unpack,
     writer::{Rest, word},
 };
-use crate::runner::{Example, Orphan, RunReport, RunState, Sample, StepReport};
+use crate::runner::{
+    Batch, BatchFigures, Batches, Example, Histogram, Orphan, RunReport, RunState, Sample,
+    StepReport,
+};
 
 /// Orphans that a run lists.
 const MOST_ORPHANS: usize = 1_000;
@@ -23,18 +27,15 @@ pub(super) fn conclude(connection: &mut Connection) -> Result<(), HistoryError> 
         rows.collect::<Result<_, _>>()?
     };
     for (id, report) in &left {
-        let samples = samples(&change, id)?;
+        let (samples, batches) = seconds(&change, id)?;
         let (orphans, open) = orphans(&change, id)?;
         let mut report: RunReport = serde_json::from_str(report)?;
         add_up(&mut report, &samples);
+        let rest = rest(&mut report, samples, batches);
         report.state = RunState::Interrupted;
         report.verdict_reasons = vec![reason(open)];
         report.orphans = orphans;
         report.failures = examples(&change, id)?;
-        let rest = Rest {
-            samples,
-            ..Rest::default()
-        };
         change.execute(
             "UPDATE runs SET state = ?2, report = ?3, rest = ?4 WHERE id = ?1",
             params![
@@ -64,14 +65,63 @@ fn reason(open: usize) -> String {
     )
 }
 
-fn samples(change: &Transaction<'_>, run: &str) -> Result<Vec<Arc<Sample>>, HistoryError> {
-    let mut query = change.prepare("SELECT sample FROM samples WHERE run = ? ORDER BY number")?;
-    let rows = query.query_map([run], |row| row.get::<_, String>(0))?;
+/// The seconds of a run, and those of which the histograms are known in a few pieces.
+fn seconds(
+    change: &Transaction<'_>,
+    run: &str,
+) -> Result<(Vec<Arc<Sample>>, Vec<Batch>), HistoryError> {
+    let mut query =
+        change.prepare("SELECT sample, histograms FROM samples WHERE run = ? ORDER BY number")?;
+    let mut rows = query.query([run])?;
     let mut samples = Vec::new();
-    for text in rows {
-        samples.push(Arc::new(serde_json::from_str(&text?)?));
+    let mut batches = Batches::default();
+    while let Some(row) = rows.next()? {
+        let sample: Sample = serde_json::from_str(&row.get::<_, String>(0)?)?;
+        let histograms: Option<Vec<u8>> = row.get(1)?;
+        if let Some(batch) = histograms.and_then(|bytes| batch(&sample, &bytes)) {
+            batches.add(&batch);
+        }
+        samples.push(Arc::new(sample));
     }
-    Ok(samples)
+    Ok((samples, batches.all()))
+}
+
+/// `None` if the histograms cannot be read, as if they were not there.
+fn batch(sample: &Sample, histograms: &[u8]) -> Option<Batch> {
+    let mut histograms = unpack(histograms)?.into_iter();
+    let mut figures = |failed| {
+        let latency = histograms.next()?;
+        Some(BatchFigures { latency, failed })
+    };
+    Some(Batch {
+        seconds: sample.seconds,
+        chats: figures(sample.failed)?,
+        steps: (sample.steps.iter())
+            .map(|step| figures(step.failed))
+            .collect::<Option<_>>()?,
+    })
+}
+
+/// What its batches come to.
+fn rest(report: &mut RunReport, samples: Vec<Arc<Sample>>, batches: Vec<Batch>) -> Rest {
+    let whole = |figures: &dyn Fn(&Batch) -> Option<&BatchFigures>| {
+        let figures = batches.iter().filter_map(figures);
+        Histogram::merged(&figures.map(|figures| &figures.latency).collect::<Vec<_>>())
+    };
+    let chat_duration = whole(&|batch| Some(&batch.chats));
+    report.chat_duration = chat_duration.quantiles();
+    let mut steps = BTreeMap::new();
+    for (place, step) in report.steps.iter_mut().enumerate() {
+        let latency = whole(&|batch| batch.steps.get(place));
+        step.latency = latency.quantiles();
+        steps.insert(step.step.clone(), latency);
+    }
+    Rest {
+        samples,
+        chat_duration,
+        steps,
+        batches,
+    }
 }
 
 /// The failures of a run that are kept, as its report would have them: the oldest first.
@@ -132,4 +182,17 @@ fn add_up(report: &mut RunReport, samples: &[Arc<Sample>]) {
     let ended = chats.passed + chats.failed + chats.stopped;
     chats.in_progress = chats.started.saturating_sub(ended);
     report.elapsed_seconds = samples.last().map_or(0.0, |sample| sample.at);
+    let first = samples.iter().find(|sample| sample.started > 0);
+    let ended = |sample: &Sample| sample.passed + sample.failed + sample.stopped;
+    let last = samples.iter().rfind(|sample| ended(sample) > 0);
+    report.first_chat_began_at =
+        first.and_then(|sample| moment(report, sample.at - sample.seconds));
+    report.last_chat_ended_at = last.and_then(|sample| moment(report, sample.at));
+}
+
+/// So many seconds after the run began.
+fn moment(report: &RunReport, seconds: f64) -> Option<String> {
+    let began: jiff::Timestamp = report.started_at.parse().ok()?;
+    let after = Duration::try_from_secs_f64(seconds.max(0.0)).ok()?;
+    Some(began.checked_add(after).ok()?.to_string())
 }

@@ -13,6 +13,7 @@ mod file;
 mod hours;
 mod interrupted;
 mod open_chats;
+mod packed;
 mod reader;
 mod recorder;
 #[cfg(test)]

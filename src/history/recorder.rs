@@ -10,7 +10,7 @@ use std::{
 };
 
 use tokio::{
-    sync::mpsc,
+    sync::{Semaphore, mpsc},
     time::{Instant, MissedTickBehavior, interval, sleep},
 };
 use tokio_util::sync::CancellationToken;
@@ -21,7 +21,7 @@ use super::{
 use crate::{
     config::Data,
     event::{Event, Mode, Observer, Observers},
-    runner::RunHandle,
+    runner::{Histogram, RunHandle},
 };
 
 /// How often runs are asked for what is new. With a tenth of a second for the run to notice that one of
@@ -29,6 +29,8 @@ use crate::{
 const EVERY: Duration = Duration::from_millis(250);
 /// How often what is too old is looked for.
 const TIDY: Duration = Duration::from_mins(1);
+/// What the histograms of seconds that wait for the disk may take, in bytes.
+const MOST_WAITING: usize = 16 * 1024 * 1024;
 /// Runs that began and were not asked yet.
 const BEGUN: usize = 256;
 /// Runs whose end could not be handed over yet.
@@ -65,12 +67,13 @@ pub struct Recorder {
     failures: Arc<Failures>,
     figures: Arc<Figures>,
     tidied: Option<Instant>,
+    room: Arc<Semaphore>,
 }
 
 struct Followed {
     run: RunHandle,
     announced: bool,
-    next_sample: u64,
+    next_second: u64,
 }
 
 /// Whether an entry found a place in the queue.
@@ -103,6 +106,7 @@ impl Recorder {
             failures: failures.clone(),
             figures,
             tidied: None,
+            room: Arc::new(Semaphore::new(MOST_WAITING)),
         };
         Ok((recorder, reader::History::in_folder(directory, failures)))
     }
@@ -160,7 +164,7 @@ impl Recorder {
         self.chats.offer(&mut offer);
         self.failures.offer(&mut offer);
         self.followed
-            .retain_mut(|followed| !followed.ask(&mut offer));
+            .retain_mut(|followed| !followed.ask(&self.room, figures, &mut offer));
         if self.tidied.is_none_or(|at| at.elapsed() >= TIDY) && offer(Write::Tidy).is_ok() {
             self.tidied = Some(Instant::now());
         }
@@ -175,14 +179,19 @@ impl Recorder {
         self.followed.push(Followed {
             announced: run.identity().subject.mode == Mode::Probe,
             run,
-            next_sample: 0,
+            next_second: 0,
         });
     }
 }
 
 impl Followed {
     /// Hands over what is new; whether that was the last.
-    fn ask(&mut self, offer: &mut impl FnMut(Write) -> Result<(), Write>) -> bool {
+    fn ask(
+        &mut self,
+        room: &Arc<Semaphore>,
+        figures: &Figures,
+        offer: &mut impl FnMut(Write) -> Result<(), Write>,
+    ) -> bool {
         // Before the rest is looked at: what comes later is not missed.
         let over = self.run.has_ended();
         if !self.announced {
@@ -202,19 +211,45 @@ impl Followed {
         {
             return offer(Write::Ended(Box::new(record))).is_ok();
         }
-        let (samples, next) = self.run.samples(self.next_sample);
-        if burst && !samples.is_empty() {
-            let write = Write::Samples {
-                run: self.run.id().to_owned(),
-                first: next - samples.len() as u64,
-                samples,
-            };
-            if offer(write).is_err() {
-                return false;
-            }
-            self.next_sample = next;
+        let handed = !burst || self.hand_seconds(room, figures, offer);
+        over && handed
+    }
+
+    fn hand_seconds(
+        &mut self,
+        room: &Arc<Semaphore>,
+        figures: &Figures,
+        offer: &mut impl FnMut(Write) -> Result<(), Write>,
+    ) -> bool {
+        let (mut seconds, next) = self.run.whole_seconds(self.next_second);
+        if seconds.is_empty() {
+            return true;
         }
-        over
+        let batches = seconds.iter().filter_map(|second| second.batch.as_ref());
+        let size = batches
+            .flat_map(|batch| batch.latencies())
+            .map(Histogram::size);
+        let size = u32::try_from(size.sum::<usize>()).unwrap_or(u32::MAX);
+        let place = room.clone().try_acquire_many_owned(size).ok();
+        if place.is_none() {
+            seconds.iter_mut().for_each(|second| second.batch = None);
+        }
+        let bare = seconds
+            .iter()
+            .filter(|second| second.batch.is_none())
+            .count();
+        let write = Write::Seconds {
+            run: self.run.id().to_owned(),
+            first: next - seconds.len() as u64,
+            seconds,
+            _room: place,
+        };
+        let handed = offer(write).is_ok();
+        if handed {
+            figures.lose(bare as u64);
+            self.next_second = next;
+        }
+        handed
     }
 }
 

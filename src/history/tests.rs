@@ -1,20 +1,21 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use proptest::prelude::*;
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use super::{
     excerpt::Mask,
     figures::Figures,
-    file::{HistoryError, HistoryFile, path_in},
+    file::{HistoryError, HistoryFile, MIGRATIONS, path_in},
     hours::ProbeHour,
     open_chats::OpenChats,
     tidy,
-    writer::Write,
+    writer::{Rest, Write},
 };
 use crate::{
     config::Target,
     event::{Beginning, Ending, Event, Mode, Observer, RunIdentity, Subject, Trigger},
+    runner::{Quantiles, RunRecord, RunReport, RunState, Sample, StepSample},
 };
 
 const MOST: u64 = 1_000_000;
@@ -49,6 +50,55 @@ fn a_file_of_a_later_chatprobe_is_left_alone() {
     let error = HistoryFile::open(folder.path(), MOST).err().unwrap();
     assert!(matches!(error, HistoryError::TooNew { version: 99, .. }) && !error.is_damage());
     assert!(path_in(folder.path()).exists());
+}
+
+#[test]
+fn a_file_of_an_earlier_chatprobe_is_opened_with_the_run_that_it_had_in_progress() {
+    let folder = tempfile::tempdir().unwrap();
+    let earlier = Connection::open(path_in(folder.path())).unwrap();
+    earlier.execute_batch(MIGRATIONS[0]).unwrap();
+    earlier.pragma_update(None, "user_version", 1).unwrap();
+    let mut report = record(0, 0).report;
+    report.clear_counts();
+    let report = serde_json::to_string(&report).unwrap();
+    let insert = "INSERT INTO runs VALUES ('r', 'burst', 'n', 'running', ?, NULL)";
+    earlier.execute(insert, [report]).unwrap();
+    for number in 0..2 {
+        let step = StepSample {
+            passed: 3,
+            ..StepSample::default()
+        };
+        let sample = Sample {
+            started: 3,
+            passed: 3,
+            steps: vec![step],
+            ..Sample::default()
+        };
+        let sample = serde_json::to_string(&sample).unwrap();
+        let insert = "INSERT INTO samples VALUES ('r', ?, ?)";
+        earlier.execute(insert, params![number, sample]).unwrap();
+    }
+    drop(earlier);
+
+    let file = HistoryFile::open(folder.path(), MOST).unwrap();
+    let version: usize = file
+        .connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .unwrap();
+    assert_eq!(version, MIGRATIONS.len());
+    let row = file
+        .connection
+        .query_row("SELECT report, rest FROM runs", [], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+        });
+    let (report, rest) = row.unwrap();
+    let report: RunReport = serde_json::from_str(&report).unwrap();
+    assert_eq!(report.state, RunState::Interrupted);
+    assert_eq!((report.chats.passed, report.steps[0].passed), (6, 6));
+    // It has kept no histograms, so that nothing is said about them.
+    assert_eq!(report.steps[0].latency, Quantiles::default());
+    let rest: Rest = serde_json::from_str(&rest).unwrap();
+    assert_eq!((rest.samples.len(), rest.batches.len()), (2, 0));
 }
 
 #[test]
@@ -180,35 +230,37 @@ proptest! {
     }
 }
 
+/// Of a probe whose chat passed or failed.
+fn record(passed: u64, micros: u64) -> RunRecord {
+    let mut record: serde_json::Value = serde_json::from_str(RECORD).unwrap();
+    let readings = serde_json::json!({ "mean": 0.0, "most": 0.0 });
+    let names = [
+        "cpus",
+        "host_busy",
+        "cpus_missing",
+        "files",
+        "sockets",
+        "run_queue",
+    ];
+    let mut machine: serde_json::Map<_, _> = names
+        .map(|name| (name.to_owned(), readings.clone()))
+        .into_iter()
+        .collect();
+    machine.insert("thread_lag".to_owned(), serde_json::json!({ "count": 0 }));
+    record["report"]["machine"] = machine.into();
+    record["report"]["chats"]["passed"] = passed.into();
+    record["report"]["chats"]["failed"] = (1 - passed).into();
+    if passed == 0 {
+        record["report"]["chats"]["failed_by_reason"] = serde_json::json!({ "timeout": 1 });
+    } else {
+        record["chat_duration"] = serde_json::json!([[micros, 1]]);
+        record["steps"]["say"] = serde_json::json!([[micros, 1]]);
+    }
+    serde_json::from_value(record).unwrap()
+}
+
 #[test]
 fn an_hour_of_a_probe_is_the_sum_of_its_runs() {
-    let record = |passed: u64, micros: u64| -> crate::runner::RunRecord {
-        let mut record: serde_json::Value = serde_json::from_str(RECORD).unwrap();
-        let readings = serde_json::json!({ "mean": 0.0, "most": 0.0 });
-        let names = [
-            "cpus",
-            "host_busy",
-            "cpus_missing",
-            "files",
-            "sockets",
-            "run_queue",
-        ];
-        let mut machine: serde_json::Map<_, _> = names
-            .map(|name| (name.to_owned(), readings.clone()))
-            .into_iter()
-            .collect();
-        machine.insert("thread_lag".to_owned(), serde_json::json!({ "count": 0 }));
-        record["report"]["machine"] = machine.into();
-        record["report"]["chats"]["passed"] = passed.into();
-        record["report"]["chats"]["failed"] = (1 - passed).into();
-        if passed == 0 {
-            record["report"]["chats"]["failed_by_reason"] = serde_json::json!({ "timeout": 1 });
-        } else {
-            record["chat_duration"] = serde_json::json!([[micros, 1]]);
-            record["steps"]["say"] = serde_json::json!([[micros, 1]]);
-        }
-        serde_json::from_value(record).unwrap()
-    };
     let mut hour = ProbeHour::default();
     for record in [
         record(1, 1_000),

@@ -15,7 +15,7 @@ use std::{
 
 use rusqlite::{Connection, Transaction, params};
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{
     explanation::FailureReport,
@@ -24,12 +24,13 @@ use super::{
     file::{self, HistoryError, HistoryFile},
     hours::ProbeHour,
     open_chats::Opened,
+    packed::pack,
     tidy,
 };
 use crate::{
     config::Data,
     event::{FailedChat, Mode, RunIdentity, Verdict},
-    runner::{Batch, Histogram, RunRecord, RunReport, Sample},
+    runner::{Batch, Histogram, RunRecord, RunReport, Sample, WholeSecond},
 };
 
 /// Entries that wait for the disk.
@@ -47,10 +48,12 @@ pub(super) enum Write {
     /// A burst began.
     Begun(Box<RunReport>),
     /// Some of its seconds are over, the first of this number.
-    Samples {
+    Seconds {
         run: String,
         first: u64,
-        samples: Vec<Arc<Sample>>,
+        seconds: Vec<WholeSecond>,
+        /// For the histograms in them, given back with the entry.
+        _room: Option<OwnedSemaphorePermit>,
     },
     /// What chats are called, and which of them ended.
     Chats {
@@ -79,7 +82,7 @@ impl Write {
     fn rows(&self) -> u64 {
         let rows = match self {
             Self::Begun(_) | Self::Ended(_) => 1,
-            Self::Samples { samples, .. } => samples.len(),
+            Self::Seconds { seconds, .. } => seconds.len(),
             Self::Chats { opened, closed } => opened.len() + closed.len(),
             Self::Failures(failures) => failures.len(),
             Self::Tidy => 0,
@@ -249,18 +252,12 @@ impl Writer {
 fn apply(change: &Transaction<'_>, write: &Write) -> Result<u64, HistoryError> {
     let rows = match write {
         Write::Begun(report) => begin(change, report)?,
-        Write::Samples {
+        Write::Seconds {
             run,
             first,
-            samples,
-        } => {
-            let mut insert = change.prepare("INSERT OR IGNORE INTO samples VALUES (?, ?, ?)")?;
-            let mut rows = 0;
-            for (number, sample) in (*first..).zip(samples) {
-                rows += insert.execute(params![run, number, serde_json::to_string(sample)?])?;
-            }
-            rows
-        }
+            seconds,
+            ..
+        } => keep_seconds(change, run, *first, seconds)?,
         Write::Chats { opened, closed } => chats(change, opened, closed)?,
         Write::Ended(record) => end(change, record)?,
         Write::Failures(failures) => keep_failures(change, failures)?,
@@ -286,6 +283,22 @@ fn begin(change: &Connection, report: &RunReport) -> Result<usize, HistoryError>
         word(report.state)?,
         serde_json::to_string(report)?,
     ])?)
+}
+
+fn keep_seconds(
+    change: &Connection,
+    run: &str,
+    first: u64,
+    seconds: &[WholeSecond],
+) -> Result<usize, HistoryError> {
+    let mut insert = change.prepare("INSERT OR IGNORE INTO samples VALUES (?, ?, ?, ?)")?;
+    let mut rows = 0;
+    for (number, WholeSecond { sample, batch }) in (first..).zip(seconds) {
+        let histograms = batch.as_ref().map(|batch| pack(batch.latencies()));
+        let sample = serde_json::to_string(sample)?;
+        rows += insert.execute(params![run, number, sample, histograms])?;
+    }
+    Ok(rows)
 }
 
 fn chats(

@@ -72,9 +72,16 @@ fn page(title: &str, body: &Markup) -> String {
 fn facts(report: &RunReport) -> Markup {
     let seed = report.seed.to_string();
     let took = super::wording::seconds(report.elapsed_seconds);
+    let moment = |at: &Option<String>| super::wording::or_dash(at.as_ref());
+    let (first, last) = (
+        moment(&report.first_chat_began_at),
+        moment(&report.last_chat_ended_at),
+    );
     let told = [
         ("Load", report.load.as_str()),
         ("Began", &report.started_at),
+        ("First chat began", &first),
+        ("Last chat ended", &last),
         ("Took", &took),
         ("Run", &report.id),
         ("Seed", &seed),

@@ -29,37 +29,40 @@ pub struct BatchFigures {
     pub failed: u64,
 }
 
-/// The batches of a run in progress; whenever there are too many, two become one.
+/// The batches of a run, made of its seconds; whenever there are too many, two become one.
 #[derive(Debug)]
-pub(super) struct Batches {
+pub struct Batches {
     /// Of a batch that is full, in seconds.
     length: f64,
     batches: Vec<Batch>,
 }
 
-impl Batches {
-    pub(super) fn new() -> Self {
+impl Default for Batches {
+    fn default() -> Self {
         Self {
             length: 1.0,
             batches: Vec::new(),
         }
     }
+}
 
+impl Batches {
     /// Adds what happened in about a second.
-    pub(super) fn add(&mut self, second: Batch) {
+    pub fn add(&mut self, second: &Batch) {
         let is_full = |last: &Batch| last.seconds + second.seconds / 2.0 >= self.length;
         match self.batches.last_mut() {
-            Some(last) if !is_full(last) => last.absorb(&second),
+            Some(last) if !is_full(last) => last.absorb(second),
             _ => {
                 if self.batches.len() == MOST {
                     self.join_pairs();
                 }
-                self.batches.push(second);
+                self.batches.push(second.clone());
             }
         }
     }
 
-    pub(super) fn all(&self) -> Vec<Batch> {
+    /// All of them.
+    pub fn all(&self) -> Vec<Batch> {
         self.batches.clone()
     }
 
@@ -75,6 +78,12 @@ impl Batches {
 }
 
 impl Batch {
+    /// How long passed chats took, then each step in its order.
+    pub fn latencies(&self) -> impl Iterator<Item = &Histogram> {
+        let all = [&self.chats].into_iter().chain(&self.steps);
+        all.map(|figures| &figures.latency)
+    }
+
     fn absorb(&mut self, next: &Self) {
         self.seconds += next.seconds;
         self.chats.absorb(&next.chats);
@@ -116,8 +125,8 @@ mod tests {
         for (seconds, few, seconds_each) in
             [(1, 1, 1.0), (32, 32, 1.0), (33, 17, 2.0), (600, 20, 32.0)]
         {
-            let mut batches = Batches::new();
-            (0..seconds).for_each(|number| batches.add(second(number)));
+            let mut batches = Batches::default();
+            (0..seconds).for_each(|number| batches.add(&second(number)));
             let all = batches.all();
             assert_eq!(all.len(), few, "{seconds}");
             for batch in &all[..few - 1] {

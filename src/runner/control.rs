@@ -8,7 +8,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{ChatCounts, RunRecord, RunReport, Sample, Tally};
+use super::{ChatCounts, RunRecord, RunReport, Sample, Tally, WholeSecond};
 use crate::{load::LoadError, units::Rate};
 
 /// How a run is stopped.
@@ -119,6 +119,11 @@ impl RunHandle {
     /// What happened second by second: see [`Tally::samples`].
     pub fn samples(&self, from: u64) -> (Vec<Arc<Sample>>, u64) {
         self.tally.samples(from)
+    }
+
+    /// The same with their histograms: see [`Tally::whole_seconds`].
+    pub fn whole_seconds(&self, from: u64) -> (Vec<WholeSecond>, u64) {
+        self.tally.whole_seconds(from)
     }
 
     /// How far the run's search is, in words, if it is one.

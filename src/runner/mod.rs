@@ -29,7 +29,7 @@ mod timeline;
 mod verdict;
 mod window;
 
-pub use batches::{Batch, BatchFigures};
+pub use batches::{Batch, BatchFigures, Batches};
 pub use control::{Order, OrderError, RunHandle, Stop};
 pub use engine::{Engine, RunSpec};
 pub use findings::{BrokenBy, SearchLevel, SearchOutcome, SearchReport, SearchStep};
@@ -40,4 +40,4 @@ pub use report::{
     Books, ChatCounts, Example, Orphan, Quantiles, RunReport, RunState, StepReport, ThresholdReport,
 };
 pub use tally::Tally;
-pub use timeline::{MachineSample, Sample, StepSample};
+pub use timeline::{MachineSample, Sample, StepSample, WholeSecond};

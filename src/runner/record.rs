@@ -28,13 +28,10 @@ impl RunRecord {
     pub fn size(&self) -> usize {
         let report = 4096 + self.report.steps.len() * 512;
         let sample = size_of::<Sample>() + self.report.steps.len() * size_of::<StepSample>();
-        let batches = self.batches.iter().flat_map(|batch| {
-            let steps = batch.steps.iter();
-            steps.chain([&batch.chats]).map(|figures| &figures.latency)
-        });
+        let batches = self.batches.iter().flat_map(Batch::latencies);
         let histograms = self.steps.values().chain([&self.chat_duration]);
-        let buckets = histograms.chain(batches).map(|histogram| histogram.0.len());
-        report + self.samples.len() * sample + buckets.sum::<usize>() * size_of::<(u64, u64)>()
+        let histograms = histograms.chain(batches).map(Histogram::size);
+        report + self.samples.len() * sample + histograms.sum::<usize>()
     }
 }
 
@@ -69,11 +66,23 @@ impl Histogram {
     /// The durations of all of them.
     #[must_use]
     pub fn merged(histograms: &[&Self]) -> Self {
-        let mut counts = BTreeMap::new();
-        for (value, count) in histograms.iter().flat_map(|histogram| &histogram.0) {
-            *counts.entry(*value).or_default() += count;
-        }
-        Self(counts.into_iter().collect())
+        let buckets = histograms.iter().flat_map(|histogram| &histogram.0);
+        let mut buckets: Vec<_> = buckets.copied().collect();
+        // Each of them is in order already, which this sort makes use of.
+        buckets.sort_by_key(|(value, _)| *value);
+        buckets.dedup_by(|next, kept| {
+            let same = next.0 == kept.0;
+            if same {
+                kept.1 += next.1;
+            }
+            same
+        });
+        Self(buckets)
+    }
+
+    /// About what it takes in memory, in bytes.
+    pub fn size(&self) -> usize {
+        self.0.len() * size_of::<(u64, u64)>()
     }
 
     /// Each bucket: its upper bound, and how many are in it.
@@ -88,6 +97,18 @@ impl Histogram {
             latencies.record_many(duration, count);
         }
         latencies
+    }
+}
+
+/// Upper bounds of buckets and their counts, in any order.
+impl FromIterator<(Duration, u64)> for Histogram {
+    fn from_iter<T: IntoIterator<Item = (Duration, u64)>>(buckets: T) -> Self {
+        let mut counts = BTreeMap::<u64, u64>::new();
+        for (bound, count) in buckets.into_iter().filter(|(_, count)| *count > 0) {
+            let micros = u64::try_from(bound.as_micros()).unwrap_or(u64::MAX);
+            *counts.entry(micros).or_default() += count;
+        }
+        Self(counts.into_iter().collect())
     }
 }
 

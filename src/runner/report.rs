@@ -55,6 +55,14 @@ pub struct RunReport {
     pub started_at: String,
     /// How long it took, or has taken so far, in seconds.
     pub elapsed_seconds: f64,
+    /// When its first chat began, RFC 3339; null before. Of an interrupted run no later than that, by a
+    /// second at most.
+    #[serde(default)]
+    pub first_chat_began_at: Option<String>,
+    /// When the last of its chats ended so far, RFC 3339; null before one did. Of an interrupted run no
+    /// earlier than that, by a second at most.
+    #[serde(default)]
+    pub last_chat_ended_at: Option<String>,
     /// Its chats.
     pub chats: ChatCounts,
     /// How long passed chats took.
@@ -100,6 +108,8 @@ impl RunReport {
     /// Leaves what the run set out to do, and of what it did nothing.
     pub fn clear_counts(&mut self) {
         self.elapsed_seconds = 0.0;
+        self.first_chat_began_at = None;
+        self.last_chat_ended_at = None;
         self.chats = ChatCounts::default();
         self.chat_duration = Quantiles::default();
         for step in &mut self.steps {

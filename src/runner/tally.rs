@@ -12,7 +12,7 @@ use super::{
     health::Health,
     latencies::Latencies,
     pacing::Wanted,
-    timeline::{Sample, Timeline},
+    timeline::{Sample, Timeline, WholeSecond},
     verdict::Delays,
     window::{Outcomes, Window, measured},
 };
@@ -43,6 +43,9 @@ struct Figures {
     verdict: Option<Verdict>,
     verdict_reasons: Vec<String>,
     chats: ChatCounts,
+    /// When the first chat began and when the last one so far ended, since the run began.
+    first_chat: Option<Duration>,
+    last_chat: Option<Duration>,
     chat_duration: Latencies,
     steps: Vec<StepFigures>,
     received: u64,
@@ -93,6 +96,8 @@ impl Tally {
                 verdict: None,
                 verdict_reasons: Vec::new(),
                 chats: ChatCounts::default(),
+                first_chat: None,
+                last_chat: None,
                 chat_duration: Latencies::new(),
                 steps,
                 received: 0,
@@ -172,6 +177,11 @@ impl Tally {
     /// one. Of a run that is over, the last sample is the rest of a second.
     pub fn samples(&self, from: u64) -> (Vec<Arc<Sample>>, u64) {
         self.figures().timeline.since(from)
+    }
+
+    /// The same with the histograms of each second, as long as they are there.
+    pub fn whole_seconds(&self, from: u64) -> (Vec<WholeSecond>, u64) {
+        self.figures().timeline.whole_since(from)
     }
 
     /// What says that the machine, and not the target, decided about the figures.
@@ -292,6 +302,8 @@ impl Tally {
                 .ended
                 .unwrap_or_else(|| self.started.elapsed())
                 .as_secs_f64(),
+            first_chat_began_at: figures.first_chat.and_then(|after| self.moment(after)),
+            last_chat_ended_at: figures.last_chat.and_then(|after| self.moment(after)),
             chats: figures.chats.clone(),
             chat_duration: Quantiles::of(&figures.chat_duration),
             steps: figures.steps.iter().map(StepFigures::report).collect(),
@@ -334,6 +346,12 @@ impl Tally {
         }
     }
 
+    /// So long after the run began.
+    fn moment(&self, after: Duration) -> Option<String> {
+        let moment = self.started_at.checked_add(after).ok()?;
+        Some(moment.to_string())
+    }
+
     fn threshold_reports(&self) -> Vec<ThresholdReport> {
         let thresholds = self.spec.thresholds.iter();
         thresholds
@@ -361,6 +379,7 @@ impl Observer for Tally {
                 chats.in_progress += 1;
                 chats.most_in_progress = chats.most_in_progress.max(chats.in_progress);
                 figures.lateness.record(*lateness);
+                (figures.first_chat).get_or_insert_with(|| self.started.elapsed());
             }
             Event::StepEnded {
                 step,
@@ -380,7 +399,10 @@ impl Observer for Tally {
                 ending,
                 duration,
                 correlation,
-            } => figures.chat_ended(run, *chat, ending, *duration, correlation),
+            } => {
+                figures.last_chat = Some(self.started.elapsed());
+                figures.chat_ended(run, *chat, ending, *duration, correlation);
+            }
             Event::ArrivalDropped { .. } => figures.chats.dropped += 1,
             Event::CallbackReceived { .. } => figures.received += 1,
             Event::CallbackRerouted { from, to } => {

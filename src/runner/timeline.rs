@@ -16,6 +16,8 @@ use crate::{
 
 /// Samples that are kept: four hours. Older ones are gone from memory.
 const KEPT: usize = 4 * 3600;
+/// Seconds whose histograms are kept, for whoever asks a few times a second.
+const KEPT_WHOLE: usize = 30;
 
 /// What happened in one second of a run; in more than one, if the generator could not look in time.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -85,6 +87,15 @@ pub struct MachineSample {
     pub files: u64,
 }
 
+/// One second of a run with its histograms.
+#[derive(Debug, Clone)]
+pub struct WholeSecond {
+    /// Its figures.
+    pub sample: Arc<Sample>,
+    /// What ended in it; `None` if it was not asked for within half a minute.
+    pub batch: Option<Arc<Batch>>,
+}
+
 /// The samples of a run in progress, and what has happened since the last.
 #[derive(Debug)]
 pub(super) struct Timeline {
@@ -94,6 +105,8 @@ pub(super) struct Timeline {
     /// The number of the first sample that is kept.
     first: u64,
     samples: VecDeque<Arc<Sample>>,
+    /// What ended in the last of these seconds.
+    whole: VecDeque<Arc<Batch>>,
     batches: Batches,
     /// Chats that were due before the second began.
     due: u64,
@@ -141,7 +154,8 @@ impl Timeline {
             begun: Duration::ZERO,
             first: 0,
             samples: VecDeque::new(),
-            batches: Batches::new(),
+            whole: VecDeque::new(),
+            batches: Batches::default(),
             due: 0,
         }
     }
@@ -221,7 +235,12 @@ impl Timeline {
         let length = elapsed.saturating_sub(self.begun);
         self.begun = elapsed;
         self.due += second.counts.due.unwrap_or_default();
-        self.batches.add(second.batch(length));
+        let batch = Arc::new(second.batch(length));
+        self.batches.add(&batch);
+        self.whole.push_back(batch);
+        if self.whole.len() > KEPT_WHOLE {
+            self.whole.pop_front();
+        }
         let p99 = |latencies: &Latencies| quantile(latencies, 0.99);
         self.samples.push_back(Arc::new(Sample {
             at: elapsed.as_secs_f64(),
@@ -245,9 +264,28 @@ impl Timeline {
 
     /// The samples from this number on, and the number of the next one.
     pub(super) fn since(&self, number: u64) -> (Vec<Arc<Sample>>, u64) {
-        let skip = usize::try_from(number.saturating_sub(self.first)).unwrap_or(usize::MAX);
-        let samples = self.samples.iter().skip(skip).cloned().collect();
-        (samples, self.first + self.samples.len() as u64)
+        let samples = self.samples.iter().skip(self.place_of(number)).cloned();
+        (samples.collect(), self.next())
+    }
+
+    /// The same with their histograms.
+    pub(super) fn whole_since(&self, number: u64) -> (Vec<WholeSecond>, u64) {
+        let gone = self.samples.len() - self.whole.len();
+        let seconds = self.samples.iter().enumerate();
+        let seconds = seconds.skip(self.place_of(number));
+        let seconds = seconds.map(|(place, sample)| WholeSecond {
+            sample: sample.clone(),
+            batch: (place.checked_sub(gone)).and_then(|place| self.whole.get(place).cloned()),
+        });
+        (seconds.collect(), self.next())
+    }
+
+    fn place_of(&self, number: u64) -> usize {
+        usize::try_from(number.saturating_sub(self.first)).unwrap_or(usize::MAX)
+    }
+
+    fn next(&self) -> u64 {
+        self.first + self.samples.len() as u64
     }
 }
 

@@ -253,3 +253,14 @@ fn every_fate_of_an_event_is_named() {
         "{page}"
     );
 }
+
+#[test]
+fn the_page_says_when_the_first_chat_began_and_that_none_has_ended() {
+    let page = document(&usual(), None);
+    for fact in [
+        "<dt>First chat began</dt><dd>2026-01-02T03:04:06Z</dd>",
+        "<dt>Last chat ended</dt><dd>–</dd>",
+    ] {
+        assert!(page.contains(fact), "{page}");
+    }
+}

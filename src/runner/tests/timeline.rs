@@ -54,6 +54,50 @@ async fn every_second_of_a_run_is_told_and_nothing_is_told_twice() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_report_says_when_the_first_chat_began_and_the_last_one_ended() {
+    let bench = Bench::new();
+    let scenario =
+        "setup: [ { think: 1s } ]\nsteps: [ { think: 700ms } ]\nteardown: [ { think: 3s } ]";
+    let run = bench.start(scenario, "{ rate: 2/s, for: 2s }");
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let early = run.report();
+    assert!(early.first_chat_began_at.is_some());
+    assert_eq!(early.last_chat_ended_at, None);
+    let report = over(&run).await;
+    assert_eq!(report.first_chat_began_at, early.first_chat_began_at);
+    let moment = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
+    let after = |text: &Option<String>| {
+        let after = moment(text.as_ref().unwrap()).duration_since(moment(&report.started_at));
+        after.as_millis()
+    };
+    // Chats begin every half a second from the end of the setup on.
+    assert_eq!(after(&report.first_chat_began_at), 1_000);
+    assert_eq!(after(&report.last_chat_ended_at), 3_200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_histograms_of_a_second_are_there_for_half_a_minute() {
+    let bench = Bench::new();
+    let run = bench.start("steps: [ { think: 10ms } ]", "{ rate: 10/s, for: 40s }");
+    let report = over(&run).await;
+    let (seconds, next) = run.whole_seconds(0);
+    let (samples, _) = run.samples(0);
+    assert_eq!(seconds.len(), samples.len());
+    for (number, second) in seconds.iter().enumerate() {
+        assert_eq!(second.sample, samples[number]);
+        let ended = second.batch.as_ref().map(|batch| {
+            let buckets = batch.chats.latency.buckets();
+            buckets.map(|(_, count)| count).sum::<u64>()
+        });
+        let kept = number + 30 >= seconds.len();
+        assert_eq!(ended, kept.then_some(second.sample.passed), "{number}");
+    }
+    assert_eq!(sum(&samples, |sample| sample.passed), report.chats.passed);
+    let (last, _) = run.whole_seconds(next - 1);
+    assert!(last.len() == 1 && last[0].batch.is_some());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_asked_for_knows_of_pauses_and_customers() {
     let bench = Bench::new();
     let scenario = "steps: [ { think: 10ms } ]";
