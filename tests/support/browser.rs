@@ -1,5 +1,10 @@
 //! A real Chromium, driven over `WebDriver`: <https://www.w3.org/TR/webdriver2/>.
 
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+};
+
 use serde_json::{Value, json};
 
 use super::{Folder, Program, eventually, free_address};
@@ -12,6 +17,24 @@ pub struct Browser {
     session: String,
     client: reqwest::Client,
     _driver: Program,
+}
+
+impl Drop for Browser {
+    /// The driver ends its browser when its session ends; killed, it would leave it behind.
+    fn drop(&mut self) {
+        let address = self.session.trim_start_matches("http://");
+        let Some((address, path)) = address.split_once('/') else {
+            return;
+        };
+        // Blocking: nothing asynchronous can be waited for here.
+        if let Ok(mut driver) = TcpStream::connect(address) {
+            let request =
+                format!("DELETE /{path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+            let sent = driver.write_all(request.as_bytes());
+            // The answer comes when the browser is gone.
+            let _ = sent.and_then(|()| driver.read(&mut [0; 64]));
+        }
+    }
 }
 
 impl Browser {
