@@ -91,11 +91,17 @@ impl RunIdentity {
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default();
         Self {
-            id: format!("{:011x}-{:08x}", since_epoch.as_millis(), fastrand::u32(..)),
+            id: format!("{}-{:08x}", Self::least_id(since_epoch), fastrand::u32(..)),
             name,
             subject,
             trigger,
         }
+    }
+
+    /// What the ids of runs that begin then, so long after the Unix epoch, or later are larger than, and those
+    /// of earlier ones smaller.
+    pub fn least_id(since_epoch: Duration) -> String {
+        format!("{:011x}", since_epoch.as_millis())
     }
 
     /// The id of one of its chats, and of its failure if it fails.

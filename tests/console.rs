@@ -8,6 +8,7 @@ use support::{Browser, Centre, Folder, Service, eventually, plain};
 
 const TAB: &str = "\u{e004}";
 const ENTER: &str = "\u{e007}";
+const HOME: &str = "\u{e011}";
 
 const MORE: &str =
     "probes: { watch: { scenario: contact-center-chat, target: centre, every: 1h } }";
@@ -59,13 +60,17 @@ async fn a_burst_is_started_from_the_form_watched_changed_and_stopped() {
     // A page that is opened late has the whole history.
     let late = Browser::start(1280, 900).await;
     late.open(&format!("{}{path}", service.web)).await;
-    let reading = "document.querySelector('#charts svg').dispatchEvent(new KeyboardEvent('keydown', { key: 'Home', bubbles: true, cancelable: true }))";
+    late.shows("#reading", "Point at a chart").await;
     eventually("the first second", async || {
-        late.run(reading, json!([])).await;
-        let text = late.text("#reading").await?;
-        text.starts_with("At 0:01. Chats in progress").then_some(())
+        late.focus("#charts svg").await;
+        late.press(&[HOME]).await;
+        let read = "return document.querySelector('#charts svg').ariaValueText";
+        let text = late.run(read, json!([])).await;
+        let text = text.as_str()?.to_owned();
+        text.starts_with("At 0:01, in progress ").then_some(())
     })
     .await;
+    late.shows("#reading", "At 0:01").await;
 
     browser.fill("[name='change']", "20/s").await;
     browser.click("form[data-patch] button").await;
@@ -230,16 +235,14 @@ async fn the_keyboard_is_enough() {
     let focused = "return document.activeElement.innerText.trim()";
     browser.press(&[TAB]).await;
     assert_eq!(browser.run(focused, json!([])).await, "To the content");
-    for expected in ["Now", "Runs", "New burst"] {
+    for expected in ["Now", "History", "New burst"] {
         browser.press(&[TAB]).await;
         assert_eq!(browser.run(focused, json!([])).await, expected);
     }
     browser.press(&[ENTER]).await;
     browser.shows("h1", "New burst").await;
     // A field is sent with the key that sends forms.
-    browser
-        .run("document.querySelector('[name=load]').focus()", json!([]))
-        .await;
+    browser.focus("[name=load]").await;
     browser.press(&[ENTER]).await;
     browser.shows("h1", "ad-hoc").await;
 }

@@ -13,7 +13,7 @@ use super::{
     writer::{Rest, word},
 };
 use crate::{
-    event::Mode,
+    event::{Mode, Verdict},
     runner::{RunRecord, RunReport, RunState},
 };
 
@@ -42,6 +42,12 @@ pub struct RunQuery {
     pub state: Option<RunState>,
     /// Only those of the probe or burst of this name.
     pub name: Option<String>,
+    /// Only those that came to this.
+    pub verdict: Option<Verdict>,
+    /// Only those with this in the name of their probe or burst, or in that of their scenario.
+    pub part: Option<String>,
+    /// Only those with ids that are no smaller, which began then or later.
+    pub since: Option<String>,
     /// Only those with smaller ids than this, which began before.
     pub before: Option<String>,
     /// So many at the most.
@@ -53,6 +59,8 @@ pub struct RunQuery {
 pub struct FailureQuery {
     /// Only those of this run.
     pub run: Option<String>,
+    /// Only those of the probe or burst of this name.
+    pub name: Option<String>,
     /// Only those of this scenario.
     pub scenario: Option<String>,
     /// Only those against this target.
@@ -211,6 +219,7 @@ impl History {
         (all.iter().skip(behind.unwrap_or(0)))
             .filter(|failure| {
                 of(&query.run, &failure.run)
+                    && of(&query.name, &failure.name)
                     && of(&query.scenario, &failure.scenario)
                     && of(&query.target, &failure.target)
                     && query.mode.is_none_or(|mode| mode == failure.mode)
@@ -249,6 +258,9 @@ fn runs(connection: &Connection, query: &RunQuery) -> Result<Vec<RunReport>, His
         "SELECT report FROM runs \
          WHERE (:before IS NULL OR id < :before) AND (:mode IS NULL OR mode = :mode) \
          AND (:state IS NULL OR state = :state) AND (:name IS NULL OR name = :name) \
+         AND (:since IS NULL OR id >= :since) \
+         AND (:verdict IS NULL OR json_extract(report, '$.verdict') = :verdict) \
+         AND (:part IS NULL OR instr(name, :part) OR instr(json_extract(report, '$.scenario'), :part)) \
          AND rest IS NOT NULL ORDER BY id DESC LIMIT :limit",
     )?;
     let rows = statement.query_map(
@@ -257,6 +269,9 @@ fn runs(connection: &Connection, query: &RunQuery) -> Result<Vec<RunReport>, His
             ":mode": query.mode.map(Mode::as_str),
             ":state": query.state.map(word).transpose()?,
             ":name": query.name,
+            ":since": query.since,
+            ":verdict": query.verdict.map(Verdict::as_str),
+            ":part": query.part,
             ":limit": query.limit,
         },
         |row| row.get(0),
@@ -276,12 +291,14 @@ fn failures(
              (SELECT failed_at, id FROM failures WHERE id = :before)) \
          AND (:run IS NULL OR run = :run) AND (:scenario IS NULL OR scenario = :scenario) \
          AND (:target IS NULL OR target = :target) AND (:mode IS NULL OR mode = :mode) \
+         AND (:name IS NULL OR json_extract(failure, '$.name') = :name) \
          ORDER BY failed_at DESC, id DESC LIMIT :limit",
     )?;
     let rows = statement.query_map(
         named_params! {
             ":before": query.before,
             ":run": query.run,
+            ":name": query.name,
             ":scenario": query.scenario,
             ":target": query.target,
             ":mode": query.mode.map(Mode::as_str),

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rusqlite::{Connection, params};
 
 use super::file::{self, HistoryError};
+use crate::event::RunIdentity;
 
 /// Of what the file may have, in hundredths: beyond the first it is emptied down to the second.
 const FULL: u64 = 90;
@@ -20,8 +21,7 @@ pub(super) fn tidy(
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let oldest = now.unwrap_or_default().saturating_sub(keep);
     let change = connection.transaction()?;
-    // Ids begin with the time, in milliseconds.
-    let id = format!("{:011x}", oldest.as_millis());
+    let id = RunIdentity::least_id(oldest);
     change.execute("DELETE FROM runs WHERE id < ? AND rest IS NOT NULL", [&id])?;
     let millis = i64::try_from(oldest.as_millis()).unwrap_or(i64::MAX);
     change.execute("DELETE FROM failures WHERE failed_at < ?", [millis])?;

@@ -22,7 +22,7 @@ pub(super) fn or_dash<T: Display>(value: Option<T>) -> String {
 }
 
 /// A share from 0 to 1.
-pub(super) fn percent(share: f64) -> String {
+pub fn percent(share: f64) -> String {
     let percent = share * 100.0;
     match percent.abs() {
         ..0.000_001 => "0%".to_owned(),

@@ -96,7 +96,7 @@ impl Refusal {
         }
     }
 
-    fn status(&self) -> StatusCode {
+    pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::Malformed { .. } => StatusCode::BAD_REQUEST,
             Self::Denied(denied) if denied.asks_for_token() => StatusCode::UNAUTHORIZED,

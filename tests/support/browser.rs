@@ -1,5 +1,10 @@
 //! A real Chromium, driven over `WebDriver`: <https://www.w3.org/TR/webdriver2/>.
 
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+};
+
 use serde_json::{Value, json};
 
 use super::{Folder, Program, eventually, free_address};
@@ -12,6 +17,24 @@ pub struct Browser {
     session: String,
     client: reqwest::Client,
     _driver: Program,
+}
+
+impl Drop for Browser {
+    /// The driver ends its browser when its session ends; killed, it would leave it behind.
+    fn drop(&mut self) {
+        let address = self.session.trim_start_matches("http://");
+        let Some((address, path)) = address.split_once('/') else {
+            return;
+        };
+        // Blocking: nothing asynchronous can be waited for here.
+        if let Ok(mut driver) = TcpStream::connect(address) {
+            let request =
+                format!("DELETE /{path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+            let sent = driver.write_all(request.as_bytes());
+            // The answer comes when the browser is gone.
+            let _ = sent.and_then(|()| driver.read(&mut [0; 64]));
+        }
+    }
 }
 
 impl Browser {
@@ -130,6 +153,12 @@ impl Browser {
             .await;
     }
 
+    /// Puts the focus there.
+    pub async fn focus(&self, selector: &str) {
+        let script = "document.querySelector(arguments[0])?.focus()";
+        self.run(script, json!([selector])).await;
+    }
+
     /// Presses keys, one after the other, on whatever has the focus.
     pub async fn press(&self, keys: &[&str]) {
         let actions: Vec<_> = keys
@@ -148,6 +177,37 @@ impl Browser {
             self.call("/alert/accept", json!({})).await.ok()
         })
         .await;
+    }
+
+    /// What is in the window, as base64 of a PNG.
+    pub async fn picture(&self) -> String {
+        let taken = self.protocol("Page.captureScreenshot", json!({})).await;
+        taken["data"].as_str().unwrap().to_owned()
+    }
+
+    /// From now on as somebody who prefers dark pages sees them.
+    pub async fn dark(&self) {
+        self.prefer("dark").await;
+    }
+
+    /// From now on as somebody who prefers light pages sees them.
+    pub async fn light(&self) {
+        self.prefer("light").await;
+    }
+
+    async fn prefer(&self, scheme: &str) {
+        let feature = json!({ "name": "prefers-color-scheme", "value": scheme });
+        self.protocol(
+            "Emulation.setEmulatedMedia",
+            json!({ "features": [feature] }),
+        )
+        .await;
+    }
+
+    /// A command of the `DevTools` protocol.
+    pub async fn protocol(&self, command: &str, parameters: Value) -> Value {
+        let body = json!({ "cmd": command, "params": parameters });
+        self.call("/goog/cdp/execute", body).await.unwrap()
     }
 
     /// What pages complained of on the console of the browser.

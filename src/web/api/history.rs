@@ -24,6 +24,8 @@ use crate::{
 pub(in crate::web) struct FailureFilter {
     /// Only those of this run.
     run: Option<String>,
+    /// Only those of the probe or burst of this name.
+    name: Option<String>,
     /// Only those of this scenario.
     scenario: Option<String>,
     /// Only those against this target.
@@ -45,6 +47,25 @@ pub(in crate::web) struct HourFilter {
     before: Option<String>,
     /// The latest so many; 100 unless said otherwise, 1000 at the most.
     limit: Option<usize>,
+}
+
+impl HourFilter {
+    /// Those of a probe.
+    pub(in crate::web) fn query(self, name: &str) -> Result<HourQuery, Refusal> {
+        let before = self.before.map(|text| {
+            let time = text.parse::<jiff::Timestamp>();
+            time.map_err(|_| {
+                Refusal::malformed(format!(
+                    "before: `{text}` is no time; write for instance `2026-05-04T12:00:00Z`"
+                ))
+            })
+        });
+        Ok(HourQuery {
+            name: name.to_owned(),
+            before: before.transpose()?.map(jiff::Timestamp::as_second),
+            limit: self.limit.unwrap_or(USUAL_LIMIT).min(MOST_LISTED),
+        })
+    }
 }
 
 /// Failed chats that are kept.
@@ -81,6 +102,7 @@ pub(in crate::web) async fn failures(
 ) -> Result<Json<FailureList>, Refusal> {
     let query = FailureQuery {
         run: filter.run,
+        name: filter.name,
         scenario: filter.scenario,
         target: filter.target,
         mode: filter.mode,
@@ -142,19 +164,7 @@ pub(in crate::web) async fn hours(
     Name(name): Name,
     Parameters(filter): Parameters<HourFilter>,
 ) -> Result<Json<HourList>, Refusal> {
-    let before = filter.before.map(|text| {
-        let time = text.parse::<jiff::Timestamp>();
-        time.map_err(|_| {
-            Refusal::malformed(format!(
-                "before: `{text}` is no time; write for instance `2026-05-04T12:00:00Z`"
-            ))
-        })
-    });
-    let query = HourQuery {
-        name: name.clone(),
-        before: before.transpose()?.map(jiff::Timestamp::as_second),
-        limit: filter.limit.unwrap_or(USUAL_LIMIT).min(MOST_LISTED),
-    };
+    let query = filter.query(&name)?;
     let hours = app.web.history.hours(query).await?;
     let plan = app.web.scheduler.plan();
     if hours.is_empty() && !plan.probes.iter().any(|probe| *probe.name == *name) {

@@ -9,11 +9,12 @@ use axum::{
 };
 
 use crate::{
+    history::RunQuery,
     report::{Comparison, html, junit, tables},
-    runner::{RunRecord, RunReport},
-    scheduler::RunEntry,
+    runner::{RunRecord, RunReport, RunState},
     web::{
         App,
+        api::runs::USUAL_LIMIT,
         extract::{Name, TwoNames},
         refusal::{ErrorBody, Refusal},
     },
@@ -172,7 +173,13 @@ impl App {
         let TwoNames(run, baseline) = names;
         let run = self.find_record(run).await?;
         let baseline = if baseline == PREVIOUS {
-            let previous = self.previous(&run.report)?;
+            let report = &run.report;
+            let previous = self.previous(report).await?.ok_or_else(|| {
+                Refusal::NotFound(format!(
+                    "there is no run of `{}` before `{}` that is known; name another one",
+                    report.name, report.id
+                ))
+            })?;
             self.find_record(&previous).await?
         } else {
             self.find_record(baseline).await?
@@ -180,25 +187,25 @@ impl App {
         Ok((run, baseline))
     }
 
-    /// The latest run of the same before this one that has ended.
-    fn previous(&self, run: &RunReport) -> Result<String, Refusal> {
-        let alike = |other: &RunReport| {
-            let own = (&run.name, &run.scenario, &run.target, run.mode);
-            own == (&other.name, &other.scenario, &other.target, other.mode)
-        };
-        let known = self.web.scheduler.runs();
-        let mut ended = known.iter().filter_map(|entry| match entry {
-            RunEntry::Active(_) => None,
-            RunEntry::Ended(report) => Some(report),
+    /// The latest run of the same before this one that has ended, if one of that name not long before is
+    /// of the same.
+    pub(in crate::web) async fn previous(
+        &self,
+        run: &RunReport,
+    ) -> Result<Option<String>, Refusal> {
+        let own = (&run.scenario, &run.target, RunState::Ended);
+        let earlier = self.list_runs(RunQuery {
+            name: Some(run.name.clone()),
+            mode: Some(run.mode),
+            before: Some(run.id.clone()),
+            limit: USUAL_LIMIT,
+            ..RunQuery::default()
         });
-        // Later runs have greater ids, and the latest come first.
-        let previous = ended.find(|other| other.id < run.id && alike(other));
-        previous.map(|report| report.id.clone()).ok_or_else(|| {
-            Refusal::NotFound(format!(
-                "there is no run of `{}` before `{}` that is known; name another one",
-                run.name, run.id
-            ))
-        })
+        let earlier = earlier.await?;
+        let mut alike = earlier
+            .iter()
+            .filter(|other| own == (&other.scenario, &other.target, other.state));
+        Ok(alike.next().map(|report| report.id.clone()))
     }
 }
 

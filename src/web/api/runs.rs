@@ -30,6 +30,8 @@ pub(in crate::web) struct RunFilter {
     mode: Option<Mode>,
     /// Only those that are so far.
     state: Option<RunState>,
+    /// Only those that came to this.
+    verdict: Option<Verdict>,
     /// Only those of the probe or burst of this name.
     name: Option<String>,
     /// Only those before the run of this id: that of the last one of the page before.
@@ -93,25 +95,43 @@ impl From<&RunReport> for RunSummary {
     }
 }
 
-impl RunFilter {
-    /// The cheap half: a report of a run in progress has to be made first.
-    fn may_take(&self, entry: &RunEntry) -> bool {
-        let (mode, name, id) = match entry {
-            RunEntry::Active(run) => {
-                let identity = run.identity();
-                (identity.subject.mode, &*identity.name, run.id())
-            }
-            RunEntry::Ended(report) => (report.mode, report.name.as_str(), report.id.as_str()),
-        };
-        // Later runs have larger ids.
-        self.before.as_deref().is_none_or(|before| id < before)
-            && self.mode.is_none_or(|wanted| wanted == mode)
-            && self.name.as_deref().is_none_or(|wanted| wanted == name)
+impl From<RunFilter> for RunQuery {
+    fn from(filter: RunFilter) -> Self {
+        Self {
+            mode: filter.mode,
+            state: filter.state,
+            verdict: filter.verdict,
+            name: filter.name,
+            before: filter.before,
+            limit: filter.limit.unwrap_or(USUAL_LIMIT).min(MOST_LISTED),
+            ..Self::default()
+        }
     }
+}
 
-    fn takes(&self, report: &RunReport) -> bool {
-        self.state.is_none_or(|wanted| wanted == report.state)
-    }
+/// The cheap half: a report of a run in progress has to be made first.
+fn may_take(query: &RunQuery, entry: &RunEntry) -> bool {
+    let (mode, name, scenario) = match entry {
+        RunEntry::Active(run) => {
+            let identity = run.identity();
+            let subject = &identity.subject;
+            (subject.mode, &*identity.name, &*subject.scenario)
+        }
+        RunEntry::Ended(report) => (report.mode, &*report.name, &*report.scenario),
+    };
+    let (id, of) = (entry.id(), query.part.as_deref());
+    query.before.as_deref().is_none_or(|before| id < before)
+        && query.since.as_deref().is_none_or(|since| id >= since)
+        && query.mode.is_none_or(|wanted| wanted == mode)
+        && query.name.as_deref().is_none_or(|wanted| wanted == name)
+        && of.is_none_or(|part| name.contains(part) || scenario.contains(part))
+}
+
+fn takes(query: &RunQuery, report: &RunReport) -> bool {
+    query.state.is_none_or(|wanted| wanted == report.state)
+        && query
+            .verdict
+            .is_none_or(|wanted| Some(wanted) == report.verdict)
 }
 
 impl App {
@@ -132,21 +152,28 @@ impl App {
 }
 
 impl App {
-    /// Those of the history. None of them is in progress, so that those who ask for such do not depend on
-    /// the disk.
-    async fn kept_runs(&self, filter: RunFilter, limit: usize) -> Result<Vec<RunReport>, Refusal> {
+    /// Runs in progress, those that the scheduler remembers and those of the history; the latest first.
+    pub(in crate::web) async fn list_runs(
+        &self,
+        query: RunQuery,
+    ) -> Result<Vec<Arc<RunReport>>, Refusal> {
+        let entries = self.web.scheduler.runs();
+        let known = entries.iter().filter(|entry| may_take(&query, entry));
+        let mut runs: BTreeMap<_, _> = known
+            .map(RunEntry::report)
+            .filter(|report| takes(&query, report))
+            .map(|report| (report.id.clone(), report))
+            .collect();
+        let limit = query.limit;
+        // None that is kept is in progress: who asks for such does not depend on the disk.
         let over = [RunState::Ended, RunState::Interrupted];
-        if filter.state.is_some_and(|state| !over.contains(&state)) {
-            return Ok(Vec::new());
+        if query.state.is_none_or(|state| over.contains(&state)) {
+            for report in self.web.history.runs(query).await? {
+                let id = report.id.clone();
+                runs.entry(id).or_insert_with(|| Arc::new(report));
+            }
         }
-        let query = RunQuery {
-            mode: filter.mode,
-            state: filter.state,
-            name: filter.name,
-            before: filter.before,
-            limit,
-        };
-        Ok(self.web.history.runs(query).await?)
+        Ok(runs.into_values().rev().take(limit).collect())
     }
 }
 
@@ -168,21 +195,10 @@ pub(in crate::web) async fn list(
     State(app): State<Arc<App>>,
     Parameters(filter): Parameters<RunFilter>,
 ) -> Result<Json<RunList>, Refusal> {
-    let limit = filter.limit.unwrap_or(USUAL_LIMIT).min(MOST_LISTED);
-    let entries = app.web.scheduler.runs();
-    let known = entries.iter().filter(|entry| filter.may_take(entry));
-    let mut runs: BTreeMap<_, _> = known
-        .map(RunEntry::report)
-        .filter(|report| filter.takes(report))
-        .map(|report| (report.id.clone(), RunSummary::from(&*report)))
-        .collect();
-    for report in app.kept_runs(filter, limit).await? {
-        let id = report.id.clone();
-        runs.entry(id).or_insert_with(|| RunSummary::from(&report));
-    }
-    let latest = runs.into_values().rev().take(limit);
+    let runs = app.list_runs(filter.into()).await?;
+    let runs = runs.iter().map(|report| RunSummary::from(&**report));
     Ok(Json(RunList {
-        runs: latest.collect(),
+        runs: runs.collect(),
     }))
 }
 

@@ -19,7 +19,7 @@ pub(super) async fn show(State(app): State<Arc<App>>, viewer: Viewer) -> Respons
                 button data-post="/api/v1/reload" data-show="changes"
                     data-confirm="Put the configuration in force as it is in its files now?" { "Reload" }
             }
-            pre #changes aria-live="polite" {}
+            ul #changes aria-live="polite" {}
         }
         (targets(&plan))
         (scenarios(&plan))

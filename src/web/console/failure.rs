@@ -11,23 +11,17 @@ use super::{
 };
 use crate::{
     history::{AnswerTrace, EventTrace, Excerpt, FailureReport, RequestTrace, StepTrace},
-    web::{App, extract::Name, refusal::Refusal},
+    web::{App, extract::Name},
 };
 
-pub(super) async fn show(
-    State(app): State<Arc<App>>,
-    viewer: Viewer,
-    Name(id): Name,
-) -> Result<Response, Refusal> {
-    let failure = app.find_failure(&id).await?;
-    let title = format!("{} at {}", failure.step, failure.failed_at);
-    let main = page(&failure);
-    Ok(Page {
+pub(super) async fn show(State(app): State<Arc<App>>, viewer: Viewer, Name(id): Name) -> Response {
+    let failure = app.find_failure(&id).await;
+    let page = failure.map(|failure| Page {
         path: "/runs",
-        title,
-        main,
-    }
-    .answer(viewer))
+        title: format!("{} failed in {}", failure.step, failure.name),
+        main: page(&failure),
+    });
+    Page::answer_or_refusal(page, viewer)
 }
 
 fn page(failure: &FailureReport) -> Markup {

@@ -10,7 +10,7 @@ use axum::{
 use maud::{DOCTYPE, Markup, html};
 
 use super::SIGN_IN;
-use crate::web::App;
+use crate::web::{App, refusal::Refusal};
 
 /// Nothing but our own style, script and events: whatever a name or a failure of a target says, it is text.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
@@ -51,7 +51,7 @@ pub(super) struct Page {
 
 const MENU: [(&str, &str); 4] = [
     ("/", "Now"),
-    ("/runs", "Runs"),
+    ("/runs", "History"),
     ("/bursts/new", "New burst"),
     ("/configuration", "Configuration"),
 ];
@@ -59,6 +59,28 @@ const MENU: [(&str, &str); 4] = [
 impl Page {
     pub(super) fn answer(self, viewer: Viewer) -> Response {
         self.answer_with(StatusCode::OK, viewer)
+    }
+
+    /// The page, or one that says why there is none: those who read have followed a link.
+    pub(super) fn answer_or_refusal(page: Result<Self, Refusal>, viewer: Viewer) -> Response {
+        page.map_or_else(
+            |refusal| {
+                if refusal.status().is_server_error() {
+                    tracing::warn!("{refusal}");
+                }
+                let page = Self {
+                    path: "",
+                    title: "Not to be had".to_owned(),
+                    main: html! {
+                        h1 { "This page is not to be had" }
+                        p.note.failed { (refusal) }
+                        p { a href="/" { "What is going on now" } " · " a href="/runs" { "History" } }
+                    },
+                };
+                page.answer_with(refusal.status(), viewer)
+            },
+            |page| page.answer(viewer),
+        )
     }
 
     pub(super) fn answer_with(self, status: StatusCode, viewer: Viewer) -> Response {

@@ -24,7 +24,7 @@ use tokio::{
 
 use super::{frame::Viewer, now, run};
 use crate::{
-    runner::Sample,
+    runner::{RunRecord, Sample},
     scheduler::RunEntry,
     web::{App, MOST_STREAMS, extract::Name, refusal::Refusal},
 };
@@ -73,6 +73,8 @@ struct Look {
     app: Arc<App>,
     viewer: Viewer,
     run: Option<RunEntry>,
+    /// Of a run that was over when the page was opened, everything.
+    record: Option<Arc<RunRecord>>,
     ticks: Interval,
     shown: Option<Arc<str>>,
     /// The number of the next sample.
@@ -80,15 +82,17 @@ struct Look {
     /// Samples come before the page that belongs to them.
     samples_told: bool,
     over: bool,
+    /// That it is over was told, too.
+    closed: bool,
     _place: OwnedSemaphorePermit,
 }
 
 /// What is going on.
 pub(super) async fn now(State(app): State<Arc<App>>, viewer: Viewer) -> Result<Response, Refusal> {
-    stream(app, viewer, None, 0)
+    stream(app, viewer, None, None, 0)
 }
 
-/// A run: `samples` with the number of the next one as id, and its page as `page`.
+/// A run: `samples` with the number of the next one as id, its page as `page`, and `over` at its end.
 pub(super) async fn run(
     State(app): State<Arc<App>>,
     viewer: Viewer,
@@ -96,15 +100,20 @@ pub(super) async fn run(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let run = app.find_run(&id).await?;
+    let record = match &run {
+        RunEntry::Active(_) => None,
+        RunEntry::Ended(_) => Some(app.find_record(&id).await?),
+    };
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let next = last.and_then(|id| id.parse().ok()).unwrap_or(0);
-    stream(app, viewer, Some(run), next)
+    stream(app, viewer, Some(run), record, next)
 }
 
 fn stream(
     app: Arc<App>,
     viewer: Viewer,
     run: Option<RunEntry>,
+    record: Option<Arc<RunRecord>>,
     next: u64,
 ) -> Result<Response, Refusal> {
     let place = app.streams.clone().try_acquire_owned().map_err(|_| {
@@ -116,11 +125,13 @@ fn stream(
         app,
         viewer,
         run,
+        record,
         ticks,
         shown: None,
         next,
         samples_told: false,
         over: false,
+        closed: false,
         _place: place,
     };
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
@@ -137,8 +148,13 @@ impl Look {
             if let Some(event) = self.page() {
                 return Some((Ok(event), self));
             }
-            if self.over {
+            if self.closed {
                 return None;
+            }
+            if self.over {
+                self.closed = true;
+                // Else the browser would connect again.
+                return Some((Ok(Event::default().event("over").data("over")), self));
             }
             self.wait().await?;
         }
@@ -168,11 +184,11 @@ impl Look {
         }
         let (samples, end) = match self.run.as_ref()? {
             RunEntry::Active(run) => run.samples(self.next),
-            RunEntry::Ended(report) => {
-                let samples = self.app.web.scheduler.record(&report.id)?.samples.clone();
-                let end = samples.len() as u64;
+            RunEntry::Ended(_) => {
+                let samples = &self.record.as_ref()?.samples;
                 let skip = usize::try_from(self.next).unwrap_or(usize::MAX);
-                (samples.into_iter().skip(skip).collect(), end)
+                let rest = samples.iter().skip(skip).cloned().collect();
+                (rest, samples.len() as u64)
             }
         };
         let (event, next) = told(samples, end, self.next)?;

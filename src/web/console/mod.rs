@@ -5,11 +5,14 @@
 //! in place, draws the charts and sends what buttons say to the admin API.
 
 mod burst;
+mod compare;
 mod configuration;
 mod failure;
+mod figures;
 mod frame;
 mod live;
 mod now;
+mod probe;
 mod run;
 mod runs;
 mod sign_in;
@@ -29,7 +32,14 @@ use super::App;
 
 const STYLE: &str = include_str!("style.css");
 const ICON: &str = include_str!("icon.svg");
-const SCRIPT: &str = include_str!("script.js");
+/// In this order: what is used at once comes first.
+const SCRIPT: &str = concat!(
+    include_str!("script/orders.js"),
+    include_str!("script/charts.js"),
+    include_str!("script/live.js"),
+    include_str!("script/compare.js"),
+    include_str!("script/form.js"),
+);
 
 /// Every page, and what they are made of.
 pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
@@ -37,6 +47,8 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
         .route("/", get(now::show))
         .route("/runs", get(runs::show))
         .route("/runs/{id}", get(run::show))
+        .route("/compare", get(compare::choose))
+        .route("/probes/{name}", get(probe::show))
         .route("/bursts/new", get(burst::show))
         .route("/failures/{id}", get(failure::show))
         .route("/configuration", get(configuration::show))

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use super::{
     frame::{Page, Viewer},
-    words::{Standing, count, moment, time},
+    words::{Standing, count, span, time},
 };
 use crate::{
     event::Mode,
@@ -40,12 +40,16 @@ pub(super) fn fragment(app: &App, viewer: Viewer) -> Markup {
         Stage::ShuttingDown => Some("The service is shutting down."),
     };
     html! {
-        h1 { "Now" }
-        @if let Some(stage) = stage { p.note { (stage) } }
-        h2 { "Bursts in progress" }
-        (bursts(&runs))
-        h2 { "Probes" }
-        (probes(&scheduler.probes(), &runs, viewer))
+        div #bursts data-part {
+            h1 { "Now" }
+            @if let Some(stage) = stage { p.note { (stage) } }
+            h2 { "Bursts in progress" }
+            (bursts(&runs))
+        }
+        div #probes data-part {
+            h2 { "Probes" }
+            (probes(&scheduler.probes(), &runs, viewer))
+        }
     }
 }
 
@@ -60,6 +64,7 @@ fn bursts(runs: &[RunEntry]) -> Markup {
             p { "There are none. " a href="/bursts/new" { "Start one" } "." }
         } @else {
             div.wide { table {
+                caption.unseen { "Bursts in progress" }
                 thead { tr {
                     th scope="col" { "Burst" } th scope="col" { "State" } th scope="col" { "Load" }
                     th.figure scope="col" { "In progress" } th.figure scope="col" { "Passed" }
@@ -68,11 +73,15 @@ fn bursts(runs: &[RunEntry]) -> Markup {
                 tbody { @for run in &active { tr {
                     th scope="row" { a href={ "/runs/" (run.id) } { (run.name) } }
                     td { (Standing::of(run.state, run.verdict).show()) }
-                    td { code { (run.load) } }
+                    td {
+                        code { (run.load) }
+                        @if let Some(change) = &run.load_changed_to { " changed to " code { (change) } }
+                        @if let Some(search) = &run.search { br; span.quiet { (search.summary) } }
+                    }
                     td.figure { (count(run.chats.in_progress)) }
                     td.figure { (count(run.chats.passed)) }
                     td.figure { (count(run.chats.failed)) }
-                    td { (moment(&run.started_at)) }
+                    td { (span(run.elapsed_seconds)) " ago" }
                 } } }
             } }
         }
@@ -85,6 +94,7 @@ fn probes(probes: &[ProbeStatus], runs: &[RunEntry], viewer: Viewer) -> Markup {
             p { "The configuration has none." }
         } @else {
             div.wide { table {
+                caption.unseen { "Probes with their last results" }
                 thead { tr {
                     th scope="col" { "Probe" } th scope="col" { "Every" } th scope="col" { "Latest result" }
                     th scope="col" { "Last results, the latest on the right" }
@@ -97,10 +107,9 @@ fn probes(probes: &[ProbeStatus], runs: &[RunEntry], viewer: Viewer) -> Markup {
 }
 
 fn row(probe: &ProbeStatus, runs: &[RunEntry], viewer: Viewer) -> Markup {
-    let results = results(probe, runs);
-    let path = format!("/api/v1/probes/{}", probe.name);
+    let results = results(&probe.name, runs);
     html! { tr {
-        th scope="row" { (probe.name) br; span.quiet { (probe.scenario) " on " (probe.target) } }
+        th scope="row" { a href={ "/probes/" (probe.name) } { (probe.name) } br; span.quiet { (probe.scenario) " on " (probe.target) } }
         td { (probe.every) @if probe.paused { br; span.standing.stopped { "‖ paused" } } }
         td {
             @match results.first() {
@@ -115,21 +124,29 @@ fn row(probe: &ProbeStatus, runs: &[RunEntry], viewer: Viewer) -> Markup {
             }
         }
         td { (ticks(&results)) }
-        @if viewer.may_change { td {
-            button data-post={ (path) "/run" } { "Run now" } " "
-            @if probe.paused {
-                button data-post={ (path) "/resume" } { "Resume" }
-            } @else {
-                button data-post={ (path) "/pause" } { "Pause" }
-            }
-        } }
+        @if viewer.may_change { td { (actions(probe)) } }
+    } }
+}
+
+/// Buttons, which are as many as there are probes: each says of which it is.
+pub(super) fn actions(probe: &ProbeStatus) -> Markup {
+    let path = format!("/api/v1/probes/{}", probe.name);
+    let (pause, word) = if probe.paused {
+        ("/resume", "Resume")
+    } else {
+        ("/pause", "Pause")
+    };
+    html! { div.buttons {
+        @for (order, word) in [("/run", "Run now"), (pause, word)] {
+            button data-post={ (path) (order) } aria-label={ (word) ": " (probe.name) } { (word) }
+        }
     } }
 }
 
 /// The latest first.
-fn results(probe: &ProbeStatus, runs: &[RunEntry]) -> Vec<Arc<RunReport>> {
+pub(super) fn results(probe: &str, runs: &[RunEntry]) -> Vec<Arc<RunReport>> {
     let ended = runs.iter().filter_map(|entry| match entry {
-        RunEntry::Ended(report) if report.mode == Mode::Probe && report.name == probe.name => {
+        RunEntry::Ended(report) if report.mode == Mode::Probe && report.name == probe => {
             Some(report.clone())
         }
         RunEntry::Ended(_) | RunEntry::Active(_) => None,
@@ -137,7 +154,7 @@ fn results(probe: &ProbeStatus, runs: &[RunEntry]) -> Vec<Arc<RunReport>> {
     ended.take(TICKS).collect()
 }
 
-fn ticks(results: &[Arc<RunReport>]) -> Markup {
+pub(super) fn ticks(results: &[Arc<RunReport>]) -> Markup {
     html! { ol.ticks {
         @for run in results.iter().rev() {
             @let standing = Standing::of(run.state, run.verdict);

@@ -6,97 +6,99 @@ use axum::{extract::State, response::Response};
 use maud::{Markup, html};
 
 use super::{
+    figures,
     frame::{Page, Viewer},
-    words::{Standing, count, moment, time},
+    words::{Standing, count, moment, rate, span, time},
 };
 use crate::{
-    event::Mode,
-    runner::{Example, Quantiles, RunReport, RunState, StepReport},
+    event::{Mode, Trigger},
+    report::html::{search, thresholds},
+    runner::{Example, Orphan, RunReport, RunState},
     scheduler::RunEntry,
     web::{App, extract::Name, refusal::Refusal},
 };
 
-/// A chart of the run: the script draws it of the samples.
-struct Chart {
-    name: &'static str,
-    unit: &'static str,
-    /// Each a word and where a sample has it: `WORD=PLACE;...`.
-    series: &'static str,
+/// Seconds over which the rate of the moment is told.
+const MOMENT: u64 = 5;
+
+pub(super) async fn show(State(app): State<Arc<App>>, viewer: Viewer, Name(id): Name) -> Response {
+    Page::answer_or_refusal(page(&app, viewer, &id).await, viewer)
 }
 
-const CHARTS: [Chart; 5] = [
-    Chart {
-        name: "Chats in progress",
-        unit: "",
-        series: "in progress=in_progress",
-    },
-    Chart {
-        name: "Starts and ends",
-        unit: "/s",
-        series: "started=started/s;passed=passed/s;failed=failed/s",
-    },
-    Chart {
-        name: "Wait for the agent",
-        unit: "s",
-        series: "median=join.p50;p95=join.p95;slowest=join.max",
-    },
-    Chart {
-        name: "Memory",
-        unit: "MB",
-        series: "in RAM=memory",
-    },
-    Chart {
-        name: "CPUs used",
-        unit: "",
-        series: "user=machine.cpu_user;system=machine.cpu_system",
-    },
-];
-
-pub(super) async fn show(
-    State(app): State<Arc<App>>,
-    viewer: Viewer,
-    Name(id): Name,
-) -> Result<Response, Refusal> {
-    let run = app.find_run(&id).await?;
+async fn page(app: &App, viewer: Viewer, id: &str) -> Result<Page, Refusal> {
+    let run = app.find_run(id).await?;
     let report = run.report();
-    let title = format!("{} of {}", report.name, report.started_at);
+    let previous = app.previous(&report).await?;
     let main = html! {
-        div data-live={ "/live/runs/" (report.id) } { (fragment(&run, viewer)) }
-        @if report.mode == Mode::Burst { (charts(&report)) }
+        div data-live={ "/live/runs/" (report.id) } {
+            (above(&run, &report, viewer))
+            @if report.mode == Mode::Burst { (figures::charts(&report)) }
+            (below(&report))
+        }
+        (documents(&report, previous.as_deref()))
     };
     Ok(Page {
         path: "/runs",
-        title,
+        title: format!("{} of {}", report.name, report.started_at),
         main,
-    }
-    .answer(viewer))
+    })
 }
 
-/// The part of the page that changes, but for the charts.
+/// The parts of the page that change.
 pub(super) fn fragment(run: &RunEntry, viewer: Viewer) -> Markup {
     let report = run.report();
+    html! { (above(run, &report, viewer)) (below(&report)) }
+}
+
+/// Those above the charts, which the script draws.
+fn above(run: &RunEntry, report: &RunReport, viewer: Viewer) -> Markup {
     let active = matches!(run, RunEntry::Active(_));
     html! {
-        h1 { (report.name) " " (Standing::of(report.state, report.verdict).show()) }
-        @for reason in &report.verdict_reasons { p.note { (reason) } }
-        @for doubt in &report.doubts { p.note.quiet { "Doubtful: " (doubt) } }
-        dl.facts {
-            div { dt { "Scenario" } dd { (report.scenario) " on " (report.target) } }
+        div #standing data-part {
+            h1 { (report.name) " " (Standing::of(report.state, report.verdict).show()) }
+            @for reason in &report.verdict_reasons { p.note { (reason) } }
+            @for doubt in &report.doubts { p.note.quiet { "Doubtful: " (doubt) } }
+            (facts(report))
+        }
+        div #controls data-part { @if active && viewer.may_change { (controls(report)) } }
+        div #chats data-part { (chats(run, report)) }
+        div #judged data-part {
+            @if let Some(found) = &report.search { (search(found)) }
+            @if !report.thresholds.is_empty() { (thresholds(report)) }
+        }
+    }
+}
+
+fn below(report: &RunReport) -> Markup {
+    html! {
+        div #steps data-part { (figures::steps(report)) }
+        div #failures data-part { (failures(&report.failures)) (orphans(&report.orphans)) }
+        div #events data-part { (figures::books(report)) }
+        div #generator data-part { (figures::generator(report)) }
+    }
+}
+
+fn facts(report: &RunReport) -> Markup {
+    let trigger = match report.trigger {
+        Trigger::Interval => "its interval",
+        Trigger::Schedule => "its schedule",
+        Trigger::Api => "the admin API",
+        Trigger::CommandLine => "the command line",
+    };
+    html! { dl.facts {
+        div { dt { "Scenario" } dd { (report.scenario) " on " (report.target) } }
+        @if report.mode == Mode::Burst {
             div { dt { "Load" } dd {
                 code { (report.load) }
                 @if let Some(change) = &report.load_changed_to { ", changed to " code { (change) } }
             } }
-            div { dt { "Began" } dd { (moment(&report.started_at)) } }
-            div { dt { "Takes" } dd { (time(Some(report.elapsed_seconds))) } }
         }
-        @if active && viewer.may_change { (controls(&report)) }
-        (chats(&report))
-        (steps(&report))
-        (books(&report))
-        (failures(&report.failures))
-        (generator(&report))
-        (documents(&report))
-    }
+        div { dt { "Started by" } dd {
+            (trigger) @if let Some(name) = &report.asked_by { ", for " (name) }
+        } }
+        div { dt { "Began" } dd { (moment(&report.started_at)) } }
+        div { dt { "Took" } dd data-elapsed=(report.elapsed_seconds) { (span(report.elapsed_seconds)) } }
+    } }
 }
 
 fn controls(report: &RunReport) -> Markup {
@@ -110,127 +112,86 @@ fn controls(report: &RunReport) -> Markup {
         button data-post={ (path) "/stop" } data-body="{\"now\":false}" { "Stop; chats finish" }
         button.danger data-post={ (path) "/stop" } data-body="{\"now\":true}"
             data-confirm="End the chats in progress now?" { "Stop now" }
-        form data-patch=(path) {
+        // A search asks for what it needs to know.
+        @if report.search.is_none() { form data-patch=(path) {
             label { "Change to " input name="change" required placeholder="5/s" size="8"
                 aria-describedby="change-help"; }
-            button { "Change" }
-            small #change-help { "a rate such as " code { "5/s" } ", or a number of customers" }
-        }
+            " " button { "Change" } " "
+            small #change-help.quiet { "a rate such as " code { "5/s" } ", or a number of customers" }
+        } }
     } }
 }
 
-fn chats(report: &RunReport) -> Markup {
+fn chats(run: &RunEntry, report: &RunReport) -> Markup {
     let chats = &report.chats;
-    let figures = [
-        ("in progress", chats.in_progress, ""),
+    let counted = [
         ("started", chats.started, ""),
-        (
-            "passed",
-            chats.passed,
-            if chats.passed > 0 { "passed" } else { "" },
-        ),
-        (
-            "failed",
-            chats.failed,
-            if chats.failed > 0 { "failed" } else { "" },
-        ),
+        ("passed", chats.passed, "passed"),
+        ("failed", chats.failed, "failed"),
         ("stopped", chats.stopped, ""),
         ("dropped", chats.dropped, ""),
     ];
     html! { ul.figures aria-label="Chats" {
-        @for (name, number, class) in figures {
-            li class=(class) { strong data-count={ "chats " (name) } { (count(number)) } " " (name) }
-        }
-    } }
-}
-
-fn steps(report: &RunReport) -> Markup {
-    let whole = StepReport {
-        step: "whole chats".to_owned(),
-        observes: None,
-        passed: report.chats.passed,
-        failed: report.chats.failed,
-        failed_by_reason: report.chats.failed_by_reason.clone(),
-        latency: report.chat_duration.clone(),
-    };
-    html! {
-        h2 { "Steps" }
-        p { button type="button" data-reset { "Count from now" } " " span #since.quiet {} }
-        div.wide { table {
-            thead { tr {
-                th scope="col" { "Step" } th.figure scope="col" { "Passed" } th.figure scope="col" { "Failed" }
-                @for name in ["p50", "p90", "p95", "p99", "max"] { th.figure scope="col" { (name) } }
-                th scope="col" { "Failures" }
-            } }
-            tbody { @for step in report.steps.iter().chain([&whole]) { (step_row(step)) } }
-        } }
-    }
-}
-
-fn step_row(step: &StepReport) -> Markup {
-    let Quantiles {
-        p50,
-        p90,
-        p95,
-        p99,
-        max,
-        ..
-    } = step.latency;
-    let class = match (step.passed, step.failed) {
-        (0, 0) => "",
-        (_, 0) => "passed",
-        _ => "failed",
-    };
-    let sign = match class {
-        "passed" => "✓",
-        "failed" => "✗",
-        _ => "·",
-    };
-    html! { tr class=(class) {
-        th scope="row" { span aria-hidden="true" { (sign) " " } (step.step) }
-        td.figure data-count={ (step.step) " passed" } { (count(step.passed)) }
-        td.figure data-count={ (step.step) " failed" } { (count(step.failed)) }
-        @for quantile in [p50, p90, p95, p99, max] { td.figure { (time(quantile)) } }
-        td {
-            @for (reason, number) in &step.failed_by_reason { code { (reason) } " " (count(*number)) " " }
-        }
-    } }
-}
-
-fn books(report: &RunReport) -> Markup {
-    let books = &report.books;
-    html! {
-        h2 { "Events" }
-        ul.figures {
-            li { strong { (count(books.received)) } " received" }
-            @for (fate, number) in &books.by_fate {
-                li { strong { (count(*number)) } " " (fate.as_str().replace('_', " ")) }
+        li { strong { (count(chats.in_progress)) } " in progress" }
+        @for (name, number, class) in counted {
+            li class=[(number > 0 && !class.is_empty()).then_some(class)] {
+                strong data-count={ "chats " (name) } { (count(number)) } " " (name)
             }
-            li { strong { (count(books.waiting)) } " waiting" }
         }
-        @for difference in &books.differences { p.note.failed { (difference) } }
+        @if report.mode == Mode::Burst { (arrivals(run, report)) }
+    } }
+}
+
+/// What was asked for, and what was achieved: of a run in progress in the last seconds.
+fn arrivals(run: &RunEntry, report: &RunReport) -> Markup {
+    let RunEntry::Active(handle) = run else {
+        let mean = rate(report.chats.started, report.elapsed_seconds);
+        return html! { li { strong { (mean) } " started on average" } };
+    };
+    let (_, end) = handle.samples(u64::MAX);
+    let (last, _) = handle.samples(end.saturating_sub(MOMENT));
+    let seconds = last.iter().map(|sample| sample.seconds).sum();
+    let due: Option<u64> = last.iter().map(|sample| sample.due).sum();
+    let started = last.iter().map(|sample| sample.started).sum();
+    let customers = last.last().and_then(|sample| sample.customers);
+    html! {
+        @if let Some(customers) = customers { li { strong { (count(customers)) } " customers asked for" } }
+        @else if let Some(due) = due { li { strong { (rate(due, seconds)) } " asked for" } }
+        li { strong { (rate(started, seconds)) } " started of late" }
     }
 }
 
 fn failures(failures: &[Example]) -> Markup {
     html! { @if !failures.is_empty() {
         h2 { "Last failures" }
-        ul.failures { @for failure in failures.iter().rev() { li {
+        ul.failures { @for failure in failures.iter().rev() { li data-failure=(failure.chat) {
             @if failure.id.is_empty() { "Chat " (failure.chat) } @else {
                 a href={ "/failures/" (failure.id) } { "Chat " (failure.chat) }
             }
             ", step " code { (failure.step) } ": " strong { (failure.reason) }
             br; (failure.detail)
-            @if !failure.correlation.is_empty() {
-                br; span.quiet {
-                    @for (name, value) in &failure.correlation { (name) " " code { (value) } " " }
-                }
-            }
+            (correlation(&failure.correlation))
         } } }
     } }
 }
 
-fn documents(report: &RunReport) -> Markup {
+fn orphans(orphans: &[Orphan]) -> Markup {
+    html! { @if !orphans.is_empty() {
+        h2 { "Chats that may still be open at the target" }
+        p { "They were in progress when the process ended. End them there by what the target calls them." }
+        ul.failures { @for orphan in orphans { li {
+            "Chat " (orphan.chat) (correlation(&orphan.correlation))
+        } } }
+    } }
+}
+
+fn correlation(names: &std::collections::BTreeMap<String, String>) -> Markup {
+    html! { @if !names.is_empty() {
+        br; span.quiet { @for (name, value) in names { (name) " " code { (value) } " " } }
+    } }
+}
+
+fn documents(report: &RunReport, previous: Option<&str>) -> Markup {
     let path = format!("/api/v1/runs/{}", report.id);
     let others = [
         ("report.json", "JSON"),
@@ -239,40 +200,28 @@ fn documents(report: &RunReport) -> Markup {
         ("junit.xml", "JUnit XML"),
     ];
     html! {
-        h2 { "To take along" }
+        h2 { "Report and comparison" }
         p.controls {
             a href={ (path) "/report.html" } { "Report" }
             @for (file, name) in others { a href={ (path) "/" (file) } { (name) } }
         }
-    }
-}
-
-fn generator(report: &RunReport) -> Markup {
-    let machine = &report.machine;
-    html! {
-        h2 { "Generator" }
-        dl.facts {
-            div { dt { "Starts late, p99" } dd { (time(report.start_lateness.p99)) } }
-            div { dt { "Requests late, p99" } dd { (time(report.send_lateness.p99)) } }
-            div { dt { "Waits for a connection, p99" } dd { (time(report.connection_wait.p99)) } }
-            div { dt { "Latencies right to" } dd { (time(report.precision)) } }
-            div { dt { "CPUs used, missing" } dd {
-                (format!("{:.2}, {:.2}", machine.cpus.mean, machine.cpus_missing.mean))
-            } }
-            div { dt { "Host busy" } dd { (format!("{:.0} %", machine.host_busy.mean * 100.0)) } }
-            div { dt { "Files, at most" } dd { (format!("{:.0}", machine.files.most)) } }
+        p.controls {
+            @if let Some(previous) = previous {
+                a href={ (path) "/compare/" (previous) "/report.html" } { "Compare with the run before" }
+            }
+            a href={ "/runs?with=" (report.id) } { "Compare with another run" }
         }
-    }
-}
-
-fn charts(report: &RunReport) -> Markup {
-    let join = report.steps.iter().position(|step| step.observes.is_some());
-    html! {
-        h2 { "Second by second" }
-        p #reading.quiet aria-live="off" { "Point at a chart, or focus it and use the arrow keys, to read it." }
-        div #charts data-join=[join] {
-            @for Chart { name, unit, series } in CHARTS {
-                figure data-unit=(unit) data-series=(series) { figcaption { (name) } }
+        details {
+            summary { "Inputs" }
+            dl.facts {
+                @if let Some(inputs) = report.inputs.as_object() {
+                    @for (name, value) in inputs { div { dt { (name) } dd { code { (value) } } } }
+                }
+                div { dt { "Seed" } dd { code { (report.seed) } } }
+                @if let Some(print) = &report.configuration {
+                    div { dt { "Configuration" } dd { code { (print) } } }
+                }
+                div { dt { "Latencies right to" } dd { (time(report.precision)) } }
             }
         }
     }

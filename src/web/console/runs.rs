@@ -1,23 +1,28 @@
-//! Runs in progress and those that are remembered.
+//! The history: runs in progress and those that are kept.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{extract::State, response::Response};
+use jiff::{ToSpan as _, civil::Date, tz::TimeZone};
 use maud::{Markup, html};
 use serde::Deserialize;
+use url::form_urlencoded;
 
 use super::{
     frame::{Page, Viewer},
-    words::{Standing, count, moment, time},
+    words::{Standing, count, moment, span, time},
 };
 use crate::{
-    event::{Mode, Verdict},
-    runner::RunReport,
-    scheduler::RunEntry,
+    event::{Mode, RunIdentity, Verdict},
+    history::RunQuery,
+    runner::{RunReport, RunState},
     web::{App, extract::Parameters, refusal::Refusal},
 };
 
-const SHOWN: usize = 200;
+/// Runs of one page.
+const SHOWN: usize = 50;
+/// In the place of a verdict: a run that was cut off has none.
+const INTERRUPTED: &str = "interrupted";
 
 /// Which runs to show. A form leaves nothing out and sends empty texts.
 #[derive(Debug, Default, Deserialize)]
@@ -26,47 +31,130 @@ pub(super) struct Filter {
     name: String,
     mode: String,
     verdict: String,
+    /// The first day, in UTC.
+    from: String,
+    /// The last day, in UTC.
+    to: String,
+    /// Only those before this run: the last one of the page before.
+    before: String,
+    /// A run that one of these is to be compared with.
+    with: String,
 }
 
 pub(super) async fn show(
     State(app): State<Arc<App>>,
     viewer: Viewer,
     Parameters(filter): Parameters<Filter>,
-) -> Result<Response, Refusal> {
-    let runs = app.web.scheduler.runs();
-    let reports = runs.iter().map(RunEntry::report);
-    let taken: Vec<_> = reports
-        .filter(|run| filter.takes(run))
-        .take(SHOWN)
-        .collect();
+) -> Response {
+    Page::answer_or_refusal(page(&app, &filter).await, viewer)
+}
+
+async fn page(app: &App, filter: &Filter) -> Result<Page, Refusal> {
+    let mut runs = app.list_runs(filter.query()?).await?;
+    let more = runs.len() > SHOWN;
+    runs.truncate(SHOWN);
+    let with = match &*filter.with {
+        "" => None,
+        id => Some(app.find_run(id).await?.report()),
+    };
     let main = html! {
-        h1 { "Runs" }
-        (form(&filter))
-        form #compare {
-            (table(&taken))
-            p.controls {
-                button disabled { "Compare two" }
-                span.quiet { "Choose two runs; the earlier one is what the other is held against." }
+        h1 { "History" }
+        (form(filter))
+        form #compare action="/compare" {
+            @if let Some(run) = &with { (other(run)) }
+            @if runs.is_empty() { p { "There are no runs like this." } } @else {
+                (table(&runs, filter))
+                p.controls {
+                    button { "Compare two" }
+                    span.quiet { "Choose two runs, or one and the other on another page." }
+                }
             }
         }
+        (pages(filter, runs.last().filter(|_| more)))
+        @if !app.web.history.is_kept() {
+            p.note.quiet { "Without a data directory only the last runs since the service started are here." }
+        }
     };
-    let title = "Runs".to_owned();
     Ok(Page {
         path: "/runs",
-        title,
+        title: "History".to_owned(),
         main,
-    }
-    .answer(viewer))
+    })
 }
 
 impl Filter {
-    fn takes(&self, run: &RunReport) -> bool {
-        let verdict = run.verdict.map_or("none", Verdict::as_str);
-        let name = self.name.trim();
-        (self.mode.is_empty() || self.mode == run.mode.as_str())
-            && (self.verdict.is_empty() || self.verdict == verdict)
-            && (name.is_empty() || run.name.contains(name) || run.scenario.contains(name))
+    fn query(&self) -> Result<RunQuery, Refusal> {
+        let since = day(&self.from)?.map(first_id);
+        let after = day(&self.to)?.and_then(|day| day.checked_add(1.day()).ok());
+        let before = Some(self.before.clone()).filter(|id| !id.is_empty());
+        // The smaller one of two, if there are two.
+        let before = before.into_iter().chain(after.map(first_id)).min();
+        Ok(RunQuery {
+            mode: word(&self.mode, [Mode::Burst, Mode::Probe], Mode::as_str, "mode")?,
+            state: (self.verdict == INTERRUPTED).then_some(RunState::Interrupted),
+            verdict: match &*self.verdict {
+                INTERRUPTED => None,
+                verdict => word(verdict, Verdict::ALL, Verdict::as_str, "verdict")?,
+            },
+            part: Some(self.name.trim().to_owned()).filter(|part| !part.is_empty()),
+            since,
+            before,
+            // One more tells whether there is another page.
+            limit: SHOWN + 1,
+            ..RunQuery::default()
+        })
     }
+
+    /// The address of the same list from another place on.
+    fn page_before(&self, before: &str) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        let fields = [
+            ("name", &*self.name),
+            ("mode", &self.mode),
+            ("verdict", &self.verdict),
+            ("from", &self.from),
+            ("to", &self.to),
+            ("with", &self.with),
+            ("before", before),
+        ];
+        query.extend_pairs(fields.iter().filter(|(_, value)| !value.is_empty()));
+        format!("/runs?{}", query.finish())
+    }
+}
+
+/// One of these words; none if nothing is said.
+fn word<T: Copy, const N: usize>(
+    text: &str,
+    all: [T; N],
+    name: impl Fn(T) -> &'static str,
+    field: &str,
+) -> Result<Option<T>, Refusal> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let known = all.into_iter().find(|one| name(*one) == text);
+    known.map(Some).ok_or_else(|| {
+        let words = all.map(name).join("`, `");
+        Refusal::malformed(format!("{field}: `{text}` is none of `{words}`"))
+    })
+}
+
+fn day(text: &str) -> Result<Option<Date>, Refusal> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| {
+        Refusal::malformed(format!(
+            "`{text}` is no day; write for instance `2026-05-04`"
+        ))
+    })
+}
+
+/// The ids of runs that begin on this day or later are larger.
+fn first_id(day: Date) -> String {
+    let midnight = day.to_zoned(TimeZone::UTC);
+    let seconds = midnight.map_or(0, |time| time.timestamp().as_second());
+    RunIdentity::least_id(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
 }
 
 fn form(filter: &Filter) -> Markup {
@@ -76,42 +164,70 @@ fn form(filter: &Filter) -> Markup {
             @for word in words { option value=(word) selected[*word == chosen] { (word) } }
         } } }
     };
-    let verdicts = Verdict::ALL.map(Verdict::as_str);
+    let verdicts = [&Verdict::ALL.map(Verdict::as_str)[..], &[INTERRUPTED]].concat();
     let modes = [Mode::Burst, Mode::Probe].map(Mode::as_str);
-    html! { form.controls method="get" role="search" {
-        label { "Name or scenario " input type="search" name="name" value=(filter.name); }
+    html! { form.controls method="get" action="/runs" role="search" {
+        @if !filter.with.is_empty() { input type="hidden" name="with" value=(filter.with); }
+        label { "Name or scenario " input type="search" name="name" value=(filter.name) size="16"; }
         (choice("mode", "Kind", &filter.mode, &modes))
-        (choice("verdict", "Verdict", &filter.verdict, &verdicts))
+        (choice("verdict", "Result", &filter.verdict, &verdicts))
+        label { "From " input type="date" name="from" value=(filter.from); }
+        label { "To " input type="date" name="to" value=(filter.to); }
         button { "Show" }
+        @if *filter.page_before("") != *"/runs?" { a href="/runs" { "Show all" } }
     } }
 }
 
-fn table(runs: &[Arc<RunReport>]) -> Markup {
+/// The run that was chosen before.
+fn other(run: &RunReport) -> Markup {
     html! {
-        @if runs.is_empty() {
-            p { "There are none like this." }
-        } @else {
-            div.wide { table {
-                thead { tr {
-                    th scope="col" { "Compare" }
-                    th scope="col" { "Run" } th scope="col" { "Kind" } th scope="col" { "Result" }
-                    th scope="col" { "Scenario" } th.figure scope="col" { "Passed" }
-                    th.figure scope="col" { "Failed" } th.figure scope="col" { "Chats, p95" }
-                    th.figure scope="col" { "Took" } th scope="col" { "Began" }
-                } }
-                tbody { @for run in runs { tr {
-                    td { input type="checkbox" name="run" value=(run.id) aria-label={ "Compare " (run.name) }; }
-                    th scope="row" { a href={ "/runs/" (run.id) } { (run.name) } }
-                    td { (run.mode.as_str()) }
-                    td { (Standing::of(run.state, run.verdict).show()) }
-                    td { (run.scenario) " on " (run.target) }
-                    td.figure { (count(run.chats.passed)) }
-                    td.figure { (count(run.chats.failed)) }
-                    td.figure { (time(run.chat_duration.p95)) }
-                    td.figure { (time(Some(run.elapsed_seconds))) }
-                    td { (moment(&run.started_at)) }
-                } } }
-            } }
+        input type="hidden" name="run" value=(run.id);
+        p.note {
+            "Choose the run to compare with " a href={ "/runs/" (run.id) } { (run.name) }
+            " of " (moment(&run.started_at)) ". The earlier one is what the other is held against."
         }
     }
+}
+
+fn table(runs: &[Arc<RunReport>], filter: &Filter) -> Markup {
+    html! {
+        div.wide { table {
+            caption.unseen { "Runs, the latest first" }
+            thead { tr {
+                th scope="col" { "Run" } th scope="col" { "Result" } th scope="col" { "Kind" }
+                th scope="col" { "Scenario" } th.figure scope="col" { "Passed" }
+                th.figure scope="col" { "Failed" } th.figure scope="col" { "Chats, p95" }
+                th.figure scope="col" { "Took" } th scope="col" { "Began" }
+                th scope="col" { "Report" }
+            } }
+            tbody { @for run in runs { (row(run, run.id == filter.with)) } }
+        } }
+    }
+}
+
+fn row(run: &RunReport, chosen: bool) -> Markup {
+    let of = format!("{} of {}", run.name, run.started_at);
+    html! { tr {
+        th scope="row" {
+            input type="checkbox" name="run" value=(run.id) checked[chosen] disabled[chosen]
+                aria-label={ "Compare " (of) };
+            " " a href={ "/runs/" (run.id) } { (run.name) }
+        }
+        td { (Standing::of(run.state, run.verdict).show()) }
+        td { (run.mode.as_str()) }
+        td { (run.scenario) " on " (run.target) }
+        td.figure { (count(run.chats.passed)) }
+        td.figure { (count(run.chats.failed)) }
+        td.figure { (time(run.chat_duration.p95)) }
+        td.figure { (span(run.elapsed_seconds)) }
+        td { (moment(&run.started_at)) }
+        td { a href={ "/api/v1/runs/" (run.id) "/report.html" } aria-label={ "Report of " (of) } { "Report" } }
+    } }
+}
+
+fn pages(filter: &Filter, last: Option<&Arc<RunReport>>) -> Markup {
+    html! { nav aria-label="Pages of the history" {
+        @if !filter.before.is_empty() { a href=(filter.page_before("")) { "Latest" } " " }
+        @if let Some(last) = last { a href=(filter.page_before(&last.id)) rel="next" { "Earlier" } }
+    } }
 }

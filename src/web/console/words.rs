@@ -2,7 +2,10 @@
 
 use maud::{Markup, html};
 
-use crate::{event::Verdict, runner::RunState};
+use crate::{event::Verdict, report::wording, runner::RunState};
+
+/// Where there is nothing to tell.
+const NOTHING: &str = "–";
 
 /// How something stands, told by a sign and a word besides the colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +33,16 @@ impl Standing {
         Self { class, sign, word }
     }
 
+    /// How steps or chats fare of which so many passed and failed.
+    pub(super) fn of_counts(passed: u64, failed: u64) -> Self {
+        let (class, sign, word) = match (passed, failed) {
+            (0, 0) => ("", "·", "nothing yet"),
+            (_, 0) => ("passed", "✓", "passed"),
+            _ => ("failed", "✗", "failed"),
+        };
+        Self { class, sign, word }
+    }
+
     pub(super) fn show(self) -> Markup {
         html! { span class={ "standing " (self.class) } { (self.sign) " " (self.word) } }
     }
@@ -37,13 +50,56 @@ impl Standing {
 
 /// `1.24 s`, `35 ms`; a dash where nothing was measured.
 pub(super) fn time(seconds: Option<f64>) -> String {
-    match seconds {
-        None => "–".to_owned(),
-        Some(seconds) if seconds >= 100.0 => format!("{seconds:.0} s"),
-        Some(seconds) if seconds >= 1.0 => format!("{seconds:.2} s"),
-        Some(seconds) if seconds >= 0.01 => format!("{:.0} ms", seconds * 1e3),
-        Some(seconds) => format!("{:.1} ms", seconds * 1e3),
+    seconds.map_or_else(|| NOTHING.to_owned(), wording::seconds)
+}
+
+/// `3 min 20 s`: how long something took as a whole.
+pub(super) fn span(seconds: f64) -> String {
+    const MINUTE: f64 = 60.0;
+    const HOUR: f64 = 60.0 * MINUTE;
+    if seconds < MINUTE {
+        return wording::seconds(seconds);
     }
+    let (large, unit, small, smaller) = if seconds < HOUR {
+        (MINUTE, "min", 1.0, "s")
+    } else {
+        (HOUR, "h", MINUTE, "min")
+    };
+    let whole = (seconds / large).floor();
+    let rest = ((seconds - whole * large) / small).floor();
+    format!("{whole} {unit} {rest} {smaller}")
+}
+
+/// The share of those that failed; a dash where there was none at all.
+pub(super) fn share(failed: u64, passed: u64) -> String {
+    match failed + passed {
+        0 => NOTHING.to_owned(),
+        of => wording::percent(number(failed) / number(of)),
+    }
+}
+
+/// `4.9/s`; a dash before any time is over.
+pub(super) fn rate(count: u64, seconds: f64) -> String {
+    if seconds > 0.0 {
+        per_second(number(count) / seconds)
+    } else {
+        NOTHING.to_owned()
+    }
+}
+
+/// Three digits are enough to read, and large ones stay whole.
+fn per_second(rate: f64) -> String {
+    match rate {
+        0.0 => "0/s".to_owned(),
+        ..1.0 => format!("{rate:.2}/s"),
+        ..100.0 => format!("{rate:.1}/s"),
+        _ => format!("{rate:.0}/s"),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
+fn number(count: u64) -> f64 {
+    count as f64
 }
 
 /// `20,000`.
@@ -72,6 +128,19 @@ mod tests {
         assert_eq!(
             [0, 999, 1_000, 20_000, 1_234_567].map(count),
             ["0", "999", "1,000", "20,000", "1,234,567"]
+        );
+        assert_eq!(
+            [12.0, 200.4, 7_380.0].map(span),
+            ["12.0 s", "3 min 20 s", "2 h 3 min"]
+        );
+        assert_eq!(
+            (share(0, 0), share(1, 3)),
+            ("–".to_owned(), "25.0%".to_owned())
+        );
+        let rates = [(0, 0.0), (0, 1.0), (1, 4.0), (49, 10.0), (1_234, 2.0)];
+        assert_eq!(
+            rates.map(|(count, seconds)| rate(count, seconds)),
+            ["–", "0/s", "0.25/s", "4.9/s", "617/s"]
         );
         let shown = moment("2026-11-21T20:07:13.123456Z").into_string();
         assert!(shown.contains(">2026-11-21 20:07:13 UTC<"), "{shown}");

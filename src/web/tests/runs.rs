@@ -61,7 +61,7 @@ async fn a_parameter_that_means_nothing_is_refused() {
         ("limit=many", "limit: invalid digit"),
         (
             "sort=name",
-            "unknown field `sort`, expected one of `mode`, `state`, `name`, `before`, `limit`",
+            "unknown field `sort`, expected one of `mode`, `state`, `verdict`, `name`, `before`, `limit`",
         ),
     ] {
         let (status, error) = service.get(&format!("/api/v1/runs?{query}")).await.error();

@@ -1,0 +1,150 @@
+//! Tables and charts of a run.
+
+use maud::{Markup, html};
+
+use super::words::{Standing, count, rate, share, time};
+use crate::runner::{Quantiles, RunReport, StepReport};
+
+/// A chart of the run: the script draws it of the samples.
+struct Chart {
+    name: &'static str,
+    unit: &'static str,
+    /// Each a word and where a sample has it: `WORD=PLACE;...`.
+    series: &'static str,
+}
+
+const CHARTS: [Chart; 6] = [
+    Chart {
+        name: "Chats in progress",
+        unit: "",
+        series: "in progress=in_progress;customers asked for=customers",
+    },
+    Chart {
+        name: "Arrivals",
+        unit: "/s",
+        series: "achieved=started/s;asked for=due/s",
+    },
+    Chart {
+        name: "Ends",
+        unit: "/s",
+        series: "passed=passed/s;failed=failed/s",
+    },
+    Chart {
+        name: "Wait for the agent",
+        unit: "s",
+        series: "median=join.p50;p95=join.p95;slowest=join.max",
+    },
+    Chart {
+        name: "Memory",
+        unit: "MB",
+        series: "in RAM=memory",
+    },
+    Chart {
+        name: "CPUs used",
+        unit: "",
+        series: "user=machine.cpu_user;system=machine.cpu_system",
+    },
+];
+
+pub(super) fn charts(report: &RunReport) -> Markup {
+    let join = report.steps.iter().position(|step| step.observes.is_some());
+    html! {
+        h2 { "Second by second" }
+        noscript { p { "The charts need the script; the report below has them without." } }
+        p #reading.quiet { "Point at a chart, or focus it and use the arrow keys, to read it." }
+        div #charts data-join=[join] {
+            @for Chart { name, unit, series } in CHARTS {
+                figure data-unit=(unit) data-series=(series) { figcaption { (name) } }
+            }
+        }
+    }
+}
+
+pub(super) fn steps(report: &RunReport) -> Markup {
+    let whole = StepReport {
+        step: "whole chats".to_owned(),
+        observes: None,
+        passed: report.chats.passed,
+        failed: report.chats.failed,
+        failed_by_reason: report.chats.failed_by_reason.clone(),
+        latency: report.chat_duration.clone(),
+    };
+    let counts = ["Passed", "Failed", "Failed, %", "Ended"];
+    html! {
+        div.title {
+            h2 { "Steps" }
+            button type="button" data-reset { "Count from now" } " " span #since.quiet {}
+        }
+        div.wide { table {
+            caption.unseen { "Steps: how often they passed and failed, and how long those took that passed" }
+            thead { tr {
+                th scope="col" { "Step" }
+                @for name in counts { th.figure scope="col" { (name) } }
+                @for name in ["p50", "p90", "p95", "p99", "max"] { th.figure scope="col" { (name) } }
+                th scope="col" { "Failures" }
+            } }
+            tbody { @for step in report.steps.iter().chain([&whole]) { (row(step, report.elapsed_seconds)) } }
+        } }
+    }
+}
+
+fn row(step: &StepReport, elapsed: f64) -> Markup {
+    let Quantiles {
+        p50,
+        p90,
+        p95,
+        p99,
+        max,
+        ..
+    } = step.latency;
+    let (passed, failed, name) = (step.passed, step.failed, &step.step);
+    let standing = Standing::of_counts(passed, failed);
+    html! { tr class=(standing.class) data-step=(name) {
+        th scope="row" {
+            span.sign aria-hidden="true" { (standing.sign) } " "
+            (name) span.unseen.word { ": " (standing.word) }
+        }
+        td.figure data-count={ (name) " passed" } { (count(passed)) }
+        td.figure data-count={ (name) " failed" } { (count(failed)) }
+        td.figure.share { (share(failed, passed)) }
+        td.figure.rate { (rate(passed + failed, elapsed)) }
+        @for quantile in [p50, p90, p95, p99, max] { td.figure { (time(quantile)) } }
+        td {
+            @for (reason, number) in &step.failed_by_reason {
+                span.reason { code { (reason) } " " span data-count={ (name) " " (reason) } { (count(*number)) } " " }
+            }
+        }
+    } }
+}
+
+pub(super) fn books(report: &RunReport) -> Markup {
+    let books = &report.books;
+    html! {
+        h2 { "Events received" }
+        ul.figures {
+            li { strong data-count="events received" { (count(books.received)) } " received" }
+            @for (fate, number) in &books.by_fate {
+                @let fate = fate.as_str().replace('_', " ");
+                li { strong data-count={ "events " (fate) } { (count(*number)) } " " (fate) }
+            }
+            li { strong { (count(books.waiting)) } " waiting" }
+        }
+        @for difference in &books.differences { p.note.failed { (difference) } }
+    }
+}
+
+pub(super) fn generator(report: &RunReport) -> Markup {
+    let machine = &report.machine;
+    html! {
+        h2 { "Generator" }
+        dl.facts {
+            div { dt { "Starts late, p99" } dd { (time(report.start_lateness.p99)) } }
+            div { dt { "Requests late, p99" } dd { (time(report.send_lateness.p99)) } }
+            div { dt { "Waits for a connection, p99" } dd { (time(report.connection_wait.p99)) } }
+            div { dt { "CPUs used" } dd { (format!("{:.2}", machine.cpus.mean)) } }
+            div { dt { "CPUs missing" } dd { (format!("{:.2}", machine.cpus_missing.mean)) } }
+            div { dt { "Host busy" } dd { (format!("{:.0} %", machine.host_busy.mean * 100.0)) } }
+            div { dt { "Files, at most" } dd { (format!("{:.0}", machine.files.most)) } }
+        }
+    }
+}

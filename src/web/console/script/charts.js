@@ -1,0 +1,215 @@
+// Charts of a run, drawn of its samples. Under each are its figures where the pointer is, and else the
+// latest ones.
+const SVG = "http://www.w3.org/2000/svg";
+const HIGH = 176;
+const EDGE = { left: 56, right: 10, top: 16, bottom: 20 };
+const MOST_POINTS = 600;
+const samples = [];
+const charts = [];
+const reading = document.getElementById("reading");
+const hint = reading?.textContent;
+/** The sample that is read; null for the latest. */
+let pointed = null;
+let due = false;
+
+function element(name, attributes, parent) {
+  const made = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) {
+    made.setAttribute(key, value);
+  }
+  parent?.append(made);
+  return made;
+}
+
+/** `machine.cpu_user`, `started/s` or `join.p95` of a sample; null where there is none. */
+function valueOf(sample, at, join) {
+  if (at === "memory") {
+    return sample.machine ? sample.machine.memory_bytes / 1e6 : null;
+  }
+  if (at.endsWith("/s")) {
+    const count = sample[at.slice(0, -2)] ?? null;
+    return sample.seconds > 0 && count !== null ? count / sample.seconds : null;
+  }
+  const [first, second] = at.split(".");
+  const place = first === "join" ? sample.steps[join] : sample[first];
+  return (second ? place?.[second] : place) ?? null;
+}
+
+function short(value) {
+  return Number(value.toPrecision(3)).toLocaleString("en-US");
+}
+
+function withUnit(value, unit) {
+  if (unit === "s") {
+    return value !== 0 && value < 1 ? `${short(value * 1000)} ms` : `${short(value)} s`;
+  }
+  return short(value) + (unit === "MB" ? " MB" : unit);
+}
+
+/** A number above `most` with one digit or two, whose half is a plain one, too. */
+function roundUp(most) {
+  const power = 10 ** Math.floor(Math.log10(most || 1));
+  return [1, 2, 4, 6, 8, 10].map((step) => step * power).find((step) => step >= most) ?? 10 * power;
+}
+
+function clock(seconds) {
+  const whole = Math.round(seconds);
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  const two = (part) => String(part).padStart(2, "0");
+  return `${hours ? `${hours}:${two(minutes)}` : minutes}:${two(whole % 60)}`;
+}
+
+function prepare(figure, join) {
+  const name = figure.querySelector("figcaption").textContent;
+  const svg = element("svg", { role: "slider", tabindex: 0, "aria-label": name, "aria-valuemin": 0 });
+  const key = document.createElement("div");
+  key.className = "key";
+  const series = figure.dataset.series.split(";").map((pair, place) => {
+    const [word, at] = pair.split("=");
+    const look = ["passed", "failed"].includes(word) ? word : `s${place}`;
+    const entry = document.createElement("span");
+    const line = element("svg", { viewBox: "0 0 32 8", "aria-hidden": true });
+    element("path", { d: "M0 4H32", class: look }, line);
+    const value = document.createElement("strong");
+    entry.append(line, ` ${word} `, value);
+    key.append(entry);
+    return { word, at, look, entry, value };
+  });
+  figure.append(svg, key);
+  svg.addEventListener("pointermove", (event) => {
+    const box = svg.getBoundingClientRect();
+    point((event.clientX - box.left - EDGE.left) / (box.width - EDGE.left - EDGE.right));
+  });
+  svg.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && read(null));
+  svg.addEventListener("blur", () => read(null));
+  svg.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity }[event.key];
+    if (step !== undefined && samples.length) {
+      event.preventDefault();
+      const from = pointed ?? samples.length - 1;
+      read(Math.min(Math.max(from + step, 0), samples.length - 1));
+    }
+  });
+  return { svg, series, join, unit: figure.dataset.unit };
+}
+
+function read(at) {
+  pointed = at;
+  drawSoon();
+}
+
+function point(share) {
+  const wanted = share * (samples.at(-1)?.at ?? 0);
+  let nearest = samples.length ? 0 : null;
+  samples.forEach((sample, at) => {
+    if (Math.abs(sample.at - wanted) < Math.abs(samples[nearest].at - wanted)) {
+      nearest = at;
+    }
+  });
+  read(nearest);
+}
+
+/** Lines of at most so many points, each the most of those that it stands for. */
+function pathOf(values, x, y) {
+  const each = Math.max(1, Math.ceil(values.length / MOST_POINTS));
+  let path = "";
+  let pen = "M";
+  for (let i = 0; i < values.length; i += each) {
+    const some = values.slice(i, i + each).filter((value) => value !== null);
+    if (some.length === 0) {
+      pen = "M";
+      continue;
+    }
+    path += `${pen}${x(samples[i].at).toFixed(1)} ${y(Math.max(...some)).toFixed(1)}`;
+    pen = "L";
+  }
+  // One point alone is a dot.
+  return path.includes("L") ? path : path && `${path}h2`;
+}
+
+function axes(chart, wide, end, most, x, y) {
+  for (const share of [0, 0.5, 1]) {
+    const at = y(most * share);
+    element("path", { class: "grid", d: `M${EDGE.left} ${at}H${wide - EDGE.right}` }, chart.svg);
+    const label = element("text", { x: EDGE.left - 6, y: at + 4, "text-anchor": "end" }, chart.svg);
+    label.textContent = withUnit(most * share, chart.unit);
+  }
+  for (const [share, anchor] of [[0, "start"], [0.5, "middle"], [1, "end"]]) {
+    const label = element("text", { x: x(end * share), y: HIGH - 5, "text-anchor": anchor }, chart.svg);
+    label.textContent = clock(end * share);
+  }
+}
+
+function draw(chart) {
+  const end = samples.at(-1)?.at || 1;
+  const wide = chart.svg.clientWidth || 640;
+  const lines = chart.series.map(({ at }) => samples.map((sample) => valueOf(sample, at, chart.join)));
+  const most = roundUp(Math.max(0, ...lines.map((line) => line.reduce((a, b) => Math.max(a, b ?? 0), 0))));
+  const x = (at) => EDGE.left + (at / end) * (wide - EDGE.left - EDGE.right);
+  const y = (value) => HIGH - EDGE.bottom - (value / most) * (HIGH - EDGE.top - EDGE.bottom);
+  chart.svg.setAttribute("viewBox", `0 0 ${wide} ${HIGH}`);
+  chart.svg.replaceChildren();
+  axes(chart, wide, end, most, x, y);
+  chart.series.forEach(({ look }, at) => {
+    element("path", { class: look, d: pathOf(lines[at], x, y) }, chart.svg);
+  });
+  const at = pointed ?? samples.length - 1;
+  const texts = chart.series.map(({ word, entry, value, look }, line) => {
+    // What this load does not ask for has no line.
+    entry.hidden = lines[line].every((one) => one === null);
+    const here = lines[line][at] ?? null;
+    value.textContent = here === null ? "–" : withUnit(here, chart.unit);
+    if (pointed !== null && here !== null) {
+      element("circle", { class: look, cx: x(samples[at].at), cy: y(here), r: 3 }, chart.svg);
+    }
+    return entry.hidden ? "" : `${word} ${here === null ? "none" : value.textContent}`;
+  });
+  if (pointed !== null) {
+    const here = x(samples[pointed].at);
+    element("path", { class: "pointer", d: `M${here} ${EDGE.top}V${HIGH - EDGE.bottom}` }, chart.svg);
+  }
+  chart.svg.setAttribute("aria-valuemax", Math.max(samples.length - 1, 0));
+  chart.svg.setAttribute("aria-valuenow", Math.max(at, 0));
+  const time = samples[at] ? `At ${clock(samples[at].at)}` : "Nothing yet";
+  chart.svg.setAttribute("aria-valuetext", [time, ...texts.filter(Boolean)].join(", "));
+}
+
+function drawSoon() {
+  if (due) {
+    return;
+  }
+  due = true;
+  requestAnimationFrame(() => {
+    due = false;
+    charts.forEach(draw);
+    reading.textContent = pointed === null ? hint : `At ${clock(samples[pointed].at)}`;
+  });
+}
+
+/** More samples; those that are here already come again with a new connection. */
+function take(more) {
+  samples.push(...more.filter((sample) => sample.at > (samples.at(-1)?.at ?? -1)));
+  drawSoon();
+}
+
+/** The run is over: nothing more will come. */
+function finish() {
+  if (plot && samples.length === 0) {
+    plot.hidden = true;
+    reading.textContent = "What happened second by second is not kept of this run.";
+  }
+}
+
+const plot = document.getElementById("charts");
+if (plot) {
+  const join = plot.dataset.join === undefined ? -1 : Number(plot.dataset.join);
+  for (const figure of plot.querySelectorAll("figure")) {
+    if (figure.dataset.series.includes("join.") && join < 0) {
+      figure.remove();
+    } else {
+      charts.push(prepare(figure, join));
+    }
+  }
+  drawSoon();
+  addEventListener("resize", drawSoon);
+}

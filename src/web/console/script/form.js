@@ -1,0 +1,90 @@
+// The form for a new burst.
+const form = document.getElementById("burst");
+if (form) {
+  const memory = `burst ${form.dataset.burst}`;
+  const fields = () => [...form.elements].filter((field) => field.name);
+  if (!location.search.includes("burst=")) {
+    const remembered = JSON.parse(localStorage.getItem(memory) ?? "{}");
+    for (const field of fields()) {
+      if (field.name in remembered) {
+        field.value = remembered[field.name];
+      }
+    }
+  }
+  const typed = (field) => {
+    switch (field.dataset.kind) {
+      case "boolean":
+        return field.value === "true";
+      case "number":
+        return Number(field.value);
+      default:
+        return field.value;
+    }
+  };
+  // YAML, which takes load and thresholds as people write them.
+  const request = () => {
+    const value = (name) => form.elements[name].value.trim();
+    const thresholds = value("thresholds").split("\n").filter((line) => line.trim());
+    const inputs = fields().filter((field) => field.name.startsWith("input.") && field.value !== "");
+    const pairs = inputs.map((field) => [field.name.slice("input.".length), typed(field)]);
+    const text = JSON.stringify;
+    return [
+      `scenario: ${text(form.dataset.burst)}`,
+      `target: ${text(value("target"))}`,
+      `load: ${value("load")}`,
+      `inputs: ${text(Object.fromEntries(pairs))}`,
+      ...(thresholds.length ? [`thresholds: [${thresholds.join(", ")}]`] : []),
+    ].join("\n");
+  };
+  const send = async (path) => {
+    const headers = { "content-type": "application/yaml" };
+    const answer = await fetch(path, { method: "POST", headers, body: request(), credentials: "same-origin" });
+    const read = await answer.json();
+    if (!answer.ok) {
+      throw new Error([read.error, ...(read.problems ?? [])].join("\n"));
+    }
+    return read;
+  };
+  const cost = document.getElementById("cost");
+  const tell = (lines) => {
+    cost.replaceChildren(...lines.map(([text, kind]) => {
+      const line = document.createElement("p");
+      line.className = kind;
+      line.textContent = text;
+      return line;
+    }));
+  };
+  form.addEventListener("click", (event) => {
+    const load = event.target.closest("[data-load]");
+    if (load) {
+      form.elements.load.value = load.dataset.load;
+    }
+  });
+  document.getElementById("preview").addEventListener("click", async () => {
+    try {
+      const seen = await send("/api/v1/bursts/preview");
+      const chats = seen.chats === null ? "As many chats as the target allows" : `${seen.chats.toLocaleString("en-US")} chats`;
+      const most = seen.most_at_once === null ? "" : `, at most ${seen.most_at_once.toLocaleString("en-US")} at once`;
+      const rate = seen.starts_per_second === null ? "" : `, up to ${short(seen.starts_per_second)} starts a second`;
+      const whole = seen.chats === null ? "" : ` and about ${(seen.chats * seen.requests_of_a_chat).toLocaleString("en-US")} requests`;
+      tell([
+        [`${chats}${whole}${most}${rate}; starts end after ${seen.duration}.`, ""],
+        ...seen.refusals.map((text) => [`It would be refused: ${text}`, "note failed"]),
+        ...seen.doubts.map((text) => [`Doubtful: ${text}`, "note"]),
+      ]);
+    } catch (error) {
+      tell([[error.message, "note failed"]]);
+    }
+  });
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const values = Object.fromEntries(fields().map((field) => [field.name, field.value]));
+    localStorage.setItem(memory, JSON.stringify(values));
+    try {
+      const run = await send("/api/v1/bursts");
+      location.assign(`/runs/${run.id}`);
+    } catch (error) {
+      tell([[error.message, "note failed"]]);
+    }
+  });
+}

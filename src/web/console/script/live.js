@@ -1,0 +1,139 @@
+// What changes: parts of the page that come once a second. A part that is the same stays as it is, with
+// whatever is selected in it. The browser connects again by itself and says which samples it has.
+const live = document.querySelector("[data-live]");
+/** By id, each part as it was sent. */
+const parts = new Map();
+/** Where counts begin, for the eye: nothing goes back anywhere. */
+let base = null;
+let latest = null;
+
+function number(cell) {
+  return Number(cell.textContent.replaceAll(",", ""));
+}
+
+function elapsed() {
+  return Number(live.querySelector("[data-elapsed]")?.dataset.elapsed ?? 0);
+}
+
+function percent(failed, of) {
+  const share = (100 * failed) / of;
+  return of === 0 ? "–" : share === 0 ? "0%" : `${share.toFixed(share < 10 ? 2 : 1)}%`;
+}
+
+function rate(count, seconds) {
+  return seconds > 0 ? `${short(count / seconds)}/s` : "–";
+}
+
+/** Takes from a part what was there when counts began. */
+function subtract(place) {
+  if (!base) {
+    return;
+  }
+  for (const cell of place.querySelectorAll("[data-count]")) {
+    const count = number(cell) - (base.counts.get(cell.dataset.count) ?? 0);
+    cell.textContent = count.toLocaleString("en-US");
+    const reason = cell.closest(".reason");
+    if (reason) {
+      reason.hidden = count === 0;
+    }
+  }
+  for (const row of place.querySelectorAll("[data-step]")) {
+    const [passed, failed] = [...row.querySelectorAll("td[data-count]")].map(number);
+    row.querySelector(".share").textContent = percent(failed, passed + failed);
+    row.querySelector(".rate").textContent = rate(passed + failed, elapsed() - base.elapsed);
+    const [sign, word] = failed > 0 ? ["✗", "failed"] : passed > 0 ? ["✓", "passed"] : ["·", ""];
+    row.className = word;
+    row.querySelector(".sign").textContent = sign;
+    row.querySelector(".word").textContent = `: ${word || "nothing yet"}`;
+  }
+  for (const failure of place.querySelectorAll("[data-failure]")) {
+    failure.hidden = base.failures.has(failure.dataset.failure);
+  }
+  const since = place.querySelector("#since");
+  if (since) {
+    since.textContent = `Counts and rates since ${base.at}; percentiles of the whole run`;
+    place.querySelector("[data-reset]").textContent = "Count from the beginning";
+  }
+}
+
+/** Puts a part in place without taking the focus or a half-written word away. */
+function put(place, html) {
+  const active = document.activeElement;
+  const inside = place.contains(active);
+  if (inside && ["INPUT", "SELECT", "TEXTAREA"].includes(active.tagName)) {
+    return;
+  }
+  const reachable = "a, button";
+  const focused = inside ? [...place.querySelectorAll(reachable)].indexOf(active) : -1;
+  parts.set(place.id, html);
+  place.innerHTML = html;
+  subtract(place);
+  place.querySelectorAll(reachable)[focused]?.focus();
+}
+
+function show(html) {
+  latest = html;
+  const sent = document.createElement("template");
+  sent.innerHTML = html;
+  for (const part of sent.content.children) {
+    const place = document.getElementById(part.id);
+    if (place && parts.get(part.id) !== part.innerHTML) {
+      put(place, part.innerHTML);
+    }
+  }
+  document.title = `${live.querySelector("h1").innerText} - chatprobe`;
+}
+
+function countFromNow() {
+  if (base) {
+    base = null;
+  } else {
+    const cells = [...live.querySelectorAll("[data-count]")];
+    const failures = [...live.querySelectorAll("[data-failure]")];
+    base = {
+      at: new Date().toLocaleTimeString(),
+      elapsed: elapsed(),
+      counts: new Map(cells.map((cell) => [cell.dataset.count, number(cell)])),
+      failures: new Set(failures.map((failure) => failure.dataset.failure)),
+    };
+  }
+  for (const [id, html] of parts) {
+    put(document.getElementById(id), html);
+  }
+}
+
+function follow() {
+  for (const part of live.querySelectorAll("[data-part]")) {
+    parts.set(part.id, part.innerHTML);
+  }
+  live.addEventListener("click", (event) => {
+    if (event.target.closest("[data-reset]")) {
+      countFromNow();
+    }
+  });
+  // What a field has held up.
+  live.addEventListener("focusout", () => setTimeout(() => latest && show(latest)));
+  const source = new EventSource(live.dataset.live);
+  let lost = false;
+  source.addEventListener("page", (event) => show(event.data));
+  source.addEventListener("samples", (event) => take(JSON.parse(event.data)));
+  source.addEventListener("open", () => {
+    if (lost) {
+      say("Connected again.");
+    }
+    lost = false;
+  });
+  source.addEventListener("error", () => {
+    lost = true;
+    const closed = source.readyState === EventSource.CLOSED;
+    say(closed ? "The service does not answer; load the page again." : "The connection is lost; what you see is not up to date.");
+  });
+  source.addEventListener("over", () => {
+    source.close();
+    finish();
+  });
+}
+
+if (live) {
+  follow();
+}

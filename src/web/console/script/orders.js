@@ -1,0 +1,72 @@
+// What pages of the console do besides being read: they follow what changes, draw charts, and send what
+// buttons and forms say to the admin API.
+"use strict";
+
+const said = document.getElementById("said");
+
+function say(text) {
+  said.textContent = text;
+}
+
+/** What the service answers, as an object; what it refuses, as an error in its words. */
+async function ask(method, path, body) {
+  const headers = body === undefined ? {} : { "content-type": "application/json" };
+  const answer = await fetch(path, { method, headers, body, credentials: "same-origin" });
+  const text = await answer.text();
+  const read = text ? JSON.parse(text) : {};
+  if (!answer.ok) {
+    throw new Error([read.error, ...(read.problems ?? [])].join("\n"));
+  }
+  return read;
+}
+
+/** What a reload changes, or would change. */
+function changes(answer) {
+  const words = {
+    started: "Start, or start anew",
+    stopped: "Stop",
+    kept: "Go on as they are",
+    needs_restart: "Take effect when the service is started anew",
+  };
+  return Object.entries(words).map(([key, word]) => {
+    const line = document.createElement("li");
+    line.textContent = `${word}: ${answer[key].join(", ") || "none"}`;
+    return line;
+  });
+}
+
+// Buttons that give an order.
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-post]");
+  if (!button || (button.dataset.confirm && !confirm(button.dataset.confirm))) {
+    return;
+  }
+  button.disabled = true;
+  try {
+    const answer = await ask("POST", button.dataset.post, button.dataset.body);
+    const place = document.getElementById(button.dataset.show);
+    place?.replaceChildren(...changes(answer));
+    say(`${button.textContent}: done`);
+  } catch (error) {
+    say(error.message);
+  }
+  button.disabled = false;
+});
+
+// A form that changes the load of a run.
+document.addEventListener("submit", async (event) => {
+  const path = event.target.dataset.patch;
+  if (!path) {
+    return;
+  }
+  event.preventDefault();
+  const text = event.target.elements.change.value.trim();
+  const change = /^\d+$/.test(text) ? { customers: Number(text) } : { rate: text };
+  try {
+    await ask("PATCH", path, JSON.stringify(change));
+    say(`Changed to ${text}`);
+  } catch (error) {
+    say(error.message);
+  }
+});
+
