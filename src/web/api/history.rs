@@ -42,6 +42,7 @@ pub(in crate::web) struct FailureFilter {
 #[into_params(parameter_in = Query)]
 pub(in crate::web) struct HourFilter {
     /// Only those before this time, RFC 3339.
+    #[param(format = DateTime)]
     before: Option<String>,
     /// The latest so many; 100 unless said otherwise, 1000 at the most.
     limit: Option<usize>,
