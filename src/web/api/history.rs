@@ -11,7 +11,7 @@ use crate::{
     history::{FailureQuery, FailureReport, FailureSummary, HourQuery, ProbeHour},
     web::{
         App,
-        api::runs::{MOST_LISTED, USUAL_LIMIT},
+        api::runs::Limit,
         extract::{Name, Parameters},
         refusal::{ErrorBody, Refusal},
     },
@@ -32,8 +32,9 @@ pub(in crate::web) struct FailureFilter {
     mode: Option<Mode>,
     /// Only those before the failure of this id: that of the last one of the page before.
     before: Option<String>,
-    /// The latest so many; 100 unless said otherwise, 1000 at the most.
-    limit: Option<usize>,
+    /// The latest so many.
+    #[param(value_type = usize, required = false, default = 100, minimum = 0, maximum = 1000)]
+    limit: Limit,
 }
 
 /// Which hours to list.
@@ -44,8 +45,9 @@ pub(in crate::web) struct HourFilter {
     /// Only those before this time, RFC 3339.
     #[param(format = DateTime)]
     before: Option<String>,
-    /// The latest so many; 100 unless said otherwise, 1000 at the most.
-    limit: Option<usize>,
+    /// The latest so many.
+    #[param(value_type = usize, required = false, default = 100, minimum = 0, maximum = 1000)]
+    limit: Limit,
 }
 
 /// Failed chats that are kept.
@@ -86,7 +88,7 @@ pub(in crate::web) async fn failures(
         target: filter.target,
         mode: filter.mode,
         before: filter.before,
-        limit: filter.limit.unwrap_or(USUAL_LIMIT).min(MOST_LISTED),
+        limit: filter.limit.get(),
     };
     let failures = app.web.history.list_failures(query).await?;
     Ok(Json(FailureList { failures }))
@@ -154,7 +156,7 @@ pub(in crate::web) async fn hours(
     let query = HourQuery {
         name: name.clone(),
         before: before.transpose()?.map(jiff::Timestamp::as_second),
-        limit: filter.limit.unwrap_or(USUAL_LIMIT).min(MOST_LISTED),
+        limit: filter.limit.get(),
     };
     let hours = app.web.history.hours(query).await?;
     let plan = app.web.scheduler.plan();
