@@ -120,7 +120,8 @@ impl Burst {
         let name = base.map_or(Self::AD_HOC, |base| &base.name);
         let asked_by = map.get("by").and_then(|node| {
             let wanted = "who asks, in up to 100 characters";
-            node.parsed(wanted, read_asker, problems)
+            let asker = read_asker(node.text(wanted, problems)?);
+            asker.map_err(|error| problems.add(&node.place, error)).ok()
         });
         let base = base.map(AsRef::as_ref);
         let burst = Self::read_parts(map, base, name, catalogue, caps, problems)?;

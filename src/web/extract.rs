@@ -65,21 +65,25 @@ impl<S: Send + Sync> FromRequest<S> for Text {
             .map_err(|error| Refusal::malformed(error.body_text()))?;
         // Without a body its type says nothing: some clients always name one.
         if !bytes.is_empty()
-            && let Some(media_type) = media_type
+            && let Some(media_type) = &media_type
             && !READ.contains(&media_type.as_str())
         {
-            return Err(Refusal::MediaType(media_type));
+            return Err(Refusal::MediaType(media_type.clone()));
         }
-        match String::from_utf8(bytes.into()) {
-            Ok(text) => Ok(Self(text)),
-            Err(_) => Err(Refusal::malformed("the body is not UTF-8".to_owned())),
+        let Ok(text) = String::from_utf8(bytes.into()) else {
+            return Err(Refusal::malformed("the body is not UTF-8".to_owned()));
+        };
+        if media_type.as_deref() == Some(JSON) {
+            return Ok(Self(join_surrogates(&text)));
         }
+        Ok(Self(text))
     }
 }
 
+const JSON: &str = "application/json";
 /// The types of bodies that are read.
 const READ: [&str; 5] = [
-    "application/json",
+    JSON,
     "application/yaml",
     "application/x-yaml",
     "text/yaml",
@@ -92,6 +96,44 @@ fn media_type(headers: &HeaderMap) -> Option<String> {
     let value = String::from_utf8_lossy(value.as_bytes());
     let essence = value.split(';').next().unwrap_or_default();
     Some(essence.trim().to_ascii_lowercase())
+}
+
+/// JSON may escape a character in two halves of 16 bits, which YAML does not know: it becomes the one
+/// escape that YAML has for it. Half a character stays as it is, and is refused as no text.
+fn join_surrogates(json: &str) -> String {
+    let mut joined = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        joined.push_str(before);
+        let (written, length) = match surrogates(escape) {
+            Some(character) => (format!("\\U{:08X}", u32::from(character)), 12),
+            // With what follows, which may be a backslash that begins nothing.
+            None => {
+                let length = escape
+                    .char_indices()
+                    .nth(2)
+                    .map_or(escape.len(), |(at, _)| at);
+                (escape[..length].to_owned(), length)
+            }
+        };
+        joined.push_str(&written);
+        rest = &escape[length..];
+    }
+    joined + rest
+}
+
+/// The character whose two halves begin here, such as `\ud83d\ude00`.
+fn surrogates(escape: &str) -> Option<char> {
+    let half = |from: usize| {
+        let digits = escape.get(from..from + 6)?.strip_prefix("\\u")?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    let halves = [half(0)?, half(6)?];
+    char::decode_utf16(halves)
+        .next()?
+        .ok()
+        .filter(|character| character.len_utf16() == 2)
 }
 
 impl Text {

@@ -11,7 +11,7 @@ use crate::{
     history::{FailureQuery, FailureReport, FailureSummary, HourQuery, ProbeHour},
     web::{
         App,
-        api::runs::{MOST_LISTED, USUAL_LIMIT},
+        api::runs::Limit,
         extract::{Name, Parameters},
         refusal::{ErrorBody, Refusal},
     },
@@ -34,8 +34,9 @@ pub(in crate::web) struct FailureFilter {
     mode: Option<Mode>,
     /// Only those before the failure of this id: that of the last one of the page before.
     before: Option<String>,
-    /// The latest so many; 100 unless said otherwise, 1000 at the most.
-    limit: Option<usize>,
+    /// The latest so many.
+    #[param(value_type = usize, required = false, default = 100, minimum = 0, maximum = 1000)]
+    limit: Limit,
 }
 
 /// Which hours to list.
@@ -44,9 +45,11 @@ pub(in crate::web) struct FailureFilter {
 #[into_params(parameter_in = Query)]
 pub(in crate::web) struct HourFilter {
     /// Only those before this time, RFC 3339.
+    #[param(format = DateTime)]
     before: Option<String>,
-    /// The latest so many; 100 unless said otherwise, 1000 at the most.
-    limit: Option<usize>,
+    /// The latest so many.
+    #[param(value_type = usize, required = false, default = 100, minimum = 0, maximum = 1000)]
+    limit: Limit,
 }
 
 impl HourFilter {
@@ -63,7 +66,7 @@ impl HourFilter {
         Ok(HourQuery {
             name: name.to_owned(),
             before: before.transpose()?.map(jiff::Timestamp::as_second),
-            limit: self.limit.unwrap_or(USUAL_LIMIT).min(MOST_LISTED),
+            limit: self.limit.get(),
         })
     }
 }
@@ -107,7 +110,7 @@ pub(in crate::web) async fn failures(
         target: filter.target,
         mode: filter.mode,
         before: filter.before,
-        limit: filter.limit.unwrap_or(USUAL_LIMIT).min(MOST_LISTED),
+        limit: filter.limit.get(),
     };
     let failures = app.web.history.list_failures(query).await?;
     Ok(Json(FailureList { failures }))

@@ -14,7 +14,7 @@ use crate::{
     runner::{RunRecord, RunReport, RunState},
     web::{
         App,
-        api::runs::USUAL_LIMIT,
+        api::runs::Limit,
         extract::{Name, TwoNames},
         refusal::{ErrorBody, Refusal},
     },
@@ -198,7 +198,7 @@ impl App {
             name: Some(run.name.clone()),
             mode: Some(run.mode),
             before: Some(run.id.clone()),
-            limit: USUAL_LIMIT,
+            limit: Limit::default().get(),
             ..RunQuery::default()
         });
         let earlier = earlier.await?;

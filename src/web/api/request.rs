@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 /// A burst to start now: everything is given, or `burst` names one in the configuration and the
 /// rest changes it.
 #[derive(Debug, Clone, Default, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct BurstRequest {
     /// The name of a burst in the configuration.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,11 +35,11 @@ pub struct BurstRequest {
     pub inputs: Option<serde_json::Map<String, serde_json::Value>>,
     /// Who asks, for those who read its report later; up to 100 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(nullable = false, min_length = 1, max_length = 100)]
     pub by: Option<String>,
     /// The seed of its pauses: the same seed draws the same ones.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(nullable = false, maximum = 9007199254740991_u64)]
     pub seed: Option<u64>,
 }
 
@@ -54,7 +55,7 @@ pub enum LoadRequest {
         r#for: String,
         /// The most chats at once; an arrival beyond it is dropped.
         #[serde(skip_serializing_if = "Option::is_none")]
-        #[schema(nullable = false)]
+        #[schema(nullable = false, minimum = 1)]
         max_active: Option<u64>,
     },
     /// Arrivals at rates that change with time.
@@ -63,12 +64,13 @@ pub enum LoadRequest {
         stages: Vec<StageRequest>,
         /// The most chats at once; an arrival beyond it is dropped.
         #[serde(skip_serializing_if = "Option::is_none")]
-        #[schema(nullable = false)]
+        #[schema(nullable = false, minimum = 1)]
         max_active: Option<u64>,
     },
     /// So many chats, each once.
     Chats {
         /// How many.
+        #[schema(minimum = 1)]
         chats: u64,
         /// Over how long their starts are spread, such as `1m`; all at once without it.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,6 +80,7 @@ pub enum LoadRequest {
     /// So many customers at any time, each of whom starts a new chat after the last.
     Customers {
         /// How many.
+        #[schema(minimum = 1)]
         customers: u64,
         /// How long, such as `10m`.
         r#for: String,
@@ -93,7 +96,7 @@ pub enum LoadRequest {
         search: SearchRequest,
         /// The most chats at once, where it is about a rate; an arrival beyond it is dropped.
         #[serde(skip_serializing_if = "Option::is_none")]
-        #[schema(nullable = false)]
+        #[schema(nullable = false, minimum = 1)]
         max_active: Option<u64>,
     },
 }
@@ -122,15 +125,19 @@ pub enum SearchRequest {
 
 /// From so many customers to so many.
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct CustomersRequest {
     /// In the first step.
+    #[schema(minimum = 1)]
     pub from: u64,
     /// The most.
+    #[schema(minimum = 1)]
     pub to: u64,
 }
 
 /// A stretch of time with its rate.
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct StageRequest {
     /// How long, such as `5m`.
     pub r#for: String,
@@ -144,6 +151,7 @@ pub struct StageRequest {
 
 /// What chats must feel like: exactly one measure, of one step or of whole chats.
 #[derive(Debug, Clone, Default, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct ThresholdRequest {
     /// The step; whole chats without it.
     #[serde(skip_serializing_if = "Option::is_none")]

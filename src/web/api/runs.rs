@@ -16,10 +16,38 @@ use crate::{
     },
 };
 
-/// How many runs are listed unless asked otherwise.
-pub(super) const USUAL_LIMIT: usize = 100;
-/// How many are listed at the most.
-pub(super) const MOST_LISTED: usize = 1_000;
+/// How many entries a list may have.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "usize")]
+pub(super) struct Limit(usize);
+
+impl Limit {
+    const MOST: usize = 1_000;
+
+    pub(super) fn get(self) -> usize {
+        self.0
+    }
+}
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self(100)
+    }
+}
+
+impl TryFrom<usize> for Limit {
+    type Error = String;
+
+    fn try_from(entries: usize) -> Result<Self, String> {
+        if entries > Self::MOST {
+            return Err(format!(
+                "{entries} is more than {}; what comes behind them is listed with `before`",
+                Self::MOST
+            ));
+        }
+        Ok(Self(entries))
+    }
+}
 
 /// Which runs to list.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -36,8 +64,9 @@ pub(in crate::web) struct RunFilter {
     name: Option<String>,
     /// Only those before the run of this id: that of the last one of the page before.
     before: Option<String>,
-    /// The latest so many; 100 unless said otherwise, 1000 at the most.
-    limit: Option<usize>,
+    /// The latest so many.
+    #[param(value_type = usize, required = false, default = 100, minimum = 0, maximum = 1000)]
+    limit: Limit,
 }
 
 /// Runs that are known.
@@ -103,7 +132,7 @@ impl From<RunFilter> for RunQuery {
             verdict: filter.verdict,
             name: filter.name,
             before: filter.before,
-            limit: filter.limit.unwrap_or(USUAL_LIMIT).min(MOST_LISTED),
+            limit: filter.limit.get(),
             ..Self::default()
         }
     }

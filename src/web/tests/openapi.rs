@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::Service;
+use crate::units::seed;
 
 const METHODS: [&str; 8] = [
     "get", "put", "post", "delete", "options", "head", "patch", "trace",
@@ -227,6 +228,31 @@ async fn what_a_request_may_leave_out_is_not_sent_as_null() {
     ] {
         let schema = document["components"]["schemas"][name].to_string();
         assert!(!schema.contains("\"null\""), "{schema}");
+    }
+}
+
+#[tokio::test]
+async fn the_bounds_of_a_request_are_those_that_are_checked() {
+    let document = Service::start()
+        .await
+        .get("/api/v1/openapi.json")
+        .await
+        .json();
+    let schemas = &document["components"]["schemas"];
+    assert_eq!(
+        schemas["BurstRequest"]["properties"]["seed"]["maximum"],
+        seed::LARGEST
+    );
+    // Of a schema that is one of several, utoipa cannot say it.
+    for name in [
+        "BurstRequest",
+        "ChangeRequest",
+        "CustomersRequest",
+        "StageRequest",
+        "StopRequest",
+        "ThresholdRequest",
+    ] {
+        assert_eq!(schemas[name]["additionalProperties"], false, "{name}");
     }
 }
 

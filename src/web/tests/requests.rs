@@ -232,6 +232,43 @@ async fn a_body_of_another_type_is_refused() {
 }
 
 #[tokio::test]
+async fn every_text_that_json_can_write_is_read() {
+    let service = Service::start().await;
+    let start = async |by: &str| {
+        let body = format!(r#"{{"burst": "lunch-rush", "by": "{by}"}}"#);
+        let request = local("POST", "/api/v1/bursts").header("content-type", "application/json");
+        service.send(request.body(Body::from(body)).unwrap()).await
+    };
+    for (written, meant) in [
+        (r"\ud83d\ude00", "😀"),
+        (r"Ada \uD83D\uDE00\uD83D\uDE00, \u00e4", "Ada 😀😀, ä"),
+        (r"\\ud83d\\ude00", r"\ud83d\ude00"),
+        (r"\\\ud83d\ude00", r"\😀"),
+    ] {
+        let answer = start(written).await;
+        assert_eq!(answer.status, 202, "{written}: {}", answer.text);
+        assert_eq!(answer.json()["asked_by"], meant);
+    }
+    for half in [r"\ud83d", r"\ude00\ud83d", r"\ud83dx", r"\ud83d\u0041"] {
+        assert_eq!(start(half).await.status, 400, "{half}");
+    }
+}
+
+#[tokio::test]
+async fn who_asks_is_told_as_text() {
+    let service = Service::start().await;
+    let (status, _, problems) = service
+        .order("POST", "/api/v1/bursts", "{ burst: lunch-rush, by: 7 }")
+        .await
+        .refusal();
+    assert_eq!(status, 422);
+    assert_eq!(
+        problems,
+        ["request:1:26: expected who asks, in up to 100 characters, found a number"]
+    );
+}
+
+#[tokio::test]
 async fn bursts_that_do_not_fit_together_are_refused() {
     let service = Service::start().await;
     service

@@ -46,6 +46,7 @@ async fn runs_are_listed_latest_first_and_can_be_filtered() {
     assert_eq!(names(&service, "?name=ad-hoc").await, ["ad-hoc"]);
     assert_eq!(names(&service, "?limit=2").await, ["lunch-rush", "ad-hoc"]);
     assert_eq!(names(&service, "?limit=0").await, Vec::<String>::new());
+    assert_eq!(names(&service, "?limit=1000").await.len(), 3);
     let before = format!("?before={}", ended.id());
     assert_eq!(names(&service, &before).await, ["morning-check"]);
 }
@@ -59,6 +60,7 @@ async fn a_parameter_that_means_nothing_is_refused() {
             "unknown variant `both`, expected `probe` or `burst`",
         ),
         ("limit=many", "limit: invalid digit"),
+        ("limit=1001", "limit: 1001 is more than 1000"),
         (
             "sort=name",
             "unknown field `sort`, expected one of `mode`, `state`, `verdict`, `name`, `before`, `limit`",
