@@ -144,7 +144,7 @@ fn reply(inbound: &Inbound) -> Match {
     }
 }
 
-async fn wait(chat: &Mailbox, since: Instant) -> Result<Inbound, WaitError> {
+async fn wait(chat: &mut Mailbox, since: Instant) -> Result<Inbound, WaitError> {
     chat.wait(since, Instant::now() + PATIENCE, reply).await
 }
 
@@ -178,9 +178,9 @@ async fn an_event_is_known_by_its_json_whatever_its_method_and_content_type() {
     let below = format!("{}/events/new?x=1", listener.url);
     assert_eq!(listener.post(&below, event("123")).await, 200);
     sent += 1;
-    let chat = listener.chat("123");
+    let mut chat = listener.chat("123");
     for _ in 0..sent {
-        wait(&chat, since).await.unwrap();
+        wait(&mut chat, since).await.unwrap();
     }
     drop(chat);
     listener.finish(&[(Fate::Consumed, sent)]).await;
@@ -189,10 +189,12 @@ async fn an_event_is_known_by_its_json_whatever_its_method_and_content_type() {
 #[tokio::test]
 async fn a_waiting_chat_gets_its_event_with_the_time_at_which_it_reached_the_socket() {
     let listener = Listener::start().await;
-    let chat = listener.chat("a");
+    let mut chat = listener.chat("a");
     let since = Instant::now();
-    let (inbound, status) =
-        tokio::join!(wait(&chat, since), listener.post(&listener.url, event("a")));
+    let (inbound, status) = tokio::join!(
+        wait(&mut chat, since),
+        listener.post(&listener.url, event("a"))
+    );
     assert_eq!(status, 200);
     let arrived = inbound.unwrap().arrived;
     assert!(since <= arrived && arrived <= Instant::now());
@@ -305,8 +307,8 @@ async fn many_events_at_once_all_reach_their_chats() {
         })
         .collect();
     for key in 0..200 {
-        let chat = listener.chat(&key.to_string());
-        wait(&chat, since).await.unwrap();
+        let mut chat = listener.chat(&key.to_string());
+        wait(&mut chat, since).await.unwrap();
     }
     for post in posts {
         assert_eq!(post.await.unwrap(), 200);
