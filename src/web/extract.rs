@@ -1,5 +1,7 @@
 //! What handlers take out of a request, refused in our own words.
 
+use std::fmt::Write as _;
+
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
@@ -106,18 +108,17 @@ fn join_surrogates(json: &str) -> String {
     while let Some(at) = rest.find('\\') {
         let (before, escape) = rest.split_at(at);
         joined.push_str(before);
-        let (written, length) = match surrogates(escape) {
-            Some(character) => (format!("\\U{:08X}", u32::from(character)), 12),
-            // With what follows, which may be a backslash that begins nothing.
-            None => {
-                let length = escape
-                    .char_indices()
-                    .nth(2)
-                    .map_or(escape.len(), |(at, _)| at);
-                (escape[..length].to_owned(), length)
-            }
+        let length = if let Some(character) = surrogates(escape) {
+            // Nothing can go wrong with text in memory.
+            let _ = write!(joined, "\\U{:08X}", u32::from(character));
+            12
+        } else {
+            // The second of two backslashes begins no escape.
+            let escaped = escape.chars().nth(1);
+            let length = 1 + escaped.map_or(0, char::len_utf8);
+            joined.push_str(&escape[..length]);
+            length
         };
-        joined.push_str(&written);
         rest = &escape[length..];
     }
     joined + rest

@@ -198,3 +198,87 @@ async fn what_checks_the_configuration_and_is_missing_is_named_all_of_it() {
         assert!(ran.said.contains(says), "{says}: {}", ran.said);
     }
 }
+
+/// Makes a virtual environment of fakes, anew each time.
+const MAKES: &str = r#"case $line in
+    *"[-c]"*) rm -rf target/schemathesis ;;
+    *"[venv]"*)
+        mkdir -p "$3/bin"
+        for program in python schemathesis; do
+            cat "$BIN/python3" >"$3/bin/$program"
+            chmod +x "$3/bin/$program"
+        done ;;
+esac"#;
+
+#[tokio::test]
+async fn the_api_is_tried_with_runs_in_progress_and_what_is_pinned() {
+    let checkout = Checkout::with(&["python3", "curl"]);
+    let environment = [
+        ("CHATPROBE", env!("CARGO_BIN_EXE_chatprobe")),
+        ("DOES", MAKES),
+    ];
+    let calls = checkout
+        .stops_at_every_failure("ci/api", &environment)
+        .await;
+    assert_eq!(calls.len(), 8, "{calls:?}");
+    assert_eq!(
+        calls[1..3],
+        [
+            "python3 [-m] [venv] [target/schemathesis]",
+            "target/schemathesis/bin/python [-m] [pip] [install] [--quiet] [--disable-pip-version-check] [--requirement] [ci/api-requirements.txt]",
+        ]
+    );
+    for call in &calls[3..7] {
+        assert!(call.starts_with("curl "), "{call}");
+        assert!(call.contains("[authorization: Bearer "), "{call}");
+    }
+    assert!(calls[7].contains("/bin/schemathesis "), "{}", calls[7]);
+    assert!(
+        calls[7].contains(" [run] [http://127.0.0.1:"),
+        "{}",
+        calls[7]
+    );
+
+    // What is installed is used again, until another version is pinned.
+    let reuses = MAKES.replace("rm -rf target/schemathesis", ":");
+    let again = [environment[0], ("DOES", reuses.as_str())];
+    let installs = async || {
+        let ran = checkout.run("ci/api", &[], &again).await;
+        assert_eq!(ran.code, 0, "{}", ran.said);
+        ran.calls.iter().any(|call| call.contains("[pip]"))
+    };
+    // The last failure was that of schemathesis itself.
+    assert!(!installs().await);
+    checkout.write("ci/api-requirements.txt", "schemathesis==0\n");
+    assert!(installs().await);
+    assert!(!installs().await);
+}
+
+#[tokio::test]
+async fn a_service_that_did_not_bear_it_is_no_success() {
+    let checkout = Checkout::with(&["python3", "curl"]);
+    let panics = format!(
+        r#"{MAKES}; case $line in *" [run] "*) echo "thread 'w' panicked at" >>reports/api.log ;; esac"#
+    );
+    let environment = [
+        ("CHATPROBE", env!("CARGO_BIN_EXE_chatprobe")),
+        ("DOES", &panics),
+    ];
+    let ran = checkout.run("ci/api", &[], &environment).await;
+    assert_eq!(ran.code, 1, "{}", ran.said);
+    assert!(ran.said.contains("did not bear it"), "{}", ran.said);
+    assert!(ran.said.contains("panicked at"), "{}", ran.said);
+}
+
+#[tokio::test]
+async fn what_tries_the_api_and_is_missing_is_named_all_of_it() {
+    let ran = Checkout::with(&[]).run("ci/api", &[], &[]).await;
+    assert_eq!(ran.code, 2, "{}", ran.said);
+    for says in [
+        "target/debug/chatprobe is missing: run ci/build",
+        "curl is missing: apt-get",
+        "python3 with venv is missing: apt-get",
+    ] {
+        assert!(ran.said.contains(says), "{says}: {}", ran.said);
+    }
+}

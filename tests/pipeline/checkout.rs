@@ -15,9 +15,9 @@ use crate::{
 };
 
 /// What scripts may take for granted.
-const EVERYWHERE: [&str; 17] = [
+const EVERYWHERE: [&str; 19] = [
     "awk", "base64", "basename", "cat", "chmod", "dirname", "grep", "mkdir", "mktemp", "mv", "od",
-    "rm", "sed", "sh", "tee", "tr", "xargs",
+    "rm", "sed", "sh", "sleep", "tee", "timeout", "tr", "xargs",
 ];
 
 /// What the scripts of the project need of it.
