@@ -3,13 +3,10 @@
 //! The code that does something tells [`Observers`] once, where the outcome is known; metrics, logs
 //! and live views are made from that and stand on no branch of their own.
 
+mod run;
 mod trace;
 
-use std::{
-    fmt,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -20,95 +17,10 @@ use crate::{
     vitals::Beat,
 };
 
+pub use run::{Mode, RunIdentity, Subject, Trigger, Verdict};
 pub use trace::{
     Beginning, FailedChat, Trace, TracedAnswer, TracedEvent, TracedRequest, TracedStep,
 };
-
-/// What starts the chats of a run.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// One chat at a time, every interval.
-    Probe,
-    /// Many chats, under a load profile.
-    Burst,
-}
-
-impl Mode {
-    /// The word used as a label.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Probe => "probe",
-            Self::Burst => "burst",
-        }
-    }
-}
-
-/// What a measurement is about: the labels that almost every series has.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Subject {
-    /// The scenario's name.
-    pub scenario: Arc<str>,
-    /// The target's name.
-    pub target: Arc<str>,
-    /// Probe or burst.
-    pub mode: Mode,
-}
-
-/// Who or what started a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Trigger {
-    /// The interval of a probe.
-    Interval,
-    /// A cron schedule.
-    Schedule,
-    /// The admin API.
-    Api,
-    /// The command line.
-    CommandLine,
-}
-
-/// One execution of a probe or a burst, as events name it.
-#[derive(Debug)]
-pub struct RunIdentity {
-    /// Unique, and later runs sort behind earlier ones.
-    pub id: String,
-    /// The name of the probe or burst; a label, so bursts without a name share one.
-    pub name: Arc<str>,
-    /// What it measures.
-    pub subject: Subject,
-    /// What started it.
-    pub trigger: Trigger,
-}
-
-impl RunIdentity {
-    /// A new run with an id of its own.
-    pub fn new(name: Arc<str>, subject: Subject, trigger: Trigger) -> Self {
-        let since_epoch = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        Self {
-            id: format!("{}-{:08x}", Self::least_id(since_epoch), fastrand::u32(..)),
-            name,
-            subject,
-            trigger,
-        }
-    }
-
-    /// What the ids of runs that begin then, so long after the Unix epoch, or later are larger than, and those
-    /// of earlier ones smaller.
-    pub fn least_id(since_epoch: Duration) -> String {
-        format!("{:011x}", since_epoch.as_millis())
-    }
-
-    /// The id of one of its chats, and of its failure if it fails.
-    pub fn chat_id(&self, chat: u64) -> String {
-        format!("{}-{chat}", self.id)
-    }
-}
 
 /// Why a chat or a run failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -182,36 +94,6 @@ impl Fate {
             Self::Duplicate => "duplicate",
             Self::Unknown => "unknown",
             Self::Rejected => "rejected",
-        }
-    }
-}
-
-/// What a run came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// Every threshold held.
-    Passed,
-    /// A threshold was broken, or the run could not begin.
-    Failed,
-    /// The generator could not do what the profile asked, or its books do not balance: the
-    /// figures say nothing about the target.
-    Invalid,
-    /// Somebody stopped it.
-    Stopped,
-}
-
-impl Verdict {
-    /// Every verdict.
-    pub const ALL: [Self; 4] = [Self::Passed, Self::Failed, Self::Invalid, Self::Stopped];
-
-    /// The word used as a label.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Failed => "failed",
-            Self::Invalid => "invalid",
-            Self::Stopped => "stopped",
         }
     }
 }
