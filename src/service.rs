@@ -12,7 +12,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     callbacks::{Exchange, receiver},
-    config::{Plan, SimulatorSettings},
+    config::{Plan, Settings},
     driver::{HttpDriver, HttpSetupError},
     event::{Event, Observers},
     history::{History, Recorder},
@@ -93,23 +93,44 @@ pub struct Addresses {
     pub simulator: Option<SocketAddr>,
 }
 
+/// What is bound and not served yet.
+struct Listeners {
+    web: TcpListener,
+    callbacks: TcpListener,
+    simulator: Option<(Simulator, TcpListener)>,
+}
+
+impl Listeners {
+    async fn bind(settings: &Settings) -> Result<(Self, Addresses), ServiceError> {
+        let asked = settings.listen;
+        let web = listen(asked.web, "the web", "listen.web").await?;
+        let callbacks = listen(asked.callbacks, "callbacks", "listen.callbacks").await?;
+        let mut addresses = Addresses {
+            web: address(&web, asked.web),
+            callbacks: address(&callbacks, asked.callbacks),
+            simulator: None,
+        };
+        let mut simulator = None;
+        if let Some(settings) = &settings.simulator {
+            let listener = listen(settings.listen, "the simulator", "simulator.listen").await?;
+            addresses.simulator = Some(address(&listener, settings.listen));
+            simulator = Some((Simulator::new(settings.centre.clone())?, listener));
+        }
+        let listeners = Self {
+            web,
+            callbacks,
+            simulator,
+        };
+        Ok((listeners, addresses))
+    }
+}
+
 impl Service {
     /// Binds every address first, so that a service that starts is one that works.
     pub async fn start(plan: Plan) -> Result<Self, ServiceError> {
         let settings = &plan.settings;
         let access = access(&plan)?;
-        let web = listen(settings.listen.web, "the web", "listen.web").await?;
-        let callbacks = listen(settings.listen.callbacks, "callbacks", "listen.callbacks").await?;
-        let simulator = match &settings.simulator {
-            Some(simulator) => Some(bind_simulator(simulator).await?),
-            None => None,
-        };
-        let addresses = Addresses {
-            web: address(&web, settings.listen.web),
-            callbacks: address(&callbacks, settings.listen.callbacks),
-            simulator: simulator.as_ref().map(|(_, _, address)| *address),
-        };
-
+        let (listeners, addresses) = Listeners::bind(settings).await?;
         let metrics = Arc::new(Metrics::new(&Boundaries::of(&plan))?);
         let mut observers = Observers::default()
             .and(metrics.clone())
@@ -138,12 +159,7 @@ impl Service {
         let runs_over = CancellationToken::new();
         let recording = recorder.map(|recorder| {
             scheduler.tell_runs(recorder.intake());
-            let recording = tokio::spawn(recorder.record(observers, runs_over.clone()));
-            tokio::spawn(async move {
-                if let Err(error) = recording.await {
-                    tracing::error!("the history broke and keeps nothing any more: {error}");
-                }
-            })
+            keep(recorder, observers, runs_over.clone())
         });
         let service = Self {
             addresses,
@@ -155,23 +171,14 @@ impl Service {
             broken: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        if let Some((simulator, listener, _)) = simulator {
-            let serving = simulator.serve(listener, service.servers.clone());
-            service.spawn("the simulator", serving.map(Ok::<_, Infallible>));
-        }
-        let receiving = receiver::serve(callbacks, exchange.clone(), service.servers.clone());
-        service.spawn("the callback listener", receiving.map(Ok::<_, Infallible>));
-        let served = Web {
+        let web = Web {
             scheduler: scheduler.clone(),
             history,
             metrics: metrics.clone(),
             access,
             ready: service.readiness.clone(),
         };
-        service.spawn(
-            "the web listener",
-            served.serve(web, service.servers.clone()),
-        );
+        service.serve(listeners, web, exchange);
         service.watch(engine, &metrics);
         scheduler.install(plan).await;
         service.readiness.ready();
@@ -214,6 +221,17 @@ impl Service {
     /// and be started anew by whatever watches over it.
     pub async fn broken(&self) {
         self.broken.cancelled().await;
+    }
+
+    fn serve(&self, listeners: Listeners, web: Web, exchange: Exchange) {
+        let until = &self.servers;
+        if let Some((simulator, listener)) = listeners.simulator {
+            let serving = simulator.serve(listener, until.clone());
+            self.spawn("the simulator", serving.map(Ok::<_, Infallible>));
+        }
+        let receiving = receiver::serve(listeners.callbacks, exchange, until.clone());
+        self.spawn("the callback listener", receiving.map(Ok::<_, Infallible>));
+        self.spawn("the web listener", web.serve(listeners.web, until.clone()));
     }
 
     /// Serves until the servers are to end; a server that ends before breaks the service.
@@ -302,12 +320,14 @@ fn remember(plan: &Plan) -> Result<(Option<Recorder>, History), ServiceError> {
     Ok((Some(recorder), history))
 }
 
-async fn bind_simulator(
-    settings: &SimulatorSettings,
-) -> Result<(Simulator, TcpListener, SocketAddr), ServiceError> {
-    let listener = listen(settings.listen, "the simulator", "simulator.listen").await?;
-    let address = address(&listener, settings.listen);
-    Ok((Simulator::new(settings.centre.clone())?, listener, address))
+/// Writes what happens to runs until they are over.
+fn keep(recorder: Recorder, observers: Observers, runs_over: CancellationToken) -> JoinHandle<()> {
+    let recording = tokio::spawn(recorder.record(observers, runs_over));
+    tokio::spawn(async move {
+        if let Err(error) = recording.await {
+            tracing::error!("the history broke and keeps nothing any more: {error}");
+        }
+    })
 }
 
 /// Binds an address.

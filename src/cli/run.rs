@@ -97,42 +97,25 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) async fn run(self) -> Outcome {
-        let (mut spec, budget) = match self.prepare() {
-            Ok(prepared) => prepared,
-            Err(problems) => return report_problems(&problems),
-        };
-        spec.doubts = match examine(&spec) {
-            Ok(doubts) => doubts,
-            Err(refusals) => return unusable(refusals),
-        };
-        let earlier = match self.earlier(&spec.scenario.name) {
-            Ok(earlier) => earlier,
-            Err(message) => return unusable(message),
-        };
-        let callback_url = match self.callback_url.as_deref().map(check_url).transpose() {
-            Ok(callback_url) => callback_url,
-            Err(message) => return unusable(format_args!("--callback-url: {message}")),
-        };
-        let mut signals = match Signals::new() {
-            Ok(signals) => signals,
-            Err(error) => return unusable(format_args!("cannot listen to signals: {error}")),
-        };
-        let listener = match listen(self.callback_listen, "callbacks", "--callback-listen").await {
-            Ok(listener) => listener,
-            Err(error) => return unusable(error),
-        };
-        let http = match HttpDriver::new() {
-            Ok(http) => http,
-            Err(error) => return unusable(error),
-        };
-        let report = match ReportTo::open(self.json.as_deref(), self.report.as_deref()) {
-            Ok(report) => report,
-            Err(outcome) => return outcome,
-        };
-        let vitals = match Vitals::start() {
-            Ok(vitals) => vitals,
-            Err(error) => return unusable(format_args!("cannot start a thread: {error}")),
-        };
+        // What keeps it from running is its outcome as well.
+        self.execute().await.unwrap_or_else(|outcome| outcome)
+    }
+
+    async fn execute(self) -> Result<Outcome, Outcome> {
+        let (mut spec, budget) = (self.prepare()).map_err(|problems| report_problems(&problems))?;
+        spec.doubts = examine(&spec).map_err(unusable)?;
+        let earlier = self.earlier(&spec.scenario.name).map_err(unusable)?;
+        let callback_url = self.callback_url.as_deref().map(check_url).transpose();
+        let callback_url =
+            callback_url.map_err(|message| unusable(format_args!("--callback-url: {message}")))?;
+        let mut signals = Signals::new()
+            .map_err(|error| unusable(format_args!("cannot listen to signals: {error}")))?;
+        let listener = listen(self.callback_listen, "callbacks", "--callback-listen");
+        let listener = listener.await.map_err(unusable)?;
+        let http = HttpDriver::new().map_err(unusable)?;
+        let report = ReportTo::open(self.json.as_deref(), self.report.as_deref())?;
+        let vitals = Vitals::start()
+            .map_err(|error| unusable(format_args!("cannot start a thread: {error}")))?;
         let callbacks = address(&listener, self.callback_listen);
         let observers = Observers::default();
         let exchange = Exchange::new(CallbackLimits::default(), observers.clone());
@@ -163,7 +146,7 @@ impl Run {
             () = signals.end() => false,
         };
         if !finished && !end_early(&run, &mut signals).await {
-            return Outcome::Interrupted;
+            return Ok(Outcome::Interrupted);
         }
         over.cancel();
         receiving.abort();
@@ -172,7 +155,7 @@ impl Run {
         let ended = run.record();
         let baseline = earlier.map(|earlier| earlier.against(&ended));
         let outcome = outcome(ended.report.verdict, baseline.as_ref());
-        report.conclude(&ended, baseline.as_ref(), outcome)
+        Ok(report.conclude(&ended, baseline.as_ref(), outcome))
     }
 
     fn earlier(&self, scenario: &str) -> Result<Option<Earlier>, String> {

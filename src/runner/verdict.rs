@@ -31,29 +31,7 @@ pub(super) fn judge(
     thresholds: &[Threshold],
     budget: &HealthBudget,
 ) -> (Verdict, Vec<String>) {
-    let mut invalid = tally.differences();
-    for difference in &invalid {
-        tracing::error!(run = %tally.identity().id, "the books do not balance, which is a bug: {difference}");
-    }
-    invalid.extend(tally.delays().beyond(budget));
-    invalid.extend(tally.beyond(budget));
-    if let Some((Some(SearchOutcome::Generator), summary)) = &course.search {
-        invalid.push(summary.clone());
-    }
-    if course.broken_chats > 0 {
-        invalid.push(format!(
-            "{} chats broke inside chatprobe",
-            course.broken_chats
-        ));
-    }
-    let chats = tally.chats();
-    let internal = chats.failed_by_reason.get(&Reason::Internal).unwrap_or(&0);
-    let own = internal.saturating_sub(course.broken_chats);
-    if own > 0 {
-        invalid.push(format!(
-            "{own} chats failed because chatprobe could not go on (reason `internal`); the target is not to blame"
-        ));
-    }
+    let invalid = doubts(tally, course, budget);
     if !invalid.is_empty() {
         return (Verdict::Invalid, invalid);
     }
@@ -84,6 +62,7 @@ pub(super) fn judge(
     if course.stopped {
         return (Verdict::Stopped, vec!["somebody stopped it".to_owned()]);
     }
+    let chats = tally.chats();
     if thresholds.is_empty() && chats.failed > 0 {
         broken.push(format!(
             "{} of {} chats failed",
@@ -106,6 +85,34 @@ pub(super) fn judge(
     } else {
         (Verdict::Failed, broken)
     }
+}
+
+/// Why the figures say nothing about the target.
+fn doubts(tally: &Tally, course: &Course, budget: &HealthBudget) -> Vec<String> {
+    let mut doubts = tally.differences();
+    for difference in &doubts {
+        tracing::error!(run = %tally.identity().id, "the books do not balance, which is a bug: {difference}");
+    }
+    doubts.extend(tally.delays().beyond(budget));
+    doubts.extend(tally.beyond(budget));
+    if let Some((Some(SearchOutcome::Generator), summary)) = &course.search {
+        doubts.push(summary.clone());
+    }
+    if course.broken_chats > 0 {
+        doubts.push(format!(
+            "{} chats broke inside chatprobe",
+            course.broken_chats
+        ));
+    }
+    let chats = tally.chats();
+    let internal = chats.failed_by_reason.get(&Reason::Internal).unwrap_or(&0);
+    let own = internal.saturating_sub(course.broken_chats);
+    if own > 0 {
+        doubts.push(format!(
+            "{own} chats failed because chatprobe could not go on (reason `internal`); the target is not to blame"
+        ));
+    }
+    doubts
 }
 
 /// How late the generator was itself: 99th percentiles.

@@ -218,59 +218,57 @@ impl Metrics {
         }
     }
 
-    fn observe_at(&self, event: &Event, now: SystemTime) {
+    /// What happens in the course of a chat.
+    fn observe_chat(&self, run: &RunIdentity, event: &Event, now: SystemTime) {
+        let subject = &run.subject;
+        let series = self.subjects.of(subject);
         match event {
-            Event::RunStarted { run, scenario } => {
-                self.run_started(run, &Declaration::of(scenario), now);
-            }
-            Event::ChatStarted { run, lateness } => {
-                self.subjects.of(&run.subject).chat_started();
-                self.own.chat_started(run.subject.mode, *lateness);
+            Event::ChatStarted { lateness, .. } => {
+                series.chat_started();
+                self.own.chat_started(subject.mode, *lateness);
             }
             Event::WaitStarted {
-                run,
-                chat,
-                observation,
-            } => {
-                let series = self.subjects.of(&run.subject);
-                series.wait_started(&run.id, *chat, *observation, now);
-            }
+                chat, observation, ..
+            } => series.wait_started(&run.id, *chat, *observation, now),
             Event::WaitEnded {
-                run,
-                chat,
-                observation,
-            } => {
-                let series = self.subjects.of(&run.subject);
-                series.wait_ended(&run.id, *chat, *observation);
-            }
+                chat, observation, ..
+            } => series.wait_ended(&run.id, *chat, *observation),
             Event::StepEnded {
-                run,
                 step,
                 observation,
                 sent,
                 outcome,
+                ..
             } => {
                 if let Some(sent) = sent {
-                    self.own.request_sent(run.subject.mode, sent.late);
+                    self.own.request_sent(subject.mode, sent.late);
                 }
-                let series = self.subjects.of(&run.subject);
                 series.step_ended(step, *observation, *outcome);
-                if let (Mode::Probe, Ok(latency)) = (run.subject.mode, outcome) {
-                    let subject = &run.subject;
+                if let (Mode::Probe, Ok(latency)) = (subject.mode, outcome) {
                     self.objectives
                         .step_passed(subject, step, *observation, *latency);
                 }
             }
             Event::ChatEnded {
-                run,
                 chat,
                 ending,
                 duration,
                 ..
-            } => {
-                let series = self.subjects.of(&run.subject);
-                series.chat_ended(&run.id, *chat, ending, *duration);
+            } => series.chat_ended(&run.id, *chat, ending, *duration),
+            _ => {}
+        }
+    }
+
+    fn observe_at(&self, event: &Event, now: SystemTime) {
+        match event {
+            Event::RunStarted { run, scenario } => {
+                self.run_started(run, &Declaration::of(scenario), now);
             }
+            Event::ChatStarted { run, .. }
+            | Event::WaitStarted { run, .. }
+            | Event::WaitEnded { run, .. }
+            | Event::StepEnded { run, .. }
+            | Event::ChatEnded { run, .. } => self.observe_chat(run, event, now),
             Event::ArrivalDropped { run } => self.bursts.arrival_dropped(run),
             // It is counted when it is known what became of it.
             Event::CallbackReceived { run } => {
