@@ -59,7 +59,7 @@ pub(super) struct Changes;
 
 impl IntoResponses for Changes {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let refused = [
+        refusals([
             ("401", "The admin token is missing or wrong"),
             (
                 "403",
@@ -67,15 +67,30 @@ impl IntoResponses for Changes {
             ),
             ("413", "The body is too large"),
             ("503", "The service is shutting down, or took too long"),
-        ];
-        let answer = |text: &str| {
-            let body = Content::new(Some(Ref::from_schema_name("ErrorBody")));
-            let response = ResponseBuilder::new().description(text);
-            response.content("application/json", body).build().into()
-        };
-        let answers = refused.map(|(status, text)| (status.to_owned(), answer(text)));
-        answers.into()
+        ])
     }
+}
+
+/// How every request for what is kept of a run can be refused.
+pub(super) struct OfRun;
+
+impl IntoResponses for OfRun {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        refusals([
+            ("404", "No such run"),
+            ("500", "The history cannot be read"),
+        ])
+    }
+}
+
+fn refusals<const N: usize>(refused: [(&str, &str); N]) -> BTreeMap<String, RefOr<Response>> {
+    let answer = |text: &str| {
+        let body = Content::new(Some(Ref::from_schema_name("ErrorBody")));
+        let response = ResponseBuilder::new().description(text);
+        response.content("application/json", body).build().into()
+    };
+    let answers = refused.map(|(status, text)| (status.to_owned(), answer(text)));
+    answers.into()
 }
 
 /// Every route, with what the document says about it.

@@ -11,7 +11,7 @@ use crate::{
     web::{
         App,
         extract::{Name, Text},
-        openapi::Changes,
+        openapi::{Changes, OfRun},
         refusal::{ErrorBody, Refusal},
     },
 };
@@ -106,10 +106,10 @@ type Accepted = (StatusCode, Json<RunReport>);
     responses(
         (status = 202, description = "The run will end; its state follows", body = RunReport),
         (status = 400, description = "The body is neither JSON nor YAML", body = ErrorBody),
-        (status = 404, description = "No such run", body = ErrorBody),
         (status = 409, description = "The run has ended", body = ErrorBody),
         (status = 415, description = "The body is of another type", body = ErrorBody),
         (status = 422, description = "The body says something else", body = ErrorBody),
+        OfRun,
         Changes,
     ),
     security(("admin_token" = [])),
@@ -138,8 +138,8 @@ pub(in crate::web) async fn stop(
     params(("id" = String, Path, description = "The run")),
     responses(
         (status = 202, description = "It pauses; its state follows", body = RunReport),
-        (status = 404, description = "No such run", body = ErrorBody),
         (status = 409, description = "The run has ended or is finishing", body = ErrorBody),
+        OfRun,
         Changes,
     ),
     security(("admin_token" = [])),
@@ -161,8 +161,8 @@ pub(in crate::web) async fn pause(
     params(("id" = String, Path, description = "The run")),
     responses(
         (status = 202, description = "It goes on; its state follows", body = RunReport),
-        (status = 404, description = "No such run", body = ErrorBody),
         (status = 409, description = "The run has ended or is finishing", body = ErrorBody),
+        OfRun,
         Changes,
     ),
     security(("admin_token" = [])),
@@ -195,10 +195,10 @@ pub(in crate::web) async fn resume(
     responses(
         (status = 200, description = "It is in force", body = RunReport),
         (status = 400, description = "The body is neither JSON nor YAML", body = ErrorBody),
-        (status = 404, description = "No such run", body = ErrorBody),
         (status = 409, description = "The run has ended or is finishing, or the caps leave no room now", body = ErrorBody),
         (status = 415, description = "The body is of another type", body = ErrorBody),
         (status = 422, description = "The run has no such thing, or it is more than the caps allow", body = ErrorBody),
+        OfRun,
         Changes,
     ),
     security(("admin_token" = [])),

@@ -16,7 +16,8 @@ use crate::{
         App,
         api::runs::Limit,
         extract::{Name, TwoNames},
-        refusal::{ErrorBody, Refusal},
+        openapi::OfRun,
+        refusal::Refusal,
     },
 };
 
@@ -37,9 +38,19 @@ impl App {
         let report = self.find_run(id).await?.report();
         Ok(Arc::new(RunRecord::from((*report).clone())))
     }
+
+    async fn document(
+        &self,
+        id: &str,
+        media_type: &'static str,
+        make: impl FnOnce(&RunRecord) -> String + Send + 'static,
+    ) -> Result<Response, Refusal> {
+        let record = self.find_record(id).await?;
+        made(record, media_type, move |record| make(&record)).await
+    }
 }
 
-/// Makes a document of what `look` finds. That takes longer than chats that wait for a worker should.
+/// Makes a document of what was found. That takes longer than chats that wait for a worker should.
 async fn made<T: Send + 'static>(
     found: T,
     media_type: &'static str,
@@ -70,15 +81,15 @@ fn json<T: serde::Serialize>(value: &T) -> String {
     params(("id" = String, Path, description = "The run")),
     responses(
         (status = 200, description = "The page; of a run in progress as it stands", body = String, content_type = "text/html"),
-        (status = 404, description = "No such run", body = ErrorBody),
+        OfRun,
     ),
 )]
 pub(in crate::web) async fn page(
     State(app): State<Arc<App>>,
     Name(id): Name,
 ) -> Result<Response, Refusal> {
-    let record = app.find_record(&id).await?;
-    made(record, HTML, |record| html::document(&record, None)).await
+    app.document(&id, HTML, |record| html::document(record, None))
+        .await
 }
 
 /// A run with all that is kept of it: what `chatprobe run --baseline` reads.
@@ -90,15 +101,14 @@ pub(in crate::web) async fn page(
     params(("id" = String, Path, description = "The run")),
     responses(
         (status = 200, description = "The record; of a run in progress as it stands", body = RunRecord),
-        (status = 404, description = "No such run", body = ErrorBody),
+        OfRun,
     ),
 )]
 pub(in crate::web) async fn record(
     State(app): State<Arc<App>>,
     Name(id): Name,
 ) -> Result<Response, Refusal> {
-    let record = app.find_record(&id).await?;
-    made(record, JSON, |record| json(&*record)).await
+    app.document(&id, JSON, json).await
 }
 
 /// The steps of a run as a table.
@@ -110,15 +120,15 @@ pub(in crate::web) async fn record(
     params(("id" = String, Path, description = "The run")),
     responses(
         (status = 200, description = "A line for each step", body = String, content_type = "text/csv"),
-        (status = 404, description = "No such run", body = ErrorBody),
+        OfRun,
     ),
 )]
 pub(in crate::web) async fn steps(
     State(app): State<Arc<App>>,
     Name(id): Name,
 ) -> Result<Response, Refusal> {
-    let record = app.find_record(&id).await?;
-    made(record, CSV, |record| tables::steps(&record.report)).await
+    app.document(&id, CSV, |record| tables::steps(&record.report))
+        .await
 }
 
 /// A run second by second as a table.
@@ -130,15 +140,14 @@ pub(in crate::web) async fn steps(
     params(("id" = String, Path, description = "The run")),
     responses(
         (status = 200, description = "A line for each second", body = String, content_type = "text/csv"),
-        (status = 404, description = "No such run", body = ErrorBody),
+        OfRun,
     ),
 )]
 pub(in crate::web) async fn timeline(
     State(app): State<Arc<App>>,
     Name(id): Name,
 ) -> Result<Response, Refusal> {
-    let record = app.find_record(&id).await?;
-    made(record, CSV, |record| tables::timeline(&record)).await
+    app.document(&id, CSV, tables::timeline).await
 }
 
 /// A run as a suite of tests.
@@ -150,15 +159,15 @@ pub(in crate::web) async fn timeline(
     params(("id" = String, Path, description = "The run")),
     responses(
         (status = 200, description = "JUnit XML", body = String, content_type = "application/xml"),
-        (status = 404, description = "No such run", body = ErrorBody),
+        OfRun,
     ),
 )]
 pub(in crate::web) async fn tests(
     State(app): State<Arc<App>>,
     Name(id): Name,
 ) -> Result<Response, Refusal> {
-    let record = app.find_record(&id).await?;
-    made(record, XML, |record| junit::document(&record, None)).await
+    app.document(&id, XML, |record| junit::document(record, None))
+        .await
 }
 
 /// In the place of a baseline: the run before.
@@ -221,7 +230,7 @@ impl App {
     ),
     responses(
         (status = 200, description = "What changed", body = Comparison),
-        (status = 404, description = "No such run", body = ErrorBody),
+        OfRun,
     ),
 )]
 pub(in crate::web) async fn compare(
@@ -247,7 +256,7 @@ pub(in crate::web) async fn compare(
     ),
     responses(
         (status = 200, description = "The page", body = String, content_type = "text/html"),
-        (status = 404, description = "No such run", body = ErrorBody),
+        OfRun,
     ),
 )]
 pub(in crate::web) async fn compare_page(

@@ -12,6 +12,7 @@ use crate::{
     web::{
         App,
         extract::{Name, Parameters},
+        openapi::OfRun,
         refusal::{ErrorBody, Refusal},
     },
 };
@@ -240,8 +241,7 @@ pub(in crate::web) async fn list(
     params(("id" = String, Path, description = "The run")),
     responses(
         (status = 200, description = "The figures as they stand", body = RunReport),
-        (status = 404, description = "No such run", body = ErrorBody),
-        (status = 500, description = "The history cannot be read", body = ErrorBody),
+        OfRun,
     ),
 )]
 pub(in crate::web) async fn show(

@@ -23,6 +23,7 @@ use crate::{
     web::{
         App, MOST_STREAMS,
         extract::Name,
+        openapi::OfRun,
         refusal::{ErrorBody, Refusal},
     },
 };
@@ -90,8 +91,7 @@ impl Follower {
     responses(
         (status = 200, description = "The reports", body = RunReport, content_type = "text/event-stream"),
         (status = 204, description = "The client has seen the last one"),
-        (status = 404, description = "No such run", body = ErrorBody),
-        (status = 500, description = "The history cannot be read", body = ErrorBody),
+        OfRun,
         (status = 503, description = "Too many clients follow runs, or the service is shutting down", body = ErrorBody),
     ),
 )]
