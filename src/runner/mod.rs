@@ -13,6 +13,7 @@ mod chat;
 mod context;
 mod control;
 mod engine;
+mod figures;
 mod findings;
 mod health;
 mod latencies;

@@ -1,118 +1,40 @@
 use std::{
-    collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use tokio::time::Instant;
-
 use super::{
-    Books, ChatCounts, Example, Histogram, Quantiles, RunRecord, RunReport, RunSpec, RunState,
-    SearchReport, StepReport, ThresholdReport,
-    health::Health,
-    latencies::Latencies,
+    Books, ChatCounts, Histogram, Quantiles, RunRecord, RunReport, RunSpec, RunState, SearchReport,
+    ThresholdReport,
+    figures::{Figures, StepFigures},
     pacing::Wanted,
-    timeline::{Sample, Timeline, WholeSecond},
+    timeline::{Sample, WholeSecond},
     verdict::Delays,
-    window::{Outcomes, Window, measured},
+    window::Window,
 };
 use crate::{
     config::HealthBudget,
-    event::{Ending, Event, Fate, Observer, RunIdentity, Verdict},
+    event::{Event, Observer, RunIdentity, Verdict},
     load::{Measured, Threshold},
-    scenario::{Observation, Reason},
     vitals::Beat,
 };
-
-/// Failed chats that a report shows.
-const EXAMPLES: usize = 20;
 
 /// The books of one run, kept from its events alone.
 #[derive(Debug)]
 pub struct Tally {
     spec: RunSpec,
     started_at: jiff::Timestamp,
-    started: Instant,
     figures: Mutex<Figures>,
-}
-
-#[derive(Debug)]
-struct Figures {
-    state: RunState,
-    ended: Option<Duration>,
-    verdict: Option<Verdict>,
-    verdict_reasons: Vec<String>,
-    chats: ChatCounts,
-    /// When the first chat began and when the last one so far ended, since the run began.
-    first_chat: Option<Duration>,
-    last_chat: Option<Duration>,
-    chat_duration: Latencies,
-    steps: Vec<StepFigures>,
-    received: u64,
-    by_fate: BTreeMap<Fate, u64>,
-    lateness: Latencies,
-    send_lateness: Latencies,
-    connection_wait: Latencies,
-    lag: Latencies,
-    health: Health,
-    failures: VecDeque<Example>,
-    load_changed_to: Option<String>,
-    search: Option<SearchReport>,
-    /// Besides everything else, the step of a search in progress.
-    window: Option<Window>,
-    timeline: Timeline,
-}
-
-#[derive(Debug)]
-struct StepFigures {
-    step: Arc<str>,
-    observes: Option<Observation>,
-    outcomes: Outcomes,
 }
 
 impl Tally {
     /// The books of a run in which nothing has happened yet.
     pub fn new(spec: RunSpec) -> Self {
-        let steps = spec
-            .scenario
-            .all_steps()
-            .iter()
-            .map(|step| StepFigures {
-                step: step.name.clone(),
-                observes: step.observe,
-                outcomes: Outcomes::new(),
-            })
-            .collect();
-        let names = (spec.scenario.all_steps().iter())
-            .map(|step| step.name.clone())
-            .collect();
+        let figures = Mutex::new(Figures::new(&spec.scenario));
         Self {
             spec,
             started_at: jiff::Timestamp::now(),
-            started: Instant::now(),
-            figures: Mutex::new(Figures {
-                state: RunState::SettingUp,
-                ended: None,
-                verdict: None,
-                verdict_reasons: Vec::new(),
-                chats: ChatCounts::default(),
-                first_chat: None,
-                last_chat: None,
-                chat_duration: Latencies::new(),
-                steps,
-                received: 0,
-                by_fate: BTreeMap::new(),
-                lateness: Latencies::new(),
-                send_lateness: Latencies::new(),
-                connection_wait: Latencies::new(),
-                lag: Latencies::new(),
-                health: Health::new(),
-                failures: VecDeque::new(),
-                load_changed_to: None,
-                search: None,
-                window: None,
-                timeline: Timeline::new(names),
-            }),
+            figures,
         }
     }
 
@@ -128,7 +50,7 @@ impl Tally {
     pub(super) fn conclude(&self, verdict: Verdict, reasons: Vec<String>) {
         let mut figures = self.figures();
         figures.state = RunState::Ended;
-        let elapsed = self.started.elapsed();
+        let elapsed = figures.elapsed();
         figures.ended = Some(elapsed);
         let in_progress = figures.chats.in_progress;
         figures.timeline.close(elapsed, in_progress);
@@ -168,8 +90,8 @@ impl Tally {
 
     /// Another moment of the run has passed.
     pub(super) fn tick(&self) {
-        let elapsed = self.started.elapsed();
         let figures = &mut *self.figures();
+        let elapsed = figures.elapsed();
         figures.timeline.tick(elapsed, figures.chats.in_progress);
     }
 
@@ -218,27 +140,9 @@ impl Tally {
         self.figures().chats.clone()
     }
 
-    /// Sums that should be equal and are not. `waiting` events are those in the mailboxes of chats
-    /// in progress; at the end of a run there are none.
+    /// Sums that should be equal and are not.
     pub(super) fn differences(&self) -> Vec<String> {
-        let figures = self.figures();
-        let chats = &figures.chats;
-        let mut differences = Vec::new();
-        let accounted = chats.passed + chats.failed + chats.stopped;
-        if chats.started != accounted {
-            differences.push(format!(
-                "{} chats started, {accounted} ended: {} passed, {} failed, {} stopped",
-                chats.started, chats.passed, chats.failed, chats.stopped
-            ));
-        }
-        let settled: u64 = figures.by_fate.values().sum();
-        if figures.received != settled {
-            differences.push(format!(
-                "{} events received, {settled} settled: {:?}",
-                figures.received, figures.by_fate
-            ));
-        }
-        differences
+        self.figures().differences()
     }
 
     /// The 99th percentile of how long requests waited for a connection.
@@ -254,21 +158,7 @@ impl Tally {
 
     /// What a threshold is about, as measured so far.
     pub(super) fn measure(&self, threshold: &Threshold) -> Measured {
-        let figures = self.figures();
-        let Some(step) = threshold.step() else {
-            let chats = &figures.chats;
-            let of = chats.passed + chats.failed;
-            return measured(
-                threshold.measure(),
-                &figures.chat_duration,
-                chats.failed,
-                of,
-            );
-        };
-        let Some(step) = figures.steps.iter().find(|figures| *figures.step == *step) else {
-            return Measured::Nothing;
-        };
-        step.outcomes.measured(threshold.measure())
+        self.figures().measure(threshold)
     }
 
     /// The figures as they stand.
@@ -298,10 +188,7 @@ impl Tally {
             inputs: serde_json::to_value(&self.spec.inputs).unwrap_or_default(),
             seed: self.spec.seed,
             started_at: self.started_at.to_string(),
-            elapsed_seconds: figures
-                .ended
-                .unwrap_or_else(|| self.started.elapsed())
-                .as_secs_f64(),
+            elapsed_seconds: figures.elapsed().as_secs_f64(),
             first_chat_began_at: figures.first_chat.and_then(|after| self.moment(after)),
             last_chat_ended_at: figures.last_chat.and_then(|after| self.moment(after)),
             chats: figures.chats.clone(),
@@ -367,129 +254,6 @@ impl Tally {
 
 impl Observer for Tally {
     fn observe(&self, event: &Event) {
-        let mut figures = self.figures();
-        figures.timeline.observe(event);
-        if let Some(window) = &mut figures.window {
-            window.observe(event);
-        }
-        match event {
-            Event::ChatStarted { lateness, .. } => {
-                let chats = &mut figures.chats;
-                chats.started += 1;
-                chats.in_progress += 1;
-                chats.most_in_progress = chats.most_in_progress.max(chats.in_progress);
-                figures.lateness.record(*lateness);
-                (figures.first_chat).get_or_insert_with(|| self.started.elapsed());
-            }
-            Event::StepEnded {
-                step,
-                sent,
-                outcome,
-                ..
-            } => {
-                if let Some(sent) = sent {
-                    figures.send_lateness.record(sent.late);
-                    figures.connection_wait.record(sent.waited);
-                }
-                figures.step_ended(step, *outcome);
-            }
-            Event::ChatEnded {
-                run,
-                chat,
-                ending,
-                duration,
-                correlation,
-            } => {
-                figures.last_chat = Some(self.started.elapsed());
-                figures.chat_ended(run, *chat, ending, *duration, correlation);
-            }
-            Event::ArrivalDropped { .. } => figures.chats.dropped += 1,
-            Event::CallbackReceived { .. } => figures.received += 1,
-            Event::CallbackRerouted { from, to } => {
-                if from.id == self.spec.identity.id {
-                    figures.received -= 1;
-                } else if to.id == self.spec.identity.id {
-                    figures.received += 1;
-                }
-            }
-            Event::CallbackSettled { fate, .. } => *figures.by_fate.entry(*fate).or_default() += 1,
-            Event::RunStarted { .. }
-            | Event::WaitStarted { .. }
-            | Event::WaitEnded { .. }
-            | Event::RunEnded { .. }
-            | Event::ProbePaused { .. }
-            | Event::ProbeSkipped { .. }
-            | Event::BurstSkipped { .. }
-            | Event::ConfigurationAccepted { .. }
-            | Event::ConfigurationRefused
-            | Event::ChatNamed { .. }
-            | Event::ChatFailed(_)
-            | Event::HistoryKept(_)
-            | Event::SchedulerLag(_)
-            | Event::Beat(_) => {}
-        }
-    }
-}
-
-impl Figures {
-    fn step_ended(&mut self, step: &Arc<str>, outcome: Result<Duration, Reason>) {
-        let Some(figures) = self.steps.iter_mut().find(|known| known.step == *step) else {
-            return;
-        };
-        figures.outcomes.record(outcome);
-    }
-
-    fn chat_ended(
-        &mut self,
-        run: &RunIdentity,
-        chat: u64,
-        ending: &Ending,
-        duration: Duration,
-        correlation: &[(Arc<str>, String)],
-    ) {
-        self.chats.in_progress -= 1;
-        match ending {
-            Ending::Passed => {
-                self.chats.passed += 1;
-                self.chat_duration.record(duration);
-            }
-            Ending::Stopped => self.chats.stopped += 1,
-            Ending::Failed(failure) => {
-                self.chats.failed += 1;
-                *self
-                    .chats
-                    .failed_by_reason
-                    .entry(failure.reason)
-                    .or_default() += 1;
-                if self.failures.len() == EXAMPLES {
-                    self.failures.pop_front();
-                }
-                let correlation = correlation
-                    .iter()
-                    .map(|(name, value)| (name.to_string(), value.clone()))
-                    .collect();
-                self.failures.push_back(Example {
-                    id: run.chat_id(chat),
-                    chat,
-                    step: failure.step.to_string(),
-                    reason: failure.reason,
-                    detail: failure.detail.clone(),
-                    correlation,
-                });
-            }
-        }
-    }
-}
-
-impl StepFigures {
-    fn report(&self) -> StepReport {
-        StepReport {
-            step: self.step.to_string(),
-            observes: self.observes,
-            passed: self.outcomes.passed,
-            failed: self.outcomes.failed(),
-            failed_by_reason: self.outcomes.failed_by_reason.clone(),
-            latency: Quantiles::of(&self.outcomes.latency),
-        }
+        self.figures().observe(event, &self.spec.identity);
     }
 }

@@ -1,0 +1,262 @@
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::{
+    ChatCounts, Example, Quantiles, RunState, SearchReport, StepReport,
+    health::Health,
+    latencies::Latencies,
+    timeline::Timeline,
+    window::{Outcomes, Window, measured},
+};
+use crate::{
+    event::{Ending, Event, Fate, RunIdentity, Verdict},
+    load::{Measured, Threshold},
+    scenario::{Observation, Reason, Scenario},
+};
+
+/// Failed chats that a report shows.
+const EXAMPLES: usize = 20;
+
+/// What a run has come to so far.
+#[derive(Debug)]
+pub(super) struct Figures {
+    started: Instant,
+    pub(super) state: RunState,
+    pub(super) ended: Option<Duration>,
+    pub(super) verdict: Option<Verdict>,
+    pub(super) verdict_reasons: Vec<String>,
+    pub(super) chats: ChatCounts,
+    /// When the first chat began and when the last one so far ended, since the run began.
+    pub(super) first_chat: Option<Duration>,
+    pub(super) last_chat: Option<Duration>,
+    pub(super) chat_duration: Latencies,
+    pub(super) steps: Vec<StepFigures>,
+    pub(super) received: u64,
+    pub(super) by_fate: BTreeMap<Fate, u64>,
+    pub(super) lateness: Latencies,
+    pub(super) send_lateness: Latencies,
+    pub(super) connection_wait: Latencies,
+    pub(super) lag: Latencies,
+    pub(super) health: Health,
+    pub(super) failures: VecDeque<Example>,
+    pub(super) load_changed_to: Option<String>,
+    pub(super) search: Option<SearchReport>,
+    /// Besides everything else, the step of a search in progress.
+    pub(super) window: Option<Window>,
+    pub(super) timeline: Timeline,
+}
+
+/// What a step has come to so far.
+#[derive(Debug)]
+pub(super) struct StepFigures {
+    pub(super) step: Arc<str>,
+    pub(super) observes: Option<Observation>,
+    pub(super) outcomes: Outcomes,
+}
+
+impl Figures {
+    /// Those of a run that begins now.
+    pub(super) fn new(scenario: &Scenario) -> Self {
+        let steps = scenario.all_steps();
+        let names = steps.iter().map(|step| step.name.clone()).collect();
+        let steps = steps.iter().map(|step| StepFigures {
+            step: step.name.clone(),
+            observes: step.observe,
+            outcomes: Outcomes::new(),
+        });
+        Self {
+            started: Instant::now(),
+            state: RunState::SettingUp,
+            ended: None,
+            verdict: None,
+            verdict_reasons: Vec::new(),
+            chats: ChatCounts::default(),
+            first_chat: None,
+            last_chat: None,
+            chat_duration: Latencies::new(),
+            steps: steps.collect(),
+            received: 0,
+            by_fate: BTreeMap::new(),
+            lateness: Latencies::new(),
+            send_lateness: Latencies::new(),
+            connection_wait: Latencies::new(),
+            lag: Latencies::new(),
+            health: Health::new(),
+            failures: VecDeque::new(),
+            load_changed_to: None,
+            search: None,
+            window: None,
+            timeline: Timeline::new(names),
+        }
+    }
+
+    /// How long the run took, or has taken so far.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.ended.unwrap_or_else(|| self.started.elapsed())
+    }
+
+    /// Sums that should be equal and are not. At the end of a run no event waits in a mailbox.
+    pub(super) fn differences(&self) -> Vec<String> {
+        let chats = &self.chats;
+        let mut differences = Vec::new();
+        let accounted = chats.passed + chats.failed + chats.stopped;
+        if chats.started != accounted {
+            differences.push(format!(
+                "{} chats started, {accounted} ended: {} passed, {} failed, {} stopped",
+                chats.started, chats.passed, chats.failed, chats.stopped
+            ));
+        }
+        let settled: u64 = self.by_fate.values().sum();
+        if self.received != settled {
+            differences.push(format!(
+                "{} events received, {settled} settled: {:?}",
+                self.received, self.by_fate
+            ));
+        }
+        differences
+    }
+
+    /// What a threshold is about, as measured so far.
+    pub(super) fn measure(&self, threshold: &Threshold) -> Measured {
+        let Some(step) = threshold.step() else {
+            let chats = &self.chats;
+            let of = chats.passed + chats.failed;
+            return measured(threshold.measure(), &self.chat_duration, chats.failed, of);
+        };
+        let Some(step) = self.steps.iter().find(|figures| *figures.step == *step) else {
+            return Measured::Nothing;
+        };
+        step.outcomes.measured(threshold.measure())
+    }
+
+    /// Takes note of what happened to a run.
+    pub(super) fn observe(&mut self, event: &Event, own: &RunIdentity) {
+        self.timeline.observe(event);
+        if let Some(window) = &mut self.window {
+            window.observe(event);
+        }
+        match event {
+            Event::ChatStarted { lateness, .. } => {
+                let chats = &mut self.chats;
+                chats.started += 1;
+                chats.in_progress += 1;
+                chats.most_in_progress = chats.most_in_progress.max(chats.in_progress);
+                self.lateness.record(*lateness);
+                self.first_chat
+                    .get_or_insert_with(|| self.started.elapsed());
+            }
+            Event::StepEnded {
+                step,
+                sent,
+                outcome,
+                ..
+            } => {
+                if let Some(sent) = sent {
+                    self.send_lateness.record(sent.late);
+                    self.connection_wait.record(sent.waited);
+                }
+                self.step_ended(step, *outcome);
+            }
+            Event::ChatEnded {
+                run,
+                chat,
+                ending,
+                duration,
+                correlation,
+            } => {
+                self.last_chat = Some(self.started.elapsed());
+                self.chat_ended(run, *chat, ending, *duration, correlation);
+            }
+            Event::ArrivalDropped { .. } => self.chats.dropped += 1,
+            Event::CallbackReceived { .. } => self.received += 1,
+            Event::CallbackRerouted { from, to } => {
+                if from.id == own.id {
+                    self.received -= 1;
+                } else if to.id == own.id {
+                    self.received += 1;
+                }
+            }
+            Event::CallbackSettled { fate, .. } => *self.by_fate.entry(*fate).or_default() += 1,
+            Event::RunStarted { .. }
+            | Event::WaitStarted { .. }
+            | Event::WaitEnded { .. }
+            | Event::RunEnded { .. }
+            | Event::ProbePaused { .. }
+            | Event::ProbeSkipped { .. }
+            | Event::BurstSkipped { .. }
+            | Event::ConfigurationAccepted { .. }
+            | Event::ConfigurationRefused
+            | Event::ChatNamed { .. }
+            | Event::ChatFailed(_)
+            | Event::HistoryKept(_)
+            | Event::SchedulerLag(_)
+            | Event::Beat(_) => {}
+        }
+    }
+
+    fn step_ended(&mut self, step: &Arc<str>, outcome: Result<Duration, Reason>) {
+        let Some(figures) = self.steps.iter_mut().find(|known| known.step == *step) else {
+            return;
+        };
+        figures.outcomes.record(outcome);
+    }
+
+    fn chat_ended(
+        &mut self,
+        run: &RunIdentity,
+        chat: u64,
+        ending: &Ending,
+        duration: Duration,
+        correlation: &[(Arc<str>, String)],
+    ) {
+        self.chats.in_progress -= 1;
+        match ending {
+            Ending::Passed => {
+                self.chats.passed += 1;
+                self.chat_duration.record(duration);
+            }
+            Ending::Stopped => self.chats.stopped += 1,
+            Ending::Failed(failure) => {
+                self.chats.failed += 1;
+                *self
+                    .chats
+                    .failed_by_reason
+                    .entry(failure.reason)
+                    .or_default() += 1;
+                if self.failures.len() == EXAMPLES {
+                    self.failures.pop_front();
+                }
+                let correlation = correlation
+                    .iter()
+                    .map(|(name, value)| (name.to_string(), value.clone()))
+                    .collect();
+                self.failures.push_back(Example {
+                    id: run.chat_id(chat),
+                    chat,
+                    step: failure.step.to_string(),
+                    reason: failure.reason,
+                    detail: failure.detail.clone(),
+                    correlation,
+                });
+            }
+        }
+    }
+}
+
+impl StepFigures {
+    pub(super) fn report(&self) -> StepReport {
+        StepReport {
+            step: self.step.to_string(),
+            observes: self.observes,
+            passed: self.outcomes.passed,
+            failed: self.outcomes.failed(),
+            failed_by_reason: self.outcomes.failed_by_reason.clone(),
+            latency: Quantiles::of(&self.outcomes.latency),
+        }
+    }
+}
