@@ -16,6 +16,7 @@ mod open_chats;
 mod packed;
 mod reader;
 mod recorder;
+mod rows;
 #[cfg(test)]
 mod tests;
 mod tidy;

@@ -10,7 +10,7 @@ use super::{
     Failures, ProbeHour,
     explanation::{FailureReport, FailureSummary},
     file::{HistoryError, open_to_read, path_in},
-    writer::{Rest, word},
+    rows::{Rest, word},
 };
 use crate::{
     event::{Mode, Verdict},

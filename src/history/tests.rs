@@ -9,8 +9,9 @@ use super::{
     file::{HistoryError, HistoryFile, MIGRATIONS, path_in},
     hours::ProbeHour,
     open_chats::OpenChats,
+    rows::Rest,
     tidy,
-    writer::{Rest, Write},
+    writer::Write,
 };
 use crate::{
     config::Target,
