@@ -21,7 +21,7 @@ const SMALLEST: u64 = 1_000_000;
 const LONGEST_LOG: u64 = 8_000_000;
 
 /// Each brings the file from the version of its place to the next one.
-pub(super) const MIGRATIONS: [&str; 2] = [
+pub(super) const MIGRATIONS: [&str; 3] = [
     "
     CREATE TABLE runs (
         id TEXT PRIMARY KEY,
@@ -67,6 +67,13 @@ pub(super) const MIGRATIONS: [&str; 2] = [
 ",
     // How long the chats and the steps of a second took, packed; NULL where that is not known.
     "ALTER TABLE samples ADD COLUMN histograms BLOB",
+    "
+    CREATE TABLE baselines (
+        name TEXT PRIMARY KEY,
+        run TEXT NOT NULL,
+        set_at TEXT NOT NULL
+    ) WITHOUT ROWID;
+",
 ];
 
 /// Why something cannot be kept or read.

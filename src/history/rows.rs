@@ -39,7 +39,7 @@ pub(super) fn apply(change: &Transaction<'_>, write: &Write) -> Result<u64, Hist
         Write::Chats { opened, closed } => chats(change, opened, closed)?,
         Write::Ended(record) => end(change, record)?,
         Write::Failures(failures) => keep_failures(change, failures)?,
-        Write::Tidy => 0,
+        Write::Baseline(_) | Write::Tidy => 0,
     };
     Ok(rows as u64)
 }

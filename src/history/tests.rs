@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use rusqlite::{Connection, params};
 
 use super::{
+    baselines,
     excerpt::Mask,
     figures::Figures,
     file::{HistoryError, HistoryFile, MIGRATIONS, path_in},
@@ -115,6 +116,13 @@ fn what_is_too_old_goes_and_what_is_in_progress_stays() {
         let insert = "INSERT INTO runs VALUES (?, 'burst', 'n', 'ended', '{}', ?)";
         file.connection.execute(insert, params![id, rest]).unwrap();
     }
+    let named = "INSERT INTO runs VALUES ('00000000000-a', 'burst', 'n', 'ended', '{}', '{}')";
+    file.connection.execute(named, []).unwrap();
+    let name = baselines::Change::Set {
+        name: "release".to_owned(),
+        run: "00000000000-a".to_owned(),
+    };
+    baselines::apply(&mut file.connection, &name, MOST).unwrap();
     let hour = "INSERT INTO probe_hours VALUES ('n', 's', 't', ?, '{}')";
     file.connection.execute(hour, [0]).unwrap();
     file.connection.execute(hour, [i64::MAX]).unwrap();
@@ -125,7 +133,7 @@ fn what_is_too_old_goes_and_what_is_in_progress_stays() {
         .unwrap();
     let left = query.query_map([], |row| row.get(0)).unwrap();
     let left: Vec<String> = left.map(Result::unwrap).collect();
-    assert_eq!(left, ["00000000001-b", &now]);
+    assert_eq!(left, ["00000000000-a", "00000000001-b", &now]);
     let hours: u64 = file
         .connection
         .query_row("SELECT count(*) FROM probe_hours", [], |row| row.get(0))

@@ -15,6 +15,7 @@ use std::{
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{
+    BaselineError, baselines,
     figures::Figures,
     file::{self, HistoryError, HistoryFile},
     open_chats::Opened,
@@ -57,6 +58,8 @@ pub(super) enum Write {
     Ended(Box<RunRecord>),
     /// Chats failed.
     Failures(Vec<Arc<FailedChat>>),
+    /// A name for a run, or of one.
+    Baseline(baselines::Request),
     /// What is too old or too much goes.
     Tidy,
 }
@@ -68,7 +71,7 @@ impl Write {
             Self::Seconds { seconds, .. } => seconds.len(),
             Self::Chats { opened, closed } => opened.len() + closed.len(),
             Self::Failures(failures) => failures.len(),
-            Self::Tidy => 0,
+            Self::Baseline(_) | Self::Tidy => 0,
         };
         rows as u64
     }
@@ -115,7 +118,13 @@ impl Writer {
         while let Ok(first) = queue.recv() {
             let mut batch = vec![first];
             batch.extend(queue.try_iter().take(TOGETHER - 1));
+            let requests = batch.extract_if(.., |write| matches!(write, Write::Baseline(_)));
+            let requests: Vec<_> = requests.collect();
             self.take(&batch);
+            // Whoever asks waits for this one alone, behind what it may be about.
+            for request in requests {
+                self.follow(request);
+            }
             let bytes = file::size(&self.directory);
             self.figures.bytes.store(bytes, Ordering::Relaxed);
         }
@@ -133,6 +142,17 @@ impl Writer {
                 self.complain(&error, write.rows());
             }
         }
+    }
+
+    fn follow(&mut self, request: Write) {
+        let Write::Baseline(baselines::Request { change, answer }) = request else {
+            return;
+        };
+        let max_bytes = self.max_bytes;
+        let done = self.open().map_err(BaselineError::from);
+        let done = done.and_then(|file| baselines::apply(&mut file.connection, &change, max_bytes));
+        // Whoever asked may have gone.
+        let _ = answer.send(done);
     }
 
     fn attempt(&mut self, batch: &[Write]) -> Result<(), HistoryError> {

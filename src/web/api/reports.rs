@@ -162,7 +162,7 @@ pub(in crate::web) async fn tests(
 }
 
 /// In the place of a baseline: the run before.
-const PREVIOUS: &str = "previous";
+pub(super) const PREVIOUS: &str = "previous";
 
 impl App {
     /// The run and its baseline.
@@ -182,7 +182,7 @@ impl App {
             })?;
             self.find_record(&previous).await?
         } else {
-            self.find_record(baseline).await?
+            self.find_record(&self.named_run(baseline).await?).await?
         };
         Ok((run, baseline))
     }
@@ -217,11 +217,11 @@ impl App {
     tag = "reports",
     params(
         ("id" = String, Path, description = "The run"),
-        ("baseline" = String, Path, description = "The run that it is held against; `previous` is the last of the same that ended before"),
+        ("baseline" = String, Path, description = "The run that it is held against: its id, the name of a baseline, or `previous` for the last of the same that ended before"),
     ),
     responses(
         (status = 200, description = "What changed", body = Comparison),
-        (status = 404, description = "No such run", body = ErrorBody),
+        (status = 404, description = "No such run or baseline", body = ErrorBody),
     ),
 )]
 pub(in crate::web) async fn compare(
@@ -243,11 +243,11 @@ pub(in crate::web) async fn compare(
     tag = "reports",
     params(
         ("id" = String, Path, description = "The run"),
-        ("baseline" = String, Path, description = "The run that it is held against; `previous` is the last of the same that ended before"),
+        ("baseline" = String, Path, description = "The run that it is held against: its id, the name of a baseline, or `previous` for the last of the same that ended before"),
     ),
     responses(
         (status = 200, description = "The page", body = String, content_type = "text/html"),
-        (status = 404, description = "No such run", body = ErrorBody),
+        (status = 404, description = "No such run or baseline", body = ErrorBody),
     ),
 )]
 pub(in crate::web) async fn compare_page(
