@@ -77,6 +77,13 @@ async fn a_run_with_a_name_outlives_restarts_and_tidying_and_others_are_held_aga
     assert_eq!(before["run"]["id"], second.as_str());
     let page = service.read(&format!("{compared}/report.html")).await;
     assert_eq!(page.status, 200);
+    let kept = "SELECT count(*) FROM runs WHERE rest IS NOT NULL";
+    eventually("the records of both", async || {
+        let connection = Connection::open(service.folder.path("data/history.sqlite")).unwrap();
+        let kept: u64 = connection.query_row(kept, [], |row| row.get(0)).unwrap();
+        (kept == 2).then_some(())
+    })
+    .await;
     service.process.signal(Signal::SIGKILL);
     eventually("its end", async || {
         (!service.process.is_running()).then_some(())

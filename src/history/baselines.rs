@@ -84,7 +84,7 @@ impl History {
     /// Every run with a name, by its name.
     pub async fn baselines(&self) -> Result<Vec<Baseline>, HistoryError> {
         let found = self.read(|connection| {
-            let mut query = connection.prepare(&format!("{SELECT} ORDER BY name"))?;
+            let mut query = connection.prepare(&format!("{SELECT} ORDER BY baselines.name"))?;
             let rows = query.query_map([], columns)?;
             rows.map(|row| read(row?)).collect()
         });
