@@ -144,7 +144,7 @@ async fn a_run_with_a_name_outlives_restarts_and_tidying_and_others_are_held_aga
 async fn what_cannot_be_a_baseline_is_told_why() {
     let centre = Centre::start("{}").await;
     let data = "data: { directory: data }\nshutdown: { grace: 0s }";
-    let service = serve_in(Folder::new(), &centre, data).await;
+    let mut service = serve_in(Folder::new(), &centre, data).await;
     let run = ended(&service, "{ chats: 1 }").await;
     let running = start(&service, "{ rate: 1/s, for: 1h, max_active: 20 }").await;
     for (name, of, status, told) in [
@@ -162,6 +162,25 @@ async fn what_cannot_be_a_baseline_is_told_why() {
     let nothing = service.order("DELETE", "/api/v1/baselines/good", "").await;
     assert_eq!(nothing.status, 404, "{nothing:?}");
     assert_eq!(names(&service).await, []);
+
+    eventually("its row", async || {
+        let connection = Connection::open(service.folder.path("data/history.sqlite")).unwrap();
+        let noted = "SELECT EXISTS (SELECT * FROM runs WHERE id = ?)";
+        let noted: bool = connection
+            .query_row(noted, [&running], |row| row.get(0))
+            .unwrap();
+        noted.then_some(())
+    })
+    .await;
+    service.process.signal(Signal::SIGKILL);
+    eventually("its end", async || {
+        (!service.process.is_running()).then_some(())
+    })
+    .await;
+    let service = serve_in(service.folder, &centre, data).await;
+    let (status, body) = put(&service, "good", &running).await;
+    assert_eq!(status, 409, "{body}");
+    assert!(body.to_string().contains("was cut off"), "{body}");
 }
 
 #[tokio::test]
