@@ -246,7 +246,9 @@ impl Followed {
         let size = u32::try_from(size.sum::<usize>()).unwrap_or(u32::MAX);
         let place = room.clone().try_acquire_many_owned(size).ok();
         if place.is_none() {
-            seconds.iter_mut().for_each(|second| second.batch = None);
+            for second in &mut seconds {
+                second.batch = None;
+            }
         }
         let bare = seconds
             .iter()

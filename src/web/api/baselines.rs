@@ -26,7 +26,7 @@ use crate::{
 #[serde(deny_unknown_fields, default)]
 pub struct BaselineRequest {
     /// The id of a run that has ended.
-    #[schema(required = true)]
+    #[schema(required = true, min_length = 1)]
     pub run: String,
 }
 
@@ -130,7 +130,7 @@ pub(in crate::web) async fn list(
     path = "/api/v1/baselines/{name}",
     operation_id = "set_baseline",
     tag = "reports",
-    params(("name" = String, Path, description = "Up to 64 letters, digits, `-`, `_` and `.`; neither `previous` nor the id of a run")),
+    params(("name" = String, Path, pattern = "^[A-Za-z0-9._-]{1,64}$", description = "Up to 64 letters, digits, `-`, `_` and `.`; neither `previous` nor the id of a run")),
     request_body(
         description = "JSON or YAML",
         content(
