@@ -106,16 +106,15 @@ fn join_surrogates(json: &str) -> String {
     while let Some(at) = rest.find('\\') {
         let (before, escape) = rest.split_at(at);
         joined.push_str(before);
-        let (written, length) = match surrogates(escape) {
-            Some(character) => (format!("\\U{:08X}", u32::from(character)), 12),
+        let (written, length) = if let Some(character) = surrogates(escape) {
+            (format!("\\U{:08X}", u32::from(character)), 12)
+        } else {
             // With what follows, which may be a backslash that begins nothing.
-            None => {
-                let length = escape
-                    .char_indices()
-                    .nth(2)
-                    .map_or(escape.len(), |(at, _)| at);
-                (escape[..length].to_owned(), length)
-            }
+            let length = escape
+                .char_indices()
+                .nth(2)
+                .map_or(escape.len(), |(at, _)| at);
+            (escape[..length].to_owned(), length)
         };
         joined.push_str(&written);
         rest = &escape[length..];

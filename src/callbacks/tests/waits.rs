@@ -107,7 +107,7 @@ async fn a_wait_looks_at_each_event_once() {
         looked_at += 1;
         judge(inbound)
     };
-    let deadline = sent + Duration::from_secs(60);
+    let deadline = sent + Duration::from_mins(1);
     let (inbound, ()) = tokio::join!(chat.wait(sent, deadline, look), async {
         for kind in ["typing", "typing", "typing", "reply"] {
             tokio::time::sleep(Duration::from_secs(1)).await;

@@ -39,7 +39,7 @@ pub struct BurstRequest {
     pub by: Option<String>,
     /// The seed of its pauses: the same seed draws the same ones.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, maximum = 9007199254740991_u64)]
+    #[schema(nullable = false, maximum = 9_007_199_254_740_991_u64)]
     pub seed: Option<u64>,
 }
 
