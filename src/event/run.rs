@@ -88,6 +88,14 @@ impl RunIdentity {
         format!("{:011x}", since_epoch.as_millis())
     }
 
+    /// Whether a text reads like the id of a run.
+    pub fn is_id(text: &str) -> bool {
+        let hexadecimal = |part: &str| part.bytes().all(|byte| byte.is_ascii_hexdigit());
+        text.split_once('-').is_some_and(|(began, chance)| {
+            began.len() == 11 && chance.len() == 8 && hexadecimal(began) && hexadecimal(chance)
+        })
+    }
+
     /// The id of one of its chats, and of its failure if it fails.
     pub fn chat_id(&self, chat: u64) -> String {
         format!("{}-{chat}", self.id)

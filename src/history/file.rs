@@ -21,7 +21,7 @@ const SMALLEST: u64 = 1_000_000;
 const LONGEST_LOG: u64 = 8_000_000;
 
 /// Each brings the file from the version of its place to the next one.
-pub(super) const MIGRATIONS: [&str; 2] = [
+pub(super) const MIGRATIONS: [&str; 3] = [
     "
     CREATE TABLE runs (
         id TEXT PRIMARY KEY,
@@ -67,6 +67,13 @@ pub(super) const MIGRATIONS: [&str; 2] = [
 ",
     // How long the chats and the steps of a second took, packed; NULL where that is not known.
     "ALTER TABLE samples ADD COLUMN histograms BLOB",
+    "
+    CREATE TABLE baselines (
+        name TEXT PRIMARY KEY,
+        run TEXT NOT NULL,
+        set_at TEXT NOT NULL
+    ) WITHOUT ROWID;
+",
 ];
 
 /// Why something cannot be kept or read.
@@ -156,9 +163,11 @@ impl HistoryFile {
         }
         let path = path_in(directory);
         let mut connection = Connection::open(&path)?;
-        prepare(&connection, max_bytes)?;
+        prepare(&connection)?;
         migrate(&mut connection, &path)?;
         interrupted::conclude(&mut connection)?;
+        // Only now: what an earlier process left may need more while it is put in order.
+        bound(&connection, max_bytes)?;
         Ok(Self {
             connection,
             _lock: lock,
@@ -166,14 +175,14 @@ impl HistoryFile {
     }
 }
 
-fn prepare(connection: &Connection, max_bytes: u64) -> Result<(), HistoryError> {
+fn prepare(connection: &Connection) -> Result<(), HistoryError> {
     connection.busy_timeout(PATIENCE)?;
     // Of a file that exists already these two change nothing.
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "journal_size_limit", LONGEST_LOG)?;
-    bound(connection, max_bytes)
+    Ok(())
 }
 
 /// Lets the file grow so far; beyond that it is full. One that is larger stays as large.

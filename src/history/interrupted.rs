@@ -8,7 +8,7 @@ use super::{
     FailureSummary,
     file::HistoryError,
     packed::unpack,
-    writer::{Rest, word},
+    rows::{Rest, word},
 };
 use crate::runner::{
     Batch, BatchFigures, Batches, Example, Histogram, Orphan, RunReport, RunState, Sample,

@@ -5,6 +5,7 @@
 //! a thread that alone writes to the SQLite file. [`History`] reads from it over connections of its own.
 //! The last [`Failures`] of every subject are in memory besides, with or without a file.
 
+mod baselines;
 mod excerpt;
 mod explanation;
 mod failures;
@@ -16,11 +17,13 @@ mod open_chats;
 mod packed;
 mod reader;
 mod recorder;
+mod rows;
 #[cfg(test)]
 mod tests;
 mod tidy;
 mod writer;
 
+pub use baselines::{Baseline, BaselineError};
 pub use excerpt::Excerpt;
 pub use explanation::{
     AnswerTrace, EventTrace, FailureReport, FailureSummary, RequestTrace, StepTrace,

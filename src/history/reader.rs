@@ -4,13 +4,13 @@ use std::{
 };
 
 use rusqlite::{Connection, OptionalExtension as _, named_params, params};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 
 use super::{
-    Failures, ProbeHour,
+    Failures, ProbeHour, baselines,
     explanation::{FailureReport, FailureSummary},
     file::{HistoryError, open_to_read, path_in},
-    writer::{Rest, word},
+    rows::{Rest, word},
 };
 use crate::{
     event::{Mode, Verdict},
@@ -31,6 +31,8 @@ pub struct History {
 struct Readable {
     path: PathBuf,
     places: Semaphore,
+    /// To the recorder.
+    requests: mpsc::Sender<baselines::Request>,
 }
 
 /// Which runs to list; the latest first.
@@ -85,11 +87,16 @@ pub struct HourQuery {
 }
 
 impl History {
-    pub(super) fn in_folder(directory: &Path, failures: Arc<Failures>) -> Self {
+    pub(super) fn in_folder(
+        directory: &Path,
+        failures: Arc<Failures>,
+        requests: mpsc::Sender<baselines::Request>,
+    ) -> Self {
         Self {
             file: Some(Arc::new(Readable {
                 path: path_in(directory),
                 places: Semaphore::new(READERS),
+                requests,
             })),
             failures,
         }
@@ -228,8 +235,12 @@ impl History {
             .collect()
     }
 
+    pub(super) fn requests(&self) -> Option<&mpsc::Sender<baselines::Request>> {
+        self.file.as_ref().map(|file| &file.requests)
+    }
+
     /// Reads on a thread where it may take its time; `None` if nothing is kept.
-    async fn read<T: Send + 'static>(
+    pub(super) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, HistoryError> + Send + 'static,
     ) -> Result<Option<T>, HistoryError> {

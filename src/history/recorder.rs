@@ -1,4 +1,5 @@
 use std::{
+    collections::VecDeque,
     io,
     path::Path,
     sync::{
@@ -16,7 +17,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Failures, History, figures::Figures, open_chats::OpenChats, reader, writer, writer::Write,
+    Failures, History, baselines, figures::Figures, open_chats::OpenChats, writer, writer::Write,
 };
 use crate::{
     config::Data,
@@ -33,6 +34,8 @@ const TIDY: Duration = Duration::from_mins(1);
 const MOST_WAITING: usize = 16 * 1024 * 1024;
 /// Runs that began and were not asked yet.
 const BEGUN: usize = 256;
+/// Changes of baselines that wait.
+const REQUESTS: usize = 16;
 /// Runs whose end could not be handed over yet.
 const MOST_FOLLOWED: usize = 1_024;
 
@@ -68,6 +71,9 @@ pub struct Recorder {
     figures: Arc<Figures>,
     tidied: Option<Instant>,
     room: Arc<Semaphore>,
+    requests: mpsc::Receiver<baselines::Request>,
+    /// Changes that could not be handed over yet.
+    waiting: VecDeque<baselines::Request>,
 }
 
 struct Followed {
@@ -93,6 +99,7 @@ impl Recorder {
         let failures = Arc::<Failures>::default();
         let (queue, thread) = writer::start(directory.to_owned(), settings, figures.clone())?;
         let (sender, begun) = mpsc::channel(BEGUN);
+        let (request, requests) = mpsc::channel(REQUESTS);
         let recorder = Self {
             begun,
             intake: Intake {
@@ -107,8 +114,11 @@ impl Recorder {
             figures,
             tidied: None,
             room: Arc::new(Semaphore::new(MOST_WAITING)),
+            requests,
+            waiting: VecDeque::new(),
         };
-        Ok((recorder, reader::History::in_folder(directory, failures)))
+        let history = History::in_folder(directory, failures, request);
+        Ok((recorder, history))
     }
 
     /// Where runs that begin are told.
@@ -130,6 +140,9 @@ impl Recorder {
                 () = until.cancelled() => {}
                 // Its row is there before much can happen to it.
                 Some(run) = self.begun.recv() => self.follow(run),
+                Some(request) = self.requests.recv(), if self.waiting.len() < REQUESTS => {
+                    self.waiting.push_back(request);
+                }
                 _ = ticks.tick() => {}
             }
             // What does not fit is offered again with the next tick.
@@ -165,6 +178,7 @@ impl Recorder {
         self.failures.offer(&mut offer);
         self.followed
             .retain_mut(|followed| !followed.ask(&self.room, figures, &mut offer));
+        hand_requests(&mut self.waiting, &self.followed, &mut offer);
         if self.tidied.is_none_or(|at| at.elapsed() >= TIDY) && offer(Write::Tidy).is_ok() {
             self.tidied = Some(Instant::now());
         }
@@ -252,6 +266,29 @@ impl Followed {
             self.next_second = next;
         }
         handed
+    }
+}
+
+/// Hands over changes of baselines, each behind the end of the run that it is about.
+fn hand_requests(
+    waiting: &mut VecDeque<baselines::Request>,
+    followed: &[Followed],
+    offer: &mut impl FnMut(Write) -> Result<(), Write>,
+) {
+    while let Some(request) = waiting.pop_front() {
+        let run = request.run();
+        let back = if followed.iter().any(|known| run == Some(known.run.id())) {
+            Some(request)
+        } else {
+            match offer(Write::Baseline(request)) {
+                Err(Write::Baseline(request)) => Some(request),
+                _ => None,
+            }
+        };
+        if let Some(request) = back {
+            waiting.push_front(request);
+            return;
+        }
     }
 }
 

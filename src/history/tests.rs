@@ -4,13 +4,15 @@ use proptest::prelude::*;
 use rusqlite::{Connection, params};
 
 use super::{
+    baselines,
     excerpt::Mask,
     figures::Figures,
     file::{HistoryError, HistoryFile, MIGRATIONS, path_in},
     hours::ProbeHour,
     open_chats::OpenChats,
+    rows::Rest,
     tidy,
-    writer::{Rest, Write},
+    writer::Write,
 };
 use crate::{
     config::Target,
@@ -102,6 +104,33 @@ fn a_file_of_an_earlier_chatprobe_is_opened_with_the_run_that_it_had_in_progress
 }
 
 #[test]
+fn a_file_that_is_full_is_opened_with_the_run_that_was_cut_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut file = HistoryFile::open(folder.path(), 10 * MOST).unwrap();
+    let mut report = record(0, 0).report;
+    report.clear_counts();
+    let report = serde_json::to_string(&report).unwrap();
+    let sample = serde_json::to_string(&Sample::default()).unwrap();
+    let filling = file.connection.transaction().unwrap();
+    let insert = "INSERT INTO runs VALUES ('r', 'burst', 'n', 'running', ?, NULL)";
+    filling.execute(insert, [report]).unwrap();
+    for number in 0..4_000 {
+        let insert = "INSERT INTO samples VALUES ('r', ?, ?, NULL)";
+        filling.execute(insert, params![number, sample]).unwrap();
+    }
+    filling.commit().unwrap();
+    drop(file);
+    let file = HistoryFile::open(folder.path(), MOST).unwrap();
+    let rest = "SELECT rest FROM runs WHERE state = 'interrupted'";
+    let rest: String = file
+        .connection
+        .query_row(rest, [], |row| row.get(0))
+        .unwrap();
+    let rest: Rest = serde_json::from_str(&rest).unwrap();
+    assert_eq!(rest.samples.len(), 4_000);
+}
+
+#[test]
 fn what_is_too_old_goes_and_what_is_in_progress_stays() {
     let folder = tempfile::tempdir().unwrap();
     let mut file = HistoryFile::open(folder.path(), MOST).unwrap();
@@ -114,6 +143,13 @@ fn what_is_too_old_goes_and_what_is_in_progress_stays() {
         let insert = "INSERT INTO runs VALUES (?, 'burst', 'n', 'ended', '{}', ?)";
         file.connection.execute(insert, params![id, rest]).unwrap();
     }
+    let named = "INSERT INTO runs VALUES ('00000000000-a', 'burst', 'n', 'ended', '{}', '{}')";
+    file.connection.execute(named, []).unwrap();
+    let name = baselines::Change::Set {
+        name: "release".to_owned(),
+        run: "00000000000-a".to_owned(),
+    };
+    baselines::apply(&mut file.connection, &name, MOST).unwrap();
     let hour = "INSERT INTO probe_hours VALUES ('n', 's', 't', ?, '{}')";
     file.connection.execute(hour, [0]).unwrap();
     file.connection.execute(hour, [i64::MAX]).unwrap();
@@ -124,7 +160,7 @@ fn what_is_too_old_goes_and_what_is_in_progress_stays() {
         .unwrap();
     let left = query.query_map([], |row| row.get(0)).unwrap();
     let left: Vec<String> = left.map(Result::unwrap).collect();
-    assert_eq!(left, ["00000000001-b", &now]);
+    assert_eq!(left, ["00000000000-a", "00000000001-b", &now]);
     let hours: u64 = file
         .connection
         .query_row("SELECT count(*) FROM probe_hours", [], |row| row.get(0))

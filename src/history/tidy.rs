@@ -12,6 +12,8 @@ const FULL: u64 = 90;
 const EMPTIED: u64 = 75;
 /// Runs, hours or failures that go at a time.
 const AT_A_TIME: usize = 20;
+/// Neither in progress nor a baseline.
+const MAY_GO: &str = "rest IS NOT NULL AND id NOT IN (SELECT run FROM baselines)";
 
 pub(super) fn tidy(
     connection: &mut Connection,
@@ -22,7 +24,8 @@ pub(super) fn tidy(
     let oldest = now.unwrap_or_default().saturating_sub(keep);
     let change = connection.transaction()?;
     let id = RunIdentity::least_id(oldest);
-    change.execute("DELETE FROM runs WHERE id < ? AND rest IS NOT NULL", [&id])?;
+    let old = format!("DELETE FROM runs WHERE id < ? AND {MAY_GO}");
+    change.execute(&old, [&id])?;
     let millis = i64::try_from(oldest.as_millis()).unwrap_or(i64::MAX);
     change.execute("DELETE FROM failures WHERE failed_at < ?", [millis])?;
     change.execute("DELETE FROM probe_hours WHERE hour < ?", [millis / 1_000])?;
@@ -48,16 +51,15 @@ pub(super) fn make_room(connection: &mut Connection, max_bytes: u64) -> Result<(
     while used(connection)? > max_bytes / 100 * EMPTIED {
         let change = connection.transaction()?;
         let mut gone = 0;
+        let oldest = format!("(SELECT id FROM runs WHERE {MAY_GO} ORDER BY id LIMIT ?)");
         for statement in [
-            "DELETE FROM failures WHERE run IN \
-             (SELECT id FROM runs WHERE rest IS NOT NULL ORDER BY id LIMIT ?)",
-            "DELETE FROM runs WHERE id IN \
-             (SELECT id FROM runs WHERE rest IS NOT NULL ORDER BY id LIMIT ?)",
+            format!("DELETE FROM failures WHERE run IN {oldest}"),
+            format!("DELETE FROM runs WHERE id IN {oldest}"),
         ] {
-            gone += change.execute(statement, [AT_A_TIME])?;
+            gone += change.execute(&statement, [AT_A_TIME])?;
         }
         if gone == 0 {
-            // No run is left but those in progress.
+            // No run is left but baselines and those in progress.
             gone += change.execute(
                 "DELETE FROM failures WHERE id IN \
                  (SELECT id FROM failures ORDER BY failed_at, id LIMIT ?)",

@@ -14,7 +14,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     App,
-    api::{bursts, catalogue, configuration, history, orders, probes, reports, runs, stream},
+    api::{
+        baselines, bursts, catalogue, configuration, history, orders, probes, reports, runs, stream,
+    },
     console, health,
     refusal::ErrorBody,
 };
@@ -116,6 +118,8 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(reports::tests))
         .routes(routes!(reports::compare))
         .routes(routes!(reports::compare_page))
+        .routes(routes!(baselines::list))
+        .routes(routes!(baselines::set, baselines::delete))
         .routes(routes!(history::failures))
         .routes(routes!(history::failure))
         .routes(routes!(probes::list))

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::access::Denied;
 use crate::{
     document::Problem,
-    history::HistoryError,
+    history::{BaselineError, HistoryError},
     record::MetricsError,
     runner::OrderError,
     scheduler::{BurstRefused, OrderRefused},
@@ -69,6 +69,9 @@ pub(super) enum Refusal {
     /// The disk.
     #[error("the history cannot be read: {0}; the log and `chatprobe_history_broken` tell more")]
     Unreadable(HistoryError),
+    /// The same the other way round.
+    #[error("the history cannot be written: {0}; the log and `chatprobe_history_broken` tell more")]
+    Unwritable(HistoryError),
     /// A bug of ours.
     #[error("this is a bug of chatprobe: {0}")]
     Internal(String),
@@ -108,7 +111,9 @@ impl Refusal {
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unusable { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Unreadable(_) | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Unreadable(_) | Self::Unwritable(_) | Self::Internal(_) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         }
     }
 }
@@ -172,6 +177,21 @@ impl From<OrderRefused> for Refusal {
 impl From<HistoryError> for Refusal {
     fn from(error: HistoryError) -> Self {
         Self::Unreadable(error)
+    }
+}
+
+impl From<BaselineError> for Refusal {
+    fn from(refused: BaselineError) -> Self {
+        match refused {
+            BaselineError::NoRun(_) | BaselineError::NoBaseline(_) => {
+                Self::NotFound(refused.to_string())
+            }
+            BaselineError::NotKept | BaselineError::TooMany | BaselineError::TooLarge => {
+                Self::Conflict(refused.to_string())
+            }
+            BaselineError::ShuttingDown => Self::Unavailable(refused.to_string()),
+            BaselineError::History(error) => Self::Unwritable(error),
+        }
     }
 }
 

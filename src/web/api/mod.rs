@@ -1,5 +1,6 @@
 //! The admin API under `/api/v1`.
 
+pub(super) mod baselines;
 pub(super) mod bursts;
 pub(super) mod catalogue;
 pub(super) mod configuration;
@@ -11,6 +12,7 @@ pub(super) mod request;
 pub(super) mod runs;
 pub(super) mod stream;
 
+pub use baselines::{BaselineList, BaselineRequest, BaselineView};
 pub use bursts::{BurstView, ScheduleView};
 pub use catalogue::{InputView, ScenarioView, StepPart, StepView, TargetView};
 pub use history::{FailureList, HourList};

@@ -171,7 +171,7 @@ pub(in crate::web) async fn tests(
 }
 
 /// In the place of a baseline: the run before.
-const PREVIOUS: &str = "previous";
+pub(super) const PREVIOUS: &str = "previous";
 
 impl App {
     /// The run and its baseline.
@@ -191,7 +191,7 @@ impl App {
             })?;
             self.find_record(&previous).await?
         } else {
-            self.find_record(baseline).await?
+            self.find_record(&self.named_run(baseline).await?).await?
         };
         Ok((run, baseline))
     }
@@ -226,7 +226,7 @@ impl App {
     tag = "reports",
     params(
         ("id" = String, Path, description = "The run"),
-        ("baseline" = String, Path, description = "The run that it is held against; `previous` is the last of the same that ended before"),
+        ("baseline" = String, Path, description = "The run that it is held against: its id, the name of a baseline, or `previous` for the last of the same that ended before"),
     ),
     responses(
         (status = 200, description = "What changed", body = Comparison),
@@ -252,7 +252,7 @@ pub(in crate::web) async fn compare(
     tag = "reports",
     params(
         ("id" = String, Path, description = "The run"),
-        ("baseline" = String, Path, description = "The run that it is held against; `previous` is the last of the same that ended before"),
+        ("baseline" = String, Path, description = "The run that it is held against: its id, the name of a baseline, or `previous` for the last of the same that ended before"),
     ),
     responses(
         (status = 200, description = "The page", body = String, content_type = "text/html"),
