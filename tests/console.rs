@@ -87,6 +87,9 @@ async fn a_burst_is_started_from_the_form_watched_changed_and_stopped() {
     browser.confirm().await;
     browser.shows("h1", "stopped").await;
     late.shows("h1", "stopped").await;
+    for what in ["First chat began", "Last chat ended"] {
+        browser.shows("#standing", what).await;
+    }
     let run = service.read(&format!("/api/v1/runs/{id}")).await.body;
     assert_eq!(run["verdict"], "stopped");
     browser

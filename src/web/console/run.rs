@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use super::{
     figures,
     frame::{Page, Viewer},
-    words::{Standing, count, moment, rate, span, time},
+    words::{Standing, count, hour, moment, rate, span, time},
 };
 use crate::{
     event::{Mode, Trigger},
@@ -97,6 +97,12 @@ fn facts(report: &RunReport, active: bool) -> Markup {
             (trigger) @if let Some(name) = &report.asked_by { ", for " (name) }
         } }
         div { dt { "Began" } dd { (moment(&report.started_at)) } }
+        @for (event, at) in [
+            ("First chat began", &report.first_chat_began_at),
+            ("Last chat ended", &report.last_chat_ended_at),
+        ] {
+            @if let Some(at) = at { div { dt { (event) } dd { (hour(at)) } } }
+        }
         div { dt { @if active { "So far" } @else { "Took" } } dd data-elapsed=(report.elapsed_seconds) { (span(report.elapsed_seconds)) } }
     } }
 }
