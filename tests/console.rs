@@ -6,8 +6,6 @@ mod support;
 use serde_json::json;
 use support::{Browser, Centre, Folder, Service, eventually, plain};
 
-const TAB: &str = "\u{e004}";
-const ENTER: &str = "\u{e007}";
 const HOME: &str = "\u{e011}";
 
 const MORE: &str =
@@ -81,7 +79,7 @@ async fn a_burst_is_started_from_the_form_watched_changed_and_stopped() {
     browser.shows(".facts", "rate: 20/s").await;
 
     browser.click("[data-reset]").await;
-    browser.shows("#since", "Counts since").await;
+    browser.shows("#since", "Counts and rates since").await;
     let run = service.read(&format!("/api/v1/runs/{id}")).await.body;
     assert!(run["chats"]["started"].as_u64().unwrap() > passed(&browser, "session_create").await);
 
@@ -89,6 +87,9 @@ async fn a_burst_is_started_from_the_form_watched_changed_and_stopped() {
     browser.confirm().await;
     browser.shows("h1", "stopped").await;
     late.shows("h1", "stopped").await;
+    for what in ["First chat began", "Last chat ended"] {
+        browser.shows("#standing", what).await;
+    }
     let run = service.read(&format!("/api/v1/runs/{id}")).await.body;
     assert_eq!(run["verdict"], "stopped");
     browser
@@ -227,55 +228,146 @@ async fn only_who_has_signed_in_can_touch_and_the_token_stays_nowhere() {
 }
 
 #[tokio::test]
-async fn the_keyboard_is_enough() {
-    let (_centre, service) = start().await;
+async fn counts_begin_anew_for_the_eye_with_their_rates_and_failures() {
+    let centre = Centre::start("{ join: 1h }").await;
+    let service = Service::start(&plain(&centre.url, MORE)).await;
+    let inputs = "{ session_pause: 0s, agent_join_timeout: 300ms }";
+    let body = format!(
+        "{{ scenario: contact-center-chat, target: centre, inputs: {inputs}, load: {{ rate: 4/s, for: 10m }} }}"
+    );
+    let run = service
+        .order("POST", "/api/v1/bursts", &body)
+        .await
+        .text("id");
     let browser = Browser::start(1280, 900).await;
-    browser.open(&format!("{}/", service.web)).await;
-    browser.shows("h1", "Now").await;
-    let focused = "return document.activeElement.innerText.trim()";
-    browser.press(&[TAB]).await;
-    assert_eq!(browser.run(focused, json!([])).await, "To the content");
-    for expected in ["Now", "History", "New burst"] {
-        browser.press(&[TAB]).await;
-        assert_eq!(browser.run(focused, json!([])).await, expected);
-    }
-    browser.press(&[ENTER]).await;
-    browser.shows("h1", "New burst").await;
-    // A field is sent with the key that sends forms.
-    browser.focus("[name=load]").await;
-    browser.press(&[ENTER]).await;
-    browser.shows("h1", "ad-hoc").await;
+    browser.open(&format!("{}/runs/{run}", service.web)).await;
+    let failed = async || {
+        let text = browser.text("[data-count='agent_join failed']").await;
+        text?.parse::<u64>().ok()
+    };
+    let listed = async || {
+        let script = "return [...document.querySelectorAll('[data-failure]')].filter((failure) => !failure.hidden).length";
+        browser.run(script, json!([])).await.as_u64().unwrap()
+    };
+    eventually("failures", async || {
+        (failed().await? >= 12 && listed().await >= 8).then_some(())
+    })
+    .await;
+    browser.click("[data-reset]").await;
+    browser.shows("#since", "Counts and rates since").await;
+    eventually("few failures, all of them new", async || {
+        let (failed, listed) = (failed().await?, listed().await);
+        (1..8).contains(&failed).then_some(())?;
+        (1..8).contains(&listed).then_some(())
+    })
+    .await;
+    // Over the time since then, and not over all of it.
+    eventually("a rate near the one that was asked for", async || {
+        let rate = browser.text("[data-step='agent_join'] .rate").await?;
+        let rate: f64 = rate.trim_end_matches("/s").parse().ok()?;
+        (2.0..6.0).contains(&rate).then_some(())
+    })
+    .await;
+    let share = browser.text("[data-step='agent_join'] .share").await;
+    assert_eq!(share.unwrap(), "100.0%");
+    let run = service.read(&format!("/api/v1/runs/{run}")).await.body;
+    assert!(run["chats"]["failed"].as_u64().unwrap() > failed().await.unwrap());
+    browser.click("[data-reset]").await;
+    eventually("all of them", async || {
+        (failed().await? >= 12 && listed().await >= 8).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
-async fn pages_fit_a_small_screen_and_a_large_one() {
-    let (_centre, service) = start().await;
-    let started = service
-        .order(
-            "POST",
-            "/api/v1/bursts",
-            "{ scenario: contact-center-chat, target: centre, load: { chats: 3 } }",
-        )
+async fn what_was_is_there_after_a_restart() {
+    let centre = Centre::start("{ join: 1h }").await;
+    let inputs = "{ session_pause: 0s, agent_join_timeout: 1500ms }";
+    let probe = format!(
+        "data: {{ directory: data }}\nprobes: {{ watch: {{ scenario: contact-center-chat, target: centre, every: 1h, inputs: {inputs} }} }}"
+    );
+    let configuration = plain(&centre.url, &probe);
+    let service = Service::start(&configuration).await;
+    let start = async |load: &str, inputs: &str| {
+        let body = format!(
+            "{{ scenario: contact-center-chat, target: centre, inputs: {inputs}, load: {load} }}"
+        );
+        service
+            .order("POST", "/api/v1/bursts", &body)
+            .await
+            .text("id")
+    };
+    let first = start("{ chats: 2, ramp: 2s }", inputs).await;
+    let second = start("{ chats: 2 }", inputs).await;
+    for run in [&first, &second] {
+        eventually("the end of the run", async || {
+            let report = service.read(&format!("/api/v1/runs/{run}")).await.body;
+            (report["state"] == "ended").then_some(())
+        })
         .await;
-    let run = format!("/runs/{}", started.text("id"));
-    for width in [360, 2560] {
-        let browser = Browser::start(width, 740).await;
-        for path in [
-            "/",
-            "/runs",
-            &run,
-            "/bursts/new",
-            "/configuration",
-            "/sign-in",
-        ] {
-            browser.open(&format!("{}{path}", service.web)).await;
-            let wide = browser
-                .run("return document.documentElement.scrollWidth", json!([]))
-                .await;
-            assert!(
-                wide.as_u64().unwrap() <= u64::from(width),
-                "{path} is {wide} wide"
-            );
-        }
     }
+    let cut = start(
+        "{ chats: 3 }",
+        "{ session_pause: 0s, agent_join_timeout: 1h }",
+    )
+    .await;
+    let database = rusqlite::Connection::open(service.folder.path("data/history.sqlite")).unwrap();
+    eventually("open chats and an hour in the file", async || {
+        let count = |table: &str| {
+            let query = format!("SELECT count(*) FROM {table}");
+            database.query_row(&query, [], |row| row.get::<_, u64>(0))
+        };
+        (count("open_chats").ok()? == 3 && count("probe_hours").ok()? == 1).then_some(())
+    })
+    .await;
+    drop(database);
+    // Killed, not asked to end.
+    let Service {
+        process, folder, ..
+    } = service;
+    drop(process);
+
+    let configuration = configuration.replace("every: 1h", "every: 2h");
+    let service = Service::start_in(folder, &configuration, &[], &[]).await;
+    let browser = Browser::start(1280, 900).await;
+    browser.open(&format!("{}/", service.web)).await;
+    browser.click("nav a[href='/runs']").await;
+    browser.shows("tbody", "interrupted").await;
+    browser.fill("[name='name']", "ad-").await;
+    browser.click("form[role='search'] button").await;
+    for run in [&first, &second] {
+        browser.click(&format!("[value='{run}']")).await;
+    }
+    browser.click("#compare button").await;
+    browser.shows("body", "agent_join").await;
+    let compared = format!("/api/v1/runs/{second}/compare/{first}/report.html");
+    assert_eq!(browser.path().await, compared);
+
+    // With its seconds.
+    browser.open(&format!("{}/runs/{first}", service.web)).await;
+    browser.shows("h1", "failed").await;
+    eventually("lines in the charts", async || {
+        let script = "return document.querySelectorAll('#charts path.s0[d*=\"L\"]').length";
+        (browser.run(script, json!([])).await.as_u64()? >= 3).then_some(())
+    })
+    .await;
+    browser.click("[data-failure] a").await;
+    browser.shows(".note.failed", "agent_join_timeout").await;
+
+    let interrupted = format!("{}/runs?verdict=interrupted", service.web);
+    browser.open(&interrupted).await;
+    browser.click(&format!("a[href='/runs/{cut}']")).await;
+    browser.shows("h1", "interrupted").await;
+    browser
+        .shows("#failures", "may still be open at the target")
+        .await;
+    browser.shows("#failures", "session_id").await;
+
+    browser.open(&format!("{}/", service.web)).await;
+    browser.click("a[href='/probes/watch']").await;
+    browser.shows("h1", "Probe watch").await;
+    browser.shows("tbody", "agent_join_timeout").await;
+    browser.click(".failures a").await;
+    browser.shows("h1", "of watch").await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
 }

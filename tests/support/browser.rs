@@ -179,9 +179,14 @@ impl Browser {
         .await;
     }
 
-    /// What is in the window, as base64 of a PNG.
-    pub async fn picture(&self) -> String {
-        let taken = self.protocol("Page.captureScreenshot", json!({})).await;
+    /// The page from its top, so many pixels of it at the most, as base64 of a PNG.
+    pub async fn picture(&self, high: f64) -> String {
+        let size = "const { scrollWidth, scrollHeight } = document.documentElement; return [scrollWidth, scrollHeight]";
+        let size = self.run(size, json!([])).await;
+        let height = size[1].as_f64().unwrap().min(high);
+        let clip = json!({ "x": 0, "y": 0, "width": size[0], "height": height, "scale": 1 });
+        let parameters = json!({ "clip": clip, "captureBeyondViewport": true });
+        let taken = self.protocol("Page.captureScreenshot", parameters).await;
         taken["data"].as_str().unwrap().to_owned()
     }
 

@@ -20,6 +20,8 @@ impl Program {
         install_crypto();
         let child = Command::new(name)
             .args(arguments)
+            // What it leaves goes with the folder.
+            .env("TMPDIR", folder.path(""))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(folder.path("log")).unwrap())

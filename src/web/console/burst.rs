@@ -94,15 +94,15 @@ fn form(plan: &Plan, burst: Option<&Burst>, scenario: &Scenario, viewer: Viewer)
             h2 { (scenario.name) }
             @if let Some(text) = &scenario.description { p { (text) } }
             fieldset {
-                legend { "Target" }
-                label { "Target " select name="target" {
+                legend { "Target and load" }
+                label { span { "Target" } select name="target" {
                     @for target in plan.catalogue.targets.values() {
                         option value=(target.name)
                             selected[burst.is_some_and(|burst| burst.target.name == target.name)] { (target.name) }
                     }
                 } }
+                (load_profile(&load))
             }
-            (load_profile(&load))
             fieldset {
                 legend { "Thresholds" }
                 label { "One a line; none: every chat has to pass"
@@ -146,14 +146,13 @@ fn load_profile(load: &str) -> Markup {
             "more and more, until a threshold breaks",
         ),
     ];
-    html! { fieldset {
-        legend { "Load" }
-        label { "Profile " input name="load" required value=(load) size="50" list="profiles"; }
+    html! {
+        label { span { "Load profile" } input name="load" required value=(load) size="50" list="profiles"; }
         datalist #profiles { @for (profile, _) in profiles { option value=(profile) {} } }
         ul.quiet { @for (profile, meaning) in profiles {
             li { button.link type="button" data-load=(profile) { code { (profile) } } ": " (meaning) }
         } }
-    } }
+    }
 }
 
 fn input(input: &Input, burst: Option<&Burst>) -> Markup {
@@ -179,6 +178,6 @@ fn input(input: &Input, burst: Option<&Burst>) -> Markup {
             input name=(name) data-kind=(kind) value=(value) required[input.default.is_none()]
                 inputmode=[(kind == "number").then_some("decimal")];
         }
-        small { (kind) @if let Some(text) = &input.description { ": " (text) } }
+        small.quiet { (kind) @if let Some(text) = &input.description { ": " (text) } }
     } }
 }

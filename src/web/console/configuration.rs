@@ -44,6 +44,7 @@ fn targets(plan: &Plan) -> Markup {
     html! {
         h2 { "Targets" }
         div.wide { table {
+            caption.unseen { "Targets" }
             thead { tr {
                 th scope="col" { "Target" } th scope="col" { "Address" } th scope="col" { "Variables" }
                 th scope="col" { "Secrets" } th scope="col" { "Declared at" }
@@ -78,7 +79,7 @@ fn probes(plan: &Plan) -> Markup {
     html! {
         h2 { "Probes" }
         ul { @for probe in &plan.probes { li {
-            strong { (probe.name) } ": " (probe.scenario.name) " on " (probe.target.name)
+            a href={ "/probes/" (probe.name) } { (probe.name) } ": " (probe.scenario.name) " on " (probe.target.name)
         } } }
     }
 }

@@ -101,7 +101,7 @@ fn row(step: &StepReport, elapsed: f64) -> Markup {
     let standing = Standing::of_counts(passed, failed);
     html! { tr class=(standing.class) data-step=(name) {
         th scope="row" {
-            span.sign aria-hidden="true" { (standing.sign) } " "
+            span.sign aria-hidden="true" { (standing.sign) } "\u{a0}"
             (name) span.unseen.word { ": " (standing.word) }
         }
         td.figure data-count={ (name) " passed" } { (count(passed)) }
@@ -109,7 +109,7 @@ fn row(step: &StepReport, elapsed: f64) -> Markup {
         td.figure.share { (share(failed, passed)) }
         td.figure.rate { (rate(passed + failed, elapsed)) }
         @for quantile in [p50, p90, p95, p99, max] { td.figure { (time(quantile)) } }
-        td {
+        td.reasons {
             @for (reason, number) in &step.failed_by_reason {
                 span.reason { code { (reason) } " " span data-count={ (name) " " (reason) } { (count(*number)) } " " }
             }

@@ -133,7 +133,7 @@ fn hour(hour: &ProbeHour, several: bool) -> Markup {
         td.figure { (count(hour.failed)) }
         td.figure { (share(hour.failed, hour.passed)) }
         @for quantile in [p50, p95, max] { td.figure { (time(quantile)) } }
-        td { @for (reason, number) in &hour.failed_by_reason { code { (reason) } " " (count(*number)) " " } }
+        td.reasons { @for (reason, number) in &hour.failed_by_reason { code { (reason) } " " (count(*number)) " " } }
         @if several { td { (hour.scenario) " on " (hour.target) } }
     } }
 }

@@ -8,12 +8,12 @@ use maud::{Markup, html};
 use super::{
     figures,
     frame::{Page, Viewer},
-    words::{Standing, count, moment, rate, span, time},
+    words::{Standing, count, hour, moment, rate, span, time},
 };
 use crate::{
     event::{Mode, Trigger},
-    report::html::{search, thresholds},
-    runner::{Example, Orphan, RunReport, RunState},
+    report::html::search,
+    runner::{Example, Orphan, RunReport, RunState, ThresholdReport},
     scheduler::RunEntry,
     web::{App, extract::Name, refusal::Refusal},
 };
@@ -58,27 +58,27 @@ fn above(run: &RunEntry, report: &RunReport, viewer: Viewer) -> Markup {
             h1 { (report.name) " " (Standing::of(report.state, report.verdict).show()) }
             @for reason in &report.verdict_reasons { p.note { (reason) } }
             @for doubt in &report.doubts { p.note.quiet { "Doubtful: " (doubt) } }
-            (facts(report))
+            (facts(report, active))
         }
         div #controls data-part { @if active && viewer.may_change { (controls(report)) } }
-        div #chats data-part { (chats(run, report)) }
-        div #judged data-part {
-            @if let Some(found) = &report.search { (search(found)) }
-            @if !report.thresholds.is_empty() { (thresholds(report)) }
+        div #chats data-part {
+            (chats(run, report))
+            @if report.search.is_none() { (thresholds(&report.thresholds)) }
         }
+        div #search data-part { @if let Some(found) = &report.search { (search(found)) } }
+        div #steps data-part { (figures::steps(report)) }
     }
 }
 
 fn below(report: &RunReport) -> Markup {
     html! {
-        div #steps data-part { (figures::steps(report)) }
         div #failures data-part { (failures(&report.failures)) (orphans(&report.orphans)) }
         div #events data-part { (figures::books(report)) }
         div #generator data-part { (figures::generator(report)) }
     }
 }
 
-fn facts(report: &RunReport) -> Markup {
+fn facts(report: &RunReport, active: bool) -> Markup {
     let trigger = match report.trigger {
         Trigger::Interval => "its interval",
         Trigger::Schedule => "its schedule",
@@ -97,7 +97,13 @@ fn facts(report: &RunReport) -> Markup {
             (trigger) @if let Some(name) = &report.asked_by { ", for " (name) }
         } }
         div { dt { "Began" } dd { (moment(&report.started_at)) } }
-        div { dt { "Took" } dd data-elapsed=(report.elapsed_seconds) { (span(report.elapsed_seconds)) } }
+        @for (event, at) in [
+            ("First chat began", &report.first_chat_began_at),
+            ("Last chat ended", &report.last_chat_ended_at),
+        ] {
+            @if let Some(at) = at { div { dt { (event) } dd { (hour(at)) } } }
+        }
+        div { dt { @if active { "So far" } @else { "Took" } } dd data-elapsed=(report.elapsed_seconds) { (span(report.elapsed_seconds)) } }
     } }
 }
 
@@ -139,6 +145,19 @@ fn chats(run: &RunEntry, report: &RunReport) -> Markup {
             }
         }
         @if report.mode == Mode::Burst { (arrivals(run, report)) }
+    } }
+}
+
+/// What has to hold; a search judges its steps by it instead.
+fn thresholds(thresholds: &[ThresholdReport]) -> Markup {
+    html! { @if !thresholds.is_empty() {
+        ul.figures aria-label="Thresholds" {
+            @for threshold in thresholds { li {
+                @if threshold.held { span.standing.passed { "✓ held" } }
+                @else { span.standing.failed { "✗ broken" } }
+                " " code { (threshold.threshold) } ": " (threshold.measured)
+            } }
+        }
     } }
 }
 

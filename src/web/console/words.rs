@@ -112,9 +112,19 @@ pub(super) fn count(number: u64) -> String {
 
 /// An RFC 3339 time without parts of seconds.
 pub(super) fn moment(rfc3339: &str) -> Markup {
+    html! { time datetime=(rfc3339) { (seconds(rfc3339).replacen('T', " ", 1)) " UTC" } }
+}
+
+/// The same without the day, where that stands beside it.
+pub(super) fn hour(rfc3339: &str) -> Markup {
+    let whole = seconds(rfc3339);
+    let hour = whole.split('T').nth(1).unwrap_or(whole);
+    html! { time datetime=(rfc3339) title=(rfc3339) { (hour) " UTC" } }
+}
+
+fn seconds(rfc3339: &str) -> &str {
     let whole = rfc3339.split('.').next().unwrap_or(rfc3339);
-    let whole = whole.trim_end_matches('Z');
-    html! { time datetime=(rfc3339) { (whole.replacen('T', " ", 1)) " UTC" } }
+    whole.trim_end_matches('Z')
 }
 
 #[cfg(test)]
@@ -144,5 +154,7 @@ mod tests {
         );
         let shown = moment("2026-11-21T20:07:13.123456Z").into_string();
         assert!(shown.contains(">2026-11-21 20:07:13 UTC<"), "{shown}");
+        let shown = hour("2026-11-21T20:07:13Z").into_string();
+        assert!(shown.contains(">20:07:13 UTC<"), "{shown}");
     }
 }

@@ -115,6 +115,97 @@ async fn runs_are_filtered() {
     assert_eq!(service.get("/runs?nonsense=1").await.status, 400);
 }
 
+/// The addresses of these links.
+fn links(page: &str, word: &str) -> Vec<String> {
+    let all = page.split("<a href=\"").skip(1);
+    let of = all.filter(|rest| {
+        rest.split("</a>")
+            .next()
+            .unwrap()
+            .ends_with(&format!(">{word}"))
+    });
+    of.map(|rest| rest.split('"').next().unwrap().replace("&amp;", "&"))
+        .collect()
+}
+
+#[tokio::test]
+async fn the_history_has_pages_that_keep_the_filter_and_the_choice() {
+    let service = Service::start().await;
+    let one = "{ scenario: contact-center-chat, target: contact-center, load: { chats: 1 } }";
+    let mut runs = Vec::new();
+    for _ in 0..52 {
+        let run = service.burst(one).await;
+        service.ended(&run).await;
+        runs.push(run.id().to_owned());
+    }
+    let latest = "/runs?name=ad-hoc&mode=burst&verdict=&from=2026-01-01&to=&with=";
+    let page = service.get(&format!("{latest}{}", runs[0])).await.text;
+    assert!(page.contains(&format!("name=\"run\" value=\"{}\"", runs[51])));
+    assert!(page.contains(&format!(
+        "type=\"hidden\" name=\"run\" value=\"{}\"",
+        runs[0]
+    )));
+    assert_eq!(links(&page, "Latest"), Vec::<String>::new());
+    let earlier = links(&page, "Earlier").remove(0);
+    let page = service.get(&earlier).await.text;
+    let rows = page.matches("type=\"checkbox\"").count();
+    assert_eq!(rows, 2, "{page}");
+    assert!(page.contains(&format!(
+        "type=\"hidden\" name=\"run\" value=\"{}\"",
+        runs[0]
+    )));
+    assert_eq!(links(&page, "Earlier"), Vec::<String>::new());
+    let latest = links(&page, "Latest").remove(0);
+    assert!(
+        latest.contains("name=ad-hoc") && latest.contains(&runs[0]),
+        "{latest}"
+    );
+    let yesterday = service.get("/runs?to=2026-01-01").await.text;
+    assert!(
+        yesterday.contains("There are no runs like this."),
+        "{yesterday}"
+    );
+    for wrong in ["from=soon", "mode=both", "verdict=good"] {
+        assert_eq!(service.get(&format!("/runs?{wrong}")).await.status, 400);
+    }
+    let lost = service.get("/runs?with=nobody-knows").await;
+    assert_eq!(lost.status, 404);
+    assert_eq!(lost.header("content-type"), "text/html; charset=utf-8");
+}
+
+#[tokio::test]
+async fn two_runs_are_compared_without_a_script() {
+    let service = Service::start().await;
+    for (query, status, place) in [
+        ("run=b&run=a", 303, "/api/v1/runs/b/compare/a/report.html"),
+        ("run=a%2F..&run=a%2F..", 303, "/runs?with=a%2F.."),
+        ("", 303, "/runs"),
+        ("run=a&run=b&run=c", 400, ""),
+    ] {
+        let answer = service.get(&format!("/compare?{query}")).await;
+        assert_eq!(answer.status, status, "{query}");
+        if status == 303 {
+            assert_eq!(answer.header("location"), place);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_search_shows_how_far_it_is() {
+    let service = Service::start().await;
+    let run = service
+        .burst("{ burst: lunch-rush, load: { search: { from: 1/s, to: 8/s, hold: 10s } } }")
+        .await;
+    until(|| run.search().is_some()).await;
+    let summary = run.search().unwrap();
+    for path in ["/", &format!("/runs/{}", run.id())] {
+        let page = service.get(path).await.text;
+        assert!(page.contains(&summary), "{path}: {summary}: {page}");
+        // It changes its rate by itself.
+        assert!(!page.contains("data-patch"), "{page}");
+    }
+}
+
 #[tokio::test]
 async fn the_form_has_the_inputs_of_its_scenario_and_what_a_burst_sets() {
     let service = Service::start().await;

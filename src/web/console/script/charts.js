@@ -1,8 +1,8 @@
 // Charts of a run, drawn of its samples. Under each are its figures where the pointer is, and else the
 // latest ones.
 const SVG = "http://www.w3.org/2000/svg";
-const HIGH = 176;
-const EDGE = { left: 56, right: 10, top: 16, bottom: 20 };
+/** In hundredths of what a chart is high, which goes with the size of letters. */
+const EDGE = { left: 32, right: 6, top: 9, bottom: 12 };
 const MOST_POINTS = 600;
 const samples = [];
 const charts = [];
@@ -77,8 +77,8 @@ function prepare(figure, join) {
   });
   figure.append(svg, key);
   svg.addEventListener("pointermove", (event) => {
-    const box = svg.getBoundingClientRect();
-    point((event.clientX - box.left - EDGE.left) / (box.width - EDGE.left - EDGE.right));
+    const { left, right } = frameOf(svg);
+    point((event.clientX - svg.getBoundingClientRect().left - left) / (right - left));
   });
   svg.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && read(null));
   svg.addEventListener("blur", () => read(null));
@@ -127,29 +127,37 @@ function pathOf(values, x, y) {
   return path.includes("L") ? path : path && `${path}h2`;
 }
 
-function axes(chart, wide, end, most, x, y) {
+/** Where the lines are, in pixels. */
+function frameOf(svg) {
+  const wide = svg.clientWidth || 640;
+  const high = svg.clientHeight || 176;
+  const edge = (side) => (EDGE[side] * high) / 100;
+  return { wide, high, left: edge("left"), right: wide - edge("right"), top: edge("top"), bottom: high - edge("bottom") };
+}
+
+function axes(chart, frame, end, most, x, y) {
   for (const share of [0, 0.5, 1]) {
     const at = y(most * share);
-    element("path", { class: "grid", d: `M${EDGE.left} ${at}H${wide - EDGE.right}` }, chart.svg);
-    const label = element("text", { x: EDGE.left - 6, y: at + 4, "text-anchor": "end" }, chart.svg);
+    element("path", { class: "grid", d: `M${frame.left} ${at}H${frame.right}` }, chart.svg);
+    const label = element("text", { x: frame.left - 6, y: at + 4, "text-anchor": "end" }, chart.svg);
     label.textContent = withUnit(most * share, chart.unit);
   }
   for (const [share, anchor] of [[0, "start"], [0.5, "middle"], [1, "end"]]) {
-    const label = element("text", { x: x(end * share), y: HIGH - 5, "text-anchor": anchor }, chart.svg);
+    const label = element("text", { x: x(end * share), y: frame.high - 5, "text-anchor": anchor }, chart.svg);
     label.textContent = clock(end * share);
   }
 }
 
 function draw(chart) {
   const end = samples.at(-1)?.at || 1;
-  const wide = chart.svg.clientWidth || 640;
+  const frame = frameOf(chart.svg);
   const lines = chart.series.map(({ at }) => samples.map((sample) => valueOf(sample, at, chart.join)));
   const most = roundUp(Math.max(0, ...lines.map((line) => line.reduce((a, b) => Math.max(a, b ?? 0), 0))));
-  const x = (at) => EDGE.left + (at / end) * (wide - EDGE.left - EDGE.right);
-  const y = (value) => HIGH - EDGE.bottom - (value / most) * (HIGH - EDGE.top - EDGE.bottom);
-  chart.svg.setAttribute("viewBox", `0 0 ${wide} ${HIGH}`);
+  const x = (at) => frame.left + (at / end) * (frame.right - frame.left);
+  const y = (value) => frame.bottom - (value / most) * (frame.bottom - frame.top);
+  chart.svg.setAttribute("viewBox", `0 0 ${frame.wide} ${frame.high}`);
   chart.svg.replaceChildren();
-  axes(chart, wide, end, most, x, y);
+  axes(chart, frame, end, most, x, y);
   chart.series.forEach(({ look }, at) => {
     element("path", { class: look, d: pathOf(lines[at], x, y) }, chart.svg);
   });
@@ -157,7 +165,7 @@ function draw(chart) {
   const texts = chart.series.map(({ word, entry, value, look }, line) => {
     // What this load does not ask for has no line.
     entry.hidden = lines[line].every((one) => one === null);
-    const here = lines[line][at] ?? null;
+    const here = (pointed === null ? lines[line].findLast((one) => one !== null) : lines[line][pointed]) ?? null;
     value.textContent = here === null ? "–" : withUnit(here, chart.unit);
     if (pointed !== null && here !== null) {
       element("circle", { class: look, cx: x(samples[at].at), cy: y(here), r: 3 }, chart.svg);
@@ -166,7 +174,7 @@ function draw(chart) {
   });
   if (pointed !== null) {
     const here = x(samples[pointed].at);
-    element("path", { class: "pointer", d: `M${here} ${EDGE.top}V${HIGH - EDGE.bottom}` }, chart.svg);
+    element("path", { class: "pointer", d: `M${here} ${frame.top}V${frame.bottom}` }, chart.svg);
   }
   chart.svg.setAttribute("aria-valuemax", Math.max(samples.length - 1, 0));
   chart.svg.setAttribute("aria-valuenow", Math.max(at, 0));

@@ -45,8 +45,10 @@ document.addEventListener("click", async (event) => {
   try {
     const answer = await ask("POST", button.dataset.post, button.dataset.body);
     const place = document.getElementById(button.dataset.show);
-    place?.replaceChildren(...changes(answer));
-    say(`${button.textContent}: done`);
+    if (place) {
+      place.replaceChildren(...changes(answer));
+    }
+    say(place ? "" : `${button.textContent}: done`);
   } catch (error) {
     say(error.message);
   }
