@@ -354,6 +354,19 @@ async fn what_was_is_there_after_a_restart() {
     browser.click("[data-failure] a").await;
     browser.shows(".note.failed", "agent_join_timeout").await;
 
+    browser
+        .open(&format!(
+            "{}/runs?from=2020-01-01&verdict=failed",
+            service.web
+        ))
+        .await;
+    browser.shows("tbody", "watch").await;
+    browser
+        .open(&format!("{}/runs?to=2020-01-01", service.web))
+        .await;
+    browser
+        .shows("#compare", "There are no runs like this.")
+        .await;
     let interrupted = format!("{}/runs?verdict=interrupted", service.web);
     browser.open(&interrupted).await;
     browser.click(&format!("a[href='/runs/{cut}']")).await;
@@ -367,6 +380,8 @@ async fn what_was_is_there_after_a_restart() {
     browser.click("a[href='/probes/watch']").await;
     browser.shows("h1", "Probe watch").await;
     browser.shows("tbody", "agent_join_timeout").await;
+    let burst = service.read("/api/v1/failures?name=ad-hoc").await.body;
+    assert_eq!(burst["failures"].as_array().unwrap().len(), 4, "{burst:#}");
     browser.click(".failures a").await;
     browser.shows("h1", "of watch").await;
     assert_eq!(browser.complaints().await, Vec::<String>::new());

@@ -126,6 +126,8 @@ async fn a_restart_keeps_runs_with_their_seconds_and_probes_by_the_hour() {
     );
     assert_eq!(list("state=interrupted").await, Vec::<String>::new());
     assert_eq!(list("name=ad-hoc&state=ended").await, [&*second, &*first]);
+    assert_eq!(list("mode=burst&verdict=passed").await, [&*second, &*first]);
+    assert_eq!(list("verdict=failed").await, Vec::<String>::new());
 
     let hours = read(&service, "/api/v1/probes/watch/hours").await;
     let hours = hours["hours"].as_array().unwrap().clone();
