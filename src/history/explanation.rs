@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::excerpt::{Excerpt, Mask};
+use super::excerpt::Excerpt;
 use crate::{
-    config::MASK,
+    config::{MASK, Redaction},
     event::{Beginning, FailedChat, Mode, TracedAnswer, TracedEvent, TracedRequest, TracedStep},
     scenario::Reason,
 };
@@ -181,10 +181,7 @@ impl FailureReport {
         for step in &chat.trace.steps {
             note_confidential(step, &mut values);
         }
-        let mask = Mask {
-            target: &chat.trace.target,
-            values: &values,
-        };
+        let redaction = chat.trace.target.redaction_besides(&values);
         let subject = &chat.run.subject;
         let correlation = chat.correlation.iter();
         Self {
@@ -199,60 +196,63 @@ impl FailureReport {
             seconds: chat.duration.as_secs_f64(),
             step: chat.failure.step.to_string(),
             reason: chat.failure.reason,
-            detail: mask.text(&chat.failure.detail),
+            detail: redaction.redact(chat.failure.detail.clone()),
             correlation: correlation
                 .map(|(name, value)| (name.to_string(), value.clone()))
                 .collect(),
             whole: chat.trace.whole,
             steps: (chat.trace.steps.iter())
-                .map(|step| StepTrace::of(step, &mask))
+                .map(|step| StepTrace::of(step, &redaction))
                 .collect(),
         }
     }
 }
 
 impl StepTrace {
-    fn of(step: &TracedStep, mask: &Mask<'_>) -> Self {
+    fn of(step: &TracedStep, redaction: &Redaction) -> Self {
         let refused = step.refused.as_ref();
         Self {
             step: step.step.to_string(),
             began: step.begun.map(|begun| begun.as_secs_f64()),
             seconds: step.took.map(|took| took.as_secs_f64()),
             reason: refused.map(|(reason, _)| *reason),
-            detail: refused.map(|(_, detail)| mask.text(detail)),
-            request: (step.request.as_ref()).map(|request| RequestTrace::of(request, mask)),
-            answer: (step.answer.as_ref()).map(|answer| AnswerTrace::of(answer, mask)),
+            detail: refused.map(|(_, detail)| redaction.redact(detail.clone())),
+            request: (step.request.as_ref()).map(|request| RequestTrace::of(request, redaction)),
+            answer: (step.answer.as_ref()).map(|answer| AnswerTrace::of(answer, redaction)),
             events: (step.events.iter())
-                .map(|event| EventTrace::of(event, mask))
+                .map(|event| EventTrace::of(event, redaction))
                 .collect(),
         }
     }
 }
 
 impl RequestTrace {
-    fn of(request: &TracedRequest, mask: &Mask<'_>) -> Self {
+    fn of(request: &TracedRequest, redaction: &Redaction) -> Self {
         Self {
             method: request.method.clone(),
-            url: without_password(mask.excerpt(&request.url).text),
-            headers: headers(&request.headers, mask),
-            body: request.body.as_ref().map(|body| mask.excerpt(body)),
+            url: without_password(Excerpt::of(&request.url, redaction).text),
+            headers: headers(&request.headers, redaction),
+            body: request
+                .body
+                .as_ref()
+                .map(|body| Excerpt::of(body, redaction)),
         }
     }
 }
 
 impl AnswerTrace {
-    fn of(answer: &TracedAnswer, mask: &Mask<'_>) -> Self {
+    fn of(answer: &TracedAnswer, redaction: &Redaction) -> Self {
         Self {
             status: answer.status,
             seconds: answer.elapsed.as_secs_f64(),
-            headers: headers(&answer.headers, mask),
-            body: mask.excerpt(&answer.body),
+            headers: headers(&answer.headers, redaction),
+            body: Excerpt::of(&answer.body, redaction),
         }
     }
 }
 
 impl EventTrace {
-    fn of(event: &TracedEvent, mask: &Mask<'_>) -> Self {
+    fn of(event: &TracedEvent, redaction: &Redaction) -> Self {
         let text = serde_json::to_vec(&event.event).unwrap_or_default();
         let whole = Beginning {
             length: text.len(),
@@ -261,12 +261,12 @@ impl EventTrace {
         Self {
             arrived: event.arrived.map(|arrived| arrived.as_secs_f64()),
             wanted: event.wanted,
-            event: mask.excerpt(&whole),
+            event: Excerpt::of(&whole, redaction),
         }
     }
 }
 
-fn headers(headers: &[(String, Beginning)], mask: &Mask<'_>) -> Vec<(String, String)> {
+fn headers(headers: &[(String, Beginning)], redaction: &Redaction) -> Vec<(String, String)> {
     let headers = headers.iter();
     headers
         .map(|(name, value)| {
@@ -274,9 +274,9 @@ fn headers(headers: &[(String, Beginning)], mask: &Mask<'_>) -> Vec<(String, Str
             let shown = if CREDENTIALS.contains(&lower.as_str()) || is_confidential(&lower) {
                 MASK.to_owned()
             } else {
-                mask.excerpt(value).text
+                Excerpt::of(value, redaction).text
             };
-            (mask.text(name), shown)
+            (redaction.redact(name.clone()), shown)
         })
         .collect()
 }

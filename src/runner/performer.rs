@@ -204,8 +204,12 @@ impl Performer {
 
     /// The text without secrets of the target and captured ones.
     fn redact(&self, text: String) -> String {
+        let target = &self.context.spec.target;
         let captured = self.confidential_captures();
-        self.context.spec.target.redact_besides(text, &captured)
+        if captured.is_empty() {
+            return target.redact(text);
+        }
+        target.redaction_besides(&captured).redact(text)
     }
 
     /// One way in, one outcome, one event.
