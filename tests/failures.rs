@@ -5,7 +5,7 @@ mod support;
 
 use axum::{
     Json, Router,
-    http::{HeaderMap, header},
+    http::{HeaderMap, StatusCode, header},
     routing::{get, post},
 };
 use serde_json::{Value, json};
@@ -37,6 +37,28 @@ steps:
     expect: body.done
 "#;
 
+const LEAKS: &str = r#"
+scenario: leaks
+steps:
+  - step: login
+    http:
+      post: "{{ target.url }}/leaks"
+      query: { api_key: query-of-ours, desk: d-1 }
+      headers: { Content-Type: application/x-www-form-urlencoded }
+      body: user=ada&password=form%2Fof-ours
+    capture: { session: body.session, all: body }
+  - step: work
+    http: { get: "{{ target.url }}/leaks", query: { seen: "{{ all.nested.accessToken }}" } }
+correlation: [session]
+"#;
+/// Longer than what is kept of an answer, so that it cannot be read as JSON.
+fn long_answer() -> String {
+    let filler = "x".repeat(5_000);
+    format!(
+        r#"{{"session":"s-1","tokens":["array-of-theirs"],"auth":{{"number":4455667788}},"nested":{{"accessToken":"nested-of-theirs"}},"filler":"{filler}"}}"#
+    )
+}
+
 /// Logs in and shows what it was told, some of it where a text is cut off.
 async fn server() -> String {
     install_crypto();
@@ -49,7 +71,16 @@ async fn server() -> String {
         let filler = "x".repeat(2_020);
         Json(json!({ "a": told, "b": format!("{filler}{TOKEN}"), "done": false }))
     });
+    let refuse = || async {
+        let body = json!({ "jwt": "quoted-of-theirs", "seen": "nested-of-theirs", "code": 4_711 });
+        (StatusCode::INTERNAL_SERVER_ERROR, Json(body))
+    };
+    let leaks = get(refuse).post(|| async {
+        let headers = [(header::LOCATION, "/next?access_token=header-of-theirs")];
+        (headers, long_answer())
+    });
     let routes = Router::new().route("/login", login).route("/work", work);
+    let routes = routes.route("/leaks", leaks);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(axum::serve(listener, routes).into_future());
@@ -84,6 +115,9 @@ fn assert_discreet(what: &str, text: &str) {
         "of%2Fthe",
         "refresh-me",
         "cookie-of",
+        "of-ours",
+        "of-theirs",
+        "4455667788",
     ] {
         assert!(!text.contains(piece), "`{piece}` in {what}: {text}");
     }
@@ -187,6 +221,65 @@ async fn a_failure_tells_every_step_and_no_secret() {
     assert_eq!(failure(&service, id).await, told, "it outlives the process");
     let unknown = service.read("/api/v1/failures/x").await;
     assert_eq!(unknown.status, 404, "{unknown:?}");
+}
+
+#[tokio::test]
+async fn what_has_a_confidential_name_is_shown_nowhere() {
+    let url = server().await;
+    let folder = Folder::new();
+    folder.write("scenarios/leaks.yaml", LEAKS);
+    let configuration = format!(
+        "targets: {{ desk: {{ url: '{url}' }} }}\nscenarios: [scenarios]\n\
+         listen: {{ web: 127.0.0.1:0, callbacks: 127.0.0.1:0 }}\ndata: {{ directory: data }}\n"
+    );
+    let mut service = Service::start_in(folder, &configuration, &[], &[]).await;
+    let run = start(
+        &service,
+        "{ scenario: leaks, target: desk, load: { chats: 3 } }",
+    )
+    .await;
+    let report = ended(&service, &run).await;
+    let example = &report["failures"][0];
+    assert_eq!(example["correlation"], json!({ "session": "s-1" }));
+    let detail = example["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("answered 500") && detail.contains("***") && detail.contains("4711"),
+        "{detail}"
+    );
+    let told = failure(&service, example["id"].as_str().unwrap()).await;
+    let [login, work] = &told["steps"].as_array().unwrap()[..] else {
+        panic!("{told:#}")
+    };
+    assert_eq!(
+        login["request"]["url"],
+        format!("{url}/leaks?api_key=***&desk=d-1")
+    );
+    assert_eq!(login["request"]["body"]["text"], "user=ada&password=***");
+    let shown = login["answer"]["body"]["text"].as_str().unwrap();
+    let begins = r#"{"session":"s-1","tokens":["***"],"auth":{"number":***},"nested":{"accessToken":"***"},"filler":"xxx"#;
+    assert!(shown.starts_with(begins), "{shown}");
+    assert_eq!(
+        header(&login["answer"]["headers"], "location"),
+        "/next?access_token=***"
+    );
+    assert_eq!(work["request"]["url"], format!("{url}/leaks?seen=***"));
+    assert_discreet("the failure", &told.to_string());
+    for path in [
+        format!("/api/v1/failures?run={run}"),
+        format!("/api/v1/runs/{run}/report.json"),
+        format!("/api/v1/runs/{run}/report.html"),
+    ] {
+        let answer = support::get(&format!("{}{path}", service.web)).await;
+        let answer = answer.unwrap();
+        assert!(answer.contains(&run), "{path}: {answer}");
+        assert_discreet(&path, &answer);
+    }
+    assert_discreet("the log", &service.process.log());
+    service.process.finish().await;
+    for file in ["history.sqlite", "history.sqlite-wal"] {
+        let bytes = std::fs::read(service.folder.path(&format!("data/{file}")));
+        assert_discreet(file, &String::from_utf8_lossy(&bytes.unwrap_or_default()));
+    }
 }
 
 #[tokio::test]

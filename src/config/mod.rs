@@ -7,6 +7,7 @@ mod files;
 mod objectives;
 mod plan;
 mod probe;
+mod redaction;
 mod settings;
 mod target;
 #[cfg(test)]
@@ -18,7 +19,8 @@ pub use files::{read_file, read_scenario};
 pub use objectives::{InTime, Objectives};
 pub use plan::Plan;
 pub use probe::Probe;
+pub use redaction::{MASK, Redaction};
 pub use settings::{
     Admin, CallbackLimits, Caps, Data, HealthBudget, Listen, Settings, Shutdown, SimulatorSettings,
 };
-pub use target::{MASK, Target, check_url};
+pub use target::{Target, check_url};

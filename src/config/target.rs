@@ -1,8 +1,13 @@
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, OnceLock},
+};
 
 use minijinja::Value as Variable;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::Redaction;
 use crate::{
     document::{Entry, Mapping, Node, Place, Problems, Value, canonical, settings},
     driver::Connections,
@@ -19,6 +24,8 @@ pub struct Target {
     /// What scenarios find as `target.name` besides.
     variables: BTreeMap<String, Variable>,
     secrets: BTreeMap<String, SecretString>,
+    /// Of the secrets alone, as soon as there is a text to take them out of.
+    redaction: OnceLock<Redaction>,
     /// How its customers are connected to it.
     pub connections: Connections,
     /// Where it is declared.
@@ -26,9 +33,6 @@ pub struct Target {
     /// Everything about it, hashed: equal for targets that are the same.
     pub fingerprint: u64,
 }
-
-/// What stands where a secret stood.
-pub const MASK: &str = "***";
 
 impl Target {
     /// A target of which only the address is known.
@@ -40,6 +44,7 @@ impl Target {
             url: url.trim_end_matches('/').to_owned(),
             variables: BTreeMap::new(),
             secrets: BTreeMap::new(),
+            redaction: OnceLock::new(),
             connections: Connections::default(),
             fingerprint: fingerprint(url),
         }
@@ -78,6 +83,7 @@ impl Target {
             url: self.url.clone(),
             variables: changed,
             secrets,
+            redaction: OnceLock::new(),
             connections: self.connections.clone(),
             place: self.place.clone(),
             fingerprint: self.fingerprint,
@@ -125,6 +131,7 @@ impl Target {
             url: url?,
             variables,
             secrets,
+            redaction: OnceLock::new(),
             connections: connections.flatten().unwrap_or_default(),
             place: entry.place.clone(),
         })
@@ -164,29 +171,16 @@ impl Target {
         fields.into()
     }
 
-    /// The text without the target's secrets, be they written as they are, as in JSON, or as in
-    /// an address.
+    /// The text without the target's secrets, in whatever form they are usually written.
     pub fn redact(&self, text: String) -> String {
-        self.redact_besides(text, &[])
+        let redaction = self.redaction.get_or_init(|| self.redaction_besides(&[]));
+        redaction.redact(text)
     }
 
-    /// The text without the target's secrets and these values.
-    pub fn redact_besides(&self, text: String, others: &[String]) -> String {
+    /// Takes the target's secrets and these values from its answers out of texts.
+    pub fn redaction_besides(&self, values: &[String]) -> Redaction {
         let secrets = self.secrets.values().map(ExposeSecret::expose_secret);
-        let mut forms: Vec<String> = secrets
-            .chain(others.iter().map(String::as_str))
-            .flat_map(written_forms)
-            .filter(|form| !form.is_empty())
-            .collect();
-        // A secret may begin another one, whose end must not stay behind.
-        forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
-        forms.iter().fold(text, |text, form| {
-            if text.contains(form) {
-                text.replace(form, MASK)
-            } else {
-                text
-            }
-        })
+        Redaction::new(secrets, values)
     }
 
     /// The same target with one more secret.
@@ -194,28 +188,9 @@ impl Target {
     pub(crate) fn with_secret(mut self, name: &str, value: &str) -> Self {
         self.secrets
             .insert(name.to_owned(), SecretString::from(value));
+        self.redaction = OnceLock::new();
         self
     }
-}
-
-/// A secret as texts show it: as it is, quoted in JSON or in a log, in the query or the path of a URL.
-fn written_forms(secret: &str) -> Vec<String> {
-    // Quoted on both sides.
-    let json = serde_json::Value::from(secret).to_string();
-    let mut forms = vec![
-        secret.to_owned(),
-        json[1..json.len() - 1].to_owned(),
-        secret.escape_debug().to_string(),
-    ];
-    if let Ok(mut url) = url::Url::parse_with_params("http://x/", [("", secret)]) {
-        let query = url.query().unwrap_or_default();
-        forms.push(query.trim_start_matches('=').to_owned());
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.clear().push(secret);
-        }
-        forms.push(url.path().trim_start_matches('/').to_owned());
-    }
-    forms
 }
 
 pub(super) fn read_url(node: &Node, problems: &Problems) -> Option<String> {

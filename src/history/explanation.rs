@@ -3,33 +3,14 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::excerpt::{Excerpt, Mask};
+use super::excerpt::Excerpt;
 use crate::{
-    config::MASK,
+    config::{MASK, Redaction},
     event::{Beginning, FailedChat, Mode, TracedAnswer, TracedEvent, TracedRequest, TracedStep},
-    scenario::Reason,
+    scenario::{Reason, is_confidential, note_confidential},
 };
-
-/// Headers whose values are credentials. So are those with one of [`CONFIDENTIAL`] in their name.
-const CREDENTIALS: [&str; 4] = [
-    "authorization",
-    "proxy-authorization",
-    "cookie",
-    "set-cookie",
-];
-/// Names of headers and of fields in bodies.
-const CONFIDENTIAL: [&str; 7] = [
-    "token",
-    "secret",
-    "password",
-    "api-key",
-    "api_key",
-    "apikey",
-    "credential",
-];
 
 /// A failed chat in short.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -60,8 +41,8 @@ pub struct FailureSummary {
     pub correlation: BTreeMap<String, String>,
 }
 
-/// A failed chat, step by step. Secrets, credentials and captured values whose name says token, secret,
-/// password or key are replaced by `***`.
+/// A failed chat, step by step. Secrets, and what has a name that says token, password, key or the like,
+/// are replaced by `***`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct FailureReport {
     /// Where to find it: `/api/v1/failures/{id}`.
@@ -179,12 +160,9 @@ impl FailureReport {
     pub(super) fn of(chat: &FailedChat) -> Self {
         let mut values = chat.trace.masks.clone();
         for step in &chat.trace.steps {
-            note_confidential(step, &mut values);
+            note_step(step, &mut values);
         }
-        let mask = Mask {
-            target: &chat.trace.target,
-            values: &values,
-        };
+        let redaction = chat.trace.target.redaction_besides(&values);
         let subject = &chat.run.subject;
         let correlation = chat.correlation.iter();
         Self {
@@ -199,60 +177,63 @@ impl FailureReport {
             seconds: chat.duration.as_secs_f64(),
             step: chat.failure.step.to_string(),
             reason: chat.failure.reason,
-            detail: mask.text(&chat.failure.detail),
+            detail: redaction.redact(chat.failure.detail.clone()),
             correlation: correlation
                 .map(|(name, value)| (name.to_string(), value.clone()))
                 .collect(),
             whole: chat.trace.whole,
             steps: (chat.trace.steps.iter())
-                .map(|step| StepTrace::of(step, &mask))
+                .map(|step| StepTrace::of(step, &redaction))
                 .collect(),
         }
     }
 }
 
 impl StepTrace {
-    fn of(step: &TracedStep, mask: &Mask<'_>) -> Self {
+    fn of(step: &TracedStep, redaction: &Redaction) -> Self {
         let refused = step.refused.as_ref();
         Self {
             step: step.step.to_string(),
             began: step.begun.map(|begun| begun.as_secs_f64()),
             seconds: step.took.map(|took| took.as_secs_f64()),
             reason: refused.map(|(reason, _)| *reason),
-            detail: refused.map(|(_, detail)| mask.text(detail)),
-            request: (step.request.as_ref()).map(|request| RequestTrace::of(request, mask)),
-            answer: (step.answer.as_ref()).map(|answer| AnswerTrace::of(answer, mask)),
+            detail: refused.map(|(_, detail)| redaction.redact(detail.clone())),
+            request: (step.request.as_ref()).map(|request| RequestTrace::of(request, redaction)),
+            answer: (step.answer.as_ref()).map(|answer| AnswerTrace::of(answer, redaction)),
             events: (step.events.iter())
-                .map(|event| EventTrace::of(event, mask))
+                .map(|event| EventTrace::of(event, redaction))
                 .collect(),
         }
     }
 }
 
 impl RequestTrace {
-    fn of(request: &TracedRequest, mask: &Mask<'_>) -> Self {
+    fn of(request: &TracedRequest, redaction: &Redaction) -> Self {
         Self {
             method: request.method.clone(),
-            url: without_password(mask.excerpt(&request.url).text),
-            headers: headers(&request.headers, mask),
-            body: request.body.as_ref().map(|body| mask.excerpt(body)),
+            url: without_password(Excerpt::of(&request.url, redaction).text),
+            headers: headers(&request.headers, redaction),
+            body: request
+                .body
+                .as_ref()
+                .map(|body| Excerpt::of(body, redaction)),
         }
     }
 }
 
 impl AnswerTrace {
-    fn of(answer: &TracedAnswer, mask: &Mask<'_>) -> Self {
+    fn of(answer: &TracedAnswer, redaction: &Redaction) -> Self {
         Self {
             status: answer.status,
             seconds: answer.elapsed.as_secs_f64(),
-            headers: headers(&answer.headers, mask),
-            body: mask.excerpt(&answer.body),
+            headers: headers(&answer.headers, redaction),
+            body: Excerpt::of(&answer.body, redaction),
         }
     }
 }
 
 impl EventTrace {
-    fn of(event: &TracedEvent, mask: &Mask<'_>) -> Self {
+    fn of(event: &TracedEvent, redaction: &Redaction) -> Self {
         let text = serde_json::to_vec(&event.event).unwrap_or_default();
         let whole = Beginning {
             length: text.len(),
@@ -261,28 +242,23 @@ impl EventTrace {
         Self {
             arrived: event.arrived.map(|arrived| arrived.as_secs_f64()),
             wanted: event.wanted,
-            event: mask.excerpt(&whole),
+            event: Excerpt::of(&whole, redaction),
         }
     }
 }
 
-fn headers(headers: &[(String, Beginning)], mask: &Mask<'_>) -> Vec<(String, String)> {
+fn headers(headers: &[(String, Beginning)], redaction: &Redaction) -> Vec<(String, String)> {
     let headers = headers.iter();
     headers
         .map(|(name, value)| {
-            let lower = name.to_ascii_lowercase();
-            let shown = if CREDENTIALS.contains(&lower.as_str()) || is_confidential(&lower) {
+            let shown = if is_confidential(name) {
                 MASK.to_owned()
             } else {
-                mask.excerpt(value).text
+                Excerpt::of(value, redaction).text
             };
-            (mask.text(name), shown)
+            (redaction.redact(name.clone()), shown)
         })
         .collect()
-}
-
-fn is_confidential(name: &str) -> bool {
-    CONFIDENTIAL.iter().any(|word| name.contains(word))
 }
 
 /// A user and a password in an address are sent as credentials.
@@ -297,38 +273,28 @@ fn without_password(text: String) -> String {
     }
 }
 
-/// What JSON bodies and events of a step say under a confidential name.
-fn note_confidential(step: &TracedStep, values: &mut Vec<String>) {
-    let request = step
-        .request
-        .as_ref()
-        .and_then(|request| request.body.as_ref());
-    let answer = step.answer.as_ref().map(|answer| &answer.body);
-    for body in [request, answer].into_iter().flatten() {
-        if let Ok(body) = serde_json::from_slice(&body.text) {
-            note_fields(&body, values);
-        }
+/// What a step has under a confidential name in addresses, headers, bodies and events.
+fn note_step(step: &TracedStep, values: &mut Vec<String>) {
+    let mut note = |bytes: &[u8]| note_confidential(&String::from_utf8_lossy(bytes), values);
+    let none: &[(String, Beginning)] = &[];
+    let request = step.request.as_ref();
+    let answer = step.answer.as_ref();
+    let headers = [
+        request.map_or(none, |request| &request.headers),
+        answer.map_or(none, |answer| &answer.headers),
+    ];
+    let texts = [
+        request.map(|request| &request.url),
+        request.and_then(|request| request.body.as_ref()),
+        answer.map(|answer| &answer.body),
+    ];
+    for (_, header) in headers.into_iter().flatten() {
+        note(&header.text);
+    }
+    for text in texts.into_iter().flatten() {
+        note(&text.text);
     }
     for event in &step.events {
-        if let Ok(event) = serde_json::to_value(&event.event) {
-            note_fields(&event, values);
-        }
-    }
-}
-
-fn note_fields(value: &Value, values: &mut Vec<String>) {
-    match value {
-        Value::Array(list) => list.iter().for_each(|value| note_fields(value, values)),
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                match value {
-                    Value::String(text) if is_confidential(&name.to_ascii_lowercase()) => {
-                        values.push(text.clone());
-                    }
-                    _ => note_fields(value, values),
-                }
-            }
-        }
-        _ => {}
+        note(&serde_json::to_vec(&event.event).unwrap_or_default());
     }
 }

@@ -21,10 +21,22 @@ use crate::{
 const READERS: usize = 4;
 
 /// What is kept. Clones share it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct History {
     file: Option<Arc<Readable>>,
     failures: Arc<Failures>,
+    /// For those who take secrets out of failures in memory, which takes a thread its time too.
+    places: Arc<Semaphore>,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self {
+            file: None,
+            failures: Arc::default(),
+            places: Arc::new(Semaphore::new(READERS)),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -99,6 +111,7 @@ impl History {
                 requests,
             })),
             failures,
+            ..Self::default()
         }
     }
 
@@ -184,8 +197,11 @@ impl History {
         &self,
         query: FailureQuery,
     ) -> Result<Vec<FailureSummary>, HistoryError> {
-        let mut found = self.failures_in_memory(&query);
         let limit = query.limit;
+        let wanted = query.clone();
+        let mut found = self
+            .explain(move |failures| failures_in_memory(failures, &wanted))
+            .await?;
         let kept = self.read(move |connection| failures(connection, &query));
         for failure in kept.await?.unwrap_or_default() {
             if !found.iter().any(|known| known.id == failure.id) {
@@ -199,10 +215,12 @@ impl History {
 
     /// One failure.
     pub async fn failure(&self, id: &str) -> Result<Option<FailureReport>, HistoryError> {
-        if let Some(found) = self.failures.find(id) {
-            return Ok(Some(found));
-        }
         let id = id.to_owned();
+        let wanted = id.clone();
+        let found = self.explain(move |failures| failures.find(&wanted)).await?;
+        if found.is_some() {
+            return Ok(found);
+        }
         let found = self.read(move |connection| {
             let text: Option<String> = connection
                 .query_row("SELECT failure FROM failures WHERE id = ?", [id], |row| {
@@ -214,25 +232,15 @@ impl History {
         Ok(found.await?.flatten())
     }
 
-    fn failures_in_memory(&self, query: &FailureQuery) -> Vec<FailureSummary> {
-        let of = |wanted: &Option<String>, found: &str| {
-            wanted.as_ref().is_none_or(|wanted| wanted == found)
-        };
-        let all = self.failures.all();
-        let behind = query.before.as_ref().map(|before| {
-            let at = all.iter().position(|failure| failure.id == *before);
-            at.map_or(all.len(), |at| at + 1)
-        });
-        (all.iter().skip(behind.unwrap_or(0)))
-            .filter(|failure| {
-                of(&query.run, &failure.run)
-                    && of(&query.name, &failure.name)
-                    && of(&query.scenario, &failure.scenario)
-                    && of(&query.target, &failure.target)
-                    && query.mode.is_none_or(|mode| mode == failure.mode)
-            })
-            .map(FailureSummary::from)
-            .collect()
+    /// Looks at the failures in memory, on a thread where it may take its time.
+    async fn explain<T: Send + 'static>(
+        &self,
+        explain: impl FnOnce(&Failures) -> T + Send + 'static,
+    ) -> Result<T, HistoryError> {
+        let _place = (self.places.acquire().await).map_err(|_| HistoryError::GivenUp)?;
+        let failures = self.failures.clone();
+        let explaining = tokio::task::spawn_blocking(move || explain(&failures));
+        explaining.await.map_err(|_| HistoryError::GivenUp)
     }
 
     pub(super) fn requests(&self) -> Option<&mpsc::Sender<baselines::Request>> {
@@ -258,6 +266,26 @@ impl History {
         });
         reading.await.map_err(|_| HistoryError::GivenUp)?
     }
+}
+
+fn failures_in_memory(failures: &Failures, query: &FailureQuery) -> Vec<FailureSummary> {
+    let of =
+        |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
+    let all = failures.all();
+    let behind = query.before.as_ref().map(|before| {
+        let at = all.iter().position(|failure| failure.id == *before);
+        at.map_or(all.len(), |at| at + 1)
+    });
+    (all.iter().skip(behind.unwrap_or(0)))
+        .filter(|failure| {
+            of(&query.run, &failure.run)
+                && of(&query.name, &failure.name)
+                && of(&query.scenario, &failure.scenario)
+                && of(&query.target, &failure.target)
+                && query.mode.is_none_or(|mode| mode == failure.mode)
+        })
+        .map(FailureSummary::from)
+        .collect()
 }
 
 fn parsed<T: serde::de::DeserializeOwned>(text: Option<&str>) -> Result<Option<T>, HistoryError> {

@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 
 use super::{
     baselines,
-    excerpt::Mask,
+    excerpt::Excerpt,
     figures::Figures,
     file::{HistoryError, HistoryFile, MIGRATIONS, path_in},
     hours::ProbeHour,
@@ -172,13 +172,10 @@ fn what_is_too_old_goes_and_what_is_in_progress_stays() {
 fn half_of_a_value_at_the_end_of_what_was_kept_is_not_shown() {
     let target = Target::new("t", "http://127.0.0.1:9");
     let values = ["confidential-value".to_owned()];
-    let mask = Mask {
-        target: &target,
-        values: &values,
-    };
+    let redaction = target.redaction_besides(&values);
     let excerpt = |text: &str, length| {
         let text = text.to_owned().into();
-        mask.excerpt(&Beginning { text, length }).text
+        Excerpt::of(&Beginning { text, length }, &redaction).text
     };
     assert_eq!(excerpt("it is confidential-val", 1_000), "it is ");
     assert_eq!(excerpt("it is confidential-value", 24), "it is ***");
@@ -194,8 +191,8 @@ proptest! {
         let whole = format!("{before}{value}");
         let text = whole.as_bytes()[..kept.min(whole.len())].to_vec();
         let values = [value.clone()];
-        let mask = Mask { target: &target, values: &values };
-        let shown = mask.excerpt(&Beginning { text: text.into(), length: whole.len() });
+        let beginning = Beginning { text: text.into(), length: whole.len() };
+        let shown = Excerpt::of(&beginning, &target.redaction_besides(&values));
         prop_assert!(shown.text.len() <= 2_048 + '…'.len_utf8());
         prop_assert!(!shown.text.contains(|c: char| c.is_ascii_lowercase() && c < 'x'), "{}", shown.text);
     }

@@ -18,7 +18,10 @@ use crate::{
     callbacks::Mailbox,
     driver::Customer,
     event::{Event, Failure, Sent},
-    scenario::{EvaluationError, Expression, Item, Pause, Reason, Repeat, Scope, Step, key_text},
+    scenario::{
+        EvaluationError, Expression, Item, Pause, Reason, Repeat, Scope, Step, key_text,
+        note_confidential,
+    },
 };
 
 /// The longest detail of a failure, in characters: it may hold a value from an answer.
@@ -93,8 +96,7 @@ impl Performer {
 
     /// What the target calls the chat: what the scenario names as correlation, or else the chat's keys.
     pub(super) fn correlation(&self) -> Vec<(Arc<str>, String)> {
-        let target = &self.context.spec.target;
-        let shown = |text: String| shorten(target.redact(text), LONGEST_DETAIL);
+        let shown = |text| self.presentable(text);
         let named = &self.context.spec.scenario.correlation;
         if named.is_empty() {
             let key: Arc<str> = "key".into();
@@ -202,10 +204,16 @@ impl Performer {
         shorten(self.redact(text), LONGEST_DETAIL)
     }
 
-    /// The text without secrets of the target and captured ones.
+    /// The text without secrets of the target, captured ones, and those that it has itself under a
+    /// confidential name.
     fn redact(&self, text: String) -> String {
-        let captured = self.confidential_captures();
-        self.context.spec.target.redact_besides(text, &captured)
+        let target = &self.context.spec.target;
+        let mut values = self.confidential_captures();
+        note_confidential(&text, &mut values);
+        if values.is_empty() {
+            return target.redact(text);
+        }
+        target.redaction_besides(&values).redact(text)
     }
 
     /// One way in, one outcome, one event.

@@ -6,6 +6,7 @@
 
 mod action;
 mod answer;
+mod confidential;
 mod expression;
 mod input;
 mod names;
@@ -28,6 +29,7 @@ use step::StepReader;
 
 pub use action::{Action, HttpAction, HttpBody, HttpRequest, Payload, WaitAction};
 pub use answer::Answer;
+pub use confidential::{is_confidential, note_confidential};
 pub use expression::Expression;
 pub use input::{Input, InputKind};
 pub use names::{Names, is_name};

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use super::{
     Action, Expression, Input, Names, Pause, Reason, Setting,
     action::{HttpAction, WaitAction},
+    is_confidential,
     names::{Look, RESERVED, is_name},
 };
 use crate::document::{Mapping, Node, Place, Problems, Value, did_you_mean};
@@ -353,6 +354,12 @@ impl StepReader<'_> {
                 continue;
             };
             match self.names.captured_somewhere(name) {
+                Ok(()) if is_confidential(name) => self.problems.add(
+                    &node.place,
+                    format!(
+                        "`{name}` is shown to nobody because of its name; name another capture, or rename it if it is no secret"
+                    ),
+                ),
                 Ok(()) => names.push(name.into()),
                 Err(message) => self.problems.add(&node.place, message),
             }

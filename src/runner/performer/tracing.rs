@@ -1,7 +1,7 @@
 //! What a chat did so far, in case it fails.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     mem,
     sync::{
         Arc,
@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use minijinja::Value;
+use minijinja::{Value, value::ValueKind};
 use tokio::time::Instant;
 
 use super::{Performer, attempt::Refusal};
@@ -19,7 +19,7 @@ use crate::{
     config::Target,
     event::{Beginning, Mode, Trace, TracedAnswer, TracedEvent, TracedRequest, TracedStep},
     runner::context::Patience,
-    scenario::{Answer, HttpBody, HttpRequest, Reason, Step},
+    scenario::{Answer, HttpBody, HttpRequest, Reason, Step, is_confidential, note_confidential},
 };
 
 /// What the traces of all bursts' chats in progress may take together, in bytes.
@@ -32,10 +32,13 @@ const MOST_STEPS: usize = 200;
 const MOST_EVENTS: usize = 20;
 /// Of a header, an address or a body, in bytes. Twice what is shown of it.
 const MOST_TEXT: usize = 4 * 1024;
+/// Confidential values that a chat captured. They are more than a [`Redaction`] looks for, so that of a
+/// chat with as many nothing is shown.
+///
+/// [`Redaction`]: crate::config::Redaction
+const MOST_MASKS: usize = 2_000;
 /// Headers of a request or an answer.
 const MOST_HEADERS: usize = 40;
-/// A captured variable with one of these in its name is shown to nobody.
-const CONFIDENTIAL: [&str; 4] = ["token", "secret", "password", "key"];
 
 /// How much of the memory for traces is taken. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -222,16 +225,22 @@ impl Performer {
 
     /// Remembers a captured value that nobody may see, in case the variable changes later.
     pub(super) fn mask(&mut self, name: &str, value: &Value) {
-        if let (Some(tracing), true) = (&mut self.tracing, is_confidential(name)) {
-            tracing.masks.extend(texts(value));
-        }
+        let Some(tracing) = &mut self.tracing else {
+            return;
+        };
+        let mut values = Vec::new();
+        note_captured(name, value, &mut values);
+        values.retain(|value| !tracing.masks.contains(value));
+        values.truncate(MOST_MASKS - tracing.masks.len().min(MOST_MASKS));
+        tracing.masks.extend(values);
     }
 
     /// The captured values that nobody may see.
     pub(super) fn confidential_captures(&self) -> Vec<String> {
         let captures = self.scope.captures();
-        let confidential = captures.filter(|(name, _)| is_confidential(name));
-        confidential.flat_map(|(_, value)| texts(value)).collect()
+        let mut values = Vec::new();
+        captures.for_each(|(name, value)| note_captured(name, value, &mut values));
+        values
     }
 
     /// From now on nothing is noted any more, and what was is forgotten.
@@ -253,37 +262,13 @@ impl Performer {
     }
 }
 
-fn is_confidential(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    CONFIDENTIAL.iter().any(|word| name.contains(word))
-}
-
-fn texts(value: &Value) -> Vec<String> {
-    let mut texts = Vec::new();
-    if let Ok(value) = serde_json::to_value(value) {
-        note_texts(&value, &mut texts);
-    }
-    texts
-}
-
-/// The texts and numbers in a value. Of what is short, such as `true` or `7`, nothing can be told.
-fn note_texts(value: &serde_json::Value, texts: &mut Vec<String>) {
-    match value {
-        serde_json::Value::String(text) if !text.is_empty() => texts.push(text.clone()),
-        serde_json::Value::Number(number) if number.to_string().len() > 3 => {
-            texts.push(number.to_string());
-        }
-        serde_json::Value::Array(values) => {
-            for value in values {
-                note_texts(value, texts);
-            }
-        }
-        serde_json::Value::Object(fields) => {
-            for value in fields.values() {
-                note_texts(value, texts);
-            }
-        }
-        _ => {}
+/// What nobody may see of a captured variable: all of it, or fields within.
+fn note_captured(name: &str, value: &Value, values: &mut Vec<String>) {
+    let has_fields = matches!(value.kind(), ValueKind::Map | ValueKind::Seq);
+    if has_fields || is_confidential(name) {
+        let fields = BTreeMap::from([(name, value)]);
+        let text = serde_json::to_string(&fields).unwrap_or_default();
+        note_confidential(&text, values);
     }
 }
 

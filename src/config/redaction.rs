@@ -1,0 +1,209 @@
+//! Texts without what nobody may see.
+
+#[cfg(test)]
+mod tests;
+
+use std::{collections::HashSet, fmt};
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
+};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// What stands where a secret stood.
+pub const MASK: &str = "***";
+
+/// Of a value from an answer, in characters. Shorter ones can be guessed, and are part of many a word.
+const SHORTEST: usize = 4;
+/// Of what is looked for, in bytes. Of a longer value it is the beginning, and nothing behind that is shown.
+const LONGEST: usize = 4 * 1024;
+/// Values from answers.
+const MOST_VALUES: usize = 1_000;
+/// What is looked for altogether, in bytes.
+const MOST_BYTES: usize = 256 * 1024;
+/// Of a secret, in bytes: what Base64 makes of less is part of many a word.
+const SHORTEST_IN_BASE64: usize = 4;
+
+/// What stays as it is in an address by RFC 3986.
+const UNRESERVED: AsciiSet = NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+/// What many libraries leave as it is in a path.
+const OF_PATHS: AsciiSet = UNRESERVED.remove(b'/');
+
+/// Takes secrets out of texts, in all forms in which they are usually written, in one pass. It does not
+/// print itself: it holds them.
+#[derive(Clone)]
+pub struct Redaction(Search);
+
+#[derive(Clone)]
+enum Search {
+    Nothing,
+    Forms {
+        forms: Vec<String>,
+        automaton: AhoCorasick,
+    },
+    /// There is too much to look for, so no text can be shown.
+    Withheld,
+}
+
+impl Redaction {
+    /// Of secrets, whatever they are, and of values from answers: those of four characters or more.
+    /// Beyond a thousand values, or 256 KB of what they may be written as, no text is shown at all.
+    pub(super) fn new<'a>(secrets: impl Iterator<Item = &'a str>, values: &'a [String]) -> Self {
+        let mut forms = HashSet::new();
+        for secret in secrets {
+            forms.extend(written_forms(secret));
+            forms.extend(base64_forms(secret));
+        }
+        let long_enough = |value: &&String| value.chars().nth(SHORTEST - 1).is_some();
+        let values: HashSet<_> = (values.iter().filter(long_enough))
+            .map(|value| &value[..value.floor_char_boundary(LONGEST)])
+            .collect();
+        let mut bytes = 0;
+        let mut within_bounds = values.len() <= MOST_VALUES;
+        let mut values = values.into_iter();
+        while let Some(value) = values.next().filter(|_| within_bounds) {
+            for form in written_forms(value) {
+                let length = form.len();
+                bytes += if forms.insert(form) { length } else { 0 };
+            }
+            within_bounds = bytes <= MOST_BYTES;
+        }
+        forms.remove("");
+        if !within_bounds {
+            return Self(Search::Withheld);
+        }
+        if forms.is_empty() {
+            return Self(Search::Nothing);
+        }
+        let forms: Vec<_> = forms.into_iter().collect();
+        let automaton = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .kind(Some(AhoCorasickKind::ContiguousNFA))
+            .build(&forms);
+        Self(
+            automaton.map_or(Search::Withheld, |automaton| Search::Forms {
+                forms,
+                automaton,
+            }),
+        )
+    }
+
+    /// The text with `***` in place of every secret. What is put in is not looked at again.
+    pub fn redact(&self, text: String) -> String {
+        let (forms, automaton) = match &self.0 {
+            Search::Nothing => return text,
+            Search::Withheld => return MASK.to_owned(),
+            Search::Forms { forms, automaton } => (forms, automaton),
+        };
+        let mut redacted = String::new();
+        let mut shown = 0;
+        for found in automaton.find_iter(&text) {
+            redacted.push_str(&text[shown..found.start()]);
+            redacted.push_str(MASK);
+            shown = found.end();
+            if is_beginning(&forms[found.pattern()]) {
+                return redacted;
+            }
+        }
+        if shown == 0 {
+            return text;
+        }
+        redacted.push_str(&text[shown..]);
+        redacted
+    }
+
+    /// A text that was cut off, without its end if that begins a secret.
+    pub fn drop_half(&self, text: &mut String) {
+        let Search::Forms { forms, .. } = &self.0 else {
+            return;
+        };
+        // What is left of a character of several bytes.
+        text.truncate(text.trim_end_matches(char::REPLACEMENT_CHARACTER).len());
+        let half = |form: &String| {
+            let mut ends = form.char_indices().map(|(end, _)| end).rev();
+            ends.find(|end| text.ends_with(&form[..*end]))
+        };
+        let longest = forms.iter().filter_map(half).max();
+        text.truncate(text.len() - longest.unwrap_or(0));
+    }
+}
+
+impl fmt::Debug for Redaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redaction").finish_non_exhaustive()
+    }
+}
+
+/// Whether the form may be the beginning of a longer one.
+fn is_beginning(form: &str) -> bool {
+    // A character that would not fit has up to four bytes.
+    form.len() > LONGEST - 4
+}
+
+/// A secret as texts show it: as it is, quoted in JSON or in a log, in the query or the path of a URL.
+fn written_forms(secret: &str) -> Vec<String> {
+    // Quoted on both sides.
+    let json = serde_json::Value::from(secret).to_string();
+    let json = &json[1..json.len() - 1];
+    let mut forms = vec![
+        secret.to_owned(),
+        json.to_owned(),
+        json.replace('/', "\\/"),
+        secret.escape_debug().to_string(),
+    ];
+    let mut encoded = Vec::new();
+    if let Ok(mut url) = url::Url::parse_with_params("http://x/", [("", secret)]) {
+        let query = url.query().unwrap_or_default();
+        encoded.push(query.trim_start_matches('=').to_owned());
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.clear().push(secret);
+        }
+        encoded.push(url.path().trim_start_matches('/').to_owned());
+    }
+    for kept in [NON_ALPHANUMERIC, &UNRESERVED, &OF_PATHS] {
+        encoded.push(utf8_percent_encode(secret, kept).to_string());
+    }
+    forms.extend(encoded.iter().map(|form| with_small_digits(form)));
+    forms.extend(encoded);
+    for form in &mut forms {
+        form.truncate(form.floor_char_boundary(LONGEST));
+    }
+    forms
+}
+
+/// The same percent-encoding with `%2f` instead of `%2F`.
+fn with_small_digits(encoded: &str) -> String {
+    let mut parts = encoded.split('%');
+    let mut small = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2).unwrap_or((part, ""));
+        small.push('%');
+        small.push_str(&digits.to_ascii_lowercase());
+        small.push_str(rest);
+    }
+    small
+}
+
+/// What all Base64 of texts with the secret in them has in common, by how many bytes stand before it.
+fn base64_forms(secret: &str) -> Vec<String> {
+    if secret.len() < SHORTEST_IN_BASE64 {
+        return Vec::new();
+    }
+    let aligned = |before: usize| {
+        let bytes = [&[0; 2][..before], secret.as_bytes()].concat();
+        // A character is six bits; those of the secret's neighbours are left out.
+        let (start, end) = ((before * 8).div_ceil(6), bytes.len() * 8 / 6);
+        [STANDARD_NO_PAD, URL_SAFE_NO_PAD].map(|engine| {
+            let mut form = engine.encode(&bytes)[start..end].to_owned();
+            form.truncate(LONGEST);
+            form
+        })
+    };
+    (0..3).flat_map(aligned).collect()
+}

@@ -1,0 +1,209 @@
+//! What nobody may see because of its name: captures, headers, fields of JSON and parameters alike.
+
+#[cfg(test)]
+mod tests;
+
+use std::iter::Peekable;
+
+use url::form_urlencoded;
+
+/// A word with one of these in it is confidential: nothing else is called so.
+const ANYWHERE: [&str; 13] = [
+    "accesskey",
+    "apikey",
+    "authorization",
+    "cookie",
+    "credential",
+    "jsessionid",
+    "passphrase",
+    "passwd",
+    "password",
+    "phpsessid",
+    "privatekey",
+    "secret",
+    "token",
+];
+/// A word that is one of these. Many others have it in them, such as `author`.
+const WHOLE: [&str; 4] = ["auth", "jwt", "oauth", "pwd"];
+/// Like those, behind another word only: `key` alone is what a chat or an attribute goes by.
+const BEHIND_ANOTHER: [&str; 2] = ["key", "keys"];
+/// As the last word they say something about a secret that is none: `token_type`, `authUrl`.
+const ABOUT: [&str; 12] = [
+    "at", "count", "endpoint", "expires", "expiry", "in", "length", "size", "type", "uri", "url",
+    "valid",
+];
+/// The digits of a number that can be told from others.
+const SHORTEST_NUMBER: usize = 4;
+
+/// Whether what has this name is shown to nobody. Names are read by their words, be they written
+/// `access_token`, `X-Access-Token` or `accessToken`.
+pub fn is_confidential(name: &str) -> bool {
+    let words = words(name);
+    let about = words.last().is_some_and(|last| ABOUT.contains(&&**last));
+    let confidential = |(place, word): (usize, &String)| {
+        WHOLE.contains(&&**word)
+            || ANYWHERE.iter().any(|part| word.contains(part))
+            || (place > 0 && BEHIND_ANOTHER.contains(&&**word))
+    };
+    !about && words.iter().enumerate().any(confidential)
+}
+
+/// In lower case.
+fn words(name: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word = String::new();
+    let mut before: Option<char> = None;
+    let mut letters = name.chars().peekable();
+    while let Some(letter) = letters.next() {
+        // `accessToken` and `APIKey` have two words.
+        let begins = letter.is_uppercase()
+            && before.is_some_and(|before| {
+                !before.is_uppercase() || letters.peek().is_some_and(|next| next.is_lowercase())
+            });
+        if begins || !letter.is_alphanumeric() {
+            words.push(std::mem::take(&mut word));
+        }
+        if letter.is_alphanumeric() {
+            word.extend(letter.to_lowercase());
+        }
+        before = Some(letter);
+    }
+    words.push(word);
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// Notes what a text has under confidential names: all texts and numbers beneath them in what is JSON,
+/// begins like it or has pieces of it, and the parameters of an address or a form.
+pub fn note_confidential(text: &str, values: &mut Vec<String>) {
+    note_fields(text, values);
+    note_parameters(text, values);
+}
+
+/// What was cut off cannot be read as a whole, so it is read word by word.
+fn note_fields(text: &str, values: &mut Vec<String>) {
+    let mut tokens = Tokens(text).peekable();
+    let mut depth = 0_usize;
+    // What stands deeper than this is confidential, whatever its own name.
+    let mut beneath = None;
+    let mut named = false;
+    while let Some(token) = tokens.next() {
+        let name = is_name(&token, &mut tokens);
+        match token {
+            Token::Open => {
+                if named {
+                    beneath.get_or_insert(depth);
+                }
+                depth += 1;
+            }
+            Token::Close => {
+                depth = depth.saturating_sub(1);
+                beneath = beneath.filter(|above| *above < depth);
+            }
+            Token::Text(_) if name => {}
+            Token::Text(quoted) if named || beneath.is_some() => note_quoted(quoted, values),
+            Token::Text(quoted) => note_parameters(&unquoted(quoted), values),
+            Token::Bare(word) if named || beneath.is_some() => note_number(word, values),
+            Token::Bare(_) | Token::Colon | Token::Comma => {}
+        }
+        named = match token {
+            Token::Text(quoted) => name && is_confidential(&unquoted(quoted)),
+            Token::Colon => named,
+            _ => false,
+        };
+    }
+}
+
+fn is_name(token: &Token<'_>, rest: &mut Peekable<Tokens<'_>>) -> bool {
+    matches!(token, Token::Text(_)) && matches!(rest.peek(), Some(Token::Colon))
+}
+
+fn note_quoted(quoted: &str, values: &mut Vec<String>) {
+    let text = unquoted(quoted);
+    // It may be written otherwise than JSON usually is.
+    if text != quoted {
+        values.push(quoted.to_owned());
+    }
+    values.push(text);
+}
+
+fn note_number(word: &str, values: &mut Vec<String>) {
+    if word.len() >= SHORTEST_NUMBER && word.starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
+        values.push(word.to_owned());
+    }
+}
+
+/// What stands between quotes, as it is meant; as it is, if that cannot be told.
+fn unquoted(quoted: &str) -> String {
+    serde_json::from_str(&format!("\"{quoted}\"")).unwrap_or_else(|_| quoted.to_owned())
+}
+
+/// Of an address, with its fragment, or of a form. Either is encoded, so that other texts can be told.
+fn note_parameters(parameters: &str, values: &mut Vec<String>) {
+    let is_other = |c: char| c.is_whitespace() || "{}<>\"".contains(c);
+    if !parameters.contains('=') || parameters.contains(is_other) {
+        return;
+    }
+    for parameter in parameters.split(['&', ';', '?', '#']) {
+        let written = parameter.split_once('=').map_or("", |(_, value)| value);
+        let Some((name, value)) = form_urlencoded::parse(parameter.as_bytes()).next() else {
+            continue;
+        };
+        // Here a bare `key` is that of the caller.
+        if is_confidential(&name) || name.eq_ignore_ascii_case("key") {
+            values.push(written.to_owned());
+            values.push(value.into_owned());
+        }
+    }
+}
+
+/// The words of JSON; what is none of them is passed over.
+struct Tokens<'a>(&'a str);
+
+#[derive(Clone, Copy)]
+enum Token<'a> {
+    Open,
+    Close,
+    Colon,
+    Comma,
+    /// What stands between quotes, up to the end of the text if the second one is missing.
+    Text(&'a str),
+    /// A number, a boolean or null.
+    Bare(&'a str),
+}
+
+impl<'a> Iterator for Tokens<'a> {
+    type Item = Token<'a>;
+
+    fn next(&mut self) -> Option<Token<'a>> {
+        self.0 = self.0.trim_start();
+        let (token, length) = match self.0.chars().next()? {
+            '{' | '[' => (Token::Open, 1),
+            '}' | ']' => (Token::Close, 1),
+            ':' => (Token::Colon, 1),
+            ',' => (Token::Comma, 1),
+            '"' => {
+                let quoted = &self.0[1..];
+                let end = end_of_quoted(quoted);
+                (Token::Text(&quoted[..end]), (end + 2).min(self.0.len()))
+            }
+            _ => {
+                let ends = |c: char| c.is_whitespace() || "{}[]:,\"".contains(c);
+                let end = self.0.find(ends).unwrap_or(self.0.len());
+                (Token::Bare(&self.0[..end]), end)
+            }
+        };
+        self.0 = &self.0[length..];
+        Some(token)
+    }
+}
+
+fn end_of_quoted(text: &str) -> usize {
+    let mut escaped = false;
+    let end = text.bytes().position(|byte| {
+        let ends = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        ends
+    });
+    end.unwrap_or(text.len())
+}

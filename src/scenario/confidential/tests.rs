@@ -1,0 +1,98 @@
+use super::*;
+
+fn fields(text: &str) -> Vec<String> {
+    let mut values = Vec::new();
+    note_fields(text, &mut values);
+    values
+}
+
+#[test]
+fn names_are_read_by_their_words() {
+    for name in [
+        "token",
+        "accessToken",
+        "access_tokens",
+        "ACCESS-TOKEN",
+        "accesstoken",
+        "clientSecret",
+        "userPassword",
+        "pwd",
+        "x-auth",
+        "oauth",
+        "APIKey",
+        "api_key",
+        "apikey",
+        "X-Session-Key",
+        "keys_and_key",
+        "idJWT",
+        "Set-Cookie",
+        "session_cookie",
+        "JSESSIONID",
+        "Proxy-Authorization",
+        "credentials",
+    ] {
+        assert!(is_confidential(name), "{name}");
+    }
+    for name in [
+        "",
+        "author",
+        "authenticated",
+        "keyboard",
+        "monkey",
+        "key",
+        "keyName",
+        "sessionId",
+        "engagement_id",
+        "correlationId",
+        "token_type",
+        "tokenExpiresIn",
+        "authUrl",
+        "passed",
+        "bypass",
+    ] {
+        assert!(!is_confidential(name), "{name}");
+    }
+}
+
+#[test]
+fn all_texts_and_numbers_under_a_confidential_name_are_noted() {
+    let text = r#"{"a": "b", "tokens": [["one"], {"id": 12345, "n": 1.50, "on": true}],
+        "auth": {"user": "ada"}, "secret" : "q\"\u0041", "last": "seen"}"#;
+    assert_eq!(
+        fields(text),
+        ["one", "12345", "1.50", "ada", r#"q\"\u0041"#, "q\"A"]
+    );
+}
+
+#[test]
+fn what_is_cut_off_is_read_as_far_as_it_goes() {
+    for text in [
+        r#"{"access_token": "abcdef", "x": "lon"#,
+        r#"[{"access_token": "abcdef"#,
+        r#"{"auth": [{"n": ["abcdef"#,
+        r#"data: {"token":"abcdef"}"#,
+        r#"}}]{"token":"abcdef"}"#,
+    ] {
+        assert_eq!(fields(text), ["abcdef"], "{text}");
+    }
+    assert_eq!(fields(r#"{"token": 123456"#), ["123456"]);
+    assert!(fields(r#"{"token""#).is_empty() && fields(r#"{"token": "#).is_empty());
+    assert_eq!(fields(r#"{"token": "abc\"#), [r"abc\"]);
+}
+
+#[test]
+fn parameters_of_addresses_and_forms_are_noted() {
+    let mut values = Vec::new();
+    note_confidential("https://h/a?x=1&access_token=a%20b#id_token=c", &mut values);
+    assert_eq!(values, ["a%20b", "a b", "c", "c"]);
+    values.clear();
+    note_confidential("user=ada&pwd=p+q&key=k-1&author=me&secret", &mut values);
+    assert_eq!(values, ["p+q", "p q", "k-1", "k-1", "", ""]);
+    values.clear();
+    note_confidential("the secret=is out", &mut values);
+    assert!(values.is_empty(), "{values:?}");
+    assert_eq!(
+        fields(r#"{"next": "/work?api_key=abcdef"}"#),
+        ["abcdef", "abcdef"]
+    );
+}
