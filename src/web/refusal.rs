@@ -1,5 +1,7 @@
 //! Whatever is not done for a client, and the one place where that becomes an answer.
 
+use std::time::Duration;
+
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
@@ -66,6 +68,13 @@ pub(super) enum Refusal {
     /// Not now.
     #[error("{0}")]
     Unavailable(String),
+    /// Others have taken what there is of something.
+    #[error("{error}")]
+    Busy {
+        error: String,
+        /// After which time there may be room.
+        again: Duration,
+    },
     /// The disk.
     #[error("the history cannot be read: {0}; the log and `chatprobe_history_broken` tell more")]
     Unreadable(HistoryError),
@@ -110,7 +119,7 @@ impl Refusal {
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unusable { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable(_) | Self::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unreadable(_) | Self::Unwritable(_) | Self::Internal(_) => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
@@ -121,7 +130,12 @@ impl Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = self.status();
-        if status.is_server_error() {
+        let again = match &self {
+            Self::Busy { again, .. } => Some(*again),
+            _ => None,
+        };
+        // Whoever asks for too much would fill the log as well.
+        if status.is_server_error() && again.is_none() {
             tracing::warn!("{self}");
         }
         let error = self.to_string();
@@ -136,6 +150,10 @@ impl IntoResponse for Refusal {
             response
                 .headers_mut()
                 .insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(again) = again {
+            let seconds = HeaderValue::from(again.as_secs());
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
         }
         response
     }
