@@ -44,10 +44,14 @@ use crate::{history::History, listener, record::Metrics, scheduler::Scheduler};
 const LIMITS: listener::Limits = listener::Limits {
     connections: 512,
     idle: Duration::from_secs(75),
+    unread: Duration::from_secs(30),
     grace: Duration::from_secs(2),
 };
-/// Streams at once. What they tell is made once a second, for all of them.
-const MOST_STREAMS: usize = 256;
+/// Clients that follow runs, and pages that are open, at once: none takes the places of the other, and both
+/// leave some connections. What they are told is made once a second, for all of them.
+const MOST_STREAMS: usize = 192;
+/// How long whoever finds no place is asked to stay away.
+const PLACE_AGAIN: Duration = Duration::from_secs(10);
 
 /// The web side of the service.
 #[derive(Debug, Clone)]
@@ -71,7 +75,10 @@ struct App {
     sessions: Sessions,
     live: Live,
     turns: Turns,
-    streams: Arc<Semaphore>,
+    /// Places of clients that follow a run.
+    followers: Arc<Semaphore>,
+    /// Places of pages that are open.
+    pages: Arc<Semaphore>,
     /// Cancelled when the listener is closing: streams end then.
     closing: CancellationToken,
 }
@@ -83,7 +90,8 @@ impl App {
             sessions: Sessions::default(),
             live: Live::default(),
             turns: Turns::default(),
-            streams: Arc::new(Semaphore::new(MOST_STREAMS)),
+            followers: Arc::new(Semaphore::new(MOST_STREAMS)),
+            pages: Arc::new(Semaphore::new(MOST_STREAMS)),
             closing,
         })
     }
