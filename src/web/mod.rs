@@ -37,7 +37,12 @@ pub use health::{Readiness, Stage};
 pub use openapi::document;
 pub use refusal::ErrorBody;
 
-use self::{access::Denied, api::turns::Turns, console::Live, session::Sessions};
+use self::{
+    access::Denied,
+    api::turns::Turns,
+    console::{Live, WrongTokens},
+    session::Sessions,
+};
 use crate::{history::History, listener, record::Metrics, scheduler::Scheduler};
 
 /// Idle for longer than the interval of a usual scraper, so that it is mostly the client who closes.
@@ -73,6 +78,7 @@ pub struct Web {
 struct App {
     web: Web,
     sessions: Sessions,
+    wrong_tokens: WrongTokens,
     live: Live,
     turns: Turns,
     /// Places of clients that follow a run.
@@ -88,6 +94,7 @@ impl App {
         Arc::new(Self {
             web: web.clone(),
             sessions: Sessions::default(),
+            wrong_tokens: WrongTokens::default(),
             live: Live::default(),
             turns: Turns::default(),
             followers: Arc::new(Semaphore::new(MOST_STREAMS)),

@@ -57,8 +57,12 @@ pub(super) enum Refusal {
     #[error("the body is too large; it may have {0} bytes")]
     TooLarge(usize),
     /// Its body is of a type that is not read here.
-    #[error("a body of type `{0}` is not read here; send `application/json` or `application/yaml`")]
-    MediaType(String),
+    #[error("a body of type `{given}` is not read here; send {read}")]
+    MediaType {
+        given: String,
+        /// Types that are.
+        read: &'static str,
+    },
     /// It can be read and means nothing that can be done.
     #[error("{error}")]
     Unusable {
@@ -117,7 +121,7 @@ impl Refusal {
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::MediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unusable { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Unavailable(_) | Self::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unreadable(_) | Self::Unwritable(_) | Self::Internal(_) => {
@@ -127,6 +131,7 @@ impl Refusal {
     }
 }
 
+/// The body goes along as an extension: people get a page of it.
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = self.status();
@@ -144,7 +149,9 @@ impl IntoResponse for Refusal {
             _ => Vec::new(),
         };
         let problems = problems.iter().map(ToString::to_string).collect();
-        let mut response = (status, Json(ErrorBody { error, problems })).into_response();
+        let body = ErrorBody { error, problems };
+        let mut response = (status, Json(&body)).into_response();
+        response.extensions_mut().insert(body);
         if status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Bearer realm=\"chatprobe\"");
             response
