@@ -17,6 +17,7 @@ use tokio::{
     sync::Semaphore,
     time::{sleep, timeout},
 };
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long to wait before accepting again when there are no file descriptors left.
@@ -30,6 +31,8 @@ pub struct Limits {
     /// From the end of one request to the end of the next one's head. A client that sends at the
     /// moment the connection is closed loses its request, so this is longer than clients pause.
     pub idle: Duration,
+    /// How long a client may take nothing of what is written to it.
+    pub unread: Duration,
     /// How long requests in flight may still take after the shutdown began.
     pub grace: Duration,
 }
@@ -50,7 +53,7 @@ pub async fn serve(
         limits.connections,
         &tasks,
         &abort,
-        |stream, peer| serve_one(stream, peer, router.clone(), limits.idle, shutdown.clone()),
+        |stream, peer| serve_one(stream, peer, router.clone(), limits, shutdown.clone()),
     );
     shutdown.run_until_cancelled(accepting).await;
     drop(listener);
@@ -101,7 +104,7 @@ async fn serve_one(
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
-    idle: Duration,
+    limits: Limits,
     shutdown: CancellationToken,
 ) {
     let router = TowerToHyperService::new(router);
@@ -110,11 +113,13 @@ async fn serve_one(
         request.extensions_mut().insert(ConnectInfo(peer));
         hyper::service::Service::call(&router, request)
     });
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(limits.unread));
     let mut connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(idle)
-            .serve_connection(TokioIo::new(stream), service)
+            .header_read_timeout(limits.idle)
+            .serve_connection(TokioIo::new(Box::pin(stream)), service)
     );
     let served = tokio::select! {
         served = connection.as_mut() => served,
@@ -125,5 +130,66 @@ async fn serve_one(
     };
     if let Err(error) = served {
         tracing::debug!(%peer, "a connection broke: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{body::Bytes, routing::get};
+    use futures_util::stream::repeat_with;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        connections: 8,
+        idle: Duration::from_secs(60),
+        unread: Duration::from_secs(2),
+        grace: Duration::ZERO,
+    };
+
+    /// A client that has asked.
+    async fn client(address: SocketAddr) -> TcpStream {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client
+            .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            .await
+            .unwrap();
+        client
+    }
+
+    #[tokio::test]
+    async fn who_reads_nothing_is_cut_off_and_who_reads_slowly_is_not() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (given_up, mut seen) = tokio::sync::mpsc::unbounded_channel();
+        let endless = async move |ConnectInfo(peer): ConnectInfo<SocketAddr>| {
+            let over = CancellationToken::new();
+            let guard = over.clone().drop_guard();
+            tokio::spawn(async move {
+                over.cancelled().await;
+                given_up.send(peer).ok();
+            });
+            Body::from_stream(repeat_with(move || {
+                let _ = &guard;
+                Ok::<_, std::convert::Infallible>(Bytes::from_static(&[0; 1 << 16]))
+            }))
+        };
+        let router = Router::new().route("/", get(endless));
+        let shutdown = CancellationToken::new();
+        let serving = tokio::spawn(serve(listener, router, LIMITS, shutdown.clone()));
+        let (mut slow, deaf) = (client(address).await, client(address).await);
+        let mut read = vec![0; 1 << 20];
+        let cut_off = loop {
+            slow.read_exact(&mut read).await.unwrap();
+            sleep(Duration::from_millis(100)).await;
+            if let Ok(peer) = seen.try_recv() {
+                break peer;
+            }
+        };
+        assert_eq!(cut_off, deaf.local_addr().unwrap());
+        slow.read_exact(&mut read).await.unwrap();
+        shutdown.cancel();
+        serving.await.unwrap();
     }
 }

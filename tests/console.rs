@@ -4,7 +4,11 @@
 mod support;
 
 use serde_json::json;
-use support::{Browser, Centre, Folder, Service, eventually, plain};
+use support::{Browser, Centre, Folder, Service, eventually, free_address, plain};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 
 const HOME: &str = "\u{e011}";
 
@@ -385,4 +389,39 @@ async fn what_was_is_there_after_a_restart() {
     browser.click(".failures a").await;
     browser.shows("h1", "of watch").await;
     assert_eq!(browser.complaints().await, Vec::<String>::new());
+}
+
+/// A proxy before a service that is not there.
+async fn refuse(listener: TcpListener) {
+    loop {
+        let (mut client, _) = listener.accept().await.unwrap();
+        // Whatever it asks for.
+        client.read(&mut [0; 4096]).await.ok();
+        let answer = b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+        client.write_all(answer).await.ok();
+    }
+}
+
+#[tokio::test]
+async fn an_open_page_goes_on_by_itself_after_a_restart_behind_a_proxy() {
+    let centre = Centre::start("{}").await;
+    let address = free_address();
+    let here = plain(&centre.url, MORE).replace("web: 127.0.0.1:0", &format!("web: {address}"));
+    let service = Service::start(&here).await;
+    let browser = Browser::start(1280, 900).await;
+    browser.open(&format!("{}/", service.web)).await;
+    browser.shows("table", "watch").await;
+    // Killed, not asked to end.
+    drop(service);
+    let proxy = TcpListener::bind(address).await.unwrap();
+    let proxy = tokio::spawn(refuse(proxy));
+    for pause in ["2 s", "4 s"] {
+        let says = format!("not up to date. Trying again in {pause}.");
+        browser.shows("#said", &says).await;
+    }
+    proxy.abort();
+    assert!(proxy.await.unwrap_err().is_cancelled());
+    let _service = Service::start(&here.replace("watch:", "another:")).await;
+    browser.shows("#said", "Connected again.").await;
+    browser.shows("table", "another").await;
 }

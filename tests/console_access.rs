@@ -4,7 +4,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::{Browser, Centre, QUICK, SCENARIO, Service, eventually, plain};
+use support::{Browser, Centre, Folder, QUICK, SCENARIO, Service, eventually, plain};
 
 const TAB: &str = "\u{e004}";
 const ENTER: &str = "\u{e007}";
@@ -264,6 +264,65 @@ async fn the_keyboard_is_enough() {
     tab_to(&browser, "Stop; chats finish").await;
     browser.press(&[ENTER]).await;
     browser.shows("h1", "stopped").await;
+}
+
+#[tokio::test]
+async fn the_keyboard_is_enough_to_sign_in_to_compare_and_to_sign_out() {
+    let centre = Centre::start("{}").await;
+    let token = "a-token-of-this-test";
+    let environment = [("CHATPROBE_ADMIN_TOKEN", token)];
+    let configuration = plain(&centre.url, PROBE);
+    let mut service = Service::start_in(Folder::new(), &configuration, &[], &environment).await;
+    service.token = Some(token.to_owned());
+    let body = format!(
+        "{{ scenario: {SCENARIO}, target: centre, load: {{ chats: 2 }}, inputs: {QUICK} }}"
+    );
+    let mut runs = Vec::new();
+    for _ in 0..2 {
+        let run = service.order("POST", "/api/v1/bursts", &body).await;
+        let path = format!("/api/v1/runs/{}", run.text("id"));
+        let ended = eventually("the end of the run", async || {
+            let report = service.read(&path).await;
+            (report.text("state") == "ended").then_some(report)
+        });
+        runs.push(ended.await);
+    }
+    let browser = Browser::start(1280, 900).await;
+    open(&browser, &service, "/").await;
+    tab_to(&browser, "Sign in").await;
+    browser.press(&[ENTER]).await;
+    eventually("the field of the token", async || {
+        (browser.run(FOCUSED, json!([])).await == "token").then_some(())
+    })
+    .await;
+    let keys: Vec<_> = token.chars().map(String::from).collect();
+    let keys: Vec<_> = keys.iter().map(String::as_str).chain([ENTER]).collect();
+    browser.press(&keys).await;
+    browser.shows("header", "Sign out").await;
+
+    tab_to(&browser, "History").await;
+    browser.press(&[ENTER]).await;
+    browser.shows("h1", "History").await;
+    // The latest comes first.
+    for run in runs.iter().rev() {
+        let label = format!("Compare {} of {}", run.text("name"), run.text("started_at"));
+        tab_to(&browser, &label).await;
+        browser.press(&[" "]).await;
+    }
+    tab_to(&browser, "Compare two").await;
+    browser.press(&[ENTER]).await;
+    let [before, after] = [&runs[0], &runs[1]].map(|run| run.text("id"));
+    let compared = format!("/api/v1/runs/{after}/compare/{before}/report.html");
+    eventually("the comparison", async || {
+        (browser.path().await == compared).then_some(())
+    })
+    .await;
+    browser.shows("body", "agent_join").await;
+
+    open(&browser, &service, "/").await;
+    tab_to(&browser, "Sign out").await;
+    browser.press(&[ENTER]).await;
+    browser.shows("header", "Sign in").await;
 }
 
 #[tokio::test]

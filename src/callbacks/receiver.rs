@@ -22,6 +22,8 @@ use crate::{descriptors, listener};
 const IDLE: Duration = Duration::from_mins(10);
 /// How long events in flight may take once the runs are over.
 const GRACE: Duration = Duration::from_secs(2);
+/// Answers are a few bytes: who leaves them lying is gone.
+const UNREAD: Duration = Duration::from_secs(30);
 /// Connections at once, if the system allows twice as many descriptors: the other half is for the
 /// way out.
 const MOST_CONNECTIONS: u64 = 16_384;
@@ -39,6 +41,7 @@ pub async fn serve(listener: TcpListener, exchange: Exchange, shutdown: Cancella
     let limits = listener::Limits {
         connections: usize::try_from(connections).unwrap_or(usize::MAX),
         idle: IDLE,
+        unread: UNREAD,
         grace: GRACE,
     };
     listener::serve(listener, routes, limits, shutdown).await;

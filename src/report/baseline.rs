@@ -19,14 +19,18 @@ impl Baseline {
         }
     }
 
-    /// What became worse by more than the limit, and by more than noise, in words.
+    /// What became worse by more than the limit, and by more than noise, and what cannot be told because its
+    /// step is gone, in words.
     pub fn regressions(&self) -> Vec<String> {
         let Some(limit) = self.limit else {
             return Vec::new();
         };
         let found = self.comparison.regressions(limit);
         let words = found.iter().map(|regression| in_words(regression, limit));
-        words.collect()
+        let gone = self.comparison.steps_gone.iter();
+        let gone = gone
+            .map(|step| format!("{step} is gone: the baseline has this step, and the run has not"));
+        words.chain(gone).collect()
     }
 
     /// How many figures could be judged, and how many there are.
@@ -47,4 +51,27 @@ fn in_words(regression: &Regression<'_>, limit: f64) -> String {
         wording::change(regression.change),
         wording::percent(limit),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::testing::{Second, record};
+
+    #[test]
+    fn a_step_that_is_gone_fails_where_a_limit_is_set() {
+        let before = record(&[Second::default()]);
+        let mut after = before.clone();
+        after.report.steps[0].step = "demand".to_owned();
+        let told = Baseline::new(&before, &after, Some(0.2)).regressions();
+        assert_eq!(
+            told,
+            ["ask is gone: the baseline has this step, and the run has not"]
+        );
+        let told = Baseline::new(&before, &after, None).regressions();
+        assert_eq!(told, Vec::<String>::new());
+        after.report.steps.push(before.report.steps[0].clone());
+        let told = Baseline::new(&before, &after, Some(0.2)).regressions();
+        assert_eq!(told, Vec::<String>::new(), "one more");
+    }
 }

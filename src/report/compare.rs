@@ -6,6 +6,8 @@ mod spread;
 #[cfg(test)]
 mod tests;
 
+use std::{collections::HashSet, fmt::Write as _};
+
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF as _, StudentsT};
 use utoipa::ToSchema;
@@ -18,6 +20,8 @@ use crate::{
 
 /// Where nothing changed, so many comparisons find not one figure changed.
 const CONFIDENCE: f64 = 0.95;
+/// Steps that a caveat names.
+const MOST_LISTED: usize = 8;
 
 /// What changed from one run, the baseline, to another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -32,6 +36,10 @@ pub struct Comparison {
     pub confidence: f64,
     /// Whole chats first, then the steps that both runs have.
     pub subjects: Vec<SubjectComparison>,
+    /// Steps that only the baseline has.
+    pub steps_gone: Vec<String>,
+    /// Steps that only the run has.
+    pub steps_added: Vec<String>,
 }
 
 /// One of the two runs.
@@ -182,6 +190,8 @@ impl Comparison {
             caveats: caveats(&baseline.report, &run.report),
             confidence: CONFIDENCE,
             subjects: subjects.collect(),
+            steps_gone: steps_only_in(&baseline.report, &run.report),
+            steps_added: steps_only_in(&run.report, &baseline.report),
         }
     }
 
@@ -333,6 +343,30 @@ fn estimates(latency: &Quantiles, failed: u64, batches: &[&BatchFigures]) -> [Es
     Figure::ALL.map(|figure| Estimate::of(figure, latency, failed, spread.as_ref()))
 }
 
+/// The steps of one that the other does not have.
+fn steps_only_in(one: &RunReport, other: &RunReport) -> Vec<String> {
+    let known: HashSet<_> = other.steps.iter().map(|step| &step.step).collect();
+    let names = one.steps.iter().map(|step| &step.step);
+    names
+        .filter(|name| !known.contains(name))
+        .cloned()
+        .collect()
+}
+
+/// Names in a sentence, the first of many.
+fn listed(names: &[String]) -> String {
+    let shown = names
+        .iter()
+        .take(MOST_LISTED)
+        .map(|name| format!("`{name}`"));
+    let mut text = shown.collect::<Vec<_>>().join(", ");
+    if names.len() > MOST_LISTED {
+        // Writing to a string cannot fail.
+        let _ = write!(text, " and {} more", names.len() - MOST_LISTED);
+    }
+    text
+}
+
 /// What else is different, or wrong with one of them.
 fn caveats(baseline: &RunReport, run: &RunReport) -> Vec<String> {
     let mut caveats = Vec::new();
@@ -351,6 +385,21 @@ fn caveats(baseline: &RunReport, run: &RunReport) -> Vec<String> {
     if baseline.inputs != run.inputs {
         let (before, after) = (&baseline.inputs, &run.inputs);
         caveats.push(format!("the inputs differ: {before} before, {after} now"));
+    }
+    for (which, one, other) in [("baseline", baseline, run), ("run", run, baseline)] {
+        let steps = steps_only_in(one, other);
+        if !steps.is_empty() {
+            let steps = listed(&steps);
+            caveats.push(format!("only the {which} has the steps {steps}"));
+        }
+    }
+    // Without a configuration there is nothing that could differ.
+    if let (Some(before), Some(after)) = (&baseline.configuration, &run.configuration)
+        && before != after
+    {
+        caveats.push(format!(
+            "the configuration differs: its fingerprint was `{before}` before and is `{after}` now"
+        ));
     }
     for (which, report) in [("baseline", baseline), ("run", run)] {
         if report.state != RunState::Ended {

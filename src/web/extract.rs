@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use axum::{
     body::Bytes,
-    extract::{FromRequest, FromRequestParts, Path, Query, Request},
+    extract::{FromRequest, FromRequestParts, Path, Query, Request, rejection::FormRejection},
     http::{HeaderMap, header, request::Parts},
 };
 use serde::de::DeserializeOwned;
@@ -70,7 +70,10 @@ impl<S: Send + Sync> FromRequest<S> for Text {
             && let Some(media_type) = &media_type
             && !READ.contains(&media_type.as_str())
         {
-            return Err(Refusal::MediaType(media_type.clone()));
+            return Err(Refusal::MediaType {
+                given: media_type.clone(),
+                read: "`application/json` or `application/yaml`",
+            });
         }
         let Ok(text) = String::from_utf8(bytes.into()) else {
             return Err(Refusal::malformed("the body is not UTF-8".to_owned()));
@@ -159,8 +162,13 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Form<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        let media_type = media_type(request.headers());
         match axum::Form::from_request(request, state).await {
             Ok(axum::Form(given)) => Ok(Self(given)),
+            Err(FormRejection::InvalidFormContentType(_)) => Err(Refusal::MediaType {
+                given: media_type.unwrap_or_default(),
+                read: "`application/x-www-form-urlencoded`",
+            }),
             Err(error) => Err(Refusal::malformed(error.body_text())),
         }
     }

@@ -12,7 +12,11 @@ use axum::{
 };
 use tokio::time::timeout;
 
-use super::{App, console::SIGN_IN, refusal::Refusal};
+use super::{
+    App,
+    console::{self, SIGN_IN, SIGN_OUT},
+    refusal::Refusal,
+};
 
 /// The largest body of a request.
 pub(super) const MOST_BYTES: usize = 64 * 1024;
@@ -28,6 +32,7 @@ pub(super) fn behind(routes: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App
         .layer(DefaultBodyLimit::max(MOST_BYTES))
         .layer(from_fn_with_state(app.clone(), check_access))
         .layer(from_fn(bound_time))
+        .layer(from_fn_with_state(app.clone(), console::refuse_in_words))
         .layer(from_fn(mark))
 }
 
@@ -73,8 +78,9 @@ async fn check_access(State(app): State<Arc<App>>, request: Request, next: Next)
     }
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let peer = peer.map(|ConnectInfo(peer)| *peer);
-    // Whoever signs in has nothing but the token yet, which that form looks at.
-    if request.uri().path() == SIGN_IN {
+    // Whoever signs in has nothing but the token yet, which that form looks at. Whoever signs out may have
+    // been signed out by time, and changes nothing but that.
+    if [SIGN_IN, SIGN_OUT].contains(&request.uri().path()) {
         return next.run(request).await;
     }
     match app.may_change(peer, request.uri(), request.headers()) {

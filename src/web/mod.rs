@@ -37,17 +37,26 @@ pub use health::{Readiness, Stage};
 pub use openapi::document;
 pub use refusal::ErrorBody;
 
-use self::{access::Denied, console::Live, session::Sessions};
+use self::{
+    access::Denied,
+    api::turns::Turns,
+    console::{Live, WrongTokens},
+    session::Sessions,
+};
 use crate::{history::History, listener, record::Metrics, scheduler::Scheduler};
 
 /// Idle for longer than the interval of a usual scraper, so that it is mostly the client who closes.
 const LIMITS: listener::Limits = listener::Limits {
     connections: 512,
     idle: Duration::from_secs(75),
+    unread: Duration::from_secs(30),
     grace: Duration::from_secs(2),
 };
-/// Streams at once. What they tell is made once a second, for all of them.
-const MOST_STREAMS: usize = 256;
+/// Clients that follow runs, and pages that are open, at once: none takes the places of the other, and both
+/// leave some connections. What they are told is made once a second, for all of them.
+const MOST_STREAMS: usize = 192;
+/// How long whoever finds no place is asked to stay away.
+const PLACE_AGAIN: Duration = Duration::from_secs(10);
 
 /// The web side of the service.
 #[derive(Debug, Clone)]
@@ -69,13 +78,36 @@ pub struct Web {
 struct App {
     web: Web,
     sessions: Sessions,
+    wrong_tokens: WrongTokens,
     live: Live,
-    streams: Arc<Semaphore>,
+    turns: Turns,
+    /// Places of clients that follow a run.
+    followers: Arc<Semaphore>,
+    /// Places of pages that are open.
+    pages: Arc<Semaphore>,
     /// Cancelled when the listener is closing: streams end then.
     closing: CancellationToken,
 }
 
 impl App {
+    fn new(web: &Web, closing: CancellationToken) -> Arc<Self> {
+        Arc::new(Self {
+            web: web.clone(),
+            sessions: Sessions::default(),
+            wrong_tokens: WrongTokens::default(),
+            live: Live::default(),
+            turns: Turns::default(),
+            followers: Arc::new(Semaphore::new(MOST_STREAMS)),
+            pages: Arc::new(Semaphore::new(MOST_STREAMS)),
+            closing,
+        })
+    }
+
+    fn router(self: Arc<Self>) -> Router {
+        let (routes, _) = openapi::routes().split_for_parts();
+        gate::behind(routes, &self).with_state(self)
+    }
+
     /// Whether a request may change something: it has the token, or it comes from a page of ours in a
     /// browser that has signed in.
     fn may_change(
@@ -92,23 +124,6 @@ impl App {
 }
 
 impl Web {
-    /// Every route.
-    pub fn router(&self) -> Router {
-        self.router_until(CancellationToken::new())
-    }
-
-    fn router_until(&self, closing: CancellationToken) -> Router {
-        let app = Arc::new(App {
-            web: self.clone(),
-            sessions: Sessions::default(),
-            live: Live::default(),
-            streams: Arc::new(Semaphore::new(MOST_STREAMS)),
-            closing,
-        });
-        let (routes, _) = openapi::routes().split_for_parts();
-        gate::behind(routes, &app).with_state(app)
-    }
-
     /// Serves until `shutdown`, then lets requests in flight end, for two seconds at most; streams
     /// and idle connections end at once.
     ///
@@ -118,7 +133,7 @@ impl Web {
         self.access
             .allows_listening_on(listener.local_addr()?)
             .map_err(|error| io::Error::new(io::ErrorKind::PermissionDenied, error))?;
-        let router = self.router_until(shutdown.clone());
+        let router = App::new(&self, shutdown.clone()).router();
         listener::serve(listener, router, LIMITS, shutdown).await;
         Ok(())
     }

@@ -85,6 +85,18 @@ impl IntoResponses for OfRun {
     }
 }
 
+/// How every request for a document can be refused, too.
+pub(super) struct Made;
+
+impl IntoResponses for Made {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        refusals([(
+            "503",
+            "Too many documents are asked for; `Retry-After` says when to ask again",
+        )])
+    }
+}
+
 fn refusals<const N: usize>(refused: [(&str, &str); N]) -> BTreeMap<String, RefOr<Response>> {
     let answer = |text: &str| {
         let body = Content::new(Some(Ref::from_schema_name("ErrorBody")));

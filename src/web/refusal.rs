@@ -1,5 +1,7 @@
 //! Whatever is not done for a client, and the one place where that becomes an answer.
 
+use std::time::Duration;
+
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
@@ -55,8 +57,12 @@ pub(super) enum Refusal {
     #[error("the body is too large; it may have {0} bytes")]
     TooLarge(usize),
     /// Its body is of a type that is not read here.
-    #[error("a body of type `{0}` is not read here; send `application/json` or `application/yaml`")]
-    MediaType(String),
+    #[error("a body of type `{given}` is not read here; send {read}")]
+    MediaType {
+        given: String,
+        /// Types that are.
+        read: &'static str,
+    },
     /// It can be read and means nothing that can be done.
     #[error("{error}")]
     Unusable {
@@ -66,6 +72,13 @@ pub(super) enum Refusal {
     /// Not now.
     #[error("{0}")]
     Unavailable(String),
+    /// Others have taken what there is of something.
+    #[error("{error}")]
+    Busy {
+        error: String,
+        /// After which time there may be room.
+        again: Duration,
+    },
     /// The disk.
     #[error("the history cannot be read: {0}; the log and `chatprobe_history_broken` tell more")]
     Unreadable(HistoryError),
@@ -108,9 +121,9 @@ impl Refusal {
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::MediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unusable { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable(_) | Self::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unreadable(_) | Self::Unwritable(_) | Self::Internal(_) => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
@@ -118,10 +131,16 @@ impl Refusal {
     }
 }
 
+/// The body goes along as an extension: people get a page of it.
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = self.status();
-        if status.is_server_error() {
+        let again = match &self {
+            Self::Busy { again, .. } => Some(*again),
+            _ => None,
+        };
+        // Whoever asks for too much would fill the log as well.
+        if status.is_server_error() && again.is_none() {
             tracing::warn!("{self}");
         }
         let error = self.to_string();
@@ -130,12 +149,18 @@ impl IntoResponse for Refusal {
             _ => Vec::new(),
         };
         let problems = problems.iter().map(ToString::to_string).collect();
-        let mut response = (status, Json(ErrorBody { error, problems })).into_response();
+        let body = ErrorBody { error, problems };
+        let mut response = (status, Json(&body)).into_response();
+        response.extensions_mut().insert(body);
         if status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Bearer realm=\"chatprobe\"");
             response
                 .headers_mut()
                 .insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(again) = again {
+            let seconds = HeaderValue::from(again.as_secs());
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
         }
         response
     }

@@ -273,10 +273,34 @@ fn what_else_differs_is_said() {
             "the verdict of the run is `invalid`",
         ]
     );
-    after.report.steps[0].step = "other".to_owned();
+}
+
+#[test]
+fn steps_that_only_one_of_them_has_are_named_and_so_is_another_configuration() {
+    let (mut before, mut after) = STEADY.pairs(STEADY, 1).next().unwrap();
+    let step = after.report.steps[0].clone();
+    let named = |number: usize| {
+        let mut step = step.clone();
+        step.step = format!("step-{number}");
+        step
+    };
+    after.report.steps = (0..11).map(named).collect();
+    after.report.configuration = Some("1".to_owned());
+    let comparison = Comparison::of(&before, &after);
+    assert_eq!(comparison.subjects.len(), 1, "what both have");
+    assert_eq!(comparison.steps_gone, ["ask"]);
+    assert_eq!(comparison.steps_added.len(), 11);
+    let many =
+        "`step-0`, `step-1`, `step-2`, `step-3`, `step-4`, `step-5`, `step-6`, `step-7` and 3 more";
+    let [gone, added] = &*comparison.caveats else {
+        panic!("{:?}", comparison.caveats)
+    };
+    assert_eq!(gone, "only the baseline has the steps `ask`");
+    assert_eq!(added, &format!("only the run has the steps {many}"));
+    before.report.configuration = Some("2".to_owned());
+    let told = Comparison::of(&before, &after).caveats;
     assert_eq!(
-        Comparison::of(&before, &after).subjects.len(),
-        1,
-        "what both have"
+        told[2],
+        "the configuration differs: its fingerprint was `2` before and is `1` now"
     );
 }

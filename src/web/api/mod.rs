@@ -11,6 +11,7 @@ pub(super) mod reports;
 pub(super) mod request;
 pub(super) mod runs;
 pub(super) mod stream;
+pub(super) mod turns;
 
 pub use baselines::{BaselineList, BaselineRequest, BaselineView};
 pub use bursts::{BurstView, ScheduleView};

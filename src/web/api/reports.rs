@@ -14,9 +14,9 @@ use crate::{
     runner::{RunRecord, RunReport, RunState},
     web::{
         App,
-        api::runs::Limit,
+        api::{runs::Limit, turns::Turn},
         extract::{Name, TwoNames},
-        openapi::OfRun,
+        openapi::{Made, OfRun},
         refusal::Refusal,
     },
 };
@@ -45,18 +45,26 @@ impl App {
         media_type: &'static str,
         make: impl FnOnce(&RunRecord) -> String + Send + 'static,
     ) -> Result<Response, Refusal> {
+        // Reading the record is a part of the work.
+        let turn = self.turns.next().await?;
         let record = self.find_record(id).await?;
-        made(record, media_type, move |record| make(&record)).await
+        made(turn, record, media_type, move |record| make(&record)).await
     }
 }
 
 /// Makes a document of what was found. That takes longer than chats that wait for a worker should.
 async fn made<T: Send + 'static>(
+    turn: Turn,
     found: T,
     media_type: &'static str,
     make: impl FnOnce(T) -> String + Send + 'static,
 ) -> Result<Response, Refusal> {
-    let text = tokio::task::spawn_blocking(move || make(found))
+    let making = move || {
+        let text = make(found);
+        drop(turn);
+        text
+    };
+    let text = tokio::task::spawn_blocking(making)
         .await
         .map_err(|error| Refusal::Internal(format!("writing the report broke: {error}")))?;
     let headers: [(HeaderName, &str); 3] = [
@@ -82,6 +90,7 @@ fn json<T: serde::Serialize>(value: &T) -> String {
     responses(
         (status = 200, description = "The page; of a run in progress as it stands", body = String, content_type = "text/html"),
         OfRun,
+        Made,
     ),
 )]
 pub(in crate::web) async fn page(
@@ -102,6 +111,7 @@ pub(in crate::web) async fn page(
     responses(
         (status = 200, description = "The record; of a run in progress as it stands", body = RunRecord),
         OfRun,
+        Made,
     ),
 )]
 pub(in crate::web) async fn record(
@@ -121,6 +131,7 @@ pub(in crate::web) async fn record(
     responses(
         (status = 200, description = "A line for each step", body = String, content_type = "text/csv"),
         OfRun,
+        Made,
     ),
 )]
 pub(in crate::web) async fn steps(
@@ -141,6 +152,7 @@ pub(in crate::web) async fn steps(
     responses(
         (status = 200, description = "A line for each second", body = String, content_type = "text/csv"),
         OfRun,
+        Made,
     ),
 )]
 pub(in crate::web) async fn timeline(
@@ -160,6 +172,7 @@ pub(in crate::web) async fn timeline(
     responses(
         (status = 200, description = "JUnit XML", body = String, content_type = "application/xml"),
         OfRun,
+        Made,
     ),
 )]
 pub(in crate::web) async fn tests(
@@ -231,14 +244,16 @@ impl App {
     responses(
         (status = 200, description = "What changed", body = Comparison),
         OfRun,
+        Made,
     ),
 )]
 pub(in crate::web) async fn compare(
     State(app): State<Arc<App>>,
     names: TwoNames,
 ) -> Result<Response, Refusal> {
+    let turn = app.turns.next().await?;
     let two = app.two_records(&names).await?;
-    made(two, JSON, |(run, baseline)| {
+    made(turn, two, JSON, |(run, baseline)| {
         json(&Comparison::of(&baseline, &run))
     })
     .await
@@ -257,14 +272,16 @@ pub(in crate::web) async fn compare(
     responses(
         (status = 200, description = "The page", body = String, content_type = "text/html"),
         OfRun,
+        Made,
     ),
 )]
 pub(in crate::web) async fn compare_page(
     State(app): State<Arc<App>>,
     names: TwoNames,
 ) -> Result<Response, Refusal> {
+    let turn = app.turns.next().await?;
     let two = app.two_records(&names).await?;
-    made(two, HTML, |(run, baseline)| {
+    made(turn, two, HTML, |(run, baseline)| {
         html::comparison_document(&Comparison::of(&baseline, &run))
     })
     .await

@@ -21,7 +21,7 @@ use crate::{
     runner::RunReport,
     scheduler::RunEntry,
     web::{
-        App, MOST_STREAMS,
+        App, MOST_STREAMS, PLACE_AGAIN,
         extract::Name,
         openapi::OfRun,
         refusal::{ErrorBody, Refusal},
@@ -104,10 +104,12 @@ pub(in crate::web) async fn follow(
     if headers.get("last-event-id").is_some_and(|id| id == LAST) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let place = app.streams.clone().try_acquire_owned().map_err(|_| {
-        Refusal::Unavailable(format!(
+    let place = app.followers.clone().try_acquire_owned();
+    let place = place.map_err(|_| Refusal::Busy {
+        error: format!(
             "{MOST_STREAMS} clients follow runs already; close one, or ask for `/api/v1/runs/{id}`"
-        ))
+        ),
+        again: PLACE_AGAIN,
     })?;
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

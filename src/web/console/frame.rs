@@ -61,26 +61,9 @@ impl Page {
         self.answer_with(StatusCode::OK, viewer)
     }
 
-    /// The page, or one that says why there is none: those who read have followed a link.
+    /// The page, or what becomes one that says why there is none: those who read have followed a link.
     pub(super) fn answer_or_refusal(page: Result<Self, Refusal>, viewer: Viewer) -> Response {
-        page.map_or_else(
-            |refusal| {
-                if refusal.status().is_server_error() {
-                    tracing::warn!("{refusal}");
-                }
-                let page = Self {
-                    path: "",
-                    title: "Not to be had".to_owned(),
-                    main: html! {
-                        h1 { "This page is not to be had" }
-                        p.note.failed { (refusal) }
-                        p { a href="/" { "What is going on now" } " · " a href="/runs" { "History" } }
-                    },
-                };
-                page.answer_with(refusal.status(), viewer)
-            },
-            |page| page.answer(viewer),
-        )
+        page.map_or_else(IntoResponse::into_response, |page| page.answer(viewer))
     }
 
     pub(super) fn answer_with(self, status: StatusCode, viewer: Viewer) -> Response {

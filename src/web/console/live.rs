@@ -26,7 +26,7 @@ use super::{frame::Viewer, now, run};
 use crate::{
     runner::{RunRecord, Sample},
     scheduler::RunEntry,
-    web::{App, MOST_STREAMS, extract::Name, refusal::Refusal},
+    web::{App, MOST_STREAMS, PLACE_AGAIN, extract::Name, refusal::Refusal},
 };
 
 const EVERY: Duration = Duration::from_secs(1);
@@ -89,7 +89,8 @@ struct Look {
 
 /// What is going on.
 pub(super) async fn now(State(app): State<Arc<App>>, viewer: Viewer) -> Result<Response, Refusal> {
-    stream(app, viewer, None, None, 0)
+    let place = place(&app)?;
+    Ok(stream(app, place, viewer, None, None, 0))
 }
 
 /// A run: `samples` with the number of the next one as id, its page as `page`, and `over` at its end.
@@ -99,6 +100,8 @@ pub(super) async fn run(
     Name(id): Name,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
+    // Before the work that an open page is.
+    let place = place(&app)?;
     let run = app.find_run(&id).await?;
     let record = match &run {
         RunEntry::Active(_) => None,
@@ -106,19 +109,25 @@ pub(super) async fn run(
     };
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let next = last.and_then(|id| id.parse().ok()).unwrap_or(0);
-    stream(app, viewer, Some(run), record, next)
+    Ok(stream(app, place, viewer, Some(run), record, next))
+}
+
+fn place(app: &App) -> Result<OwnedSemaphorePermit, Refusal> {
+    let place = app.pages.clone().try_acquire_owned();
+    place.map_err(|_| Refusal::Busy {
+        error: format!("{MOST_STREAMS} pages are open already; close one"),
+        again: PLACE_AGAIN,
+    })
 }
 
 fn stream(
     app: Arc<App>,
+    place: OwnedSemaphorePermit,
     viewer: Viewer,
     run: Option<RunEntry>,
     record: Option<Arc<RunRecord>>,
     next: u64,
-) -> Result<Response, Refusal> {
-    let place = app.streams.clone().try_acquire_owned().map_err(|_| {
-        Refusal::Unavailable(format!("{MOST_STREAMS} pages are open already; close one"))
-    })?;
+) -> Response {
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let look = Look {
@@ -136,7 +145,7 @@ fn stream(
     };
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
     let events = unfold(look, Look::next);
-    Ok(Sse::new(events).keep_alive(keep_alive).into_response())
+    Sse::new(events).keep_alive(keep_alive).into_response()
 }
 
 impl Look {

@@ -13,6 +13,7 @@ mod frame;
 mod live;
 mod now;
 mod probe;
+mod refused;
 mod run;
 mod runs;
 mod sign_in;
@@ -27,9 +28,14 @@ use axum::{
 };
 use utoipa_axum::router::OpenApiRouter;
 
-pub(super) use self::{live::Live, sign_in::PATH as SIGN_IN};
+pub(super) use self::{
+    live::Live,
+    refused::refuse_in_words,
+    sign_in::{PATH as SIGN_IN, WrongTokens},
+};
 use super::App;
 
+pub(super) const SIGN_OUT: &str = "/sign-out";
 const STYLE: &str = include_str!("style.css");
 const ICON: &str = include_str!("icon.svg");
 /// In this order: what is used at once comes first.
@@ -53,7 +59,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
         .route("/failures/{id}", get(failure::show))
         .route("/configuration", get(configuration::show))
         .route(SIGN_IN, get(sign_in::show).post(sign_in::sign_in))
-        .route("/sign-out", post(sign_in::sign_out))
+        .route(SIGN_OUT, post(sign_in::sign_out))
         .route("/live/now", get(live::now))
         .route("/live/runs/{id}", get(live::run))
         .route("/console.css", get(style))

@@ -292,6 +292,84 @@ async fn a_browser_that_has_signed_in_may_change_something_until_it_signs_out() 
 }
 
 #[tokio::test]
+async fn signing_in_again_ends_the_session_of_that_browser() {
+    let service = Service::with_token().await;
+    let here = "http://localhost:8080";
+    let first = cookie(&service.send(sign_in(TOKEN, here)).await);
+    let mut again = sign_in(TOKEN, here);
+    again.headers_mut().insert("cookie", first.parse().unwrap());
+    let second = cookie(&service.send(again).await);
+    for (cookie, may_change) in [(first, false), (second, true)] {
+        let page = local("GET", "/").header("cookie", &cookie);
+        let page = service.send(page.body(Body::empty()).unwrap()).await;
+        assert_eq!(page.text.contains("data-post"), may_change, "{cookie}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_was_signed_out_by_time_signs_out_all_the_same() {
+    let service = Service::with_token().await;
+    let out = |origin: &str| {
+        let out = local("POST", "/sign-out")
+            .header("cookie", "chatprobe_session=of-yesterday")
+            .header("origin", origin);
+        service.send(out.body(Body::empty()).unwrap())
+    };
+    let answer = out("http://localhost:8080").await;
+    assert_eq!((answer.status, answer.header("location")), (303, "/"));
+    assert!(answer.header("set-cookie").contains("Max-Age=0"));
+    assert_eq!(out("http://evil.example").await.status, 403);
+}
+
+#[tokio::test]
+async fn what_is_refused_under_the_path_of_a_page_is_a_page() {
+    let service = Service::with_token().await;
+    let send = async |method: &str, path: &str, accept: &str, kind: &str| {
+        let request = local(method, path)
+            .header("accept", accept)
+            .header("content-type", kind)
+            .body(Body::from("token=x"));
+        service.send(request.unwrap()).await
+    };
+    let form = "application/x-www-form-urlencoded";
+    for (method, path, accept, kind, status, says) in [
+        ("GET", "/runs/%ff", "*/*", form, 400, "UTF-8"),
+        (
+            "GET",
+            "/nothing",
+            "text/html",
+            form,
+            404,
+            "there is no `/nothing`",
+        ),
+        ("GET", "/runs?nonsense=1", "*/*", form, 400, "nonsense"),
+        ("POST", "/runs", "*/*", form, 401, "needs the admin token"),
+        ("GET", "/sign-out", "*/*", form, 405, "does not take GET"),
+        (
+            "POST",
+            "/sign-in",
+            "*/*",
+            "text/plain",
+            415,
+            "of type `text/plain`",
+        ),
+        ("POST", "/sign-in?x", "*/*", form, 403, "from another site"),
+    ] {
+        let page = send(method, path, accept, kind).await;
+        assert_eq!(page.status, status, "{path}");
+        assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+        assert!(page.header("content-security-policy").contains("'none'"));
+        assert!(page.text.contains(says), "{path}: {}", page.text);
+        assert!(page.text.contains("</nav>"), "{path}: {}", page.text);
+    }
+    let refused = send("POST", "/runs", "*/*", form).await;
+    assert!(refused.header("www-authenticate").starts_with("Bearer"));
+    for (path, accept) in [("/api/v2", "text/html"), ("/nothing", "*/*")] {
+        assert_eq!(send("GET", path, accept, form).await.error().0, 404);
+    }
+}
+
+#[tokio::test]
 async fn a_burst_is_shown_before_it_starts() {
     let service = Service::start().await;
     let preview = async |body| service.order("POST", "/api/v1/bursts/preview", body).await;

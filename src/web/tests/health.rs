@@ -1,4 +1,7 @@
+use tokio_util::sync::CancellationToken;
+
 use super::Service;
+use crate::web::App;
 
 #[tokio::test]
 async fn metrics_come_in_the_text_format() {
@@ -24,7 +27,7 @@ async fn readiness_follows_the_life_of_the_service_and_never_goes_back() {
         ..service.web.clone()
     };
     let service = Service {
-        router: fresh.router(),
+        router: App::new(&fresh, CancellationToken::new()).router(),
         web: fresh,
         ..service
     };

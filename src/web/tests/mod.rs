@@ -24,9 +24,10 @@ use axum::{
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::{Access, Readiness, Web};
+use super::{Access, App, Readiness, Web};
 use crate::{
     callbacks::Exchange,
     config::{Admin, CallbackLimits, HealthBudget, Plan},
@@ -102,6 +103,7 @@ teardown:
 /// The service without a socket.
 struct Service {
     web: Web,
+    app: Arc<App>,
     router: Router,
     folder: TempDir,
 }
@@ -159,10 +161,12 @@ impl Service {
             access,
             ready: Readiness::default(),
         };
-        let router = web.router();
+        let app = App::new(&web, CancellationToken::new());
+        let router = app.clone().router();
         web.ready.ready();
         Self {
             web,
+            app,
             router,
             folder,
         }

@@ -131,3 +131,32 @@ async fn of_a_run_that_nobody_knows_there_is_nothing() {
         );
     }
 }
+
+#[tokio::test]
+async fn reports_are_made_one_at_a_time_and_whoever_waits_too_long_is_asked_to_come_again() {
+    let service = Service::start().await;
+    let run = service.burst(QUICK).await;
+    service.ended(&run).await;
+    let of = |name: &str| format!("/api/v1/runs/{}/{name}", run.id());
+    let compared = of(&format!("compare/{}", run.id()));
+    let page = format!("{compared}/report.html");
+    let documents = DOCUMENTS.map(|(name, ..)| of(name));
+    let turn = service.app.turns.next().await.unwrap();
+    tokio::time::pause();
+    for path in documents.iter().chain([&compared, &page]) {
+        let asked = tokio::time::Instant::now();
+        let answer = service.get(path).await;
+        assert_eq!(answer.header("retry-after"), "5", "{path}");
+        assert_eq!(asked.elapsed().as_secs(), 5, "{path}");
+        let (status, error) = answer.error();
+        assert_eq!(status, 503, "{path}");
+        assert!(error.contains("one at a time"), "{error}");
+    }
+    let waiting = service.get(&compared);
+    let leaving = async {
+        tokio::task::yield_now().await;
+        drop(turn);
+    };
+    let (answer, ()) = tokio::join!(waiting, leaving);
+    assert_eq!(answer.status, 200);
+}

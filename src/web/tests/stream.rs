@@ -1,5 +1,6 @@
 use axum::body::Body;
 use serde_json::Value;
+use tower::ServiceExt;
 
 use super::{Service, local};
 use crate::web::MOST_STREAMS;
@@ -64,29 +65,35 @@ async fn a_run_that_has_ended_is_told_once_and_a_client_that_knows_comes_no_more
     assert_eq!((again.status, again.text.as_str()), (204, ""));
 }
 
-#[tokio::test]
-async fn only_so_many_clients_follow_at_once() {
-    use tower::ServiceExt;
+/// Opens a stream that nobody reads.
+async fn open(service: &Service, path: &str) -> axum::response::Response {
+    let request = local("GET", path).body(Body::empty()).unwrap();
+    service.router.clone().oneshot(request).await.unwrap()
+}
 
+#[tokio::test]
+async fn only_so_many_clients_follow_at_once_and_pages_have_places_of_their_own() {
     let service = Service::start().await;
     let run = service.burst("{ burst: lunch-rush }").await;
-    let path = format!("/api/v1/runs/{}/events", run.id());
-    let mut open = Vec::new();
-    for _ in 0..MOST_STREAMS {
-        let request = local("GET", &path).body(Body::empty()).unwrap();
-        let response = service.router.clone().oneshot(request).await.unwrap();
+    let followed = format!("/api/v1/runs/{}/events", run.id());
+    let page = format!("/live/runs/{}", run.id());
+    let mut open_ones = Vec::new();
+    for (path, full) in [
+        (&followed, "192 clients follow runs already"),
+        (&page, "192 pages are open already"),
+    ] {
+        for _ in 0..MOST_STREAMS {
+            let response = open(&service, path).await;
+            assert_eq!(response.status(), 200);
+            open_ones.push(response);
+        }
+        let refused = service.get(path).await;
+        assert_eq!((refused.status, refused.header("retry-after")), (503, "10"));
+        assert!(refused.text.contains(full), "{}", refused.text);
+        open_ones.pop();
+        let response = open(&service, path).await;
         assert_eq!(response.status(), 200);
-        open.push(response);
+        open_ones.push(response);
     }
-    let refused = service.get(&path).await;
-    assert_eq!(refused.status, 503);
-    assert!(
-        refused.text.contains("256 clients follow runs already"),
-        "{}",
-        refused.text
-    );
-    open.pop();
-    let request = local("GET", &path).body(Body::empty()).unwrap();
-    let response = service.router.clone().oneshot(request).await.unwrap();
-    assert_eq!(response.status(), 200);
+    assert_eq!(service.get("/live/now").await.status, 503);
 }

@@ -1,11 +1,16 @@
 // What changes: parts of the page that come once a second. A part that is the same stays as it is, with
-// whatever is selected in it. The browser connects again by itself and says which samples it has.
+// whatever is selected in it. A connection that breaks is taken up again by the browser, which says which
+// samples it has, and one that is refused by this script, which gets all of them.
 const live = document.querySelector("[data-live]");
 /** By id, each part as it was sent. */
 const parts = new Map();
 /** Where counts begin, for the eye: nothing goes back anywhere. */
 let base = null;
 let latest = null;
+/** In seconds; how long to wait grows from one to the other while a stream is refused. */
+const PAUSE = { least: 2, most: 30 };
+let pause = PAUSE.least;
+let lost = false;
 
 function number(cell) {
   return Number(cell.textContent.replaceAll(",", ""));
@@ -113,8 +118,11 @@ function follow() {
   });
   // What a field has held up.
   live.addEventListener("focusout", () => setTimeout(() => latest && show(latest)));
+  connect();
+}
+
+function connect() {
   const source = new EventSource(live.dataset.live);
-  let lost = false;
   source.addEventListener("page", (event) => show(event.data));
   source.addEventListener("samples", (event) => take(JSON.parse(event.data)));
   source.addEventListener("open", () => {
@@ -122,11 +130,18 @@ function follow() {
       say("Connected again.");
     }
     lost = false;
+    pause = PAUSE.least;
   });
   source.addEventListener("error", () => {
     lost = true;
-    const closed = source.readyState === EventSource.CLOSED;
-    say(closed ? "The service does not answer; load the page again." : "The connection is lost; what you see is not up to date.");
+    if (source.readyState !== EventSource.CLOSED) {
+      say("The connection is lost; what you see is not up to date.");
+      return;
+    }
+    // Refused, for want of a place or by a proxy while the service starts: the browser asks no more.
+    say(`The service does not answer; what you see is not up to date. Trying again in ${pause} s.`);
+    setTimeout(connect, pause * 1000);
+    pause = Math.min(2 * pause, PAUSE.most);
   });
   source.addEventListener("over", () => {
     source.close();
