@@ -257,6 +257,7 @@ impl Killed {
             .into_iter()
             .flatten();
         assert!(sorted.is_sorted(), "{report}");
+        assert_explained(&report);
         let record = read(service, &format!("/api/v1/runs/{}/report.json", self.run)).await;
         assert_has_percentiles(&record);
         assert_eq!(sum(&record["samples"], "started"), count("started"));
@@ -265,6 +266,26 @@ impl Killed {
             report["books"]["received"]
         );
     }
+}
+
+/// Every failure has a reason, and every event became something or waits.
+fn assert_explained(report: &Value) {
+    let sum = |counts: &Value| -> u64 {
+        let counts = counts.as_object().unwrap().values();
+        counts.map(|count| count.as_u64().unwrap()).sum()
+    };
+    let steps = report["steps"].as_array().unwrap().iter();
+    for counts in steps.chain([&report["chats"]]) {
+        assert_eq!(
+            counts["failed"],
+            sum(&counts["failed_by_reason"]),
+            "{counts}"
+        );
+    }
+    let books = &report["books"];
+    let settled = sum(&books["by_fate"]);
+    let waiting = books["waiting"].as_u64().unwrap();
+    assert_eq!(books["received"], settled + waiting, "{books}");
 }
 
 fn moment(report: &Value, name: &str) -> Option<jiff::Timestamp> {

@@ -7,12 +7,13 @@ use rusqlite::{Connection, Transaction, params};
 use super::{
     FailureSummary,
     file::HistoryError,
+    hours::add_counts,
     packed::unpack,
     rows::{Rest, word},
 };
 use crate::runner::{
-    Batch, BatchFigures, Batches, Example, Histogram, Orphan, RunReport, RunState, Sample,
-    StepReport,
+    Batch, BatchFigures, Batches, Example, HealthReport, Histogram, Orphan, RunReport, RunState,
+    Sample, StepReport, StepSample,
 };
 
 /// Orphans that a run lists.
@@ -173,12 +174,22 @@ fn add_up(report: &mut RunReport, samples: &[Arc<Sample>]) {
         chats.dropped += sample.dropped;
         chats.most_in_progress = chats.most_in_progress.max(sample.in_progress);
         report.books.received += sample.received;
-        let add = |(sum, step): (&mut StepReport, &crate::runner::StepSample)| {
+        add_counts(&mut chats.failed_by_reason, &sample.failed_by_reason);
+        add_counts(&mut report.books.by_fate, &sample.by_fate);
+        let add = |(sum, step): (&mut StepReport, &StepSample)| {
             sum.passed += step.passed;
             sum.failed += step.failed;
+            add_counts(&mut sum.failed_by_reason, &step.failed_by_reason);
         };
         report.steps.iter_mut().zip(&sample.steps).for_each(add);
     }
+    let books = &mut report.books;
+    let settled: u64 = books.by_fate.values().sum();
+    // Seconds of an earlier chatprobe do not know what became of events.
+    if settled > 0 {
+        books.waiting = books.received.saturating_sub(settled);
+    }
+    report.machine = HealthReport::of_samples(samples);
     let ended = chats.passed + chats.failed + chats.stopped;
     chats.in_progress = chats.started.saturating_sub(ended);
     report.elapsed_seconds = samples.last().map_or(0.0, |sample| sample.at);

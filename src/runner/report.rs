@@ -123,7 +123,10 @@ impl RunReport {
         self.books = Books::default();
         self.start_lateness = Quantiles::default();
         self.send_lateness = Quantiles::default();
+        self.connection_wait = Quantiles::default();
         self.scheduler_lag = Quantiles::default();
+        self.precision = None;
+        self.machine = HealthReport::default();
         self.failures.clear();
     }
 }
