@@ -9,7 +9,7 @@ use super::{
     figures::Figures,
     file::{HistoryError, HistoryFile, MIGRATIONS, path_in},
     hours::ProbeHour,
-    open_chats::OpenChats,
+    open_chats::{self, OpenChats},
     rows::Rest,
     tidy,
     writer::Write,
@@ -77,6 +77,7 @@ fn a_file_of_an_earlier_chatprobe_is_opened_with_the_run_that_it_had_in_progress
         let sample = Sample {
             started: 3,
             passed: 3,
+            received: 5,
             steps: vec![step],
             ..Sample::default()
         };
@@ -101,6 +102,8 @@ fn a_file_of_an_earlier_chatprobe_is_opened_with_the_run_that_it_had_in_progress
     let report: RunReport = serde_json::from_str(&report).unwrap();
     assert_eq!(report.state, RunState::Interrupted);
     assert_eq!((report.chats.passed, report.steps[0].passed), (6, 6));
+    // Nobody knows whether any of them waits.
+    assert_eq!((report.books.received, report.books.waiting), (10, 0));
     // It has kept no histograms, so that nothing is said about them.
     assert_eq!(report.steps[0].latency, Quantiles::default());
     let rest: Rest = serde_json::from_str(&rest).unwrap();
@@ -165,6 +168,51 @@ fn a_run_that_was_cut_off_knows_why_chats_failed_what_became_of_events_and_the_m
     assert_eq!(report.machine.files.most, Some(11.0));
     // No second has it.
     assert_eq!(report.machine.sockets, MeanAndMost::default());
+}
+
+#[test]
+fn the_chats_that_were_open_are_all_kept_as_long_as_their_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut file = HistoryFile::open(folder.path(), 10 * MOST).unwrap();
+    let mut report = record(0, 0).report;
+    report.clear_counts();
+    let report = serde_json::to_string(&report).unwrap();
+    let filling = file.connection.transaction().unwrap();
+    let insert = "INSERT INTO runs VALUES ('1', 'burst', 'n', 'running', ?, NULL)";
+    filling.execute(insert, [report]).unwrap();
+    let insert = "INSERT INTO open_chats VALUES (?, ?, '{\"key\":\"v\"}')";
+    for chat in 1..=1_500 {
+        filling.execute(insert, params!["1", chat]).unwrap();
+    }
+    filling.execute(insert, params!["of no run", 1]).unwrap();
+    filling.commit().unwrap();
+    drop(file);
+    // Whoever opens it later finds them too.
+    drop(HistoryFile::open(folder.path(), 10 * MOST).unwrap());
+    let mut file = HistoryFile::open(folder.path(), 10 * MOST).unwrap();
+    let report = "SELECT report FROM runs";
+    let report: String = file
+        .connection
+        .query_row(report, [], |row| row.get(0))
+        .unwrap();
+    let report: RunReport = serde_json::from_str(&report).unwrap();
+    assert_eq!((report.orphans.len(), report.orphans_total), (1_000, 1_500));
+    let page = |after, limit| {
+        let page = open_chats::list(&file.connection, "1", after, limit).unwrap();
+        let chats = page.iter().map(|orphan| orphan.chat);
+        chats.collect::<Vec<_>>()
+    };
+    assert_eq!(page(None, 2), [1, 2]);
+    assert_eq!(page(Some(1_498), 10), [1_499, 1_500]);
+    assert_eq!(page(Some(u64::MAX), 10), [0; 0]);
+    assert_eq!(page(None, 10_000).len(), 1_500);
+    tidy::tidy(&mut file.connection, Duration::from_hours(1), MOST).unwrap();
+    let left = "SELECT count(*) FROM open_chats";
+    let left: u64 = file
+        .connection
+        .query_row(left, [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(left, 0, "they go with the run");
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub fn verdict(report: &RunReport, baseline: Option<&Baseline>) -> Markup {
         Some(Verdict::Invalid) => ("?", "invalid", "Invalid: says nothing about the target"),
         Some(Verdict::Stopped) => ("■", "stopped", "Stopped before its end"),
         None if report.state == RunState::Interrupted => {
-            ("✗", "invalid", "Interrupted: the process ended under it")
+            ("?", "invalid", "Interrupted: the process ended under it")
         }
         None => ("…", "open", "In progress"),
     };
