@@ -265,5 +265,5 @@ async fn the_requests_of_the_admin_api_exist() {
             requests += 1;
         }
     }
-    assert_eq!(requests, 25);
+    assert_eq!(requests, 26);
 }

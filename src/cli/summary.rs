@@ -111,18 +111,18 @@ fn write_baseline(text: &mut String, baseline: &Baseline) -> std::fmt::Result {
 
 /// Over so short a run that nothing was read there is nothing to say.
 fn write_machine(text: &mut String, machine: &HealthReport) -> std::fmt::Result {
-    if machine.files.most <= 0.0 {
+    let means = [machine.cpus, machine.cpus_missing, machine.host_busy];
+    let mosts = [machine.files, machine.sockets, machine.run_queue];
+    let ([Some(cpus), Some(missing), Some(busy)], [Some(files), Some(sockets), Some(run_queue)]) = (
+        means.map(|reading| reading.mean),
+        mosts.map(|reading| reading.most),
+    ) else {
         return Ok(());
-    }
+    };
     writeln!(
         text,
-        "machine: {:.1} CPUs used and {:.1} missing, host busy to {:.0}%; at most {} files, {} sockets, run queue {}",
-        machine.cpus.mean,
-        machine.cpus_missing.mean,
-        machine.host_busy.mean * 100.0,
-        machine.files.most,
-        machine.sockets.most,
-        machine.run_queue.most
+        "machine: {cpus:.1} CPUs used and {missing:.1} missing, host busy to {:.0}%; at most {files} files, {sockets} sockets, run queue {run_queue}",
+        busy * 100.0,
     )
 }
 

@@ -21,7 +21,7 @@ const SMALLEST: u64 = 1_000_000;
 const LONGEST_LOG: u64 = 8_000_000;
 
 /// Each brings the file from the version of its place to the next one.
-pub(super) const MIGRATIONS: [&str; 3] = [
+pub(super) const MIGRATIONS: [&str; 4] = [
     "
     CREATE TABLE runs (
         id TEXT PRIMARY KEY,
@@ -73,6 +73,11 @@ pub(super) const MIGRATIONS: [&str; 3] = [
         run TEXT NOT NULL,
         set_at TEXT NOT NULL
     ) WITHOUT ROWID;
+",
+    // The chats that an interrupted run left open are kept as long as it is, whatever removes it.
+    "
+    CREATE TRIGGER open_chats_go_with_their_run AFTER DELETE ON runs
+    BEGIN DELETE FROM open_chats WHERE run = old.id; END;
 ",
 ];
 
@@ -164,8 +169,8 @@ impl HistoryFile {
         let path = path_in(directory);
         let mut connection = Connection::open(&path)?;
         prepare(&connection)?;
-        migrate(&mut connection, &path)?;
-        interrupted::conclude(&mut connection)?;
+        let version = migrate(&mut connection, &path)?;
+        interrupted::conclude(&mut connection, version)?;
         // Only now: what an earlier process left may need more while it is put in order.
         bound(&connection, max_bytes)?;
         Ok(Self {
@@ -194,7 +199,8 @@ pub(super) fn bound(connection: &Connection, max_bytes: u64) -> Result<(), Histo
     Ok(())
 }
 
-fn migrate(connection: &mut Connection, path: &Path) -> Result<(), HistoryError> {
+/// Brings the file to the latest version; the one that it had before.
+fn migrate(connection: &mut Connection, path: &Path) -> Result<usize, HistoryError> {
     let version: usize = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if version > MIGRATIONS.len() {
         return Err(HistoryError::TooNew {
@@ -208,7 +214,7 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), HistoryError>
         step.pragma_update(None, "user_version", from + 1)?;
         step.commit()?;
     }
-    Ok(())
+    Ok(version)
 }
 
 /// A connection that can only read.

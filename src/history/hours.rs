@@ -54,12 +54,12 @@ impl ProbeHour {
         self.passed += chats.passed;
         self.failed += chats.failed;
         self.stopped += chats.stopped;
-        add_reasons(&mut self.failed_by_reason, &chats.failed_by_reason);
+        add_counts(&mut self.failed_by_reason, &chats.failed_by_reason);
         self.chat_duration = Histogram::merged(&[&self.chat_duration, &record.chat_duration]);
         for step in &record.report.steps {
             let sum = self.steps.entry(step.step.clone()).or_default();
             sum.passed += step.passed;
-            add_reasons(&mut sum.failed_by_reason, &step.failed_by_reason);
+            add_counts(&mut sum.failed_by_reason, &step.failed_by_reason);
             if let Some(latency) = record.steps.get(&step.step) {
                 sum.latency = Histogram::merged(&[&sum.latency, latency]);
             }
@@ -67,8 +67,9 @@ impl ProbeHour {
     }
 }
 
-fn add_reasons(sum: &mut BTreeMap<Reason, u64>, more: &BTreeMap<Reason, u64>) {
-    for (reason, count) in more {
-        *sum.entry(*reason).or_default() += count;
+/// Adds up what is counted by reason or fate.
+pub(super) fn add_counts<K: Copy + Ord>(sum: &mut BTreeMap<K, u64>, more: &BTreeMap<K, u64>) {
+    for (key, count) in more {
+        *sum.entry(*key).or_default() += count;
     }
 }

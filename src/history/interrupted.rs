@@ -7,19 +7,24 @@ use rusqlite::{Connection, Transaction, params};
 use super::{
     FailureSummary,
     file::HistoryError,
+    hours::add_counts,
+    open_chats,
     packed::unpack,
     rows::{Rest, word},
 };
 use crate::runner::{
-    Batch, BatchFigures, Batches, Example, Histogram, Orphan, RunReport, RunState, Sample,
-    StepReport,
+    Batch, BatchFigures, Batches, Example, HealthReport, Histogram, Orphan, RunReport, RunState,
+    Sample, StepReport, StepSample,
 };
 
 /// Orphans that a run lists.
-const MOST_ORPHANS: usize = 1_000;
+const MOST_ORPHANS: u64 = 1_000;
+/// From this version of the file on seconds know what became of events.
+const KNOWS_FATES: usize = 4;
 
-/// Gives every such run what its samples add up to, and the chats that it left open.
-pub(super) fn conclude(connection: &mut Connection) -> Result<(), HistoryError> {
+/// Gives every such run what its samples add up to, and the chats that it left open. The version is that
+/// of the file before it was migrated.
+pub(super) fn conclude(connection: &mut Connection, version: usize) -> Result<(), HistoryError> {
     let change = connection.transaction()?;
     let left: Vec<(String, String)> = {
         let mut query = change.prepare("SELECT id, report FROM runs WHERE rest IS NULL")?;
@@ -30,11 +35,12 @@ pub(super) fn conclude(connection: &mut Connection) -> Result<(), HistoryError> 
         let (samples, batches) = seconds(&change, id)?;
         let (orphans, open) = orphans(&change, id)?;
         let mut report: RunReport = serde_json::from_str(report)?;
-        add_up(&mut report, &samples);
+        add_up(&mut report, &samples, version);
         let rest = rest(&mut report, samples, batches);
         report.state = RunState::Interrupted;
         report.verdict_reasons = vec![reason(open)];
         report.orphans = orphans;
+        report.orphans_total = open;
         report.failures = examples(&change, id)?;
         change.execute(
             "UPDATE runs SET state = ?2, report = ?3, rest = ?4 WHERE id = ?1",
@@ -47,14 +53,17 @@ pub(super) fn conclude(connection: &mut Connection) -> Result<(), HistoryError> 
         )?;
         tracing::warn!(run = %id, burst = %report.name, "interrupted: the process ended under it; {open} chats may be open at the target");
     }
-    // What is in the runs now must not be there twice; the rest belongs to no run.
+    // The seconds are in the runs now and must not be there twice; other chats belong to no run.
     change.execute("DELETE FROM samples", [])?;
-    change.execute("DELETE FROM open_chats", [])?;
+    change.execute(
+        "DELETE FROM open_chats WHERE run NOT IN (SELECT id FROM runs)",
+        [],
+    )?;
     change.commit()?;
     Ok(())
 }
 
-fn reason(open: usize) -> String {
+fn reason(open: u64) -> String {
     let shown = if open > MOST_ORPHANS {
         format!(", of which {MOST_ORPHANS} are listed")
     } else {
@@ -145,25 +154,14 @@ fn examples(change: &Transaction<'_>, run: &str) -> Result<Vec<Example>, History
 }
 
 /// The first of them, and how many there are.
-fn orphans(change: &Transaction<'_>, run: &str) -> Result<(Vec<Orphan>, usize), HistoryError> {
+fn orphans(change: &Transaction<'_>, run: &str) -> Result<(Vec<Orphan>, u64), HistoryError> {
     let count = "SELECT count(*) FROM open_chats WHERE run = ?";
-    let count: usize = change.query_row(count, [run], |row| row.get(0))?;
-    let mut query = change
-        .prepare("SELECT chat, correlation FROM open_chats WHERE run = ? ORDER BY chat LIMIT ?")?;
-    let rows = query.query_map(params![run, MOST_ORPHANS], |row| {
-        Ok((row.get(0)?, row.get::<_, String>(1)?))
-    })?;
-    let mut orphans = Vec::new();
-    for row in rows {
-        let (chat, correlation) = row?;
-        let correlation: BTreeMap<_, _> = serde_json::from_str(&correlation)?;
-        orphans.push(Orphan { chat, correlation });
-    }
-    Ok((orphans, count))
+    let count: u64 = change.query_row(count, [run], |row| row.get(0))?;
+    Ok((open_chats::list(change, run, None, MOST_ORPHANS)?, count))
 }
 
 /// The counts of a report that was made when its run began.
-fn add_up(report: &mut RunReport, samples: &[Arc<Sample>]) {
+fn add_up(report: &mut RunReport, samples: &[Arc<Sample>], version: usize) {
     let chats = &mut report.chats;
     for sample in samples {
         chats.started += sample.started;
@@ -173,12 +171,21 @@ fn add_up(report: &mut RunReport, samples: &[Arc<Sample>]) {
         chats.dropped += sample.dropped;
         chats.most_in_progress = chats.most_in_progress.max(sample.in_progress);
         report.books.received += sample.received;
-        let add = |(sum, step): (&mut StepReport, &crate::runner::StepSample)| {
+        add_counts(&mut chats.failed_by_reason, &sample.failed_by_reason);
+        add_counts(&mut report.books.by_fate, &sample.by_fate);
+        let add = |(sum, step): (&mut StepReport, &StepSample)| {
             sum.passed += step.passed;
             sum.failed += step.failed;
+            add_counts(&mut sum.failed_by_reason, &step.failed_by_reason);
         };
         report.steps.iter_mut().zip(&sample.steps).for_each(add);
     }
+    let books = &mut report.books;
+    let settled: u64 = books.by_fate.values().sum();
+    if version >= KNOWS_FATES {
+        books.waiting = books.received.saturating_sub(settled);
+    }
+    report.machine = HealthReport::of_samples(samples);
     let ended = chats.passed + chats.failed + chats.stopped;
     chats.in_progress = chats.started.saturating_sub(ended);
     report.elapsed_seconds = samples.last().map_or(0.0, |sample| sample.at);

@@ -4,8 +4,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{figures::Figures, writer::Write};
-use crate::event::{Event, Mode, Observer, RunIdentity};
+use rusqlite::{Connection, params};
+
+use super::{figures::Figures, file::HistoryError, writer::Write};
+use crate::{
+    event::{Event, Mode, Observer, RunIdentity},
+    runner::Orphan,
+};
 
 /// Changes that wait to be written; a second of them is a few thousand.
 const MOST_CHANGES: usize = 100_000;
@@ -92,6 +97,29 @@ impl OpenChats {
         // Lists that are whole after every statement.
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Those of a run that are in the file, by their numbers, behind one of them.
+pub(super) fn list(
+    connection: &Connection,
+    run: &str,
+    after: Option<u64>,
+    limit: u64,
+) -> Result<Vec<Orphan>, HistoryError> {
+    let mut query = connection.prepare(
+        "SELECT chat, correlation FROM open_chats WHERE run = ? AND chat > ? ORDER BY chat LIMIT ?",
+    )?;
+    let after = after.map_or(-1, |after| i64::try_from(after).unwrap_or(i64::MAX));
+    let rows = query.query_map(params![run, after, limit], |row| {
+        Ok((row.get(0)?, row.get::<_, String>(1)?))
+    })?;
+    let mut orphans = Vec::new();
+    for row in rows {
+        let (chat, correlation) = row?;
+        let correlation = serde_json::from_str(&correlation)?;
+        orphans.push(Orphan { chat, correlation });
+    }
+    Ok(orphans)
 }
 
 impl Observer for OpenChats {

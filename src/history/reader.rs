@@ -10,11 +10,12 @@ use super::{
     Failures, ProbeHour, baselines,
     explanation::{FailureReport, FailureSummary},
     file::{HistoryError, open_to_read, path_in},
+    open_chats,
     rows::{Rest, word},
 };
 use crate::{
     event::{Mode, Verdict},
-    runner::{RunRecord, RunReport, RunState},
+    runner::{Orphan, RunRecord, RunReport, RunState},
 };
 
 /// Readings at once; each has a thread and a connection.
@@ -173,6 +174,25 @@ impl History {
             }))
         });
         Ok(found.await?.flatten())
+    }
+
+    /// The chats that an interrupted run left open, by their numbers: so many behind one of them. Of a run
+    /// that an earlier chatprobe put in order only those of its report are known.
+    pub async fn orphans(
+        &self,
+        report: &RunReport,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Orphan>, HistoryError> {
+        if report.orphans_total == 0 {
+            let behind = report.orphans.iter();
+            let behind = behind.filter(|orphan| after.is_none_or(|after| orphan.chat > after));
+            return Ok(behind.take(limit).cloned().collect());
+        }
+        let run = report.id.clone();
+        let found =
+            self.read(move |connection| open_chats::list(connection, &run, after, limit as u64));
+        Ok(found.await?.unwrap_or_default())
     }
 
     /// The hours of a probe.

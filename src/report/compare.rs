@@ -53,6 +53,8 @@ pub struct Compared {
     pub load: String,
     /// When it began, RFC 3339.
     pub started_at: String,
+    /// How far it is.
+    pub state: RunState,
     /// What it came to.
     pub verdict: Option<Verdict>,
 }
@@ -402,8 +404,12 @@ fn caveats(baseline: &RunReport, run: &RunReport) -> Vec<String> {
         ));
     }
     for (which, report) in [("baseline", baseline), ("run", run)] {
-        if report.state != RunState::Ended {
-            caveats.push(format!("the {which} is still in progress"));
+        match report.state {
+            RunState::Ended => {}
+            RunState::Interrupted => caveats.push(format!(
+                "the {which} was interrupted: its figures are those of the seconds that were kept"
+            )),
+            _ => caveats.push(format!("the {which} is still in progress")),
         }
         if let Some(verdict @ (Verdict::Invalid | Verdict::Stopped)) = report.verdict {
             caveats.push(format!(
@@ -425,6 +431,7 @@ impl From<&RunReport> for Compared {
             name: report.name.clone(),
             load: report.load.clone(),
             started_at: report.started_at.clone(),
+            state: report.state,
             verdict: report.verdict,
         }
     }

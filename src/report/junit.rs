@@ -7,7 +7,7 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use super::Baseline;
 use crate::{
     event::Verdict,
-    runner::{RunRecord, RunReport, StepReport, ThresholdReport},
+    runner::{RunRecord, RunReport, RunState, StepReport, ThresholdReport},
 };
 
 /// A test for the verdict, one for each step and threshold, and one for the baseline if there is one.
@@ -36,6 +36,7 @@ fn verdict(report: &RunReport) -> TestCase {
         Some(Verdict::Failed) => failure(reasons),
         Some(Verdict::Invalid) => error(format!("says nothing about the target: {reasons}")),
         Some(Verdict::Stopped) => error("stopped before its end".to_owned()),
+        None if report.state == RunState::Interrupted => error(format!("interrupted: {reasons}")),
         None => skipped("the run is in progress".to_owned()),
     };
     let mut case = case("verdict", "verdict", status, report);
@@ -195,6 +196,11 @@ mod tests {
         );
         record.report.verdict = None;
         assert_eq!(told(&document(&record, None))[0], "skipped");
+        record.report.state = RunState::Interrupted;
+        assert_eq!(
+            told(&document(&record, None))[0],
+            "Error: interrupted: broken: <failed>"
+        );
     }
 
     #[test]

@@ -117,6 +117,7 @@ fn second(sample: &Sample) -> Vec<String> {
         p50,
         p95,
         max,
+        ..
     } in &sample.steps
     {
         row.extend([passed.to_string(), failed.to_string()]);

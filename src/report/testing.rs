@@ -73,6 +73,7 @@ fn sample((number, second): (u32, &Second)) -> Arc<Sample> {
             p50: at(50),
             p95: at(95),
             max: passed.last().copied(),
+            ..StepSample::default()
         }],
         ..Sample::default()
     })

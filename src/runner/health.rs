@@ -1,11 +1,11 @@
 //! How the generator itself fared during a run, seen from outside its runtime.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Quantiles, latencies::Latencies};
+use super::{MachineSample, Quantiles, Sample, latencies::Latencies};
 use crate::{config::HealthBudget, units::duration, vitals::Beat};
 
 /// Who wants less than this many CPUs is idle, and a wait now and then says nothing.
@@ -31,7 +31,7 @@ struct Extent {
 }
 
 /// The machine during a run.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct HealthReport {
     /// How late a thread woke that does nothing but sleep.
     pub thread_lag: Quantiles,
@@ -50,13 +50,32 @@ pub struct HealthReport {
     pub run_queue: MeanAndMost,
 }
 
-/// Readings of about a second each.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+/// Readings of about a second each; null where nothing was read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct MeanAndMost {
     /// The mean of all readings.
-    pub mean: f64,
+    pub mean: Option<f64>,
     /// The highest.
-    pub most: f64,
+    pub most: Option<f64>,
+}
+
+impl HealthReport {
+    /// What the seconds of a run know of the machine, which is not all.
+    pub fn of_samples(samples: &[Arc<Sample>]) -> Self {
+        let readings = || samples.iter().filter_map(|sample| sample.machine.as_ref());
+        let extent = |of: fn(&MachineSample) -> f64| {
+            let mut extent = Extent::default();
+            readings().for_each(|reading| extent.note(of(reading)));
+            extent.report()
+        };
+        Self {
+            cpus: extent(|reading| reading.cpu_user + reading.cpu_system),
+            host_busy: extent(|reading| reading.host_busy),
+            cpus_missing: extent(|reading| reading.cpus_missing),
+            files: extent(|reading| float(reading.files)),
+            ..Self::default()
+        }
+    }
 }
 
 impl Health {
@@ -115,14 +134,14 @@ impl Health {
                 duration::format(budget.stall)
             ));
         }
-        let (got, missing) = (self.cpus.report().mean, self.missing.report().mean);
+        let (got, missing) = (self.cpus.mean(), self.missing.mean());
         let wanted = got + missing;
         if wanted > WORTH_A_WORD && missing > wanted * budget.cpu_missing.as_ratio() {
             beyond.push(format!(
                 "the generator was starved: it wanted {wanted:.1} CPUs and got {got:.1} (the budget is {} missing); \
                  its machine was busy to {:.0}%",
                 budget.cpu_missing,
-                self.host_busy.report().mean * 100.0
+                self.host_busy.mean() * 100.0
             ));
         }
         beyond
@@ -136,10 +155,15 @@ impl Extent {
         self.most = self.most.max(value);
     }
 
+    fn mean(&self) -> f64 {
+        self.sum / f64::from(self.count.max(1))
+    }
+
     fn report(&self) -> MeanAndMost {
+        let known = self.count > 0;
         MeanAndMost {
-            mean: self.sum / f64::from(self.count.max(1)),
-            most: self.most,
+            mean: known.then(|| self.mean()),
+            most: known.then_some(self.most),
         }
     }
 }

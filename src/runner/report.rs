@@ -90,9 +90,12 @@ pub struct RunReport {
     pub machine: HealthReport,
     /// The last failures.
     pub failures: Vec<Example>,
-    /// Of an interrupted run, chats that may still be open at the target.
+    /// Of an interrupted run, chats that may still be open at the target: the first 1,000.
     #[serde(default)]
     pub orphans: Vec<Orphan>,
+    /// How many of them there are; all are at `/api/v1/runs/{id}/orphans`.
+    #[serde(default)]
+    pub orphans_total: u64,
 }
 
 /// A chat that was in progress when its run was cut off.
@@ -123,7 +126,10 @@ impl RunReport {
         self.books = Books::default();
         self.start_lateness = Quantiles::default();
         self.send_lateness = Quantiles::default();
+        self.connection_wait = Quantiles::default();
         self.scheduler_lag = Quantiles::default();
+        self.precision = None;
+        self.machine = HealthReport::default();
         self.failures.clear();
     }
 }

@@ -209,6 +209,7 @@ impl Tally {
             machine: figures.health.report(),
             failures: figures.failures.iter().cloned().collect(),
             orphans: Vec::new(),
+            orphans_total: 0,
         }
     }
 

@@ -1,6 +1,10 @@
 //! A run second by second.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -10,7 +14,8 @@ use super::{
     window::Outcomes,
 };
 use crate::{
-    event::{Ending, Event},
+    event::{Ending, Event, Fate},
+    scenario::Reason,
     vitals::Load,
 };
 
@@ -37,6 +42,10 @@ pub struct Sample {
     pub passed: u64,
     /// Chats that failed in it.
     pub failed: u64,
+    /// The failed ones by reason; left out if none failed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, u64>)]
+    pub failed_by_reason: BTreeMap<Reason, u64>,
     /// Chats that were stopped in it.
     pub stopped: u64,
     /// Chats that were due in it and found no room.
@@ -45,6 +54,11 @@ pub struct Sample {
     pub in_progress: u64,
     /// Events received in it.
     pub received: u64,
+    /// Events of which was decided in it what became of them, whenever they were received; left out if
+    /// there were none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, u64>)]
+    pub by_fate: BTreeMap<Fate, u64>,
     /// How late chats started, 99th percentile, in seconds.
     pub start_late: Option<f64>,
     /// How late requests were sent, 99th percentile, in seconds.
@@ -62,6 +76,10 @@ pub struct StepSample {
     pub passed: u64,
     /// How often it failed.
     pub failed: u64,
+    /// The failures by reason; left out if there were none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, u64>)]
+    pub failed_by_reason: BTreeMap<Reason, u64>,
     /// The median of those that passed, in seconds.
     pub p50: Option<f64>,
     /// 95 of 100 that passed were as quick, in seconds.
@@ -182,6 +200,7 @@ impl Timeline {
             },
             Event::ArrivalDropped { .. } => counts.dropped += 1,
             Event::CallbackReceived { .. } => counts.received += 1,
+            Event::CallbackSettled { fate, .. } => *counts.by_fate.entry(*fate).or_default() += 1,
             Event::StepEnded {
                 step,
                 sent,
@@ -246,6 +265,7 @@ impl Timeline {
             at: elapsed.as_secs_f64(),
             seconds: length.as_secs_f64(),
             in_progress,
+            failed_by_reason: second.chats.failed_by_reason,
             start_late: p99(&second.start_late),
             sent_late: p99(&second.sent_late),
             steps: second.steps.iter().map(StepSample::of).collect(),
@@ -295,6 +315,7 @@ impl StepSample {
         Self {
             passed: outcomes.passed,
             failed: outcomes.failed(),
+            failed_by_reason: outcomes.failed_by_reason.clone(),
             p50: quantile(latency, 0.5),
             p95: quantile(latency, 0.95),
             max: quantile(latency, 1.0),

@@ -29,9 +29,9 @@ use tokio_util::sync::CancellationToken;
 pub use access::{Access, AccessError, TOKEN_VARIABLE};
 pub use api::{
     BaselineList, BaselineRequest, BaselineView, BurstRequest, BurstView, ChangeRequest,
-    CustomersRequest, FailureList, HourList, InputView, LoadRequest, ProbeResult, ProbeView,
-    RunList, RunSummary, ScenarioView, ScheduleView, SearchRequest, StageRequest, StepPart,
-    StepView, StopRequest, TargetView, ThresholdRequest,
+    CustomersRequest, FailureList, HourList, InputView, LoadRequest, OrphanList, ProbeResult,
+    ProbeView, RunList, RunSummary, ScenarioView, ScheduleView, SearchRequest, StageRequest,
+    StepPart, StepView, StopRequest, TargetView, ThresholdRequest,
 };
 pub use health::{Readiness, Stage};
 pub use openapi::document;

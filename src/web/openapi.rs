@@ -15,7 +15,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     App,
     api::{
-        baselines, bursts, catalogue, configuration, history, orders, probes, reports, runs, stream,
+        baselines, bursts, catalogue, configuration, history, orders, orphans, probes, reports,
+        runs, stream,
     },
     console, health,
     refusal::ErrorBody,
@@ -119,6 +120,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(bursts::preview))
         .routes(routes!(runs::list))
         .routes(routes!(runs::show, orders::change))
+        .routes(routes!(orphans::list))
         .routes(routes!(orders::stop))
         .routes(routes!(orders::pause))
         .routes(routes!(orders::resume))

@@ -4,8 +4,8 @@ use maud::{Markup, html};
 
 use super::{Column, table};
 use crate::{
-    event::Verdict,
     report::{Change, Compared, Comparison, Figure, Word, wording},
+    runner::RunState,
 };
 
 /// What changed, and whether it is more than noise.
@@ -61,9 +61,17 @@ fn in_short(compared: &Comparison) -> Markup {
 fn side(which: &str, run: &Compared) -> Markup {
     html! {
         div {
-            dt { (which) ": " (run.verdict.map_or("in progress", Verdict::as_str)) }
+            dt { (which) ": " (outcome(run)) }
             dd { (run.name) ", " (run.started_at) ", " code { (run.load) } ", run " (run.id) }
         }
+    }
+}
+
+fn outcome(run: &Compared) -> &'static str {
+    match (run.verdict, run.state) {
+        (Some(verdict), _) => verdict.as_str(),
+        (None, RunState::Interrupted) => "interrupted",
+        (None, _) => "in progress",
     }
 }
 

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::{Column, table};
 use crate::{
     report::wording::{or_dash, percent, seconds},
-    runner::{MeanAndMost, Quantiles, RunReport},
+    runner::{MeanAndMost, Quantiles, RunReport, RunState},
 };
 
 /// The load asked for and achieved.
@@ -51,6 +51,9 @@ pub fn health(report: &RunReport) -> Markup {
     html! {
         section {
             h2 { "Generator" }
+            @if report.state == RunState::Interrupted {
+                p { "The run was cut off: of the generator only what its seconds have is known, and a dash is unknown." }
+            }
             (table("Delays", &delay_head, &html! {
                 @for (name, delay) in delays { (delayed(name, delay)) }
             }))
@@ -76,8 +79,8 @@ fn read(name: &str, reading: MeanAndMost, format: fn(f64) -> String) -> Markup {
     html! {
         tr {
             th scope="row" { (name) }
-            td.number { (format(reading.mean)) }
-            td.number { (format(reading.most)) }
+            td.number { (or_dash(reading.mean.map(format))) }
+            td.number { (or_dash(reading.most.map(format))) }
         }
     }
 }
@@ -85,6 +88,12 @@ fn read(name: &str, reading: MeanAndMost, format: fn(f64) -> String) -> Markup {
 /// What came in, and what became of it.
 pub fn books(report: &RunReport) -> Markup {
     let books = &report.books;
+    let settled: u64 = books.by_fate.values().sum();
+    // Seconds that an earlier chatprobe kept do not have it.
+    let unknown = match report.state {
+        RunState::Interrupted => books.received.saturating_sub(settled + books.waiting),
+        _ => 0,
+    };
     let head = [Column::Text("What became of it"), Column::Number("Events")];
     html! {
         section {
@@ -95,7 +104,8 @@ pub fn books(report: &RunReport) -> Markup {
                     @for (fate, count) in &books.by_fate {
                         tr { th scope="row" { (fate.as_str().replace('_', " ")) } td.number { (count) } }
                     }
-                    tr { th scope="row" { "waiting" } td.number { (books.waiting) } }
+                    @if unknown == 0 { tr { th scope="row" { "waiting" } td.number { (books.waiting) } } }
+                    @else { tr { th scope="row" { "not known" } td.number { (unknown) } } }
                     tr { th scope="row" { "received" } td.number { (books.received) } }
                 }))
             }

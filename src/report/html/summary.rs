@@ -9,7 +9,7 @@ use crate::{
         Baseline,
         wording::{or_dash, percent, seconds},
     },
-    runner::{BrokenBy, Quantiles, RunReport, SearchReport, SearchStep, ThresholdReport},
+    runner::{BrokenBy, Quantiles, RunReport, RunState, SearchReport, SearchStep, ThresholdReport},
     scenario::Reason,
 };
 
@@ -25,6 +25,9 @@ pub fn verdict(report: &RunReport, baseline: Option<&Baseline>) -> Markup {
         Some(Verdict::Failed) => ("✗", "failed", "Failed"),
         Some(Verdict::Invalid) => ("?", "invalid", "Invalid: says nothing about the target"),
         Some(Verdict::Stopped) => ("■", "stopped", "Stopped before its end"),
+        None if report.state == RunState::Interrupted => {
+            ("?", "invalid", "Interrupted: the process ended under it")
+        }
         None => ("…", "open", "In progress"),
     };
     let chats = &report.chats;
@@ -40,7 +43,11 @@ pub fn verdict(report: &RunReport, baseline: Option<&Baseline>) -> Markup {
             p {
                 (chats.started) " chats began: " (chats.passed) " passed, " (chats.failed) " failed, "
                 (chats.stopped) " were stopped"
-                @if chats.in_progress > 0 { ", " (chats.in_progress) " are in progress" }
+                @if chats.in_progress > 0 {
+                    ", " (chats.in_progress)
+                    @if report.state == RunState::Interrupted { " were in progress when it was cut off" }
+                    @else { " are in progress" }
+                }
                 "."
                 @if chats.dropped > 0 { " " (chats.dropped) " more were due and found no room." }
             }
@@ -97,7 +104,9 @@ pub fn thresholds(report: &RunReport) -> Markup {
     html! {
         section {
             h2 { "Thresholds" }
-            @if report.thresholds.is_empty() {
+            @if report.state == RunState::Interrupted {
+                p { "Not judged: the run was cut off." }
+            } @else if report.thresholds.is_empty() {
                 p { "None were given; every chat has to pass." }
             } @else if report.search.is_some() {
                 p { "Each step of the search is judged by them, and the run as a whole is not." }
@@ -171,20 +180,22 @@ fn search_step(step: &SearchStep) -> Markup {
 
 /// What failed, by step and reason, each with examples.
 pub fn errors(report: &RunReport) -> Markup {
-    let failing = || {
-        let steps = report.steps.iter();
-        steps.filter(|step| !step.failed_by_reason.is_empty())
-    };
+    let failing = || report.steps.iter().filter(|step| step.failed > 0);
     html! {
         section {
             h2 { "Errors" }
             @if failing().next().is_none() { p { "No step failed." } }
             @for step in failing() {
+                @let of = step.passed + step.failed;
                 @for (reason, count) in &step.failed_by_reason {
-                    @let of = step.passed + step.failed;
                     h3 { (step.step) ": " (reason) }
                     p { (count) " of " (of) " (" (percent(part(*count, of))) ")" }
                     (examples(report, &step.step, *reason))
+                }
+                @let unexplained = step.failed.saturating_sub(step.failed_by_reason.values().sum());
+                @if unexplained > 0 {
+                    h3 { (step.step) ": reason unknown" }
+                    p { (unexplained) " of " (of) " (" (percent(part(unexplained, of))) ")" }
                 }
             }
         }

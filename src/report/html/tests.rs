@@ -7,7 +7,7 @@ use crate::{
         Comparison,
         testing::{Second, record},
     },
-    runner::RunRecord,
+    runner::{HealthReport, RunRecord, RunState},
 };
 
 const EVIL: &str = "<script>alert(\"1\")</script>'&";
@@ -137,6 +137,40 @@ fn each_verdict_has_a_word_and_a_sign() {
         told.insert(head.split_once("</h2>").unwrap().0.to_owned());
     }
     assert_eq!(told.len(), 5, "{told:?}");
+}
+
+#[test]
+fn a_run_that_was_cut_off_is_not_in_progress_and_what_is_unknown_is_no_zero() {
+    let mut record = usual();
+    let report = &mut record.report;
+    report.state = RunState::Interrupted;
+    report.verdict = None;
+    report.chats.in_progress = 3;
+    report.machine = HealthReport::default();
+    report.steps[0].failed += 2;
+    report.books.received = 7;
+    report.books.by_fate = [(Fate::Consumed, 4)].into();
+    let page = document(&record, None);
+    for told in [
+        "Interrupted: the process ended under it</h2>",
+        "3 were in progress when it was cut off",
+        "Not judged",
+        "ask: timeout",
+        "ask: reason unknown</h3><p>2 of 82",
+        "a dash is unknown",
+        "not known</th><td class=\"number\">3<",
+        "<th scope=\"row\">Host busy</th><td class=\"number\">–</td>",
+    ] {
+        assert!(page.contains(told), "{told} in {page}");
+    }
+    let compared = comparison_document(&Comparison::of(&record, &record));
+    assert!(compared.contains("Now: interrupted"), "{compared}");
+    assert!(compared.contains("the run was interrupted"), "{compared}");
+    for page in [page, compared] {
+        assert!(!page.contains("In progress</h2>"), "{page}");
+        assert!(!page.contains("still in progress"), "{page}");
+        assert!(!page.contains("No step failed"), "{page}");
+    }
 }
 
 #[test]

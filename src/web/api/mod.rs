@@ -6,6 +6,7 @@ pub(super) mod catalogue;
 pub(super) mod configuration;
 pub(super) mod history;
 pub(super) mod orders;
+pub(super) mod orphans;
 pub(super) mod probes;
 pub(super) mod reports;
 pub(super) mod request;
@@ -18,6 +19,7 @@ pub use bursts::{BurstView, ScheduleView};
 pub use catalogue::{InputView, ScenarioView, StepPart, StepView, TargetView};
 pub use history::{FailureList, HourList};
 pub use orders::{ChangeRequest, StopRequest};
+pub use orphans::OrphanList;
 pub use probes::{ProbeResult, ProbeView};
 pub use request::{
     BurstRequest, CustomersRequest, LoadRequest, SearchRequest, StageRequest, ThresholdRequest,

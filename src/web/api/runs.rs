@@ -42,7 +42,7 @@ impl TryFrom<usize> for Limit {
     fn try_from(entries: usize) -> Result<Self, String> {
         if entries > Self::MOST {
             return Err(format!(
-                "{entries} is more than {}; what comes behind them is listed with `before`",
+                "{entries} is more than {}; what comes behind them is on the next page",
                 Self::MOST
             ));
         }

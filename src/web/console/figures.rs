@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::words::{Standing, count, rate, share, time};
+use super::words::{Standing, count, known, rate, share, time};
 use crate::runner::{Quantiles, RunReport, StepReport};
 
 /// A chart of the run: the script draws it of the samples.
@@ -141,10 +141,10 @@ pub(super) fn generator(report: &RunReport) -> Markup {
             div { dt { "Starts late, p99" } dd { (time(report.start_lateness.p99)) } }
             div { dt { "Requests late, p99" } dd { (time(report.send_lateness.p99)) } }
             div { dt { "Waits for a connection, p99" } dd { (time(report.connection_wait.p99)) } }
-            div { dt { "CPUs used" } dd { (format!("{:.2}", machine.cpus.mean)) } }
-            div { dt { "CPUs missing" } dd { (format!("{:.2}", machine.cpus_missing.mean)) } }
-            div { dt { "Host busy" } dd { (format!("{:.0} %", machine.host_busy.mean * 100.0)) } }
-            div { dt { "Files, at most" } dd { (format!("{:.0}", machine.files.most)) } }
+            div { dt { "CPUs used" } dd { (known(machine.cpus.mean, |cpus| format!("{cpus:.2}"))) } }
+            div { dt { "CPUs missing" } dd { (known(machine.cpus_missing.mean, |cpus| format!("{cpus:.2}"))) } }
+            div { dt { "Host busy" } dd { (known(machine.host_busy.mean, |share| format!("{:.0} %", share * 100.0))) } }
+            div { dt { "Files, at most" } dd { (known(machine.files.most, |files| format!("{files:.0}"))) } }
         }
     }
 }

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     event::{Mode, Trigger},
     report::html::search,
-    runner::{Example, Orphan, RunReport, RunState, ThresholdReport},
+    runner::{Example, RunReport, RunState, ThresholdReport},
     scheduler::RunEntry,
     web::{App, extract::Name, refusal::Refusal},
 };
@@ -72,7 +72,7 @@ fn above(run: &RunEntry, report: &RunReport, viewer: Viewer) -> Markup {
 
 fn below(report: &RunReport) -> Markup {
     html! {
-        div #failures data-part { (failures(&report.failures)) (orphans(&report.orphans)) }
+        div #failures data-part { (failures(&report.failures)) (orphans(report)) }
         div #events data-part { (figures::books(report)) }
         div #generator data-part { (figures::generator(report)) }
     }
@@ -194,10 +194,15 @@ fn failures(failures: &[Example]) -> Markup {
     } }
 }
 
-fn orphans(orphans: &[Orphan]) -> Markup {
+fn orphans(report: &RunReport) -> Markup {
+    let orphans = &report.orphans;
     html! { @if !orphans.is_empty() {
         h2 { "Chats that may still be open at the target" }
         p { "They were in progress when the process ended. End them there by what the target calls them." }
+        @if report.orphans_total > orphans.len() as u64 {
+            p { "These are the first of " (count(report.orphans_total)) "; "
+                a href={ "/api/v1/runs/" (report.id) "/orphans?limit=1000" } { "all, in pages" } "." }
+        }
         ul.failures { @for orphan in orphans { li {
             "Chat " (orphan.chat) (correlation(&orphan.correlation))
         } } }

@@ -50,7 +50,12 @@ impl Standing {
 
 /// `1.24 s`, `35 ms`; a dash where nothing was measured.
 pub(super) fn time(seconds: Option<f64>) -> String {
-    seconds.map_or_else(|| NOTHING.to_owned(), wording::seconds)
+    known(seconds, wording::seconds)
+}
+
+/// A reading, or that there was none.
+pub(super) fn known(value: Option<f64>, format: impl FnOnce(f64) -> String) -> String {
+    value.map_or_else(|| NOTHING.to_owned(), format)
 }
 
 /// `3 min 20 s`: how long something took as a whole.

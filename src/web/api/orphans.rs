@@ -1,0 +1,67 @@
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    runner::Orphan,
+    web::{
+        App,
+        api::runs::Limit,
+        extract::{Name, Parameters},
+        openapi::OfRun,
+        refusal::{ErrorBody, Refusal},
+    },
+};
+
+/// Which of them to list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub(in crate::web) struct OrphanFilter {
+    /// Only those behind the chat of this number: that of the last one of the page before.
+    after: Option<u64>,
+    /// The first so many.
+    #[param(value_type = usize, required = false, default = 100, minimum = 0, maximum = 1000)]
+    limit: Limit,
+}
+
+/// Chats of an interrupted run that may still be open at the target.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OrphanList {
+    /// How many the run has, on whatever page.
+    pub total: u64,
+    /// By their number in the run.
+    pub orphans: Vec<Orphan>,
+}
+
+/// The chats of an interrupted run that may still be open at the target: all of them, in pages. Any other
+/// run has none.
+#[utoipa::path(
+    get,
+    path = "/api/v1/runs/{id}/orphans",
+    operation_id = "list_orphans",
+    tag = "runs",
+    params(("id" = String, Path, description = "The run"), OrphanFilter),
+    responses(
+        (status = 200, description = "By their number in the run", body = OrphanList),
+        (status = 400, description = "A parameter is unknown or cannot be read", body = ErrorBody),
+        OfRun,
+    ),
+)]
+pub(in crate::web) async fn list(
+    State(app): State<Arc<App>>,
+    Name(id): Name,
+    Parameters(filter): Parameters<OrphanFilter>,
+) -> Result<Json<OrphanList>, Refusal> {
+    let report = app.find_run(&id).await?.report();
+    let kept = app
+        .web
+        .history
+        .orphans(&report, filter.after, filter.limit.get());
+    Ok(Json(OrphanList {
+        total: report.orphans_total.max(report.orphans.len() as u64),
+        orphans: kept.await?,
+    }))
+}
