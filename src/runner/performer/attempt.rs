@@ -187,7 +187,12 @@ impl Performer {
         if shown.is_empty() {
             return String::new();
         }
-        format!(": {}", shown.escape_debug())
+        // Quotes stay as they are: a body is mostly JSON.
+        let as_it_reads = |character: char| match character {
+            '"' | '\'' | '\\' => character.to_string(),
+            other => other.escape_debug().to_string(),
+        };
+        format!(": {}", shown.chars().map(as_it_reads).collect::<String>())
     }
 
     /// The beginning of what the expressions of the step saw, without secrets likewise.

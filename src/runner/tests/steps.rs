@@ -30,7 +30,7 @@ async fn without_another_expectation_the_status_has_to_be_2xx() {
         assert_eq!(step(&report, "ask"), expected, "{status} {more}");
     }
     let report = one_step(&ask(503, "")).await;
-    assert_eq!(report.failures[0].detail, r#"answered 503: {\"n\":1}"#);
+    assert_eq!(report.failures[0].detail, r#"answered 503: {"n":1}"#);
     assert_eq!(report.verdict_reasons, ["1 of 1 chats failed"]);
 }
 
