@@ -1,4 +1,7 @@
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap, fs::Permissions, os::unix::fs::PermissionsExt as _, sync::Arc,
+    time::Duration,
+};
 
 use proptest::prelude::*;
 use rusqlite::{Connection, params};
@@ -12,10 +15,10 @@ use super::{
     open_chats::{self, OpenChats},
     rows::Rest,
     tidy,
-    writer::Write,
+    writer::{Write, Writer},
 };
 use crate::{
-    config::Target,
+    config::{Data, Target},
     event::{Beginning, Ending, Event, Fate, Mode, Observer, RunIdentity, Subject, Trigger},
     runner::{
         HealthReport, MachineSample, MeanAndMost, Quantiles, RunRecord, RunReport, RunState,
@@ -43,6 +46,44 @@ fn a_folder_has_one_owner_at_a_time() {
     assert!(matches!(second, Err(HistoryError::Taken(_))));
     drop(first);
     assert!(HistoryFile::open(folder.path(), MOST).is_ok());
+}
+
+#[test]
+fn what_is_kept_is_for_its_owner_alone_and_a_folder_that_was_there_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let mode = |name: &str| {
+        let file = std::fs::metadata(folder.path().join(name)).unwrap();
+        file.permissions().mode() & 0o777
+    };
+    std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    let file = HistoryFile::open(folder.path(), MOST).unwrap();
+    assert_eq!(mode(""), 0o755);
+    for name in [
+        "lock",
+        "history.sqlite",
+        "history.sqlite-wal",
+        "history.sqlite-shm",
+    ] {
+        assert_eq!(mode(name), 0o600, "{name}");
+    }
+    drop(file);
+}
+
+#[test]
+fn a_file_that_was_moved_or_replaced_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let file = HistoryFile::open(&data, MOST).unwrap();
+    assert!(!file.is_missing());
+    let elsewhere = folder.path().join("elsewhere");
+    std::fs::rename(&data, &elsewhere).unwrap();
+    assert!(file.is_missing());
+    let other = HistoryFile::open(&data, MOST).unwrap();
+    assert!(file.is_missing() && !other.is_missing());
+    drop(other);
+    std::fs::remove_dir_all(&data).unwrap();
+    std::fs::rename(&elsewhere, &data).unwrap();
+    assert!(!file.is_missing(), "it is back");
 }
 
 #[test]
@@ -402,6 +443,31 @@ fn record(passed: u64, micros: u64) -> RunRecord {
         record["steps"]["say"] = serde_json::json!([[micros, 1]]);
     }
     serde_json::from_value(record).unwrap()
+}
+
+#[test]
+fn a_probe_is_counted_once_even_if_its_history_cannot_be_tidied() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = HistoryFile::open(folder.path(), MOST).unwrap();
+    let refusal = "CREATE TRIGGER refusal BEFORE DELETE ON probe_hours \
+                   BEGIN SELECT raise(ABORT, 'not today'); END";
+    file.connection.execute_batch(refusal).unwrap();
+    drop(file);
+    let figures = Arc::<Figures>::default();
+    let settings = Data {
+        directory: None,
+        keep: Duration::from_hours(1),
+        max_bytes: MOST,
+    };
+    let mut writer = Writer::new(folder.path().to_owned(), &settings, figures.clone());
+    writer.keep(vec![Write::Ended(Box::new(record(1, 1_000))), Write::Tidy]);
+    let now = figures.now();
+    assert_eq!((now.written, now.lost, now.tidy_failed), (1, 0, 1));
+    let connection = Connection::open(path_in(folder.path())).unwrap();
+    let hour = "SELECT sums FROM probe_hours";
+    let hour: String = connection.query_row(hour, [], |row| row.get(0)).unwrap();
+    let hour: ProbeHour = serde_json::from_str(&hour).unwrap();
+    assert_eq!(hour.runs, 1);
 }
 
 #[test]
