@@ -10,7 +10,7 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::interrupted;
+use super::{interrupted, tidy::Clock};
 
 const NAME: &str = "history.sqlite";
 /// How long a connection waits for another one.
@@ -144,6 +144,8 @@ impl HistoryError {
 /// The file with the one connection that writes to it.
 pub(super) struct HistoryFile {
     pub(super) connection: Connection,
+    /// What is believed of the time.
+    pub(super) clock: Clock,
     path: PathBuf,
     /// Device and inode of the file that is open.
     place: Option<(u64, u64)>,
@@ -184,6 +186,7 @@ impl HistoryFile {
         // Only now: what an earlier process left may need more while it is put in order.
         bound(&connection, max_bytes)?;
         Ok(Self {
+            clock: Clock::of(&connection)?,
             connection,
             place: place(&path),
             path,

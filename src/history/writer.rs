@@ -221,7 +221,8 @@ impl Writer {
     fn tidy(&mut self) {
         let (keep, max_bytes) = (self.kept_for, self.max_bytes);
         let Some(file) = &mut self.file else { return };
-        if let Err(error) = tidy::tidy(&mut file.connection, keep, max_bytes) {
+        let now = file.clock.believe(tidy::Reading::now());
+        if let Err(error) = tidy::tidy(&mut file.connection, now, keep, max_bytes) {
             self.figures.tidy_failed.fetch_add(1, Ordering::Relaxed);
             if error.is_damage() {
                 self.set_aside(&error.to_string());
