@@ -139,6 +139,8 @@ pub struct HistoryFigures {
     pub lost: u64,
     /// Damaged files that were set aside.
     pub set_aside: u64,
+    /// How often what is too old or too much could not be removed.
+    pub tidy_failed: u64,
     /// The size of the file and its log.
     pub bytes: u64,
     /// Whether the latest rows could not be written.

@@ -397,6 +397,37 @@ async fn a_damaged_file_is_set_aside_and_a_new_one_begins() {
 }
 
 #[tokio::test]
+async fn a_folder_that_is_moved_away_is_told_and_a_new_one_begins() {
+    let centre = Centre::start("{}").await;
+    let mut service = serve_in(Folder::new(), &plain(&centre.url, DATA)).await;
+    let first = start(&service, "{ chats: 2 }", "").await;
+    ended(&service, &first).await;
+    let first_kept = async || (rows(&database(&service.folder), "runs") == 1).then_some(());
+    eventually("its record", first_kept).await;
+    std::fs::rename(service.folder.path("data"), service.folder.path("away")).unwrap();
+    let second = start(&service, "{ chats: 2 }", "").await;
+    let report = ended(&service, &second).await;
+    assert_eq!(report["verdict"], "passed", "{report}");
+    let told = service.process.line("the history is missing").await;
+    assert!(told.contains("deleted or moved"), "{told}");
+    eventually("a new file with the second run", async || {
+        let path = service.folder.path("data/history.sqlite");
+        let kept = std::path::Path::new(&path).exists();
+        (kept && rows(&database(&service.folder), "runs") == 1).then_some(())
+    })
+    .await;
+    service
+        .when("rows that can be written again", |metrics| {
+            metrics.count("chatprobe_history_broken", &[]) == 0
+        })
+        .await;
+    service.process.finish().await;
+    let service = serve_in(service.folder, &plain(&centre.url, DATA)).await;
+    let kept = ids(&read(&service, "/api/v1/runs?mode=burst").await);
+    assert_eq!(kept, [second]);
+}
+
+#[tokio::test]
 async fn a_full_disk_costs_history_and_no_measurement() {
     let centre = Centre::start("{}").await;
     let folder = Folder::new();

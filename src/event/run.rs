@@ -88,6 +88,14 @@ impl RunIdentity {
         format!("{:011x}", since_epoch.as_millis())
     }
 
+    /// When the run of an id began, since the Unix epoch.
+    pub fn began_of_id(id: &str) -> Option<Duration> {
+        let (began, _) = id.split_once('-')?;
+        u64::from_str_radix(began, 16)
+            .ok()
+            .map(Duration::from_millis)
+    }
+
     /// Whether a text reads like the id of a run.
     pub fn is_id(text: &str) -> bool {
         let hexadecimal = |part: &str| part.bytes().all(|byte| byte.is_ascii_hexdigit());

@@ -3,14 +3,14 @@
 use std::{
     fs::{self, File},
     io,
-    os::unix::fs::DirBuilderExt as _,
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::interrupted;
+use super::{interrupted, tidy::Clock};
 
 const NAME: &str = "history.sqlite";
 /// How long a connection waits for another one.
@@ -94,6 +94,11 @@ pub enum HistoryError {
         /// What the system says.
         error: io::Error,
     },
+    /// It was there, and the way to it leads elsewhere now.
+    #[error(
+        "`{0}` was deleted or moved while it was in use; what was in it is gone from here, and a new one begins unless it is put back"
+    )]
+    Missing(PathBuf),
     /// Two processes would take each other's runs for interrupted ones.
     #[error("another chatprobe keeps its history in `{0}`; stop it or change `data.directory`")]
     Taken(PathBuf),
@@ -139,6 +144,11 @@ impl HistoryError {
 /// The file with the one connection that writes to it.
 pub(super) struct HistoryFile {
     pub(super) connection: Connection,
+    /// What is believed of the time.
+    pub(super) clock: Clock,
+    path: PathBuf,
+    /// Device and inode of the file that is open.
+    place: Option<(u64, u64)>,
     /// Held as long as the file is in use.
     _lock: File,
 }
@@ -158,7 +168,7 @@ impl HistoryFile {
         // What targets said of customers is not for everybody on the machine.
         private.recursive(true).mode(0o700);
         private.create(directory).map_err(folder)?;
-        let lock = File::create(directory.join("lock")).map_err(folder)?;
+        let lock = private_file(&directory.join("lock")).map_err(folder)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => {
@@ -167,6 +177,8 @@ impl HistoryFile {
             Err(fs::TryLockError::Error(error)) => return Err(folder(error)),
         }
         let path = path_in(directory);
+        // SQLite gives the log the rights of the file.
+        private_file(&path).map_err(folder)?;
         let mut connection = Connection::open(&path)?;
         prepare(&connection)?;
         let version = migrate(&mut connection, &path)?;
@@ -174,10 +186,34 @@ impl HistoryFile {
         // Only now: what an earlier process left may need more while it is put in order.
         bound(&connection, max_bytes)?;
         Ok(Self {
+            clock: Clock::of(&connection)?,
             connection,
+            place: place(&path),
+            path,
             _lock: lock,
         })
     }
+
+    /// Whether the file was deleted or moved: what is written to it nobody finds any more.
+    pub(super) fn is_missing(&self) -> bool {
+        place(&self.path) != self.place
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn place(path: &Path) -> Option<(u64, u64)> {
+    let file = fs::metadata(path).ok()?;
+    Some((file.dev(), file.ino()))
+}
+
+/// Opens a file; one that was not there is for its owner alone.
+fn private_file(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(false).mode(0o600);
+    options.open(path)
 }
 
 fn prepare(connection: &Connection) -> Result<(), HistoryError> {

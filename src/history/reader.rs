@@ -1,6 +1,6 @@
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
 };
 
 use rusqlite::{Connection, OptionalExtension as _, named_params, params};
@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, mpsc};
 use super::{
     Failures, ProbeHour, baselines,
     explanation::{FailureReport, FailureSummary},
+    figures::Figures,
     file::{HistoryError, open_to_read, path_in},
     open_chats,
     rows::{Rest, word},
@@ -44,6 +45,7 @@ impl Default for History {
 struct Readable {
     path: PathBuf,
     places: Semaphore,
+    figures: Arc<Figures>,
     /// To the recorder.
     requests: mpsc::Sender<baselines::Request>,
 }
@@ -103,12 +105,14 @@ impl History {
     pub(super) fn in_folder(
         directory: &Path,
         failures: Arc<Failures>,
+        figures: Arc<Figures>,
         requests: mpsc::Sender<baselines::Request>,
     ) -> Self {
         Self {
             file: Some(Arc::new(Readable {
                 path: path_in(directory),
                 places: Semaphore::new(READERS),
+                figures,
                 requests,
             })),
             failures,
@@ -276,13 +280,17 @@ impl History {
             return Ok(None);
         };
         let _place = (file.places.acquire().await).map_err(|_| HistoryError::GivenUp)?;
-        let path = file.path.clone();
+        let file = file.clone();
         let reading = tokio::task::spawn_blocking(move || {
-            if !path.exists() {
-                // It could not be made, which was logged.
-                return Ok(None);
+            if !file.path.exists() {
+                return if file.figures.made.load(Ordering::Relaxed) {
+                    Err(HistoryError::Missing(file.path.clone()))
+                } else {
+                    // It could not be made, which was logged.
+                    Ok(None)
+                };
             }
-            read(&open_to_read(&path)?).map(Some)
+            read(&open_to_read(&file.path)?).map(Some)
         });
         reading.await.map_err(|_| HistoryError::GivenUp)?
     }

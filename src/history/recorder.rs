@@ -111,13 +111,13 @@ impl Recorder {
             thread,
             chats: Arc::new(OpenChats::new(figures.clone())),
             failures: failures.clone(),
-            figures,
+            figures: figures.clone(),
             tidied: None,
             room: Arc::new(Semaphore::new(MOST_WAITING)),
             requests,
             waiting: VecDeque::new(),
         };
-        let history = History::in_folder(directory, failures, request);
+        let history = History::in_folder(directory, failures, figures, request);
         Ok((recorder, history))
     }
 

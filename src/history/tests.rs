@@ -1,4 +1,7 @@
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap, fs::Permissions, os::unix::fs::PermissionsExt as _, sync::Arc,
+    time::Duration,
+};
 
 use proptest::prelude::*;
 use rusqlite::{Connection, params};
@@ -12,10 +15,10 @@ use super::{
     open_chats::{self, OpenChats},
     rows::Rest,
     tidy,
-    writer::Write,
+    writer::{Write, Writer},
 };
 use crate::{
-    config::Target,
+    config::{Data, Target},
     event::{Beginning, Ending, Event, Fate, Mode, Observer, RunIdentity, Subject, Trigger},
     runner::{
         HealthReport, MachineSample, MeanAndMost, Quantiles, RunRecord, RunReport, RunState,
@@ -43,6 +46,44 @@ fn a_folder_has_one_owner_at_a_time() {
     assert!(matches!(second, Err(HistoryError::Taken(_))));
     drop(first);
     assert!(HistoryFile::open(folder.path(), MOST).is_ok());
+}
+
+#[test]
+fn what_is_kept_is_for_its_owner_alone_and_a_folder_that_was_there_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let mode = |name: &str| {
+        let file = std::fs::metadata(folder.path().join(name)).unwrap();
+        file.permissions().mode() & 0o777
+    };
+    std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    let file = HistoryFile::open(folder.path(), MOST).unwrap();
+    assert_eq!(mode(""), 0o755);
+    for name in [
+        "lock",
+        "history.sqlite",
+        "history.sqlite-wal",
+        "history.sqlite-shm",
+    ] {
+        assert_eq!(mode(name), 0o600, "{name}");
+    }
+    drop(file);
+}
+
+#[test]
+fn a_file_that_was_moved_or_replaced_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let file = HistoryFile::open(&data, MOST).unwrap();
+    assert!(!file.is_missing());
+    let elsewhere = folder.path().join("elsewhere");
+    std::fs::rename(&data, &elsewhere).unwrap();
+    assert!(file.is_missing());
+    let other = HistoryFile::open(&data, MOST).unwrap();
+    assert!(file.is_missing() && !other.is_missing());
+    drop(other);
+    std::fs::remove_dir_all(&data).unwrap();
+    std::fs::rename(&elsewhere, &data).unwrap();
+    assert!(!file.is_missing(), "it is back");
 }
 
 #[test]
@@ -206,7 +247,8 @@ fn the_chats_that_were_open_are_all_kept_as_long_as_their_run() {
     assert_eq!(page(Some(1_498), 10), [1_499, 1_500]);
     assert_eq!(page(Some(u64::MAX), 10), [0; 0]);
     assert_eq!(page(None, 10_000).len(), 1_500);
-    tidy::tidy(&mut file.connection, Duration::from_hours(1), MOST).unwrap();
+    let wall = Some(tidy::Reading::now().wall);
+    tidy::tidy(&mut file.connection, wall, Duration::from_hours(1), MOST).unwrap();
     let left = "SELECT count(*) FROM open_chats";
     let left: u64 = file
         .connection
@@ -265,7 +307,8 @@ fn what_is_too_old_goes_and_what_is_in_progress_stays() {
     let hour = "INSERT INTO probe_hours VALUES ('n', 's', 't', ?, '{}')";
     file.connection.execute(hour, [0]).unwrap();
     file.connection.execute(hour, [i64::MAX]).unwrap();
-    tidy::tidy(&mut file.connection, Duration::from_hours(1), MOST).unwrap();
+    let wall = Some(tidy::Reading::now().wall);
+    tidy::tidy(&mut file.connection, wall, Duration::from_hours(1), MOST).unwrap();
     let mut query = file
         .connection
         .prepare("SELECT id FROM runs ORDER BY id")
@@ -278,6 +321,63 @@ fn what_is_too_old_goes_and_what_is_in_progress_stays() {
         .query_row("SELECT count(*) FROM probe_hours", [], |row| row.get(0))
         .unwrap();
     assert_eq!(hours, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_leaps_forward_is_doubted_for_a_day() {
+    const MINUTE: Duration = Duration::from_mins(1);
+    const MONTH: Duration = Duration::from_hours(30 * 24);
+    let folder = tempfile::tempdir().unwrap();
+    let mut clock = HistoryFile::open(folder.path(), MOST).unwrap().clock;
+    let mut now = tidy::Reading::now();
+    assert_eq!(clock.believe(now), Some(now.wall), "the file is new");
+    let mut pass = |steady: Duration, wall: Duration| {
+        now.steady += steady;
+        now.wall += wall;
+        now
+    };
+    // It is set right by a little, or the service was busy for long.
+    for (steady, wall) in [
+        (MINUTE, 59 * MINUTE),
+        (600 * MINUTE, 600 * MINUTE),
+        (MINUTE, Duration::ZERO),
+    ] {
+        let reading = pass(steady, wall);
+        assert_eq!(clock.believe(reading), Some(reading.wall));
+    }
+    let before = pass(MINUTE, MINUTE);
+    assert!(clock.believe(before).is_some());
+    assert_eq!(clock.believe(pass(MINUTE, MONTH)), None);
+    for _ in 1..24 * 60 {
+        assert_eq!(clock.believe(pass(MINUTE, MINUTE)), None);
+    }
+    // It leaps again, and what it was between does not count.
+    assert_eq!(clock.believe(pass(MINUTE, MONTH)), None);
+    for _ in 1..24 * 60 {
+        assert_eq!(clock.believe(pass(MINUTE, MINUTE)), None);
+    }
+    let reading = pass(MINUTE, MINUTE);
+    assert_eq!(clock.believe(reading), Some(reading.wall));
+}
+
+#[test]
+fn a_clock_that_is_far_beyond_the_newest_row_at_the_start_empties_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = HistoryFile::open(folder.path(), MOST).unwrap();
+    let hour = "INSERT INTO probe_hours VALUES ('n', 's', 't', 7200, '{}')";
+    file.connection.execute(hour, []).unwrap();
+    drop(file);
+    let settings = Data {
+        keep: Duration::from_hours(1),
+        ..Data::default()
+    };
+    let figures = Arc::<Figures>::default();
+    let mut writer = Writer::new(folder.path().to_owned(), &settings, figures);
+    writer.keep(vec![Write::Tidy]);
+    let connection = Connection::open(path_in(folder.path())).unwrap();
+    let left = "SELECT count(*) FROM probe_hours";
+    let left: u64 = connection.query_row(left, [], |row| row.get(0)).unwrap();
+    assert_eq!(left, 1);
 }
 
 #[test]
@@ -402,6 +502,34 @@ fn record(passed: u64, micros: u64) -> RunRecord {
         record["steps"]["say"] = serde_json::json!([[micros, 1]]);
     }
     serde_json::from_value(record).unwrap()
+}
+
+#[test]
+fn a_probe_is_counted_once_even_if_its_history_cannot_be_tidied() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = HistoryFile::open(folder.path(), MOST).unwrap();
+    let refusal = "CREATE TRIGGER refusal BEFORE DELETE ON probe_hours \
+                   BEGIN SELECT raise(ABORT, 'not today'); END";
+    file.connection.execute_batch(refusal).unwrap();
+    // The clock is right, as the newest run says.
+    let insert = "INSERT INTO runs VALUES (?, 'burst', 'n', 'ended', '{}', '{}')";
+    file.connection.execute(insert, [&run().id]).unwrap();
+    drop(file);
+    let figures = Arc::<Figures>::default();
+    let settings = Data {
+        directory: None,
+        keep: Duration::from_hours(1),
+        max_bytes: MOST,
+    };
+    let mut writer = Writer::new(folder.path().to_owned(), &settings, figures.clone());
+    writer.keep(vec![Write::Ended(Box::new(record(1, 1_000))), Write::Tidy]);
+    let now = figures.now();
+    assert_eq!((now.written, now.lost, now.tidy_failed), (1, 0, 1));
+    let connection = Connection::open(path_in(folder.path())).unwrap();
+    let hour = "SELECT sums FROM probe_hours";
+    let hour: String = connection.query_row(hour, [], |row| row.get(0)).unwrap();
+    let hour: ProbeHour = serde_json::from_str(&hour).unwrap();
+    assert_eq!(hour.runs, 1);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, params};
+use tokio::time::Instant;
 
 use super::file::{self, HistoryError};
 use crate::event::RunIdentity;
@@ -15,21 +16,98 @@ const AT_A_TIME: usize = 20;
 /// Neither in progress nor a baseline.
 const MAY_GO: &str = "rest IS NOT NULL AND id NOT IN (SELECT run FROM baselines)";
 
+/// So much further than the time that passed a clock may be.
+const LEAP: Duration = Duration::from_hours(1);
+/// A clock that leapt and then goes on for so long is right after all.
+const PROBATION: Duration = Duration::from_hours(24);
+
+/// The wall clock held against a steady one: a wrong leap forward must not make everything too old.
+#[derive(Debug)]
+pub(super) struct Clock {
+    believed: Reading,
+    /// The first reading after a leap.
+    doubted: Option<Reading>,
+}
+
+/// Both clocks at one moment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reading {
+    /// Since the Unix epoch.
+    pub(super) wall: Duration,
+    pub(super) steady: Instant,
+}
+
+impl Reading {
+    pub(super) fn now() -> Self {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH);
+        Self {
+            wall: wall.unwrap_or_default(),
+            steady: Instant::now(),
+        }
+    }
+
+    fn leapt_since(&self, before: &Self) -> bool {
+        let passed = self.steady.saturating_duration_since(before.steady);
+        self.wall.saturating_sub(before.wall) > passed + LEAP
+    }
+}
+
+impl Clock {
+    /// For a file that is opened now: its newest entry is a time that was believed before.
+    pub(super) fn of(connection: &Connection) -> Result<Self, HistoryError> {
+        let now = Reading::now();
+        let query = "SELECT max(failed_at) FROM failures";
+        let failure: Option<i64> = connection.query_row(query, [], |row| row.get(0))?;
+        let query = "SELECT max(hour) FROM probe_hours";
+        let hour: Option<i64> = connection.query_row(query, [], |row| row.get(0))?;
+        let query = "SELECT max(id) FROM runs";
+        let run: Option<String> = connection.query_row(query, [], |row| row.get(0))?;
+        let newest = [
+            failure.and_then(|at| Some(Duration::from_millis(at.try_into().ok()?))),
+            hour.and_then(|at| Some(Duration::from_secs(at.try_into().ok()?))),
+            run.and_then(|id| RunIdentity::began_of_id(&id)),
+        ];
+        let newest = newest.into_iter().flatten().max();
+        Ok(Self {
+            believed: Reading {
+                wall: newest.unwrap_or(now.wall),
+                ..now
+            },
+            doubted: None,
+        })
+    }
+
+    /// The time by which something is too old, if it can be told.
+    pub(super) fn believe(&mut self, now: Reading) -> Option<Duration> {
+        if now.leapt_since(&self.believed) {
+            match self.doubted.filter(|first| !now.leapt_since(first)) {
+                Some(first) if now.steady.duration_since(first.steady) >= PROBATION => {}
+                Some(_) => return None,
+                None => {
+                    self.doubted = Some(now);
+                    tracing::warn!(
+                        "the clock is more than an hour ahead of what is kept: nothing goes from the history because it is too old until the clock is set back or has gone on like this for a day"
+                    );
+                    return None;
+                }
+            }
+        }
+        self.believed = now;
+        self.doubted = None;
+        Some(now.wall)
+    }
+}
+
+/// Without the time only what is too much goes.
 pub(super) fn tidy(
     connection: &mut Connection,
+    now: Option<Duration>,
     keep: Duration,
     max_bytes: u64,
 ) -> Result<(), HistoryError> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let oldest = now.unwrap_or_default().saturating_sub(keep);
-    let change = connection.transaction()?;
-    let id = RunIdentity::least_id(oldest);
-    let old = format!("DELETE FROM runs WHERE id < ? AND {MAY_GO}");
-    change.execute(&old, [&id])?;
-    let millis = i64::try_from(oldest.as_millis()).unwrap_or(i64::MAX);
-    change.execute("DELETE FROM failures WHERE failed_at < ?", [millis])?;
-    change.execute("DELETE FROM probe_hours WHERE hour < ?", [millis / 1_000])?;
-    change.commit()?;
+    if let Some(now) = now {
+        remove_old(connection, now.saturating_sub(keep))?;
+    }
     if used(connection)? > max_bytes / 100 * FULL {
         make_room(connection, max_bytes)?;
     }
@@ -84,4 +162,16 @@ fn used(connection: &Connection) -> Result<u64, HistoryError> {
     let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, u64>(0));
     let pages = number("page_count")?.saturating_sub(number("freelist_count")?);
     Ok(pages * number("page_size")?)
+}
+
+fn remove_old(connection: &mut Connection, oldest: Duration) -> Result<(), HistoryError> {
+    let change = connection.transaction()?;
+    let id = RunIdentity::least_id(oldest);
+    let old = format!("DELETE FROM runs WHERE id < ? AND {MAY_GO}");
+    change.execute(&old, [&id])?;
+    let millis = i64::try_from(oldest.as_millis()).unwrap_or(i64::MAX);
+    change.execute("DELETE FROM failures WHERE failed_at < ?", [millis])?;
+    change.execute("DELETE FROM probe_hours WHERE hour < ?", [millis / 1_000])?;
+    change.commit()?;
+    Ok(())
 }

@@ -84,15 +84,7 @@ pub(super) fn start(
     figures: Arc<Figures>,
 ) -> io::Result<(SyncSender<Write>, JoinHandle<()>)> {
     let (sender, queue) = sync_channel(QUEUE);
-    let mut writer = Writer {
-        keep: settings.keep,
-        max_bytes: settings.max_bytes,
-        directory,
-        figures,
-        file: None,
-        tried: None,
-        complained: None,
-    };
+    let mut writer = Writer::new(directory, settings, figures);
     // Before anybody reads, so that what an earlier process left is as it should be.
     if let Err(error) = writer.open() {
         writer.complain(&error, 0);
@@ -102,32 +94,71 @@ pub(super) fn start(
     Ok((sender, thread))
 }
 
-struct Writer {
+pub(super) struct Writer {
     directory: PathBuf,
-    keep: Duration,
+    kept_for: Duration,
     max_bytes: u64,
     figures: Arc<Figures>,
     file: Option<HistoryFile>,
     /// When it was last tried to open the file in vain.
     tried: Option<Instant>,
     complained: Option<Instant>,
+    /// Rows that were written since the file was last seen in its place.
+    unseen: u64,
 }
 
 impl Writer {
+    pub(super) fn new(directory: PathBuf, settings: &Data, figures: Arc<Figures>) -> Self {
+        Self {
+            kept_for: settings.keep,
+            max_bytes: settings.max_bytes,
+            directory,
+            figures,
+            file: None,
+            tried: None,
+            complained: None,
+            unseen: 0,
+        }
+    }
+
     fn work(mut self, queue: &Receiver<Write>) {
         while let Ok(first) = queue.recv() {
             let mut batch = vec![first];
             batch.extend(queue.try_iter().take(TOGETHER - 1));
-            let requests = batch.extract_if(.., |write| matches!(write, Write::Baseline(_)));
-            let requests: Vec<_> = requests.collect();
-            self.take(&batch);
-            // Whoever asks waits for this one alone, behind what it may be about.
-            for request in requests {
-                self.follow(request);
-            }
-            let bytes = file::size(&self.directory);
-            self.figures.bytes.store(bytes, Ordering::Relaxed);
+            self.keep(batch);
         }
+    }
+
+    /// Writes these, and does what else they ask for.
+    pub(super) fn keep(&mut self, mut batch: Vec<Write>) {
+        let requests = batch.extract_if(.., |write| matches!(write, Write::Baseline(_)));
+        let requests: Vec<_> = requests.collect();
+        self.look();
+        self.take(&batch);
+        if batch.iter().any(|write| matches!(write, Write::Tidy)) {
+            self.tidy();
+        }
+        // Whoever asks waits for this one alone, behind what it may be about.
+        for request in requests {
+            self.follow(request);
+        }
+        let bytes = file::size(&self.directory);
+        self.figures.bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    /// A file that is not in its place any more is let go, with its lock; the next entry opens it anew.
+    fn look(&mut self) {
+        let unseen = std::mem::take(&mut self.unseen);
+        let Some(file) = self.file.take_if(|file| file.is_missing()) else {
+            return;
+        };
+        self.tried = None;
+        self.figures.lose(unseen);
+        self.figures.broken.store(true, Ordering::Relaxed);
+        let missing = HistoryError::Missing(file.path().to_owned());
+        tracing::error!(
+            "the history is missing: {missing}; the last {unseen} rows are lost with it"
+        );
     }
 
     /// All in one transaction; if that fails, each in one of its own, so that one that cannot be
@@ -169,13 +200,13 @@ impl Writer {
             _ => {}
         }
         let rows = result?;
+        self.unseen += rows;
         self.figures.written.fetch_add(rows, Ordering::Relaxed);
         self.figures.broken.store(false, Ordering::Relaxed);
         Ok(())
     }
 
     fn transact(&mut self, batch: &[Write]) -> Result<u64, HistoryError> {
-        let (keep, max_bytes) = (self.keep, self.max_bytes);
         let connection = &mut self.open()?.connection;
         let change = connection.transaction()?;
         let mut rows = 0;
@@ -183,10 +214,25 @@ impl Writer {
             rows += apply(&change, write)?;
         }
         change.commit()?;
-        if batch.iter().any(|write| matches!(write, Write::Tidy)) {
-            tidy::tidy(connection, keep, max_bytes)?;
-        }
         Ok(rows)
+    }
+
+    /// On its own: what was written stays written if this fails.
+    fn tidy(&mut self) {
+        let (keep, max_bytes) = (self.kept_for, self.max_bytes);
+        let Some(file) = &mut self.file else { return };
+        let now = file.clock.believe(tidy::Reading::now());
+        if let Err(error) = tidy::tidy(&mut file.connection, now, keep, max_bytes) {
+            self.figures.tidy_failed.fetch_add(1, Ordering::Relaxed);
+            if error.is_damage() {
+                self.set_aside(&error.to_string());
+            } else {
+                tracing::error!(
+                    "the history in `{}` cannot be tidied: {error}; what is too old or too much stays until it can",
+                    self.directory.display()
+                );
+            }
+        }
     }
 
     fn open(&mut self) -> Result<&mut HistoryFile, HistoryError> {
@@ -203,6 +249,7 @@ impl Writer {
             };
             self.tried = opened.is_err().then(Instant::now);
             self.file = Some(opened?);
+            self.figures.made.store(true, Ordering::Relaxed);
         }
         // It was put there above.
         self.file.as_mut().ok_or(HistoryError::GivenUp)

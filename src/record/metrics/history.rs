@@ -8,6 +8,7 @@ pub(super) struct HistorySeries {
     written: Counter,
     lost: Counter,
     set_aside: Counter,
+    tidy_failed: Counter,
     size: Gauge,
     broken: Gauge,
 }
@@ -19,6 +20,7 @@ impl HistorySeries {
             written: make.fraction_counter("chatprobe_history_rows_written_total", "Rows of the history that were written.")?,
             lost: make.fraction_counter("chatprobe_history_rows_lost_total", "Rows of the history that could not be written.")?,
             set_aside: make.fraction_counter("chatprobe_history_files_set_aside_total", "Damaged files of the history that were set aside.")?,
+            tidy_failed: make.fraction_counter("chatprobe_history_tidy_failures_total", "How often what is too old could not be removed from the history.")?,
             size: make.gauge("chatprobe_history_size_bytes", "Size of the history's file and its log.")?,
             broken: make.gauge("chatprobe_history_broken", "1 if the latest rows of the history could not be written.")?,
         })
@@ -29,6 +31,7 @@ impl HistorySeries {
             (&self.written, now.written),
             (&self.lost, now.lost),
             (&self.set_aside, now.set_aside),
+            (&self.tidy_failed, now.tidy_failed),
         ] {
             counter.inc_by((float(reading) - counter.get()).max(0.0));
         }
