@@ -397,7 +397,9 @@ async fn refuse(listener: TcpListener) {
         let (mut client, _) = listener.accept().await.unwrap();
         // Whatever it asks for.
         let asked = client.read(&mut [0; 4096]).await;
-        assert!(asked.is_ok());
+        if asked.is_err() {
+            continue;
+        }
         let answer = b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
         client.write_all(answer).await.ok();
     }
