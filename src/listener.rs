@@ -143,7 +143,7 @@ mod tests {
 
     const LIMITS: Limits = Limits {
         connections: 8,
-        idle: Duration::from_secs(60),
+        idle: Duration::from_mins(1),
         unread: Duration::from_secs(2),
         grace: Duration::ZERO,
     };
@@ -170,9 +170,10 @@ mod tests {
                 over.cancelled().await;
                 given_up.send(peer).ok();
             });
+            let piece = Bytes::from(vec![0; 1 << 16]);
             Body::from_stream(repeat_with(move || {
                 let _ = &guard;
-                Ok::<_, std::convert::Infallible>(Bytes::from_static(&[0; 1 << 16]))
+                Ok::<_, std::convert::Infallible>(piece.clone())
             }))
         };
         let router = Router::new().route("/", get(endless));

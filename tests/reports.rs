@@ -216,6 +216,33 @@ async fn what_is_worse_than_an_earlier_run_by_more_than_is_allowed_exits_with_on
 }
 
 #[tokio::test]
+async fn a_step_of_the_baseline_that_is_gone_does_not_pass_silently() {
+    let centre = Centre::start("{}").await;
+    let few = ["--load", "{ chats: 2 }"];
+    let earlier = Reported::new(&centre).with(&few);
+    earlier.run.done().await.exits(0);
+    let renamed = earlier
+        .text("report.json")
+        .replace("session_create", "session_open");
+    let baseline = earlier.run.folder.write("baseline.json", &renamed);
+    let told = Reported::new(&centre).with(&few);
+    let told = told.with(&["--baseline", &baseline]);
+    let told = told.run.done().await.exits(0);
+    for caveat in [
+        "compared with care: only the baseline has the steps `session_open`",
+        "compared with care: only the run has the steps `session_create`",
+    ] {
+        assert!(told.output.contains(caveat), "{}", told.output);
+    }
+    let arguments = ["--baseline", &baseline, "--regression", "100%"];
+    let reported = Reported::new(&centre).with(&few).with(&arguments);
+    let failed = reported.run.done().await.exits(1);
+    let says = "FAILED against the baseline: session_open is gone: ";
+    assert!(failed.output.contains(says), "{}", failed.output);
+    assert_eq!(reported.failed(), ["baseline"]);
+}
+
+#[tokio::test]
 async fn a_baseline_that_cannot_be_used_stops_the_run_before_it_begins() {
     let centre = Centre::start("{}").await;
     let reported = Reported::new(&centre);

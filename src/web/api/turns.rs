@@ -38,7 +38,7 @@ impl Turns {
         // Never closed.
         let place = turn.ok().and_then(Result::ok);
         place
-            .map(|_place| Turn { _place })
+            .map(|place| Turn { _place: place })
             .ok_or_else(|| Refusal::Busy {
                 error: format!(
                     "reports are made one at a time, and others wait; try again in {} seconds",
