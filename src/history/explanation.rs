@@ -276,12 +276,12 @@ fn without_password(text: String) -> String {
 /// What a step has under a confidential name in addresses, headers, bodies and events.
 fn note_step(step: &TracedStep, values: &mut Vec<String>) {
     let mut note = |bytes: &[u8]| note_confidential(&String::from_utf8_lossy(bytes), values);
-    let none: &[(String, Beginning)] = &[];
+    let no_headers: &[(String, Beginning)] = &[];
     let request = step.request.as_ref();
     let answer = step.answer.as_ref();
     let headers = [
-        request.map_or(none, |request| &request.headers),
-        answer.map_or(none, |answer| &answer.headers),
+        request.map_or(no_headers, |request| &request.headers),
+        answer.map_or(no_headers, |answer| &answer.headers),
     ];
     let texts = [
         request.map(|request| &request.url),
