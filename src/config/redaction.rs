@@ -15,14 +15,14 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 /// What stands where a secret stood.
 pub const MASK: &str = "***";
 
-/// Of a value from an answer, in characters. Shorter ones can be guessed, and are part of many a word.
-const SHORTEST: usize = 4;
 /// Of what is looked for, in bytes. Of a longer value it is the beginning, and nothing behind that is shown.
 const LONGEST: usize = 4 * 1024;
 /// Values from answers.
 const MOST_VALUES: usize = 1_000;
 /// What is looked for altogether, in bytes.
 const MOST_BYTES: usize = 256 * 1024;
+/// A text, in bytes, that is looked through for every value sooner than an automaton is built.
+const SHORT_TEXT: usize = 1024;
 /// Of a secret, in bytes: what Base64 makes of less is part of many a word.
 const SHORTEST_IN_BASE64: usize = 4;
 
@@ -52,16 +52,14 @@ enum Search {
 }
 
 impl Redaction {
-    /// Of secrets, whatever they are, and of values from answers: those of four characters or more.
-    /// Beyond a thousand values, or 256 KB of what they may be written as, no text is shown at all.
+    /// Of secrets and of values from answers. Beyond a thousand values, or 256 KB of what they may be written as, no text is shown at all.
     pub(super) fn new<'a>(secrets: impl Iterator<Item = &'a str>, values: &'a [String]) -> Self {
         let mut forms = HashSet::new();
         for secret in secrets {
             forms.extend(written_forms(secret));
             forms.extend(base64_forms(secret));
         }
-        let long_enough = |value: &&String| value.chars().nth(SHORTEST - 1).is_some();
-        let values: HashSet<_> = (values.iter().filter(long_enough))
+        let values: HashSet<_> = (values.iter())
             .map(|value| &value[..value.floor_char_boundary(LONGEST)])
             .collect();
         let mut bytes = 0;
@@ -92,6 +90,15 @@ impl Redaction {
                 automaton,
             }),
         )
+    }
+
+    /// Whether a text may have one of the values in it. Of a short one that has none it is known soon.
+    pub(super) fn may_concern(text: &str, values: &[String]) -> bool {
+        let is_written = |value: &String| {
+            let forms = written_forms(value);
+            forms.iter().any(|form| text.contains(form))
+        };
+        text.len() > SHORT_TEXT || values.len() > MOST_VALUES || values.iter().any(is_written)
     }
 
     /// The text with `***` in place of every secret. What is put in is not looked at again.

@@ -177,6 +177,15 @@ impl Target {
         redaction.redact(text)
     }
 
+    /// The text without them and these values from its answers.
+    pub fn redact_besides(&self, text: String, values: &[String]) -> String {
+        if !values.is_empty() && Redaction::may_concern(&text, values) {
+            self.redaction_besides(values).redact(text)
+        } else {
+            self.redact(text)
+        }
+    }
+
     /// Takes the target's secrets and these values from its answers out of texts.
     pub fn redaction_besides(&self, values: &[String]) -> Redaction {
         let secrets = self.secrets.values().map(ExposeSecret::expose_secret);

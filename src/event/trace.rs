@@ -8,12 +8,12 @@ use minijinja::Value;
 use super::{Failure, RunIdentity};
 use crate::{config::Target, scenario::Reason};
 
-/// A chat whose steps are over and one of which failed.
+/// A chat whose steps are over and one of which failed, or a setup.
 #[derive(Debug)]
 pub struct FailedChat {
     /// Its run.
     pub run: Arc<RunIdentity>,
-    /// The chat's number in its run.
+    /// The chat's number in its run; zero for the setup of a burst, which is no chat.
     pub chat: u64,
     /// When its steps were over.
     pub failed_at: jiff::Timestamp,

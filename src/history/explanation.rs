@@ -27,7 +27,7 @@ pub struct FailureSummary {
     pub target: String,
     /// Probe or burst.
     pub mode: Mode,
-    /// The chat's number in its run.
+    /// The chat's number in its run; zero for the setup of a burst.
     pub chat: u64,
     /// When, RFC 3339.
     pub failed_at: String,
@@ -57,7 +57,7 @@ pub struct FailureReport {
     pub target: String,
     /// Probe or burst.
     pub mode: Mode,
-    /// The chat's number in its run.
+    /// The chat's number in its run; zero for the setup of a burst.
     pub chat: u64,
     /// When, RFC 3339.
     pub failed_at: String,

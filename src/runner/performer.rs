@@ -96,7 +96,8 @@ impl Performer {
 
     /// What the target calls the chat: what the scenario names as correlation, or else the chat's keys.
     pub(super) fn correlation(&self) -> Vec<(Arc<str>, String)> {
-        let shown = |text| self.presentable(text);
+        let captured = self.confidential_captures();
+        let shown = |text| shorten(self.redact(text, captured.clone()), LONGEST_DETAIL);
         let named = &self.context.spec.scenario.correlation;
         if named.is_empty() {
             let key: Arc<str> = "key".into();
@@ -201,19 +202,18 @@ impl Performer {
 
     /// What people see of a text that may hold values of an answer.
     pub(super) fn presentable(&self, text: String) -> String {
-        shorten(self.redact(text), LONGEST_DETAIL)
+        shorten(self.redact_all(text), LONGEST_DETAIL)
     }
 
     /// The text without secrets of the target, captured ones, and those that it has itself under a
     /// confidential name.
-    fn redact(&self, text: String) -> String {
-        let target = &self.context.spec.target;
-        let mut values = self.confidential_captures();
+    fn redact_all(&self, text: String) -> String {
+        self.redact(text, self.confidential_captures())
+    }
+
+    fn redact(&self, text: String, mut values: Vec<String>) -> String {
         note_confidential(&text, &mut values);
-        if values.is_empty() {
-            return target.redact(text);
-        }
-        target.redaction_besides(&values).redact(text)
+        self.context.spec.target.redact_besides(text, &values)
     }
 
     /// One way in, one outcome, one event.

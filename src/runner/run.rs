@@ -109,28 +109,33 @@ impl Run {
     }
 
     /// A probe exists to run its chat, so one that cannot even begin is a failed chat: an outage
-    /// must not look like silence.
+    /// must not look like silence. Of a burst it is told like one, and not counted.
     fn fail_setup(&mut self, failure: Failure, trace: Trace) {
         let run = &self.context.spec.identity;
-        if run.subject.mode == Mode::Probe {
+        let is_chat = run.subject.mode == Mode::Probe;
+        let chat = u64::from(is_chat);
+        let duration = Duration::ZERO;
+        if is_chat {
             self.tell(&Event::ChatStarted {
                 run: run.clone(),
                 lateness: Duration::ZERO,
             });
-            self.tell(&Event::ChatFailed(Arc::new(FailedChat {
-                run: run.clone(),
-                chat: 1,
-                failed_at: jiff::Timestamp::now(),
-                duration: Duration::ZERO,
-                failure: failure.clone(),
-                correlation: Vec::new(),
-                trace,
-            })));
+        }
+        self.tell(&Event::ChatFailed(Arc::new(FailedChat {
+            run: run.clone(),
+            chat,
+            failed_at: jiff::Timestamp::now(),
+            duration,
+            failure: failure.clone(),
+            correlation: Vec::new(),
+            trace,
+        })));
+        if is_chat {
             self.tell(&Event::ChatEnded {
                 run: run.clone(),
-                chat: 1,
+                chat,
                 ending: Ending::Failed(failure.clone()),
-                duration: Duration::ZERO,
+                duration,
                 correlation: Vec::new(),
             });
         }

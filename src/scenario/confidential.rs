@@ -32,8 +32,8 @@ const ABOUT: [&str; 12] = [
     "at", "count", "endpoint", "expires", "expiry", "in", "length", "size", "type", "uri", "url",
     "valid",
 ];
-/// The digits of a number that can be told from others.
-const SHORTEST_NUMBER: usize = 4;
+/// Of a value, in characters. Shorter ones can be guessed, and are part of many a word.
+const SHORTEST: usize = 4;
 
 /// Whether what has this name is shown to nobody. Names are read by their words, be they written
 /// `access_token`, `X-Access-Token` or `accessToken`.
@@ -74,7 +74,8 @@ fn words(name: &str) -> Vec<String> {
 }
 
 /// Notes what a text has under confidential names: all texts and numbers beneath them in what is JSON,
-/// begins like it or has pieces of it, and the parameters of an address or a form.
+/// begins like it or has pieces of it, and the parameters of an address or a form. Values of fewer than
+/// four characters are left out.
 pub fn note_confidential(text: &str, values: &mut Vec<String>) {
     note_fields(text, values);
     note_parameters(text, values);
@@ -119,16 +120,21 @@ fn is_name(token: &Token<'_>, rest: &mut Peekable<Tokens<'_>>) -> bool {
 }
 
 fn note_quoted(quoted: &str, values: &mut Vec<String>) {
-    let text = unquoted(quoted);
-    // It may be written otherwise than JSON usually is.
-    if text != quoted {
-        values.push(quoted.to_owned());
+    note_written(unquoted(quoted), quoted, values);
+}
+
+/// Notes a value, and how it is written where that is not what it is.
+fn note_written(value: String, written: &str, values: &mut Vec<String>) {
+    if value.chars().nth(SHORTEST - 1).is_some() {
+        if value != written {
+            values.push(written.to_owned());
+        }
+        values.push(value);
     }
-    values.push(text);
 }
 
 fn note_number(word: &str, values: &mut Vec<String>) {
-    if word.len() >= SHORTEST_NUMBER && word.starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
+    if word.len() >= SHORTEST && word.starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
         values.push(word.to_owned());
     }
 }
@@ -151,8 +157,7 @@ fn note_parameters(parameters: &str, values: &mut Vec<String>) {
         };
         // Here a bare `key` is that of the caller.
         if is_confidential(&name) || name.eq_ignore_ascii_case("key") {
-            values.push(written.to_owned());
-            values.push(value.into_owned());
+            note_written(value.into_owned(), written, values);
         }
     }
 }

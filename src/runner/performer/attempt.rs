@@ -182,7 +182,7 @@ impl Performer {
     /// The beginning of a body. Secrets go before the rest is cut off: half of one is one too.
     fn quote(&self, body: &[u8]) -> String {
         let text = String::from_utf8_lossy(body).into_owned();
-        let text = self.redact(text);
+        let text = self.redact_all(text);
         let shown: String = text.chars().take(QUOTED).collect();
         if shown.is_empty() {
             return String::new();
@@ -198,7 +198,7 @@ impl Performer {
     /// The beginning of what the expressions of the step saw, without secrets likewise.
     fn describe_look(&self) -> String {
         let text = self.scope.describe_look(usize::MAX);
-        shorten(self.redact(text), QUOTED)
+        shorten(self.redact_all(text), QUOTED)
     }
 
     fn check(&self, step: &Step) -> Result<(), Refusal> {

@@ -48,6 +48,28 @@ async fn explained(bench: &mut Bench) -> Vec<(bool, Vec<String>)> {
 }
 
 #[tokio::test]
+async fn a_setup_that_fails_is_explained_and_counted_for_a_probe_only() {
+    let setup = THREE_STEPS.replace("steps:", "setup:") + "steps: [ { think: 1s } ]\n";
+    for (mode, number) in [(Mode::Burst, 0), (Mode::Probe, 1)] {
+        let (mut bench, _puppet) = Bench::with_puppet().await;
+        bench.mode = mode;
+        let explained = Arc::new(Explained::default());
+        bench.hear_first(explained.clone());
+        let report = bench.run(&setup, "{ chats: 3 }").await;
+        assert_eq!(
+            (report.chats.started, report.chats.failed),
+            (number, number)
+        );
+        let told = explained.0.lock().unwrap();
+        let [failed] = &told[..] else {
+            panic!("{told:?}")
+        };
+        assert_eq!((failed.chat, &*failed.failure.step), (number, "three"));
+        assert!(failed.trace.whole && failed.trace.steps.len() == 3);
+    }
+}
+
+#[tokio::test]
 async fn a_failed_chat_is_known_whole_and_its_room_is_given_back() {
     let (mut bench, _puppet) = Bench::with_puppet().await;
     let whole = (true, ["one", "two", "three"].map(str::to_owned).to_vec());

@@ -26,7 +26,10 @@ pub(super) async fn show(State(app): State<Arc<App>>, viewer: Viewer, Name(id): 
 
 fn page(failure: &FailureReport) -> Markup {
     html! {
-        h1 { "Chat " (failure.chat) " of " a href={ "/runs/" (failure.run) } { (failure.name) } }
+        h1 {
+            @if failure.chat == 0 { "Setup" } @else { "Chat " (failure.chat) }
+            " of " a href={ "/runs/" (failure.run) } { (failure.name) }
+        }
         p.note.failed {
             "Step " code { (failure.step) } ": " strong { (failure.reason) } br; (failure.detail)
         }
