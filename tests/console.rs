@@ -355,6 +355,21 @@ async fn what_was_is_there_after_a_restart() {
         (browser.run(script, json!([])).await.as_u64()? >= 3).then_some(())
     })
     .await;
+
+    // A run with a name, and another one held against it.
+    browser.fill("[name='baseline']", "release-4").await;
+    browser.click("[data-baseline] button").await;
+    browser.shows("#said", "the baseline release-4 now").await;
+    browser
+        .open(&format!("{}/runs/{second}", service.web))
+        .await;
+    let named = format!("/api/v1/runs/{second}/compare/release-4/report.html");
+    browser.click(&format!("[href='{named}']")).await;
+    browser.shows("body", "agent_join").await;
+    assert_eq!(browser.path().await, named);
+    browser.open(&format!("{}/runs/{first}", service.web)).await;
+    browser.shows("main", "It is the baseline release-4").await;
+
     browser.click("[data-failure] a").await;
     browser.shows(".note.failed", "agent_join_timeout").await;
 

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     event::{Mode, Trigger},
+    history::Baseline,
     report::html::search,
     runner::{Example, RunReport, RunState, ThresholdReport},
     scheduler::RunEntry,
@@ -29,13 +30,15 @@ async fn page(app: &App, viewer: Viewer, id: &str) -> Result<Page, Refusal> {
     let run = app.find_run(id).await?;
     let report = run.report();
     let previous = app.previous(&report).await?;
+    let baselines = app.web.history.baselines().await?;
     let main = html! {
         div data-live={ "/live/runs/" (report.id) } {
             (above(&run, &report, viewer))
             @if report.mode == Mode::Burst { (figures::charts(&report)) }
             (below(&report))
         }
-        (documents(&report, previous.as_deref()))
+        (documents(&report, previous.as_deref(), &baselines))
+        @if viewer.may_change && report.state == RunState::Ended { (naming(&report)) }
     };
     Ok(Page {
         path: "/runs",
@@ -215,8 +218,18 @@ fn correlation(names: &std::collections::BTreeMap<String, String>) -> Markup {
     } }
 }
 
-fn documents(report: &RunReport, previous: Option<&str>) -> Markup {
+/// A form that makes a baseline of the run.
+fn naming(report: &RunReport) -> Markup {
+    html! { form.controls data-baseline=(report.id) {
+        label { "Keep it as a baseline called " input name="baseline" required size="14" maxlength="64"; }
+        button { "Keep" }
+    } }
+}
+
+fn documents(report: &RunReport, previous: Option<&str>, baselines: &[Baseline]) -> Markup {
     let path = format!("/api/v1/runs/{}", report.id);
+    let (own, others_than_it): (Vec<_>, Vec<_>) =
+        (baselines.iter()).partition(|baseline| baseline.report.id == report.id);
     let others = [
         ("report.json", "JSON"),
         ("steps.csv", "steps as CSV"),
@@ -234,7 +247,13 @@ fn documents(report: &RunReport, previous: Option<&str>) -> Markup {
                 a href={ (path) "/compare/" (previous) "/report.html" } { "Compare with the run before" }
             }
             a href={ "/runs?with=" (report.id) } { "Compare with another run" }
+            @for baseline in others_than_it {
+                a href={ (path) "/compare/" (baseline.name) "/report.html" } {
+                    "Compare with the baseline " (baseline.name)
+                }
+            }
         }
+        @for baseline in own { p { "It is the baseline " code { (baseline.name) } "." } }
         details {
             summary { "Inputs" }
             dl.facts {

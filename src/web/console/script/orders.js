@@ -72,3 +72,18 @@ document.addEventListener("submit", async (event) => {
   }
 });
 
+// A form that makes a baseline of a run.
+document.addEventListener("submit", async (event) => {
+  const run = event.target.dataset.baseline;
+  if (!run) {
+    return;
+  }
+  event.preventDefault();
+  const name = event.target.elements.baseline.value.trim();
+  try {
+    await ask("PUT", `/api/v1/baselines/${encodeURIComponent(name)}`, JSON.stringify({ run }));
+    say(`It is the baseline ${name} now`);
+  } catch (error) {
+    say(error.message);
+  }
+});
