@@ -55,6 +55,16 @@ pub(in crate::web) async fn list(
     Name(id): Name,
     Parameters(filter): Parameters<OrphanFilter>,
 ) -> Result<Json<OrphanList>, Refusal> {
+    // What the document calls an int64 ends there, and so do the numbers of the file.
+    if filter
+        .after
+        .is_some_and(|after| i64::try_from(after).is_err())
+    {
+        return Err(Refusal::malformed(format!(
+            "after: no chat has a number beyond {}",
+            i64::MAX
+        )));
+    }
     let report = app.find_run(&id).await?.report();
     let kept = app
         .web
