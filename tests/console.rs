@@ -283,6 +283,22 @@ async fn counts_begin_anew_for_the_eye_with_their_rates_and_failures() {
     .await;
 }
 
+/// The first run gets a name, from its page that is open, and the second one is held against it.
+async fn name_and_compare(browser: &Browser, service: &Service, first: &str, second: &str) {
+    browser.fill("[name='baseline']", "release-4").await;
+    browser.click("[data-baseline] button").await;
+    browser.shows("#said", "the baseline release-4 now").await;
+    browser
+        .open(&format!("{}/runs/{second}", service.web))
+        .await;
+    let named = format!("/api/v1/runs/{second}/compare/release-4/report.html");
+    browser.click(&format!("[href='{named}']")).await;
+    browser.shows("body", "agent_join").await;
+    assert_eq!(browser.path().await, named);
+    browser.open(&format!("{}/runs/{first}", service.web)).await;
+    browser.shows("main", "It is the baseline release-4").await;
+}
+
 #[tokio::test]
 async fn what_was_is_there_after_a_restart() {
     let centre = Centre::start("{ join: 1h }").await;
@@ -356,19 +372,7 @@ async fn what_was_is_there_after_a_restart() {
     })
     .await;
 
-    // A run with a name, and another one held against it.
-    browser.fill("[name='baseline']", "release-4").await;
-    browser.click("[data-baseline] button").await;
-    browser.shows("#said", "the baseline release-4 now").await;
-    browser
-        .open(&format!("{}/runs/{second}", service.web))
-        .await;
-    let named = format!("/api/v1/runs/{second}/compare/release-4/report.html");
-    browser.click(&format!("[href='{named}']")).await;
-    browser.shows("body", "agent_join").await;
-    assert_eq!(browser.path().await, named);
-    browser.open(&format!("{}/runs/{first}", service.web)).await;
-    browser.shows("main", "It is the baseline release-4").await;
+    name_and_compare(&browser, &service, &first, &second).await;
 
     browser.click("[data-failure] a").await;
     browser.shows(".note.failed", "agent_join_timeout").await;
