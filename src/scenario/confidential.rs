@@ -3,8 +3,9 @@
 #[cfg(test)]
 mod tests;
 
-use std::iter::Peekable;
+use std::{iter::Peekable, sync::LazyLock};
 
+use aho_corasick::AhoCorasick;
 use url::form_urlencoded;
 
 /// A word with one of these in it is confidential: nothing else is called so.
@@ -35,9 +36,28 @@ const ABOUT: [&str; 12] = [
 /// Of a value, in characters. Shorter ones can be guessed, and are part of many a word.
 const SHORTEST: usize = 4;
 
+/// What every confidential name has somewhere: few others have, so that most names are told by one look.
+static SUSPECT: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    let parts = ANYWHERE.iter().chain(&WHOLE).chain(&BEHIND_ANOTHER);
+    #[expect(
+        clippy::expect_used,
+        reason = "words known when this is compiled, far below the limits of an automaton"
+    )]
+    AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .build(parts)
+        .expect("an automaton of a few words")
+});
+
 /// Whether what has this name is shown to nobody. Names are read by their words, be they written
 /// `access_token`, `X-Access-Token` or `accessToken`.
 pub fn is_confidential(name: &str) -> bool {
+    // Letters beyond ASCII have their own ideas of lower case.
+    let suspect = !name.is_ascii() || SUSPECT.is_match(name);
+    suspect && has_confidential_word(name)
+}
+
+fn has_confidential_word(name: &str) -> bool {
     let words = words(name);
     let about = words.last().is_some_and(|last| ABOUT.contains(&&**last));
     let confidential = |(place, word): (usize, &String)| {

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 fn fields(text: &str) -> Vec<String> {
@@ -51,6 +53,16 @@ fn names_are_read_by_their_words() {
         "bypass",
     ] {
         assert!(!is_confidential(name), "{name}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_look_at_the_whole_name_misses_none(
+        // Words that matter, the beginnings of some, and a letter that is `k` in lower case only.
+        name in "(token|Token|KEY|key|Keys|auth|AUTH|toKen|\u{212a}ey|pass|word|jwt|o|url|[-_ a-zA-Zé]){0,6}",
+    ) {
+        prop_assert_eq!(is_confidential(&name), has_confidential_word(&name), "{}", name);
     }
 }
 

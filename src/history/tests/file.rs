@@ -1,0 +1,125 @@
+use std::{fs::Permissions, os::unix::fs::PermissionsExt as _};
+
+use rusqlite::{Connection, params};
+
+use super::{MOST, record};
+use crate::{
+    history::{
+        file::{HistoryError, HistoryFile, MIGRATIONS, path_in},
+        rows::Rest,
+    },
+    runner::{Quantiles, RunReport, RunState, Sample, StepSample},
+};
+
+#[test]
+fn a_folder_has_one_owner_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = HistoryFile::open(folder.path(), MOST).unwrap();
+    let second = HistoryFile::open(folder.path(), MOST);
+    assert!(matches!(second, Err(HistoryError::Taken(_))));
+    drop(first);
+    assert!(HistoryFile::open(folder.path(), MOST).is_ok());
+}
+
+#[test]
+fn what_is_kept_is_for_its_owner_alone_and_a_folder_that_was_there_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let mode = |name: &str| {
+        let file = std::fs::metadata(folder.path().join(name)).unwrap();
+        file.permissions().mode() & 0o777
+    };
+    std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    let file = HistoryFile::open(folder.path(), MOST).unwrap();
+    assert_eq!(mode(""), 0o755);
+    for name in [
+        "lock",
+        "history.sqlite",
+        "history.sqlite-wal",
+        "history.sqlite-shm",
+    ] {
+        assert_eq!(mode(name), 0o600, "{name}");
+    }
+    drop(file);
+}
+
+#[test]
+fn a_file_that_was_moved_or_replaced_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let file = HistoryFile::open(&data, MOST).unwrap();
+    assert!(!file.is_missing());
+    let elsewhere = folder.path().join("elsewhere");
+    std::fs::rename(&data, &elsewhere).unwrap();
+    assert!(file.is_missing());
+    let other = HistoryFile::open(&data, MOST).unwrap();
+    assert!(file.is_missing() && !other.is_missing());
+    drop(other);
+    std::fs::remove_dir_all(&data).unwrap();
+    std::fs::rename(&elsewhere, &data).unwrap();
+    assert!(!file.is_missing(), "it is back");
+}
+
+#[test]
+fn a_file_of_a_later_chatprobe_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = HistoryFile::open(folder.path(), MOST).unwrap();
+    file.connection
+        .pragma_update(None, "user_version", 99)
+        .unwrap();
+    drop(file);
+    let error = HistoryFile::open(folder.path(), MOST).err().unwrap();
+    assert!(matches!(error, HistoryError::TooNew { version: 99, .. }) && !error.is_damage());
+    assert!(path_in(folder.path()).exists());
+}
+
+#[test]
+fn a_file_of_an_earlier_chatprobe_is_opened_with_the_run_that_it_had_in_progress() {
+    let folder = tempfile::tempdir().unwrap();
+    let earlier = Connection::open(path_in(folder.path())).unwrap();
+    earlier.execute_batch(MIGRATIONS[0]).unwrap();
+    earlier.pragma_update(None, "user_version", 1).unwrap();
+    let mut report = record(0, 0).report;
+    report.clear_counts();
+    let report = serde_json::to_string(&report).unwrap();
+    let insert = "INSERT INTO runs VALUES ('r', 'burst', 'n', 'running', ?, NULL)";
+    earlier.execute(insert, [report]).unwrap();
+    for number in 0..2 {
+        let step = StepSample {
+            passed: 3,
+            ..StepSample::default()
+        };
+        let sample = Sample {
+            started: 3,
+            passed: 3,
+            received: 5,
+            steps: vec![step],
+            ..Sample::default()
+        };
+        let sample = serde_json::to_string(&sample).unwrap();
+        let insert = "INSERT INTO samples VALUES ('r', ?, ?)";
+        earlier.execute(insert, params![number, sample]).unwrap();
+    }
+    drop(earlier);
+
+    let file = HistoryFile::open(folder.path(), MOST).unwrap();
+    let version: usize = file
+        .connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .unwrap();
+    assert_eq!(version, MIGRATIONS.len());
+    let row = file
+        .connection
+        .query_row("SELECT report, rest FROM runs", [], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+        });
+    let (report, rest) = row.unwrap();
+    let report: RunReport = serde_json::from_str(&report).unwrap();
+    assert_eq!(report.state, RunState::Interrupted);
+    assert_eq!((report.chats.passed, report.steps[0].passed), (6, 6));
+    // Nobody knows whether any of them waits.
+    assert_eq!((report.books.received, report.books.waiting), (10, 0));
+    // It has kept no histograms, so that nothing is said about them.
+    assert_eq!(report.steps[0].latency, Quantiles::default());
+    let rest: Rest = serde_json::from_str(&rest).unwrap();
+    assert_eq!((rest.samples.len(), rest.batches.len()), (2, 0));
+}

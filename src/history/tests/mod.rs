@@ -1,0 +1,73 @@
+mod excerpt;
+mod file;
+mod hours;
+mod interrupted;
+mod open_chats;
+mod tidying;
+
+use std::sync::Arc;
+
+use crate::{
+    event::{Mode, RunIdentity, Subject, Trigger},
+    runner::RunRecord,
+};
+
+const MOST: u64 = 1_000_000;
+
+fn run() -> Arc<RunIdentity> {
+    let subject = Subject {
+        scenario: "chat".into(),
+        target: "eu".into(),
+        mode: Mode::Burst,
+    };
+    Arc::new(RunIdentity::new("burst".into(), subject, Trigger::Api))
+}
+
+/// Of a probe whose chat passed or failed.
+fn record(passed: u64, micros: u64) -> RunRecord {
+    let mut record: serde_json::Value = serde_json::from_str(RECORD).unwrap();
+    let readings = serde_json::json!({ "mean": 0.0, "most": 0.0 });
+    let names = [
+        "cpus",
+        "host_busy",
+        "cpus_missing",
+        "files",
+        "sockets",
+        "run_queue",
+    ];
+    let mut machine: serde_json::Map<_, _> = names
+        .map(|name| (name.to_owned(), readings.clone()))
+        .into_iter()
+        .collect();
+    machine.insert("thread_lag".to_owned(), serde_json::json!({ "count": 0 }));
+    record["report"]["machine"] = machine.into();
+    record["report"]["chats"]["passed"] = passed.into();
+    record["report"]["chats"]["failed"] = (1 - passed).into();
+    if passed == 0 {
+        record["report"]["chats"]["failed_by_reason"] = serde_json::json!({ "timeout": 1 });
+    } else {
+        record["chat_duration"] = serde_json::json!([[micros, 1]]);
+        record["steps"]["say"] = serde_json::json!([[micros, 1]]);
+    }
+    serde_json::from_value(record).unwrap()
+}
+
+/// Of a probe that did nothing.
+const RECORD: &str = r#"{
+    "report": {
+        "id": "r", "name": "p", "scenario": "s", "target": "t", "mode": "probe", "trigger": "interval",
+        "state": "ended", "verdict": "passed", "verdict_reasons": [], "load": "", "load_changed_to": null,
+        "search": null, "doubts": [], "inputs": {}, "seed": 1, "started_at": "2026-05-04T10:59:59Z",
+        "elapsed_seconds": 1.0,
+        "chats": { "started": 1, "passed": 0, "failed": 0, "failed_by_reason": {}, "stopped": 0,
+            "in_progress": 0, "most_in_progress": 1, "dropped": 0 },
+        "chat_duration": { "count": 0 },
+        "steps": [{ "step": "say", "passed": 1, "failed": 0, "failed_by_reason": {}, "latency": { "count": 0 } }],
+        "thresholds": [],
+        "books": { "received": 0, "by_fate": {}, "waiting": 0, "differences": [] },
+        "start_lateness": { "count": 0 }, "send_lateness": { "count": 0 }, "connection_wait": { "count": 0 }, "scheduler_lag": { "count": 0 },
+        "machine": null,
+        "failures": []
+    },
+    "samples": [], "chat_duration": [], "steps": { "say": [] }
+}"#;

@@ -1,0 +1,74 @@
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use proptest::prelude::*;
+
+use super::run;
+use crate::{
+    event::{Ending, Event, Observer as _},
+    history::{figures::Figures, open_chats::OpenChats, writer::Write},
+};
+
+/// The chats that are open after these changes, by their number.
+fn apply(open: &mut BTreeMap<u64, String>, write: Write) {
+    let Write::Chats { opened, closed } = write else {
+        panic!("other changes");
+    };
+    for opened in opened {
+        open.insert(opened.chat, opened.correlation[0].1.clone());
+    }
+    for (_, chat) in closed {
+        open.remove(&chat);
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Name(u64, String),
+    End(u64),
+    Offer { taken: bool },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        (0..5_u64, "[ab]").prop_map(|(chat, name)| Step::Name(chat, name)),
+        (0..5_u64).prop_map(Step::End),
+        any::<bool>().prop_map(|taken| Step::Offer { taken }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn open_chats_are_those_that_have_a_name_and_no_end(steps in prop::collection::vec(step(), 0..40)) {
+        let chats = OpenChats::new(Arc::<Figures>::default());
+        let run = run();
+        let (mut written, mut real, mut over) = (BTreeMap::new(), BTreeMap::new(), [false; 5]);
+        for step in steps.into_iter().chain([Step::Offer { taken: true }]) {
+            match step {
+                // A chat that has ended does nothing any more.
+                Step::Name(chat, _) | Step::End(chat) if over[usize::try_from(chat).unwrap()] => {}
+                Step::Name(chat, name) => {
+                    real.insert(chat, name.clone());
+                    let correlation = vec![("key".into(), name)];
+                    chats.observe(&Event::ChatNamed { run: run.clone(), chat, correlation });
+                }
+                Step::End(chat) => {
+                    real.remove(&chat);
+                    over[usize::try_from(chat).unwrap()] = true;
+                    chats.observe(&Event::ChatEnded {
+                        run: run.clone(),
+                        chat,
+                        ending: Ending::Passed,
+                        duration: Duration::ZERO,
+                        correlation: vec![("key".into(), "a".to_owned())],
+                    });
+                }
+                Step::Offer { taken: true } => chats.offer(|write| {
+                    apply(&mut written, write);
+                    Ok(())
+                }),
+                Step::Offer { taken: false } => chats.offer(Err),
+            }
+        }
+        prop_assert_eq!(written, real);
+    }
+}
