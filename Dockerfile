@@ -11,18 +11,16 @@ COPY Cargo.toml Cargo.lock ./
 RUN mkdir src \
     && echo 'fn main() {}' > src/main.rs \
     && touch src/lib.rs \
-    && cargo build --release --locked
+    && cargo build --profile dist --locked
 COPY src src
 # Cargo goes by times, and the files of the empty crate are newer than what was copied.
-# Debug information is half of the binary; names of functions stay, for backtraces.
 RUN touch src/lib.rs src/main.rs \
-    && cargo build --release --locked \
-    && strip --strip-debug target/release/chatprobe
+    && cargo build --profile dist --locked
 
 FROM debian:${DEBIAN}-slim
 # For targets with https; nothing of it is needed at build time, so nothing is installed here.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
-COPY --from=build /build/target/release/chatprobe /usr/local/bin/chatprobe
+COPY --from=build /build/target/dist/chatprobe /usr/local/bin/chatprobe
 COPY config /etc/chatprobe
 ENV CHATPROBE_CONFIG=/etc/chatprobe/chatprobe.yaml
 # The history of runs; a new volume there has its owner.
