@@ -183,6 +183,15 @@ async fn without_a_subcommand_the_service_runs_as_the_environment_says() {
     process.finish().await;
 }
 
+/// `THP_enabled` is in there since Linux 5.0.
+#[tokio::test]
+async fn its_memory_has_no_huge_pages() {
+    let service = Service::start(&plain("http://127.0.0.1:9", "")).await;
+    let status = format!("/proc/{}/status", service.process.id());
+    let status = std::fs::read_to_string(status).unwrap();
+    assert!(status.contains("THP_enabled:\t0\n"), "{status}");
+}
+
 #[tokio::test]
 async fn a_probe_does_not_overlap_itself_and_counts_the_slots_it_left_out() {
     let centre = Centre::start("{}").await;

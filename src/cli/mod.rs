@@ -103,6 +103,7 @@ impl Cli {
         );
         logging::start(self.log_format, self.log.as_ref(), quiet);
         descriptors::allow_all();
+        runtime::avoid_huge_pages();
         let workers = self.workers.unwrap_or_else(runtime::workers);
         let outcome = match runtime::build(workers) {
             Ok(runtime) => {

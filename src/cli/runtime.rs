@@ -1,4 +1,4 @@
-//! The one place that decides how many threads do the work.
+//! The one place that decides how many threads do the work, and on which memory.
 
 use std::{io, num::NonZeroUsize, thread::available_parallelism};
 
@@ -12,6 +12,16 @@ use tokio::runtime::{Builder, Runtime};
 pub(super) fn workers() -> NonZeroUsize {
     let cpus = available_parallelism().map_or(1, NonZeroUsize::get);
     NonZeroUsize::new(cpus / 2).unwrap_or(NonZeroUsize::MIN)
+}
+
+/// Chats are many and small, and begin and end all over the memory. In pages of 2 MB a tenth of it lies
+/// idle, and whoever touches a new page waits until the kernel has cleared it: chats start 10 ms late. See
+/// docs/performance.md.
+pub(super) fn avoid_huge_pages() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = nix::sys::prctl::set_thp_disable(true) {
+        tracing::debug!("cannot do without huge pages: {error}");
+    }
 }
 
 /// A runtime with so many threads for tasks; what blocks gets threads of its own.
