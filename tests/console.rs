@@ -419,7 +419,7 @@ async fn refuse(listener: TcpListener) {
         if asked.is_err() {
             continue;
         }
-        let answer = b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+        let answer = b"HTTP/1.1 502 Bad Gateway\r\ncontent-type: text/html\r\nconnection: close\r\n\r\n<h1>Bad Gateway</h1>";
         client.write_all(answer).await.ok();
     }
 }
@@ -441,6 +441,14 @@ async fn an_open_page_goes_on_by_itself_after_a_restart_behind_a_proxy() {
         let says = format!("not up to date. Trying again in {pause}.");
         browser.shows("#said", &says).await;
     }
+    eventually("what the proxy answered to an order", async || {
+        browser.click("button[aria-label='Pause: watch']").await;
+        // The next attempt to connect says something else in this place.
+        let said = browser.text("#said").await?;
+        let says = "502 was answered, but not by chatprobe: does it run?";
+        (said == says).then_some(())
+    })
+    .await;
     proxy.abort();
     assert!(proxy.await.unwrap_err().is_cancelled());
     let _service = Service::start(&here.replace("watch:", "another:")).await;

@@ -36,15 +36,7 @@ if (form) {
       ...(thresholds.length ? [`thresholds: [${thresholds.join(", ")}]`] : []),
     ].join("\n");
   };
-  const send = async (path) => {
-    const headers = { "content-type": "application/yaml" };
-    const answer = await fetch(path, { method: "POST", headers, body: request(), credentials: "same-origin" });
-    const read = await answer.json();
-    if (!answer.ok) {
-      throw new Error([read.error, ...(read.problems ?? [])].join("\n"));
-    }
-    return read;
-  };
+  const send = (path) => ask("POST", path, request(), "application/yaml");
   const cost = document.getElementById("cost");
   const tell = (lines) => {
     cost.replaceChildren(...lines.map(([text, kind]) => {

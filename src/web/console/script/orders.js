@@ -8,16 +8,25 @@ function say(text) {
   said.textContent = text;
 }
 
-/** What the service answers, as an object; what it refuses, as an error in its words. */
-async function ask(method, path, body) {
-  const headers = body === undefined ? {} : { "content-type": "application/json" };
-  const answer = await fetch(path, { method, headers, body, credentials: "same-origin" });
-  const text = await answer.text();
-  const read = text ? JSON.parse(text) : {};
-  if (!answer.ok) {
-    throw new Error([read.error, ...(read.problems ?? [])].join("\n"));
+/** The service speaks JSON, if anything; a proxy that does not reach it has pages of its own. */
+function understood(text) {
+  try {
+    return text ? JSON.parse(text) : {};
+  } catch {
+    return null;
   }
-  return read;
+}
+
+/** What the service answers, as an object; what it refuses, as an error in its words. */
+async function ask(method, path, body, type = "application/json") {
+  const headers = body === undefined ? {} : { "content-type": type };
+  const answer = await fetch(path, { method, headers, body, credentials: "same-origin" });
+  const heard = understood(await answer.text());
+  if (!answer.ok || heard === null) {
+    const unknown = `${answer.status} was answered, but not by chatprobe: does it run?`;
+    throw new Error([heard?.error ?? unknown, ...(heard?.problems ?? [])].join("\n"));
+  }
+  return heard;
 }
 
 /** What a reload changes, or would change. */
