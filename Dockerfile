@@ -6,7 +6,7 @@ ARG DEBIAN=trixie
 FROM rust:${RUST}-slim-${DEBIAN} AS build
 WORKDIR /build
 # The dependencies alone, against an empty crate: this layer is built anew only when one of them
-# changes, which is rare and takes most of the time.
+# changes, which is rare.
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir src \
     && echo 'fn main() {}' > src/main.rs \

@@ -15,8 +15,8 @@ pub(super) fn workers() -> NonZeroUsize {
 }
 
 /// Chats are many and small, and begin and end all over the memory. In pages of 2 MB a tenth of it lies
-/// idle, and whoever touches a new page waits until the kernel has cleared it: chats start 10 ms late. See
-/// docs/performance.md.
+/// idle, and whoever touches a new page first waits until the kernel has cleared it, and all chats behind
+/// it. mimalloc asks for such pages where the system leaves it to programs. See docs/performance.md.
 pub(super) fn avoid_huge_pages() {
     #[cfg(target_os = "linux")]
     if let Err(error) = nix::sys::prctl::set_thp_disable(true) {
