@@ -20,16 +20,6 @@ async fn serve(centre: &Centre, more: &str) -> Service {
     Service::start(&plain(&centre.url, more)).await
 }
 
-/// Starts a burst; its id.
-async fn start(service: &Service, load: &str, inputs: &str) -> String {
-    let body = format!(
-        "{{ scenario: {SCENARIO}, target: centre, load: {load}, inputs: {inputs}, seed: 1 }}"
-    );
-    let answer = service.order("POST", "/api/v1/bursts", &body).await;
-    assert_eq!(answer.status, 202, "{answer:?}");
-    answer.text("id")
-}
-
 async fn report(service: &Service, run: &str) -> Value {
     let answer = service.read(&format!("/api/v1/runs/{run}")).await;
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -74,7 +64,7 @@ fn books(report: &Value) -> (u64, u64) {
 async fn a_burst_started_by_hand_is_told_from_its_start_to_its_verdict() {
     let centre = Centre::start("{}").await;
     let service = serve(&centre, "").await;
-    let run = start(&service, "{ chats: 25 }", QUICK).await;
+    let run = service.burst("{ chats: 25 }", QUICK, "").await;
     let report = ended(&service, &run).await;
     assert_eq!(report["verdict"], "passed", "{report}");
     assert_eq!(report["trigger"], "api");
@@ -117,7 +107,7 @@ async fn a_run_is_paused_resumed_quickened_and_stopped() {
     let centre = Centre::start("{}").await;
     let service = serve(&centre, "").await;
     let load = "{ rate: 20/s, for: 1h, max_active: 5000 }";
-    let run = start(&service, load, QUICK).await;
+    let run = service.burst(load, QUICK, "").await;
     let started = |report: &Value| report["chats"]["started"].as_u64().unwrap();
     report_when(&service, &run, "chats", |report| started(report) > 5).await;
 
@@ -157,7 +147,7 @@ async fn a_run_is_paused_resumed_quickened_and_stopped() {
 async fn a_run_that_is_ended_now_takes_its_chats_back_at_the_centre() {
     let centre = Centre::start("{}").await;
     let service = serve(&centre, "").await;
-    let run = start(&service, "{ chats: 12 }", LASTING).await;
+    let run = service.burst("{ chats: 12 }", LASTING, "").await;
     centre
         .stats_when("all sessions", |stats| {
             requests(stats, "session_create", "201") == 12
@@ -189,10 +179,12 @@ async fn a_burst_cannot_exceed_the_caps_and_runs_share_them() {
     assert!(above.contains("`limits.max_rate` allows 10/s"), "{above}");
     let above = refused("{ chats: 21, ramp: 10s }").await;
     assert!(above.contains("limits.max_active_chats"), "{above}");
-    let run = start(&service, "{ chats: 15, ramp: 1500ms }", LASTING).await;
+    let run = service
+        .burst("{ chats: 15, ramp: 1500ms }", LASTING, "")
+        .await;
     let no_room = refused("{ chats: 6 }").await;
     assert!(no_room.contains("limits.max_active_chats"), "{no_room}");
-    start(&service, "{ chats: 5 }", LASTING).await;
+    service.burst("{ chats: 5 }", LASTING, "").await;
     report_when(&service, &run, "all of its chats", |report| {
         report["chats"]["started"] == 15
     })
@@ -207,7 +199,9 @@ async fn probes_go_on_beside_a_burst() {
     );
     let service = serve(&centre, &probes).await;
     let before = service.passed(4).await;
-    let run = start(&service, "{ rate: 40/s, for: 1h, max_active: 500 }", QUICK).await;
+    let run = service
+        .burst("{ rate: 40/s, for: 1h, max_active: 500 }", QUICK, "")
+        .await;
     report_when(&service, &run, "a burst in progress", |report| {
         report["chats"]["passed"].as_u64().unwrap() > 20
     })

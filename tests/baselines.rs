@@ -5,7 +5,7 @@ mod support;
 
 use rusqlite::Connection;
 use serde_json::Value;
-use support::{Centre, Folder, QUICK, SCENARIO, Service, Signal, eventually, plain};
+use support::{Centre, Folder, QUICK, Service, Signal, eventually, plain};
 
 const MOST: u64 = 1_000_000;
 
@@ -13,17 +13,8 @@ async fn serve_in(folder: Folder, centre: &Centre, data: &str) -> Service {
     Service::start_in(folder, &plain(&centre.url, data), &[], &[]).await
 }
 
-async fn start(service: &Service, load: &str) -> String {
-    let body = format!(
-        "{{ scenario: {SCENARIO}, target: centre, load: {load}, inputs: {QUICK}, seed: 1 }}"
-    );
-    let answer = service.order("POST", "/api/v1/bursts", &body).await;
-    assert_eq!(answer.status, 202, "{answer:?}");
-    answer.text("id")
-}
-
 async fn ended(service: &Service, load: &str) -> String {
-    let run = start(service, load).await;
+    let run = service.burst(load, QUICK, "").await;
     let path = format!("/api/v1/runs/{run}");
     eventually("the end of the run", async || {
         (service.read(&path).await.text("state") == "ended").then_some(())
@@ -146,7 +137,9 @@ async fn what_cannot_be_a_baseline_is_told_why() {
     let data = "data: { directory: data }\nshutdown: { grace: 0s }";
     let mut service = serve_in(Folder::new(), &centre, data).await;
     let run = ended(&service, "{ chats: 1 }").await;
-    let running = start(&service, "{ rate: 1/s, for: 1h, max_active: 20 }").await;
+    let running = service
+        .burst("{ rate: 1/s, for: 1h, max_active: 20 }", QUICK, "")
+        .await;
     for (name, of, status, told) in [
         ("previous", &*run, 422, "is the run before"),
         (&*run, &*run, 422, "reads like the id of a run"),

@@ -52,7 +52,8 @@ enum Search {
 }
 
 impl Redaction {
-    /// Of secrets and of values from answers. Beyond a thousand values, or 256 KB of what they may be written as, no text is shown at all.
+    /// Of secrets and of values from answers. Beyond a thousand values, or 256 KB of what they may be written
+    /// as, no text is shown at all.
     pub(super) fn new<'a>(secrets: impl Iterator<Item = &'a str>, values: &'a [String]) -> Self {
         let mut forms = HashSet::new();
         for secret in secrets {

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::{
-    DATA, assert_sound, database, ended, ids, read, rows, serve_in, start, sum,
-    support::{Centre, Folder, PROBE, Process, Service, eventually, plain},
+    DATA, assert_sound, database, ended, ids, read, rows, serve_in, sum,
+    support::{Centre, Folder, PROBE, Process, QUICK, Service, eventually, plain},
 };
 
 #[tokio::test]
@@ -18,7 +18,7 @@ async fn a_damaged_file_is_set_aside_and_a_new_one_begins() {
     let mut service = serve_in(folder, &plain(&centre.url, DATA)).await;
     let told = service.process.line("the history is damaged").await;
     assert!(told.contains("history.sqlite.damaged"), "{told}");
-    let run = start(&service, "{ chats: 2 }", "").await;
+    let run = service.burst("{ chats: 2 }", QUICK, "").await;
     ended(&service, &run).await;
     service
         .when("the file that was set aside", |metrics| {
@@ -41,14 +41,14 @@ async fn a_damaged_file_is_set_aside_and_a_new_one_begins() {
 async fn a_folder_that_is_moved_away_is_told_and_a_new_one_begins() {
     let centre = Centre::start("{}").await;
     let mut service = serve_in(Folder::new(), &plain(&centre.url, DATA)).await;
-    let first = start(&service, "{ chats: 2 }", "").await;
+    let first = service.burst("{ chats: 2 }", QUICK, "").await;
     ended(&service, &first).await;
     // Whole: what is written of it later would be in the new file.
     let whole = "runs WHERE rest IS NOT NULL";
     let first_kept = async || (rows(&database(&service.folder), whole) == 1).then_some(());
     eventually("its record", first_kept).await;
     std::fs::rename(service.folder.path("data"), service.folder.path("away")).unwrap();
-    let second = start(&service, "{ chats: 2 }", "").await;
+    let second = service.burst("{ chats: 2 }", QUICK, "").await;
     let report = ended(&service, &second).await;
     assert_eq!(report["verdict"], "passed", "{report}");
     let told = service.process.line("the history is missing").await;
@@ -92,7 +92,7 @@ async fn a_full_disk_costs_history_and_no_measurement() {
     };
     let mut lost = 0;
     for _ in 0..20 {
-        let run = start(&service, "{ chats: 20 }", "").await;
+        let run = service.burst("{ chats: 20 }", QUICK, "").await;
         let report = ended(&service, &run).await;
         assert_eq!(report["verdict"], "passed", "{report}");
         assert_eq!(report["chats"]["passed"], 20);
@@ -127,7 +127,7 @@ async fn a_disk_that_hangs_holds_up_no_run_and_costs_nothing_once_it_is_back() {
     let service = serve_in(Folder::new(), &plain(&centre.url, DATA)).await;
     let connection = database(&service.folder);
     connection.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let run = start(&service, "{ chats: 20, ramp: 2s }", "").await;
+    let run = service.burst("{ chats: 20, ramp: 2s }", QUICK, "").await;
     let report = ended(&service, &run).await;
     assert_eq!(report["verdict"], "passed", "{report}");
     assert_eq!(
@@ -158,7 +158,7 @@ async fn the_file_stays_below_its_size_and_the_oldest_runs_go() {
     let centre = Centre::start("{}").await;
     let data = format!("data: {{ directory: data, max_bytes: {MOST} }}");
     let mut service = serve_in(Folder::new(), &plain(&centre.url, &data)).await;
-    let first = start(&service, "{ chats: 3 }", "").await;
+    let first = service.burst("{ chats: 3 }", QUICK, "").await;
     ended(&service, &first).await;
     service.process.finish().await;
     let path = service.folder.path("data/history.sqlite");
@@ -175,7 +175,7 @@ async fn the_file_stays_below_its_size_and_the_oldest_runs_go() {
     }
     assert!(size() > MOST, "{}", size());
     let service = serve_in(service.folder, &plain(&centre.url, &data)).await;
-    let second = start(&service, "{ chats: 3 }", "").await;
+    let second = service.burst("{ chats: 3 }", QUICK, "").await;
     ended(&service, &second).await;
     eventually("a smaller file", async || (size() <= MOST).then_some(())).await;
     let kept = ids(&read(&service, "/api/v1/runs?mode=burst&limit=1000").await);
@@ -194,7 +194,7 @@ async fn a_folder_that_cannot_be_is_told_and_stops_nothing() {
     let mut service = serve_in(folder, &plain(&centre.url, DATA)).await;
     let told = service.process.line("cannot use the folder").await;
     assert!(told.contains("change `data.directory`"), "{told}");
-    let run = start(&service, "{ chats: 2 }", "").await;
+    let run = service.burst("{ chats: 2 }", QUICK, "").await;
     let report = ended(&service, &run).await;
     assert_eq!(report["verdict"], "passed");
     service

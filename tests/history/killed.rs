@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    DATA, assert_sound, database, ids, read, rows, serve_in, start, sum,
-    support::{Centre, Folder, Service, Signal, eventually, plain},
+    DATA, assert_sound, database, ids, read, rows, serve_in, sum,
+    support::{Centre, Folder, QUICK, Service, Signal, eventually, plain},
 };
 
 /// Whatever the moment at which it is killed, twenty times from the same folder.
@@ -27,7 +27,7 @@ async fn killed_at_any_moment_the_database_opens_and_nothing_is_counted_twice() 
         for killed in &mut killed {
             killed.check(&service).await;
         }
-        let run = start(&service, "{ chats: 5000, ramp: 10s }", "").await;
+        let run = service.burst("{ chats: 5000, ramp: 10s }", QUICK, "").await;
         let after = Duration::from_millis(fastrand::u64(0..2_500));
         sleep(after).await;
         service.process.signal(Signal::SIGKILL);

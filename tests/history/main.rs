@@ -16,16 +16,6 @@ async fn serve_in(folder: Folder, configuration: &str) -> Service {
     Service::start_in(folder, configuration, &[], &[]).await
 }
 
-/// Starts a burst of the shipped scenario; its id.
-async fn start(service: &Service, load: &str, more: &str) -> String {
-    let body = format!(
-        "{{ scenario: {SCENARIO}, target: centre, load: {load}, inputs: {QUICK}, seed: 1{more} }}"
-    );
-    let answer = service.order("POST", "/api/v1/bursts", &body).await;
-    assert_eq!(answer.status, 202, "{answer:?}");
-    answer.text("id")
-}
-
 async fn read(service: &Service, path: &str) -> Value {
     let answer: Answer = service.read(path).await;
     assert_eq!(answer.status, 200, "{path}: {answer:?}");
@@ -76,9 +66,11 @@ async fn a_restart_keeps_runs_with_their_seconds_and_probes_by_the_hour() {
     );
     let configuration = plain(&centre.url, &probe);
     let mut service = serve_in(Folder::new(), &configuration).await;
-    let first = start(&service, "{ chats: 5, ramp: 1500ms }", ", by: Ada").await;
+    let first = service
+        .burst("{ chats: 5, ramp: 1500ms }", QUICK, ", by: Ada")
+        .await;
     let before = ended(&service, &first).await;
-    let second = start(&service, "{ chats: 2 }", "").await;
+    let second = service.burst("{ chats: 2 }", QUICK, "").await;
     ended(&service, &second).await;
     service.passed(3).await;
     service.process.finish().await;

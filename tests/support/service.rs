@@ -90,6 +90,16 @@ impl Service {
         self.request(method, path, body.to_owned()).await
     }
 
+    /// Starts a burst of the shipped scenario, `more` being further fields of it; its id.
+    pub async fn burst(&self, load: &str, inputs: &str, more: &str) -> String {
+        let body = format!(
+            "{{ scenario: {SCENARIO}, target: centre, load: {load}, inputs: {inputs}, seed: 1{more} }}"
+        );
+        let answer = self.order("POST", "/api/v1/bursts", &body).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+        answer.text("id")
+    }
+
     async fn request(&self, method: &str, path: &str, body: String) -> Answer {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();

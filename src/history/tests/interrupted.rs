@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use rusqlite::params;
 
-use super::{MOST, record};
+use super::{MOST, record, value};
 use crate::{
     event::Fate,
     history::{file::HistoryFile, open_chats, rows::Rest, tidy},
@@ -52,11 +52,7 @@ fn a_run_that_was_cut_off_knows_why_chats_failed_what_became_of_events_and_the_m
     }
     drop(file);
     let file = HistoryFile::open(folder.path(), MOST).unwrap();
-    let report = "SELECT report FROM runs";
-    let report: String = file
-        .connection
-        .query_row(report, [], |row| row.get(0))
-        .unwrap();
+    let report: String = value(&file.connection, "SELECT report FROM runs");
     let report: RunReport = serde_json::from_str(&report).unwrap();
     let reasons = BTreeMap::from([(Reason::Timeout, 4), (Reason::Connect, 1)]);
     assert_eq!(report.chats.failed_by_reason, reasons);
@@ -90,11 +86,7 @@ fn the_chats_that_were_open_are_all_kept_as_long_as_their_run() {
     // Whoever opens it later finds them too.
     drop(HistoryFile::open(folder.path(), 10 * MOST).unwrap());
     let mut file = HistoryFile::open(folder.path(), 10 * MOST).unwrap();
-    let report = "SELECT report FROM runs";
-    let report: String = file
-        .connection
-        .query_row(report, [], |row| row.get(0))
-        .unwrap();
+    let report: String = value(&file.connection, "SELECT report FROM runs");
     let report: RunReport = serde_json::from_str(&report).unwrap();
     assert_eq!((report.orphans.len(), report.orphans_total), (1_000, 1_500));
     let page = |after, limit| {
@@ -108,11 +100,7 @@ fn the_chats_that_were_open_are_all_kept_as_long_as_their_run() {
     assert_eq!(page(None, 10_000).len(), 1_500);
     let wall = Some(tidy::Reading::now().wall);
     tidy::tidy(&mut file.connection, wall, Duration::from_hours(1), MOST).unwrap();
-    let left = "SELECT count(*) FROM open_chats";
-    let left: u64 = file
-        .connection
-        .query_row(left, [], |row| row.get(0))
-        .unwrap();
+    let left: u64 = value(&file.connection, "SELECT count(*) FROM open_chats");
     assert_eq!(left, 0, "they go with the run");
 }
 
@@ -134,11 +122,10 @@ fn a_file_that_is_full_is_opened_with_the_run_that_was_cut_off() {
     filling.commit().unwrap();
     drop(file);
     let file = HistoryFile::open(folder.path(), MOST).unwrap();
-    let rest = "SELECT rest FROM runs WHERE state = 'interrupted'";
-    let rest: String = file
-        .connection
-        .query_row(rest, [], |row| row.get(0))
-        .unwrap();
+    let rest: String = value(
+        &file.connection,
+        "SELECT rest FROM runs WHERE state = 'interrupted'",
+    );
     let rest: Rest = serde_json::from_str(&rest).unwrap();
     assert_eq!(rest.samples.len(), 4_000);
 }

@@ -7,6 +7,8 @@ mod tidying;
 
 use std::sync::Arc;
 
+use rusqlite::{Connection, types::FromSql};
+
 use crate::{
     event::{Mode, RunIdentity, Subject, Trigger},
     runner::RunRecord,
@@ -21,6 +23,11 @@ fn run() -> Arc<RunIdentity> {
         mode: Mode::Burst,
     };
     Arc::new(RunIdentity::new("burst".into(), subject, Trigger::Api))
+}
+
+/// The one value that a query finds.
+fn value<T: FromSql>(connection: &Connection, query: &str) -> T {
+    connection.query_row(query, [], |row| row.get(0)).unwrap()
 }
 
 /// Of a probe whose chat passed or failed.

@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use rusqlite::{Connection, params};
 
-use super::{MOST, record, run};
+use super::{MOST, record, run, value};
 use crate::{
     config::Data,
     history::{
@@ -106,8 +106,7 @@ fn a_clock_that_is_far_beyond_the_newest_row_at_the_start_empties_nothing() {
     let mut writer = Writer::new(folder.path().to_owned(), &settings, figures);
     writer.keep(vec![Write::Tidy]);
     let connection = Connection::open(path_in(folder.path())).unwrap();
-    let left = "SELECT count(*) FROM probe_hours";
-    let left: u64 = connection.query_row(left, [], |row| row.get(0)).unwrap();
+    let left: u64 = value(&connection, "SELECT count(*) FROM probe_hours");
     assert_eq!(left, 1);
 }
 
@@ -133,8 +132,7 @@ fn a_probe_is_counted_once_even_if_its_history_cannot_be_tidied() {
     let now = figures.now();
     assert_eq!((now.written, now.lost, now.tidy_failed), (1, 0, 1));
     let connection = Connection::open(path_in(folder.path())).unwrap();
-    let hour = "SELECT sums FROM probe_hours";
-    let hour: String = connection.query_row(hour, [], |row| row.get(0)).unwrap();
+    let hour: String = value(&connection, "SELECT sums FROM probe_hours");
     let hour: ProbeHour = serde_json::from_str(&hour).unwrap();
     assert_eq!(hour.runs, 1);
 }

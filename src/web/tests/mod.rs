@@ -10,6 +10,7 @@ mod probes;
 mod reports;
 mod requests;
 mod runs;
+mod sign_in;
 mod sockets;
 mod stream;
 
