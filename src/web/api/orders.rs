@@ -30,27 +30,37 @@ pub struct StopRequest {
 /// What to change about a run in progress: exactly one of these.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(min_properties = 1, max_properties = 1)]
 pub struct ChangeRequest {
     /// Starts from now on, such as `5/s`, `30/m` or `10/h`; for runs that start chats at a rate.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "rate")]
+    #[schema(nullable = false)]
     pub rate: Option<String>,
     /// Customers from now on; for runs that keep a number of customers.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "customers"
+    )]
+    #[schema(nullable = false)]
     pub customers: Option<u64>,
 }
 
 /// A bare number is told which unit it lacks.
 fn rate<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    match Option::<serde_json::Value>::deserialize(from)? {
-        None => Ok(None),
-        Some(serde_json::Value::String(rate)) => Ok(Some(rate)),
-        Some(serde_json::Value::Number(number)) => Err(D::Error::custom(format!(
+    match serde_json::Value::deserialize(from)? {
+        serde_json::Value::String(rate) => Ok(Some(rate)),
+        serde_json::Value::Number(number) => Err(D::Error::custom(format!(
             "`{number}` is no rate; write for instance `{number}/s`"
         ))),
-        Some(_) => Err(D::Error::custom(
+        _ => Err(D::Error::custom(
             "expected a rate; write for instance `10/s`",
         )),
     }
+}
+
+/// `null` is no number of customers.
+fn customers<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    u64::deserialize(from).map(Some)
 }
 
 impl ChangeRequest {

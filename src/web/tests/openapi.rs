@@ -221,6 +221,7 @@ async fn what_a_request_may_leave_out_is_not_sent_as_null() {
         .json();
     for name in [
         "BurstRequest",
+        "ChangeRequest",
         "LoadRequest",
         "SearchRequest",
         "StageRequest",
@@ -242,6 +243,11 @@ async fn the_bounds_of_a_request_are_those_that_are_checked() {
     assert_eq!(
         schemas["BurstRequest"]["properties"]["seed"]["maximum"],
         seed::LARGEST
+    );
+    let change = &schemas["ChangeRequest"];
+    assert_eq!(
+        (&change["minProperties"], &change["maxProperties"]),
+        (&Value::from(1), &Value::from(1))
     );
     // Of a schema that is one of several, utoipa cannot say it.
     for name in [

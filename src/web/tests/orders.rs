@@ -142,6 +142,8 @@ async fn a_change_that_means_nothing_is_refused() {
         ["request:1:9: `10` is no rate; write for instance `10/s`"]
     );
     assert_eq!(refused("{ customers: -1 }").await.0, 422);
+    assert_eq!(refused("{ rate: 5/s, customers: null }").await.0, 422);
+    assert_eq!(refused("{ rate: null }").await.0, 422);
     assert_eq!(refused("]").await.0, 400);
     assert_eq!(
         refused("{ customers: 3 }").await,
