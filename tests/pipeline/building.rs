@@ -208,6 +208,7 @@ const MAKES: &str = r#"case $line in
             cat "$BIN/python3" >"$3/bin/$program"
             chmod +x "$3/bin/$program"
         done ;;
+    *"/api/v1/runs/"*) echo '{"load_changed_to":"customers: 20"}' ;;
 esac"#;
 
 #[tokio::test]
@@ -220,7 +221,7 @@ async fn the_api_is_tried_with_runs_in_progress_and_what_is_pinned() {
     let calls = checkout
         .stops_at_every_failure("ci/api", &environment)
         .await;
-    assert_eq!(calls.len(), 8, "{calls:?}");
+    assert_eq!(calls.len(), 15, "{calls:?}");
     assert_eq!(
         calls[1..3],
         [
@@ -228,16 +229,13 @@ async fn the_api_is_tried_with_runs_in_progress_and_what_is_pinned() {
             "target/schemathesis/bin/python [-m] [pip] [install] [--quiet] [--disable-pip-version-check] [--requirement] [ci/api-requirements.txt]",
         ]
     );
-    for call in &calls[3..7] {
+    for call in calls[3..13].iter().chain(&calls[14..]) {
         assert!(call.starts_with("curl "), "{call}");
         assert!(call.contains("[authorization: Bearer "), "{call}");
     }
-    assert!(calls[7].contains("/bin/schemathesis "), "{}", calls[7]);
-    assert!(
-        calls[7].contains(" [run] [http://127.0.0.1:"),
-        "{}",
-        calls[7]
-    );
+    let tried = &calls[13];
+    assert!(tried.contains("/bin/schemathesis "), "{tried}");
+    assert!(tried.contains(" [run] [http://127.0.0.1:"), "{tried}");
 
     // What is installed is used again, until another version is pinned.
     let reuses = MAKES.replace("rm -rf target/schemathesis", ":");
@@ -247,7 +245,7 @@ async fn the_api_is_tried_with_runs_in_progress_and_what_is_pinned() {
         assert_eq!(ran.code, 0, "{}", ran.said);
         ran.calls.iter().any(|call| call.contains("[pip]"))
     };
-    // The last failure was that of schemathesis itself.
+    // The last failure came behind the installation.
     assert!(!installs().await);
     checkout.write("ci/api-requirements.txt", "schemathesis==0\n");
     assert!(installs().await);
@@ -268,6 +266,20 @@ async fn a_service_that_did_not_bear_it_is_no_success() {
     assert_eq!(ran.code, 1, "{}", ran.said);
     assert!(ran.said.contains("did not bear it"), "{}", ran.said);
     assert!(ran.said.contains("panicked at"), "{}", ran.said);
+}
+
+#[tokio::test]
+async fn a_change_that_is_never_accepted_is_no_success() {
+    let checkout = Checkout::with(&["python3", "curl"]);
+    let refuses = MAKES.replace(r#""customers: 20""#, "null");
+    let environment = [
+        ("CHATPROBE", env!("CARGO_BIN_EXE_chatprobe")),
+        ("DOES", refuses.as_str()),
+    ];
+    let ran = checkout.run("ci/api", &[], &environment).await;
+    assert_eq!(ran.code, 1, "{}", ran.said);
+    let says = "no change of a run was ever accepted";
+    assert!(ran.said.contains(says), "{}", ran.said);
 }
 
 #[tokio::test]
