@@ -37,6 +37,16 @@ steps:
     expect: body.done
 "#;
 
+/// Its target answers 500.
+const CLOSED: &str = r#"
+scenario: closed
+setup:
+  - step: enter
+    http: { get: "{{ target.url }}/leaks" }
+steps:
+  - think: 1s
+"#;
+
 const LEAKS: &str = r#"
 scenario: leaks
 steps:
@@ -327,5 +337,35 @@ async fn a_failure_shows_the_events_that_came_and_successes_do_not_push_it_out()
     assert_eq!(
         record.body["report"], report,
         "the last ones are there without a data directory"
+    );
+}
+
+#[tokio::test]
+async fn a_burst_whose_setup_failed_leads_to_what_was_sent_and_answered() {
+    let url = server().await;
+    let folder = Folder::new();
+    folder.write("scenarios/closed.yaml", CLOSED);
+    let configuration = format!(
+        "targets: {{ desk: {{ url: '{url}' }} }}\nscenarios: [scenarios]\n\
+         listen: {{ web: 127.0.0.1:0, callbacks: 127.0.0.1:0 }}\n"
+    );
+    let service = Service::start_in(folder, &configuration, &[], &[]).await;
+    let body = "{ scenario: closed, target: desk, load: { chats: 3 } }";
+    let run = start(&service, body).await;
+    let report = ended(&service, &run).await;
+    assert_eq!(report["chats"]["started"], 0);
+
+    let page = support::get(&format!("{}/runs/{run}", service.web)).await;
+    let link = format!("/failures/{run}-0");
+    let page = page.unwrap();
+    assert!(
+        page.contains(&format!("<a href=\"{link}\">The setup, step by step</a>")),
+        "{page}"
+    );
+    let page = support::get(&format!("{}{link}", service.web)).await;
+    let page = page.unwrap();
+    assert!(
+        page.contains("Setup of") && page.contains("answered 500"),
+        "{page}"
     );
 }

@@ -11,7 +11,7 @@ use super::{
     words::{Standing, count, hour, moment, rate, span, time},
 };
 use crate::{
-    event::{Mode, Trigger},
+    event::{Mode, Trigger, Verdict},
     history::Baseline,
     report::html::search,
     runner::{Example, RunReport, RunState, ThresholdReport},
@@ -31,12 +31,14 @@ async fn page(app: &App, viewer: Viewer, id: &str) -> Result<Page, Refusal> {
     let report = run.report();
     let previous = app.previous(&report).await?;
     let baselines = app.web.history.baselines().await?;
+    let setup = failed_setup(app, &report).await?;
     let main = html! {
         div data-live={ "/live/runs/" (report.id) } {
             (above(&run, &report, viewer))
             @if report.mode == Mode::Burst { (figures::charts(&report)) }
             (below(&report))
         }
+        @if let Some(id) = setup { p { a href={ "/failures/" (id) } { "The setup, step by step" } } }
         (documents(&report, previous.as_deref(), &baselines))
         @if viewer.may_change && report.state == RunState::Ended { (naming(&report)) }
     };
@@ -45,6 +47,16 @@ async fn page(app: &App, viewer: Viewer, id: &str) -> Result<Page, Refusal> {
         title: format!("{} of {}", report.name, report.started_at),
         main,
     })
+}
+
+/// The failure of a burst's setup, if that is why no chat began: what its chat 0 came to.
+async fn failed_setup(app: &App, report: &RunReport) -> Result<Option<String>, Refusal> {
+    if report.verdict != Some(Verdict::Failed) || report.chats.started > 0 {
+        return Ok(None);
+    }
+    let id = format!("{}-0", report.id);
+    let kept = app.web.history.failure(&id).await?;
+    Ok(kept.map(|failure| failure.id))
 }
 
 /// The parts of the page that change.
