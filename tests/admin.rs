@@ -270,8 +270,17 @@ async fn with_a_token_who_changes_something_has_to_show_it() {
         assert_eq!(answer.status, status, "{shown:?}: {answer:?}");
         assert_eq!(service.read("/api/v1/runs").await.status, 200);
     }
+    // Whoever may not do it cannot fill the log either.
+    service.token = None;
+    for _ in 0..100 {
+        let answer = service.order("POST", "/api/v1/reload", "").await;
+        assert_eq!(answer.status, 401, "{answer:?}");
+    }
     service.process.finish().await;
-    assert!(!service.process.log().contains(TOKEN));
+    let log = service.process.log();
+    assert!(!log.contains(TOKEN));
+    let lines = log.matches("refused: ").count();
+    assert!((10..60).contains(&lines), "{lines} lines in:\n{log}");
 }
 
 #[tokio::test]

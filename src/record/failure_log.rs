@@ -2,18 +2,12 @@ use std::{
     collections::HashMap,
     fmt::Write,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
-use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::configured::is_configured;
+use super::{configured::is_configured, line_budget::LineBudget};
 use crate::event::{Ending, Event, Failure, Mode, Observer, RunIdentity, Subject, Verdict};
-
-/// As many failures of a scenario on a target are logged at once; then one an [`EVERY`].
-const AT_ONCE: u32 = 10;
-const EVERY: Duration = Duration::from_secs(1);
 
 /// Tells the log of failed chats, of bursts, and of probes that change their mind.
 ///
@@ -23,44 +17,11 @@ const EVERY: Duration = Duration::from_secs(1);
 pub struct FailureLog(Mutex<HashMap<Subject, Told>>);
 
 /// What the log knows of a subject.
+#[derive(Default)]
 struct Told {
-    /// Lines that may be written now.
-    allowed: u32,
-    /// Up to when `allowed` is counted.
-    counted: Instant,
-    /// Failures that were left out since the last line.
-    left_out: u64,
+    failures: LineBudget,
     /// How the last run of a probe ended.
     success: Option<bool>,
-}
-
-impl Told {
-    fn new() -> Self {
-        Self {
-            allowed: AT_ONCE,
-            counted: Instant::now(),
-            left_out: 0,
-            success: None,
-        }
-    }
-
-    /// If a line may be written: how many were left out before it.
-    fn admit(&mut self) -> Option<u64> {
-        while self.allowed < AT_ONCE && self.counted.elapsed() >= EVERY {
-            self.allowed += 1;
-            self.counted += EVERY;
-        }
-        if self.allowed == AT_ONCE {
-            // Time that passes while nothing is owed is not saved up.
-            self.counted = Instant::now();
-        }
-        if self.allowed == 0 {
-            self.left_out += 1;
-            return None;
-        }
-        self.allowed -= 1;
-        Some(std::mem::take(&mut self.left_out))
-    }
 }
 
 impl FailureLog {
@@ -75,7 +36,7 @@ impl FailureLog {
         if let Some(told) = all.get_mut(subject) {
             return change(told);
         }
-        change(all.entry(subject.clone()).or_insert_with(Told::new))
+        change(all.entry(subject.clone()).or_default())
     }
 
     fn chat_failed(
@@ -85,7 +46,7 @@ impl FailureLog {
         failure: &Failure,
         correlation: &[(Arc<str>, String)],
     ) {
-        let Some(left_out) = self.change(&run.subject, Told::admit) else {
+        let Some(left_out) = self.change(&run.subject, |told| told.failures.admit()) else {
             return;
         };
         let Failure {
@@ -117,7 +78,7 @@ impl FailureLog {
         all_passed: bool,
     ) {
         let subject = &run.subject;
-        let left_out = self.change(subject, |told| std::mem::take(&mut told.left_out));
+        let left_out = self.change(subject, |told| told.failures.take_left_out());
         let (scenario, target) = (&*subject.scenario, &*subject.target);
         let (id, name) = (&*run.id, &*run.name);
         if left_out > 0 {

@@ -17,7 +17,12 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -37,13 +42,13 @@ pub use health::{Readiness, Stage};
 pub use openapi::document;
 pub use refusal::ErrorBody;
 
-use self::{
-    access::Denied,
-    api::turns::Turns,
-    console::{Live, WrongTokens},
-    session::Sessions,
+use self::{access::Denied, api::turns::Turns, console::Live, session::Sessions};
+use crate::{
+    history::History,
+    listener,
+    record::{LineBudget, Metrics},
+    scheduler::Scheduler,
 };
-use crate::{history::History, listener, record::Metrics, scheduler::Scheduler};
 
 /// Idle for longer than the interval of a usual scraper, so that it is mostly the client who closes.
 const LIMITS: listener::Limits = listener::Limits {
@@ -78,7 +83,8 @@ pub struct Web {
 struct App {
     web: Web,
     sessions: Sessions,
-    wrong_tokens: WrongTokens,
+    /// Lines about those who may not change anything, and about wrong tokens.
+    refused: Mutex<LineBudget>,
     live: Live,
     turns: Turns,
     /// Places of clients that follow a run.
@@ -94,7 +100,7 @@ impl App {
         Arc::new(Self {
             web: web.clone(),
             sessions: Sessions::default(),
-            wrong_tokens: WrongTokens::default(),
+            refused: Mutex::default(),
             live: Live::default(),
             turns: Turns::default(),
             followers: Arc::new(Semaphore::new(MOST_STREAMS)),
@@ -120,6 +126,14 @@ impl App {
             return Ok(());
         }
         self.web.access.check(peer, uri, headers)
+    }
+
+    /// If the log may hear of a refusal: how many it did not hear of before. Anybody can be refused as often
+    /// as they like.
+    fn may_log_refusal(&self) -> Option<u64> {
+        // A budget that is whole after every statement.
+        let mut lines = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.admit()
     }
 }
 

@@ -235,9 +235,10 @@ async fn what_is_not_kept_is_forgotten() {
     (0..50).for_each(|chat| fixture.fail(&run("eu", Mode::Burst), chat));
     (0..50).for_each(|chat| fixture.fail(&run("us", Mode::Burst), chat));
     fixture.log.retain(|subject| &*subject.target == "us");
-    let all = fixture.log.0.lock().unwrap();
+    let mut all = fixture.log.0.lock().unwrap();
     assert_eq!(all.len(), 1);
-    assert_eq!(all.values().next().unwrap().left_out, 40);
+    let told = all.values_mut().next().unwrap();
+    assert_eq!(told.failures.take_left_out(), 40);
 }
 
 #[test]

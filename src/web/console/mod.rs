@@ -28,11 +28,7 @@ use axum::{
 };
 use utoipa_axum::router::OpenApiRouter;
 
-pub(super) use self::{
-    live::Live,
-    refused::refuse_in_words,
-    sign_in::{PATH as SIGN_IN, WrongTokens},
-};
+pub(super) use self::{live::Live, refused::refuse_in_words, sign_in::PATH as SIGN_IN};
 use super::App;
 
 pub(super) const SIGN_OUT: &str = "/sign-out";

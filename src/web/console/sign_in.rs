@@ -1,9 +1,6 @@
 //! Signing in with the admin token, and out again.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::sync::Arc;
 
 use axum::{
     extract::State,
@@ -12,15 +9,12 @@ use axum::{
 };
 use maud::html;
 use serde::Deserialize;
-use tokio::time::Instant;
 
 use super::frame::{Page, Viewer};
 use crate::web::{App, extract::Form, session::is_from_here};
 
 pub(in crate::web) const PATH: &str = "/sign-in";
 const ELSEWHERE: &str = "This form was sent from another site. If it was not, a proxy changes the `Host` that it passes on.";
-/// Between two lines of the log about wrong tokens.
-const QUIET: Duration = Duration::from_mins(1);
 
 /// What the form sends.
 #[derive(Deserialize)]
@@ -60,8 +54,8 @@ pub(super) async fn sign_in(
         return page(ELSEWHERE).answer_with(StatusCode::FORBIDDEN, viewer);
     }
     if !app.web.access.is_token(&token) {
-        if let Some(times) = app.wrong_tokens.note() {
-            tracing::warn!(times, "somebody tried to sign in with a wrong token");
+        if let Some(untold) = app.may_log_refusal() {
+            tracing::warn!(untold, "somebody tried to sign in with a wrong token");
         }
         return page("This is not the admin token.").answer_with(StatusCode::FORBIDDEN, viewer);
     }
@@ -87,45 +81,4 @@ pub(super) async fn sign_out(
 
 fn leave(headers: [(header::HeaderName, String); 1]) -> Response {
     (StatusCode::SEE_OTHER, headers, [(header::LOCATION, "/")]).into_response()
-}
-
-/// Attempts with a wrong token, of which the log hears now and then.
-#[derive(Debug, Default)]
-pub(in crate::web) struct WrongTokens(Mutex<Unsaid>);
-
-#[derive(Debug, Default)]
-struct Unsaid {
-    times: u64,
-    said: Option<Instant>,
-}
-
-impl WrongTokens {
-    /// One more; how many there were, if that is to be said now.
-    fn note(&self) -> Option<u64> {
-        // Counts that are whole after every statement.
-        let mut unsaid = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        unsaid.times += 1;
-        if unsaid.said.is_some_and(|said| said.elapsed() < QUIET) {
-            return None;
-        }
-        unsaid.said = Some(Instant::now());
-        Some(std::mem::take(&mut unsaid.times))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn the_log_hears_of_the_first_wrong_token_and_then_once_a_minute_how_many() {
-        let wrong = WrongTokens::default();
-        assert_eq!(wrong.note(), Some(1));
-        for _ in 0..20 {
-            assert_eq!(wrong.note(), None);
-        }
-        tokio::time::advance(QUIET).await;
-        assert_eq!(wrong.note(), Some(21));
-        assert_eq!(wrong.note(), None);
-    }
 }
