@@ -55,16 +55,16 @@ impl Scheduler {
         }
         let runs = self.known_runs();
         // Promised before the order is given, so that no other run takes the room meanwhile.
-        let before =
-            runs.raise(run.id(), wanted, cap)
-                .map_err(|promised| OrderRefused::NoRoom {
-                    wanted,
-                    promised,
-                    cap,
-                })?;
+        let raise = runs
+            .raise(run.id(), wanted, cap)
+            .map_err(|promised| OrderRefused::NoRoom {
+                wanted,
+                promised,
+                cap,
+            })?;
         let followed = run.order(Order::Customers(wanted)).await;
         if followed.is_err() {
-            runs.put_back(run.id(), before);
+            raise.refused();
         }
         Ok(followed?)
     }

@@ -53,13 +53,68 @@ pub(super) struct Runs {
 
 #[derive(Debug)]
 struct State {
-    /// By id, with the most chats at once that each was admitted with.
-    active: BTreeMap<String, (RunHandle, u64)>,
+    /// By id.
+    active: BTreeMap<String, Active>,
     bursts: VecDeque<Arc<RunReport>>,
     probes: VecDeque<Arc<RunReport>>,
     failed_probes: VecDeque<Arc<RunReport>>,
     burst_records: Records,
     probe_records: Records,
+}
+
+/// A run in progress.
+#[derive(Debug)]
+struct Active {
+    handle: RunHandle,
+    /// The most chats at once that it may have, as far as that is settled.
+    settled: u64,
+    /// What orders ask for that it has not answered yet.
+    asked: Vec<u64>,
+}
+
+impl Active {
+    /// What no other run may take, whatever it answers.
+    fn promised(&self) -> u64 {
+        self.asked.iter().copied().fold(self.settled, u64::max)
+    }
+}
+
+impl State {
+    /// What the bursts in progress may have at once, all together.
+    fn promised(&self) -> u64 {
+        self.active.values().map(Active::promised).sum()
+    }
+}
+
+/// More chats at once, kept for a run until it has answered. Without an answer they are taken as given.
+#[derive(Debug)]
+pub(super) struct Raise<'a> {
+    runs: &'a Runs,
+    run: &'a str,
+    wanted: u64,
+    refused: bool,
+}
+
+impl Raise<'_> {
+    /// Gives them back.
+    pub(super) fn refused(mut self) {
+        self.refused = true;
+    }
+}
+
+impl Drop for Raise<'_> {
+    fn drop(&mut self) {
+        let mut state = self.runs.state();
+        let Some(run) = state.active.get_mut(self.run) else {
+            return;
+        };
+        if let Some(at) = run.asked.iter().position(|asked| *asked == self.wanted) {
+            run.asked.swap_remove(at);
+        }
+        if !self.refused {
+            run.settled = run.settled.max(self.wanted);
+        }
+    }
 }
 
 impl Default for State {
@@ -85,45 +140,51 @@ impl Runs {
         start: impl FnOnce() -> RunHandle,
     ) -> Result<RunHandle, u64> {
         let mut state = self.state();
-        let promised: u64 = state.active.values().map(|(_, peak)| peak).sum();
+        let promised = state.promised();
         if promised.saturating_add(peak) > cap {
             return Err(promised);
         }
         let handle = start();
-        state
-            .active
-            .insert(handle.id().to_owned(), (handle.clone(), peak));
+        let run = Active {
+            handle: handle.clone(),
+            settled: peak,
+            asked: Vec::new(),
+        };
+        state.active.insert(handle.id().to_owned(), run);
         Ok(handle)
     }
 
     /// What the bursts in progress may have at once, all together.
     pub(super) fn promised(&self) -> u64 {
-        self.state().active.values().map(|(_, peak)| peak).sum()
+        self.state().promised()
     }
 
-    /// Lets a run have up to `peak` chats at once, unless the sum over all bursts would exceed
-    /// `cap`; then the sum of the others is returned. What it could have is never lowered: chats
-    /// above it may still be in progress. Returns what it could have before.
-    pub(super) fn raise(&self, id: &str, peak: u64, cap: u64) -> Result<u64, u64> {
+    /// Keeps room for up to `wanted` chats at once of a run that is asked to have so many, unless the sum over
+    /// all bursts would exceed `cap`; then the sum of the others is returned. What it could have is never
+    /// lowered: chats above it may still be in progress.
+    pub(super) fn raise<'a>(
+        &'a self,
+        run: &'a str,
+        wanted: u64,
+        cap: u64,
+    ) -> Result<Raise<'a>, u64> {
         let mut state = self.state();
-        let others = state.active.iter().filter(|(other, _)| *other != id);
-        let promised: u64 = others.map(|(_, (_, peak))| peak).sum();
-        let Some((_, own)) = state.active.get_mut(id) else {
-            // It has ended, which the order will find.
-            return Ok(0);
-        };
-        if peak > *own && promised.saturating_add(peak) > cap {
-            return Err(promised);
+        let all = state.promised();
+        // One that is not there has ended, which the order will find.
+        if let Some(active) = state.active.get_mut(run) {
+            let own = active.promised();
+            let others = all - own;
+            if wanted > own && others.saturating_add(wanted) > cap {
+                return Err(others);
+            }
+            active.asked.push(wanted);
         }
-        let raised = peak.max(*own);
-        Ok(std::mem::replace(own, raised))
-    }
-
-    /// Undoes [`raise`](Self::raise).
-    pub(super) fn put_back(&self, id: &str, peak: u64) {
-        if let Some((_, own)) = self.state().active.get_mut(id) {
-            *own = peak;
-        }
+        Ok(Raise {
+            runs: self,
+            run,
+            wanted,
+            refused: false,
+        })
     }
 
     /// Moves a run that has ended to the reports.
@@ -158,15 +219,15 @@ impl Runs {
         let active = state
             .active
             .iter()
-            .map(|(id, (handle, _))| (id.clone(), RunEntry::Active(handle.clone())));
+            .map(|(id, run)| (id.clone(), RunEntry::Active(run.handle.clone())));
         let by_id: BTreeMap<_, _> = ended.chain(active).collect();
         by_id.into_values().rev().collect()
     }
 
     pub(super) fn find(&self, id: &str) -> Option<RunEntry> {
         let state = self.state();
-        if let Some((handle, _)) = state.active.get(id) {
-            return Some(RunEntry::Active(handle.clone()));
+        if let Some(run) = state.active.get(id) {
+            return Some(RunEntry::Active(run.handle.clone()));
         }
         [&state.bursts, &state.probes, &state.failed_probes]
             .into_iter()
@@ -190,7 +251,7 @@ impl Runs {
         state
             .active
             .values()
-            .map(|(handle, _)| handle.clone())
+            .map(|run| run.handle.clone())
             .collect()
     }
 
