@@ -154,10 +154,6 @@ impl Scheduler {
         self.with_probe(name, |task| task.set_paused(paused, &self.shared))
     }
 
-    pub(super) fn known_runs(&self) -> &Runs {
-        &self.shared.runs
-    }
-
     fn with_probe(&self, name: &str, act: impl FnOnce(&ProbeTask)) -> Option<ProbeStatus> {
         let task = self.shared.state().probes.get(name).cloned()?;
         act(&task);

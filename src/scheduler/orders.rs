@@ -53,19 +53,22 @@ impl Scheduler {
                 "{wanted} customers are too many; `limits.max_active_chats` allows {cap}"
             )));
         }
-        let runs = self.known_runs();
+        let runs = &self.shared.runs;
         // Promised before the order is given, so that no other run takes the room meanwhile.
-        let raise = runs
-            .raise(run.id(), wanted, cap)
+        runs.raise(run.id(), wanted, cap)
             .map_err(|promised| OrderRefused::NoRoom {
                 wanted,
                 promised,
                 cap,
             })?;
-        let followed = run.order(Order::Customers(wanted)).await;
-        if followed.is_err() {
-            raise.refused();
-        }
-        Ok(followed?)
+        let (runs, run) = (runs.clone(), run.clone());
+        // Whoever asks may go away; what the run answers counts all the same.
+        let order = self.shared.tasks.spawn(async move {
+            let followed = run.order(Order::Customers(wanted)).await;
+            runs.settle(run.id(), wanted, followed.is_ok());
+            followed
+        });
+        // A task that neither panics nor is aborted always answers.
+        Ok(order.await.unwrap_or(Err(OrderError::Ended))?)
     }
 }

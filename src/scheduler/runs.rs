@@ -54,7 +54,7 @@ pub(super) struct Runs {
 #[derive(Debug)]
 struct State {
     /// By id.
-    active: BTreeMap<String, Active>,
+    active: BTreeMap<String, Admitted>,
     bursts: VecDeque<Arc<RunReport>>,
     probes: VecDeque<Arc<RunReport>>,
     failed_probes: VecDeque<Arc<RunReport>>,
@@ -64,7 +64,7 @@ struct State {
 
 /// A run in progress.
 #[derive(Debug)]
-struct Active {
+struct Admitted {
     handle: RunHandle,
     /// The most chats at once that it may have, as far as that is settled.
     settled: u64,
@@ -72,7 +72,7 @@ struct Active {
     asked: Vec<u64>,
 }
 
-impl Active {
+impl Admitted {
     /// What no other run may take, whatever it answers.
     fn promised(&self) -> u64 {
         self.asked.iter().copied().fold(self.settled, u64::max)
@@ -82,38 +82,7 @@ impl Active {
 impl State {
     /// What the bursts in progress may have at once, all together.
     fn promised(&self) -> u64 {
-        self.active.values().map(Active::promised).sum()
-    }
-}
-
-/// More chats at once, kept for a run until it has answered. Without an answer they are taken as given.
-#[derive(Debug)]
-pub(super) struct Raise<'a> {
-    runs: &'a Runs,
-    run: &'a str,
-    wanted: u64,
-    refused: bool,
-}
-
-impl Raise<'_> {
-    /// Gives them back.
-    pub(super) fn refused(mut self) {
-        self.refused = true;
-    }
-}
-
-impl Drop for Raise<'_> {
-    fn drop(&mut self) {
-        let mut state = self.runs.state();
-        let Some(run) = state.active.get_mut(self.run) else {
-            return;
-        };
-        if let Some(at) = run.asked.iter().position(|asked| *asked == self.wanted) {
-            run.asked.swap_remove(at);
-        }
-        if !self.refused {
-            run.settled = run.settled.max(self.wanted);
-        }
+        self.active.values().map(Admitted::promised).sum()
     }
 }
 
@@ -145,7 +114,7 @@ impl Runs {
             return Err(promised);
         }
         let handle = start();
-        let run = Active {
+        let run = Admitted {
             handle: handle.clone(),
             settled: peak,
             asked: Vec::new(),
@@ -160,31 +129,37 @@ impl Runs {
     }
 
     /// Keeps room for up to `wanted` chats at once of a run that is asked to have so many, unless the sum over
-    /// all bursts would exceed `cap`; then the sum of the others is returned. What it could have is never
-    /// lowered: chats above it may still be in progress.
-    pub(super) fn raise<'a>(
-        &'a self,
-        run: &'a str,
-        wanted: u64,
-        cap: u64,
-    ) -> Result<Raise<'a>, u64> {
+    /// all bursts would exceed `cap`; then the sum of the others is returned. What the run answers has to
+    /// be [settled](Self::settle).
+    pub(super) fn raise(&self, id: &str, wanted: u64, cap: u64) -> Result<(), u64> {
         let mut state = self.state();
         let all = state.promised();
-        // One that is not there has ended, which the order will find.
-        if let Some(active) = state.active.get_mut(run) {
-            let own = active.promised();
-            let others = all - own;
-            if wanted > own && others.saturating_add(wanted) > cap {
-                return Err(others);
-            }
-            active.asked.push(wanted);
+        let Some(run) = state.active.get_mut(id) else {
+            // It has ended, which the order will find.
+            return Ok(());
+        };
+        let own = run.promised();
+        let others = all - own;
+        if wanted > own && others.saturating_add(wanted) > cap {
+            return Err(others);
         }
-        Ok(Raise {
-            runs: self,
-            run,
-            wanted,
-            refused: false,
-        })
+        run.asked.push(wanted);
+        Ok(())
+    }
+
+    /// Notes whether a run has followed. What it may have is never lowered: chats above it may still be in
+    /// progress.
+    pub(super) fn settle(&self, id: &str, wanted: u64, followed: bool) {
+        let mut state = self.state();
+        let Some(run) = state.active.get_mut(id) else {
+            return;
+        };
+        if let Some(at) = run.asked.iter().position(|asked| *asked == wanted) {
+            run.asked.swap_remove(at);
+        }
+        if followed {
+            run.settled = run.settled.max(wanted);
+        }
     }
 
     /// Moves a run that has ended to the reports.
