@@ -270,17 +270,49 @@ async fn with_a_token_who_changes_something_has_to_show_it() {
         assert_eq!(answer.status, status, "{shown:?}: {answer:?}");
         assert_eq!(service.read("/api/v1/runs").await.status, 200);
     }
-    // Whoever may not do it cannot fill the log either.
+    service.process.finish().await;
+    assert!(!service.process.log().contains(TOKEN));
+}
+
+/// Whoever may not do it cannot fill the log either.
+#[tokio::test]
+async fn refused_requests_and_wrong_tokens_are_all_counted_in_a_few_lines() {
+    let centre = Centre::start("{}").await;
+    let token = [("CHATPROBE_ADMIN_TOKEN", TOKEN)];
+    let configuration = plain(&centre.url, "");
+    let mut service = Service::start_in(Folder::new(), &configuration, &[], &token).await;
     service.token = None;
-    for _ in 0..100 {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let sign_in = client
+        .post(format!("{}/sign-in", service.web))
+        .header("origin", &service.web)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body("token=another");
+    for _ in 0..60 {
         let answer = service.order("POST", "/api/v1/reload", "").await;
         assert_eq!(answer.status, 401, "{answer:?}");
+        let answer = sign_in.try_clone().unwrap().send().await.unwrap();
+        assert_eq!(answer.status(), 403);
     }
     service.process.finish().await;
     let log = service.process.log();
-    assert!(!log.contains(TOKEN));
-    let lines = log.matches("refused: ").count();
-    assert!((10..60).contains(&lines), "{lines} lines in:\n{log}");
+    for (line, rest) in [
+        (" refused: ", "requests refused besides"),
+        (
+            "somebody tried to sign in",
+            "attempts to sign in with a wrong token besides",
+        ),
+    ] {
+        let lines: Vec<_> = log.lines().filter(|told| told.contains(line)).collect();
+        assert!((10..40).contains(&lines.len()), "{log}");
+        let rest = log.lines().filter(|told| told.contains(rest));
+        let untold = lines.iter().copied().chain(rest).map(|told| {
+            let (_, number) = told.split_once("untold=").unwrap();
+            let number = number.split_whitespace().next().unwrap();
+            number.parse::<usize>().unwrap()
+        });
+        assert_eq!(lines.len() + untold.sum::<usize>(), 60, "{log}");
+    }
 }
 
 #[tokio::test]

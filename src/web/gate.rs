@@ -86,7 +86,7 @@ async fn check_access(State(app): State<Arc<App>>, request: Request, next: Next)
     match app.may_change(peer, request.uri(), request.headers()) {
         Ok(()) => next.run(request).await,
         Err(denied) => {
-            if let Some(untold) = app.may_log_refusal() {
+            if let Some(untold) = app.refused.admit() {
                 let (method, path) = (request.method(), request.uri().path());
                 tracing::warn!(?peer, %method, path, untold, "refused: {denied}");
             }

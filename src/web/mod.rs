@@ -13,16 +13,12 @@ mod gate;
 mod health;
 mod openapi;
 mod refusal;
+mod refusal_log;
 mod session;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    io,
-    net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -42,13 +38,10 @@ pub use health::{Readiness, Stage};
 pub use openapi::document;
 pub use refusal::ErrorBody;
 
-use self::{access::Denied, api::turns::Turns, console::Live, session::Sessions};
-use crate::{
-    history::History,
-    listener,
-    record::{LineBudget, Metrics},
-    scheduler::Scheduler,
+use self::{
+    access::Denied, api::turns::Turns, console::Live, refusal_log::RefusalLog, session::Sessions,
 };
+use crate::{history::History, listener, record::Metrics, scheduler::Scheduler};
 
 /// Idle for longer than the interval of a usual scraper, so that it is mostly the client who closes.
 const LIMITS: listener::Limits = listener::Limits {
@@ -83,8 +76,10 @@ pub struct Web {
 struct App {
     web: Web,
     sessions: Sessions,
-    /// Lines about those who may not change anything, and about wrong tokens.
-    refused: Mutex<LineBudget>,
+    /// Lines about requests of those who may not change anything.
+    refused: RefusalLog,
+    /// Lines about those who sign in with something else than the token.
+    wrong_tokens: RefusalLog,
     live: Live,
     turns: Turns,
     /// Places of clients that follow a run.
@@ -100,7 +95,8 @@ impl App {
         Arc::new(Self {
             web: web.clone(),
             sessions: Sessions::default(),
-            refused: Mutex::default(),
+            refused: RefusalLog::default(),
+            wrong_tokens: RefusalLog::default(),
             live: Live::default(),
             turns: Turns::default(),
             followers: Arc::new(Semaphore::new(MOST_STREAMS)),
@@ -127,14 +123,6 @@ impl App {
         }
         self.web.access.check(peer, uri, headers)
     }
-
-    /// If the log may hear of a refusal: how many it did not hear of before. Anybody can be refused as often
-    /// as they like.
-    fn may_log_refusal(&self) -> Option<u64> {
-        // A budget that is whole after every statement.
-        let mut lines = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.admit()
-    }
 }
 
 impl Web {
@@ -147,8 +135,11 @@ impl Web {
         self.access
             .allows_listening_on(listener.local_addr()?)
             .map_err(|error| io::Error::new(io::ErrorKind::PermissionDenied, error))?;
-        let router = App::new(&self, shutdown.clone()).router();
-        listener::serve(listener, router, LIMITS, shutdown).await;
+        let app = App::new(&self, shutdown.clone());
+        listener::serve(listener, app.clone().router(), LIMITS, shutdown).await;
+        app.refused.tell_rest("requests refused");
+        app.wrong_tokens
+            .tell_rest("attempts to sign in with a wrong token");
         Ok(())
     }
 }

@@ -54,7 +54,7 @@ pub(super) async fn sign_in(
         return page(ELSEWHERE).answer_with(StatusCode::FORBIDDEN, viewer);
     }
     if !app.web.access.is_token(&token) {
-        if let Some(untold) = app.may_log_refusal() {
+        if let Some(untold) = app.wrong_tokens.admit() {
             tracing::warn!(untold, "somebody tried to sign in with a wrong token");
         }
         return page("This is not the admin token.").answer_with(StatusCode::FORBIDDEN, viewer);
