@@ -208,7 +208,10 @@ const MAKES: &str = r#"case $line in
             cat "$BIN/python3" >"$3/bin/$program"
             chmod +x "$3/bin/$program"
         done ;;
-    *"/api/v1/runs/"*) echo '{"load_changed_to":"customers: 20"}' ;;
+    *'{"burst": "'*)
+        name=${line#*'{"burst": "'}
+        echo "/api/v1/runs/of-${name%%'"'*}" ;;
+    *"/api/v1/runs/of-customers]"*) echo '{"load_changed_to":"customers: 20"}' ;;
 esac"#;
 
 #[tokio::test]
@@ -232,6 +235,19 @@ async fn the_api_is_tried_with_runs_in_progress_and_what_is_pinned() {
     for call in calls[3..13].iter().chain(&calls[14..]) {
         assert!(call.starts_with("curl "), "{call}");
         assert!(call.contains("[authorization: Bearer "), "{call}");
+    }
+    let starts = |burst| format!(r#"[{{"burst": "{burst}"}}]"#);
+    for (call, burst) in calls[3..]
+        .iter()
+        .zip(["customers", "customers", "arrivals", "arrivals"])
+    {
+        assert!(call.contains(&starts(burst)), "{burst}: {call}");
+    }
+    for (calls, name) in calls[7..].chunks(2).zip(["monday", "tuesday", "wednesday"]) {
+        assert!(calls[0].contains(&starts("once")), "{}", calls[0]);
+        let put = format!("/api/v1/baselines/{name}]");
+        assert!(calls[1].contains(r#"[{"run": "of-once"}]"#), "{}", calls[1]);
+        assert!(calls[1].contains(&put), "{put}: {}", calls[1]);
     }
     let tried = &calls[13];
     assert!(tried.contains("/bin/schemathesis "), "{tried}");
@@ -278,7 +294,7 @@ async fn a_change_that_is_never_accepted_is_no_success() {
     ];
     let ran = checkout.run("ci/api", &[], &environment).await;
     assert_eq!(ran.code, 1, "{}", ran.said);
-    let says = "no change of a run was ever accepted";
+    let says = "no change of the run of-customers was accepted";
     assert!(ran.said.contains(says), "{}", ran.said);
 }
 

@@ -45,7 +45,7 @@ pub struct ChangeRequest {
     pub customers: Option<u64>,
 }
 
-/// A bare number is told which unit it lacks.
+/// A bare number is told which unit it lacks, and `null` is no rate.
 fn rate<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     match serde_json::Value::deserialize(from)? {
         serde_json::Value::String(rate) => Ok(Some(rate)),

@@ -11,7 +11,7 @@ use super::{
     words::{Standing, count, hour, moment, rate, span, time},
 };
 use crate::{
-    event::{Mode, Trigger, Verdict},
+    event::{Mode, Trigger},
     history::Baseline,
     report::html::search,
     runner::{Example, RunReport, RunState, ThresholdReport},
@@ -35,10 +35,10 @@ async fn page(app: &App, viewer: Viewer, id: &str) -> Result<Page, Refusal> {
     let main = html! {
         div data-live={ "/live/runs/" (report.id) } {
             (above(&run, &report, viewer))
+            @if let Some(id) = setup { p { a href={ "/failures/" (id) } { "The setup, step by step" } } }
             @if report.mode == Mode::Burst { (figures::charts(&report)) }
             (below(&report))
         }
-        @if let Some(id) = setup { p { a href={ "/failures/" (id) } { "The setup, step by step" } } }
         (documents(&report, previous.as_deref(), &baselines))
         @if viewer.may_change && report.state == RunState::Ended { (naming(&report)) }
     };
@@ -49,9 +49,9 @@ async fn page(app: &App, viewer: Viewer, id: &str) -> Result<Page, Refusal> {
     })
 }
 
-/// The failure of a burst's setup, if that is why no chat began: what its chat 0 came to.
+/// The failure of a burst's setup, if that is why no chat began: it is kept as that of its chat 0.
 async fn failed_setup(app: &App, report: &RunReport) -> Result<Option<String>, Refusal> {
-    if report.verdict != Some(Verdict::Failed) || report.chats.started > 0 {
+    if report.state != RunState::Ended || report.chats.started > 0 {
         return Ok(None);
     }
     let id = format!("{}-0", report.id);
