@@ -116,8 +116,13 @@ impl Health {
     }
 
     /// See [`super::RunReport::precision`].
-    pub(super) fn precision(&self, heartbeat_lag: &Latencies) -> Option<f64> {
-        let latest = [heartbeat_lag, &self.thread_lag];
+    pub(super) fn precision(
+        &self,
+        heartbeat_lag: &Latencies,
+        send_lateness: &Latencies,
+    ) -> Option<f64> {
+        // Heartbeats tell of all moments alike, requests of those in which there was something to do.
+        let latest = [heartbeat_lag, &self.thread_lag, send_lateness];
         let latest = latest.into_iter().filter(|lag| lag.count() > 0);
         let latest = latest.map(|lag| lag.at(0.99)).max();
         latest.map(|lag| lag.as_secs_f64())
@@ -179,4 +184,23 @@ fn float(count: u64) -> f64 {
 fn in_millis(time: Duration) -> String {
     let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     duration::format(Duration::from_millis(millis))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn latencies_are_right_to_what_came_latest() {
+        let of = |millis| {
+            let mut latencies = Latencies::new();
+            latencies.record(Duration::from_millis(millis));
+            latencies
+        };
+        let (health, none) = (Health::new(), Latencies::new());
+        assert_eq!(health.precision(&none, &none), None);
+        assert_eq!(health.precision(&of(3), &none), Some(0.003));
+        assert_eq!(health.precision(&of(3), &of(7)), Some(0.007));
+        assert_eq!(health.precision(&of(9), &of(7)), Some(0.009));
+    }
 }

@@ -84,7 +84,8 @@ pub struct RunReport {
     /// How late the run's own heartbeat was.
     pub scheduler_lag: Quantiles,
     /// How much longer than it was a latency may have been measured, in seconds: how late the run's own
-    /// heartbeat or an idle thread came, whichever is more, 99th percentile. Null before there was one.
+    /// heartbeat, an idle thread or a request came, whichever is most, 99th percentile. Null before there was
+    /// one.
     pub precision: Option<f64>,
     /// How the machine treated the generator.
     pub machine: HealthReport,

@@ -205,7 +205,7 @@ impl Tally {
             send_lateness: Quantiles::of(&figures.send_lateness),
             connection_wait: Quantiles::of(&figures.connection_wait),
             scheduler_lag: Quantiles::of(&figures.lag),
-            precision: figures.health.precision(&figures.lag),
+            precision: (figures.health).precision(&figures.lag, &figures.send_lateness),
             machine: figures.health.report(),
             failures: figures.failures.iter().cloned().collect(),
             orphans: Vec::new(),
