@@ -347,8 +347,7 @@ async fn a_burst_whose_setup_failed_leads_to_what_was_sent_and_answered() {
     folder.write("scenarios/closed.yaml", CLOSED);
     let configuration = format!(
         "targets: {{ desk: {{ url: '{url}' }} }}\nscenarios: [scenarios]\n\
-         listen: {{ web: 127.0.0.1:0, callbacks: 127.0.0.1:0 }}\n\
-         health: {{ send_lateness_p99: 1m, scheduler_lag_p99: 1m, stall: 1m, cpu_missing: 100% }}\n"
+         listen: {{ web: 127.0.0.1:0, callbacks: 127.0.0.1:0 }}\n"
     );
     let service = Service::start_in(folder, &configuration, &[], &[]).await;
     let body = "{ scenario: closed, target: desk, load: { chats: 3 } }";
