@@ -27,7 +27,7 @@
 //! | [`service`] | composition: build, start, shut down | everything |
 //! | [`cli`] | one file a subcommand | everything |
 //!
-//! Arrows point up this table only; `tests/architecture.rs` keeps it so.
+//! Arrows point up this table only; `tests/project/architecture.rs` keeps it so.
 //!
 //! # The way of one step
 //!

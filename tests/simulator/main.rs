@@ -5,6 +5,9 @@
     reason = "what a test needs and does not get has failed it"
 )]
 
+mod command;
 mod faults;
 mod practice;
 mod protocol;
+#[path = "../support/mod.rs"]
+mod support;

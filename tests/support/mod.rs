@@ -40,6 +40,15 @@ pub use slack::{Message, Slack};
 /// How long anything may take that is expected to happen; far more than it needs.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How often a test repeats what it does at random moments: `often` in `ci/long`, which sets `CHATPROBE_LONG_TESTS`.
+pub fn rounds(usually: usize, often: usize) -> usize {
+    if std::env::var_os("CHATPROBE_LONG_TESTS").is_some() {
+        often
+    } else {
+        usually
+    }
+}
+
 /// Looks until there is something to see.
 ///
 /// # Panics

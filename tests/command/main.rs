@@ -1,0 +1,18 @@
+//! Drives the commands of `chatprobe` other than `serve`, against real servers.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod check;
+mod connections;
+mod fidelity;
+mod other_api;
+mod output;
+mod preflight;
+mod reference_servers;
+mod repeatability;
+mod reports;
+mod run;
+mod run_input;
+mod search;
+mod starved;
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,0 +1,82 @@
+//! What this machine cannot do is refused before anything is sent; what is doubtful is said.
+
+use crate::support::{Centre, QUICK, Run, SCENARIO, Service, eventually, plain};
+
+#[tokio::test]
+async fn a_run_that_cannot_work_exits_with_two_and_sends_nothing() {
+    let centre = Centre::start("{}").await;
+    let run = Run::of_shipped(&centre.url).load("{ rate: 1000000000/s, for: 10s }");
+    let run = run.done().await;
+    assert_eq!(run.code, 2, "{}", run.log);
+    for part in ["CPUs at the least", "ask for a lower rate"] {
+        assert!(run.log.contains(part), "`{part}` in:\n{}", run.log);
+    }
+    assert_eq!(centre.stats().await["requests"].to_string(), "{}");
+}
+
+#[tokio::test]
+async fn a_run_that_may_not_work_says_so_and_goes_on() {
+    let centre = Centre::start("{}").await;
+    let run = Run::of_shipped(&centre.url).load("{ chats: 60, ramp: 500ms }");
+    let run = run.finish(run.start_limited("-n 256")).await.exits(0);
+    let doubt = "60 chats need up to 60 connections";
+    let remedy = "that makes 360 files";
+    assert!(
+        run.log.contains(doubt) && run.log.contains(remedy),
+        "{}",
+        run.log
+    );
+    assert_eq!(run.chats("passed"), 60);
+    let doubts = &run.report["doubts"];
+    assert_eq!(doubts.as_array().unwrap().len(), 1, "{doubts}");
+    assert!(doubts[0].as_str().unwrap().contains(remedy), "{doubts}");
+    let line = format!("doubtful: {}\n", doubts[0].as_str().unwrap());
+    assert!(run.output.contains(&line), "{}", run.output);
+}
+
+#[tokio::test]
+async fn a_burst_that_may_not_work_says_so_to_whoever_starts_it_and_in_its_report() {
+    let centre = Centre::start("{}").await;
+    let limits = "limits: { max_active_chats: 1000, max_rate: 2000000000/s }";
+    let service = Service::start(&plain(&centre.url, limits)).await;
+    let start = async |rate: usize| {
+        let load = format!("{{ rate: {rate}/s, for: 1s, max_active: 1 }}");
+        let body =
+            format!("{{ scenario: {SCENARIO}, target: centre, load: {load}, inputs: {QUICK} }}");
+        let answer = service.order("POST", "/api/v1/bursts", &body).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+        answer
+    };
+    // More requests than are usual for a CPU, and fewer than are impossible.
+    let cpus = std::thread::available_parallelism().unwrap().get();
+    let answer = start(3_000 * cpus).await;
+    let doubts = &answer.body["doubts"];
+    assert_eq!(doubts.as_array().unwrap().len(), 1, "{doubts}");
+    let doubt = doubts[0].as_str().unwrap();
+    assert!(doubt.contains("the verdict `invalid`"), "{doubt}");
+    let path = format!("/api/v1/runs/{}", answer.text("id"));
+    let ended = eventually("the end of the run", async || {
+        let run = service.read(&path).await.body;
+        (run["state"] == "ended").then_some(run)
+    });
+    assert_eq!(ended.await["doubts"], *doubts);
+    assert!(service.process.log().contains(doubt));
+
+    assert_eq!(start(1).await.body["doubts"].to_string(), "[]");
+}
+
+#[tokio::test]
+async fn a_burst_that_cannot_work_is_refused_in_words() {
+    let centre = Centre::start("{}").await;
+    let limits = "limits: { max_active_chats: 1000, max_rate: 2000000000/s }";
+    let service = Service::start(&plain(&centre.url, limits)).await;
+    let body = format!(
+        "{{ scenario: {SCENARIO}, target: centre, load: {{ rate: 1000000000/s, for: 10s }}, inputs: {QUICK} }}"
+    );
+    let answer = service.order("POST", "/api/v1/bursts", &body).await;
+    assert_eq!(answer.status, 409, "{answer:?}");
+    let said = answer.body.to_string();
+    assert!(said.contains("CPUs at the least"), "{said}");
+    let runs = service.read("/api/v1/runs?mode=burst").await.body;
+    assert_eq!(runs["runs"].as_array().unwrap().len(), 0);
+}

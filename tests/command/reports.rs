@@ -1,0 +1,282 @@
+//! `chatprobe run --report` and `--baseline`: the documents, and what an earlier run does to the verdict.
+
+use std::{collections::BTreeMap, fs, path::PathBuf};
+
+use quick_junit::{Report, TestCaseStatus};
+use serde_json::Value;
+
+use crate::support::{Centre, Finished, Run, Signal};
+
+/// What each request of the target takes, so that a busy machine decides less than it does.
+fn slow(by: &str) -> String {
+    format!("{{ join: {by}, faults: {{ slow: [{{ probability: 1, by: {by} }}] }} }}")
+}
+
+/// A run that writes its documents.
+struct Reported {
+    run: Run,
+    folder: String,
+}
+
+impl Reported {
+    fn new(centre: &Centre) -> Self {
+        let run = Run::of_shipped(&centre.url);
+        let folder = run.folder.argument("reports/nightly");
+        let run = run.with(&["--report", &folder]);
+        Self { run, folder }
+    }
+
+    fn with(mut self, arguments: &[&str]) -> Self {
+        self.run = self.run.with(arguments);
+        self
+    }
+
+    fn path(&self, name: &str) -> String {
+        PathBuf::from(&self.folder).join(name).display().to_string()
+    }
+
+    fn text(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    fn record(&self) -> Value {
+        serde_json::from_str(&self.text("report.json")).unwrap()
+    }
+
+    /// The sum of a column of a table.
+    fn sum(&self, table: &str, column: &str) -> u64 {
+        let text = self.text(table);
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        let headers = reader.headers().unwrap().clone();
+        let at = headers.iter().position(|name| name == column).unwrap();
+        let cells = reader.records().map(|row| row.unwrap()[at].to_owned());
+        cells
+            .map(|cell| cell.parse::<u64>().unwrap_or_default())
+            .sum()
+    }
+
+    /// The tests of the JUnit document: whether each passed, by its class and name.
+    fn tests(&self) -> BTreeMap<(String, String), bool> {
+        let report = Report::deserialize_from_str(&self.text("junit.xml")).unwrap();
+        let cases = report
+            .test_suites
+            .iter()
+            .flat_map(|suite| &suite.test_cases);
+        let told = cases.map(|case| {
+            let class = case.classname.as_ref().unwrap().to_string();
+            let part = class.rsplit('.').next().unwrap().to_owned();
+            let passed = !matches!(case.status, TestCaseStatus::NonSuccess { .. });
+            ((part, case.name.to_string()), passed)
+        });
+        told.collect()
+    }
+
+    fn failed(&self) -> Vec<String> {
+        let tests = self.tests().into_iter();
+        tests.filter(|test| !test.1).map(|test| test.0.0).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_run_is_written_as_documents_that_say_the_same() {
+    let centre = Centre::start(
+        "{ faults: { errors: [{ probability: 0.2, status: 503, only: [engagement_create] }] } }",
+    )
+    .await;
+    let reported = Reported::new(&centre).with(&[
+        "--load",
+        "{ rate: 20/s, for: 3s }",
+        "--threshold",
+        "{ failed: 90% }",
+        "--seed",
+        "3",
+    ]);
+    let run = reported.run.done().await.exits(0);
+    let record = reported.record();
+    assert_eq!(record["report"], run.report);
+    assert!(run.chats("failed") > 0, "{run:#?}");
+
+    for step in run.report["steps"].as_array().unwrap() {
+        let name = step["step"].as_str().unwrap();
+        for count in ["passed", "failed"] {
+            let told = reported.sum("timeline.csv", &format!("{name}.{count}"));
+            assert_eq!(told, step[count].as_u64().unwrap(), "{name}.{count}");
+        }
+    }
+    for count in ["started", "passed", "failed", "stopped"] {
+        assert_eq!(
+            reported.sum("timeline.csv", count),
+            run.chats(count),
+            "{count}"
+        );
+    }
+    assert_eq!(reported.sum("timeline.csv", "due"), 60);
+    let steps = run.report["steps"].as_array().unwrap().iter();
+    let passed: u64 = steps.map(|step| step["passed"].as_u64().unwrap()).sum();
+    assert_eq!(reported.sum("steps.csv", "passed"), passed);
+    assert_eq!(reported.sum("steps.csv", "failed"), run.chats("failed"));
+
+    let tests = reported.tests();
+    let steps = run.report["steps"].as_array().unwrap().len();
+    assert_eq!(
+        tests.len(),
+        steps + 2,
+        "and the verdict and a threshold: {tests:?}"
+    );
+    assert!(tests.values().all(|passed| *passed), "{tests:?}");
+}
+
+#[tokio::test]
+async fn the_page_needs_nothing_from_elsewhere_and_says_the_verdict_first() {
+    let centre = Centre::start("{}").await;
+    let reported = Reported::new(&centre).with(&["--threshold", "{ step: agent_join, max: 1ms }"]);
+    reported.run.done().await.exits(1);
+    let page = reported.text("report.html");
+    for reference in [
+        "src=", "href=", "url(", "@import", "<script", "<link", "http://", "https://",
+    ] {
+        // Where the target is may stand there as text.
+        let shown = page.replace(&centre.url, "");
+        assert!(!shown.contains(reference), "{reference}");
+    }
+    let verdict = page.find("Failed</h2>").unwrap();
+    assert!(verdict < page.find("<table").unwrap());
+    assert!(page.contains("broken: agent_join max &lt;= 1ms"), "{page}");
+    assert_eq!(reported.failed(), ["thresholds", "verdict"]);
+}
+
+#[tokio::test]
+async fn an_interrupted_run_has_its_documents_too() {
+    let centre = Centre::start("{}").await;
+    let reported = Reported::new(&centre).with(&["--load", "{ rate: 5/s, for: 5m }"]);
+    let process = reported.run.start();
+    centre
+        .stats_when("an agent", |stats| {
+            stats["joins"]["count"].as_u64() > Some(0)
+        })
+        .await;
+    process.signal(Signal::SIGINT);
+    let run = reported.run.finish(process).await;
+    assert_eq!(run.code, 130, "{run:#?}");
+    assert_eq!(reported.record()["report"]["verdict"], "stopped");
+    assert!(
+        reported
+            .text("report.html")
+            .contains("Stopped before its end")
+    );
+}
+
+/// Long enough to see how it varies by itself: more than twelve seconds, and twenty of each step.
+const LOAD: [&str; 2] = ["--load", "{ rate: 10/s, for: 13s }"];
+
+async fn against(centre: &Centre, baseline: &Reported, limit: &str) -> (Reported, Finished) {
+    let baseline = baseline.path("report.json");
+    let arguments = ["--baseline", &baseline, "--regression", limit];
+    let reported = Reported::new(centre).with(&LOAD).with(&arguments);
+    let run = reported.run.done().await;
+    (reported, run)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_worse_than_an_earlier_run_by_more_than_is_allowed_exits_with_one() {
+    let (quick, late) = tokio::join!(async { Centre::start(&slow("100ms")).await }, async {
+        Centre::start(&slow("170ms")).await
+    },);
+    let baseline = Reported::new(&quick).with(&LOAD);
+    baseline.run.done().await.exits(0);
+
+    let ((same, alike), (worse, other), (_, allowed)) = tokio::join!(
+        against(&quick, &baseline, "100%"),
+        against(&late, &baseline, "30%"),
+        against(&late, &baseline, "100%"),
+    );
+    let alike = alike.exits(0);
+    assert!(alike.output.contains("\nbaseline: run "), "{alike:#?}");
+    assert_eq!(same.failed(), Vec::<String>::new());
+
+    let other = other.exits(1);
+    assert_eq!(other.report["verdict"], "passed", "its own thresholds held");
+    let says = "FAILED against the baseline: session_create p50: ";
+    assert!(other.output.contains(says), "{}", other.output);
+    assert_eq!(worse.failed(), ["baseline"]);
+    let page = worse.text("report.html");
+    assert!(
+        page.contains("Failed: worse than the baseline</h2>"),
+        "{page}"
+    );
+
+    let allowed = allowed.exits(0);
+    assert!(
+        allowed.output.contains("session_create p50: "),
+        "{}",
+        allowed.output
+    );
+}
+
+#[tokio::test]
+async fn a_step_of_the_baseline_that_is_gone_does_not_pass_silently() {
+    let centre = Centre::start("{}").await;
+    let few = ["--load", "{ chats: 2 }"];
+    let earlier = Reported::new(&centre).with(&few);
+    earlier.run.done().await.exits(0);
+    let renamed = earlier
+        .text("report.json")
+        .replace("session_create", "session_open");
+    let baseline = earlier.run.folder.write("baseline.json", &renamed);
+    let told = Reported::new(&centre).with(&few);
+    let told = told.with(&["--baseline", &baseline]);
+    let told = told.run.done().await.exits(0);
+    for caveat in [
+        "compared with care: only the baseline has the steps `session_open`",
+        "compared with care: only the run has the steps `session_create`",
+    ] {
+        assert!(told.output.contains(caveat), "{}", told.output);
+    }
+    let arguments = ["--baseline", &baseline, "--regression", "100%"];
+    let reported = Reported::new(&centre).with(&few).with(&arguments);
+    let failed = reported.run.done().await.exits(1);
+    let says = "FAILED against the baseline: session_open is gone: ";
+    assert!(failed.output.contains(says), "{}", failed.output);
+    assert_eq!(reported.failed(), ["baseline"]);
+}
+
+#[tokio::test]
+async fn a_baseline_that_cannot_be_used_stops_the_run_before_it_begins() {
+    let centre = Centre::start("{}").await;
+    let reported = Reported::new(&centre);
+    let folder = &reported.run.folder;
+    let broken = folder.write("broken.json", "{ \"report\": 1 }");
+    let missing = folder.argument("missing.json");
+    for (file, says) in [
+        (&broken, "is not the record of a run: "),
+        (&missing, "cannot be read: "),
+    ] {
+        let run = Run::of_shipped(&centre.url)
+            .with(&["--baseline", file])
+            .done()
+            .await;
+        assert_eq!(run.code, 2, "{run:#?}");
+        assert!(
+            run.log.contains(says) && run.log.contains("--baseline: `"),
+            "{run:#?}"
+        );
+    }
+    let run = Run::of_shipped(&centre.url)
+        .with(&["--regression", "20%"])
+        .done()
+        .await;
+    assert_eq!(run.code, 2, "{run:#?}");
+    assert_eq!(centre.stats().await["joins"]["count"], 0);
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_written_stops_the_run_before_it_begins() {
+    let centre = Centre::start("{}").await;
+    let run = Run::of_shipped(&centre.url);
+    let file = run.folder.write("file", "");
+    let run = run.with(&["--report", &file]);
+    let mut process = run.start();
+    assert_eq!(process.ended().await, 2);
+    let log = process.log();
+    assert!(log.contains("name another place with --report"), "{log}");
+}

@@ -1,0 +1,356 @@
+//! The console for those who do not see it, who see colours differently, who use no pointer, and on any screen.
+
+use serde_json::{Value, json};
+
+use crate::support::{Browser, Centre, Folder, QUICK, SCENARIO, Service, eventually, plain};
+
+const TAB: &str = "\u{e004}";
+const ENTER: &str = "\u{e007}";
+const LEFT: &str = "\u{e012}";
+
+const PROBE: &str =
+    "probes: { watch: { scenario: contact-center-chat, target: centre, every: 1h } }";
+
+/// What a reader can operate.
+const CONTROLS: [&str; 8] = [
+    "button",
+    "checkbox",
+    "combobox",
+    "Date",
+    "link",
+    "searchbox",
+    "slider",
+    "textbox",
+];
+
+/// Every text, line and placeholder that is told from its background by less than WCAG 2.2 AA asks for.
+const FAINT: &str = r"
+const channels = (color) => {
+    const context = document.createElement('canvas').getContext('2d');
+    context.fillStyle = color;
+    context.fillRect(0, 0, 1, 1);
+    return [...context.getImageData(0, 0, 1, 1).data];
+};
+const luminance = ([r, g, b]) => [r, g, b]
+    .map((value) => value / 255)
+    .map((value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, value, at) => sum + value * [0.2126, 0.7152, 0.0722][at], 0);
+const ratio = (one, other) => {
+    const [dark, light] = [luminance(one), luminance(other)].sort((a, b) => a - b);
+    return (light + 0.05) / (dark + 0.05);
+};
+const behind = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+        const color = channels(getComputedStyle(at).backgroundColor);
+        if (color[3] === 255) {
+            return color;
+        }
+    }
+    return [255, 255, 255, 255];
+};
+const faint = [];
+const check = (element, color, least, what) => {
+    const found = ratio(channels(color), behind(element));
+    if (found < least) {
+        faint.push(`${what.trim()}: ${found.toFixed(2)}`);
+    }
+};
+let texts = 0;
+const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    const text = walker.currentNode.data;
+    const hidden = !element.checkVisibility() || element.closest('.unseen, .skip, script, [disabled]');
+    if (hidden || !text.trim()) {
+        continue;
+    }
+    texts += 1;
+    const style = getComputedStyle(element);
+    check(element, element.closest('svg') ? style.fill : style.color, 4.5, text);
+}
+for (const path of document.querySelectorAll('figure path:not(.grid)')) {
+    check(path, getComputedStyle(path).stroke, 3, `line ${path.getAttribute('class')}`);
+}
+for (const field of document.querySelectorAll('[placeholder]')) {
+    check(field, getComputedStyle(field, '::placeholder').color, 4.5, field.placeholder);
+}
+return [texts, faint];
+";
+
+/// What is wrong with the order of headings, with tables and with the title.
+const STRUCTURE: &str = r"
+const wrong = [];
+const levels = [...document.querySelectorAll('h1, h2, h3, h4')].map((heading) => Number(heading.tagName[1]));
+if (levels[0] !== 1 || levels.filter((level) => level === 1).length !== 1) {
+    wrong.push(`headings ${levels}`);
+}
+levels.reduce((before, level) => {
+    if (level > before + 1) {
+        wrong.push(`heading ${level} under ${before}`);
+    }
+    return level;
+}, 0);
+for (const table of document.querySelectorAll('table')) {
+    if (!table.caption?.textContent) {
+        wrong.push('a table without a caption');
+    }
+    if (table.querySelector('th:not([scope])')) {
+        wrong.push('a heading of a table without a scope');
+    }
+}
+if (!document.title.endsWith(' - chatprobe') || document.documentElement.lang !== 'en') {
+    wrong.push(`title ${document.title}`);
+}
+return wrong;
+";
+
+/// A service with a burst that has failures and goes on, and the paths of all pages.
+async fn every_page() -> (Centre, Service, Vec<String>) {
+    let centre = Centre::start("{ faults: { agents: { never_come: 0.5 } } }").await;
+    let service = Service::start(&plain(&centre.url, PROBE)).await;
+    let inputs = "{ session_pause: 0s, first_message_delay: 0s, reply_delay: 0s, agent_join_timeout: 200ms }";
+    let body = format!(
+        "{{ scenario: {SCENARIO}, target: centre, load: {{ rate: 5/s, for: 10m }}, inputs: {inputs}, thresholds: [ {{ failed: 1% }} ] }}"
+    );
+    let run = service
+        .order("POST", "/api/v1/bursts", &body)
+        .await
+        .text("id");
+    let failure = eventually("a failure", async || {
+        let list = service.read("/api/v1/failures?mode=burst").await.body;
+        list["failures"][0]["id"].as_str().map(str::to_owned)
+    })
+    .await;
+    let pages = [
+        "/",
+        "/runs",
+        "/runs?verdict=invalid",
+        "/bursts/new",
+        "/configuration",
+        "/sign-in",
+        "/probes/watch",
+        "/probes/nobody-knows-it",
+    ];
+    let mut pages: Vec<_> = pages.map(str::to_owned).into();
+    pages.push(format!("/runs/{run}"));
+    pages.push(format!("/runs?with={run}"));
+    pages.push(format!("/failures/{failure}"));
+    (centre, service, pages)
+}
+
+async fn open(browser: &Browser, service: &Service, path: &str) {
+    browser.open(&format!("{}{path}", service.web)).await;
+    let ready = "return document.readyState === 'complete' && [...document.querySelectorAll('#charts svg')].every((chart) => chart.childElementCount)";
+    eventually("a page with its charts", async || {
+        (browser.run(ready, json!([])).await == true).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_screen_reader_finds_names_headings_and_captions() {
+    let (_centre, service, pages) = every_page().await;
+    let browser = Browser::start(1280, 900).await;
+    for path in &pages {
+        open(&browser, &service, path).await;
+        let wrong = browser.run(STRUCTURE, json!([])).await;
+        assert_eq!(wrong, json!([]), "{path}");
+        let tree = browser
+            .protocol("Accessibility.getFullAXTree", json!({}))
+            .await;
+        let nodes = tree["nodes"].as_array().unwrap();
+        let word = |node: &Value, key: &str| node[key]["value"].as_str().unwrap_or("").to_owned();
+        let controls = nodes
+            .iter()
+            .filter(|node| node["ignored"] == false && CONTROLS.contains(&&*word(node, "role")));
+        let controls: Vec<_> = controls.collect();
+        assert!(controls.len() >= 5, "{path}: {}", controls.len());
+        for control in controls {
+            assert!(
+                !word(control, "name").trim().is_empty(),
+                "{path}: {control:#}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn everything_can_be_told_from_its_background_in_light_and_dark() {
+    let (_centre, service, pages) = every_page().await;
+    let browser = Browser::start(1280, 900).await;
+    for dark in [false, true] {
+        if dark {
+            browser.dark().await;
+        }
+        for path in &pages {
+            open(&browser, &service, path).await;
+            let found = browser.run(FAINT, json!([])).await;
+            assert!(found[0].as_u64().unwrap() >= 10, "{path}: {found}");
+            assert_eq!(found[1], json!([]), "{path}, dark: {dark}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn pages_fit_a_small_screen_and_a_large_one() {
+    let (_centre, service, pages) = every_page().await;
+    for width in [360, 2560] {
+        let browser = Browser::start(width, 740).await;
+        for path in &pages {
+            open(&browser, &service, path).await;
+            let wide = "return document.documentElement.scrollWidth";
+            let wide = browser.run(wide, json!([])).await.as_u64().unwrap();
+            assert!(wide <= u64::from(width), "{path} is {wide} wide");
+        }
+    }
+}
+
+/// What has the focus, as it is called.
+const FOCUSED: &str = "const at = document.activeElement; return (at.ariaLabel ?? at.name ?? '') || at.innerText.trim()";
+
+/// Goes on with the key for that until this has the focus.
+async fn tab_to(browser: &Browser, name: &str) {
+    let mut passed = Vec::new();
+    for _ in 0..60 {
+        browser.press(&[TAB]).await;
+        let focused = browser.run(FOCUSED, json!([])).await;
+        if focused == name {
+            return;
+        }
+        passed.push(focused);
+    }
+    panic!("`{name}` is not among {passed:?}");
+}
+
+#[tokio::test]
+async fn the_keyboard_is_enough() {
+    let centre = Centre::start("{ join: 300ms, answer: 100ms, typing: 0s }").await;
+    let service = Service::start(&plain(&centre.url, PROBE)).await;
+    let browser = Browser::start(1280, 900).await;
+    open(&browser, &service, "/").await;
+    browser.press(&[TAB]).await;
+    let focused = browser.run(FOCUSED, json!([])).await;
+    assert_eq!(focused, "To the content");
+    for expected in ["Now", "History", "New burst"] {
+        browser.press(&[TAB]).await;
+        assert_eq!(browser.run(FOCUSED, json!([])).await, expected);
+    }
+    let outline = "return getComputedStyle(document.activeElement).outlineStyle";
+    assert_eq!(browser.run(outline, json!([])).await, "solid");
+    browser.press(&[ENTER]).await;
+    browser.shows("h1", "New burst").await;
+    tab_to(&browser, "load").await;
+    let load: Vec<_> = "{ rate: 5/s, for: 10m }"
+        .chars()
+        .map(String::from)
+        .collect();
+    browser
+        .press(&load.iter().map(String::as_str).collect::<Vec<_>>())
+        .await;
+    browser.press(&[ENTER]).await;
+    browser.shows("h1", "running").await;
+    browser.shows("#chats", "5.").await;
+
+    tab_to(&browser, "change").await;
+    browser.press(&["7", "/", "s", ENTER]).await;
+    browser.shows("#said", "Changed to 7/s").await;
+    tab_to(&browser, "Chats in progress").await;
+    browser.press(&[LEFT]).await;
+    browser.shows("#reading", "At 0:").await;
+    browser.shows("#standing", "rate: 7/s").await;
+    open(&browser, &service, &browser.path().await).await;
+    tab_to(&browser, "Stop; chats finish").await;
+    browser.press(&[ENTER]).await;
+    browser.shows("h1", "stopped").await;
+}
+
+#[tokio::test]
+async fn the_keyboard_is_enough_to_sign_in_to_compare_and_to_sign_out() {
+    let centre = Centre::start("{}").await;
+    let token = "a-token-of-this-test";
+    let environment = [("CHATPROBE_ADMIN_TOKEN", token)];
+    let configuration = plain(&centre.url, PROBE);
+    let mut service = Service::start_in(Folder::new(), &configuration, &[], &environment).await;
+    service.token = Some(token.to_owned());
+    let body = format!(
+        "{{ scenario: {SCENARIO}, target: centre, load: {{ chats: 2 }}, inputs: {QUICK} }}"
+    );
+    let mut runs = Vec::new();
+    for _ in 0..2 {
+        let run = service.order("POST", "/api/v1/bursts", &body).await;
+        let path = format!("/api/v1/runs/{}", run.text("id"));
+        let ended = eventually("the end of the run", async || {
+            let report = service.read(&path).await;
+            (report.text("state") == "ended").then_some(report)
+        });
+        runs.push(ended.await);
+    }
+    let browser = Browser::start(1280, 900).await;
+    open(&browser, &service, "/").await;
+    tab_to(&browser, "Sign in").await;
+    browser.press(&[ENTER]).await;
+    eventually("the field of the token", async || {
+        (browser.run(FOCUSED, json!([])).await == "token").then_some(())
+    })
+    .await;
+    let keys: Vec<_> = token.chars().map(String::from).collect();
+    let keys: Vec<_> = keys.iter().map(String::as_str).chain([ENTER]).collect();
+    browser.press(&keys).await;
+    browser.shows("header", "Sign out").await;
+
+    tab_to(&browser, "History").await;
+    browser.press(&[ENTER]).await;
+    browser.shows("h1", "History").await;
+    // The latest comes first.
+    for run in runs.iter().rev() {
+        let label = format!("Compare {} of {}", run.text("name"), run.text("started_at"));
+        tab_to(&browser, &label).await;
+        browser.press(&[" "]).await;
+    }
+    tab_to(&browser, "Compare two").await;
+    browser.press(&[ENTER]).await;
+    let [before, after] = [&runs[0], &runs[1]].map(|run| run.text("id"));
+    let compared = format!("/api/v1/runs/{after}/compare/{before}/report.html");
+    eventually("the comparison", async || {
+        (browser.path().await == compared).then_some(())
+    })
+    .await;
+    browser.shows("body", "agent_join").await;
+
+    open(&browser, &service, "/").await;
+    tab_to(&browser, "Sign out").await;
+    browser.press(&[ENTER]).await;
+    browser.shows("header", "Sign in").await;
+}
+
+#[tokio::test]
+async fn what_is_told_does_not_take_the_focus_away() {
+    let centre = Centre::start("{ join: 300ms }").await;
+    let service = Service::start(&plain(&centre.url, PROBE)).await;
+    let body = format!(
+        "{{ scenario: {SCENARIO}, target: centre, load: {{ rate: 5/s, for: 10m }}, inputs: {QUICK} }}"
+    );
+    let run = service
+        .order("POST", "/api/v1/bursts", &body)
+        .await
+        .text("id");
+    let browser = Browser::start(1280, 900).await;
+    open(&browser, &service, &format!("/runs/{run}")).await;
+    tab_to(&browser, "change").await;
+    browser.press(&["3"]).await;
+    let seconds = "return Number(document.querySelector('[data-elapsed]').dataset.elapsed)";
+    let before = browser.run(seconds, json!([])).await.as_f64().unwrap();
+    eventually("two more seconds", async || {
+        let now = browser.run(seconds, json!([])).await.as_f64()?;
+        (now > before + 2.0).then_some(())
+    })
+    .await;
+    assert_eq!(browser.run(FOCUSED, json!([])).await, "change");
+    let typed = "return document.activeElement.value";
+    assert_eq!(browser.run(typed, json!([])).await, "3");
+    tab_to(&browser, "Count from now").await;
+    browser.press(&[ENTER]).await;
+    browser.shows("#since", "Counts and rates since").await;
+    let focused = browser.run(FOCUSED, json!([])).await;
+    assert_eq!(focused, "Count from the beginning");
+}

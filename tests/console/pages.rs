@@ -1,0 +1,455 @@
+//! The console in a real browser.
+
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+
+use crate::support::{Browser, Centre, Folder, Service, eventually, free_address, plain};
+
+const HOME: &str = "\u{e011}";
+
+const MORE: &str =
+    "probes: { watch: { scenario: contact-center-chat, target: centre, every: 1h } }";
+
+async fn start() -> (Centre, Service) {
+    let centre = Centre::start("{ join: 300ms, answer: 100ms, typing: 0s }").await;
+    let service = Service::start(&plain(&centre.url, MORE)).await;
+    (centre, service)
+}
+
+/// What stands for a step in the table of a run.
+async fn passed(browser: &Browser, step: &str) -> u64 {
+    let cell = format!("[data-count='{step} passed']");
+    let text = browser.text(&cell).await.unwrap_or_default();
+    text.replace(',', "").parse().unwrap_or(0)
+}
+
+#[tokio::test]
+async fn a_burst_is_started_from_the_form_watched_changed_and_stopped() {
+    let (_centre, service) = start().await;
+    let browser = Browser::start(1280, 900).await;
+    browser.open(&format!("{}/", service.web)).await;
+    browser.click("nav a[href='/bursts/new']").await;
+    browser
+        .fill("[name='load']", "{ rate: 5/s, for: 10m }")
+        .await;
+    for input in ["session_pause", "first_message_delay", "reply_delay"] {
+        browser
+            .fill(&format!("[name='input.{input}']"), "100ms")
+            .await;
+    }
+    browser.click("#preview").await;
+    browser.shows("#cost", "3,000 chats and about").await;
+    browser.click("#burst [type='submit']").await;
+    browser.shows("h1", "running").await;
+    let path = browser.path().await;
+    let id = path.strip_prefix("/runs/").unwrap().to_owned();
+
+    eventually("steps that pass", async || {
+        (passed(&browser, "interact_end").await >= 10).then_some(())
+    })
+    .await;
+    eventually("lines in the charts", async || {
+        let script = "return document.querySelectorAll('#charts path.s0[d*=\"L\"]').length";
+        (browser.run(script, json!([])).await.as_u64()? >= 4).then_some(())
+    })
+    .await;
+
+    // A page that is opened late has the whole history.
+    let late = Browser::start(1280, 900).await;
+    late.open(&format!("{}{path}", service.web)).await;
+    late.shows("#reading", "Point at a chart").await;
+    eventually("the first second", async || {
+        late.focus("#charts svg").await;
+        late.press(&[HOME]).await;
+        let read = "return document.querySelector('#charts svg').ariaValueText";
+        let text = late.run(read, json!([])).await;
+        let text = text.as_str()?.to_owned();
+        text.starts_with("At 0:01, in progress ").then_some(())
+    })
+    .await;
+    late.shows("#reading", "At 0:01").await;
+
+    browser.fill("[name='change']", "20/s").await;
+    browser.click("form[data-patch] button").await;
+    browser.shows("#said", "Changed to 20/s").await;
+    browser
+        .run("document.activeElement.blur()", json!([]))
+        .await;
+    browser.shows(".facts", "rate: 20/s").await;
+
+    browser.click("[data-reset]").await;
+    browser.shows("#since", "Counts and rates since").await;
+    let run = service.read(&format!("/api/v1/runs/{id}")).await.body;
+    assert!(run["chats"]["started"].as_u64().unwrap() > passed(&browser, "session_create").await);
+
+    browser.click("button.danger").await;
+    browser.confirm().await;
+    browser.shows("h1", "stopped").await;
+    late.shows("h1", "stopped").await;
+    for what in ["First chat began", "Last chat ended"] {
+        browser.shows("#standing", what).await;
+    }
+    let run = service.read(&format!("/api/v1/runs/{id}")).await.body;
+    assert_eq!(run["verdict"], "stopped");
+    browser
+        .open(&format!("{}/runs?name=ad-hoc", service.web))
+        .await;
+    browser.shows("tbody", "stopped").await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_run_is_read_as_a_report_and_two_are_compared() {
+    let (_centre, service) = start().await;
+    let inputs = "{ session_pause: 0s, first_message_delay: 0s, reply_delay: 0s }";
+    let body = format!(
+        "{{ scenario: contact-center-chat, target: centre, inputs: {inputs}, load: {{ chats: 3 }} }}"
+    );
+    let mut runs = Vec::new();
+    for _ in 0..2 {
+        let run = service
+            .order("POST", "/api/v1/bursts", &body)
+            .await
+            .text("id");
+        let path = format!("/api/v1/runs/{run}");
+        eventually("the end of the run", async || {
+            (service.read(&path).await.body["state"] == "ended").then_some(())
+        })
+        .await;
+        runs.push(run);
+    }
+    let browser = Browser::start(1280, 900).await;
+    browser
+        .open(&format!("{}/runs/{}", service.web, runs[0]))
+        .await;
+    // A run that is over has its charts, too.
+    eventually("lines in the charts", async || {
+        let script = "return document.querySelectorAll('#charts path.s0[d]:not([d=\"\"])').length";
+        (browser.run(script, json!([])).await.as_u64()? >= 3).then_some(())
+    })
+    .await;
+    browser.click("a[href$='report.html']").await;
+    browser.shows("body", "agent_join").await;
+    assert_eq!(
+        browser.path().await,
+        format!("/api/v1/runs/{}/report.html", runs[0])
+    );
+    browser.open(&format!("{}/runs", service.web)).await;
+    assert_eq!(
+        browser
+            .run(
+                "return document.querySelector('#compare button').disabled",
+                json!([])
+            )
+            .await,
+        true
+    );
+    for run in &runs {
+        browser.click(&format!("[value='{run}']")).await;
+    }
+    browser.click("#compare button").await;
+    let compared = format!("/api/v1/runs/{}/compare/{}/report.html", runs[1], runs[0]);
+    eventually("the comparison", async || {
+        (browser.path().await == compared).then_some(())
+    })
+    .await;
+    browser.shows("body", "agent_join").await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_failure_is_followed_from_its_run_to_its_explanation() {
+    let centre = Centre::start("{ join: 1h }").await;
+    let service = Service::start(&plain(&centre.url, MORE)).await;
+    let inputs = "{ session_pause: 0s, agent_join_timeout: 300ms }";
+    let body = format!(
+        "{{ scenario: contact-center-chat, target: centre, inputs: {inputs}, load: {{ chats: 2 }} }}"
+    );
+    let run = service
+        .order("POST", "/api/v1/bursts", &body)
+        .await
+        .text("id");
+    let browser = Browser::start(360, 740).await;
+    browser.open(&format!("{}/runs/{run}", service.web)).await;
+    browser.click(".failures a").await;
+    browser.shows("h1", "of ad-hoc").await;
+    browser.shows(".note.failed", "agent_join_timeout").await;
+    // What failed is open, what passed is not.
+    browser.shows("details[open] summary", "agent_join").await;
+    browser.click("details:not([open]) summary").await;
+    browser.shows("details[open]", "POST http://").await;
+    let wide = browser
+        .run("return document.documentElement.scrollWidth", json!([]))
+        .await;
+    assert!(wide.as_u64().unwrap() <= 360, "{wide}");
+    browser.click("h1 a").await;
+    eventually("the run", async || {
+        (browser.path().await == format!("/runs/{run}")).then_some(())
+    })
+    .await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn only_who_has_signed_in_can_touch_and_the_token_stays_nowhere() {
+    let centre = Centre::start("{}").await;
+    let token = "a-token-of-this-test";
+    let environment = [("CHATPROBE_ADMIN_TOKEN", token)];
+    let service =
+        Service::start_in(Folder::new(), &plain(&centre.url, MORE), &[], &environment).await;
+    let browser = Browser::start(1280, 900).await;
+    browser.open(&format!("{}/", service.web)).await;
+    browser.shows("table", "watch").await;
+    assert_eq!(browser.text("[data-post]").await, None);
+    browser.open(&format!("{}/bursts/new", service.web)).await;
+    browser.shows("#burst", "sign in").await;
+
+    browser.open(&format!("{}/sign-in", service.web)).await;
+    browser.fill("[name='token']", "not-this-one").await;
+    browser.click("main button").await;
+    browser.shows("[role='alert']", "not the admin token").await;
+    browser.fill("[name='token']", token).await;
+    browser.click("main button").await;
+    browser.shows("header", "Sign out").await;
+    assert_eq!(browser.path().await, "/");
+    let kept = "return [document.cookie, JSON.stringify(localStorage), JSON.stringify(sessionStorage), location.href].join()";
+    let kept = browser.run(kept, json!([])).await.to_string();
+    assert!(
+        !kept.contains(token) && !kept.contains("chatprobe_session"),
+        "{kept}"
+    );
+
+    browser.click("[data-post$='/run']").await;
+    browser.shows("#said", "Run now: done").await;
+    browser.click("header form button").await;
+    browser.shows("header", "Sign in").await;
+    assert_eq!(browser.text("[data-post]").await, None);
+}
+
+#[tokio::test]
+async fn counts_begin_anew_for_the_eye_with_their_rates_and_failures() {
+    let centre = Centre::start("{ join: 1h }").await;
+    let service = Service::start(&plain(&centre.url, MORE)).await;
+    let inputs = "{ session_pause: 0s, agent_join_timeout: 300ms }";
+    let body = format!(
+        "{{ scenario: contact-center-chat, target: centre, inputs: {inputs}, load: {{ rate: 4/s, for: 10m }} }}"
+    );
+    let run = service
+        .order("POST", "/api/v1/bursts", &body)
+        .await
+        .text("id");
+    let browser = Browser::start(1280, 900).await;
+    browser.open(&format!("{}/runs/{run}", service.web)).await;
+    let failed = async || {
+        let text = browser.text("[data-count='agent_join failed']").await;
+        text?.parse::<u64>().ok()
+    };
+    let listed = async || {
+        let script = "return [...document.querySelectorAll('[data-failure]')].filter((failure) => !failure.hidden).length";
+        browser.run(script, json!([])).await.as_u64().unwrap()
+    };
+    eventually("failures", async || {
+        (failed().await? >= 12 && listed().await >= 8).then_some(())
+    })
+    .await;
+    browser.click("[data-reset]").await;
+    browser.shows("#since", "Counts and rates since").await;
+    eventually("few failures, all of them new", async || {
+        let (failed, listed) = (failed().await?, listed().await);
+        (1..8).contains(&failed).then_some(())?;
+        (1..8).contains(&listed).then_some(())
+    })
+    .await;
+    // Over the time since then, and not over all of it.
+    eventually("a rate near the one that was asked for", async || {
+        let rate = browser.text("[data-step='agent_join'] .rate").await?;
+        let rate: f64 = rate.trim_end_matches("/s").parse().ok()?;
+        (2.0..6.0).contains(&rate).then_some(())
+    })
+    .await;
+    let share = browser.text("[data-step='agent_join'] .share").await;
+    assert_eq!(share.unwrap(), "100.0%");
+    let run = service.read(&format!("/api/v1/runs/{run}")).await.body;
+    assert!(run["chats"]["failed"].as_u64().unwrap() > failed().await.unwrap());
+    browser.click("[data-reset]").await;
+    eventually("all of them", async || {
+        (failed().await? >= 12 && listed().await >= 8).then_some(())
+    })
+    .await;
+}
+
+/// The first run gets a name, from its page that is open, and the second one is held against it.
+async fn name_and_compare(browser: &Browser, service: &Service, first: &str, second: &str) {
+    browser.fill("[name='baseline']", "release-4").await;
+    browser.click("[data-baseline] button").await;
+    browser.shows("#said", "the baseline release-4 now").await;
+    browser
+        .open(&format!("{}/runs/{second}", service.web))
+        .await;
+    let named = format!("/api/v1/runs/{second}/compare/release-4/report.html");
+    browser.click(&format!("[href='{named}']")).await;
+    browser.shows("body", "agent_join").await;
+    assert_eq!(browser.path().await, named);
+    browser.open(&format!("{}/runs/{first}", service.web)).await;
+    browser.shows("main", "It is the baseline release-4").await;
+}
+
+#[tokio::test]
+async fn what_was_is_there_after_a_restart() {
+    let centre = Centre::start("{ join: 1h }").await;
+    let inputs = "{ session_pause: 0s, agent_join_timeout: 1500ms }";
+    let probe = format!(
+        "data: {{ directory: data }}\nprobes: {{ watch: {{ scenario: contact-center-chat, target: centre, every: 1h, inputs: {inputs} }} }}"
+    );
+    let configuration = plain(&centre.url, &probe);
+    let service = Service::start(&configuration).await;
+    let start = async |load: &str, inputs: &str| {
+        let body = format!(
+            "{{ scenario: contact-center-chat, target: centre, inputs: {inputs}, load: {load} }}"
+        );
+        service
+            .order("POST", "/api/v1/bursts", &body)
+            .await
+            .text("id")
+    };
+    let first = start("{ chats: 2, ramp: 2s }", inputs).await;
+    let second = start("{ chats: 2 }", inputs).await;
+    for run in [&first, &second] {
+        eventually("the end of the run", async || {
+            let report = service.read(&format!("/api/v1/runs/{run}")).await.body;
+            (report["state"] == "ended").then_some(())
+        })
+        .await;
+    }
+    let cut = start(
+        "{ chats: 3 }",
+        "{ session_pause: 0s, agent_join_timeout: 1h }",
+    )
+    .await;
+    let database = rusqlite::Connection::open(service.folder.path("data/history.sqlite")).unwrap();
+    eventually("open chats and an hour in the file", async || {
+        let count = |table: &str| {
+            let query = format!("SELECT count(*) FROM {table}");
+            database.query_row(&query, [], |row| row.get::<_, u64>(0))
+        };
+        (count("open_chats").ok()? == 3 && count("probe_hours").ok()? == 1).then_some(())
+    })
+    .await;
+    drop(database);
+    // Killed, not asked to end.
+    let Service {
+        process, folder, ..
+    } = service;
+    drop(process);
+
+    let configuration = configuration.replace("every: 1h", "every: 2h");
+    let service = Service::start_in(folder, &configuration, &[], &[]).await;
+    let browser = Browser::start(1280, 900).await;
+    browser.open(&format!("{}/", service.web)).await;
+    browser.click("nav a[href='/runs']").await;
+    browser.shows("tbody", "interrupted").await;
+    browser.fill("[name='name']", "ad-").await;
+    browser.click("form[role='search'] button").await;
+    for run in [&first, &second] {
+        browser.click(&format!("[value='{run}']")).await;
+    }
+    browser.click("#compare button").await;
+    browser.shows("body", "agent_join").await;
+    let compared = format!("/api/v1/runs/{second}/compare/{first}/report.html");
+    assert_eq!(browser.path().await, compared);
+
+    // With its seconds.
+    browser.open(&format!("{}/runs/{first}", service.web)).await;
+    browser.shows("h1", "failed").await;
+    eventually("lines in the charts", async || {
+        let script = "return document.querySelectorAll('#charts path.s0[d*=\"L\"]').length";
+        (browser.run(script, json!([])).await.as_u64()? >= 3).then_some(())
+    })
+    .await;
+
+    name_and_compare(&browser, &service, &first, &second).await;
+
+    browser.click("[data-failure] a").await;
+    browser.shows(".note.failed", "agent_join_timeout").await;
+
+    browser
+        .open(&format!(
+            "{}/runs?from=2020-01-01&verdict=failed",
+            service.web
+        ))
+        .await;
+    browser.shows("tbody", "watch").await;
+    browser
+        .open(&format!("{}/runs?to=2020-01-01", service.web))
+        .await;
+    browser
+        .shows("#compare", "There are no runs like this.")
+        .await;
+    let interrupted = format!("{}/runs?verdict=interrupted", service.web);
+    browser.open(&interrupted).await;
+    browser.click(&format!("a[href='/runs/{cut}']")).await;
+    browser.shows("h1", "interrupted").await;
+    browser
+        .shows("#failures", "may still be open at the target")
+        .await;
+    browser.shows("#failures", "session_id").await;
+
+    browser.open(&format!("{}/", service.web)).await;
+    browser.click("a[href='/probes/watch']").await;
+    browser.shows("h1", "Probe watch").await;
+    browser.shows("tbody", "agent_join_timeout").await;
+    let burst = service.read("/api/v1/failures?name=ad-hoc").await.body;
+    assert_eq!(burst["failures"].as_array().unwrap().len(), 4, "{burst:#}");
+    browser.click(".failures a").await;
+    browser.shows("h1", "of watch").await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+}
+
+/// A proxy before a service that is not there.
+async fn refuse(listener: TcpListener) {
+    loop {
+        let (mut client, _) = listener.accept().await.unwrap();
+        // Whatever it asks for.
+        let asked = client.read(&mut [0; 4096]).await;
+        if asked.is_err() {
+            continue;
+        }
+        let answer = b"HTTP/1.1 502 Bad Gateway\r\ncontent-type: text/html\r\nconnection: close\r\n\r\n<h1>Bad Gateway</h1>";
+        client.write_all(answer).await.ok();
+    }
+}
+
+#[tokio::test]
+async fn an_open_page_goes_on_by_itself_after_a_restart_behind_a_proxy() {
+    let centre = Centre::start("{}").await;
+    let address = free_address();
+    let here = plain(&centre.url, MORE).replace("web: 127.0.0.1:0", &format!("web: {address}"));
+    let service = Service::start(&here).await;
+    let browser = Browser::start(1280, 900).await;
+    browser.open(&format!("{}/", service.web)).await;
+    browser.shows("table", "watch").await;
+    // Killed, not asked to end.
+    drop(service);
+    let proxy = TcpListener::bind(address).await.unwrap();
+    let proxy = tokio::spawn(refuse(proxy));
+    for pause in ["2 s", "4 s"] {
+        let says = format!("not up to date. Trying again in {pause}.");
+        browser.shows("#said", &says).await;
+    }
+    eventually("what the proxy answered to an order", async || {
+        browser.click("button[aria-label='Pause: watch']").await;
+        // The next attempt to connect says something else in this place.
+        let said = browser.text("#said").await?;
+        let says = "502 was answered, but not by chatprobe: does it run?";
+        (said == says).then_some(())
+    })
+    .await;
+    proxy.abort();
+    assert!(proxy.await.unwrap_err().is_cancelled());
+    let _service = Service::start(&here.replace("watch:", "another:")).await;
+    browser.shows("#said", "Connected again.").await;
+    browser.shows("table", "another").await;
+}

@@ -1,0 +1,243 @@
+//! What checks the files that deploy, and what they deploy.
+
+use std::{fs, process::Command};
+
+use super::{
+    checkout::{Checkout, Ran},
+    said,
+};
+
+const TOOLS: [&str; 4] = ["hadolint", "kubectl", "kubernetes-validate", "docker"];
+
+/// The tools say what the real ones would, and compose has the images of a file.
+const DOES: &str = r#"case $line in
+    *"[--images]") cat "$IMAGES" ;;
+    kubectl*) cat "$RENDERED" ;;
+    docker*) [ -e docker-compose.yml ] || exit 8 ;;
+esac"#;
+
+const PINNED: &str =
+    "chatprobe:dev\nprom/prometheus:v2.53.4\nregistry.test:5000/grafana-oss:11.6.0\n";
+
+/// A checkout with these tools, and what compose and kubectl say there.
+struct Deployment {
+    checkout: Checkout,
+    images: String,
+    rendered: String,
+}
+
+impl Deployment {
+    fn with(tools: &[&str]) -> Self {
+        let checkout = Checkout::with(tools);
+        let (images, rendered) = (checkout.beside("images"), checkout.beside("rendered"));
+        fs::write(&images, PINNED).unwrap();
+        let scenarios = fs::read_dir("config/scenarios").unwrap();
+        let maps: Vec<_> = scenarios
+            .map(|file| format!("  {}: |\n", file.unwrap().file_name().display()))
+            .collect();
+        fs::write(&rendered, maps.concat()).unwrap();
+        Self {
+            checkout,
+            images,
+            rendered,
+        }
+    }
+
+    fn environment(&self) -> [(&str, &str); 3] {
+        [
+            ("DOES", DOES),
+            ("IMAGES", &self.images),
+            ("RENDERED", &self.rendered),
+        ]
+    }
+
+    async fn check(&self, more: &[(&str, &str)]) -> Ran {
+        let environment = [&self.environment(), more].concat();
+        self.checkout.run("deploy/check", &[], &environment).await
+    }
+}
+
+#[tokio::test]
+async fn what_deploys_is_well_if_all_tools_say_so_and_not_if_one_does_not() {
+    let deployment = Deployment::with(&TOOLS);
+    // Without the plugin of Docker there may be a command of its own, which is not here.
+    let all = deployment
+        .checkout
+        .stops_at_every_failure("deploy/check", &deployment.environment())
+        .await;
+    let (last, before) = all.split_last().unwrap();
+    assert_eq!(
+        before,
+        [
+            "docker [compose] [version]",
+            "hadolint [Dockerfile]",
+            "docker [compose] [config] [--quiet]",
+            "docker [compose] [-f] [docker-compose.yml] [-f] [docker-compose.load.yml] [config] [--quiet]",
+            "docker [compose] [config] [--images]",
+            "kubectl [kustomize] [deploy/kubernetes/base]",
+            "kubectl [kustomize] [deploy/kubernetes/service-monitor]",
+        ]
+    );
+    assert!(
+        last.starts_with("kubernetes-validate [--strict] [--quiet] ["),
+        "{last}"
+    );
+    assert!(last.ends_with("/base.yaml]"), "{last}");
+}
+
+#[tokio::test]
+async fn where_compose_is_a_command_of_its_own_it_is_asked() {
+    let deployment = Deployment::with(&[
+        "hadolint",
+        "kubectl",
+        "kubernetes-validate",
+        "docker-compose",
+    ]);
+    let ran = deployment.check(&[]).await;
+    assert_eq!(ran.code, 0, "{}", ran.said);
+    let asked = "docker-compose [config] [--images]".to_owned();
+    assert!(ran.calls.contains(&asked), "{:?}", ran.calls);
+}
+
+#[tokio::test]
+async fn tools_that_are_missing_are_named_all_of_them() {
+    let ran = Deployment::with(&[]).check(&[]).await;
+    assert_eq!(ran.code, 2, "{}", ran.said);
+    for tool in [
+        "hadolint",
+        "kubectl",
+        "kubernetes-validate",
+        "docker-compose",
+    ] {
+        let says = format!("{tool} is missing: ");
+        assert!(ran.said.contains(&says), "{tool}: {}", ran.said);
+    }
+}
+
+#[tokio::test]
+async fn an_image_whose_version_is_not_pinned_is_refused() {
+    let deployment = Deployment::with(&TOOLS);
+    for image in [
+        "prom/prometheus",
+        "prom/prometheus:latest",
+        "prom/prometheus:v2",
+        "registry.test/chatprobe:main",
+    ] {
+        // Not the last of them, which alone decides how a loop ends.
+        fs::write(&deployment.images, format!("{image}\n{PINNED}")).unwrap();
+        let ran = deployment.check(&[]).await;
+        assert_eq!(ran.code, 1, "{image}: {}", ran.said);
+        let says = format!("the version of {image} is not pinned");
+        assert!(ran.said.contains(&says), "{}", ran.said);
+    }
+    // The image that somebody names is theirs.
+    let theirs = [("CHATPROBE_IMAGE", "registry.test/chatprobe:main")];
+    let ran = deployment.check(&theirs).await;
+    assert_eq!(ran.code, 0, "{}", ran.said);
+}
+
+#[tokio::test]
+async fn a_scenario_that_kubernetes_would_not_get_is_named() {
+    let deployment = Deployment::with(&TOOLS);
+    deployment
+        .checkout
+        .write("config/scenarios/another.yaml", "");
+    let ran = deployment.check(&[]).await;
+    assert_eq!(ran.code, 1, "{}", ran.said);
+    let says = "config/scenarios/another.yaml is not in config/kustomization.yaml";
+    assert!(ran.said.contains(says), "{}", ran.said);
+}
+
+/// What a file says under `newName` and `newTag`.
+fn image_of(checkout: &Checkout) -> Vec<String> {
+    checkout
+        .read("deploy/kubernetes/base/kustomization.yaml")
+        .lines()
+        .filter(|line| line.trim_start().starts_with("new"))
+        .map(|line| line.trim().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn kubernetes_gets_the_image_that_was_pushed() {
+    let checkout = Checkout::with(&[]);
+    let before = image_of(&checkout);
+    for (image, name, tag) in [
+        (
+            "registry.test:5000/a/chatprobe:main-42",
+            "registry.test:5000/a/chatprobe",
+            "main-42",
+        ),
+        (
+            "other.test/chatprobe:0.1.0",
+            "other.test/chatprobe",
+            "0.1.0",
+        ),
+    ] {
+        let ran = checkout.run("deploy/set-image", &[image], &[]).await;
+        assert_eq!(ran.code, 0, "{}", ran.said);
+        let expected = [format!("newName: {name}"), format!("newTag: \"{tag}\"")];
+        assert_eq!(image_of(&checkout), expected);
+    }
+    let after = checkout.read("deploy/kubernetes/base/kustomization.yaml");
+    let shipped = fs::read_to_string("deploy/kubernetes/base/kustomization.yaml").unwrap();
+    assert_eq!(after.lines().count(), shipped.lines().count());
+
+    // Without a tag it would be another one tomorrow, and without a registry nobody has it.
+    for image in [
+        "",
+        "chatprobe:main-42",
+        "registry.test:5000/chatprobe",
+        "registry.test/chatprobe:",
+        "registry.test/chatprobe:a|b",
+    ] {
+        let ran = checkout.run("deploy/set-image", &[image], &[]).await;
+        assert_eq!(ran.code, 2, "{image}: {}", ran.said);
+        assert!(ran.said.contains("usage: "), "{image}: {}", ran.said);
+    }
+    assert_ne!(image_of(&checkout), before);
+}
+
+/// The branch and the image of a build, as the script in the `Jenkinsfile` makes them.
+const BRANCH: &str = r#"
+def run(multibranch, git) {
+    def env = [BRANCH_NAME: multibranch, BUILD_NUMBER: '7']
+    def scm = null
+    def checkout = { [GIT_BRANCH: git] }
+    SCRIPT
+    println "$env.BRANCH $env.IMAGE"
+}
+run(null, 'origin/main')
+run(null, 'origin/develop')
+run(null, 'origin/feature/a+b')
+run(null, null)
+run('main', 'main')
+run('feature/x', 'feature/x')
+run('PR-1', 'main')
+"#;
+
+#[test]
+fn a_job_for_one_branch_knows_its_branch_and_only_main_is_pushed() {
+    let pipeline = fs::read_to_string("Jenkinsfile").unwrap();
+    let (_, push) = pipeline.split_once("stage('Push') {").unwrap();
+    let (condition, _) = push.split_once("steps {").unwrap();
+    assert_eq!(
+        condition.trim(),
+        "when { environment name: 'BRANCH', value: 'main' }"
+    );
+    let (_, script) = pipeline.split_once("script {").unwrap();
+    let (script, _) = script.split_once("\n                }\n").unwrap();
+    let script = BRANCH.replace("SCRIPT", script);
+    let ran = Command::new("groovy").args(["-e", &script]).output();
+    let ran = ran.expect("groovy is missing: apt-get install groovy default-jre-headless");
+    assert_eq!(
+        said(&ran),
+        "main chatprobe:main-7\n\
+         develop chatprobe:develop-7\n\
+         feature/a+b chatprobe:feature-a-b-7\n\
+         unknown chatprobe:unknown-7\n\
+         main chatprobe:main-7\n\
+         feature/x chatprobe:feature-x-7\n\
+         PR-1 chatprobe:PR-1-7\n"
+    );
+}

@@ -1,0 +1,16 @@
+//! Drives `chatprobe serve` over real sockets.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod admin;
+mod baselines;
+mod callbacks;
+mod failures;
+mod health;
+mod history;
+mod percentiles;
+mod reload;
+mod secrets;
+mod serve;
+mod shutdown;
+#[path = "../support/mod.rs"]
+mod support;
