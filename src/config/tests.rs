@@ -211,8 +211,6 @@ fn slip(text: &str, kind: u8, at: usize, other: usize, with: &str) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
-
     #[test]
     fn no_text_breaks_the_loader(text in "(?s).{0,200}") {
         read_both(&text)?;
