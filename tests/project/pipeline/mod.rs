@@ -5,6 +5,7 @@ mod checkout;
 mod containers;
 mod deploying;
 mod runbooks;
+mod test_command;
 
 use std::{
     collections::BTreeSet,

@@ -1,0 +1,166 @@
+//! The one command that runs all tests: what it installs, and what tests may not leave behind.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+use super::{checkout::Checkout, said};
+use crate::support::Folder;
+
+/// As root, and as somebody else.
+const ROOT: (&str, &str) = ("DOES", r#"case $line in "id "*) echo 0 ;; esac"#);
+const SOMEBODY: (&str, &str) = ("DOES", r#"case $line in "id "*) echo 1000 ;; esac"#);
+
+const WANTED: [&str; 3] = [
+    "sh=dash",
+    "no-such-command=first,second",
+    "/no/such/file=third",
+];
+
+#[tokio::test]
+async fn missing_packages_are_installed_as_root_or_by_sudo() {
+    let checkout = Checkout::with(&["id", "apt-get", "sudo"]);
+    let nothing = checkout.run("ci/install", &WANTED[..1], &[ROOT]).await;
+    assert_eq!((nothing.code, nothing.calls.len()), (0, 0));
+
+    let root = checkout.run("ci/install", &WANTED, &[ROOT]).await;
+    assert_eq!(root.code, 0, "{}", root.said);
+    assert_eq!(
+        root.calls[1..],
+        [
+            "apt-get [update] [-qq]",
+            "apt-get [install] [--yes] [--no-install-recommends] [first] [second] [third] [-qq]",
+        ]
+    );
+
+    let other = checkout.run("ci/install", &WANTED, &[SOMEBODY]).await;
+    assert_eq!(other.code, 0, "{}", other.said);
+    assert_eq!(other.calls[1], "sudo [-n] [true]");
+    assert_eq!(other.calls[2], "sudo [-n] [apt-get] [update] [-qq]");
+    assert!(other.calls[3].ends_with("[first] [second] [third] [-qq]"));
+}
+
+#[tokio::test]
+async fn packages_that_cannot_be_installed_are_named_in_one_line() {
+    let line = "apt-get install --yes --no-install-recommends first second third";
+    for programs in [&["id", "apt-get"][..], &["id"], &["id", "apt-get", "sudo"]] {
+        let checkout = Checkout::with(programs);
+        // With sudo: it wants a password, and there is nobody to ask.
+        let refuses = r#"case $line in "id "*) echo 1000 ;; "sudo "*) exit 1 ;; esac"#;
+        let ran = checkout
+            .run("ci/install", &WANTED, &[("DOES", refuses)])
+            .await;
+        assert_eq!(ran.code, 2, "{}", ran.said);
+        assert!(ran.said.contains(line), "{}", ran.said);
+        assert!(!ran.calls.iter().any(|call| call.starts_with("apt-get ")));
+    }
+    // As root, where the package is not to be found.
+    let checkout = Checkout::with(&["id", "apt-get"]);
+    let fails = r#"case $line in "id "*) echo 0 ;; *"[install]"*) exit 100 ;; esac"#;
+    let ran = checkout
+        .run("ci/install", &WANTED, &[("DOES", fails)])
+        .await;
+    assert_eq!(ran.code, 2, "{}", ran.said);
+    assert!(ran.said.contains(line), "{}", ran.said);
+}
+
+#[tokio::test]
+async fn the_test_command_installs_then_builds_then_runs_all_tests() {
+    let checkout = Checkout::with(&["cargo"]);
+    checkout.replace("ci/install");
+    checkout.replace("ci/leaves-nothing");
+    let calls = checkout.stops_at_every_failure("ci/test", &[]).await;
+    assert!(calls[0].starts_with("ci/install "), "{calls:?}");
+    for package in ["=chromium,chromium-driver]", "=prometheus]", "=shellcheck]"] {
+        assert!(calls[0].contains(package), "{package} in {}", calls[0]);
+    }
+    assert_eq!(
+        calls[1..],
+        [
+            "cargo [test] [--locked] [--no-run]",
+            "ci/leaves-nothing [cargo] [test] [--locked] [--no-fail-fast]",
+        ]
+    );
+    let some = checkout.run("ci/test", &["--test", "console"], &[]).await;
+    assert!(some.calls[2].ends_with(" [--test] [console]"));
+
+    let without = Checkout::with(&[]).run("ci/test", &[], &[]).await;
+    assert_eq!(without.code, 2, "{}", without.said);
+    assert!(without.said.contains("rustup.rs"), "{}", without.said);
+}
+
+#[tokio::test]
+async fn the_long_tests_repeat_more_and_keep_the_table_of_the_benches() {
+    let checkout = Checkout::with(&[]);
+    for script in ["ci/test", "ci/install", "benches/whole"] {
+        checkout.replace(script);
+    }
+    let says = (
+        "DOES",
+        r#"case $line in benches/whole*) echo "| bench |" ;; ci/test*) [ "$CHATPROBE_LONG_TESTS" = 1 ] ;; esac"#,
+    );
+    let calls = checkout.stops_at_every_failure("ci/long", &[says]).await;
+    assert_eq!(calls, ["ci/test", "ci/install [wrk=wrk]", "benches/whole"]);
+    assert_eq!(checkout.read("reports/benches.md"), "| bench |\n");
+}
+
+/// Runs a shell script under a copy of `ci/leaves-nothing`, in a checkout that has nothing else.
+fn leaves_nothing(folder: &Folder, script: &str) -> Output {
+    let original = Path::new(env!("CARGO_MANIFEST_DIR")).join("ci/leaves-nothing");
+    folder.write("ci/a-file", "");
+    fs::create_dir_all(folder.path("target")).unwrap();
+    let copy = folder.path("ci/leaves-nothing");
+    fs::copy(original, &copy).unwrap();
+    Command::new(copy)
+        .args(["sh", "-c", script])
+        .current_dir(folder.path(""))
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn a_command_that_leaves_nothing_ends_as_it_would_alone() {
+    let folder = Folder::new();
+    for (script, code) in [
+        ("true", 0),
+        ("exit 3", 3),
+        ("kill -9 $$", 137),
+        ("touch target/built; mkdir proptest-regressions", 0),
+        // Its processes have a moment to end.
+        ("sleep 0.3 &", 0),
+        ("echo x >$TMPDIR/file; rm $TMPDIR/file", 0),
+    ] {
+        let ran = leaves_nothing(&folder, script);
+        assert_eq!(ran.status.code(), Some(code), "{script}: {}", said(&ran));
+        assert!(!said(&ran).contains("left behind"), "{}", said(&ran));
+    }
+}
+
+#[test]
+fn what_a_command_leaves_is_named_and_removed() {
+    for (script, what) in [
+        ("sleep 1234 &", "process: "),
+        // Not even a session of its own hides it.
+        ("setsid sh -c 'sleep 1234; true' &", "sleep 1234"),
+        ("mkdir $TMPDIR/some-folder", "temporary file: some-folder"),
+        ("echo more >>ci/a-file", "changed: ci/a-file"),
+        ("touch ci/new", "new or changed: ci/new"),
+        ("rm ci/a-file", "deleted: ci/a-file"),
+    ] {
+        let folder = Folder::new();
+        let ran = leaves_nothing(&folder, script);
+        assert_eq!(ran.status.code(), Some(1), "{script}: {}", said(&ran));
+        let told = said(&ran);
+        let line = told.lines().find(|line| line.contains(what));
+        assert!(line.is_some(), "{script}: {what} in {told}");
+        if let Some((_, process)) = told.split_once("process: ") {
+            let id = process.split(' ').next().unwrap();
+            assert!(!Path::new("/proc").join(id).exists(), "{process}");
+        }
+        // Also when a test failed, which decides the exit code.
+        let ran = leaves_nothing(&folder, &format!("{script}\nexit 101"));
+        assert_eq!(ran.status.code(), Some(101), "{script}: {}", said(&ran));
+    }
+}
