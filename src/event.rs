@@ -6,14 +6,18 @@
 mod run;
 mod trace;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
     config::Plan,
-    scenario::{Observation, Reason, Scenario},
+    scenario::{Observation, Phases, Reason, Scenario},
     vitals::Beat,
 };
 
@@ -120,14 +124,18 @@ impl SkipReason {
     }
 }
 
-/// What delayed a request before it could reach the target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What the time of a request went into, and what it showed of the target besides.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sent {
     /// How much later than the customer would have sent it: chatprobe's own lateness.
     pub late: Duration,
     /// How long it then waited until there was a connection, or leave to open one. That belongs to its
     /// latency: it is long where the target is slow, or where its connections are too few.
     pub waited: Duration,
+    /// How long it then took: the lookup and the connection, if one was opened, and the answer.
+    pub phases: Phases,
+    /// When the certificate of the target ends or ended, if this request opened a connection with TLS.
+    pub certificate_expires: Option<SystemTime>,
 }
 
 /// What became of what was to be kept, since the process began.

@@ -12,7 +12,7 @@
 //! | [`document`] | YAML with the place of every value, and the list of problems | units |
 //! | [`scenario`] | the language: steps, expressions, templates; no I/O | document, units |
 //! | [`load`] | load profiles and thresholds, pure functions of time | document, units |
-//! | [`driver`] | one file a protocol: sends what a step says | descriptors, scenario |
+//! | [`driver`] | one file a protocol: sends what a step says | descriptors, scenario, units |
 //! | [`preflight`] | a load set against what this machine has | descriptors, driver, load, scenario |
 //! | [`config`] | files to a checked [`config::Plan`] | document, driver, load, scenario, units, the simulator's settings |
 //! | [`event`] | what happened: the only thing that observers see | config, scenario, vitals |

@@ -202,7 +202,7 @@ impl Machine {
 fn most_connections(chats: u64, wanted: &Connections) -> u64 {
     match wanted.sharing {
         Sharing::PerCustomer => chats,
-        Sharing::Shared { most } => chats.min(u64::try_from(most.get()).unwrap_or(u64::MAX)),
+        Sharing::Shared { most, .. } => chats.min(u64::try_from(most.get()).unwrap_or(u64::MAX)),
     }
 }
 

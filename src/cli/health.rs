@@ -13,7 +13,7 @@ use super::{
 use crate::{
     config::{Listen, check_url, read_file},
     document::{Mapping, Problem, Problems, settings},
-    driver::{Connections, HttpDriver},
+    driver::{Endpoint, HttpDriver},
     scenario::HttpRequest,
 };
 
@@ -38,7 +38,7 @@ impl Health {
             Err(outcome) => return outcome,
         };
         let mut customer = match HttpDriver::new() {
-            Ok(http) => http.client(&Connections::default()).customer(),
+            Ok(http) => http.client(&Endpoint::default()).customer(),
             Err(error) => return unusable(error),
         };
         let request = HttpRequest {

@@ -12,6 +12,7 @@ mod settings;
 mod target;
 #[cfg(test)]
 mod tests;
+mod transport;
 
 pub use burst::{Burst, Schedule};
 pub use catalogue::{Catalogue, check_variables};
@@ -24,3 +25,4 @@ pub use settings::{
     Admin, CallbackLimits, Caps, Data, HealthBudget, Listen, Settings, Shutdown, SimulatorSettings,
 };
 pub use target::{Target, check_url};
+pub use transport::Transport;

@@ -7,10 +7,13 @@ use std::{
 use minijinja::Value as Variable;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Redaction;
+use super::{
+    Redaction,
+    transport::{Transport, read_proxy, read_tls},
+};
 use crate::{
     document::{Entry, Mapping, Node, Place, Problems, Value, canonical, settings},
-    driver::Connections,
+    driver::{Connections, Endpoint},
     scenario::{check_label, fingerprint, is_name},
 };
 
@@ -28,6 +31,8 @@ pub struct Target {
     redaction: OnceLock<Redaction>,
     /// How its customers are connected to it.
     pub connections: Connections,
+    /// TLS and the proxy in between.
+    pub transport: Transport,
     /// Where it is declared.
     pub place: Place,
     /// Everything about it, hashed: equal for targets that are the same.
@@ -46,6 +51,7 @@ impl Target {
             secrets: BTreeMap::new(),
             redaction: OnceLock::new(),
             connections: Connections::default(),
+            transport: Transport::default(),
             fingerprint: fingerprint(url),
         }
     }
@@ -60,13 +66,18 @@ impl Target {
         Self::new(name.as_deref().unwrap_or(url), url)
     }
 
-    /// The variables of this target at another address. Its secrets stay behind: they are for the
-    /// address that the configuration gives.
+    /// The variables of this target at another address, with the same connections through the same
+    /// proxy. Its secrets and TLS settings stay behind: they are for the address that the configuration
+    /// gives.
     #[must_use]
     pub fn moved_to(&self, url: &str) -> Self {
         Self {
             variables: self.variables.clone(),
             connections: self.connections.clone(),
+            transport: Transport {
+                tls: None,
+                ..self.transport.clone()
+            },
             ..Self::at(url)
         }
     }
@@ -85,6 +96,7 @@ impl Target {
             secrets,
             redaction: OnceLock::new(),
             connections: self.connections.clone(),
+            transport: self.transport.clone(),
             place: self.place.clone(),
             fingerprint: self.fingerprint,
         }
@@ -122,9 +134,18 @@ impl Target {
             })
             .collect();
         let connections = map.get("connections").map(|node| settings(node, problems));
+        // What it comes to belongs to the fingerprint: a certificate may have been renewed in its place.
+        let mut revealed = String::new();
+        let transport = Transport {
+            tls: (map.get("tls"))
+                .and_then(|node| read_tls(node, directory, &mut revealed, problems)),
+            proxy: (map.get("proxy"))
+                .and_then(|node| read_proxy(node, directory, &mut revealed, problems))
+                .unwrap_or_default(),
+        };
         map.finish();
         (problems.count() == before).then_some(())?;
-        let revealed: String = secrets.values().map(ExposeSecret::expose_secret).collect();
+        revealed.extend(secrets.values().map(ExposeSecret::expose_secret));
         Some(Self {
             fingerprint: fingerprint(&(canonical(&entry.node) + &revealed)),
             name: entry.key.as_str().into(),
@@ -133,8 +154,20 @@ impl Target {
             secrets,
             redaction: OnceLock::new(),
             connections: connections.flatten().unwrap_or_default(),
+            transport,
             place: entry.place.clone(),
         })
+    }
+
+    /// How a client reaches it.
+    pub fn endpoint(&self) -> Endpoint {
+        let url = url::Url::parse(&self.url).ok();
+        Endpoint {
+            host: url.and_then(|url| Some(url.host_str()?.to_owned())),
+            connections: self.connections.clone(),
+            tls: self.transport.tls.clone(),
+            proxy: self.transport.proxy.clone(),
+        }
     }
 
     /// Whether scenarios find something under `target.variable`.
@@ -189,7 +222,7 @@ impl Target {
     /// Takes the target's secrets and these values from its answers out of texts.
     pub fn redaction_besides(&self, values: &[String]) -> Redaction {
         let secrets = self.secrets.values().map(ExposeSecret::expose_secret);
-        Redaction::new(secrets, values)
+        Redaction::new(secrets.chain(self.transport.secrets()), values)
     }
 
     /// The same target with one more secret.
@@ -272,7 +305,11 @@ fn check_variable(entry: &Entry, problems: &Problems) {
 }
 
 /// `{ env: NAME }` or `{ file: PATH }`; a path is relative to the configuration.
-fn read_secret(node: &Node, directory: &Path, problems: &Problems) -> Option<SecretString> {
+pub(super) fn read_secret(
+    node: &Node,
+    directory: &Path,
+    problems: &Problems,
+) -> Option<SecretString> {
     let mut map = Mapping::open(
         node,
         "where the secret is: `{ env: NAME }` or `{ file: PATH }`",

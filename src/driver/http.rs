@@ -3,13 +3,19 @@
 mod connections;
 mod connector;
 mod customer;
+mod dial;
+mod endpoint;
 mod failure;
 mod lane;
 mod origin;
+mod progress;
+mod proxy;
 mod request;
 mod resolver;
+mod sender;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::{
     collections::HashMap,
@@ -24,13 +30,17 @@ use url::{Position, Url};
 pub use self::{
     connections::{Connections, Sharing},
     customer::{Customer, HttpAnswer},
+    endpoint::Endpoint,
     failure::{HttpFailure, HttpFailureKind},
+    proxy::{EnvironmentProxies, Proxy, ProxyChoice, ProxyError},
+    tls::{Tls, TlsError, TlsSettings},
 };
 use self::{
-    connector::Connector,
+    connector::Route,
     failure::Cause,
     lane::Lane,
     origin::{Origin, split},
+    resolver::Resolver,
 };
 
 /// The longest answer body that is read, in bytes; a longer one is a failure.
@@ -42,25 +52,28 @@ const MOST_LANES: usize = 1024;
 /// Clients that are kept for whoever asks for one like them; a configuration has a handful.
 const MOST_CLIENTS: usize = 64;
 
-/// What all requests of the process have in common: whom they trust, and the clients.
+/// What all requests of the process have in common: whom they trust, the proxies of the environment, and
+/// the clients.
 #[derive(Debug, Clone)]
 pub struct HttpDriver(Arc<Shared>);
 
 struct Shared {
-    trust: ClientConfig,
-    clients: Mutex<Vec<(Connections, HttpClient)>>,
+    trust: Tls,
+    proxies: Arc<EnvironmentProxies>,
+    resolver: Resolver,
+    clients: Mutex<Vec<(Endpoint, HttpClient)>>,
 }
 
 /// Sends requests over connections of one kind.
 ///
-/// It reports what the server answered: it follows no redirect, keeps no cookie and uses no proxy.
+/// It reports what the server answered: it follows no redirect and keeps no cookie.
 #[derive(Debug, Clone)]
 pub struct HttpClient(Arc<Ways>);
 
 /// The ways to all servers.
 struct Ways {
     connections: Connections,
-    connector: Connector,
+    route: Route,
     /// By the beginning of a URL, as it was written.
     lanes: Mutex<HashMap<Box<str>, Arc<Lane>>>,
 }
@@ -77,43 +90,70 @@ pub enum HttpSetupError {
 }
 
 impl HttpDriver {
-    /// Trusts whom the system trusts. The process must have installed its rustls provider before.
+    /// Trusts whom the system trusts, and uses no proxy unless a target has one. The process must have
+    /// installed its rustls provider before.
     pub fn new() -> Result<Self, HttpSetupError> {
+        Self::through(EnvironmentProxies::default())
+    }
+
+    /// The same with proxies for targets that do not say which one they have.
+    pub fn through(proxies: EnvironmentProxies) -> Result<Self, HttpSetupError> {
         if rustls::crypto::CryptoProvider::get_default().is_none() {
             return Err(HttpSetupError::NoCryptoProvider);
         }
         let trust = ClientConfig::with_platform_verifier().map_err(HttpSetupError::Trust)?;
-        Ok(Self::trusting(trust))
+        Ok(Self::with(trust, proxies, Resolver::System))
     }
 
-    fn trusting(trust: ClientConfig) -> Self {
+    fn with(trust: ClientConfig, proxies: EnvironmentProxies, resolver: Resolver) -> Self {
         Self(Arc::new(Shared {
-            trust,
+            trust: Tls::of(trust),
+            proxies: Arc::new(proxies),
+            resolver,
             clients: Mutex::default(),
         }))
     }
 
     /// A client whose connections nobody else uses.
-    pub fn client(&self, connections: &Connections) -> HttpClient {
+    pub fn client(&self, endpoint: &Endpoint) -> HttpClient {
+        self.client_with(endpoint, Tls::clone)
+    }
+
+    /// The same with a whole TLS handshake on each connection, so that each checks the certificate.
+    pub fn fresh_client(&self, endpoint: &Endpoint) -> HttpClient {
+        self.client_with(endpoint, Tls::without_resumption)
+    }
+
+    fn client_with(&self, endpoint: &Endpoint, tls: impl Fn(&Tls) -> Tls) -> HttpClient {
+        let shared = &self.0;
+        let connections = &endpoint.connections;
         HttpClient(Arc::new(Ways {
-            connector: Connector::new(&self.0.trust, &connections.from),
+            route: Route {
+                resolver: shared.resolver.clone(),
+                from: connections.from.as_slice().into(),
+                host: endpoint.host.clone(),
+                tls: tls(endpoint.tls.as_ref().unwrap_or(&shared.trust)),
+                others: tls(&shared.trust),
+                proxy: endpoint.proxy.clone(),
+                environment: shared.proxies.clone(),
+            },
             connections: connections.clone(),
             lanes: Mutex::default(),
         }))
     }
 
-    /// The client with these connections for whoever asks few things now and then; all who ask for the
-    /// same get the same.
-    pub fn common_client(&self, connections: &Connections) -> HttpClient {
+    /// The client to this endpoint for whoever asks few things now and then; all who ask for the same
+    /// get the same.
+    pub fn common_client(&self, endpoint: &Endpoint) -> HttpClient {
         let mut clients = lock(&self.0.clients);
-        if let Some((_, client)) = clients.iter().find(|(known, _)| known == connections) {
+        if let Some((_, client)) = clients.iter().find(|(known, _)| known == endpoint) {
             return client.clone();
         }
         if clients.len() >= MOST_CLIENTS {
             clients.retain(|(_, client)| Arc::strong_count(&client.0) > 1);
         }
-        let client = self.client(connections);
-        clients.push((connections.clone(), client.clone()));
+        let client = self.client(endpoint);
+        clients.push((endpoint.clone(), client.clone()));
         client
     }
 
@@ -159,8 +199,9 @@ impl HttpClient {
                 "requests go to more than {MOST_LANES} servers"
             )));
         }
-        let connector = self.0.connector.for_another();
-        let lane = Lane::new(Origin::read(origin)?, connector, &self.0.connections);
+        let read = Origin::read(origin)?;
+        let connector = self.0.route.to(&read.server)?;
+        let lane = Lane::new(read, connector, &self.0.connections);
         lanes.insert(origin.into(), lane.clone());
         Ok(lane)
     }

@@ -3,6 +3,7 @@
 mod http;
 
 pub use http::{
-    Connections, Customer, HttpAnswer, HttpClient, HttpDriver, HttpFailure, HttpFailureKind,
-    HttpSetupError, MAX_ANSWER_BYTES, Sharing,
+    Connections, Customer, Endpoint, EnvironmentProxies, HttpAnswer, HttpClient, HttpDriver,
+    HttpFailure, HttpFailureKind, HttpSetupError, MAX_ANSWER_BYTES, Proxy, ProxyChoice, ProxyError,
+    Sharing, Tls, TlsError, TlsSettings,
 };

@@ -6,7 +6,10 @@ use bytes::Bytes;
 use minijinja::Value;
 
 use super::{Failure, RunIdentity};
-use crate::{config::Target, scenario::Reason};
+use crate::{
+    config::Target,
+    scenario::{Phases, Reason},
+};
 
 /// A chat whose steps are over and one of which failed, or a setup.
 #[derive(Debug)]
@@ -51,6 +54,8 @@ pub struct TracedStep {
     pub refused: Option<(Reason, String)>,
     /// What was sent.
     pub request: Option<TracedRequest>,
+    /// What the time of the request went into.
+    pub phases: Phases,
     /// What was answered.
     pub answer: Option<TracedAnswer>,
     /// The events that it looked at, in the order of their arrival.

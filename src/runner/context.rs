@@ -87,13 +87,14 @@ impl RunContext {
     }
 }
 
-/// Probes ask little and share what they have open. A burst may need all that it is allowed, and probes
-/// beside it must not wait for it.
+/// A run of a probe sees the target as somebody new does, unless it is to reuse connections. A burst may need
+/// all that it is allowed, and probes beside it must not wait for it.
 fn client(engine: &Engine, spec: &RunSpec) -> HttpClient {
-    let connections = &spec.target.connections;
+    let endpoint = spec.target.endpoint();
     match spec.identity.subject.mode {
-        Mode::Probe => engine.http.common_client(connections),
-        Mode::Burst => engine.http.client(connections),
+        Mode::Probe if endpoint.connections.probe_reuse => engine.http.common_client(&endpoint),
+        Mode::Probe => engine.http.fresh_client(&endpoint),
+        Mode::Burst => engine.http.client(&endpoint),
     }
 }
 

@@ -19,7 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("document", &["units"]),
     ("scenario", &["document", "units"]),
     ("load", &["document", "units"]),
-    ("driver", &["descriptors", "scenario"]),
+    ("driver", &["descriptors", "scenario", "units"]),
     ("preflight", &["descriptors", "driver", "load", "scenario"]),
     ("simulator", &["listener", "units"]),
     (

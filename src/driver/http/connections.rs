@@ -1,6 +1,8 @@
-use std::{collections::HashSet, net::IpAddr, num::NonZeroUsize};
+use std::{collections::HashSet, net::IpAddr, num::NonZeroUsize, time::Duration};
 
 use serde::Deserialize;
+
+use crate::units::duration;
 
 /// Which connections the customers of a target have.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -14,6 +16,9 @@ pub struct Connections {
     /// The local addresses that they leave from, each in its turn and all of one family; the system
     /// chooses, if there are none.
     pub from: Vec<IpAddr>,
+    /// Runs of probes use connections that earlier runs opened. Otherwise each run looks the name up,
+    /// connects and checks the certificate anew.
+    pub probe_reuse: bool,
 }
 
 /// Whose a connection is.
@@ -21,8 +26,12 @@ pub struct Connections {
 pub enum Sharing {
     /// Whoever has something to send takes one that is idle.
     Shared {
-        /// So many to one server at once, at most; of the probes together, and of each burst.
+        /// So many to one server at once, at most; of each run, or of all probes that reuse connections
+        /// together.
         most: NonZeroUsize,
+        /// A connection that is older takes no further request, so that a long burst follows its
+        /// target to other addresses.
+        max_age: Duration,
     },
     /// Each customer has one of its own, from its first request to its end.
     PerCustomer,
@@ -34,14 +43,20 @@ impl Connections {
     const MOST: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
     /// With a handshake of 150 ms that allows 1,700 a second.
     const OPENING: NonZeroUsize = NonZeroUsize::new(256).unwrap();
+    /// In the order of what records of names are usually good for.
+    const MAX_AGE: Duration = Duration::from_mins(5);
 }
 
 impl Default for Connections {
     fn default() -> Self {
         Self {
-            sharing: Sharing::Shared { most: Self::MOST },
+            sharing: Sharing::Shared {
+                most: Self::MOST,
+                max_age: Self::MAX_AGE,
+            },
             opening: Self::OPENING,
             from: Vec::new(),
+            probe_reuse: false,
         }
     }
 }
@@ -53,29 +68,41 @@ struct Written {
     per_customer: bool,
     opening: Option<NonZeroUsize>,
     from: Vec<IpAddr>,
+    #[serde(with = "duration::option")]
+    max_age: Option<Duration>,
+    probe_reuse: bool,
 }
 
 impl TryFrom<Written> for Connections {
     type Error = String;
 
     fn try_from(written: Written) -> Result<Self, Self::Error> {
-        let sharing = match (written.most, written.per_customer) {
-            (Some(_), true) => {
-                return Err(
-                    "`most` is for connections that are shared; leave it out, or `per_customer`"
-                        .to_owned(),
-                );
+        let own = [
+            ("most", written.most.is_some()),
+            ("max_age", written.max_age.is_some()),
+        ];
+        let of_shared = own.iter().find(|(_, given)| *given);
+        let sharing = match of_shared {
+            Some((key, _)) if written.per_customer => {
+                return Err(format!(
+                    "`{key}` is for connections that are shared; leave it out, or `per_customer`"
+                ));
             }
-            (most, false) => Sharing::Shared {
-                most: most.unwrap_or(Self::MOST),
+            _ if written.per_customer => Sharing::PerCustomer,
+            _ => Sharing::Shared {
+                most: written.most.unwrap_or(Self::MOST),
+                max_age: written.max_age.unwrap_or(Self::MAX_AGE),
             },
-            (None, true) => Sharing::PerCustomer,
         };
+        if written.max_age == Some(Duration::ZERO) {
+            return Err("`max_age` is above zero; write for instance `1m`".to_owned());
+        }
         check_sources(&written.from)?;
         Ok(Self {
             sharing,
             opening: written.opening.unwrap_or(Self::OPENING),
             from: written.from,
+            probe_reuse: written.probe_reuse,
         })
     }
 }

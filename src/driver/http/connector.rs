@@ -1,180 +1,209 @@
-//! Opens connections: name lookup, TCP, TLS, and HTTP/1.1 on top.
+//! Opens connections: name lookup, TCP, a proxy's tunnel and TLS, with HTTP/1.1 on top.
 
 use std::{
-    convert::Infallible,
     net::IpAddr,
-    pin::pin,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
-use bytes::Bytes;
-use futures_util::FutureExt;
-use http_body_util::Full;
-use hyper::{
-    Request, Response, Uri,
-    body::Incoming,
-    client::conn::http1::{SendRequest, handshake},
+use hyper::Uri;
+use rustls::{ClientConfig, pki_types::ServerName};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
 };
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
-use rustls::ClientConfig;
-use tokio::sync::oneshot;
-use tower::Service;
+use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use super::{failure::Cause, resolver::SystemResolver};
+use super::{
+    dial::{dial, in_turn},
+    failure::Cause,
+    origin,
+    progress::{Progress, Stage},
+    proxy::{EnvironmentProxies, Forwarding, Proxy, ProxyChoice},
+    resolver::{Resolver, literal, without_brackets},
+    sender::Sender,
+    tls::{Tls, expired, expiry},
+};
 
-/// The sending end of a connection.
-pub(super) struct Sender {
-    requests: SendRequest<Full<Bytes>>,
-    /// Its other half is dropped with the task of the connection.
-    ended: oneshot::Receiver<Infallible>,
+/// How the connections of one client are opened, wherever they go.
+pub(super) struct Route {
+    pub(super) resolver: Resolver,
+    /// Local addresses, each in its turn; the system chooses, if there are none.
+    pub(super) from: Arc<[IpAddr]>,
+    /// The host of the target, which its TLS settings are for.
+    pub(super) host: Option<String>,
+    /// TLS with the target.
+    pub(super) tls: Tls,
+    /// TLS with other servers that a scenario talks to.
+    pub(super) others: Tls,
+    pub(super) proxy: ProxyChoice,
+    pub(super) environment: Arc<EnvironmentProxies>,
 }
 
-/// Why a request got no answer.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Unanswered {
-    #[error("{0}")]
-    Failed(#[from] hyper::Error),
-    /// Handed over in the moment in which the connection ended, and not taken any more.
-    #[error("the connection was closed before it took the request")]
-    NotTaken,
-}
-
-impl Sender {
-    /// Waits until another request can be sent; an error if the connection is closed.
-    pub(super) async fn ready(&mut self) -> hyper::Result<()> {
-        self.requests.ready().await
-    }
-
-    pub(super) fn is_ready(&self) -> bool {
-        self.requests.is_ready()
-    }
-
-    pub(super) fn is_closed(&self) -> bool {
-        self.requests.is_closed()
-    }
-
-    /// Sends a request and waits for the head of its answer.
-    ///
-    /// A request can get into the channel to a connection that has just emptied it for the last time. Nobody
-    /// would ever hear of it again: hyper tells what is in the channel when it closes, and not what comes then.
-    pub(super) async fn send(
-        &mut self,
-        request: Request<Full<Bytes>>,
-    ) -> Result<Response<Incoming>, Unanswered> {
-        let mut answer = pin!(self.requests.send_request(request));
-        tokio::select! {
-            biased;
-            answer = &mut answer => Ok(answer?),
-            // The last that a connection does may be to answer.
-            _ = &mut self.ended => Ok(answer.now_or_never().ok_or(Unanswered::NotTaken)??),
-        }
-    }
-}
-
-/// Opens connections from the same local addresses, each in its turn.
+/// Opens connections to one server.
 pub(super) struct Connector {
-    /// One for each local address; one that leaves it to the system, if there are none.
-    from: Arc<[HttpsConnector<HttpConnector<SystemResolver>>]>,
+    resolver: Resolver,
+    from: Arc<[IpAddr]>,
     next: AtomicUsize,
+    host: String,
+    port: u16,
+    secure: Option<Secure>,
+    /// Whether it is the target's own.
+    own: bool,
+    proxy: Option<Through>,
+}
+
+/// TLS with one server.
+struct Secure {
+    client: Arc<ClientConfig>,
+    name: ServerName<'static>,
+}
+
+/// The proxy to one server.
+struct Through {
+    proxy: Arc<Proxy>,
+    forwarding: Arc<Forwarding>,
+    /// It opens no tunnel to this server, so requests are forwarded.
+    forwards: AtomicBool,
+}
+
+impl Route {
+    /// The way to a server: scheme, host and perhaps a port.
+    pub(super) fn to(&self, server: &Uri) -> Result<Connector, Cause> {
+        let host = server.host().unwrap_or_default();
+        let own = self.host.as_deref() == Some(host);
+        let secure = server.scheme_str() == Some("https");
+        let tls = if own { &self.tls } else { &self.others };
+        let name = without_brackets(host);
+        let secure = secure.then(|| {
+            let name = tls.name_of(name).map_err(origin::unusable)?;
+            let client = tls.client();
+            Ok(Secure { client, name })
+        });
+        let default_port = if secure.is_some() { 443 } else { 80 };
+        let proxy = match &self.proxy {
+            ProxyChoice::Direct => None,
+            ProxyChoice::Environment => self.environment.to(server),
+            ProxyChoice::Through(proxy) => Some(proxy.clone()),
+        };
+        Ok(Connector {
+            resolver: self.resolver.clone(),
+            from: self.from.clone(),
+            next: AtomicUsize::new(0),
+            host: host.to_owned(),
+            port: server.port_u16().unwrap_or(default_port),
+            secure: secure.transpose()?,
+            own,
+            proxy: proxy.map(|proxy| Through {
+                forwarding: Arc::new(Forwarding::new(&proxy, server)),
+                proxy,
+                forwards: AtomicBool::new(false),
+            }),
+        })
+    }
 }
 
 impl Connector {
-    pub(super) fn new(trust: &ClientConfig, from: &[IpAddr]) -> Self {
-        let connector = |local| {
-            let mut tcp = HttpConnector::new_with_resolver(SystemResolver);
-            tcp.enforce_http(false);
-            tcp.set_nodelay(true);
-            tcp.set_local_address(local);
-            HttpsConnectorBuilder::new()
-                .with_tls_config(trust.clone())
-                .https_or_http()
-                .enable_http1()
-                .wrap_connector(tcp)
-        };
-        let mut locals: Vec<_> = from.iter().copied().map(Some).collect();
-        if locals.is_empty() {
-            locals.push(None);
-        }
-        Self {
-            from: locals.into_iter().map(connector).collect(),
-            next: AtomicUsize::new(0),
-        }
-    }
-
-    /// The same addresses for another server, with turns of its own: every server sees them all.
-    pub(super) fn for_another(&self) -> Self {
-        Self {
-            from: self.from.clone(),
-            next: AtomicUsize::new(0),
-        }
-    }
-
     /// Opens one connection.
-    pub(super) async fn open(&self, server: &Uri) -> Result<Sender, Cause> {
-        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.from.len();
-        let mut connector = self.from[turn].clone();
-        let stream = connector
-            .call(server.clone())
-            .await
-            .map_err(|error| Cause::of(&*error))?;
-        let (requests, connection) = handshake(stream).await.map_err(|error| Cause::of(&error))?;
-        let (ending, ended) = oneshot::channel();
-        // It ends with its sender or when the server closes, and who has sent something on it hears
-        // of what goes wrong.
-        tokio::spawn(async {
-            drop(connection.await);
-            drop(ending);
-        });
-        Ok(Sender { requests, ended })
+    pub(super) async fn open(&self, progress: &mut Progress) -> Result<Sender, Cause> {
+        let sender = if let Some(through) = &self.proxy {
+            self.open_through(through, progress).await?
+        } else {
+            let stream = self.reach(&self.host, self.port, progress).await?;
+            self.speak(stream, progress).await?
+        };
+        progress.reach(Stage::Answer);
+        Ok(sender)
+    }
+
+    async fn open_through(
+        &self,
+        through: &Through,
+        progress: &mut Progress,
+    ) -> Result<Sender, Cause> {
+        let proxy = &through.proxy;
+        let reached = self.reach(&proxy.host, proxy.port, progress).await;
+        let stream = reached.map_err(|cause| cause.at_proxy(proxy))?;
+        if through.forwards.load(Ordering::Relaxed) {
+            return Ok(Sender::open(stream)
+                .await?
+                .forwarded(through.forwarding.clone()));
+        }
+        progress.reach(Stage::Tunnel);
+        let server = format!("{}:{}", self.host, self.port);
+        match proxy.tunnel(stream, &server).await {
+            Ok(tunnel) => self.speak(tunnel, progress).await,
+            Err(refused) if self.secure.is_none() && refused.is_in_principle() => {
+                through.forwards.store(true, Ordering::Relaxed);
+                let stream = self.reach(&proxy.host, proxy.port, progress).await;
+                let stream = stream.map_err(|cause| cause.at_proxy(proxy))?;
+                Ok(Sender::open(stream)
+                    .await?
+                    .forwarded(through.forwarding.clone()))
+            }
+            Err(refused) => Err(refused.into_cause(proxy, &server)),
+        }
+    }
+
+    /// A TCP connection to the host.
+    async fn reach(
+        &self,
+        host: &str,
+        port: u16,
+        progress: &mut Progress,
+    ) -> Result<TcpStream, Cause> {
+        let local = match self.from.len() {
+            0 => None,
+            count => Some(self.from[self.next.fetch_add(1, Ordering::Relaxed) % count]),
+        };
+        let found = if let Some(address) = literal(host) {
+            vec![(address, port).into()]
+        } else {
+            progress.reach(Stage::Lookup);
+            let found = self.resolver.look_up(host, port).await;
+            found.map_err(|error| Cause::of(&error))?
+        };
+        let addresses = in_turn(found, local);
+        if addresses.is_empty() {
+            return Err(Cause::connect(&format!(
+                "`{host}` has no address of the family of `from`"
+            )));
+        }
+        progress.try_addresses(&addresses);
+        dial(&addresses, local, progress.time_left()).await
+    }
+
+    /// TLS if the server wants it, and HTTP/1.1.
+    async fn speak(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        progress: &mut Progress,
+    ) -> Result<Sender, Cause> {
+        match &self.secure {
+            None => Sender::open(stream).await,
+            Some(secure) => {
+                progress.reach(Stage::Tls);
+                let shaken = TlsConnector::from(secure.client.clone())
+                    .connect(secure.name.clone(), stream)
+                    .await;
+                if self.own {
+                    progress.certificate_expires = match &shaken {
+                        Ok(stream) => shown(stream),
+                        Err(error) => error
+                            .get_ref()
+                            .and_then(|error| expired(error.downcast_ref()?)),
+                    };
+                }
+                Sender::open(shaken.map_err(|error| Cause::of(&error))?).await
+            }
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use hyper_util::rt::TokioIo;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_request_that_a_connection_did_not_take_any_more_does_not_wait_for_ever() {
-        let (near, _far) = tokio::io::duplex(1024);
-        // Nobody drives it, so what is sent stays in its channel.
-        let (requests, _connection) = handshake(TokioIo::new(near)).await.unwrap();
-        let (ending, ended) = oneshot::channel();
-        let mut sender = Sender { requests, ended };
-        drop(ending);
-        let request = Request::new(Full::new(Bytes::new()));
-        let lost = sender.send(request).await.unwrap_err();
-        assert!(matches!(lost, Unanswered::NotTaken), "{lost}");
-        assert!(crate::driver::http::failure::closed_before_answer(&lost));
-    }
-
-    #[tokio::test]
-    async fn the_last_answer_of_a_connection_is_taken() {
-        use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-        let (near, mut far) = tokio::io::duplex(1024);
-        let (requests, connection) = handshake(TokioIo::new(near)).await.unwrap();
-        let (ending, ended) = oneshot::channel();
-        let mut sender = Sender { requests, ended };
-        let driven = async {
-            connection.await.ok();
-            drop(ending);
-        };
-        let server = async {
-            far.read_u8().await.unwrap();
-            far.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
-                .await
-                .unwrap();
-            drop(far);
-        };
-        // The sender is looked at last, when the answer is there and the connection is gone.
-        let request = Request::new(Full::new(Bytes::new()));
-        let ((), (), answer) = tokio::join!(driven, server, sender.send(request));
-        assert_eq!(answer.unwrap().status(), 200);
-    }
+/// When the certificate ends that the server showed.
+fn shown<S>(stream: &TlsStream<S>) -> Option<std::time::SystemTime> {
+    let (_, session) = stream.get_ref();
+    expiry(session.peer_certificates()?.first()?)
 }

@@ -1,6 +1,10 @@
 //! Who sends requests, and what becomes of each.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
@@ -12,9 +16,10 @@ use super::{
     HttpClient, HttpFailure, HttpFailureKind, MAX_ANSWER_BYTES, Sharing,
     failure::{Cause, closed_before_answer},
     lane::{Connection, Lane},
+    progress::{Progress, Stage},
     request::prepare,
 };
-use crate::scenario::HttpRequest;
+use crate::scenario::{HttpRequest, Phases};
 
 /// Somebody who sends one request after the other.
 pub struct Customer {
@@ -39,6 +44,10 @@ pub struct HttpAnswer {
     pub elapsed: Duration,
     /// From `sent_at` until there was a connection, or leave to open one.
     pub waited: Duration,
+    /// How long its phases took.
+    pub phases: Phases,
+    /// When the certificate of the target ends, if a handshake of this request showed it.
+    pub certificate_expires: Option<SystemTime>,
     /// The first connection was an idle one that the server closed under the request.
     pub resent: bool,
 }
@@ -57,10 +66,10 @@ impl Customer {
     /// more on a fresh connection. A fresh connection that closes is a failure: a server that
     /// crashes must show, and a POST must not be doubled.
     pub async fn send(&mut self, request: &HttpRequest) -> Result<HttpAnswer, HttpFailure> {
-        let sent_at = Instant::now();
-        let mut waited = None;
-        let exchange = self.exchange(request, || waited = Some(sent_at.elapsed()));
+        let mut progress = Progress::begin(request.timeout);
+        let exchange = self.exchange(request, &mut progress);
         let result = timeout(request.timeout, exchange).await;
+        let sent_at = progress.sent_at;
         let cause = match result {
             Ok(Ok(exchanged)) => {
                 return Ok(HttpAnswer {
@@ -69,32 +78,38 @@ impl Customer {
                     body: exchanged.body,
                     sent_at,
                     elapsed: exchanged.read_at.saturating_duration_since(sent_at),
-                    waited: waited.unwrap_or_default(),
+                    waited: progress.waited(),
+                    phases: progress.phases(),
+                    certificate_expires: progress.certificate_expires,
                     resent: exchanged.resent,
                 });
             }
             Ok(Err(cause)) => cause,
-            Err(_) => self.out_of_time(request, waited.is_some()),
+            Err(_) => self.out_of_time(request, &progress),
         };
-        let waited = waited.unwrap_or_else(|| sent_at.elapsed());
-        Err(located(cause.at(sent_at, waited), &request.url))
+        Err(located(cause.after(&progress), &request.url))
     }
 
     async fn exchange(
         &mut self,
         request: &HttpRequest,
-        waited: impl FnOnce(),
+        progress: &mut Progress,
     ) -> Result<Exchanged, Cause> {
         let (lane, path) = self.client.lane(&request.url)?;
         let prepared = prepare(&lane.origin, path, request)?;
-        let mut connection = self.connection(&lane, waited).await?;
+        let mut connection = self.connection(&lane, progress).await?;
+        progress.send();
         let exchanged = match connection.sender.send(prepared).await {
-            Ok(response) => read(response, false).await?,
+            Ok(response) => {
+                progress.reach(Stage::Body);
+                read(response, false).await?
+            }
             Err(error) if connection.used && closed_before_answer(&error) => {
                 let again = prepare(&lane.origin, path, request)?;
-                connection = lane.replace(connection).await?;
+                connection = lane.replace(connection, progress).await?;
                 let again = connection.sender.send(again).await;
                 let response = again.map_err(|error| Cause::of(&error).after_resend())?;
+                progress.reach(Stage::Body);
                 read(response, true).await.map_err(Cause::after_resend)?
             }
             Err(error) => return Err(Cause::of(&error)),
@@ -113,23 +128,26 @@ impl Customer {
     async fn connection(
         &mut self,
         lane: &Arc<Lane>,
-        waited: impl FnOnce(),
+        progress: &mut Progress,
     ) -> Result<Connection, Cause> {
         let own = (self.own.iter()).position(|(known, _)| Arc::ptr_eq(known, lane));
         match own {
             Some(at) => {
-                waited();
-                lane.ready(self.own.swap_remove(at).1).await
+                progress.granted();
+                let connection = self.own.swap_remove(at).1;
+                lane.ready(connection, progress).await
             }
-            None => lane.connection(waited).await,
+            None => lane.connection(progress).await,
         }
     }
 
-    fn out_of_time(&self, request: &HttpRequest, granted: bool) -> Cause {
-        if !granted && let Ok((lane, _)) = self.client.lane(&request.url) {
+    fn out_of_time(&self, request: &HttpRequest, progress: &Progress) -> Cause {
+        if !progress.is_granted()
+            && let Ok((lane, _)) = self.client.lane(&request.url)
+        {
             return lane.shortage(request.timeout);
         }
-        Cause::timeout(format!("no complete answer within {:?}", request.timeout))
+        progress.out_of_time()
     }
 }
 

@@ -1,12 +1,21 @@
 //! Why a request got no answer.
 
-use std::{error::Error, fmt, io, time::Duration};
+use std::{
+    error::Error,
+    fmt, io,
+    time::{Duration, SystemTime},
+};
 
 use http_body_util::LengthLimitError;
 use tokio::time::Instant;
 
-use super::{MAX_ANSWER_BYTES, connector::Unanswered, resolver::LookupError};
-use crate::{descriptors, scenario::Reason};
+use super::{
+    MAX_ANSWER_BYTES, progress::Progress, proxy::Proxy, resolver::LookupError, sender::Unanswered,
+};
+use crate::{
+    descriptors,
+    scenario::{Phases, Reason},
+};
 
 /// In characters. Parts of a detail come from the server, a certificate's names for instance.
 const MAX_DETAIL: usize = 300;
@@ -23,19 +32,23 @@ pub struct HttpFailure {
     pub sent_at: Instant,
     /// From `sent_at` until there was a connection, or leave to open one, if there was any.
     pub waited: Duration,
+    /// How long its phases took, the one included in which it failed.
+    pub phases: Phases,
+    /// When the certificate of the target ends or ended, if a handshake of this request showed it.
+    pub certificate_expires: Option<SystemTime>,
 }
 
 /// What failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum HttpFailureKind {
-    /// The host name has no address.
+    /// The host name has no address, or none was found in time.
     Dns,
-    /// No connection, or one that was closed or broken before the end of the answer, or an
+    /// No connection in time, or one that was closed or broken before the end of the answer, or an
     /// answer that is not HTTP.
     Connect,
     /// No trust in the server's certificate, or a server that does not speak TLS.
     Tls,
-    /// No complete answer in time.
+    /// No complete answer in time, or no connection was free.
     Timeout,
     /// The URL or a header cannot be sent.
     BadRequest,
@@ -114,6 +127,36 @@ impl Cause {
         }
     }
 
+    /// No addresses of a name.
+    pub(super) fn lookup(detail: String) -> Self {
+        Self {
+            kind: HttpFailureKind::Dns,
+            detail,
+        }
+    }
+
+    /// No connection.
+    pub(super) fn connect(detail: &str) -> Self {
+        Self {
+            kind: HttpFailureKind::Connect,
+            detail: one_line(detail),
+        }
+    }
+
+    /// No connection, because this machine has no more to give.
+    pub(super) fn exhausted(detail: &str) -> Self {
+        Self {
+            kind: HttpFailureKind::Exhausted,
+            detail: one_line(detail),
+        }
+    }
+
+    /// The failure of a connection to the proxy.
+    pub(super) fn at_proxy(mut self, proxy: &Proxy) -> Self {
+        self.detail.insert_str(0, &format!("proxy {proxy}: "));
+        self
+    }
+
     pub(super) fn timeout(detail: String) -> Self {
         Self {
             kind: HttpFailureKind::Timeout,
@@ -128,12 +171,14 @@ impl Cause {
         self
     }
 
-    pub(super) fn at(self, sent_at: Instant, waited: Duration) -> HttpFailure {
+    pub(super) fn after(self, progress: &Progress) -> HttpFailure {
         HttpFailure {
             kind: self.kind,
             detail: self.detail,
-            sent_at,
-            waited,
+            sent_at: progress.sent_at,
+            waited: progress.waited(),
+            phases: progress.phases_of_failure(),
+            certificate_expires: progress.certificate_expires,
         }
     }
 }

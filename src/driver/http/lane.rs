@@ -13,9 +13,11 @@ use tokio::{
 
 use super::{
     connections::{Connections, Sharing},
-    connector::{Connector, Sender},
+    connector::Connector,
     failure::Cause,
     origin::Origin,
+    progress::Progress,
+    sender::Sender,
 };
 
 /// Shorter than what common servers allow, so that it is mostly us who close an idle connection.
@@ -25,10 +27,15 @@ const IDLE_FOR: Duration = Duration::from_secs(30);
 /// before it had read the request.
 const READY_WITHIN: Duration = Duration::from_millis(500);
 
+/// The part of the greatest age by which connections differ in theirs.
+const SPREAD: f64 = 0.2;
+
 /// The way to one server.
 pub(super) struct Lane {
     pub(super) origin: Origin,
     connector: Connector,
+    /// Connections that are older take no further request.
+    max_age: Option<Duration>,
     most: usize,
     opening_at_most: usize,
     opening: Arc<Semaphore>,
@@ -80,8 +87,12 @@ impl Lane {
         Arc::new(Self {
             origin,
             connector,
+            max_age: match wanted.sharing {
+                Sharing::Shared { max_age, .. } => Some(max_age),
+                Sharing::PerCustomer => None,
+            },
             most: match wanted.sharing {
-                Sharing::Shared { most } => most.get(),
+                Sharing::Shared { most, .. } => most.get(),
                 Sharing::PerCustomer => usize::MAX,
             },
             opening_at_most: wanted.opening.get(),
@@ -90,26 +101,25 @@ impl Lane {
         })
     }
 
-    /// Waits for an idle connection or opens one. A wait that is given up loses nothing. `waited` is
-    /// told as soon as there is one, or leave to open one.
+    /// Waits for an idle connection or opens one. A wait that is given up loses nothing.
     pub(super) async fn connection(
         self: &Arc<Self>,
-        waited: impl FnOnce(),
+        progress: &mut Progress,
     ) -> Result<Connection, Cause> {
         let grant = self.grant().await;
-        waited();
+        progress.granted();
         match grant {
             Grant::Used(place, sender) => {
                 let used = true;
-                self.ready(Connection {
+                let connection = Connection {
                     place,
                     sender,
                     used,
-                })
-                .await
+                };
+                self.ready(connection, progress).await
             }
             Grant::Open(place, opening) => {
-                let sender = self.connector.open(&self.origin.server).await?;
+                let sender = self.open(progress).await?;
                 drop(opening);
                 let used = false;
                 Ok(Connection {
@@ -126,18 +136,20 @@ impl Lane {
     pub(super) async fn ready(
         self: &Arc<Self>,
         mut connection: Connection,
+        progress: &mut Progress,
     ) -> Result<Connection, Cause> {
         let ready = timeout(READY_WITHIN, connection.sender.ready()).await;
         if let Ok(Ok(())) = ready {
             return Ok(connection);
         }
-        self.replace(connection).await
+        self.replace(connection, progress).await
     }
 
     /// Another connection in the place of this one.
     pub(super) async fn replace(
         self: &Arc<Self>,
         connection: Connection,
+        progress: &mut Progress,
     ) -> Result<Connection, Cause> {
         let Connection { place, sender, .. } = connection;
         drop(sender);
@@ -146,7 +158,7 @@ impl Lane {
             permit: self.opening.clone().acquire_owned().await.ok(),
             lane: self.clone(),
         };
-        let sender = self.connector.open(&self.origin.server).await?;
+        let sender = self.open(progress).await?;
         drop(opening);
         let used = false;
         Ok(Connection {
@@ -154,6 +166,15 @@ impl Lane {
             sender,
             used,
         })
+    }
+
+    async fn open(&self, progress: &mut Progress) -> Result<Sender, Cause> {
+        let mut sender = self.connector.open(progress).await?;
+        sender.expires = self.max_age.map(|age| {
+            // Connections that were opened together must not all be opened anew together.
+            Instant::now() + age.mul_f64(1.0 - SPREAD * fastrand::f64())
+        });
+        Ok(sender)
     }
 
     /// A connection whose answer has been read waits for the next request.
@@ -178,22 +199,21 @@ impl Lane {
     pub(super) fn shortage(&self, waited: Duration) -> Cause {
         let opening = self.opening_at_most - self.opening.available_permits();
         let places = self.state().places;
-        Cause::timeout(if opening >= self.opening_at_most.min(places) {
-            format!(
+        if opening >= self.opening_at_most.min(places) {
+            return Cause::connect(&format!(
                 "no connection within {waited:?}: {opening} to this server are being opened, and none came about"
-            )
-        } else {
-            format!(
-                "no connection was free for {waited:?}: all {places} to this server are in use; `connections` of the \
-                 target allows more"
-            )
-        })
+            ));
+        }
+        Cause::timeout(format!(
+            "no connection was free for {waited:?}: all {places} to this server are in use; `connections` of the \
+             target allows more"
+        ))
     }
 
     /// Closes what has been idle for long; whether the lane has no connection then.
     pub(super) fn close_expired(&self) -> bool {
         let mut state = self.state();
-        state.close_expired();
+        state.close_expired(Instant::now());
         state.places == 0
     }
 
@@ -218,8 +238,13 @@ impl Lane {
     }
 
     fn keep(self: &Arc<Self>, place: Place, sender: Sender) {
+        let now = Instant::now();
+        if sender.is_expired(now) {
+            // The place goes to whoever waits, who opens another one.
+            return;
+        }
         let mut state = self.state();
-        state.close_expired();
+        state.close_expired(now);
         state.forget_gone();
         if let Some(turn) = state.waiting.pop_front() {
             let unwanted = turn.send(Grant::Used(place, sender));
@@ -227,8 +252,7 @@ impl Lane {
             // Who gave up meanwhile leaves the place to the next, without the connection.
             drop(unwanted);
         } else {
-            let since = Instant::now();
-            state.idle.push_back(Idle { sender, since });
+            state.idle.push_back(Idle { sender, since: now });
             place.leave_open();
         }
     }
@@ -256,7 +280,7 @@ impl Lane {
     fn next(self: &Arc<Self>, state: &mut State) -> Option<Grant> {
         let place = || Place(Some(self.clone()));
         while let Some(idle) = state.idle.pop_back() {
-            if !idle.sender.is_closed() && idle.since.elapsed() < IDLE_FOR {
+            if !idle.sender.is_closed() && !idle.is_over(Instant::now()) {
                 return Some(Grant::Used(place(), idle.sender));
             }
             state.places -= 1;
@@ -284,11 +308,18 @@ impl State {
         }
     }
 
-    fn close_expired(&mut self) {
-        while (self.idle.front()).is_some_and(|idle| idle.since.elapsed() >= IDLE_FOR) {
+    fn close_expired(&mut self, now: Instant) {
+        while (self.idle.front()).is_some_and(|idle| idle.is_over(now)) {
             self.idle.pop_front();
             self.places -= 1;
         }
+    }
+}
+
+impl Idle {
+    /// Whether it was idle for too long, or is too old.
+    fn is_over(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.since) >= IDLE_FOR || self.sender.is_expired(now)
     }
 }
 

@@ -73,8 +73,8 @@ pub(super) fn split(text: &str) -> Option<(&str, &str)> {
     (first.is_ascii_alphanumeric() && origin.bytes().all(plain)).then_some((origin, path))
 }
 
-/// [RFC 7617](https://www.rfc-editor.org/rfc/rfc7617), section 2.
-fn authorization(url: &Url) -> Option<HeaderValue> {
+/// The user and password of a URL as a header: [RFC 7617](https://www.rfc-editor.org/rfc/rfc7617), section 2.
+pub(super) fn authorization(url: &Url) -> Option<HeaderValue> {
     let password = url.password();
     if url.username().is_empty() && password.is_none() {
         return None;

@@ -2,18 +2,18 @@
 
 use std::{
     io,
-    net::SocketAddr,
-    pin::Pin,
-    task::{Context, Poll},
-    vec,
+    net::{IpAddr, SocketAddr},
 };
 
-use hyper_util::client::legacy::connect::dns::Name;
-use tower::Service;
-
-/// Looks names up the way the operating system does, on tokio's blocking threads.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct SystemResolver;
+/// Who knows the addresses of a name.
+#[derive(Debug, Clone)]
+pub(super) enum Resolver {
+    /// The operating system, asked on tokio's blocking threads.
+    System,
+    /// Every name has these addresses.
+    #[cfg(test)]
+    Fixed(Vec<IpAddr>),
+}
 
 /// A name that has no address.
 #[derive(Debug, thiserror::Error)]
@@ -33,30 +33,46 @@ impl LookupError {
     }
 }
 
-impl Service<Name> for SystemResolver {
-    type Response = vec::IntoIter<SocketAddr>;
-    type Error = LookupError;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, LookupError>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), LookupError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, name: Name) -> Self::Future {
-        Box::pin(async move {
-            let named = || name.as_str().to_owned();
-            // The client puts the port of the URL in place of 0.
-            let found: Vec<_> = tokio::net::lookup_host((name.as_str(), 0))
-                .await
-                .map_err(|error| LookupError::Failed {
-                    name: named(),
+impl Resolver {
+    /// The addresses of a name, at least one, with this port.
+    pub(super) async fn look_up(
+        &self,
+        name: &str,
+        port: u16,
+    ) -> Result<Vec<SocketAddr>, LookupError> {
+        let found: Vec<SocketAddr> = match self {
+            Self::System => {
+                let found = tokio::net::lookup_host((name, port)).await;
+                let failed = |error| LookupError::Failed {
+                    name: name.to_owned(),
                     error,
-                })?
-                .collect();
-            if found.is_empty() {
-                return Err(LookupError::NoAddress { name: named() });
+                };
+                found.map_err(failed)?.collect()
             }
-            Ok(found.into_iter())
-        })
+            #[cfg(test)]
+            Self::Fixed(addresses) => {
+                let addresses = addresses.iter();
+                addresses
+                    .map(|&address| SocketAddr::new(address, port))
+                    .collect()
+            }
+        };
+        if found.is_empty() {
+            let name = name.to_owned();
+            return Err(LookupError::NoAddress { name });
+        }
+        Ok(found)
     }
+}
+
+/// The address that a host of a URL is, if it is no name.
+pub(super) fn literal(host: &str) -> Option<IpAddr> {
+    without_brackets(host).parse().ok()
+}
+
+/// `[::1]` as `::1`.
+pub(super) fn without_brackets(host: &str) -> &str {
+    host.strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host)
 }

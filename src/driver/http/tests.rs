@@ -17,7 +17,15 @@ fn driver() -> HttpClient {
     rustls::crypto::ring::default_provider()
         .install_default()
         .ok();
-    HttpDriver::new().unwrap().client(&Connections::default())
+    HttpDriver::new().unwrap().client(&Endpoint::default())
+}
+
+/// An endpoint with connections as they are written.
+fn connected(connections: &str) -> Endpoint {
+    Endpoint {
+        connections: serde_yaml::from_str(connections).unwrap(),
+        ..Endpoint::default()
+    }
 }
 
 impl HttpClient {

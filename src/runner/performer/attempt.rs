@@ -83,19 +83,27 @@ impl Performer {
         let request = Box::new(action.render(&self.scope, timeout)?);
         let result = self.http.send(&request).await;
         self.seen.get_or_insert_default().request = Some(request);
-        let sent = |at: Instant, waited| {
-            let late = at.saturating_duration_since(self.due);
-            Box::new(Sent { late, waited })
-        };
+        let due = self.due;
+        let late = |at: Instant| at.saturating_duration_since(due);
         (self.sent, self.due) = match &result {
-            Ok(answer) => (
-                Some(sent(answer.sent_at, answer.waited)),
-                answer.sent_at + answer.elapsed,
-            ),
+            Ok(answer) => {
+                let sent = Sent {
+                    late: late(answer.sent_at),
+                    waited: answer.waited,
+                    phases: answer.phases,
+                    certificate_expires: answer.certificate_expires,
+                };
+                (Some(Box::new(sent)), answer.sent_at + answer.elapsed)
+            }
             Err(failure) => {
                 let could_be_sent = failure.kind != HttpFailureKind::BadRequest;
-                let sent = could_be_sent.then(|| sent(failure.sent_at, failure.waited));
-                (sent, Instant::now())
+                let sent = could_be_sent.then(|| Sent {
+                    late: late(failure.sent_at),
+                    waited: failure.waited,
+                    phases: failure.phases,
+                    certificate_expires: failure.certificate_expires,
+                });
+                (sent.map(Box::new), Instant::now())
             }
         };
         let answer = result.map_err(|failure| Refusal::new(failure.kind.into(), failure.detail))?;

@@ -215,6 +215,11 @@ impl Performer {
             took: begun.map(|begun| begun.elapsed()),
             refused: refusal.map(|refusal| (refusal.reason, refusal.detail.clone())),
             request: seen.request.map(|request| traced_request(&request, target)),
+            phases: self
+                .sent
+                .as_deref()
+                .map(|sent| sent.phases)
+                .unwrap_or_default(),
             answer: self
                 .scope
                 .answer()

@@ -16,7 +16,10 @@ async fn one_connection(bench: &Bench) -> RunReport {
 async fn narrow() -> (Bench, Puppet) {
     Bench::with_puppet_and(|mut target| {
         let most = std::num::NonZeroUsize::MIN;
-        target.connections.sharing = Sharing::Shared { most };
+        target.connections.sharing = Sharing::Shared {
+            most,
+            max_age: Duration::from_mins(5),
+        };
         target
     })
     .await

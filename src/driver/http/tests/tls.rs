@@ -24,7 +24,8 @@ fn trusting() -> HttpClient {
     let trust = ClientConfig::builder()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    HttpDriver::trusting(trust).client(&Connections::default())
+    HttpDriver::with(trust, EnvironmentProxies::default(), Resolver::System)
+        .client(&Endpoint::default())
 }
 
 fn acceptor() -> TlsAcceptor {

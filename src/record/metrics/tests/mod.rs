@@ -87,7 +87,7 @@ impl Fixture {
         self.tell(&Event::StepEnded {
             sent: Some(Sent {
                 late: Duration::from_millis(3),
-                waited: Duration::ZERO,
+                ..Sent::default()
             }),
             run: run.clone(),
             step: step.into(),

@@ -1,0 +1,111 @@
+//! TCP connections to a host with several addresses.
+
+use std::{
+    fmt::Write,
+    io,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use tokio::{
+    net::{TcpSocket, TcpStream},
+    time::sleep,
+};
+
+use super::failure::Cause;
+
+/// How long one address is tried alone, if there is time for all of them: the recommended delay of
+/// [RFC 8305](https://www.rfc-editor.org/rfc/rfc8305), section 8.
+const ALONE: Duration = Duration::from_millis(250);
+
+/// Connects to the first address that answers. They are tried in their order, the families in turn, each
+/// a moment after the one before or as soon as that failed: one that does not answer costs a moment only.
+pub(super) async fn dial(
+    addresses: &[SocketAddr],
+    local: Option<IpAddr>,
+    time_left: Duration,
+) -> Result<TcpStream, Cause> {
+    let mut untried = addresses.iter();
+    let shares = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
+    let alone = ALONE.min(time_left / shares.saturating_add(1));
+    let mut attempts = FuturesUnordered::new();
+    let mut failures = Vec::new();
+    loop {
+        if let Some(&address) = untried.next() {
+            attempts.push(async move {
+                let result = attempt(address, local).await;
+                result.map_err(|error| (address, error))
+            });
+        }
+        let next = async {
+            if untried.len() == 0 {
+                std::future::pending::<()>().await;
+            } else {
+                sleep(alone).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            result = attempts.next() => match result {
+                Some(Ok(stream)) => return Ok(stream),
+                Some(Err(failure)) => failures.push(failure),
+                None => return Err(nowhere(&failures)),
+            },
+            () = next => {}
+        }
+    }
+}
+
+/// The addresses that can be reached from the local address, the families in turn, beginning with that
+/// of the first.
+pub(super) fn in_turn(addresses: Vec<SocketAddr>, local: Option<IpAddr>) -> Vec<SocketAddr> {
+    let reachable =
+        |address: &SocketAddr| local.is_none_or(|local| local.is_ipv4() == address.is_ipv4());
+    let mut addresses: Vec<_> = addresses.into_iter().filter(reachable).collect();
+    let Some(first) = addresses.first().copied() else {
+        return addresses;
+    };
+    let count = addresses.len();
+    let (one, other): (Vec<_>, Vec<_>) =
+        (addresses.drain(..)).partition(|address| address.is_ipv4() == first.is_ipv4());
+    let (mut one, mut other) = (one.into_iter(), other.into_iter());
+    let mut ordered = Vec::with_capacity(count);
+    while ordered.len() < count {
+        ordered.extend(one.next());
+        ordered.extend(other.next());
+    }
+    ordered
+}
+
+async fn attempt(address: SocketAddr, local: Option<IpAddr>) -> io::Result<TcpStream> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    if let Some(local) = local {
+        socket.bind(SocketAddr::new(local, 0))?;
+    }
+    let stream = socket.connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// Why none of them could be connected to.
+fn nowhere(failures: &[(SocketAddr, io::Error)]) -> Cause {
+    let mut detail = String::new();
+    for (address, error) in failures {
+        let gap = if detail.is_empty() { "" } else { "; " };
+        let written = write!(detail, "{gap}no connection to {address}: {error}");
+        debug_assert!(written.is_ok(), "a string takes everything");
+    }
+    let ours = failures
+        .iter()
+        .any(|(_, error)| crate::descriptors::are_exhausted(error));
+    if ours {
+        Cause::exhausted(&detail)
+    } else {
+        Cause::connect(&detail)
+    }
+}

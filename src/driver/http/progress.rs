@@ -1,0 +1,178 @@
+//! How far a request has got: measured for its answer, and for whoever gives it up.
+
+use std::{
+    net::SocketAddr,
+    time::{Duration, SystemTime},
+};
+
+use tokio::time::Instant;
+
+use super::failure::Cause;
+use crate::scenario::{Phase, Phases};
+
+/// Addresses that a failure names; a name may have dozens.
+const NAMED: usize = 6;
+
+/// One request on its way.
+pub(super) struct Progress {
+    /// When the request was asked for.
+    pub(super) sent_at: Instant,
+    timeout: Duration,
+    /// From `sent_at` until there was a connection, or leave to open one.
+    waited: Option<Duration>,
+    stage: Stage,
+    /// When the stage began.
+    since: Instant,
+    phases: Phases,
+    /// The addresses that a connection is tried to.
+    addresses: Vec<SocketAddr>,
+    /// When the certificate of the target ends, if a handshake showed it.
+    pub(super) certificate_expires: Option<SystemTime>,
+}
+
+/// What is being waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stage {
+    /// A connection, or leave to open one.
+    Connection,
+    /// The addresses of a name.
+    Lookup,
+    /// A TCP connection.
+    Connect,
+    /// The proxy's answer to CONNECT.
+    Tunnel,
+    /// The TLS handshake.
+    Tls,
+    /// The head of the answer.
+    Answer,
+    /// The rest of the answer.
+    Body,
+}
+
+impl Stage {
+    fn phase(self) -> Option<Phase> {
+        match self {
+            Self::Connection | Self::Body => None,
+            Self::Lookup => Some(Phase::Lookup),
+            Self::Connect | Self::Tunnel => Some(Phase::Connect),
+            Self::Tls => Some(Phase::Tls),
+            Self::Answer => Some(Phase::FirstByte),
+        }
+    }
+}
+
+impl Progress {
+    pub(super) fn begin(timeout: Duration) -> Self {
+        let now = Instant::now();
+        Self {
+            sent_at: now,
+            timeout,
+            waited: None,
+            stage: Stage::Connection,
+            since: now,
+            phases: Phases::default(),
+            addresses: Vec::new(),
+            certificate_expires: None,
+        }
+    }
+
+    /// There is a connection, or leave to open one.
+    pub(super) fn granted(&mut self) {
+        let now = Instant::now();
+        let sent_at = self.sent_at;
+        self.waited
+            .get_or_insert_with(|| now.saturating_duration_since(sent_at));
+        self.since = now;
+    }
+
+    /// Goes on to another stage. One that comes later finishes the one before; one that comes earlier
+    /// begins anew, on another connection.
+    pub(super) fn reach(&mut self, stage: Stage) {
+        let now = Instant::now();
+        if stage > self.stage
+            && let Some(phase) = self.stage.phase()
+        {
+            let took = now.saturating_duration_since(self.since);
+            self.phases.finish(phase, took);
+        }
+        self.stage = stage;
+        self.since = now;
+    }
+
+    /// The connection is ready and the request goes out. It counts from when the connection was ready:
+    /// nothing was waited for since.
+    pub(super) fn send(&mut self) {
+        self.stage = Stage::Answer;
+    }
+
+    /// The addresses that a connection is tried to from now on.
+    pub(super) fn try_addresses(&mut self, addresses: &[SocketAddr]) {
+        self.addresses = addresses.to_vec();
+        self.reach(Stage::Connect);
+    }
+
+    /// How much of the time limit is left.
+    pub(super) fn time_left(&self) -> Duration {
+        self.timeout.saturating_sub(self.sent_at.elapsed())
+    }
+
+    /// Whether a connection, or leave to open one, was there.
+    pub(super) fn is_granted(&self) -> bool {
+        self.waited.is_some()
+    }
+
+    /// From `sent_at` until there was a connection, or leave to open one; until now if there was none.
+    pub(super) fn waited(&self) -> Duration {
+        self.waited.unwrap_or_else(|| self.sent_at.elapsed())
+    }
+
+    /// How long the phases of a request took that was answered.
+    pub(super) fn phases(&self) -> Phases {
+        self.phases
+    }
+
+    /// How long the phases of a request took that failed.
+    pub(super) fn phases_of_failure(&self) -> Phases {
+        let mut phases = self.phases;
+        if let Some(phase) = self.stage.phase() {
+            phases.break_off(phase, self.since.elapsed());
+        }
+        phases
+    }
+
+    /// Why the time was over, if there was a connection or leave to open one.
+    pub(super) fn out_of_time(&self) -> Cause {
+        let timeout = self.timeout;
+        match self.stage {
+            Stage::Lookup => Cause::lookup(format!(
+                "no connection within {timeout:?}: the lookup of the name did not end"
+            )),
+            Stage::Connect => Cause::connect(&format!(
+                "no connection within {timeout:?}: no answer from {}",
+                self.tried()
+            )),
+            Stage::Tunnel => Cause::connect(&format!(
+                "no connection within {timeout:?}: the proxy {} did not answer CONNECT",
+                self.tried()
+            )),
+            Stage::Tls => Cause::connect(&format!(
+                "no connection within {timeout:?}: the TLS handshake with {} did not end",
+                self.tried()
+            )),
+            Stage::Connection | Stage::Answer | Stage::Body => {
+                Cause::timeout(format!("no complete answer within {timeout:?}"))
+            }
+        }
+    }
+
+    fn tried(&self) -> String {
+        let named: Vec<_> = (self.addresses.iter().take(NAMED))
+            .map(ToString::to_string)
+            .collect();
+        let more = match self.addresses.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        named.join(", ") + &more
+    }
+}

@@ -1,0 +1,62 @@
+use std::time::Duration;
+
+/// A part of the time that a request takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// The lookup of the host name.
+    Lookup,
+    /// The TCP connection, and the tunnel through a proxy if there is one.
+    Connect,
+    /// The TLS handshake.
+    Tls,
+    /// From the moment at which the request could be sent to the head of its answer.
+    FirstByte,
+}
+
+impl Phase {
+    /// Every phase, in the order in which they take place.
+    pub const ALL: [Self; 4] = [Self::Lookup, Self::Connect, Self::Tls, Self::FirstByte];
+
+    /// The word used as a label.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Lookup => "lookup",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::FirstByte => "first_byte",
+        }
+    }
+}
+
+/// How long the phases of one request took. A request on a connection that was open already has no
+/// lookup, connect and TLS.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Phases {
+    finished: [Option<Duration>; Phase::ALL.len()],
+    /// The phase in which the request failed or was given up.
+    unfinished: Option<(Phase, Duration)>,
+}
+
+impl Phases {
+    /// Adds to a phase that is over.
+    pub fn finish(&mut self, phase: Phase, took: Duration) {
+        let sum = &mut self.finished[phase as usize];
+        *sum = Some(sum.unwrap_or_default() + took);
+    }
+
+    /// Notes the phase in which the request ended without an answer.
+    pub fn break_off(&mut self, phase: Phase, after: Duration) {
+        self.unfinished = Some((phase, after));
+    }
+
+    /// The phases that are over, in their order.
+    pub fn finished(&self) -> impl Iterator<Item = (Phase, Duration)> + '_ {
+        let phases = Phase::ALL.into_iter();
+        phases.filter_map(|phase| Some((phase, self.finished[phase as usize]?)))
+    }
+
+    /// The phase in which the request ended without an answer, and how long that had taken.
+    pub fn unfinished(&self) -> Option<(Phase, Duration)> {
+        self.unfinished
+    }
+}
