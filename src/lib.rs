@@ -5,18 +5,19 @@
 //!
 //! | room | what lives there | knows |
 //! |---|---|---|
+//! | [`body`] | what was received: bodies as text and as JSON; no I/O | nothing |
 //! | [`descriptors`] | how many files and sockets the process may have | nothing |
 //! | [`listener`] | connections from clients: accepted, bounded, ended | nothing |
 //! | [`vitals`] | how the machine treats the process, seen from outside the runtime | descriptors |
 //! | [`units`] | durations, rates, shares, distributions as people write them | nothing |
 //! | [`document`] | YAML with the place of every value, and the list of problems | units |
-//! | [`scenario`] | the language: steps, expressions, templates; no I/O | document, units |
+//! | [`scenario`] | the language: steps, expressions, templates; no I/O | body, document, units |
 //! | [`load`] | load profiles and thresholds, pure functions of time | document, units |
 //! | [`driver`] | one file a protocol: sends what a step says | descriptors, scenario, units |
 //! | [`preflight`] | a load set against what this machine has | descriptors, driver, load, scenario |
 //! | [`config`] | files to a checked [`config::Plan`] | document, driver, load, scenario, units, the simulator's settings |
 //! | [`event`] | what happened: the only thing that observers see | config, scenario, vitals |
-//! | [`callbacks`] | inbound events: receiver, early buffer, mailboxes | config, descriptors, event, listener, scenario |
+//! | [`callbacks`] | inbound events: receiver, early buffer, mailboxes | body, config, descriptors, event, listener, scenario |
 //! | [`runner`] | one chat; one run of chats, from setup to verdict | all above |
 //! | [`report`] | a run as HTML, CSV and JUnit XML, and two side by side; no I/O | event, runner, scenario |
 //! | [`history`] | what runs did and why chats failed, in a file that outlives the process | config, event, runner, scenario |
@@ -39,6 +40,7 @@
 //! [`event::Event::StepEnded`]. [`record::Metrics`] counts it, the run's [`runner::Tally`] keeps the
 //! books, and [`web`] shows both.
 
+pub mod body;
 pub mod callbacks;
 pub mod cli;
 pub mod config;

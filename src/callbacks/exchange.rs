@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::{Inbound, Mailbox, line::Line, owner::Owner};
 use crate::{
+    body::read_json,
     config::CallbackLimits,
     event::{Event, Fate, Observers, RunIdentity},
     scenario::{Scenario, Scope, key_text},
@@ -126,7 +127,7 @@ impl Exchange {
             });
             return Reception::NoSuchPath;
         };
-        let Ok(event) = serde_json::from_slice::<Value>(body) else {
+        let Ok(event) = read_json(body, None) else {
             route.owner.pass(Fate::Rejected);
             return Reception::NotJson;
         };
@@ -207,7 +208,8 @@ impl Route {
         let key = key_text(&callbacks.key.evaluate(&scope).ok()?)?;
         let id = callbacks.id.as_ref().and_then(|id| {
             let value = id.evaluate(&scope).ok()?;
-            (!value.is_undefined() && !value.is_none()).then(|| value.to_string())
+            let text = || key_text(&value).unwrap_or_else(|| value.to_string());
+            (!value.is_undefined() && !value.is_none()).then(text)
         });
         let inbound = Inbound {
             arrived,

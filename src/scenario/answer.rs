@@ -1,8 +1,10 @@
-use std::{collections::BTreeMap, sync::OnceLock, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, sync::OnceLock, time::Duration};
 
 use bytes::Bytes;
-use hyper::HeaderMap;
+use hyper::{HeaderMap, header::CONTENT_TYPE};
 use minijinja::Value;
+
+use crate::body::{NotJson, decode, read_json};
 
 /// What a target answered, as expressions see it. What none of them looks at is not read: most
 /// answers are asked for their status only.
@@ -15,7 +17,7 @@ pub struct Answer {
     raw_headers: HeaderMap,
     raw_body: Bytes,
     headers: OnceLock<Value>,
-    body: OnceLock<Value>,
+    body: OnceLock<Result<Value, (Value, NotJson)>>,
 }
 
 impl Answer {
@@ -36,9 +38,9 @@ impl Answer {
         &self.raw_headers
     }
 
-    /// The body as it came.
-    pub fn raw_body(&self) -> &Bytes {
-        &self.raw_body
+    /// The body as text; see [`decode`].
+    pub fn text(&self) -> Cow<'_, str> {
+        decode(&self.raw_body, self.content_type())
     }
 
     /// By names in lower case; of several with one name, the last.
@@ -55,9 +57,24 @@ impl Answer {
 
     /// JSON as its value, anything else as text.
     pub(super) fn body(&self) -> &Value {
+        match self.read() {
+            Ok(json) => json,
+            Err((text, _)) => text,
+        }
+    }
+
+    /// Why the body is not JSON.
+    pub(super) fn not_json(&self) -> Option<&NotJson> {
+        self.read().as_ref().err().map(|(_, why)| why)
+    }
+
+    fn read(&self) -> &Result<Value, (Value, NotJson)> {
         self.body.get_or_init(|| {
-            serde_json::from_slice(&self.raw_body)
-                .unwrap_or_else(|_| String::from_utf8_lossy(&self.raw_body).into_owned().into())
+            read_json(&self.raw_body, self.content_type()).map_err(|why| (self.text().into(), why))
         })
+    }
+
+    fn content_type(&self) -> Option<&str> {
+        self.raw_headers.get(CONTENT_TYPE)?.to_str().ok()
     }
 }

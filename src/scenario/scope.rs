@@ -5,7 +5,7 @@ use minijinja::{
     value::{Enumerator, Object},
 };
 
-use super::{Answer, Input};
+use super::{Answer, Expression, Input};
 use crate::document::Place;
 
 /// An expression or template that met a value it cannot work with.
@@ -128,18 +128,21 @@ impl Scope {
         }
     }
 
-    /// What expressions see, for the message of one that did not hold; at most so many characters
-    /// of a body.
-    pub fn describe_look(&self, most: usize) -> String {
+    /// What this expression saw, for the message of one that did not hold.
+    pub fn describe_look(&self, expression: &Expression) -> String {
         let (intro, value) = match &self.look {
             Look::Nothing => return String::new(),
-            Look::Answer(answer) => (format!("; answered {}", answer.status), answer.body()),
+            Look::Answer(answer) => {
+                let why = answer.not_json().filter(|_| expression.mentions("body"));
+                let why = why.map_or(String::new(), |why| format!(", {why}"));
+                (format!("; answered {}{why}", answer.status), answer.body())
+            }
             Look::Event { event, .. } => ("; the event".to_owned(), event),
         };
-        let text = serde_json::to_string(value).unwrap_or_default();
-        let shown: String = text.chars().take(most).collect();
-        let more = if shown.len() < text.len() { "…" } else { "" };
-        format!("{intro}: {shown}{more}")
+        format!(
+            "{intro}: {}",
+            serde_json::to_string(value).unwrap_or_default()
+        )
     }
 
     /// `passed`, for the `always` steps.
@@ -235,18 +238,24 @@ impl fmt::Debug for Scope {
     }
 }
 
-/// The text of a value that serves as a key: servers send the same id as text and as a number.
+/// The text of a value that serves as a key: servers send the same id as text and as a number, and
+/// whole numbers with a point, as in `7.0`.
 pub fn key_text(value: &Value) -> Option<String> {
     if let Some(text) = value.as_str() {
         return (!text.is_empty()).then(|| text.to_owned());
     }
-    if value.is_number() {
-        return Some(match i64::try_from(value.clone()) {
-            Ok(whole) => whole.to_string(),
-            Err(_) => value.to_string(),
-        });
+    if !value.is_number() {
+        return None;
     }
-    None
+    if value.is_integer() {
+        return Some(value.to_string());
+    }
+    let double = f64::try_from(value.clone()).ok()?;
+    let whole = double.fract() == 0.0;
+    // Zero has no sign.
+    whole
+        .then(|| format!("{:.0}", double + 0.0))
+        .or_else(|| Some(value.to_string()))
 }
 
 #[cfg(test)]
@@ -270,7 +279,12 @@ pub(super) mod tests {
             key_text(&Value::from(big)),
             key_text(&Value::from(big.to_string()))
         );
-        assert_eq!(key_text(&Value::from(12.0)), Some("12".to_owned()));
+        let of = |value: Value| key_text(&value);
+        assert_eq!(of(12.0.into()).as_deref(), Some("12"));
+        assert_eq!(of((-0.0).into()).as_deref(), Some("0"));
+        assert_eq!(of(1e21.into()), of("1000000000000000000000".into()));
+        assert_eq!(of(1.5.into()).as_deref(), Some("1.5"));
+        assert_eq!(of(u128::MAX.into()), of(u128::MAX.to_string().into()));
         assert_eq!(key_text(&Value::UNDEFINED), None);
         assert_eq!(key_text(&Value::from("")), None);
     }

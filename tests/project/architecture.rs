@@ -12,12 +12,13 @@ use std::{
 
 /// Which rooms each room may use. The table in `src/lib.rs` says the same in words.
 const ARROWS: &[(&str, &[&str])] = &[
+    ("body", &[]),
     ("descriptors", &[]),
     ("listener", &[]),
     ("units", &[]),
     ("vitals", &["descriptors"]),
     ("document", &["units"]),
-    ("scenario", &["document", "units"]),
+    ("scenario", &["body", "document", "units"]),
     ("load", &["document", "units"]),
     ("driver", &["descriptors", "scenario", "units"]),
     ("preflight", &["descriptors", "driver", "load", "scenario"]),
@@ -36,7 +37,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("event", &["config", "scenario", "vitals"]),
     (
         "callbacks",
-        &["config", "descriptors", "event", "listener", "scenario"],
+        &[
+            "body",
+            "config",
+            "descriptors",
+            "event",
+            "listener",
+            "scenario",
+        ],
     ),
     (
         "runner",

@@ -11,8 +11,8 @@ use crate::{
     event::{Event, Sent},
     runner::context::{FOREVER, RunContext},
     scenario::{
-        Action, Answer, EvaluationError, HttpAction, Observation, Reason, Step, WaitAction,
-        key_text,
+        Action, Answer, EvaluationError, Expression, HttpAction, Observation, Reason, Step,
+        WaitAction, key_text,
     },
 };
 
@@ -111,13 +111,15 @@ impl Performer {
         self.mark(step, answer.sent_at);
         let elapsed = answer.elapsed;
         let good = step.expects_status || (200..300).contains(&answer.status);
-        let refusal = (!good).then(|| {
-            let detail = format!("answered {}{}", answer.status, self.quote(&answer.body));
-            Refusal::new(Reason::Status, detail)
-        });
         let wanted = !step.expect.is_empty() || !step.captures.is_empty();
-        if wanted || self.tracing.is_some() || refusal.is_some() {
+        let mut refusal = None;
+        if wanted || self.tracing.is_some() || !good {
             let answer = Answer::new(answer.status, answer.headers, answer.body, elapsed);
+            if !good {
+                let quoted = self.quote(answer.text().into_owned());
+                let detail = format!("answered {}{quoted}", answer.status);
+                refusal = Some(Refusal::new(Reason::Status, detail));
+            }
             Arc::make_mut(&mut self.scope).look_at_answer(answer);
         }
         refusal.map_or(Ok(elapsed), Err)
@@ -188,8 +190,7 @@ impl Performer {
     }
 
     /// The beginning of a body. Secrets go before the rest is cut off: half of one is one too.
-    fn quote(&self, body: &[u8]) -> String {
-        let text = String::from_utf8_lossy(body).into_owned();
+    fn quote(&self, text: String) -> String {
         let text = self.redact_all(text);
         let shown: String = text.chars().take(QUOTED).collect();
         if shown.is_empty() {
@@ -204,8 +205,8 @@ impl Performer {
     }
 
     /// The beginning of what the expressions of the step saw, without secrets likewise.
-    fn describe_look(&self) -> String {
-        let text = self.scope.describe_look(usize::MAX);
+    fn describe_look(&self, expression: &Expression) -> String {
+        let text = self.scope.describe_look(expression);
         shorten(self.redact_all(text), QUOTED)
     }
 
@@ -220,7 +221,8 @@ impl Performer {
                 } else {
                     Reason::Expectation
                 };
-                let detail = format!("expected `{}`{}", expression.source(), self.describe_look());
+                let look = self.describe_look(expression);
+                let detail = format!("expected `{}`{look}", expression.source());
                 return Err(Refusal::new(reason, detail));
             }
         }
@@ -236,7 +238,7 @@ impl Performer {
                 let detail = format!(
                     "`{name}` cannot be captured: `{}` is not there{}",
                     expression.source(),
-                    self.describe_look()
+                    self.describe_look(expression)
                 );
                 return Err(Refusal::new(Reason::Capture, detail));
             }

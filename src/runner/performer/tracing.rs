@@ -321,6 +321,6 @@ fn traced_answer(answer: &Answer, target: &Target) -> TracedAnswer {
                 )
             })
             .collect(),
-        body: beginning(answer.raw_body(), target),
+        body: beginning(answer.text().as_bytes(), target),
     }
 }
