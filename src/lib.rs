@@ -5,7 +5,7 @@
 //!
 //! | room | what lives there | knows |
 //! |---|---|---|
-//! | [`body`] | what was received: bodies as text and as JSON; no I/O | nothing |
+//! | [`body`] | the body of a received answer or event: decompressed, read as text and as JSON; no I/O | nothing |
 //! | [`descriptors`] | how many files and sockets the process may have | nothing |
 //! | [`listener`] | connections from clients: accepted, bounded, ended | nothing |
 //! | [`vitals`] | how the machine treats the process, seen from outside the runtime | descriptors |
@@ -13,7 +13,7 @@
 //! | [`document`] | YAML with the place of every value, and the list of problems | units |
 //! | [`scenario`] | the language: steps, expressions, templates; no I/O | body, document, units |
 //! | [`load`] | load profiles and thresholds, pure functions of time | document, units |
-//! | [`driver`] | one file a protocol: sends what a step says | descriptors, scenario, units |
+//! | [`driver`] | one file a protocol: sends what a step says | body, descriptors, scenario, units |
 //! | [`preflight`] | a load set against what this machine has | descriptors, driver, load, scenario |
 //! | [`config`] | files to a checked [`config::Plan`] | document, driver, load, scenario, units, the simulator's settings |
 //! | [`event`] | what happened: the only thing that observers see | config, scenario, vitals |

@@ -20,7 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("document", &["units"]),
     ("scenario", &["body", "document", "units"]),
     ("load", &["document", "units"]),
-    ("driver", &["descriptors", "scenario", "units"]),
+    ("driver", &["body", "descriptors", "scenario", "units"]),
     ("preflight", &["descriptors", "driver", "load", "scenario"]),
     ("simulator", &["listener", "units"]),
     (
