@@ -66,12 +66,11 @@ fn every_command_is_written_as_a_newcomer_can_run_it_and_is_understood() {
                     }
                     understood += 1;
                 }
-                [script, ..] if script.starts_with("deploy/") => {
+                [script, ..] if script.starts_with("deploy/") || script == "ci/test" => {
                     let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(script);
                     assert!(script.is_file(), "{document}: {command:?}");
                 }
                 ["docker", "compose", ..]
-                | ["cargo", "test"]
                 | ["cargo", "run", "--release"]
                 | ["curl" | "kill", ..] => {}
                 _ => panic!("{document}: nobody knows how to run {command:?}"),
