@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, hint::black_box, sync::Arc, time::Duration};
 
 use chatprobe::{
+    body::Received,
     callbacks::{Exchange, Match},
     config::{CallbackLimits, Target},
     document::{Problems, parse},
@@ -99,7 +100,7 @@ fn capture(bencher: Bencher<'_, '_>) {
     let body = br#"{"engagementId":"en-1795286628000400","correlationId":"c-17","dialogId":"d-18","participantId":"pa-19","status":"QUEUED"}"#;
     bencher.bench_local(|| {
         let mut scope = scope();
-        let body = body.as_slice().into();
+        let body = Received::whole(body.as_slice().into());
         let answer = Answer::new(200, HeaderMap::new(), body, Duration::from_millis(3));
         scope.look_at_answer(answer);
         let scope = Arc::new(scope);

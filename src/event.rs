@@ -190,6 +190,15 @@ pub enum Event {
         /// What it waited for.
         observation: Observation,
     },
+    /// A request was sent once more, because the server closed the connection under it.
+    RequestResent {
+        /// Its run.
+        run: Arc<RunIdentity>,
+        /// Whose request.
+        step: Arc<str>,
+        /// How often in this step: each of its redirects can be.
+        times: u32,
+    },
     /// A step came to its outcome.
     StepEnded {
         /// Its run.

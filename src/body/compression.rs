@@ -97,10 +97,10 @@ impl Compression {
             return Ok(body);
         }
         self.0.iter().rev().try_fold(body, |body, coding| {
-            let mut decoded = Vec::new();
-            match coding.expand(&body, limit.saturating_add(1), &mut decoded) {
-                _ if decoded.len() > limit => Err(CompressionError::TooLarge { limit }),
-                Ok(()) => Ok(decoded.into()),
+            let mut text = Vec::new();
+            match coding.expand(&body, limit.saturating_add(1), &mut text) {
+                _ if text.len() > limit => Err(CompressionError::TooLarge { limit }),
+                Ok(()) => Ok(text.into()),
                 Err(error) => Err(coding.invalid(&error)),
             }
         })
@@ -110,11 +110,11 @@ impl Compression {
     /// `most` bytes.
     pub fn decode_beginning(&self, body: Bytes, most: usize) -> Bytes {
         let mut beginning = self.0.iter().rev().fold(body, |body, coding| {
-            let mut decoded = Vec::new();
+            let mut text = Vec::new();
             // What was decoded before the end or the damage is what is asked for.
             let enough = most.max(BETWEEN_CODINGS);
-            coding.expand(&body, enough, &mut decoded).ok();
-            decoded.into()
+            coding.expand(&body, enough, &mut text).ok();
+            text.into()
         });
         beginning.truncate(most);
         beginning
@@ -153,15 +153,15 @@ impl Coding {
     }
 
     /// Appends what the bytes stand for, at most `most` bytes; they are there even if an error follows.
-    fn expand(self, bytes: &[u8], most: usize, decoded: &mut Vec<u8>) -> io::Result<()> {
+    fn expand(self, bytes: &[u8], most: usize, text: &mut Vec<u8>) -> io::Result<()> {
         match self {
-            Self::Gzip => expand_gzip(bytes, most, decoded),
-            Self::Deflate => expand_deflate(bytes, most, decoded),
+            Self::Gzip => expand_gzip(bytes, most, text),
+            Self::Deflate => expand_deflate(bytes, most, text),
             Self::Brotli => {
                 let mut decoder = Decompressor::new(bytes, BROTLI_BUFFER);
                 // With large windows, which the coding `br` does not have, a few bytes can ask for a gigabyte.
                 decoder.set_parameter(BrotliDecoderParameter::BROTLI_DECODER_PARAM_LARGE_WINDOW, 0);
-                read_most(decoder, most, decoded)
+                read_most(decoder, most, text)
             }
         }
     }
@@ -188,30 +188,30 @@ impl Coding {
 
 /// Members may follow one another (RFC 1952, section 2.2); what follows them and is none, such as
 /// padding, is ignored as browsers do.
-fn expand_gzip(mut bytes: &[u8], most: usize, decoded: &mut Vec<u8>) -> io::Result<()> {
+fn expand_gzip(mut bytes: &[u8], most: usize, text: &mut Vec<u8>) -> io::Result<()> {
     const MAGIC: &[u8] = &[0x1f, 0x8b];
     loop {
         let mut decoder = GzDecoder::new(bytes);
-        read_most(&mut decoder, most, decoded)?;
+        read_most(&mut decoder, most, text)?;
         bytes = decoder.into_inner();
-        if decoded.len() >= most || !bytes.starts_with(MAGIC) {
+        if text.len() >= most || !bytes.starts_with(MAGIC) {
             return Ok(());
         }
     }
 }
 
 /// By RFC 9110 `deflate` has a zlib header; many servers leave it out, and browsers accept both.
-fn expand_deflate(bytes: &[u8], most: usize, decoded: &mut Vec<u8>) -> io::Result<()> {
+fn expand_deflate(bytes: &[u8], most: usize, text: &mut Vec<u8>) -> io::Result<()> {
     if !has_zlib_header(bytes) {
-        return read_most(DeflateDecoder::new(bytes), most, decoded);
+        return read_most(DeflateDecoder::new(bytes), most, text);
     }
-    let before = decoded.len();
-    read_most(ZlibDecoder::new(bytes), most, decoded).or_else(|error| {
+    let before = text.len();
+    read_most(ZlibDecoder::new(bytes), most, text).or_else(|error| {
         // One in a thousand streams without a header begins like one.
         let mut raw = Vec::new();
         read_most(DeflateDecoder::new(bytes), most - before, &mut raw).map_err(|_| error)?;
-        decoded.truncate(before);
-        decoded.append(&mut raw);
+        text.truncate(before);
+        text.append(&mut raw);
         Ok(())
     })
 }
@@ -225,8 +225,8 @@ fn has_zlib_header(bytes: &[u8]) -> bool {
 }
 
 /// Reads on until there are `most` bytes.
-fn read_most(decoder: impl Read, most: usize, decoded: &mut Vec<u8>) -> io::Result<()> {
-    let left = most.saturating_sub(decoded.len());
+fn read_most(decoder: impl Read, most: usize, text: &mut Vec<u8>) -> io::Result<()> {
+    let left = most.saturating_sub(text.len());
     let left = u64::try_from(left).unwrap_or(u64::MAX);
-    decoder.take(left).read_to_end(decoded).map(drop)
+    decoder.take(left).read_to_end(text).map(drop)
 }

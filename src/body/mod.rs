@@ -2,8 +2,10 @@
 
 mod compression;
 mod json;
+mod received;
 mod text;
 
 pub use compression::{Compression, CompressionError};
 pub use json::{NotJson, read_json};
+pub use received::{KEPT_BYTES, Received, Unusable};
 pub use text::decode;

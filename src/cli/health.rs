@@ -48,6 +48,8 @@ impl Health {
             query: Vec::new(),
             body: None,
             timeout: TIMEOUT,
+            body_limit: None,
+            follow: 0,
         };
         match customer.send(&request).await {
             Ok(answer) if answer.status == 200 => {

@@ -40,6 +40,7 @@ fn write_all(text: &mut String, report: &RunReport) -> std::fmt::Result {
         write!(text, "; {} arrivals dropped", chats.dropped)?;
     }
     writeln!(text)?;
+    write_resent(text, report)?;
     let books = &report.books;
     if books.received > 0 {
         let fates: Vec<_> = books
@@ -107,6 +108,22 @@ fn write_baseline(text: &mut String, baseline: &Baseline) -> std::fmt::Result {
         write!(text, "\nFAILED against the baseline: {regression}")?;
     }
     Ok(())
+}
+
+/// Requests that the target may have seen twice.
+fn write_resent(text: &mut String, report: &RunReport) -> std::fmt::Result {
+    let resent = report.steps.iter().filter(|step| step.resent > 0);
+    let counts: Vec<_> = resent
+        .map(|step| format!("{} at {}", step.resent, step.step))
+        .collect();
+    if counts.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        text,
+        "sent again: {}; the target closed the connection under these requests",
+        counts.join(", ")
+    )
 }
 
 /// Over so short a run that nothing was read there is nothing to say.

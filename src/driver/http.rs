@@ -1,5 +1,6 @@
 //! HTTP/1.1 requests, timed, over connections that customers share or have of their own.
 
+mod answer;
 mod connections;
 mod connector;
 mod customer;
@@ -10,12 +11,15 @@ mod lane;
 mod origin;
 mod progress;
 mod proxy;
+mod redirect;
 mod request;
+mod resend;
 mod resolver;
 mod sender;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod watched;
 
 use std::{
     collections::HashMap,
@@ -28,8 +32,9 @@ use rustls_platform_verifier::ConfigVerifierExt;
 use url::{Position, Url};
 
 pub use self::{
+    answer::HttpAnswer,
     connections::{Connections, Sharing},
-    customer::{Customer, HttpAnswer},
+    customer::Customer,
     endpoint::Endpoint,
     failure::{HttpFailure, HttpFailureKind},
     proxy::{EnvironmentProxies, Proxy, ProxyChoice, ProxyError},
@@ -42,9 +47,6 @@ use self::{
     origin::{Origin, split},
     resolver::Resolver,
 };
-
-/// The longest answer body that is read, in bytes; a longer one is a failure.
-pub const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
 /// Servers that a client can talk to at the same time; a configuration has a handful.
 const MOST_LANES: usize = 1024;
@@ -66,7 +68,7 @@ struct Shared {
 
 /// Sends requests over connections of one kind.
 ///
-/// It reports what the server answered: it follows no redirect and keeps no cookie.
+/// It reports what the server answered: it keeps no cookie, and follows redirects only if a request asks for it.
 #[derive(Debug, Clone)]
 pub struct HttpClient(Arc<Ways>);
 

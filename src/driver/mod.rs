@@ -4,6 +4,6 @@ mod http;
 
 pub use http::{
     Connections, Customer, Endpoint, EnvironmentProxies, HttpAnswer, HttpClient, HttpDriver,
-    HttpFailure, HttpFailureKind, HttpSetupError, MAX_ANSWER_BYTES, Proxy, ProxyChoice, ProxyError,
-    Sharing, Tls, TlsError, TlsSettings,
+    HttpFailure, HttpFailureKind, HttpSetupError, Proxy, ProxyChoice, ProxyError, Sharing, Tls,
+    TlsError, TlsSettings,
 };

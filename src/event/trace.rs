@@ -54,6 +54,8 @@ pub struct TracedStep {
     pub refused: Option<(Reason, String)>,
     /// What was sent.
     pub request: Option<TracedRequest>,
+    /// How often it was sent once more, after a connection that was closed under it.
+    pub resent: u32,
     /// What the time of the request went into.
     pub phases: Phases,
     /// What was answered.
@@ -91,6 +93,8 @@ pub struct TracedAnswer {
     pub elapsed: Duration,
     /// Names and values.
     pub headers: Vec<(String, Beginning)>,
+    /// The addresses that redirects led to, the last of which gave this answer.
+    pub redirects: Vec<Beginning>,
     /// The body.
     pub body: Beginning,
 }
@@ -125,7 +129,10 @@ impl TracedStep {
             request.url.text.len() + headers(&request.headers) + body
         });
         let answer = self.answer.as_ref().map_or(0, |answer| {
-            headers(&answer.headers) + answer.body.text.len()
+            let redirects: usize = (answer.redirects.iter())
+                .map(|address| BESIDES + address.text.len())
+                .sum();
+            headers(&answer.headers) + redirects + answer.body.text.len()
         });
         let events: usize = (self.events.iter())
             .map(|event| BESIDES + VALUE * event.bytes)

@@ -92,6 +92,9 @@ pub struct StepTrace {
     pub detail: Option<String>,
     /// What was sent.
     pub request: Option<RequestTrace>,
+    /// How often it was sent once more, because the target closed the connection under it.
+    #[serde(default)]
+    pub resent: u32,
     /// What was answered.
     pub answer: Option<AnswerTrace>,
     /// Events that it looked at.
@@ -120,6 +123,9 @@ pub struct AnswerTrace {
     pub seconds: f64,
     /// Names and values.
     pub headers: Vec<(String, String)>,
+    /// The addresses that redirects led to, the last of which gave this answer.
+    #[serde(default)]
+    pub redirects: Vec<String>,
     /// The body.
     pub body: Excerpt,
 }
@@ -199,6 +205,7 @@ impl StepTrace {
             reason: refused.map(|(reason, _)| *reason),
             detail: refused.map(|(_, detail)| redaction.redact(detail.clone())),
             request: (step.request.as_ref()).map(|request| RequestTrace::of(request, redaction)),
+            resent: step.resent,
             answer: (step.answer.as_ref()).map(|answer| AnswerTrace::of(answer, redaction)),
             events: (step.events.iter())
                 .map(|event| EventTrace::of(event, redaction))
@@ -227,6 +234,9 @@ impl AnswerTrace {
             status: answer.status,
             seconds: answer.elapsed.as_secs_f64(),
             headers: headers(&answer.headers, redaction),
+            redirects: (answer.redirects.iter())
+                .map(|address| without_password(Excerpt::of(address, redaction).text))
+                .collect(),
             body: Excerpt::of(&answer.body, redaction),
         }
     }
@@ -291,7 +301,8 @@ fn note_step(step: &TracedStep, values: &mut Vec<String>) {
     for (_, header) in headers.into_iter().flatten() {
         note(&header.text);
     }
-    for text in texts.into_iter().flatten() {
+    let redirects = answer.map_or(&[][..], |answer| &answer.redirects);
+    for text in texts.into_iter().flatten().chain(redirects) {
         note(&text.text);
     }
     for event in &step.events {

@@ -3,7 +3,7 @@
 use crate::runner::{MachineSample, Quantiles, RunRecord, RunReport, Sample, StepSample};
 
 /// The columns of [`steps`].
-const STEPS: [&str; 10] = [
+const STEPS: [&str; 11] = [
     "step",
     "passed",
     "failed",
@@ -14,6 +14,7 @@ const STEPS: [&str; 10] = [
     "p95_seconds",
     "p99_seconds",
     "max_seconds",
+    "requests_resent",
 ];
 
 /// The columns of [`timeline`] before those of the steps.
@@ -62,6 +63,7 @@ pub fn steps(report: &RunReport) -> String {
             reasons.join(" "),
         ];
         row.extend([mean, p50, p90, p95, p99, max].map(cell));
+        row.push(step.resent.to_string());
         row
     });
     written(STEPS.map(str::to_owned).to_vec(), rows)

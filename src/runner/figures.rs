@@ -57,6 +57,8 @@ pub(super) struct StepFigures {
     pub(super) step: Arc<str>,
     pub(super) observes: Option<Observation>,
     pub(super) outcomes: Outcomes,
+    /// Requests that were sent once more.
+    pub(super) resent: u64,
 }
 
 impl Figures {
@@ -68,6 +70,7 @@ impl Figures {
             step: step.name.clone(),
             observes: step.observe,
             outcomes: Outcomes::new(),
+            resent: 0,
         });
         Self {
             started: Instant::now(),
@@ -172,6 +175,12 @@ impl Figures {
                 self.last_chat = Some(self.started.elapsed());
                 self.chat_ended(run, *chat, ending, *duration, correlation);
             }
+            Event::RequestResent { step, times, .. } => {
+                let steps = &mut self.steps;
+                if let Some(figures) = steps.iter_mut().find(|known| known.step == *step) {
+                    figures.resent += u64::from(*times);
+                }
+            }
             Event::ArrivalDropped { .. } => self.chats.dropped += 1,
             Event::CallbackReceived { .. } => self.received += 1,
             Event::CallbackRerouted { from, to } => {
@@ -256,6 +265,7 @@ impl StepFigures {
             passed: self.outcomes.passed,
             failed: self.outcomes.failed(),
             failed_by_reason: self.outcomes.failed_by_reason.clone(),
+            resent: self.resent,
             latency: Quantiles::of(&self.outcomes.latency),
         }
     }

@@ -226,6 +226,15 @@ impl Performer {
             tracing.begin_step();
         }
         let outcome = self.attempt(step).await;
+        let resent = self.http.take_resent();
+        if resent > 0 {
+            self.seen.get_or_insert_default().resent = resent;
+            self.context.tell(&Event::RequestResent {
+                run: self.context.spec.identity.clone(),
+                step: step.name.clone(),
+                times: resent,
+            });
+        }
         self.trace(step, outcome.as_ref().err());
         Arc::make_mut(&mut self.scope).look_away();
         self.context.tell(&Event::StepEnded {

@@ -228,6 +228,9 @@ pub struct StepReport {
     /// The failures by reason.
     #[schema(value_type = BTreeMap<String, u64>)]
     pub failed_by_reason: BTreeMap<Reason, u64>,
+    /// How many of its requests were sent once more, because the target closed the connection under them.
+    #[serde(default)]
+    pub resent: u64,
     /// How long it took when it passed.
     pub latency: Quantiles,
 }

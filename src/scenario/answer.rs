@@ -1,10 +1,16 @@
 use std::{borrow::Cow, collections::BTreeMap, sync::OnceLock, time::Duration};
 
 use bytes::Bytes;
-use hyper::{HeaderMap, header::CONTENT_TYPE};
+use hyper::{
+    HeaderMap,
+    header::{CONTENT_TYPE, LOCATION},
+};
 use minijinja::Value;
 
-use crate::body::{NotJson, decode, read_json};
+use crate::body::{NotJson, Received, Unusable, decode, read_json};
+
+/// Answers that ask for another request elsewhere, if they say where.
+const REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];
 
 /// What a target answered, as expressions see it. What none of them looks at is not read: most
 /// answers are asked for their status only.
@@ -15,22 +21,70 @@ pub struct Answer {
     /// From the request to the last byte of the answer.
     pub elapsed: Duration,
     raw_headers: HeaderMap,
+    received: Received,
+    /// What is there of the body.
     raw_body: Bytes,
+    /// The addresses that redirects led to, the last of which gave this answer.
+    redirects: Vec<String>,
     headers: OnceLock<Value>,
     body: OnceLock<Result<Value, (Value, NotJson)>>,
 }
 
 impl Answer {
     /// An answer as it came.
-    pub fn new(status: u16, headers: HeaderMap, body: Bytes, elapsed: Duration) -> Self {
+    pub fn new(status: u16, headers: HeaderMap, body: Received, elapsed: Duration) -> Self {
         Self {
             status,
             elapsed,
             raw_headers: headers,
-            raw_body: body,
+            raw_body: body.beginning(),
+            received: body,
+            redirects: Vec::new(),
             headers: OnceLock::new(),
             body: OnceLock::new(),
         }
+    }
+
+    /// The same answer after redirects to these addresses.
+    #[must_use]
+    pub fn after_redirects(mut self, redirects: Vec<String>) -> Self {
+        self.redirects = redirects;
+        self
+    }
+
+    /// The addresses that redirects led to.
+    pub fn redirects(&self) -> &[String] {
+        &self.redirects
+    }
+
+    /// The status for people, with where a redirect leads that was not followed and which ones were.
+    pub fn describe_status(&self) -> String {
+        let followed = self.redirects.last().map_or(String::new(), |last| {
+            let count = self.redirects.len();
+            let plural = if count == 1 { "" } else { "s" };
+            format!(
+                " after {count} redirect{plural}, at `{}`",
+                shown_address(last)
+            )
+        });
+        let leads = location(self.status, &self.raw_headers).map_or(String::new(), |location| {
+            let location = shown_address(&String::from_utf8_lossy(location));
+            format!(
+                " (a redirect to `{location}`; `follow: 5` in the step's `http` would follow it)"
+            )
+        });
+        format!("{}{followed}{leads}", self.status)
+    }
+
+    /// The length of the body in bytes as it was received, if only a part of it is there.
+    pub fn length_of_part(&self) -> Option<u64> {
+        let whole = self.received.as_whole().is_some();
+        (!whole).then(|| self.received.length())
+    }
+
+    /// Why expressions cannot use the body, if they cannot.
+    pub fn why_unusable(&self) -> Option<&Unusable> {
+        self.received.why_unusable()
     }
 
     /// The headers as they came.
@@ -38,7 +92,7 @@ impl Answer {
         &self.raw_headers
     }
 
-    /// The body as text; see [`decode`].
+    /// What is there of the body as text; see [`decode`].
     pub fn text(&self) -> Cow<'_, str> {
         decode(&self.raw_body, self.content_type())
     }
@@ -55,7 +109,12 @@ impl Answer {
         })
     }
 
-    /// JSON as its value, anything else as text.
+    /// The whole body: JSON as its value, anything else as text.
+    pub(super) fn whole_body(&self) -> Option<&Value> {
+        self.received.as_whole().map(|_| self.body())
+    }
+
+    /// What is there of the body, likewise.
     pub(super) fn body(&self) -> &Value {
         match self.read() {
             Ok(json) => json,
@@ -76,5 +135,49 @@ impl Answer {
 
     fn content_type(&self) -> Option<&str> {
         self.raw_headers.get(CONTENT_TYPE)?.to_str().ok()
+    }
+}
+
+/// Where a redirect leads.
+pub fn location(status: u16, headers: &HeaderMap) -> Option<&[u8]> {
+    let location = headers
+        .get(LOCATION)
+        .filter(|_| REDIRECTS.contains(&status))?;
+    Some(location.as_bytes()).filter(|location| !location.is_empty())
+}
+
+/// An address without its user, query and fragment, which may hold credentials.
+pub fn shown_address(address: &str) -> String {
+    let (before, cut) = address.split_at(address.find(['?', '#']).unwrap_or(address.len()));
+    let begin = before.find("//").map_or(0, |slashes| slashes + 2);
+    let end = before[begin..]
+        .find(['/', '\\'])
+        .map_or(before.len(), |slash| begin + slash);
+    let host = before[begin..end]
+        .rfind('@')
+        .map_or(begin, |at| begin + at + 1);
+    let more = if cut.is_empty() { "" } else { "?…" };
+    format!("{}{}{more}", &before[..begin], &before[host..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_credentials() {
+        for (address, shown) in [
+            ("https://h/a?code=s3cret", "https://h/a?…"),
+            ("https://h/a#s3cret", "https://h/a?…"),
+            ("https://u:s3cret@h:1/a", "https://h:1/a"),
+            ("https://u:s3cret@h", "https://h"),
+            ("https://h?s3cret@x", "https://h?…"),
+            ("//s3cret@h/a@b", "//h/a@b"),
+            ("/a/b?x", "/a/b?…"),
+            ("a//b@c", "a//c"),
+            ("", ""),
+        ] {
+            assert_eq!(shown_address(address), shown);
+        }
     }
 }

@@ -29,7 +29,7 @@ use names::{Look, Part};
 use step::StepReader;
 
 pub use action::{Action, HttpAction, HttpBody, HttpRequest, Payload, WaitAction};
-pub use answer::Answer;
+pub use answer::{Answer, location, shown_address};
 pub use confidential::{is_confidential, note_confidential};
 pub use expression::Expression;
 pub use input::{Input, InputKind};

@@ -135,7 +135,8 @@ impl Scope {
             Look::Answer(answer) => {
                 let why = answer.not_json().filter(|_| expression.mentions("body"));
                 let why = why.map_or(String::new(), |why| format!(", {why}"));
-                (format!("; answered {}{why}", answer.status), answer.body())
+                let status = answer.describe_status();
+                (format!("; answered {status}{why}"), answer.body())
             }
             Look::Event { event, .. } => ("; the event".to_owned(), event),
         };
@@ -179,7 +180,7 @@ impl Scope {
             ("repeat", _) => BTreeMap::from([("index", self.round?)]).into(),
             ("status", Look::Answer(answer)) => Value::from(answer.status),
             ("headers", Look::Answer(answer)) => answer.headers().clone(),
-            ("body", Look::Answer(answer)) => answer.body().clone(),
+            ("body", Look::Answer(answer)) => answer.whole_body()?.clone(),
             ("elapsed", Look::Answer(answer)) => Value::from(answer.elapsed.as_secs_f64()),
             ("event", Look::Event { event, .. }) => event.clone(),
             ("elapsed", Look::Event { elapsed, .. }) => Value::from(elapsed.as_secs_f64()),
@@ -263,6 +264,7 @@ pub(super) mod tests {
     use hyper::HeaderMap;
 
     use super::*;
+    use crate::body::Received;
 
     pub(in crate::scenario) fn scope(captures: &[(&str, Value)]) -> Arc<Scope> {
         let mut scope = Scope::of_run(Arc::new(RunScope::default()));
@@ -323,7 +325,7 @@ pub(super) mod tests {
         let visible = |scope: &Scope| names.map(|name| !seen(scope, name).is_undefined());
         assert_eq!(visible(&chat), [false; 5]);
         let elapsed = Duration::from_millis(1500);
-        let body = r#"{ "a": 1 }"#.into();
+        let body = Received::whole(r#"{ "a": 1 }"#.into());
         chat.look_at_answer(Answer::new(201, HeaderMap::new(), body, elapsed));
         assert_eq!(visible(&chat), [true, true, true, false, true]);
         assert_eq!(seen(&chat, "elapsed"), Value::from(1.5));

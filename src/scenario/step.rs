@@ -210,6 +210,16 @@ impl StepReader<'_> {
             .iter()
             .any(|expression| expression.mentions("status"));
         let captures = self.read_captures(map.get("capture"));
+        let looks = captures.iter().map(|(_, expression)| expression);
+        let reads_body = (expect.iter().chain(looks)).any(|look| look.mentions("body"));
+        let action = action.map(|mut action| {
+            if let Action::Http(action) = &mut action
+                && !reads_body
+            {
+                action.ignore_body();
+            }
+            action
+        });
         self.names.look_at(Look::Nothing);
         let claim = map.get("claim").and_then(|node| self.read_claim(node));
         let observe = map

@@ -1,14 +1,16 @@
-//! Quantities that people write in configuration: durations, rates, shares of a whole.
+//! Quantities that people write in configuration: durations, rates, shares of a whole, sizes.
 
 mod distribution;
 pub mod duration;
 mod rate;
 pub mod seed;
 mod share;
+mod size;
 
 pub use distribution::{BoundsSwapped, Distribution};
 pub use rate::Rate;
 pub use share::Share;
+pub use size::Size;
 
 /// A quantity that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,6 +30,9 @@ pub enum UnitError {
     /// Not a share of a whole.
     #[error("`{0}` is not a share; write for instance `1%` or `0.5%`")]
     Share(String),
+    /// Not a number of bytes.
+    #[error("`{0}` is not a size; write for instance `500kB` or `4MiB`")]
+    Size(String),
 }
 
 /// Reads a quantity that is written as text; what is no text is told what was `wanted`.

@@ -3,6 +3,7 @@
 
 mod check;
 mod connections;
+mod exchange;
 mod fidelity;
 mod other_api;
 mod output;

@@ -9,6 +9,7 @@ mod health;
 mod history;
 mod percentiles;
 mod reload;
+mod resent;
 mod secrets;
 mod serve;
 mod shutdown;

@@ -14,6 +14,7 @@ mod process;
 mod program;
 mod prometheus;
 mod run;
+mod script;
 mod service;
 mod slack;
 
@@ -34,6 +35,7 @@ pub use process::Process;
 pub use program::Program;
 pub use prometheus::Prometheus;
 pub use run::{Finished, Run};
+pub use script::{Line, Script, answer};
 pub use service::{Answer, PROBE, Service, plain};
 pub use slack::{Message, Slack};
 

@@ -13,6 +13,7 @@ use rustls::{ClientConfig, pki_types::ServerName};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
+    time::Instant,
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
@@ -133,8 +134,12 @@ impl Connector {
         }
         progress.reach(Stage::Tunnel);
         let server = format!("{}:{}", self.host, self.port);
+        let asked = Instant::now();
         match proxy.tunnel(stream, &server).await {
-            Ok(tunnel) => self.speak(tunnel, progress).await,
+            Ok(tunnel) => {
+                progress.round_trip += asked.elapsed();
+                self.speak(tunnel, progress).await
+            }
             Err(refused) if self.secure.is_none() && refused.is_in_principle() => {
                 through.forwards.store(true, Ordering::Relaxed);
                 let stream = self.reach(&proxy.host, proxy.port, progress).await;
@@ -172,7 +177,9 @@ impl Connector {
             )));
         }
         progress.try_addresses(&addresses);
-        dial(&addresses, local, progress.time_left()).await
+        let (stream, round_trip) = dial(&addresses, local, progress.time_left()).await?;
+        progress.round_trip = round_trip;
+        Ok(stream)
     }
 
     /// TLS if the server wants it, and HTTP/1.1.

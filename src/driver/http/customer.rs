@@ -1,55 +1,30 @@
 //! Who sends requests, and what becomes of each.
 
-use std::{
-    fmt,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{fmt, sync::Arc};
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Limited};
-use hyper::{Response, body::Incoming, header::HeaderMap};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use url::Url;
 
 use super::{
-    HttpClient, HttpFailure, HttpFailureKind, MAX_ANSWER_BYTES, Sharing,
-    failure::{Cause, closed_before_answer},
+    HttpAnswer, HttpClient, HttpFailure, HttpFailureKind, Sharing,
+    answer::{Exchanged, read},
+    failure::Cause,
     lane::{Connection, Lane},
     progress::{Progress, Stage},
+    redirect,
     request::prepare,
+    resend,
 };
-use crate::scenario::{HttpRequest, Phases};
+use crate::scenario::HttpRequest;
 
 /// Somebody who sends one request after the other.
 pub struct Customer {
     client: HttpClient,
     /// Connections that nobody else may use.
     own: Vec<(Arc<Lane>, Connection)>,
-}
-
-/// What the server answered, whatever the status.
-#[derive(Debug, Clone)]
-pub struct HttpAnswer {
-    /// The status code.
-    pub status: u16,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The whole body, at most [`MAX_ANSWER_BYTES`].
-    pub body: Bytes,
-    /// When it was asked for.
-    pub sent_at: Instant,
-    /// From `sent_at` until the whole body was read: a wait for a connection and its opening belong to
-    /// what a customer feels.
-    pub elapsed: Duration,
-    /// From `sent_at` until there was a connection, or leave to open one.
-    pub waited: Duration,
-    /// How long its phases took.
-    pub phases: Phases,
-    /// When the certificate of the target ends, if a handshake of this request showed it.
-    pub certificate_expires: Option<SystemTime>,
-    /// The first connection was an idle one that the server closed under the request.
-    pub resent: bool,
+    /// Requests that were sent once more. It is kept here and not with the answer, so that a request that
+    /// is given up counts too.
+    resent: u32,
 }
 
 impl Customer {
@@ -57,10 +32,12 @@ impl Customer {
         Self {
             client,
             own: Vec::new(),
+            resent: 0,
         }
     }
 
-    /// Sends a request and reads the whole answer; any status is an answer.
+    /// Sends a request and reads the answer; any status is an answer, but redirects are followed as often
+    /// as the request says.
     ///
     /// A request that meets an idle connection closed under it, before an answer, is sent once
     /// more on a fresh connection. A fresh connection that closes is a failure: a server that
@@ -81,16 +58,47 @@ impl Customer {
                     waited: progress.waited(),
                     phases: progress.phases(),
                     certificate_expires: progress.certificate_expires,
-                    resent: exchanged.resent,
+                    redirects: progress.redirects,
                 });
             }
             Ok(Err(cause)) => cause,
             Err(_) => self.out_of_time(request, &progress),
         };
-        Err(located(cause.after(&progress), &request.url))
+        let url = progress.redirects.last().unwrap_or(&request.url);
+        Err(located(cause.after(&progress), url))
     }
 
+    /// How often a request was sent once more since this was asked last, whatever became of it.
+    pub fn take_resent(&mut self) -> u32 {
+        std::mem::take(&mut self.resent)
+    }
+
+    /// Exchanges a request for an answer, and while that is a redirect to follow, another one for the next.
     async fn exchange(
+        &mut self,
+        request: &HttpRequest,
+        progress: &mut Progress,
+    ) -> Result<Exchanged, Cause> {
+        let mut redirected = None;
+        loop {
+            let current = redirected.as_deref().unwrap_or(request);
+            let exchanged = self.exchange_once(current, progress).await?;
+            if request.follow == 0 {
+                return Ok(exchanged);
+            }
+            let next = redirect::follow(current, exchanged.status, &exchanged.headers)?;
+            let Some(next) = next else {
+                return Ok(exchanged);
+            };
+            if progress.redirects.len() >= request.follow {
+                return Err(redirect::too_many(request.follow, &next));
+            }
+            progress.redirects.push(next.url.clone());
+            redirected = Some(Box::new(next));
+        }
+    }
+
+    async fn exchange_once(
         &mut self,
         request: &HttpRequest,
         progress: &mut Progress,
@@ -102,18 +110,23 @@ impl Customer {
         let exchanged = match connection.sender.send(prepared).await {
             Ok(response) => {
                 progress.reach(Stage::Body);
-                read(response, false).await?
+                read(response, request.body_limit).await?
             }
-            Err(error) if connection.used && closed_before_answer(&error) => {
+            Err(lost) => {
+                resend::check(connection.used, &request.method, &connection.sender, &lost)?;
                 let again = prepare(&lane.origin, path, request)?;
                 connection = lane.replace(connection, progress).await?;
+                self.resent += 1;
                 let again = connection.sender.send(again).await;
                 let response = again.map_err(|error| Cause::of(&error).after_resend())?;
                 progress.reach(Stage::Body);
-                read(response, true).await.map_err(Cause::after_resend)?
+                let read = read(response, request.body_limit).await;
+                read.map_err(Cause::after_resend)?
             }
-            Err(error) => return Err(Cause::of(&error)),
         };
+        if !exchanged.complete {
+            return Ok(exchanged);
+        }
         match self.client.0.connections.sharing {
             Sharing::Shared { .. } => lane.give_back(connection),
             Sharing::PerCustomer => {
@@ -159,21 +172,14 @@ impl fmt::Debug for Customer {
     }
 }
 
-/// An answer that has been read, before it is timed.
-struct Exchanged {
-    status: u16,
-    headers: HeaderMap,
-    body: Bytes,
-    read_at: Instant,
-    resent: bool,
-}
-
 /// Says of a failure between us and the server which server: its host and port. The rest of the URL
 /// may hold what is nobody's business.
 fn located(mut failure: HttpFailure, url: &str) -> HttpFailure {
-    use HttpFailureKind::{AnswerTooLarge, BadRequest, Connect, Dns, Exhausted, Timeout, Tls};
+    use HttpFailureKind::{
+        AnswerTooLarge, BadRequest, Connect, Dns, Exhausted, Redirect, Timeout, Tls,
+    };
     match failure.kind {
-        Dns | Connect | Tls | Timeout => {}
+        Dns | Connect | Tls | Timeout | Redirect => {}
         BadRequest | AnswerTooLarge | Exhausted => return failure,
     }
     if let Ok(url) = Url::parse(url)
@@ -182,17 +188,4 @@ fn located(mut failure: HttpFailure, url: &str) -> HttpFailure {
         failure.detail.insert_str(0, &format!("{host}:{port}: "));
     }
     failure
-}
-
-async fn read(response: Response<Incoming>, resent: bool) -> Result<Exchanged, Cause> {
-    let (head, body) = response.into_parts();
-    // Grows with what arrives: a `Content-Length` is only a claim.
-    let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
-    Ok(Exchanged {
-        status: head.status.as_u16(),
-        headers: head.headers,
-        body: body.map_err(|error| Cause::of(&*error))?.to_bytes(),
-        read_at: Instant::now(),
-        resent,
-    })
 }

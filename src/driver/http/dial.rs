@@ -10,7 +10,7 @@ use std::{
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::{
     net::{TcpSocket, TcpStream},
-    time::sleep,
+    time::{Instant, sleep},
 };
 
 use super::failure::Cause;
@@ -21,11 +21,12 @@ const ALONE: Duration = Duration::from_millis(250);
 
 /// Connects to the first address that answers. They are tried in their order, the families in turn, each
 /// a moment after the one before or as soon as that failed: one that does not answer costs a moment only.
+/// With the stream comes how long that address took to answer.
 pub(super) async fn dial(
     addresses: &[SocketAddr],
     local: Option<IpAddr>,
     time_left: Duration,
-) -> Result<TcpStream, Cause> {
+) -> Result<(TcpStream, Duration), Cause> {
     let mut untried = addresses.iter();
     let shares = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
     let alone = ALONE.min(time_left / shares.saturating_add(1));
@@ -48,7 +49,7 @@ pub(super) async fn dial(
         tokio::select! {
             biased;
             result = attempts.next() => match result {
-                Some(Ok(stream)) => return Ok(stream),
+                Some(Ok(answered)) => return Ok(answered),
                 Some(Err(failure)) => failures.push(failure),
                 None => return Err(nowhere(&failures)),
             },
@@ -78,7 +79,7 @@ pub(super) fn in_turn(addresses: Vec<SocketAddr>, local: Option<IpAddr>) -> Vec<
     ordered
 }
 
-async fn attempt(address: SocketAddr, local: Option<IpAddr>) -> io::Result<TcpStream> {
+async fn attempt(address: SocketAddr, local: Option<IpAddr>) -> io::Result<(TcpStream, Duration)> {
     let socket = if address.is_ipv4() {
         TcpSocket::new_v4()?
     } else {
@@ -87,9 +88,11 @@ async fn attempt(address: SocketAddr, local: Option<IpAddr>) -> io::Result<TcpSt
     if let Some(local) = local {
         socket.bind(SocketAddr::new(local, 0))?;
     }
+    let begun = Instant::now();
     let stream = socket.connect(address).await?;
+    let round_trip = begun.elapsed();
     stream.set_nodelay(true)?;
-    Ok(stream)
+    Ok((stream, round_trip))
 }
 
 /// Why none of them could be connected to.

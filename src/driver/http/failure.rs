@@ -6,11 +6,14 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use http_body_util::LengthLimitError;
+use hyper::Method;
 use tokio::time::Instant;
 
 use super::{
-    MAX_ANSWER_BYTES, progress::Progress, proxy::Proxy, resolver::LookupError, sender::Unanswered,
+    progress::Progress,
+    proxy::Proxy,
+    resolver::LookupError,
+    sender::{MAX_HEAD_BYTES, MAX_HEADERS, Unanswered},
 };
 use crate::{
     descriptors,
@@ -52,8 +55,10 @@ pub enum HttpFailureKind {
     Timeout,
     /// The URL or a header cannot be sent.
     BadRequest,
-    /// More of an answer than is read.
+    /// More headers of an answer than are read.
     AnswerTooLarge,
+    /// The answer redirects to where it is not followed.
+    Redirect,
     /// This machine had no file or port left for a connection; the target is not to blame.
     Exhausted,
 }
@@ -67,6 +72,7 @@ impl fmt::Display for HttpFailureKind {
             Self::Timeout => "timed out",
             Self::BadRequest => "bad request",
             Self::AnswerTooLarge => "answer too large",
+            Self::Redirect => "redirect not followed",
             Self::Exhausted => "this machine has no files or ports left",
         })
     }
@@ -81,6 +87,7 @@ impl From<HttpFailureKind> for Reason {
             HttpFailureKind::Timeout => Self::Timeout,
             HttpFailureKind::BadRequest => Self::Template,
             HttpFailureKind::AnswerTooLarge => Self::Expectation,
+            HttpFailureKind::Redirect => Self::Status,
             HttpFailureKind::Exhausted => Self::Internal,
         }
     }
@@ -102,10 +109,8 @@ impl Cause {
             (HttpFailureKind::Dns, one_line(&error.to_string()))
         } else if let Some(error) = find::<rustls::Error>(error) {
             (HttpFailureKind::Tls, one_line(&error.to_string()))
-        } else if find::<LengthLimitError>(error).is_some() {
-            return Self::body_too_large();
         } else if find(error).is_some_and(hyper::Error::is_parse_too_large) {
-            (HttpFailureKind::AnswerTooLarge, describe(error))
+            return Self::head_too_large();
         } else {
             (HttpFailureKind::Connect, describe(error))
         };
@@ -120,10 +125,20 @@ impl Cause {
         }
     }
 
-    fn body_too_large() -> Self {
+    fn head_too_large() -> Self {
         Self {
             kind: HttpFailureKind::AnswerTooLarge,
-            detail: format!("the body has more than {MAX_ANSWER_BYTES} bytes"),
+            detail: format!(
+                "the headers of the answer have more than {MAX_HEAD_BYTES} bytes, or are more than {MAX_HEADERS}"
+            ),
+        }
+    }
+
+    /// `detail` must not hold the query of an address.
+    pub(super) fn redirect(detail: &str) -> Self {
+        Self {
+            kind: HttpFailureKind::Redirect,
+            detail: one_line(detail),
         }
     }
 
@@ -168,6 +183,16 @@ impl Cause {
     pub(super) fn after_resend(mut self) -> Self {
         self.detail
             .insert_str(0, "sent again after a closed idle connection: ");
+        self
+    }
+
+    /// The failure of a request that would have to be sent once more.
+    pub(super) fn not_resent(mut self, method: &Method, after: Duration) -> Self {
+        let why = format!(
+            "; it was closed {after:.0?} after the request was sent, so the server may have acted on it, and a \
+             {method} is not sent twice"
+        );
+        self.detail.push_str(&why);
         self
     }
 

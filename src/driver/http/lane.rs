@@ -170,6 +170,7 @@ impl Lane {
 
     async fn open(&self, progress: &mut Progress) -> Result<Sender, Cause> {
         let mut sender = self.connector.open(progress).await?;
+        sender.round_trip = progress.round_trip;
         sender.expires = self.max_age.map(|age| {
             // Connections that were opened together must not all be opened anew together.
             Instant::now() + age.mul_f64(1.0 - SPREAD * fastrand::f64())

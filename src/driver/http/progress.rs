@@ -26,6 +26,10 @@ pub(super) struct Progress {
     phases: Phases,
     /// The addresses that a connection is tried to.
     addresses: Vec<SocketAddr>,
+    /// How long a byte takes to the server and back, as far as the last connection showed it.
+    pub(super) round_trip: Duration,
+    /// The addresses that redirects led to so far.
+    pub(super) redirects: Vec<String>,
     /// When the certificate of the target ends, if a handshake showed it.
     pub(super) certificate_expires: Option<SystemTime>,
 }
@@ -72,6 +76,8 @@ impl Progress {
             since: now,
             phases: Phases::default(),
             addresses: Vec::new(),
+            round_trip: Duration::ZERO,
+            redirects: Vec::new(),
             certificate_expires: None,
         }
     }

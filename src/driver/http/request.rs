@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
-    Request,
+    Method, Request,
     header::{
-        ACCEPT, AUTHORIZATION, CONTENT_TYPE, Entry, HOST, HeaderName, HeaderValue, USER_AGENT,
+        ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, Entry, HOST, HeaderName, HeaderValue,
+        USER_AGENT,
     },
 };
 
@@ -16,6 +17,7 @@ static AGENT: HeaderValue =
     HeaderValue::from_static(concat!("chatprobe/", env!("CARGO_PKG_VERSION")));
 static ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
 static JSON: HeaderValue = HeaderValue::from_static("application/json");
+static ZERO: HeaderValue = HeaderValue::from_static("0");
 
 /// The request to the rest of a URL at this origin.
 pub(super) fn prepare(
@@ -27,6 +29,9 @@ pub(super) fn prepare(
         None => Bytes::new(),
         Some(HttpBody::Json(text) | HttpBody::Text(text)) => text.clone(),
     };
+    // RFC 9110, section 8.6. hyper says nothing about a body that is not there.
+    let says_empty =
+        body.is_empty() && [Method::POST, Method::PUT, Method::PATCH].contains(&request.method);
     let mut prepared = Request::new(Full::new(body));
     *prepared.method_mut() = request.method.clone();
     *prepared.uri_mut() = origin.ask(path, &request.query)?;
@@ -54,6 +59,9 @@ pub(super) fn prepare(
     }
     if let Some(HttpBody::Json(_)) = &request.body {
         unless_given(CONTENT_TYPE, &JSON);
+    }
+    if says_empty {
+        unless_given(CONTENT_LENGTH, &ZERO);
     }
     Ok(prepared)
 }

@@ -1,6 +1,11 @@
 //! The sending end of a connection.
 
-use std::{convert::Infallible, pin::pin, sync::Arc};
+use std::{
+    convert::Infallible,
+    pin::pin,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -8,7 +13,7 @@ use http_body_util::Full;
 use hyper::{
     Request, Response,
     body::Incoming,
-    client::conn::http1::{SendRequest, handshake},
+    client::conn::http1::{self, SendRequest},
 };
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -17,7 +22,18 @@ use tokio::{
     time::Instant,
 };
 
-use super::{failure::Cause, proxy::Forwarding};
+use super::{
+    failure::Cause,
+    proxy::Forwarding,
+    watched::{Closing, Watched},
+};
+
+/// Of the head of an answer, in bytes: what hyper takes by itself.
+pub(super) const MAX_HEAD_BYTES: usize = 8192 + 4096 * 100;
+
+/// Headers of an answer. hyper has room for so many at every answer, 64 bytes each, of which it touches what it
+/// uses only; with more, the allocator would fetch that room from the system every time.
+pub(super) const MAX_HEADERS: usize = 4000;
 
 /// The sending end of a connection.
 pub(super) struct Sender {
@@ -26,6 +42,10 @@ pub(super) struct Sender {
     ended: oneshot::Receiver<Infallible>,
     /// How requests are written for a proxy that reads them.
     forwarding: Option<Arc<Forwarding>>,
+    /// How the server closed the connection, once it did.
+    closing: Arc<OnceLock<Closing>>,
+    /// How long a byte takes to the server and back, roughly.
+    pub(super) round_trip: Duration,
     /// From then on it takes no further request.
     pub(super) expires: Option<Instant>,
 }
@@ -40,12 +60,27 @@ pub(super) enum Unanswered {
     NotTaken,
 }
 
+impl Unanswered {
+    /// Whether nothing of the request was sent: the connection ended before it took it.
+    pub(super) fn is_unsent(&self) -> bool {
+        match self {
+            Self::NotTaken => true,
+            Self::Failed(error) => error.is_canceled(),
+        }
+    }
+}
+
 impl Sender {
     /// Speaks HTTP/1.1 on a stream to the server.
     pub(super) async fn open(
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     ) -> Result<Self, Cause> {
-        let (requests, connection) = handshake(TokioIo::new(stream))
+        let stream = Watched::new(stream);
+        let closing = stream.closing();
+        let (requests, connection) = http1::Builder::new()
+            .max_headers(MAX_HEADERS)
+            .max_buf_size(MAX_HEAD_BYTES)
+            .handshake(TokioIo::new(stream))
             .await
             .map_err(|error| Cause::of(&error))?;
         let (ending, ended) = oneshot::channel();
@@ -59,8 +94,15 @@ impl Sender {
             requests,
             ended,
             forwarding: None,
+            closing,
+            round_trip: Duration::ZERO,
             expires: None,
         })
+    }
+
+    /// How the server closed the connection, if it did.
+    pub(super) fn closing(&self) -> Option<Closing> {
+        self.closing.get().copied()
     }
 
     /// The same where a proxy reads the requests and passes them on.
@@ -115,12 +157,14 @@ mod tests {
     async fn a_request_that_a_connection_did_not_take_any_more_does_not_wait_for_ever() {
         let (near, _far) = tokio::io::duplex(1024);
         // Nobody drives it, so what is sent stays in its channel.
-        let (requests, _connection) = handshake(TokioIo::new(near)).await.unwrap();
+        let (requests, _connection) = http1::handshake(TokioIo::new(near)).await.unwrap();
         let (ending, ended) = oneshot::channel();
         let mut sender = Sender {
             requests,
             ended,
             forwarding: None,
+            closing: Arc::default(),
+            round_trip: Duration::ZERO,
             expires: None,
         };
         drop(ending);
@@ -135,12 +179,14 @@ mod tests {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
         let (near, mut far) = tokio::io::duplex(1024);
-        let (requests, connection) = handshake(TokioIo::new(near)).await.unwrap();
+        let (requests, connection) = http1::handshake(TokioIo::new(near)).await.unwrap();
         let (ending, ended) = oneshot::channel();
         let mut sender = Sender {
             requests,
             ended,
             forwarding: None,
+            closing: Arc::default(),
+            round_trip: Duration::ZERO,
             expires: None,
         };
         let driven = async {

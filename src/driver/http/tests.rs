@@ -1,12 +1,15 @@
+mod bodies;
 mod connections;
 mod failures;
+mod redirects;
 mod requests;
 mod resend;
 mod server;
 mod tls;
 
-use std::time::Duration;
+use std::{ops::Deref, time::Duration};
 
+use bytes::Bytes;
 use hyper::Method;
 use tokio::time::Instant;
 
@@ -28,10 +31,35 @@ fn connected(connections: &str) -> Endpoint {
     }
 }
 
+/// The longest body that is read.
+const MAX_BODY: usize = 1024 * 1024;
+
 impl HttpClient {
     /// One request of somebody new.
-    async fn send(&self, request: HttpRequest) -> Result<HttpAnswer, HttpFailure> {
-        self.customer().send(&request).await
+    async fn send(&self, request: HttpRequest) -> Result<Answered, HttpFailure> {
+        let mut customer = self.customer();
+        let answer = customer.send(&request).await?;
+        Ok(Answered {
+            body: answer.body.as_whole().unwrap().clone(),
+            answer,
+            resent: customer.take_resent(),
+        })
+    }
+}
+
+/// An answer whose body is whole.
+#[derive(Debug)]
+struct Answered {
+    answer: HttpAnswer,
+    body: Bytes,
+    resent: u32,
+}
+
+impl Deref for Answered {
+    type Target = HttpAnswer;
+
+    fn deref(&self) -> &HttpAnswer {
+        &self.answer
     }
 }
 
@@ -43,6 +71,8 @@ fn get(url: impl Into<String>) -> HttpRequest {
         query: Vec::new(),
         body: None,
         timeout: Duration::from_secs(10),
+        body_limit: Some(MAX_BODY),
+        follow: 0,
     }
 }
 

@@ -61,7 +61,11 @@ impl Boundaries {
         let chats = 4 + declaration.chat_reasons().len() + chat_histogram;
         let steps = declaration.steps.iter();
         let steps: usize = steps
-            .map(|step| 1 + step.reasons.len() + step_histogram)
+            .map(|step| {
+                // Passed, and resent.
+                let counters = 1 + usize::from(step.is_request);
+                counters + step.reasons.len() + step_histogram
+            })
             .sum();
         // Timeouts, waiting, and since when.
         let agent = 3 + self.agent_join_seconds().len() + BESIDES_BOUNDARIES;

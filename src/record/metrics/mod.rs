@@ -249,6 +249,7 @@ impl Metrics {
                         .step_passed(subject, step, *observation, *latency);
                 }
             }
+            Event::RequestResent { step, times, .. } => series.request_resent(step, *times),
             Event::ChatEnded {
                 chat,
                 ending,
@@ -267,6 +268,7 @@ impl Metrics {
             Event::ChatStarted { run, .. }
             | Event::WaitStarted { run, .. }
             | Event::WaitEnded { run, .. }
+            | Event::RequestResent { run, .. }
             | Event::StepEnded { run, .. }
             | Event::ChatEnded { run, .. } => self.observe_chat(run, event, now),
             Event::ArrivalDropped { run } => self.bursts.arrival_dropped(run),

@@ -45,6 +45,7 @@ pub(super) struct StepFamilies {
     passed: Family<IntCounter>,
     failed: Family<IntCounter>,
     duration: Family<Histogram>,
+    resent: Family<IntCounter>,
 }
 
 impl StepFamilies {
@@ -66,6 +67,11 @@ impl StepFamilies {
                 STEP,
                 &boundaries.step_seconds(),
             )?,
+            resent: make.counters(
+                "chatprobe_requests_resent_total",
+                "Requests that were sent once more, because the target closed the connection under them.",
+                STEP,
+            )?,
         })
     }
 
@@ -74,6 +80,9 @@ impl StepFamilies {
         let labels: [&str; 4] = [&subject[0], &subject[1], &subject[2], &step.name];
         self.passed.child(&labels);
         self.duration.child(&labels);
+        if step.is_request {
+            self.resent.child(&labels);
+        }
         for reason in &step.reasons {
             let [scenario, target, mode, name] = labels;
             let failed = [scenario, target, mode, name, reason.as_str()];
@@ -92,6 +101,12 @@ impl StepFamilies {
         }
     }
 
+    /// Counts requests of a step that were sent once more. They are rare, so that the series is looked up.
+    pub(super) fn resent(&self, subject: &[Arc<str>; 3], step: &str, times: u32) {
+        let labels: [&str; 4] = [&subject[0], &subject[1], &subject[2], step];
+        self.resent.child(&labels).inc_by(times.into());
+    }
+
     /// Removes the series of a subject's steps and reasons that are not among `steps`.
     pub(super) fn keep(&self, subject: &[&str], steps: &[StepDeclaration]) {
         let find = |name: &str| steps.iter().find(|step| *step.name == *name);
@@ -99,6 +114,9 @@ impl StepFamilies {
             |labels: &[Box<str>]| !begins_with(labels, subject) || find(&labels[3]).is_some();
         self.passed.retain(keep);
         self.duration.retain(keep);
+        self.resent.retain(|labels| {
+            !begins_with(labels, subject) || find(&labels[3]).is_some_and(|step| step.is_request)
+        });
         self.failed.retain(|labels| {
             !begins_with(labels, subject)
                 || find(&labels[3]).is_some_and(|step| {

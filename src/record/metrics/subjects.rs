@@ -186,6 +186,10 @@ impl SubjectSeries {
         }
     }
 
+    pub(super) fn request_resent(&self, step: &str, times: u32) {
+        self.families.steps.resent(&self.labels, step, times);
+    }
+
     pub(super) fn step_ended(
         &self,
         step: &Arc<str>,

@@ -185,6 +185,11 @@ pub fn errors(report: &RunReport) -> Markup {
         section {
             h2 { "Errors" }
             @if failing().next().is_none() { p { "No step failed." } }
+            @for step in report.steps.iter().filter(|step| step.resent > 0) {
+                p {
+                    (step.step) ": " (step.resent) " requests were sent again, because the target closed the connection under them."
+                }
+            }
             @for step in failing() {
                 @let of = step.passed + step.failed;
                 @for (reason, count) in &step.failed_by_reason {

@@ -114,10 +114,11 @@ impl Performer {
         let wanted = !step.expect.is_empty() || !step.captures.is_empty();
         let mut refusal = None;
         if wanted || self.tracing.is_some() || !good {
-            let answer = Answer::new(answer.status, answer.headers, answer.body, elapsed);
+            let answer = Answer::new(answer.status, answer.headers, answer.body, elapsed)
+                .after_redirects(answer.redirects);
             if !good {
                 let quoted = self.quote(answer.text().into_owned());
-                let detail = format!("answered {}{quoted}", answer.status);
+                let detail = format!("answered {}{quoted}", answer.describe_status());
                 refusal = Some(Refusal::new(Reason::Status, detail));
             }
             Arc::make_mut(&mut self.scope).look_at_answer(answer);
@@ -210,8 +211,28 @@ impl Performer {
         shorten(self.redact_all(text), QUOTED)
     }
 
+    /// Refuses an expression about a body that cannot be used.
+    fn need_body(&self, expression: &Expression, reason: Reason) -> Result<(), Refusal> {
+        let Some(why) = self.scope.answer().and_then(Answer::why_unusable) else {
+            return Ok(());
+        };
+        if !expression.mentions("body") {
+            return Ok(());
+        }
+        let hint = if why.is_too_large() {
+            "; `body_limit` in the step's `http` allows more"
+        } else {
+            ""
+        };
+        let source = expression.source();
+        let look = self.describe_look(expression);
+        let detail = format!("`{source}` cannot use the body of the answer: {why}{hint}{look}");
+        Err(Refusal::new(reason, detail))
+    }
+
     fn check(&self, step: &Step) -> Result<(), Refusal> {
         for expression in &step.expect {
+            self.need_body(expression, Reason::Expectation)?;
             let value = expression
                 .evaluate(&self.scope)
                 .map_err(|error| Refusal::new(Reason::Expectation, error.to_string()))?;
@@ -231,6 +252,7 @@ impl Performer {
 
     fn keep(&mut self, step: &Step) -> Result<(), Refusal> {
         for (name, expression) in &step.captures {
+            self.need_body(expression, Reason::Capture)?;
             let value = expression
                 .evaluate(&self.scope)
                 .map_err(|error| Refusal::new(Reason::Capture, error.to_string()))?;

@@ -86,6 +86,8 @@ pub(super) struct Tracing {
 #[derive(Default)]
 pub(super) struct Seen {
     pub(super) request: Option<Box<HttpRequest>>,
+    /// How often a request was sent once more.
+    pub(super) resent: u32,
     events: Vec<SeenEvent>,
 }
 
@@ -215,6 +217,7 @@ impl Performer {
             took: begun.map(|begun| begun.elapsed()),
             refused: refusal.map(|refusal| (refusal.reason, refusal.detail.clone())),
             request: seen.request.map(|request| traced_request(&request, target)),
+            resent: seen.resent,
             phases: self
                 .sent
                 .as_deref()
@@ -310,6 +313,13 @@ fn traced_request(request: &HttpRequest, target: &Target) -> TracedRequest {
 
 fn traced_answer(answer: &Answer, target: &Target) -> TracedAnswer {
     let headers = answer.raw_headers().iter().take(MOST_HEADERS);
+    let redirects = answer.redirects().iter();
+    let mut body = beginning(answer.text().as_bytes(), target);
+    if let Some(length) = answer.length_of_part() {
+        body.length = body
+            .length
+            .max(usize::try_from(length).unwrap_or(usize::MAX));
+    }
     TracedAnswer {
         status: answer.status,
         elapsed: answer.elapsed,
@@ -321,6 +331,9 @@ fn traced_answer(answer: &Answer, target: &Target) -> TracedAnswer {
                 )
             })
             .collect(),
-        body: beginning(answer.text().as_bytes(), target),
+        redirects: redirects
+            .map(|address| beginning(address.as_bytes(), target))
+            .collect(),
+        body,
     }
 }

@@ -7,7 +7,17 @@ use super::Payload;
 use crate::{
     document::{Mapping, Node, Problems, Value},
     scenario::{EvaluationError, Names, Scope, Template},
+    units::{Size, UnitError},
 };
+
+/// The longest body of an answer that expressions can look at, unless a step says otherwise.
+const BODY_LIMIT: Size = Size::from_bytes(1 << 20);
+
+/// The highest limit for it: it is in memory as a whole, and more than once while it is read.
+const HIGHEST_BODY_LIMIT: Size = Size::from_bytes(1 << 30);
+
+/// Redirects that a step may follow at most: as many as browsers do.
+const MOST_REDIRECTS: u64 = 20;
 
 /// `http: { post: URL, headers: {}, query: {}, json: ... }`, or `body:` for text of any kind.
 #[derive(Debug)]
@@ -17,6 +27,8 @@ pub struct HttpAction {
     headers: Vec<(String, Template)>,
     query: Vec<(String, Template)>,
     body: Option<Body>,
+    body_limit: Option<usize>,
+    follow: usize,
 }
 
 #[derive(Debug)]
@@ -39,8 +51,14 @@ pub struct HttpRequest {
     pub query: Vec<(String, String)>,
     /// What is sent after the headers.
     pub body: Option<HttpBody>,
-    /// From the wait for a connection to the last byte of the answer's body, a resend included.
+    /// From the wait for a connection to the last byte of the answer's body, resends and redirects
+    /// included.
     pub timeout: Duration,
+    /// The longest body of an answer that is taken, in bytes, compressed and decompressed. `None` if nobody
+    /// looks at the body: then it may be of any size, and its beginning is kept.
+    pub body_limit: Option<usize>,
+    /// Redirects that are followed at most.
+    pub follow: usize,
 }
 
 /// The body of a request.
@@ -51,6 +69,10 @@ pub enum HttpBody {
     /// Anything else; its `Content-Type` is what the headers say, if they do.
     Text(Bytes),
 }
+
+/// Headers that say where a message ends. With a wrong one the server waits for more, or takes the rest for
+/// another request.
+const OF_MESSAGE: [&str; 2] = ["content-length", "transfer-encoding"];
 
 /// Methods that can be written as the key of the address.
 const METHODS: [&str; 7] = ["get", "post", "put", "patch", "delete", "head", "options"];
@@ -80,6 +102,14 @@ impl HttpAction {
         let query = templates("query");
         let json = map.get("json");
         let text = map.get("body");
+        let body_limit = match map.get("body_limit") {
+            Some(node) => node.parsed("a size such as `4MiB`", read_body_limit, problems),
+            None => usize::try_from(BODY_LIMIT.as_bytes()).ok(),
+        };
+        let follow = match map.get("follow") {
+            Some(node) => node.whole_number_in(0..=MOST_REDIRECTS, problems),
+            None => Some(0),
+        };
         if let (Some(_), Some(text)) = (json, text) {
             problems.add(
                 &text.place,
@@ -98,7 +128,14 @@ impl HttpAction {
             headers,
             query,
             body,
+            body_limit: Some(body_limit?),
+            follow: usize::try_from(follow?).ok()?,
         })
+    }
+
+    /// From now on the body of an answer may be of any size: no expression looks at it.
+    pub(in crate::scenario) fn ignore_body(&mut self) {
+        self.body_limit = None;
     }
 
     /// The request in a scope.
@@ -125,6 +162,8 @@ impl HttpAction {
             query: render_all(&self.query)?,
             body,
             timeout,
+            body_limit: self.body_limit,
+            follow: self.follow,
         })
     }
 }
@@ -171,16 +210,29 @@ fn check_header_names(node: &Node, problems: &Problems) {
         return;
     };
     for entry in entries {
-        if HeaderName::from_bytes(entry.key.as_bytes()).is_err() {
+        let name = &entry.key;
+        if HeaderName::from_bytes(name.as_bytes()).is_err() {
             problems.add(
                 &entry.place,
-                format!(
-                    "`{}` cannot be the name of a header; write for instance `x-api-key`",
-                    entry.key
-                ),
+                format!("`{name}` cannot be the name of a header; write for instance `x-api-key`"),
+            );
+        } else if (OF_MESSAGE.iter()).any(|of_message| of_message.eq_ignore_ascii_case(name)) {
+            problems.add(
+                &entry.place,
+                format!("`{name}` is set by chatprobe from the body that it sends; leave it out"),
             );
         }
     }
+}
+
+fn read_body_limit(text: &str) -> Result<usize, String> {
+    let size: Size = text.parse().map_err(|error: UnitError| error.to_string())?;
+    if size > HIGHEST_BODY_LIMIT {
+        return Err(format!(
+            "the limit may be at most {HIGHEST_BODY_LIMIT}, and not {size}"
+        ));
+    }
+    usize::try_from(size.as_bytes()).map_err(|error| error.to_string())
 }
 
 fn read_method(text: &str) -> Result<Method, String> {

@@ -63,17 +63,20 @@ fn one_step(step: &StepTrace) -> Markup {
                 @if let Some(reason) = &step.reason { " " strong { (reason) } }
             }
             @if let Some(detail) = &step.detail { p { (detail) } }
-            @if let Some(request) = &step.request { (one_request(request)) }
+            @if let Some(request) = &step.request { (one_request(request, step.resent)) }
             @if let Some(answer) = &step.answer { (one_answer(answer)) }
             @for event in &step.events { (one_event(event)) }
         }
     }
 }
 
-fn one_request(request: &RequestTrace) -> Markup {
+fn one_request(request: &RequestTrace, resent: u32) -> Markup {
     html! {
         h3 { "Request" }
         p { code { (request.method) " " (request.url) } }
+        @if resent > 0 {
+            p.quiet { "sent again, because the connection was closed under it: " (resent) "×" }
+        }
         (headers(&request.headers))
         @if let Some(body) = &request.body { (excerpt(body)) }
     }
@@ -83,6 +86,10 @@ fn one_answer(answer: &AnswerTrace) -> Markup {
     html! {
         h3 { "Answer" }
         p { code { (answer.status) } " after " (time(Some(answer.seconds))) }
+        @if !answer.redirects.is_empty() {
+            p { "redirected to" }
+            ol { @for address in &answer.redirects { li { code { (address) } } } }
+        }
         (headers(&answer.headers))
         (excerpt(&answer.body))
     }

@@ -67,6 +67,7 @@ pub(super) fn steps(report: &RunReport) -> Markup {
         passed: report.chats.passed,
         failed: report.chats.failed,
         failed_by_reason: report.chats.failed_by_reason.clone(),
+        resent: report.steps.iter().map(|step| step.resent).sum(),
         latency: report.chat_duration.clone(),
     };
     let counts = ["Passed", "Failed", "Failed, %", "Ended"];
@@ -113,6 +114,7 @@ fn row(step: &StepReport, elapsed: f64) -> Markup {
             @for (reason, number) in &step.failed_by_reason {
                 span.reason { code { (reason) } " " span data-count={ (name) " " (reason) } { (count(*number)) } " " }
             }
+            @if step.resent > 0 { span { "sent again " (count(step.resent)) } }
         }
     } }
 }

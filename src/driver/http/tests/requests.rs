@@ -22,7 +22,7 @@ async fn an_answer_holds_status_headers_body_and_time() {
     assert_eq!(answer.headers["retry-after"], "7");
     assert_eq!(answer.headers.get_all("set-cookie").iter().count(), 2);
     assert_eq!(answer.body, "hello");
-    assert!(!answer.resent);
+    assert_eq!(answer.resent, 0);
     assert!(answer.sent_at >= before);
     assert!(answer.elapsed > Duration::ZERO && answer.elapsed <= before.elapsed());
     let request = server.first_request();
@@ -134,18 +134,69 @@ async fn json_has_its_content_type_unless_a_header_says_otherwise() {
 }
 
 #[tokio::test]
+async fn a_method_that_has_a_body_says_so_where_it_has_none() {
+    for (method, body, says) in [
+        ("POST", None, true),
+        ("PUT", None, true),
+        ("PATCH", None, true),
+        ("POST", Some(""), true),
+        ("POST", Some("x"), false),
+        ("GET", None, false),
+        ("DELETE", None, false),
+        ("HEAD", None, false),
+        ("OPTIONS", None, false),
+    ] {
+        let server = answering("HTTP/1.1 204 No Content\r\n\r\n").await;
+        let mut request = get(server.url("/"));
+        request.method = method.parse().unwrap();
+        request.body = body.map(|text| HttpBody::Text(text.into()));
+        let driver = driver();
+        driver.send(request.clone()).await.unwrap();
+        let sent = server.first_request();
+        assert_eq!(
+            sent.matches("content-length: 0\r\n").count(),
+            usize::from(says),
+            "{sent}"
+        );
+        assert!(!sent.contains("transfer-encoding"), "{sent}");
+        // The connection is in order.
+        driver.send(request).await.unwrap();
+        assert_eq!(server.arrivals()[1].0, 0);
+    }
+}
+
+#[tokio::test]
+async fn hundreds_of_headers_are_taken() {
+    for count in [101, 1000, 3900] {
+        let server = Server::start(move |mut peer| async move {
+            while peer.request().await.is_some() {
+                let headers: String = (1..count).map(|n| format!("x-{n}: {n}\r\n")).collect();
+                peer.write(format!(
+                    "HTTP/1.1 200 OK\r\n{headers}content-length: 2\r\n\r\nok"
+                ))
+                .await;
+            }
+        })
+        .await;
+        let answer = driver().send(get(server.url("/"))).await.unwrap();
+        assert_eq!(answer.headers.len(), count);
+        assert_eq!(answer.body, "ok");
+    }
+}
+
+#[tokio::test]
 async fn a_body_may_be_as_long_as_the_limit() {
     let server = Server::start(|mut peer| async move {
         peer.request().await;
         peer.write(format!(
-            "HTTP/1.1 200 OK\r\ncontent-length: {MAX_ANSWER_BYTES}\r\n\r\n"
+            "HTTP/1.1 200 OK\r\ncontent-length: {MAX_BODY}\r\n\r\n"
         ))
         .await;
-        peer.write(vec![b'x'; MAX_ANSWER_BYTES]).await;
+        peer.write(vec![b'x'; MAX_BODY]).await;
     })
     .await;
     let answer = driver().send(get(server.url("/"))).await.unwrap();
-    assert_eq!(answer.body.len(), MAX_ANSWER_BYTES);
+    assert_eq!(answer.body.len(), MAX_BODY);
 }
 
 #[tokio::test]
@@ -159,7 +210,7 @@ async fn many_requests_at_once_share_one_driver() {
             sends.spawn(async move { driver.send(get(url)).await.unwrap() });
         }
         let answers = sends.join_all().await;
-        assert!(answers.iter().all(|a| a.body == "ok" && !a.resent));
+        assert!(answers.iter().all(|a| a.body == "ok" && a.resent == 0));
     }
     let arrivals = server.arrivals();
     assert_eq!(arrivals.len(), 400);

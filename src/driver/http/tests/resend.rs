@@ -41,10 +41,10 @@ async fn a_request_that_meets_a_closing_idle_connection_is_sent_once_more() {
     for server in [closing, resetting] {
         let driver = driver();
         let first = driver.send(message(&server, "/1")).await.unwrap();
-        assert!(!first.resent);
+        assert_eq!(first.resent, 0);
         let before = Instant::now();
         let second = driver.send(message(&server, "/2")).await.unwrap();
-        assert!(second.resent);
+        assert_eq!(second.resent, 1);
         assert_eq!(second.body, "ok");
         assert!(second.sent_at >= before);
         assert!(second.elapsed <= before.elapsed());
@@ -74,9 +74,9 @@ async fn the_resend_goes_past_all_idle_connections() {
         driver.send(message(&server, "/open")),
         driver.send(message(&server, "/open"))
     );
-    assert!(!one.unwrap().resent && !two.unwrap().resent);
+    assert_eq!((one.unwrap().resent, two.unwrap().resent), (0, 0));
     let third = driver.send(message(&server, "/3")).await.unwrap();
-    assert!(third.resent);
+    assert_eq!(third.resent, 1);
     let arrivals = server.arrivals();
     let third: Vec<usize> = arrivals.iter().skip(2).map(|(n, _)| *n).collect();
     assert!(matches!(third[..], [0 | 1, 2]), "{arrivals:?}");
@@ -164,6 +164,68 @@ async fn a_close_after_part_of_an_answer_is_a_failure() {
 }
 
 #[tokio::test]
+async fn a_close_after_part_of_a_head_is_a_failure_whatever_the_method() {
+    let server = second_request(|mut peer| async move {
+        peer.write("HTTP/1.1 200 OK\r\nx-part: ").await;
+    })
+    .await;
+    let driver = driver();
+    driver.send(message(&server, "/1")).await.unwrap();
+    let failure = driver.send(get(server.url("/2"))).await.unwrap_err();
+    assert_eq!(failure.kind, HttpFailureKind::Connect);
+    assert_eq!(server.arrivals()[1..], seen(&[(0, "/2")]));
+}
+
+/// A server that takes the second request and closes after a while.
+async fn taking_and_closing(reset: bool) -> Server {
+    second_request(move |peer| async move {
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        if reset {
+            peer.reset();
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_request_that_the_server_may_have_acted_on_is_not_sent_again() {
+    for (method, reset) in [
+        (Method::POST, true),
+        (Method::POST, false),
+        (Method::PATCH, true),
+        (Method::from_bytes(b"SEND").unwrap(), false),
+    ] {
+        let server = taking_and_closing(reset).await;
+        let driver = driver();
+        driver.send(message(&server, "/1")).await.unwrap();
+        let mut request = message(&server, "/2");
+        request.method = method.clone();
+        let mut customer = driver.customer();
+        let failure = customer.send(&request).await.unwrap_err();
+        assert_eq!(failure.kind, HttpFailureKind::Connect, "{method}");
+        assert_eq!(customer.take_resent(), 0);
+        assert!(failure.detail.contains("not sent twice"), "{failure}");
+        assert_eq!(server.arrivals(), seen(&[(0, "/1"), (0, "/2")]));
+    }
+}
+
+#[tokio::test]
+async fn an_idempotent_request_is_sent_again_however_late_the_close() {
+    for method in [Method::GET, Method::HEAD, Method::PUT, Method::DELETE] {
+        let server = taking_and_closing(true).await;
+        let driver = driver();
+        driver.send(message(&server, "/1")).await.unwrap();
+        let mut request = get(server.url("/2"));
+        request.method = method.clone();
+        let mut customer = driver.customer();
+        // The answer to HEAD has a body here, which closes that connection.
+        assert_eq!(customer.send(&request).await.unwrap().status, 200);
+        assert_eq!(customer.take_resent(), 1, "{method}");
+        assert_eq!(server.arrivals(), seen(&[(0, "/1"), (0, "/2"), (1, "/2")]));
+    }
+}
+
+#[tokio::test]
 async fn the_timeout_covers_the_resend() {
     let server = Server::start(|mut peer| async move {
         if peer.connection == 0 {
@@ -179,9 +241,12 @@ async fn the_timeout_covers_the_resend() {
     driver.send(message(&server, "/1")).await.unwrap();
     let mut request = message(&server, "/2");
     request.timeout = Duration::from_millis(100);
-    let failure = driver.send(request).await.unwrap_err();
+    let mut customer = driver.customer();
+    let failure = customer.send(&request).await.unwrap_err();
     assert_eq!(failure.kind, HttpFailureKind::Timeout);
     assert_eq!(server.arrivals(), seen(&[(0, "/1"), (0, "/2"), (1, "/2")]));
+    // It was given up, and was sent twice all the same.
+    assert_eq!((customer.take_resent(), customer.take_resent()), (1, 0));
 }
 
 /// The close races with the next request, so every order of the two is met.

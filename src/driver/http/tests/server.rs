@@ -61,6 +61,11 @@ impl Server {
     pub fn first_request(&self) -> String {
         self.arrivals.lock().unwrap()[0].1.clone()
     }
+
+    /// The latest request, head and body.
+    pub fn last_request(&self) -> String {
+        self.arrivals.lock().unwrap().last().unwrap().1.clone()
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {

@@ -109,8 +109,8 @@ async fn a_tls_connection_closed_without_goodbye_is_an_idle_close_too() {
     })
     .await;
     let driver = trusting();
-    assert!(!driver.send(https(&server, "/1")).await.unwrap().resent);
-    assert!(driver.send(https(&server, "/2")).await.unwrap().resent);
+    assert_eq!(driver.send(https(&server, "/1")).await.unwrap().resent, 0);
+    assert_eq!(driver.send(https(&server, "/2")).await.unwrap().resent, 1);
     let expected = [(0, "/1"), (0, "/2"), (1, "/2")].map(|(n, t)| (n, t.to_owned()));
     assert_eq!(server.arrivals(), expected);
 }

@@ -1,0 +1,173 @@
+//! What a server answered.
+
+use std::time::{Duration, SystemTime};
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::{
+    Response,
+    body::Incoming,
+    header::{CONTENT_ENCODING, HeaderMap, HeaderValue},
+};
+use tokio::{task::spawn_blocking, time::Instant};
+
+use super::failure::Cause;
+use crate::{
+    body::{Compression, KEPT_BYTES, Received},
+    scenario::Phases,
+};
+
+/// A body that is decompressed to no more than this is decompressed at once: it takes milliseconds. For a
+/// larger one there is a thread.
+const AT_ONCE: usize = 4 * 1024 * 1024;
+
+/// What the server answered, whatever the status.
+#[derive(Debug, Clone)]
+pub struct HttpAnswer {
+    /// The status code.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, as far as the request asked for it.
+    pub body: Received,
+    /// When it was asked for.
+    pub sent_at: Instant,
+    /// From `sent_at` until the whole body was read: a wait for a connection and its opening belong to
+    /// what a customer feels.
+    pub elapsed: Duration,
+    /// From `sent_at` until there was a connection, or leave to open one.
+    pub waited: Duration,
+    /// How long its phases took.
+    pub phases: Phases,
+    /// When the certificate of the target ends, if a handshake of this request showed it.
+    pub certificate_expires: Option<SystemTime>,
+    /// The addresses that redirects led to, in their order; the last one gave this answer.
+    pub redirects: Vec<String>,
+}
+
+/// An answer that has been read, before it is timed.
+pub(super) struct Exchanged {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Received,
+    pub(super) read_at: Instant,
+    /// Whether all of it was read, so that the connection can take another request.
+    pub(super) complete: bool,
+}
+
+/// Reads the body: all of it up to a limit in bytes, or without one to its end, of which the beginning is
+/// kept.
+pub(super) async fn read(
+    response: Response<Incoming>,
+    limit: Option<usize>,
+) -> Result<Exchanged, Cause> {
+    let (head, body) = response.into_parts();
+    let arrived = arrive(body, limit)
+        .await
+        .map_err(|error| Cause::of(&error))?;
+    let read_at = Instant::now();
+    let complete = arrived.complete;
+    Ok(Exchanged {
+        status: head.status.as_u16(),
+        body: receive(arrived, limit, &head.headers).await,
+        headers: head.headers,
+        read_at,
+        complete,
+    })
+}
+
+/// What arrived of a body.
+struct Arrived {
+    kept: Bytes,
+    length: u64,
+    complete: bool,
+}
+
+/// Grows with what arrives: a `Content-Length` is only a claim.
+async fn arrive(mut body: Incoming, limit: Option<usize>) -> hyper::Result<Arrived> {
+    let most = limit.unwrap_or(KEPT_BYTES);
+    let mut kept = Kept::default();
+    let mut length = 0_u64;
+    let mut complete = true;
+    while let Some(frame) = body.frame().await {
+        let Ok(mut data) = frame?.into_data() else {
+            continue;
+        };
+        length = length.saturating_add(u64::try_from(data.len()).unwrap_or(u64::MAX));
+        let room = most - kept.length();
+        if limit.is_some() && data.len() > room {
+            complete = false;
+        }
+        data.truncate(room);
+        kept.push(data);
+        if !complete {
+            break;
+        }
+    }
+    Ok(Arrived {
+        kept: kept.into_bytes(),
+        length,
+        complete,
+    })
+}
+
+async fn receive(arrived: Arrived, limit: Option<usize>, headers: &HeaderMap) -> Received {
+    let Arrived {
+        kept,
+        length,
+        complete,
+    } = arrived;
+    let values = headers.get_all(CONTENT_ENCODING);
+    let compression = Compression::read(values.iter().map(HeaderValue::as_bytes));
+    let Some(limit) = limit else {
+        return Received::beginning_of(kept, length, compression);
+    };
+    if !complete {
+        return Received::too_large(kept, length, compression, limit);
+    }
+    let compressed = compression.as_ref().is_ok_and(|known| !known.is_none());
+    if !compressed || limit <= AT_ONCE {
+        return Received::decompressed(kept, compression, limit);
+    }
+    let decompressed = {
+        let (kept, compression) = (kept.clone(), compression.clone());
+        spawn_blocking(move || Received::decompressed(kept, compression, limit)).await
+    };
+    // It ends early only if the runtime does.
+    decompressed.unwrap_or_else(|_| Received::beginning_of(kept, length, compression))
+}
+
+/// Frames of a body; a single one is not copied.
+#[derive(Default)]
+struct Kept {
+    first: Bytes,
+    rest: BytesMut,
+}
+
+impl Kept {
+    fn length(&self) -> usize {
+        self.first.len().max(self.rest.len())
+    }
+
+    fn push(&mut self, data: Bytes) {
+        if self.first.is_empty() {
+            self.first = data;
+            return;
+        }
+        if data.is_empty() {
+            return;
+        }
+        if self.rest.is_empty() {
+            self.rest.extend_from_slice(&self.first);
+        }
+        self.rest.extend_from_slice(&data);
+    }
+
+    fn into_bytes(self) -> Bytes {
+        if self.rest.is_empty() {
+            self.first
+        } else {
+            self.rest.freeze()
+        }
+    }
+}
