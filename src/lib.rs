@@ -5,8 +5,9 @@
 //!
 //! | room | what lives there | knows |
 //! |---|---|---|
-//! | [`body`] | the body of a received answer or event: decompressed, read as text and as JSON; no I/O | nothing |
+//! | [`body`] | the body of a received answer or event: decompressed, read as text, form and JSON; no I/O | nothing |
 //! | [`descriptors`] | how many files and sockets the process may have | nothing |
+//! | [`line_budget`] | how many lines of the log may tell of the same thing | nothing |
 //! | [`listener`] | connections from clients: accepted, bounded, ended | nothing |
 //! | [`vitals`] | how the machine treats the process, seen from outside the runtime | descriptors |
 //! | [`units`] | durations, rates, shares, distributions as people write them | nothing |
@@ -17,13 +18,13 @@
 //! | [`preflight`] | a load set against what this machine has | descriptors, driver, load, scenario |
 //! | [`config`] | files to a checked [`config::Plan`] | document, driver, load, scenario, units, the simulator's settings |
 //! | [`event`] | what happened: the only thing that observers see | config, scenario, vitals |
-//! | [`callbacks`] | inbound events: receiver, early buffer, mailboxes | body, config, descriptors, event, listener, scenario |
+//! | [`callbacks`] | inbound events: receiver, early buffer, mailboxes | body, config, descriptors, event, `line_budget`, listener, scenario |
 //! | [`runner`] | one chat; one run of chats, from setup to verdict | all above |
 //! | [`report`] | a run as HTML, CSV and JUnit XML, and two side by side; no I/O | event, runner, scenario |
 //! | [`history`] | what runs did and why chats failed, in a file that outlives the process | config, event, runner, scenario |
 //! | [`scheduler`] | when: intervals, cron, on demand, overlap, drain | history, runner and all above |
-//! | [`record`] | events to metrics and log | config, descriptors, event, load, scenario, vitals |
-//! | [`web`] | metrics, health, admin API, console | history, scheduler, record, report, listener |
+//! | [`record`] | events to metrics and log | config, descriptors, event, `line_budget`, load, scenario, vitals |
+//! | [`web`] | metrics, health, admin API, console | history, scheduler, record, report, `line_budget`, listener |
 //! | [`simulator`] | a contact centre to practise on | listener, units |
 //! | [`service`] | composition: build, start, shut down | everything |
 //! | [`cli`] | one file a subcommand | everything |
@@ -49,6 +50,7 @@ pub mod document;
 pub mod driver;
 pub mod event;
 pub mod history;
+pub mod line_budget;
 pub mod listener;
 pub mod load;
 pub mod preflight;

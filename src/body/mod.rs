@@ -1,11 +1,13 @@
-//! The body of a received answer or event: decompressed, and read as text and as JSON. No I/O.
+//! The body of a received answer or event: decompressed, and read as text, as a form and as JSON. No I/O.
 
 mod compression;
+mod form;
 mod json;
 mod received;
 mod text;
 
 pub use compression::{Compression, CompressionError};
+pub use form::form_fields;
 pub use json::{NotJson, read_json};
 pub use received::{KEPT_BYTES, Received, Unusable};
 pub use text::decode;

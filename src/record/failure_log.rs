@@ -6,8 +6,11 @@ use std::{
 
 use tracing::{info, warn};
 
-use super::{configured::is_configured, line_budget::LineBudget};
-use crate::event::{Ending, Event, Failure, Mode, Observer, RunIdentity, Subject, Verdict};
+use super::configured::is_configured;
+use crate::{
+    event::{Ending, Event, Failure, Mode, Observer, RunIdentity, Subject, Verdict},
+    line_budget::LineBudget,
+};
 
 /// Tells the log of failed chats, of bursts, and of probes that change their mind.
 ///

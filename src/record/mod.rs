@@ -4,11 +4,9 @@
 
 mod configured;
 mod failure_log;
-mod line_budget;
 mod metrics;
 mod process;
 
 pub use failure_log::FailureLog;
-pub use line_budget::LineBudget;
 pub use metrics::{Boundaries, Declaration, Metrics, MetricsError, StepDeclaration};
 pub use process::{ProcessMonitor, Resources};

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::record::LineBudget;
+use crate::line_budget::LineBudget;
 
 /// Lines of the log about refusals of one kind.
 #[derive(Debug, Default)]

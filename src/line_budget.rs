@@ -1,3 +1,5 @@
+//! How many lines of the log may tell of something that can happen very often.
+
 use std::time::Duration;
 
 use tokio::time::Instant;
