@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, hint::black_box, sync::Arc, time::Duration};
 
 use chatprobe::{
     body::Received,
-    callbacks::{Exchange, Match},
+    callbacks::{Exchange, Match, Request},
     config::{CallbackLimits, Target},
     document::{Problems, parse},
     event::{Event, Mode, Observer as _, Observers, RunIdentity, Subject, Trigger},
@@ -122,6 +122,7 @@ fn mailbox(bencher: Bencher<'_, '_>) {
         .enable_time()
         .build()
         .unwrap();
+    let headers = HeaderMap::new();
     let mut number = 0_u64;
     bencher.bench_local(|| {
         number += 1;
@@ -131,7 +132,8 @@ fn mailbox(bencher: Bencher<'_, '_>) {
             r#"{{"engagementId":"en-{number}","eventType":"PARTICIPANT_ADDED","participantType":"AGENT","participantId":"pa-{number}","dialogId":"d-1"}}"#
         );
         let now = Instant::now();
-        exchange.deliver(path.token(), now, body.as_bytes());
+        let request = Request::post(&headers, body);
+        black_box(exchange.deliver(path.token(), now, &request).is_ok());
         let wait = mailbox.wait(now, now + Duration::from_secs(1), |_| Match::Wanted);
         black_box(runtime.block_on(wait).is_ok())
     });

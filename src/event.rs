@@ -68,11 +68,11 @@ pub enum Fate {
     EarlyExpired,
     /// It came for a chat that had ended.
     Late,
-    /// It had come before.
+    /// It was an event of its chat that had come before: the same id, the same content.
     Duplicate,
     /// It came on a path that no run has, or its key could not be told.
     Unknown,
-    /// It could not be read: no JSON, or too large.
+    /// It was refused: not to be read, too large, or not accepted by the scenario.
     Rejected,
 }
 
@@ -253,6 +253,18 @@ pub enum Event {
         from: Arc<RunIdentity>,
         /// Whose chat it is for.
         to: Arc<RunIdentity>,
+    },
+    /// A request came on a run's path that is no event: it only asked whether this is the right
+    /// receiver.
+    CallbackVerified {
+        /// Whose path.
+        run: Arc<RunIdentity>,
+    },
+    /// The id of an inbound event does not identify it: it came for another chat as well, or for this
+    /// one with another content.
+    CallbackIdRepeated {
+        /// Whose it was.
+        run: Arc<RunIdentity>,
     },
     /// It is known what became of an inbound event.
     CallbackSettled {

@@ -3,20 +3,23 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use minijinja::Value;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Inbound, Mailbox, line::Line, owner::Owner};
+use super::{
+    Mailbox, Reception, Refusal, Request, line::Line, owner::Owner, refusal_log::RefusalLog,
+    route::Route,
+};
 use crate::{
-    body::read_json,
     config::CallbackLimits,
     event::{Event, Fate, Observers, RunIdentity},
-    scenario::{Scenario, Scope, key_text},
+    scenario::{Scenario, Scope},
 };
 
 /// Paths of ended runs that are remembered at the most.
 const MOST_CLOSED_PATHS: usize = 1_000;
+/// Parts of a path in which the token is looked for.
+const MOST_PARTS: usize = 32;
 
 /// Every inbound event of the process goes through here. Clones share it.
 #[derive(Debug, Clone)]
@@ -30,6 +33,7 @@ struct Shared {
     /// For what no run knows.
     observers: Observers,
     state: Mutex<State>,
+    refused: RefusalLog,
 }
 
 #[derive(Debug, Default)]
@@ -40,32 +44,12 @@ struct State {
     lines: HashMap<(Arc<str>, Arc<str>), Arc<Line>>,
 }
 
-/// How the events on one path are read.
-#[derive(Debug)]
-struct Route {
-    owner: Arc<Owner>,
-    line: Arc<Line>,
-    scenario: Arc<Scenario>,
-    scope: Scope,
-}
-
 /// The path of one run, open until it is closed or dropped.
 #[derive(Debug)]
 pub struct Path {
     exchange: Exchange,
     token: String,
     route: Arc<Route>,
-}
-
-/// What the exchange made of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reception {
-    /// It is on its way.
-    Taken,
-    /// No run has this path.
-    NoSuchPath,
-    /// The body is no JSON.
-    NotJson,
 }
 
 impl Exchange {
@@ -76,6 +60,7 @@ impl Exchange {
                 limits,
                 observers,
                 state: Mutex::default(),
+                refused: RefusalLog::default(),
             }),
         }
     }
@@ -118,35 +103,55 @@ impl Exchange {
         }
     }
 
-    /// Takes the body of a request that arrived on a path.
-    pub fn deliver(&self, token: &str, arrived: Instant, body: &[u8]) -> Reception {
-        let Some(route) = self.route(token) else {
-            self.shared.observers.tell(&Event::CallbackSettled {
-                run: None,
-                fate: Fate::Unknown,
-            });
-            return Reception::NoSuchPath;
+    /// Takes a request that arrived on a path. The token may stand in any part of it: a proxy may or may
+    /// not have taken away what stands before, and centres put names behind it.
+    pub fn deliver(
+        &self,
+        path: &str,
+        arrived: Instant,
+        request: &Request<'_>,
+    ) -> Result<Reception, Refusal> {
+        let Some(route) = self.route(path) else {
+            self.settle_for_nobody(Fate::Unknown);
+            self.shared
+                .refused
+                .note(path, request, &Refusal::NoSuchPath);
+            return Err(Refusal::NoSuchPath);
         };
-        let Ok(event) = read_json(body, None) else {
+        let taken = route.take(arrived, request, self.max_body_bytes());
+        if let Err(refusal) = &taken {
             route.owner.pass(Fate::Rejected);
-            return Reception::NotJson;
-        };
-        match route.read(event, arrived, body.len()) {
-            Some((key, inbound)) => route.line.deliver(&route.owner, key, inbound),
-            None => route.owner.pass(Fate::Unknown),
+            self.shared.refused.note(path, request, refusal);
         }
-        Reception::Taken
+        taken
     }
 
-    /// Notes an event whose body was not read.
-    pub fn reject(&self, token: &str) {
-        match self.route(token) {
+    /// Notes an event whose body could not be read.
+    pub fn reject(&self, path: &str, request: &Request<'_>, refusal: &Refusal) {
+        match self.route(path) {
             Some(route) => route.owner.pass(Fate::Rejected),
-            None => self.shared.observers.tell(&Event::CallbackSettled {
-                run: None,
-                fate: Fate::Rejected,
-            }),
+            None => self.settle_for_nobody(Fate::Rejected),
         }
+        self.shared.refused.note(path, request, refusal);
+    }
+
+    /// What whoever started a run should know about the events that came.
+    pub fn findings(&self) -> Vec<String> {
+        let mut findings = self.shared.refused.findings();
+        let lines: Vec<_> = self.state().lines.values().cloned().collect();
+        if lines.iter().any(|line| line.ids_repeat()) {
+            findings.push(
+                "ids of events do not identify them: they came for different chats, or with different contents; \
+                 duplicates were told by id and content"
+                    .to_owned(),
+            );
+        }
+        findings
+    }
+
+    fn settle_for_nobody(&self, fate: Fate) {
+        let observers = &self.shared.observers;
+        observers.tell(&Event::CallbackSettled { run: None, fate });
     }
 
     /// Gives up what has waited too long; call it about once a second.
@@ -172,8 +177,10 @@ impl Exchange {
         (state.lines.len(), orders.sum())
     }
 
-    fn route(&self, token: &str) -> Option<Arc<Route>> {
-        self.state().routes.get(token).cloned()
+    fn route(&self, path: &str) -> Option<Arc<Route>> {
+        let state = self.state();
+        let mut parts = path.split('/').take(MOST_PARTS);
+        parts.find_map(|part| state.routes.get(part).cloned())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -195,29 +202,6 @@ impl State {
             self.routes.remove(token);
             self.closed.pop_front();
         }
-    }
-}
-
-impl Route {
-    /// The key of an event and the event as a mailbox keeps it; `None` if it has no key.
-    fn read(&self, event: Value, arrived: Instant, bytes: usize) -> Option<(String, Inbound)> {
-        let callbacks = self.scenario.callbacks.as_ref()?;
-        let mut scope = self.scope.clone();
-        scope.look_at_event(event.clone(), std::time::Duration::ZERO);
-        let scope = Arc::new(scope);
-        let key = key_text(&callbacks.key.evaluate(&scope).ok()?)?;
-        let id = callbacks.id.as_ref().and_then(|id| {
-            let value = id.evaluate(&scope).ok()?;
-            let text = || key_text(&value).unwrap_or_else(|| value.to_string());
-            (!value.is_undefined() && !value.is_none()).then(text)
-        });
-        let inbound = Inbound {
-            arrived,
-            event,
-            id,
-            bytes,
-        };
-        Some((key, inbound))
     }
 }
 

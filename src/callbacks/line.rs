@@ -1,11 +1,19 @@
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 use tokio::time::Instant;
 
-use super::{ClaimError, Inbound, mailbox::Slot, owner::Owner};
+use super::{
+    ClaimError, Inbound,
+    identity::{KnownIds, Spread},
+    mailbox::Slot,
+    owner::Owner,
+};
 use crate::config::CallbackLimits;
 use crate::event::Fate;
 
@@ -15,6 +23,10 @@ use crate::event::Fate;
 pub(super) struct Line {
     limits: CallbackLimits,
     state: Mutex<State>,
+    /// Chats so far.
+    chats: AtomicU64,
+    /// Whether an id came that does not identify its event.
+    ids_repeat: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -30,6 +42,7 @@ struct State {
     early_events: usize,
     early_bytes: usize,
     next_early: u64,
+    ids: KnownIds,
 }
 
 #[derive(Debug)]
@@ -51,7 +64,19 @@ impl Line {
         Self {
             limits,
             state: Mutex::default(),
+            chats: AtomicU64::new(0),
+            ids_repeat: AtomicBool::new(false),
         }
+    }
+
+    /// The number of a chat that begins.
+    pub(super) fn next_chat(&self) -> u64 {
+        self.chats.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Whether events came whose ids do not identify them.
+    pub(super) fn ids_repeat(&self) -> bool {
+        self.ids_repeat.load(Ordering::Relaxed)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -79,9 +104,21 @@ impl Line {
             if !Arc::ptr_eq(&early.path_owner, &slot.owner) {
                 early.path_owner.reroute(&slot.owner);
             }
-            slot.put(early.inbound);
+            self.hand_over(&mut state.ids, slot, early.inbound);
         }
         Ok(())
+    }
+
+    /// Puts an event into a mailbox, and says if its id does not identify it.
+    fn hand_over(&self, ids: &mut KnownIds, slot: &Slot, inbound: Inbound) {
+        let identity = inbound.identity.as_ref();
+        let spread = identity.map_or(Spread::OneChat, |identity| ids.note(identity, slot.chat));
+        if slot.put(inbound, spread) {
+            slot.owner.id_repeats();
+            if !self.ids_repeat.swap(true, Ordering::Relaxed) {
+                slot.owner.warn_of_ids(spread);
+            }
+        }
     }
 
     /// The chat has ended: what comes now for its keys is late.
@@ -100,10 +137,11 @@ impl Line {
     /// Hands an event to whom it is for, or keeps it for whoever will claim its key.
     pub(super) fn deliver(&self, path_owner: &Arc<Owner>, key: String, inbound: Inbound) {
         let mut state = self.state();
-        match state.holders.get(&key) {
+        let State { holders, ids, .. } = &mut *state;
+        match holders.get(&key) {
             Some(Holder::Chat(slot)) => {
                 slot.owner.received();
-                slot.put(inbound);
+                self.hand_over(ids, slot, inbound);
             }
             Some(Holder::Ended(owner, _)) => {
                 owner.pass(Fate::Late);
@@ -131,7 +169,8 @@ impl Line {
     /// Whether it knows of no key at all.
     pub(super) fn is_empty(&self) -> bool {
         let state = self.state();
-        state.holders.is_empty() && state.early.is_empty()
+        // What was found out about its ids is not to be found out, and told, again.
+        state.holders.is_empty() && state.early.is_empty() && !self.ids_repeat()
     }
 
     /// The run is over: no chat of it will claim what waits here. A chat of another run may, where
@@ -140,7 +179,7 @@ impl Line {
         let mut state = self.state();
         state.open.retain(|open| !Arc::ptr_eq(open, owner));
         match state.open.last().cloned() {
-            Some(heir) => state.hand_over(owner, &heir),
+            Some(heir) => state.bequeath(owner, &heir),
             None => state.give_up(owner),
         }
         owner.close();
@@ -175,7 +214,7 @@ impl State {
         });
     }
 
-    fn hand_over(&mut self, owner: &Arc<Owner>, heir: &Arc<Owner>) {
+    fn bequeath(&mut self, owner: &Arc<Owner>, heir: &Arc<Owner>) {
         for early in self.early.values_mut().flatten() {
             if Arc::ptr_eq(&early.path_owner, owner) {
                 owner.reroute(heir);

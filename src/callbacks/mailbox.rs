@@ -1,5 +1,6 @@
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::VecDeque,
+    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -8,37 +9,60 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Inbound, line::Line, owner::Owner};
+use super::{
+    Inbound,
+    identity::{Deliveries, Relation, Spread},
+    line::Line,
+    owner::Owner,
+};
 use crate::event::Fate;
 
 /// Events that one chat keeps at the most; beyond it the oldest is given up as ignored.
 const MOST_EVENTS: usize = 1_000;
-/// Identities of events that one chat remembers, to tell duplicates.
-const MOST_IDENTITIES: usize = 1_000;
+/// Ids of dropped events that a timeout names.
+const MOST_IDS: usize = 3;
+/// How much it shows of each, in characters.
+const MOST_ID: usize = 80;
 
 /// Where the events of one chat wait to be asked for. Whatever is left when it is dropped is
-/// settled as ignored, and what comes later for its keys is late.
+/// settled as ignored or as a duplicate, and what comes later for its keys is late.
 #[derive(Debug)]
 pub struct Mailbox {
     line: Arc<Line>,
     pub(super) slot: Arc<Slot>,
     keys: Vec<String>,
+    /// In a box, because a chat that waits has little room.
+    kept: Box<Kept>,
+}
+
+/// Events that were taken out of the slot: waits look at them without its lock, because their
+/// expressions may take long.
+#[derive(Debug, Default)]
+struct Kept {
+    events: VecDeque<Inbound>,
+    /// The first so many of them do not decide the wait in progress.
+    passed_over: usize,
 }
 
 /// The part of a mailbox that the exchange delivers to.
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) owner: Arc<Owner>,
+    /// From one; unique in its line.
+    pub(super) chat: u64,
     content: Mutex<Content>,
     arrival: Notify,
 }
 
 #[derive(Debug, Default)]
 struct Content {
+    /// Those that the chat has not looked at.
     events: VecDeque<Inbound>,
-    /// The first so many of them do not decide the wait in progress.
-    passed_over: usize,
-    identities: HashSet<String>,
+    deliveries: Deliveries,
+    /// One id came with two contents, so the ids of this chat do not identify events.
+    ids_repeat: bool,
+    /// In a box, because most chats have none.
+    duplicates: Option<Box<Duplicates>>,
 }
 
 /// Why a key could not be claimed.
@@ -50,12 +74,14 @@ pub struct ClaimError(pub(super) String);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WaitError {
     /// No matching event in time.
-    #[error("no such event in time{}", describe(.passed_over, .too_early))]
+    #[error("no such event in time{}{duplicates}", describe(.passed_over, .too_early))]
     Timeout {
         /// Events that were there and did not match.
         passed_over: usize,
         /// Events that matched but came before the request that they would answer was sent.
         too_early: usize,
+        /// Events of the chat that were dropped as duplicates.
+        duplicates: Duplicates,
     },
     /// The other side left.
     #[error("the other side left before such an event came")]
@@ -79,6 +105,54 @@ fn describe(passed_over: &usize, too_early: &usize) -> String {
     parts.concat()
 }
 
+/// Events that were dropped as duplicates.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Duplicates {
+    /// How many there were.
+    pub count: usize,
+    /// The ids of the first few and how often each came again.
+    pub ids: Vec<(Box<str>, usize)>,
+}
+
+impl Duplicates {
+    fn note(&mut self, id: &str) {
+        self.count += 1;
+        let shown = match id.char_indices().nth(MOST_ID) {
+            Some((end, _)) => format!("{}…", &id[..end]),
+            None => id.to_owned(),
+        };
+        let known = self.ids.iter().position(|(known, _)| **known == *shown);
+        match known {
+            Some(at) => self.ids[at].1 += 1,
+            None if self.ids.len() < MOST_IDS => self.ids.push((shown.into(), 1)),
+            None => {}
+        }
+    }
+}
+
+impl fmt::Display for Duplicates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.count == 0 {
+            return Ok(());
+        }
+        write!(
+            f,
+            "; {} events were dropped as duplicates, with the id and content of earlier ones: ",
+            self.count
+        )?;
+        let mut named = 0;
+        for (at, (id, times)) in self.ids.iter().enumerate() {
+            named += times;
+            let comma = if at > 0 { ", " } else { "" };
+            write!(f, "{comma}{times} with the id `{id}`")?;
+        }
+        match self.count - named {
+            0 => Ok(()),
+            others => write!(f, ", {others} with other ids"),
+        }
+    }
+}
+
 /// What a wait makes of one event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Match {
@@ -91,105 +165,61 @@ pub enum Match {
 }
 
 impl Slot {
-    /// Keeps an event, unless it has come before.
-    pub(super) fn put(&self, inbound: Inbound) {
-        let overflow = {
-            let mut content = self.content();
-            if let Some(id) = &inbound.id {
-                if content.identities.contains(id) {
-                    drop(content);
-                    self.owner.settle(Fate::Duplicate);
-                    return;
-                }
-                if content.identities.len() < MOST_IDENTITIES {
-                    content.identities.insert(id.clone());
-                }
+    /// Keeps an event, unless it is the redelivery of one that has come. Returns whether its id turned
+    /// out not to identify it.
+    pub(super) fn put(&self, mut inbound: Inbound, spread: Spread) -> bool {
+        let mut content = self.content();
+        let mut ambiguous = spread == Spread::SeveralChats;
+        let relation = inbound.identity.as_ref().map(|identity| {
+            let relation = content.deliveries.note(identity, inbound.arrived);
+            (relation, &identity.id)
+        });
+        match relation {
+            Some((Relation::OtherContent, _)) => {
+                content.ids_repeat = true;
+                ambiguous = true;
             }
-            content.events.push_back(inbound);
-            let overflow = content.events.len() > MOST_EVENTS;
-            if overflow {
-                content.events.pop_front();
-                content.passed_over = content.passed_over.saturating_sub(1);
+            Some((Relation::Equal(before), _)) if ambiguous || content.ids_repeat => {
+                inbound.repeats = Some(before);
             }
-            overflow
-        };
-        if overflow {
-            self.owner.settle(Fate::Ignored);
+            Some((Relation::Equal(_), id)) => {
+                content.duplicates.get_or_insert_default().note(id);
+                drop(content);
+                self.owner.settle(Fate::Duplicate);
+                return false;
+            }
+            Some((Relation::New, _)) | None => {}
+        }
+        content.events.push_back(inbound);
+        let full = content.events.len() > MOST_EVENTS;
+        let given_up = full.then(|| content.events.pop_front()).flatten();
+        drop(content);
+        if let Some(given_up) = given_up {
+            self.owner.settle(given_up.fate_if_left());
         }
         self.arrival.notify_one();
+        ambiguous
     }
 
     fn content(&self) -> MutexGuard<'_, Content> {
         // A panic elsewhere leaves a list of events, which is whole after every statement.
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// A wait begins: it has to look at every event.
-    fn look_anew(&self) {
-        self.content().passed_over = 0;
-    }
-
-    /// Looks for the first event that decides a wait, among those that it has not looked at.
-    fn take(
-        &self,
-        since: Instant,
-        deadline: Instant,
-        judge: &mut impl FnMut(&Inbound) -> Match,
-    ) -> Option<Result<Inbound, WaitError>> {
-        let mut content = self.content();
-        let events = content.events.iter().enumerate();
-        let mut news = events.skip(content.passed_over);
-        let found = news.find_map(|(at, inbound)| {
-            let verdict = judge(inbound);
-            let in_time = inbound.arrived <= deadline;
-            match verdict {
-                Match::Wanted if in_time && inbound.arrived >= since => Some((at, verdict)),
-                // Whoever left before the request was sent does not answer it either.
-                Match::Disconnected if in_time => Some((at, verdict)),
-                Match::Wanted | Match::Disconnected | Match::Other => None,
-            }
-        });
-        let Some((at, verdict)) = found else {
-            content.passed_over = content.events.len();
-            return None;
-        };
-        let inbound = content.events.remove(at)?;
-        drop(content);
-        self.owner.settle(Fate::Consumed);
-        Some(match verdict {
-            Match::Disconnected => Err(WaitError::Disconnected),
-            Match::Wanted | Match::Other => Ok(inbound),
-        })
-    }
-
-    fn timeout(&self, since: Instant, judge: &mut impl FnMut(&Inbound) -> Match) -> WaitError {
-        let content = self.content();
-        let (mut passed_over, mut too_early) = (0, 0);
-        for inbound in &content.events {
-            match judge(inbound) {
-                Match::Wanted if inbound.arrived < since => too_early += 1,
-                Match::Other => passed_over += 1,
-                // They came after the deadline.
-                Match::Wanted | Match::Disconnected => {}
-            }
-        }
-        WaitError::Timeout {
-            passed_over,
-            too_early,
-        }
-    }
 }
 
 impl Mailbox {
     pub(super) fn new(line: Arc<Line>, owner: Arc<Owner>) -> Self {
+        let slot = Slot {
+            owner,
+            chat: line.next_chat(),
+            content: Mutex::default(),
+            arrival: Notify::new(),
+        };
         Self {
             line,
-            slot: Arc::new(Slot {
-                owner,
-                content: Mutex::default(),
-                arrival: Notify::new(),
-            }),
+            slot: Arc::new(slot),
             keys: Vec::new(),
+            kept: Box::default(),
         }
     }
 
@@ -218,21 +248,91 @@ impl Mailbox {
         deadline: Instant,
         mut judge: impl FnMut(&Inbound) -> Match,
     ) -> Result<Inbound, WaitError> {
-        self.slot.look_anew();
+        self.kept.passed_over = 0;
         loop {
             // `notify_one` keeps a permit, so an arrival between the look and the wait is seen.
-            if let Some(decided) = self.slot.take(since, deadline, &mut judge) {
+            if let Some(decided) = self.take(since, deadline, &mut judge) {
                 return decided;
             }
             tokio::select! {
                 () = self.slot.arrival.notified() => {}
                 () = sleep_until(deadline) => {
                     return self
-                        .slot
                         .take(since, deadline, &mut judge)
-                        .unwrap_or_else(|| Err(self.slot.timeout(since, &mut judge)));
+                        .unwrap_or_else(|| Err(self.timeout(since, &mut judge)));
                 }
             }
+        }
+    }
+
+    /// Looks for the first event that decides a wait, among those that it has not looked at.
+    fn take(
+        &mut self,
+        since: Instant,
+        deadline: Instant,
+        judge: &mut impl FnMut(&Inbound) -> Match,
+    ) -> Option<Result<Inbound, WaitError>> {
+        self.kept.events.append(&mut self.slot.content().events);
+        let mut news = self
+            .kept
+            .events
+            .iter()
+            .enumerate()
+            .skip(self.kept.passed_over);
+        let found = news.find_map(|(at, inbound)| {
+            let in_time = inbound.arrived <= deadline;
+            if inbound.is_redelivery(since) {
+                return None;
+            }
+            let verdict = judge(inbound);
+            match verdict {
+                Match::Wanted if in_time && inbound.arrived >= since => Some((at, verdict)),
+                // Whoever left before the request was sent does not answer it either.
+                Match::Disconnected if in_time => Some((at, verdict)),
+                Match::Wanted | Match::Disconnected | Match::Other => None,
+            }
+        });
+        let Some((at, verdict)) = found else {
+            self.give_up_oldest();
+            self.kept.passed_over = self.kept.events.len();
+            return None;
+        };
+        let inbound = self.kept.events.remove(at)?;
+        self.slot.owner.settle(Fate::Consumed);
+        Some(match verdict {
+            Match::Disconnected => Err(WaitError::Disconnected),
+            Match::Wanted | Match::Other => Ok(inbound),
+        })
+    }
+
+    fn give_up_oldest(&mut self) {
+        let surplus = self.kept.events.len().saturating_sub(MOST_EVENTS);
+        for given_up in self.kept.events.drain(..surplus) {
+            self.slot.owner.settle(given_up.fate_if_left());
+        }
+    }
+
+    fn timeout(&self, since: Instant, judge: &mut impl FnMut(&Inbound) -> Match) -> WaitError {
+        let dropped = self.slot.content().duplicates.clone();
+        let mut duplicates = dropped.map(|dropped| *dropped).unwrap_or_default();
+        let (mut passed_over, mut too_early) = (0, 0);
+        for inbound in &self.kept.events {
+            if inbound.is_redelivery(since) {
+                let id = inbound.identity.as_ref().map(|identity| &*identity.id);
+                duplicates.note(id.unwrap_or_default());
+                continue;
+            }
+            match judge(inbound) {
+                Match::Wanted if inbound.arrived < since => too_early += 1,
+                Match::Other => passed_over += 1,
+                // They came after the deadline.
+                Match::Wanted | Match::Disconnected => {}
+            }
+        }
+        WaitError::Timeout {
+            passed_over,
+            too_early,
+            duplicates,
         }
     }
 }
@@ -240,9 +340,9 @@ impl Mailbox {
 impl Drop for Mailbox {
     fn drop(&mut self) {
         self.line.release(&self.keys, &self.slot);
-        let left = std::mem::take(&mut self.slot.content().events);
-        for _ in left {
-            self.slot.owner.settle(Fate::Ignored);
+        let unseen = std::mem::take(&mut self.slot.content().events);
+        for left in self.kept.events.iter().chain(&unseen) {
+            self.slot.owner.settle(left.fate_if_left());
         }
     }
 }

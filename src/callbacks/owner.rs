@@ -1,5 +1,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::identity::Spread;
 use crate::event::{Event, Fate, Observers, RunIdentity};
 
 /// A run, and who is told about its events.
@@ -36,6 +37,36 @@ impl Owner {
         let observers = self.observers();
         observers.tell(&self.receipt());
         observers.tell(&self.settlement(fate));
+    }
+
+    /// A request came that only asked whether this is the right receiver.
+    pub(super) fn verified(&self) {
+        self.observers().tell(&Event::CallbackVerified {
+            run: self.run.clone(),
+        });
+    }
+
+    /// The id of an event does not identify it.
+    pub(super) fn id_repeats(&self) {
+        self.observers().tell(&Event::CallbackIdRepeated {
+            run: self.run.clone(),
+        });
+    }
+
+    /// Says once in the log that ids do not identify events.
+    pub(super) fn warn_of_ids(&self, spread: Spread) {
+        let subject = &self.run.subject;
+        let found = match spread {
+            Spread::SeveralChats => "came for different chats",
+            Spread::OneChat => "came twice in one chat with different contents",
+        };
+        tracing::warn!(
+            scenario = %subject.scenario,
+            target = %subject.target,
+            "an event id {found}: it does not identify an event; an event with such an id is a duplicate only \
+             if it is equal to an earlier one of its chat and the chat has sent no request since; \
+             `callbacks.id` of the scenario should name what no two events have in common"
+        );
     }
 
     /// An event that was received for this run is one of another.

@@ -4,18 +4,20 @@ use std::time::Duration;
 
 use axum::{
     Router,
-    body::{Body, to_bytes},
-    extract::{Request, State},
-    http::StatusCode,
+    body::{Body, Bytes, to_bytes},
+    extract::{Request as HttpRequest, State},
+    http::{HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
 };
+use http_body_util::LengthLimitError;
 use tokio::{
     net::TcpListener,
     time::{Instant, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Exchange, exchange::Reception};
-use crate::{descriptors, listener};
+use super::{Exchange, Reception, Refusal, Request};
+use crate::{descriptors, listener, scenario::VerificationAnswer};
 
 /// A centre that sends an event on a connection that is just being closed may not send it again, so
 /// idle connections stay for long.
@@ -30,8 +32,7 @@ const MOST_CONNECTIONS: u64 = 16_384;
 /// How long a sender may take over a body: a slow one holds a connection, and a shutdown.
 const BODY_TIME: Duration = Duration::from_secs(10);
 
-/// Serves until `shutdown`. Events come with any method and any content type; what counts is a
-/// JSON body.
+/// Serves until `shutdown`. Events come with any method; [`Request`] says how they are read.
 pub async fn serve(listener: TcpListener, exchange: Exchange, shutdown: CancellationToken) {
     let routes = Router::new()
         // Not routed: whatever comes is counted, on any path.
@@ -47,25 +48,63 @@ pub async fn serve(listener: TcpListener, exchange: Exchange, shutdown: Cancella
     listener::serve(listener, routes, limits, shutdown).await;
 }
 
-async fn receive(State(exchange): State<Exchange>, request: Request<Body>) -> StatusCode {
+async fn receive(State(exchange): State<Exchange>, request: HttpRequest<Body>) -> Response {
     // Before the body is read, let alone understood: this is when the event reached us.
     let arrived = Instant::now();
     let (head, body) = request.into_parts();
-    let token = head.uri.path().split('/').nth(1).unwrap_or_default();
-    let body = match timeout(BODY_TIME, to_bytes(body, exchange.max_body_bytes())).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(_)) => {
-            exchange.reject(token);
-            return StatusCode::PAYLOAD_TOO_LARGE;
-        }
-        Err(_) => {
-            exchange.reject(token);
-            return StatusCode::REQUEST_TIMEOUT;
+    let path = head.uri.path();
+    let request = |body: Bytes| Request {
+        method: head.method.as_str(),
+        query: head.uri.query(),
+        headers: &head.headers,
+        body,
+    };
+    let taken = match read(body, exchange.max_body_bytes()).await {
+        Ok(body) => exchange.deliver(path, arrived, &request(body)),
+        Err(refusal) => {
+            exchange.reject(path, &request(Bytes::new()), &refusal);
+            Err(refusal)
         }
     };
-    match exchange.deliver(token, arrived, &body) {
-        Reception::Taken => StatusCode::OK,
-        Reception::NoSuchPath => StatusCode::NOT_FOUND,
-        Reception::NotJson => StatusCode::BAD_REQUEST,
+    match taken {
+        Ok(Reception::Taken) => StatusCode::OK.into_response(),
+        Ok(Reception::Verified(answer)) => verified(answer),
+        Err(refusal) => {
+            let status = StatusCode::from_u16(refusal.status());
+            let status = status.unwrap_or(StatusCode::BAD_REQUEST);
+            (status, format!("{refusal}\n")).into_response()
+        }
     }
+}
+
+async fn read(body: Body, most: usize) -> Result<Bytes, Refusal> {
+    let read = timeout(BODY_TIME, to_bytes(body, most)).await;
+    let read = read.map_err(|_| Refusal::TooSlow(BODY_TIME))?;
+    read.map_err(|error| {
+        let source = std::error::Error::source(&error);
+        if source.is_some_and(<dyn std::error::Error>::is::<LengthLimitError>) {
+            Refusal::TooLarge(most)
+        } else {
+            Refusal::BrokenOff
+        }
+    })
+}
+
+fn verified(answer: VerificationAnswer) -> Response {
+    let mut response = answer.body.into_response();
+    // The scenario has been read: its status and its content type are ones.
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or_default();
+    let headers = response.headers_mut();
+    if let Ok(content_type) = HeaderValue::from_str(&answer.content_type) {
+        headers.insert(CONTENT_TYPE, content_type);
+    }
+    for (name, value) in answer.headers {
+        if let (Ok(name), Ok(value)) = (
+            HeaderName::from_bytes(name.as_bytes()),
+            HeaderValue::from_str(&value),
+        ) {
+            headers.insert(name, value);
+        }
+    }
+    response
 }

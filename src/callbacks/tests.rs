@@ -1,8 +1,10 @@
 //! A bench with a ledger per run, and one for the whole process.
 
 mod deliveries;
+mod duplicates;
 mod limits;
 mod random;
+mod requests;
 mod runs;
 mod waits;
 
@@ -12,10 +14,11 @@ use std::{
     time::Duration,
 };
 
+use hyper::HeaderMap;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{Exchange, Inbound, Mailbox, Match, Path, WaitError, exchange::Reception};
+use super::{Exchange, Inbound, Mailbox, Match, Path, Reception, Refusal, Request, WaitError};
 use crate::{
     config::CallbackLimits,
     document::{Problems, parse},
@@ -33,6 +36,8 @@ struct Entries {
     /// Under an empty name what no run knows.
     settled: BTreeMap<String, Vec<Fate>>,
     rerouted: usize,
+    repeated_ids: usize,
+    verified: usize,
 }
 
 impl Observer for Ledger {
@@ -51,6 +56,8 @@ impl Observer for Ledger {
                 let id = run.as_ref().map(|run| run.id.clone()).unwrap_or_default();
                 entries.settled.entry(id).or_default().push(*fate);
             }
+            Event::CallbackIdRepeated { .. } => entries.repeated_ids += 1,
+            Event::CallbackVerified { .. } => entries.verified += 1,
             _ => {}
         }
     }
@@ -142,8 +149,30 @@ impl Bench {
 
     fn send_at(&self, run: &TestRun, arrived: Instant, event: &Value) {
         let body = event.to_string();
-        let reception = self.exchange.deliver(&run.token, arrived, body.as_bytes());
-        assert_eq!(reception, Reception::Taken);
+        let reception = self.request_at(run, arrived, body.as_bytes());
+        assert_eq!(reception, Ok(Reception::Taken));
+    }
+
+    fn request(&self, run: &TestRun, body: &[u8]) -> Result<Reception, Refusal> {
+        self.request_at(run, Instant::now(), body)
+    }
+
+    fn request_at(
+        &self,
+        run: &TestRun,
+        arrived: Instant,
+        body: &[u8],
+    ) -> Result<Reception, Refusal> {
+        let headers = HeaderMap::new();
+        let request = Request::post(&headers, body.to_vec());
+        self.exchange.deliver(&run.token, arrived, &request)
+    }
+
+    /// A request whose body broke off.
+    fn broken_off(&self, path: &str) {
+        let headers = HeaderMap::new();
+        let request = Request::post(&headers, "");
+        self.exchange.reject(path, &request, &Refusal::BrokenOff);
     }
 }
 

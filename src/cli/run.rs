@@ -133,10 +133,11 @@ impl Run {
         let load = spec.load.clone();
         let over = CancellationToken::new();
         let receiving = tokio::spawn(receiver::serve(listener, exchange.clone(), over.clone()));
+        let swept = exchange.clone();
         let sweeping = tokio::spawn(every(
             Duration::from_secs(1),
             over.clone(),
-            move |now, _| exchange.sweep(now),
+            move |now, _| swept.sweep(now),
         ));
         let run = engine.start(spec);
         let watching = progress::show(&run, &load);
@@ -153,6 +154,9 @@ impl Run {
         // Both end with the token; what they return says nothing here.
         let _ = tokio::join!(receiving, sweeping);
         let ended = run.record();
+        for finding in exchange.findings() {
+            tell(finding);
+        }
         let baseline = earlier.map(|earlier| earlier.against(&ended));
         let outcome = outcome(ended.report.verdict, baseline.as_ref());
         Ok(report.conclude(&ended, baseline.as_ref(), outcome))

@@ -201,6 +201,8 @@ impl Figures {
             | Event::ConfigurationAccepted { .. }
             | Event::ConfigurationRefused
             | Event::ChatNamed { .. }
+            | Event::CallbackVerified { .. }
+            | Event::CallbackIdRepeated { .. }
             | Event::ChatFailed(_)
             | Event::HistoryKept(_)
             | Event::SchedulerLag(_)

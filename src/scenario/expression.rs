@@ -4,6 +4,7 @@ use std::{
 };
 
 use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value};
+use subtle::ConstantTimeEq as _;
 
 use super::{EvaluationError, Input, Names, Scope, is_name, operators};
 use crate::{
@@ -24,6 +25,7 @@ fn environment(undefined: UndefinedBehavior) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(undefined);
     environment.add_filter("seconds", seconds);
+    environment.add_function("timing_safe_equal", timing_safe_equal);
     environment
 }
 
@@ -32,6 +34,14 @@ fn seconds(text: &str) -> Result<f64, minijinja::Error> {
     duration::parse(text)
         .map(|duration| duration.as_secs_f64())
         .map_err(|error| minijinja::Error::new(ErrorKind::InvalidOperation, error.to_string()))
+}
+
+/// Compares a signature with the expected one: how long it takes does not tell how much of it is right.
+fn timing_safe_equal(a: &Value, b: &Value) -> bool {
+    match (a.as_bytes(), b.as_bytes()) {
+        (Some(a), Some(b)) => a.ct_eq(b).into(),
+        _ => false,
+    }
 }
 
 /// What an expression does about something undefined.
@@ -259,6 +269,9 @@ mod tests {
             ),
             ("'b' if count > 5 else 'c'", Value::from("c")),
             ("limit | seconds", Value::from(90.0)),
+            ("timing_safe_equal('abc', 'ab' ~ 'c')", Value::from(true)),
+            ("timing_safe_equal('abc', 'abd')", Value::from(false)),
+            ("timing_safe_equal(nothing, nothing)", Value::from(false)),
             (
                 "body.list | map(attribute='n') | join(',')",
                 Value::from("1,2"),

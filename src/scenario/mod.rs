@@ -6,6 +6,7 @@
 
 mod action;
 mod answer;
+mod callbacks;
 mod confidential;
 mod expression;
 mod input;
@@ -25,11 +26,12 @@ use std::{
     sync::Arc,
 };
 
-use names::{Look, Part};
+use names::Part;
 use step::StepReader;
 
 pub use action::{Action, HttpAction, HttpBody, HttpRequest, Payload, WaitAction};
 pub use answer::{Answer, location, shown_address};
+pub use callbacks::{Callbacks, FieldPath, Verification, VerificationAnswer};
 pub use confidential::{is_confidential, note_confidential};
 pub use expression::Expression;
 pub use input::{Input, InputKind};
@@ -37,7 +39,7 @@ pub use names::{Names, is_name};
 pub use pause::Pause;
 pub use phases::{Phase, Phases};
 pub use reason::Reason;
-pub use scope::{EvaluationError, RunScope, Scope, key_text};
+pub use scope::{Delivery, EvaluationError, RunScope, Scope, key_text};
 pub use setting::{Quantity, Setting};
 pub use step::{DEFAULT_TIMEOUT, Item, Observation, Repeat, Step};
 pub use template::Template;
@@ -73,18 +75,6 @@ pub struct Scenario {
     pub target_variables: BTreeMap<String, Place>,
 }
 
-/// How an inbound event is told apart; expressions over `event`.
-#[derive(Debug)]
-pub struct Callbacks {
-    /// Which chat the event belongs to.
-    pub key: Expression,
-    /// What two deliveries of one event have in common and no two events do. Without one, or where
-    /// it is undefined, no event counts as a duplicate.
-    pub id: Option<Expression>,
-    /// Holds for an event that says that the other side left: a wait fails on it at once.
-    pub disconnected: Option<Expression>,
-}
-
 impl Scenario {
     /// Reads a scenario, noting every problem; `None` if there was one.
     pub fn read(node: &Node, problems: &Problems) -> Option<Self> {
@@ -103,7 +93,7 @@ impl Scenario {
             .unwrap_or_default();
         let callbacks = map.get("callbacks");
         let mut names = Names::new(callbacks.is_some(), node);
-        let callbacks = callbacks.and_then(|node| Callbacks::read(node, &mut names, problems));
+        let mut callbacks = callbacks.and_then(|node| Callbacks::read(node, &mut names, problems));
         let mut reader = StepReader {
             names,
             inputs: &inputs,
@@ -127,6 +117,9 @@ impl Scenario {
             .get("correlation")
             .map(|node| reader.read_correlation(node))
             .unwrap_or_default();
+        if let Some(callbacks) = &mut callbacks {
+            callbacks.note_looks(&reader.names);
+        }
         let target_variables = reader.names.into_target_variables();
         map.finish();
         if problems.count() > before {
@@ -238,25 +231,6 @@ pub fn check_label(text: &str, place: &Place, problems: &Problems) -> bool {
 fn read_name(node: &Node, problems: &Problems) -> Option<Arc<str>> {
     let text = node.text("the name of the scenario", problems)?;
     check_label(text, &node.place, problems).then(|| text.into())
-}
-
-impl Callbacks {
-    fn read(node: &Node, names: &mut Names, problems: &Problems) -> Option<Self> {
-        let mut map = Mapping::open(node, "a mapping such as `{ key: event.id }`", problems)?;
-        names.look_at(Look::Event);
-        let read =
-            |node: Option<&Node>| node.and_then(|node| Expression::read(node, names, problems));
-        let key = read(map.need("key"));
-        let id = read(map.get("id"));
-        let disconnected = read(map.get("disconnected"));
-        names.look_at(Look::Nothing);
-        map.finish();
-        Some(Self {
-            key: key?,
-            id,
-            disconnected,
-        })
-    }
 }
 
 #[cfg(test)]

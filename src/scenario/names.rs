@@ -1,5 +1,5 @@
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
 };
 
@@ -34,6 +34,8 @@ pub(super) enum Look {
     Answer,
     /// An inbound event.
     Event,
+    /// A request on a callback path, before its events are taken.
+    Delivery,
     /// One of them; which one, a problem elsewhere in the step keeps from knowing.
     Either,
 }
@@ -54,6 +56,9 @@ pub struct Names {
     ahead: BTreeMap<String, String>,
     /// Variables of the target that the scenario uses, and where it first does.
     target: RefCell<BTreeMap<String, Place>>,
+    /// Whether expressions about events look at more of their request.
+    looks_at_delivery: Cell<bool>,
+    looks_at_raw_body: Cell<bool>,
     /// Any name goes: for tests of templates alone.
     open: bool,
 }
@@ -76,6 +81,8 @@ impl Names {
             of_chats: BTreeSet::new(),
             ahead,
             target: RefCell::default(),
+            looks_at_delivery: Cell::default(),
+            looks_at_raw_body: Cell::default(),
             open: false,
         }
     }
@@ -103,6 +110,14 @@ impl Names {
 
     pub(super) fn has_callbacks(&self) -> bool {
         self.callbacks
+    }
+
+    pub(super) fn look_at_delivery(&self) -> bool {
+        self.looks_at_delivery.get()
+    }
+
+    pub(super) fn look_at_raw_body(&self) -> bool {
+        self.looks_at_raw_body.get()
     }
 
     /// From here on the variable may exist.
@@ -198,7 +213,17 @@ impl Names {
             "status" | "headers" | "body" if matches!(self.look, Look::Answer | Look::Either) => {
                 Ok(())
             }
-            "event" if matches!(self.look, Look::Event | Look::Either) => Ok(()),
+            "event" if matches!(self.look, Look::Event | Look::Delivery | Look::Either) => Ok(()),
+            "headers" | "method" | "query" | "delivery" if self.look == Look::Event => {
+                self.looks_at_delivery.set(true);
+                Ok(())
+            }
+            "headers" | "method" | "query" | "delivery" if self.look == Look::Delivery => Ok(()),
+            "method" | "query" | "delivery" if self.look == Look::Either => Ok(()),
+            "raw_body" if self.look == Look::Delivery => {
+                self.looks_at_raw_body.set(true);
+                Ok(())
+            }
             "elapsed" if self.look != Look::Nothing => Ok(()),
             _ => Err(self.undefined(name)),
         }
@@ -229,6 +254,10 @@ impl Names {
                 "; it is known in `expect` and `capture` of an `http` step".to_owned()
             }
             "event" => "; it is known where a `wait_for` looks at an event".to_owned(),
+            "raw_body" => "; it is known in `accept` and `verify` of `callbacks`".to_owned(),
+            "method" | "query" | "delivery" => {
+                "; it is known in `callbacks` and where a `wait_for` looks at an event".to_owned()
+            }
             "elapsed" => "; it is known in `expect` and `capture`".to_owned(),
             _ => did_you_mean(name, self.candidates()),
         };
@@ -241,7 +270,13 @@ impl Names {
             Look::Answer | Look::Either => &[
                 "target", "inputs", "run", "chat", "status", "headers", "body", "elapsed",
             ],
-            Look::Event => &["target", "inputs", "run", "chat", "event", "elapsed"],
+            Look::Event => &[
+                "target", "inputs", "run", "chat", "event", "headers", "query", "method",
+                "delivery", "elapsed",
+            ],
+            Look::Delivery => &[
+                "target", "inputs", "run", "event", "headers", "query", "method", "raw_body",
+            ],
         };
         self.captured
             .iter()
@@ -309,9 +344,10 @@ fn find_captures(node: &Node, found: &mut BTreeMap<String, String>) {
 }
 
 /// Variables that a capture would hide, and the words of expressions.
-pub(super) const RESERVED: [&str; 22] = [
+pub(super) const RESERVED: [&str; 26] = [
     "target", "inputs", "run", "chat", "callback", "passed", "repeat", "status", "headers", "body",
-    "event", "elapsed", "and", "or", "not", "in", "is", "if", "else", "true", "false", "none",
+    "event", "elapsed", "method", "query", "delivery", "raw_body", "and", "or", "not", "in", "is",
+    "if", "else", "true", "false", "none",
 ];
 
 /// Names of inputs, steps and captures: they become labels and variables.

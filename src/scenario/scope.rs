@@ -48,7 +48,26 @@ pub struct Scope {
 enum Look {
     Nothing,
     Answer(Arc<Answer>),
-    Event { event: Value, elapsed: Duration },
+    Event {
+        event: Value,
+        elapsed: Duration,
+        delivery: Option<Arc<Delivery>>,
+    },
+}
+
+/// The request that brought an event, as expressions see it.
+#[derive(Debug)]
+pub struct Delivery {
+    /// `method`.
+    pub method: Value,
+    /// `query`: the fields behind the `?` of its address.
+    pub query: Value,
+    /// `headers`, by names in lower case.
+    pub headers: Value,
+    /// `delivery`: all that it says, where it brings several events.
+    pub whole: Value,
+    /// `raw_body`: its body as it came, decompressed.
+    pub raw_body: Value,
 }
 
 impl Scope {
@@ -92,8 +111,17 @@ impl Scope {
     }
 
     /// Expressions now see an inbound event.
-    pub fn look_at_event(&mut self, event: Value, elapsed: Duration) {
-        self.look = Look::Event { event, elapsed };
+    pub fn look_at_event(
+        &mut self,
+        event: Value,
+        elapsed: Duration,
+        delivery: Option<Arc<Delivery>>,
+    ) {
+        self.look = Look::Event {
+            event,
+            elapsed,
+            delivery,
+        };
     }
 
     /// Expressions see neither answer nor event any more.
@@ -184,9 +212,29 @@ impl Scope {
             ("elapsed", Look::Answer(answer)) => Value::from(answer.elapsed.as_secs_f64()),
             ("event", Look::Event { event, .. }) => event.clone(),
             ("elapsed", Look::Event { elapsed, .. }) => Value::from(elapsed.as_secs_f64()),
+            (
+                name,
+                Look::Event {
+                    delivery: Some(delivery),
+                    ..
+                },
+            ) => delivery.value_of(name)?.clone(),
             _ => return None,
         };
         (!value.is_undefined()).then_some(value)
+    }
+}
+
+impl Delivery {
+    fn value_of(&self, name: &str) -> Option<&Value> {
+        Some(match name {
+            "method" => &self.method,
+            "query" => &self.query,
+            "headers" => &self.headers,
+            "delivery" => &self.whole,
+            "raw_body" => &self.raw_body,
+            _ => return None,
+        })
     }
 }
 
@@ -329,7 +377,7 @@ pub(super) mod tests {
         chat.look_at_answer(Answer::new(201, HeaderMap::new(), body, elapsed));
         assert_eq!(visible(&chat), [true, true, true, false, true]);
         assert_eq!(seen(&chat, "elapsed"), Value::from(1.5));
-        chat.look_at_event(Value::from("e"), elapsed);
+        chat.look_at_event(Value::from("e"), elapsed, None);
         assert_eq!(visible(&chat), [false, false, false, true, true]);
         chat.look_away();
         assert_eq!(visible(&chat), [false; 5]);

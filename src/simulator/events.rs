@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::engagement::Engagement;
+use super::engagement::{Engagement, EngagementId};
 
 /// The kinds of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -53,6 +53,33 @@ pub(super) enum Event {
     Left(Party),
 }
 
+/// How ids are written in events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct EventIds {
+    /// `engagementId` is a number.
+    pub numeric: bool,
+    /// All participants have one id, and all messages.
+    pub constant: bool,
+}
+
+impl EventIds {
+    fn participant(self, chat: EngagementId, party: Party) -> String {
+        if self.constant {
+            "participant".to_owned()
+        } else {
+            chat.participant(party)
+        }
+    }
+
+    fn message(self, chat: EngagementId, number: u32) -> String {
+        if self.constant {
+            "message".to_owned()
+        } else {
+            chat.message(number)
+        }
+    }
+}
+
 impl Event {
     pub fn kind(self) -> EventKind {
         match self {
@@ -65,9 +92,9 @@ impl Event {
     }
 
     /// The body of this event of that chat.
-    pub fn body(self, chat: &Engagement, numeric_ids: bool) -> Bytes {
+    pub fn body(self, chat: &Engagement, ids: EventIds) -> Bytes {
         let kind = self.kind();
-        let engagement_id = if numeric_ids {
+        let engagement_id = if ids.numeric {
             Id::Number(chat.id.number())
         } else {
             Id::Text(chat.id.text(false))
@@ -81,16 +108,16 @@ impl Event {
             tenant_id: &chat.tenant,
             channel_provider_id: &chat.provider,
             event_date: epoch_millis(),
-            detail: self.detail(chat),
+            detail: self.detail(chat, ids),
         };
         // Strings, numbers and maps with string keys: nothing here can fail to be JSON.
         Bytes::from(serde_json::to_vec(&wire).unwrap_or_default())
     }
 
-    fn detail(self, chat: &Engagement) -> Detail<'_> {
+    fn detail(self, chat: &Engagement, ids: EventIds) -> Detail<'_> {
         let participant = |party| Participant {
             party,
-            id: chat.id.participant(party),
+            id: ids.participant(chat.id, party),
             display_name: match party {
                 Party::Customer => chat.customer.clone(),
                 Party::Agent => chat.agent_name(),
@@ -108,10 +135,10 @@ impl Event {
             Self::AgentMessage { number } => Detail::Message {
                 sender_type: Party::Agent,
                 sender_name: chat.agent_name(),
-                message_id: chat.id.message(number),
+                message_id: ids.message(chat.id, number),
                 status: "DELIVERED",
                 recipient_participants: [Recipient {
-                    participant_id: chat.id.participant(Party::Customer),
+                    participant_id: ids.participant(chat.id, Party::Customer),
                     participant_type: Party::Customer,
                 }],
                 body: Body {

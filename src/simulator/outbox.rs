@@ -10,7 +10,7 @@ use super::agenda::{Agenda, after};
 use super::books::Books;
 use super::delivery::{Lane, Notice, Queue};
 use super::engagement::{Engagement, Timer};
-use super::events::{Event, EventKind};
+use super::events::{Event, EventIds, EventKind};
 use super::faults::{EventFate, EventFaults};
 use super::floor::Due;
 use super::webhooks::Webhooks;
@@ -34,7 +34,7 @@ pub(super) struct Outbox {
     pub webhooks: Webhooks,
     queue: Arc<Queue>,
     books: Arc<Books>,
-    numeric_ids: bool,
+    ids: EventIds,
     /// Events on the agenda, and how many there may be.
     scheduled: usize,
     limit: usize,
@@ -45,14 +45,14 @@ impl Outbox {
         webhooks: Webhooks,
         queue: Arc<Queue>,
         books: Arc<Books>,
-        numeric_ids: bool,
+        ids: EventIds,
         limit: usize,
     ) -> Self {
         Self {
             webhooks,
             queue,
             books,
-            numeric_ids,
+            ids,
             scheduled: 0,
             limit,
         }
@@ -89,7 +89,7 @@ impl Outbox {
         };
         let parcel = Parcel {
             kind,
-            body: event.body(chat, self.numeric_ids),
+            body: event.body(chat, self.ids),
             twice,
             late,
             requested: (event == Event::AgentJoined).then_some(chat.requested),

@@ -45,6 +45,9 @@ pub struct Quirks {
     pub sparse_answers: bool,
     /// `webhookId` is a number; `engagementId` is a numeric string in answers, a number in events.
     pub numeric_ids: bool,
+    /// Every participant of every chat has the same `participantId`, every message the same
+    /// `messageId`.
+    pub constant_ids: bool,
     /// One callback URL for everybody: the last one registered wins.
     pub shared_callback: bool,
     /// The header `Content-Type` of events.
@@ -64,6 +67,7 @@ impl Quirks {
             ok_for_created: vec![RequestKind::WebhookCreate],
             sparse_answers: true,
             numeric_ids: true,
+            constant_ids: true,
             shared_callback: true,
             event_content_type: EventContentType::Form,
             event_method: EventMethod::Post,

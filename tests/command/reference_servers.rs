@@ -75,6 +75,7 @@ async fn each_quirk_alone_passes() {
         "sparse_answers: true",
         "numeric_ids: true",
         "shared_callback: true",
+        "constant_ids: true",
         "event_content_type: form",
         "event_content_type: none",
         "event_method: get",
@@ -83,6 +84,52 @@ async fn each_quirk_alone_passes() {
     ] {
         passes(&format!("quirks: {{ {quirk} }}")).await;
     }
+}
+
+#[tokio::test]
+async fn one_chat_of_a_server_whose_ids_identify_nothing_passes_and_its_run_says_so() {
+    let centre = Centre::start("quirks: { constant_ids: true }").await;
+    let run = Run::of_shipped(&centre.url)
+        .load("{ chats: 1 }")
+        .done()
+        .await;
+    let run = run.exits(0);
+    assert_eq!(run.passed("agent_join"), 1);
+    assert_eq!(run.passed("receive_chat"), 2);
+    assert_eq!(run.fate("duplicate"), 0);
+    assert!(run.log.contains("do not identify"), "{}", run.log);
+}
+
+#[tokio::test]
+async fn ids_that_identify_nothing_are_counted_and_told_of_once() {
+    let centre = Centre::start("quirks: { constant_ids: true }").await;
+    let inputs = "{ session_pause: 10ms, first_message_delay: 10ms, reply_delay: 10ms }";
+    let probe = format!(
+        "probes: {{ one: {{ scenario: contact-center-chat, target: centre, every: 1s, inputs: {inputs} }} }}"
+    );
+    let service = Service::start(&plain(&centre.url, &probe)).await;
+    let id = service
+        .burst("{ chats: 30, ramp: 100ms }", inputs, "")
+        .await;
+    service.passed(3).await;
+    let path = format!("/api/v1/runs/{id}");
+    let burst = crate::support::eventually("the end of the burst", async || {
+        let run = service.read(&path).await.body;
+        (run["state"] == "ended").then_some(run)
+    })
+    .await;
+    assert_eq!(burst["chats"]["passed"], 30, "{burst:#}");
+    // Of each chat the joins and the messages, all but the very first of each kind.
+    let metrics = service.metrics().await;
+    let scenario = [("scenario", "contact-center-chat")];
+    let repeated = metrics.count("chatprobe_callback_repeated_ids_total", &scenario);
+    assert!(repeated >= 33 * 4 - 2, "{repeated}");
+    let log = service.process.log();
+    assert_eq!(
+        log.matches("does not identify an event").count(),
+        1,
+        "{log}"
+    );
 }
 
 #[tokio::test]

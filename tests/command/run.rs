@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::support::{Centre, Folder, Process, Run, SCENARIO, Signal, plain, requests};
+use crate::support::{
+    Centre, Folder, Process, Run, SCENARIO, Signal, eventually, free_address, get, plain, requests,
+};
 
 #[tokio::test]
 async fn a_run_whose_chats_pass_exits_with_zero_and_shows_its_figures() {
@@ -286,4 +288,24 @@ async fn a_machine_without_files_left_is_to_blame_and_not_the_target() {
     assert_eq!(run.failed("session_create", "connect"), 0, "{run:#?}");
     let reasons = run.report["verdict_reasons"].to_string();
     assert!(reasons.contains("the target is not to blame"), "{reasons}");
+}
+
+#[tokio::test]
+async fn a_callback_url_with_a_path_works_and_requests_on_unknown_paths_are_told_of() {
+    let centre = Centre::start("{}").await;
+    let address = free_address();
+    let listen = address.to_string();
+    let url = format!("http://{address}/hooks/chatprobe");
+    let run = Run::of_shipped(&centre.url)
+        .load("{ chats: 2 }")
+        .with(&["--callback-listen", &listen, "--callback-url", &url])
+        .with(&["-i", "session_pause=1s"]);
+    let process = run.start();
+    let stray = format!("http://{address}/hooks/0123456789abcdef0123456789abcdef");
+    let told = eventually("the callback listener", async || get(&stray).await).await;
+    assert!(told.contains("no run has this path"), "{told}");
+    let run = run.finish(process).await.exits(0);
+    assert_eq!(run.chats("passed"), 2);
+    assert!(run.log.contains("/hooks/0123…"), "{}", run.log);
+    assert!(!run.log.contains("0123456789abcdef"), "{}", run.log);
 }

@@ -57,11 +57,16 @@ struct Listener {
 
 impl Listener {
     async fn start() -> Self {
+        Self::of(SCENARIO).await
+    }
+
+    /// For the events of this scenario.
+    async fn of(scenario: &str) -> Self {
         rustls::crypto::ring::default_provider()
             .install_default()
             .ok();
         let problems = Problems::default();
-        let scenario = Scenario::read(&parse("s.yaml", SCENARIO).unwrap(), &problems).unwrap();
+        let scenario = Scenario::read(&parse("s.yaml", scenario).unwrap(), &problems).unwrap();
         let subject = Subject {
             scenario: "s".into(),
             target: "t".into(),
@@ -103,6 +108,19 @@ impl Listener {
     async fn post(&self, url: &str, body: impl Into<reqwest::Body>) -> u16 {
         let request = self.client.post(url).body(body);
         request.send().await.unwrap().status().as_u16()
+    }
+
+    /// The status and the text of the answer to a request.
+    async fn told(
+        &self,
+        method: Method,
+        query: &str,
+        body: impl Into<reqwest::Body>,
+    ) -> (u16, String) {
+        let url = format!("{}{query}", self.url);
+        let answer = self.client.request(method, url).body(body);
+        let answer = answer.send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
     /// Sends a request byte by byte as written; gives back the status.
@@ -208,11 +226,109 @@ async fn a_waiting_chat_gets_its_event_with_the_time_at_which_it_reached_the_soc
 #[tokio::test]
 async fn what_is_no_json_is_refused_and_counted() {
     let listener = Listener::start().await;
-    for body in ["", "key=a&kind=reply", "{\"key\":", "{}{}", "\u{feff}{}"] {
+    for body in ["key=a&kind=reply", "{\"key\":", "{}{}"] {
         assert_eq!(listener.post(&listener.url, body).await, 400, "{body}");
     }
-    assert_eq!(listener.post(&listener.url, vec![0xff, 0xfe]).await, 400);
-    listener.finish(&[(Fate::Rejected, 6)]).await;
+    let (status, why) = listener.told(Method::POST, "", "{\"key\": x}").await;
+    assert_eq!(status, 400);
+    assert!(
+        why.starts_with("not JSON: ") && why.contains("at byte 8"),
+        "{why}"
+    );
+    listener.finish(&[(Fate::Rejected, 4)]).await;
+}
+
+#[tokio::test]
+async fn the_reason_of_a_refusal_is_in_the_answer() {
+    let scenario = SCENARIO.replace("event.key", "event.key, accept: 'false'");
+    let listener = Listener::of(&scenario).await;
+    let (status, why) = listener.told(Method::POST, "", event("a")).await;
+    assert_eq!(status, 401);
+    assert!(why.contains("`accept`"), "{why}");
+    let huge = " ".repeat(CallbackLimits::default().max_body_bytes + 1);
+    let (status, why) = listener.told(Method::POST, "", huge).await;
+    assert_eq!(status, 413);
+    assert!(why.contains("65536 bytes"), "{why}");
+    let base = format!("http://{}/nobody", listener.address);
+    let answer = listener.client.post(base).send().await.unwrap();
+    assert_eq!(answer.status(), 404);
+    assert!(
+        answer
+            .text()
+            .await
+            .unwrap()
+            .contains("no run has this path")
+    );
+    listener.finish(&[(Fate::Rejected, 2)]).await;
+}
+
+#[tokio::test]
+async fn the_path_is_found_wherever_it_stands_in_the_address() {
+    let listener = Listener::start().await;
+    let since = Instant::now();
+    let (base, token) = (format!("http://{}", listener.address), listener.token());
+    let paths = ["/TOKEN", "/hooks/TOKEN", "/a/b/TOKEN/events/7", "//TOKEN/"];
+    for path in paths {
+        let url = format!("{base}{}", path.replace("TOKEN", token));
+        assert_eq!(listener.post(&url, event("a")).await, 200, "{path}");
+    }
+    let mut chat = listener.chat("a");
+    for _ in paths {
+        wait(&mut chat, since).await.unwrap();
+    }
+    drop(chat);
+    listener.finish(&[(Fate::Consumed, 4)]).await;
+}
+
+#[tokio::test]
+async fn forms_compressed_bodies_and_queries_are_events() {
+    let listener = Listener::start().await;
+    let since = Instant::now();
+    let send = async |request: reqwest::RequestBuilder| {
+        assert_eq!(request.send().await.unwrap().status(), 200);
+    };
+    let (client, url) = (&listener.client, &listener.url);
+    let kind = "application/x-www-form-urlencoded";
+    let form = client.post(url).header(CONTENT_TYPE, kind);
+    send(form.body("key=a&kind=reply&text=%C3%BC")).await;
+    send(client.get(format!("{url}?key=a&kind=reply"))).await;
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut gzip, event("a").as_bytes()).unwrap();
+    let zipped = client.post(url).header("content-encoding", "gzip");
+    send(zipped.body(gzip.finish().unwrap())).await;
+    let mut chat = listener.chat("a");
+    for _ in 0..3 {
+        wait(&mut chat, since).await.unwrap();
+    }
+    let refused = async |coding: &str, body: Vec<u8>| {
+        let request = client.post(url).header("content-encoding", coding);
+        request.body(body).send().await.unwrap().status().as_u16()
+    };
+    let beyond = vec![b' '; CallbackLimits::default().max_body_bytes + 1];
+    let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::Write::write_all(&mut bomb, &beyond).unwrap();
+    assert_eq!(refused("gzip", bomb.finish().unwrap()).await, 413);
+    assert_eq!(refused("gzip", vec![1, 2, 3]).await, 400);
+    assert_eq!(refused("zstd", vec![1, 2, 3]).await, 415);
+    drop(chat);
+    listener
+        .finish(&[(Fate::Consumed, 3), (Fate::Rejected, 3)])
+        .await;
+}
+
+#[tokio::test]
+async fn requests_that_only_ask_are_answered_and_are_no_events() {
+    let verify =
+        "verify: { when: \"query['hub.challenge']\", answer: \"{{ query['hub.challenge'] }}\" }";
+    let scenario = SCENARIO.replace("event.key", &format!("event.key, {verify}"));
+    let listener = Listener::of(&scenario).await;
+    let question = "?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=x";
+    let (status, text) = listener.told(Method::GET, question, "").await;
+    assert_eq!((status, &*text), (200, "1158201444"));
+    for (method, body) in [(Method::HEAD, ""), (Method::GET, ""), (Method::POST, "")] {
+        assert_eq!(listener.told(method, "", body).await, (200, String::new()));
+    }
+    listener.finish(&[]).await;
 }
 
 #[tokio::test]

@@ -130,16 +130,11 @@ async fn an_event_without_a_key_is_unknown_and_one_that_is_no_json_is_rejected()
     for nothing in [json!({}), json!({ "key": "" }), json!([1]), json!(null)] {
         bench.send(&run, &nothing);
     }
-    let refused = bench
-        .exchange
-        .deliver(&run.token, Instant::now(), b"key=a&kind=reply");
-    assert_eq!(refused, Reception::NotJson);
-    let deep = "[".repeat(10_000);
-    let refused = bench
-        .exchange
-        .deliver(&run.token, Instant::now(), deep.as_bytes());
-    assert_eq!(refused, Reception::NotJson);
-    bench.exchange.reject(&run.token);
+    for body in ["key=a&kind=reply", &"[".repeat(10_000)] {
+        let refused = bench.request(&run, body.as_bytes()).unwrap_err();
+        assert_eq!(refused.status(), 400, "{refused}");
+    }
+    bench.broken_off(&run.token);
     run.end();
     let mut expected = vec![Fate::Unknown; 4];
     expected.extend([Fate::Rejected; 3]);
@@ -150,9 +145,11 @@ async fn an_event_without_a_key_is_unknown_and_one_that_is_no_json_is_rejected()
 async fn an_event_on_a_path_that_no_run_has_is_unknown_to_everybody() {
     let bench = Bench::new();
     let mut run = bench.run();
-    let reception = bench.exchange.deliver("nowhere", Instant::now(), b"{}");
-    assert_eq!(reception, Reception::NoSuchPath);
-    bench.exchange.reject("nowhere");
+    let headers = HeaderMap::new();
+    let request = Request::post(&headers, "{}");
+    let refused = (bench.exchange).deliver("nowhere", Instant::now(), &request);
+    assert_eq!(refused, Err(Refusal::NoSuchPath));
+    bench.broken_off("nowhere");
     run.end();
     assert_eq!(run.fates(), []);
     let entries = bench.everybody.entries();

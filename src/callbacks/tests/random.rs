@@ -84,9 +84,8 @@ impl World {
                 self.delivered += 1;
             }
             Act::Garbage(run) if runs > 0 => {
-                let token = &self.runs[run % runs].token;
-                let refused = self.bench.exchange.deliver(token, Instant::now(), b"{");
-                assert_eq!(refused, Reception::NotJson);
+                let refused = self.bench.request(&self.runs[run % runs], b"{");
+                assert!(refused.is_err());
                 self.delivered += 1;
             }
             Act::Wait(chat) if chats > 0 => {

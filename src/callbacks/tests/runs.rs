@@ -61,7 +61,7 @@ async fn what_comes_after_a_run_ended_is_told_to_everybody_but_its_closed_books(
     run.end();
     bench.send(&run, &event("a", "reply"));
     bench.send(&run, &event("b", "reply"));
-    bench.exchange.reject(&run.token);
+    bench.broken_off(&run.token);
     assert_eq!(run.ledger.received(&run.id), 0);
     run.check_balance();
     tokio::time::advance(CallbackLimits::default().early_for).await;
@@ -83,8 +83,7 @@ async fn paths_and_keys_are_forgotten_in_the_end() {
     run.end();
     tokio::time::advance(CallbackLimits::default().remember_for).await;
     bench.exchange.sweep(Instant::now());
-    let reception = bench.exchange.deliver(&run.token, Instant::now(), b"{}");
-    assert_eq!(reception, Reception::NoSuchPath);
+    assert_eq!(bench.request(&run, b"{}"), Err(Refusal::NoSuchPath));
     assert_eq!(bench.exchange.sizes(), (0, 0));
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::callbacks::Duplicates;
 
 #[tokio::test(start_paused = true)]
 async fn a_waiting_chat_is_woken_by_its_event() {
@@ -58,6 +59,7 @@ async fn what_counts_is_when_an_event_came_and_not_when_the_chat_woke() {
     let timeout = WaitError::Timeout {
         passed_over: 0,
         too_early: 0,
+        duplicates: Duplicates::default(),
     };
     assert_eq!(chat.wait(sent, deadline, judge).await.unwrap_err(), timeout);
     drop(chat);

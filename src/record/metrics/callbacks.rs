@@ -21,6 +21,8 @@ const NO_SCENARIO: &str = "none";
 pub(super) struct Callbacks {
     events: Family<IntCounter>,
     last_event: Family<Gauge>,
+    repeated_ids: Family<IntCounter>,
+    verifications: Family<IntCounter>,
     by_scenario: RwLock<HashMap<Arc<str>, Series>>,
     without_scenario: ByFate,
 }
@@ -31,6 +33,8 @@ type ByFate = [IntCounter; Fate::ALL.len()];
 struct Series {
     events: ByFate,
     last_event: Gauge,
+    repeated_ids: IntCounter,
+    verifications: IntCounter,
 }
 
 impl Callbacks {
@@ -48,6 +52,16 @@ impl Callbacks {
                 "Unix time at which the last inbound event of a run of the scenario came; 0 before the first.",
                 &["scenario"],
             )?,
+            repeated_ids: make.counters(
+                "chatprobe_callback_repeated_ids_total",
+                "Inbound events whose id does not identify them: it came for another chat, or with another content.",
+                &["scenario"],
+            )?,
+            verifications: make.counters(
+                "chatprobe_callback_verifications_total",
+                "Requests on callback paths that are no events: they only asked whether this is the right receiver.",
+                &["scenario"],
+            )?,
             by_scenario: RwLock::default(),
         })
     }
@@ -57,6 +71,8 @@ impl Callbacks {
         all.entry(scenario.clone()).or_insert_with(|| Series {
             events: counters(&self.events, scenario),
             last_event: self.last_event.child(&[scenario]),
+            repeated_ids: self.repeated_ids.child(&[scenario]),
+            verifications: self.verifications.child(&[scenario]),
         });
     }
 
@@ -65,6 +81,22 @@ impl Callbacks {
         let all = (self.by_scenario.read()).unwrap_or_else(PoisonError::into_inner);
         if let Some(series) = all.get(scenario) {
             series.last_event.set(seconds_since_epoch(now));
+        }
+    }
+
+    /// An event of a run of this scenario has an id that does not identify it.
+    pub(super) fn id_repeated(&self, scenario: &Arc<str>) {
+        let all = (self.by_scenario.read()).unwrap_or_else(PoisonError::into_inner);
+        if let Some(series) = all.get(scenario) {
+            series.repeated_ids.inc();
+        }
+    }
+
+    /// A request for a run of this scenario only asked whether this is the right receiver.
+    pub(super) fn verified(&self, scenario: &Arc<str>) {
+        let all = (self.by_scenario.read()).unwrap_or_else(PoisonError::into_inner);
+        if let Some(series) = all.get(scenario) {
+            series.verifications.inc();
         }
     }
 
@@ -106,6 +138,8 @@ impl Callbacks {
             let stays = scenarios.contains(scenario);
             if !stays {
                 self.last_event.remove(&[scenario]);
+                self.repeated_ids.remove(&[scenario]);
+                self.verifications.remove(&[scenario]);
                 if **scenario != *NO_SCENARIO {
                     self.events.remove(&[scenario]);
                 }

@@ -278,6 +278,8 @@ impl Metrics {
             }
             // What a chat is called and did is for people.
             Event::CallbackRerouted { .. } | Event::ChatNamed { .. } | Event::ChatFailed(_) => {}
+            Event::CallbackVerified { run } => self.callbacks.verified(&run.subject.scenario),
+            Event::CallbackIdRepeated { run } => self.callbacks.id_repeated(&run.subject.scenario),
             Event::CallbackSettled { run, fate } => {
                 let scenario = run.as_ref().map(|run| &run.subject.scenario);
                 self.callbacks.settled(scenario, *fate, |scenario| {

@@ -145,7 +145,11 @@ impl Performer {
         let (scope, seen) = (&mut self.scope, &mut self.seen);
         let judge = |inbound: &Inbound| {
             let elapsed = inbound.arrived.saturating_duration_since(since);
-            Arc::make_mut(scope).look_at_event(inbound.event.clone(), elapsed);
+            Arc::make_mut(scope).look_at_event(
+                inbound.event.clone(),
+                elapsed,
+                inbound.delivery.clone(),
+            );
             let found = if action.matches.holds(scope) {
                 Match::Wanted
             } else if disconnected.is_some_and(|left| left.holds(scope)) {
@@ -179,7 +183,7 @@ impl Performer {
         })?;
         let latency = inbound.arrived.saturating_duration_since(since);
         self.mark(step, inbound.arrived);
-        Arc::make_mut(&mut self.scope).look_at_event(inbound.event, latency);
+        Arc::make_mut(&mut self.scope).look_at_event(inbound.event, latency, inbound.delivery);
         Ok(latency)
     }
 

@@ -205,6 +205,16 @@ fn read_url(node: &Node, names: &Names, problems: &Problems) -> Option<Template>
     whole.then_some(url)
 }
 
+/// Reads names of headers and what they say.
+pub(in crate::scenario) fn read_headers(
+    node: &Node,
+    names: &Names,
+    problems: &Problems,
+) -> Vec<(String, Template)> {
+    check_header_names(node, problems);
+    read_templates(node, names, problems)
+}
+
 fn check_header_names(node: &Node, problems: &Problems) {
     let Value::Map(entries) = &node.value else {
         return;

@@ -4,6 +4,7 @@ mod http;
 mod payload;
 mod wait;
 
+pub(super) use http::read_headers;
 pub use http::{HttpAction, HttpBody, HttpRequest};
 pub use payload::Payload;
 pub use wait::WaitAction;

@@ -16,7 +16,7 @@ use super::agents::Pool;
 use super::books::{Books, End};
 use super::delivery::{Notice, Queue};
 use super::engagement::{Engagement, EngagementId, SessionId, Stage, Timer};
-use super::events::{Event, Party};
+use super::events::{Event, EventIds, Party};
 use super::faults::{Faults, RequestFate};
 use super::outbox::Outbox;
 use super::requests::{Message, NewEngagement, Refusal, RequestKind};
@@ -104,7 +104,10 @@ impl Floor {
                 webhooks,
                 queue,
                 books.clone(),
-                settings.quirks.numeric_ids,
+                EventIds {
+                    numeric: settings.quirks.numeric_ids,
+                    constant: settings.quirks.constant_ids,
+                },
                 limit,
             ),
             books,

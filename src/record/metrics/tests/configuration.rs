@@ -89,8 +89,8 @@ fn the_number_of_series_is_the_one_foretold() {
     assert_eq!(all() - own, boundaries.series_per_subject(&without));
     let before = all();
     (fixture.metrics).declare_subject(&subject("b", "eu", Mode::Burst), &declaration());
-    // When the last one came.
-    let callbacks = Fate::ALL.len() + 1;
+    // When the last one came, ids that repeat, verifications.
+    let callbacks = Fate::ALL.len() + 3;
     assert_eq!(
         all() - before,
         boundaries.series_per_subject(&declaration()) + callbacks

@@ -135,7 +135,7 @@ impl<'a> Chat<'a> {
         let mut mail = self.mail.iter().copied();
         mail.find(|at| {
             let letter = &self.case.letters[*at];
-            let is_new = letter.id.is_none_or(|id| ids.insert(id));
+            let is_new = letter.identity().is_none_or(|id| ids.insert(id));
             let answers = letter.kind == wait.kind && letter.at > self.start;
             let decides = answers || letter.kind == "left";
             is_new && decides && letter.at <= deadline && !self.consumed.contains(at)

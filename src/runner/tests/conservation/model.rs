@@ -221,7 +221,7 @@ impl<'a> Run<'a> {
             if letter.at > chat.now {
                 continue;
             }
-            let is_new = letter.id.is_none_or(|id| ids.insert(id));
+            let is_new = letter.identity().is_none_or(|id| ids.insert(id));
             self.fates[at] = Some(match (is_new, chat.consumed.contains(&at)) {
                 (false, _) => Fate::Duplicate,
                 (true, true) => Fate::Consumed,

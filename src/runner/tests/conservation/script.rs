@@ -92,7 +92,7 @@ pub(super) struct Load {
     pub(super) room: Option<u64>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Trouble {
     None,
     Status,
@@ -159,6 +159,11 @@ impl Whom {
 }
 
 impl Letter {
+    /// What its redeliveries have in common with it and no other letter to the same address.
+    pub(super) fn identity(&self) -> Option<(u8, &'static str, Trouble)> {
+        self.id.map(|id| (id, self.kind, self.trouble))
+    }
+
     pub(super) fn body(&self) -> String {
         if self.to == Address::Garbage {
             return "{".to_owned();
@@ -170,8 +175,8 @@ impl Letter {
         if self.trouble != Trouble::Capture {
             body["value"] = 1.into();
         }
-        if let Some(id) = self.id {
-            body["id"] = id.into();
+        if let Some(id) = self.identity() {
+            body["id"] = format!("{:?} {id:?}", self.to).into();
         }
         body.to_string()
     }

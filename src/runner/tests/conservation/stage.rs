@@ -5,7 +5,11 @@ use std::{
     sync::{Arc, Mutex, mpsc},
 };
 
-use axum::{Json, Router, extract::State, http::StatusCode, http::Uri};
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{HeaderMap, StatusCode, Uri},
+};
 use serde_json::{Value, json};
 use tokio::{
     net::TcpListener,
@@ -19,6 +23,7 @@ use super::{
     script::{Address, Answer, Play, Trouble},
 };
 use crate::{
+    callbacks::Request,
     event::Event,
     record::{Boundaries, Metrics},
 };
@@ -130,7 +135,10 @@ impl Stage {
                     Address::Nowhere => "nowhere".to_owned(),
                     _ => self.server.lock().unwrap().token.clone(),
                 };
-                exchange.deliver(&token, Instant::now(), letter.body().as_bytes());
+                let (headers, body) = (HeaderMap::new(), letter.body());
+                let request = Request::post(&headers, body);
+                // Some letters are refused.
+                let _ = exchange.deliver(&token, Instant::now(), &request);
             }
         };
         let orders = async {
@@ -220,6 +228,8 @@ fn counts(text: &str) -> BTreeMap<String, u64> {
             && !name.ends_with("_sum")
             && !name.contains("_last_")
             && !name.starts_with("probe_")
+            // How events are told apart is not modelled.
+            && name != "callback_repeated_ids_total"
             && name != "build_info";
         // Whole numbers are written as such.
         let value: u64 = value.split('.').next()?.parse().ok()?;

@@ -1,0 +1,199 @@
+//! How the requests on one path are read.
+
+use std::{sync::Arc, time::Duration};
+
+use minijinja::{Value, value::ValueKind};
+use tokio::time::Instant;
+
+use super::{Inbound, Refusal, Request, identity::Identity, line::Line, owner::Owner};
+use crate::{
+    event::Fate,
+    scenario::{Callbacks, Delivery, Scenario, Scope, VerificationAnswer, key_text},
+};
+
+/// Events in one delivery.
+const MOST_EVENTS: usize = 1_000;
+
+/// The path of one run: whose its events are, and how they are read.
+#[derive(Debug)]
+pub(super) struct Route {
+    pub(super) owner: Arc<Owner>,
+    pub(super) line: Arc<Line>,
+    pub(super) scenario: Arc<Scenario>,
+    pub(super) scope: Scope,
+}
+
+/// What became of a request that was not refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reception {
+    /// Its events are on their way.
+    Taken,
+    /// It only asked whether this is the right receiver.
+    Verified(VerificationAnswer),
+}
+
+impl Route {
+    /// Takes a request whose body, decompressed, may have at most so many bytes.
+    pub(super) fn take(
+        &self,
+        arrived: Instant,
+        request: &Request<'_>,
+        most: usize,
+    ) -> Result<Reception, Refusal> {
+        let Some(callbacks) = &self.scenario.callbacks else {
+            return Err(Refusal::NoSuchPath);
+        };
+        let content = request.content(most)?;
+        let read = request.event(&content);
+        let delivery = callbacks.looks_at_delivery().then(|| {
+            let event = read.as_ref().ok().cloned().flatten();
+            let raw_body = callbacks.looks_at_raw_body().then_some(&*content);
+            Arc::new(request.as_seen(&event.unwrap_or_default(), raw_body))
+        });
+        if let Some(delivery) = &delivery
+            && let Some(answer) = self.verify(callbacks, delivery)?
+        {
+            self.owner.verified();
+            return Ok(Reception::Verified(answer));
+        }
+        let Some(event) = read? else {
+            self.owner.verified();
+            return Ok(Reception::Verified(VerificationAnswer::default()));
+        };
+        if let (Some(accept), Some(delivery)) = (&callbacks.accept, &delivery) {
+            let accepted = accept.evaluate(&self.scope_of(event.clone(), Some(delivery)));
+            match accepted {
+                Ok(value) if value.is_true() => {}
+                Ok(_) => return Err(Refusal::NotAccepted),
+                Err(error) => return Err(Refusal::AcceptBroken(error.to_string())),
+            }
+        }
+        let kept = delivery.filter(|_| callbacks.keeps_delivery());
+        let besides = kept.as_ref().map_or(0, |_| request.bytes_besides_body());
+        let bytes = content.len() + besides;
+        self.take_all(callbacks, event, arrived, kept.as_ref(), bytes)?;
+        Ok(Reception::Taken)
+    }
+
+    fn scope_of(&self, event: Value, delivery: Option<&Arc<Delivery>>) -> Arc<Scope> {
+        let mut scope = self.scope.clone();
+        scope.look_at_event(event, Duration::ZERO, delivery.cloned());
+        Arc::new(scope)
+    }
+
+    /// The answer to a request that only asks whether this is the right receiver.
+    fn verify(
+        &self,
+        callbacks: &Callbacks,
+        delivery: &Arc<Delivery>,
+    ) -> Result<Option<VerificationAnswer>, Refusal> {
+        if callbacks.verify.is_empty() {
+            return Ok(None);
+        }
+        let scope = self.scope_of(delivery.whole.clone(), Some(delivery));
+        let mut verify = callbacks.verify.iter();
+        let Some(found) = verify.find(|verification| verification.when.holds(&scope)) else {
+            return Ok(None);
+        };
+        let answer = found.answer(&scope);
+        answer
+            .map(Some)
+            .map_err(|error| Refusal::AnswerBroken(error.to_string()))
+    }
+
+    /// Takes the event or the events of a delivery, which took so many bytes.
+    fn take_all(
+        &self,
+        callbacks: &Callbacks,
+        event: Value,
+        arrived: Instant,
+        delivery: Option<&Arc<Delivery>>,
+        bytes: usize,
+    ) -> Result<(), Refusal> {
+        let events = match &callbacks.events {
+            Some(expression) => {
+                let scope = self.scope_of(event.clone(), delivery);
+                let found = expression
+                    .evaluate(&scope)
+                    .map_err(|error| Refusal::EventsBroken(error.to_string()))?;
+                if found.is_undefined() || found.is_none() {
+                    vec![event]
+                } else {
+                    split(&found)?
+                }
+            }
+            None if event.kind() == ValueKind::Seq => {
+                // A list that has no key of its own is as many events.
+                let scope = self.scope_of(event.clone(), delivery);
+                let events = split(&event)?;
+                if key(callbacks, &scope).is_some() || events.is_empty() {
+                    vec![event]
+                } else {
+                    events
+                }
+            }
+            None => {
+                self.take_one(callbacks, event, arrived, delivery, bytes);
+                return Ok(());
+            }
+        };
+        let bytes = bytes / events.len().max(1);
+        for event in events {
+            self.take_one(callbacks, event, arrived, delivery, bytes);
+        }
+        Ok(())
+    }
+
+    fn take_one(
+        &self,
+        callbacks: &Callbacks,
+        event: Value,
+        arrived: Instant,
+        delivery: Option<&Arc<Delivery>>,
+        bytes: usize,
+    ) {
+        let scope = self.scope_of(event.clone(), delivery);
+        let Some(key) = key(callbacks, &scope) else {
+            return self.owner.pass(Fate::Unknown);
+        };
+        let identity = callbacks.id.as_ref().and_then(|id| {
+            let value = id.evaluate(&scope).ok()?;
+            let there = !value.is_undefined() && !value.is_none();
+            let text = || key_text(&value).unwrap_or_else(|| value.to_string());
+            there.then(|| Identity::of(text(), &event, &callbacks.volatile))
+        });
+        let inbound = Inbound {
+            arrived,
+            event,
+            identity,
+            repeats: None,
+            delivery: delivery.cloned(),
+            bytes,
+        };
+        self.line.deliver(&self.owner, key, inbound);
+    }
+}
+
+fn key(callbacks: &Callbacks, scope: &Arc<Scope>) -> Option<String> {
+    key_text(&callbacks.key.evaluate(scope).ok()?)
+}
+
+/// The events in a value: the elements of a list, and of lists within it; anything else is one.
+fn split(value: &Value) -> Result<Vec<Value>, Refusal> {
+    fn append(value: &Value, events: &mut Vec<Value>) -> Result<(), Refusal> {
+        if !matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable) {
+            events.push(value.clone());
+            return Ok(());
+        }
+        for element in value.try_iter().into_iter().flatten() {
+            if events.len() >= MOST_EVENTS {
+                return Err(Refusal::TooMany(MOST_EVENTS));
+            }
+            append(&element, events)?;
+        }
+        Ok(())
+    }
+    let mut events = Vec::new();
+    append(value, &mut events)?;
+    Ok(events)
+}
