@@ -236,6 +236,18 @@ pub enum Event {
         /// What the target calls this chat, for its own logs: names and values.
         correlation: Vec<(Arc<str>, String)>,
     },
+    /// Something may still be open at the target: nothing confirmed that it was closed.
+    LeftOpen {
+        /// Its run.
+        run: Arc<RunIdentity>,
+        /// The chat's number in its run, whose end follows; zero for what the setup made, once the
+        /// teardown is over.
+        chat: u64,
+        /// What the target calls this chat: names and values. Of the setup: what it captured.
+        correlation: Vec<(Arc<str>, String)>,
+        /// Why, in words.
+        why: String,
+    },
     /// An arrival found no room and was not started.
     ArrivalDropped {
         /// Its run.

@@ -196,6 +196,11 @@ impl Service {
         let _ = self.scheduler.reload().await;
     }
 
+    /// What starts runs, for whoever has to end them at once.
+    pub fn scheduler(&self) -> &Scheduler {
+        &self.scheduler
+    }
+
     /// Ends within the grace and five seconds: runs first, with everything they need still there,
     /// then the servers.
     pub async fn shut_down(self) -> Result<(), CutOff> {

@@ -1,3 +1,6 @@
+mod interruption;
+mod request;
+
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
@@ -7,46 +10,48 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
+use self::{interruption::Interruption, request::Request};
+
 use super::{
     Configuration, Outcome, address::listening_address, baseline::Earlier, output::tell,
-    parse_option, progress, report::ReportTo, report_problems, signals::Signals, target::Chosen,
-    unusable,
+    parse_option, progress, report::ReportTo, report_problems, summary, target::Chosen, unusable,
 };
 use crate::{
     callbacks::{Exchange, receiver},
-    config::{Burst, CallbackLimits, HealthBudget, Plan, check_url, read_scenario},
+    config::{Burst, CallbackLimits, HealthBudget, Plan, Target, check_url, read_scenario},
     document::{Entry, Place, Problem, Problems},
     driver::HttpDriver,
     event::{Mode, Observers, RunIdentity, Subject, Trigger, Verdict},
     load::{Profile, Threshold},
     preflight::Machine,
     report::Baseline,
-    runner::{Engine, Order, RunHandle, RunSpec, Stop, TraceBudget},
+    runner::{Engine, RunSpec, TraceBudget},
     scenario::Scenario,
     service::{address, every, listen},
-    units::{Share, seed},
+    units::{Share, duration, seed},
     vitals::Vitals,
 };
-
-/// How long the `always` steps may take after an interruption.
-const CLEANUP: Duration = Duration::from_secs(5);
 
 /// `chatprobe run`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Run {
     /// The scenario: its name in the configuration, or a file.
-    scenario: String,
+    #[arg(required_unless_present = "url")]
+    scenario: Option<String>,
+
+    #[command(flatten)]
+    request: Request,
 
     #[command(flatten)]
     configuration: Configuration,
 
     /// Whom to talk to: a target of the configuration, or an address, which has the variables of the
     /// configuration's only target but never secrets [default: that only target].
-    #[arg(long, short, value_name = "NAME|URL")]
+    #[arg(long, short, value_name = "NAME|URL", conflicts_with = "url")]
     target: Option<String>,
 
     /// A variable of the target.
-    #[arg(long = "variable", value_name = "NAME=VALUE")]
+    #[arg(long = "variable", value_name = "NAME=VALUE", conflicts_with = "url")]
     variables: Vec<String>,
 
     /// When chats start, for instance `{ chats: 2000, ramp: 10s }`, `{ rate: 50/s, for: 1m }` or
@@ -55,7 +60,12 @@ pub(super) struct Run {
     load: String,
 
     /// The value of an input of the scenario.
-    #[arg(long = "input", short, value_name = "NAME=VALUE")]
+    #[arg(
+        long = "input",
+        short,
+        value_name = "NAME=VALUE",
+        conflicts_with = "url"
+    )]
     inputs: Vec<String>,
 
     /// What has to hold, for instance `{ step: agent_join, p95: 10s }` or `{ failed: 1% }`; without
@@ -93,6 +103,17 @@ pub(super) struct Run {
     /// How the target reaches that address, if not directly.
     #[arg(long, value_name = "URL")]
     callback_url: Option<String>,
+
+    /// How long answers that are on their way are waited for when a signal ends the run.
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration::parse)]
+    grace: Duration,
+}
+
+/// What the chats of a run do, to whom and with what, as far as it could be read.
+struct Given {
+    scenario: Arc<Scenario>,
+    target: Option<Arc<Target>>,
+    inputs: Option<minijinja::Value>,
 }
 
 impl Run {
@@ -108,7 +129,7 @@ impl Run {
         let callback_url = self.callback_url.as_deref().map(check_url).transpose();
         let callback_url =
             callback_url.map_err(|message| unusable(format_args!("--callback-url: {message}")))?;
-        let mut signals = Signals::new()
+        let mut interruption = Interruption::new(self.grace)
             .map_err(|error| unusable(format_args!("cannot listen to signals: {error}")))?;
         let listener = listen(self.callback_listen, "callbacks", "--callback-listen");
         let listener = listener.await.map_err(unusable)?;
@@ -142,11 +163,15 @@ impl Run {
         let run = engine.start(spec);
         let watching = progress::show(&run, &load);
         tokio::pin!(watching);
-        let finished = tokio::select! {
-            () = &mut watching => true,
-            () = signals.end() => false,
+        let interrupted = tokio::select! {
+            () = &mut watching => false,
+            () = interruption.asked() => true,
         };
-        if !finished && !end_early(&run, &mut signals).await {
+        if interrupted {
+            interruption.end(&run).await;
+        }
+        if !run.has_ended() {
+            tell(summary::cut_off(&run.report()));
             return Ok(Outcome::Interrupted);
         }
         over.cancel();
@@ -158,7 +183,11 @@ impl Run {
             tell(finding);
         }
         let baseline = earlier.map(|earlier| earlier.against(&ended));
-        let outcome = outcome(ended.report.verdict, baseline.as_ref());
+        let outcome = if interrupted {
+            Outcome::Interrupted
+        } else {
+            outcome(ended.report.verdict, baseline.as_ref())
+        };
         Ok(report.conclude(&ended, baseline.as_ref(), outcome))
     }
 
@@ -180,34 +209,36 @@ impl Run {
     /// The configuration, which is not needed where the command line says everything.
     fn plan(&self) -> Result<Option<Plan>, Vec<Problem>> {
         let path = &self.configuration.config;
-        let is_file = Path::new(&self.scenario).is_file();
-        if is_file && !path.exists() {
+        let complete = match &self.scenario {
+            Some(scenario) => Path::new(scenario).is_file() && !path.exists(),
+            None => true,
+        };
+        if complete {
             return Ok(None);
         }
         Plan::load(path).map(Some)
     }
 
     fn spec(&self, plan: Option<&Plan>, problems: &Problems) -> Option<RunSpec> {
-        let scenario = self.scenario(plan, problems);
-        let variables = assignments("--variable", &self.variables, problems);
-        let target = Chosen::read(self.target.as_deref(), &variables, plan, problems);
         let load =
             option("--load", &self.load, problems).and_then(|node| Profile::read(&node, problems));
-        let set = assignments("--input", &self.inputs, problems);
-        let scenario = scenario?;
-        let place = Place::whole("command line");
-        let inputs = scenario.resolve_inputs(&set, &place, problems);
+        let given = match &self.scenario {
+            Some(scenario) => self.given(scenario, plan, problems),
+            None => self.request.read(problems),
+        };
+        let Given {
+            scenario,
+            target,
+            inputs,
+        } = given?;
         let thresholds = self.thresholds(&scenario, problems);
-        let target = target?;
-        target.check(&scenario, problems);
-        let target = target.target;
+        let (target, inputs, load) = (target?, inputs?, load?);
         let subject = Subject {
             scenario: scenario.name.clone(),
             target: target.name.clone(),
             mode: Mode::Burst,
         };
         let name = Burst::AD_HOC.into();
-        let load = load?;
         // Those that could not be read have been told of.
         if self.thresholds.is_empty() {
             load.check_thresholds(&thresholds, &Place::whole("--load"), problems);
@@ -216,7 +247,7 @@ impl Run {
             identity: Arc::new(RunIdentity::new(name, subject, Trigger::CommandLine)),
             scenario,
             target,
-            inputs: inputs?,
+            inputs,
             room: load.max_active(),
             load,
             max_rate: None,
@@ -228,25 +259,22 @@ impl Run {
         })
     }
 
-    fn scenario(&self, plan: Option<&Plan>, problems: &Problems) -> Option<Arc<Scenario>> {
-        let path = Path::new(&self.scenario);
-        if path.is_file() {
-            return read_scenario(path, problems).map(Arc::new);
+    fn given(&self, scenario: &str, plan: Option<&Plan>, problems: &Problems) -> Option<Given> {
+        let scenario = read_or_find(scenario, plan, problems);
+        let variables = assignments("--variable", &self.variables, problems);
+        let target = Chosen::read(self.target.as_deref(), &variables, plan, problems);
+        let set = assignments("--input", &self.inputs, problems);
+        let scenario = scenario?;
+        let place = Place::whole("command line");
+        let inputs = scenario.resolve_inputs(&set, &place, problems);
+        if let Some(target) = &target {
+            target.check(&scenario, problems);
         }
-        let known = plan.map(|plan| &plan.catalogue.scenarios);
-        let found = known.and_then(|known| known.get(self.scenario.as_str()).cloned());
-        if found.is_none() {
-            let names = known.into_iter().flatten().map(|(name, _)| name.as_ref());
-            let hint = crate::document::did_you_mean(&self.scenario, names);
-            problems.add(
-                &Place::whole("command line"),
-                format!(
-                    "`{}` is neither a file nor a scenario of the configuration{hint}",
-                    self.scenario
-                ),
-            );
-        }
-        found
+        Some(Given {
+            scenario,
+            target: target.map(|target| target.target),
+            inputs,
+        })
     }
 
     fn thresholds(&self, scenario: &Scenario, problems: &Problems) -> Vec<Threshold> {
@@ -291,15 +319,23 @@ fn outcome(verdict: Option<Verdict>, baseline: Option<&Baseline>) -> Outcome {
     }
 }
 
-/// Ends the run now, with its `always` steps; false if a second signal wants it at once.
-async fn end_early(run: &RunHandle, signals: &mut Signals) -> bool {
-    tell("ending the chats in progress; once more to end at once");
-    // A run that has just ended needs no order.
-    let _ = run.order(Order::Stop(Stop::End { cleanup: CLEANUP })).await;
-    tokio::select! {
-        () = run.ended() => true,
-        () = signals.end() => false,
+/// A scenario of the configuration, or of a file.
+fn read_or_find(name: &str, plan: Option<&Plan>, problems: &Problems) -> Option<Arc<Scenario>> {
+    let path = Path::new(name);
+    if path.is_file() {
+        return read_scenario(path, problems).map(Arc::new);
     }
+    let known = plan.map(|plan| &plan.catalogue.scenarios);
+    let found = known.and_then(|known| known.get(name).cloned());
+    if found.is_none() {
+        let names = known.into_iter().flatten().map(|(name, _)| name.as_ref());
+        let hint = crate::document::did_you_mean(name, names);
+        problems.add(
+            &Place::whole("command line"),
+            format!("`{name}` is neither a file nor a scenario of the configuration{hint}"),
+        );
+    }
+    found
 }
 
 fn option(name: &str, text: &str, problems: &Problems) -> Option<crate::document::Node> {

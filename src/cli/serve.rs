@@ -52,6 +52,7 @@ impl Serve {
             }
         };
         tracing::info!("ending: chats in progress may finish; a second signal ends at once");
+        let scheduler = service.scheduler().clone();
         tokio::select! {
             ended = service.shut_down() => match ended {
                 Ok(()) => {
@@ -63,7 +64,10 @@ impl Serve {
                     Outcome::Failed
                 }
             },
-            () = signals.end() => Outcome::Interrupted,
+            () = signals.end() => {
+                scheduler.give_up().await;
+                Outcome::Interrupted
+            }
         }
     }
 }

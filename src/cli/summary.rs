@@ -9,6 +9,9 @@ use crate::{
     scenario::Reason,
 };
 
+/// Chats that may be open at the target and are listed; the report has more of them.
+const MOST_ORPHANS: usize = 10;
+
 /// The width of the table: the terminals there are have at least as much.
 const WIDTH: u16 = 80;
 
@@ -41,6 +44,12 @@ fn write_all(text: &mut String, report: &RunReport) -> std::fmt::Result {
     }
     writeln!(text)?;
     write_resent(text, report)?;
+    let requests = &report.requests;
+    writeln!(
+        text,
+        "requests: {}, {:.1}/s",
+        requests.count, requests.per_second
+    )?;
     let books = &report.books;
     if books.received > 0 {
         let fates: Vec<_> = books
@@ -64,6 +73,7 @@ fn write_all(text: &mut String, report: &RunReport) -> std::fmt::Result {
     }
     write_machine(text, &report.machine)?;
     write_failures(text, report)?;
+    write_orphans(text, report)?;
     match &report.search {
         None => write_thresholds(text, report)?,
         Some(search) => write_search(text, search)?,
@@ -220,6 +230,49 @@ fn write_failures(text: &mut String, report: &RunReport) -> std::fmt::Result {
             }
             writeln!(text)?;
         }
+    }
+    Ok(())
+}
+
+/// What is known of a run that did not end in time when everything was to be given up.
+pub(super) fn cut_off(report: &RunReport) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = write_orphans(&mut text, report);
+    let active = report.chats.in_progress;
+    let _ = write!(
+        text,
+        "cut off: {active} more chats were in progress and may be open at the target"
+    );
+    text
+}
+
+/// What may still be open at the target, with what people need to find and close it there.
+fn write_orphans(text: &mut String, report: &RunReport) -> std::fmt::Result {
+    if report.orphans.is_empty() {
+        return Ok(());
+    }
+    let total = report.orphans_total;
+    writeln!(text, "may still be open at the target: {total}")?;
+    for orphan in report.orphans.iter().take(MOST_ORPHANS) {
+        match orphan.chat {
+            0 => write!(text, "    the setup")?,
+            chat => write!(text, "    chat {chat}")?,
+        }
+        if let Some(why) = &orphan.why {
+            write!(text, ": {why}")?;
+        }
+        for (name, value) in &orphan.correlation {
+            write!(text, " {name}={value}")?;
+        }
+        writeln!(text)?;
+    }
+    let left_out = total.saturating_sub(MOST_ORPHANS as u64);
+    if left_out > 0 {
+        writeln!(
+            text,
+            "    and {left_out} more; `orphans` of the report as JSON has the first 1,000"
+        )?;
     }
     Ok(())
 }

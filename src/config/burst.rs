@@ -77,7 +77,11 @@ impl Burst {
         let schedule = map
             .get("schedule")
             .map(|node| Schedule::read(node, problems));
-        let mut burst = Self::read_parts(map, None, &entry.key, catalogue, caps, problems)?;
+        let unsaid = Unsaid {
+            base: None,
+            default_target: None,
+        };
+        let mut burst = Self::read_parts(map, unsaid, &entry.key, catalogue, caps, problems)?;
         burst.place = entry.place.clone();
         burst.schedule = match schedule {
             Some(schedule) => Some(schedule?),
@@ -123,26 +127,33 @@ impl Burst {
             let asker = read_asker(node.text(wanted, problems)?);
             asker.map_err(|error| problems.add(&node.place, error)).ok()
         });
-        let base = base.map(AsRef::as_ref);
-        let burst = Self::read_parts(map, base, name, catalogue, caps, problems)?;
+        let unsaid = Unsaid {
+            base: base.map(AsRef::as_ref),
+            default_target: catalogue.only_target(),
+        };
+        let burst = Self::read_parts(map, unsaid, name, catalogue, caps, problems)?;
         Some(Self { asked_by, ..burst })
     }
 
     fn read_parts(
         mut map: Mapping<'_>,
-        base: Option<&Self>,
+        unsaid: Unsaid<'_>,
         name: &str,
         catalogue: &Catalogue,
         caps: &Caps,
         problems: &Problems,
     ) -> Option<Self> {
+        let Unsaid {
+            base,
+            default_target,
+        } = unsaid;
         let before = problems.count();
         let place = map.place.clone();
         let given = base.map(|base| Pair {
             scenario: base.scenario.clone(),
             target: base.target.clone(),
         });
-        let pair = catalogue.read_pair(&mut map, given.as_ref(), problems);
+        let pair = catalogue.read_pair(&mut map, given.as_ref(), default_target, problems);
         let load = read_load(&mut map, base, caps, problems);
         let load_place = map.get("load").map(|node| &node.place);
         let thresholds = map.get("thresholds");
@@ -179,6 +190,15 @@ impl Burst {
             set,
         })
     }
+}
+
+/// What a burst has that does not say so itself.
+#[derive(Clone, Copy)]
+struct Unsaid<'a> {
+    /// Everything of this one.
+    base: Option<&'a Burst>,
+    /// This target, where there is no base.
+    default_target: Option<&'a Arc<Target>>,
 }
 
 fn read_asker(text: &str) -> Result<String, String> {

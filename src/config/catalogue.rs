@@ -112,11 +112,19 @@ impl Catalogue {
         self.broken.push(stem.to_string_lossy().into_owned());
     }
 
-    /// Reads `scenario:` and `target:` of a probe or burst, or takes what `given` has instead.
+    /// The target, if there is only one.
+    pub(super) fn only_target(&self) -> Option<&Arc<Target>> {
+        let mut targets = self.targets.values();
+        targets.next().filter(|_| targets.next().is_none())
+    }
+
+    /// Reads `scenario:` and `target:` of a probe or burst, or takes what `given` has instead, and for want of
+    /// that `default` as the target.
     pub(super) fn read_pair(
         &self,
         map: &mut Mapping<'_>,
         given: Option<&Pair>,
+        default: Option<&Arc<Target>>,
         problems: &Problems,
     ) -> Option<Pair> {
         let scenario = match (map.get("scenario"), given) {
@@ -127,7 +135,10 @@ impl Catalogue {
         let target = match (map.get("target"), given) {
             (None, Some(given)) => Some(given.target.clone()),
             (Some(node), _) => self.find(&self.targets, "target", node, problems),
-            (None, None) => missing("target", map.place, problems),
+            (None, None) => match default {
+                Some(target) => Some(target.clone()),
+                None => missing("target", map.place, problems),
+            },
         };
         let pair = Pair {
             scenario: scenario?,

@@ -38,7 +38,7 @@ impl Probe {
         let wanted = "a probe such as `{ scenario: ..., target: ..., every: 30s }`";
         check_label(&entry.key, &entry.place, problems);
         let mut map = Mapping::open(&entry.node, wanted, problems)?;
-        let pair = catalogue.read_pair(&mut map, None, problems);
+        let pair = catalogue.read_pair(&mut map, None, None, problems);
         let every = map.need("every").and_then(|node| {
             let every = node.duration(problems)?;
             if every.is_zero() {

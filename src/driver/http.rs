@@ -34,7 +34,7 @@ use url::{Position, Url};
 pub use self::{
     answer::HttpAnswer,
     connections::{Connections, Sharing},
-    customer::Customer,
+    customer::{Customer, OnWire},
     endpoint::Endpoint,
     failure::{HttpFailure, HttpFailureKind},
     proxy::{EnvironmentProxies, Proxy, ProxyChoice, ProxyError},

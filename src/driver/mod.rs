@@ -4,6 +4,6 @@ mod http;
 
 pub use http::{
     Connections, Customer, Endpoint, EnvironmentProxies, HttpAnswer, HttpClient, HttpDriver,
-    HttpFailure, HttpFailureKind, HttpSetupError, Proxy, ProxyChoice, ProxyError, Sharing, Tls,
-    TlsError, TlsSettings,
+    HttpFailure, HttpFailureKind, HttpSetupError, OnWire, Proxy, ProxyChoice, ProxyError, Sharing,
+    Tls, TlsError, TlsSettings,
 };

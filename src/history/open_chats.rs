@@ -117,7 +117,11 @@ pub(super) fn list(
     for row in rows {
         let (chat, correlation) = row?;
         let correlation = serde_json::from_str(&correlation)?;
-        orphans.push(Orphan { chat, correlation });
+        orphans.push(Orphan {
+            chat,
+            correlation,
+            why: None,
+        });
     }
     Ok(orphans)
 }

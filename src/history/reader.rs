@@ -180,18 +180,21 @@ impl History {
         Ok(found.await?.flatten())
     }
 
-    /// The chats that an interrupted run left open, by their numbers: so many behind one of them. Of a run
-    /// that an earlier chatprobe put in order only those of its report are known.
+    /// The chats that a run left open, by their numbers: so many behind one of them. Of a run that was not
+    /// interrupted, or that an earlier chatprobe put in order, only those of its report are known.
     pub async fn orphans(
         &self,
         report: &RunReport,
         after: Option<u64>,
         limit: usize,
     ) -> Result<Vec<Orphan>, HistoryError> {
-        if report.orphans_total == 0 {
+        if report.orphans_total == 0 || report.state != RunState::Interrupted {
             let behind = report.orphans.iter();
             let behind = behind.filter(|orphan| after.is_none_or(|after| orphan.chat > after));
-            return Ok(behind.take(limit).cloned().collect());
+            let mut behind: Vec<_> = behind.cloned().collect();
+            behind.sort_by_key(|orphan| orphan.chat);
+            behind.truncate(limit);
+            return Ok(behind);
         }
         let run = report.id.clone();
         let found =

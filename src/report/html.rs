@@ -16,7 +16,7 @@ pub use charts::charts;
 pub use comparison::comparison;
 pub use generator::{books, health, load};
 pub use style::{STYLE, policy};
-pub use summary::{errors, search, steps, thresholds, verdict};
+pub use summary::{errors, orphans, search, steps, thresholds, verdict};
 
 use super::Baseline;
 use crate::runner::{RunRecord, RunReport};
@@ -34,6 +34,7 @@ pub fn document(record: &RunRecord, baseline: Option<&Baseline>) -> String {
         @if let Some(found) = &report.search { (search(found)) }
         (charts(record))
         (errors(report))
+        (orphans(report))
         @if let Some(baseline) = baseline { (comparison(&baseline.comparison)) }
         (load(report))
         (health(report))
@@ -77,12 +78,17 @@ fn facts(report: &RunReport) -> Markup {
         moment(&report.first_chat_began_at),
         moment(&report.last_chat_ended_at),
     );
+    let requests = format!(
+        "{}, {:.1}/s",
+        report.requests.count, report.requests.per_second
+    );
     let told = [
         ("Load", report.load.as_str()),
         ("Began", &report.started_at),
         ("First chat began", &first),
         ("Last chat ended", &last),
         ("Took", &took),
+        ("Requests", &requests),
         ("Run", &report.id),
         ("Seed", &seed),
     ];

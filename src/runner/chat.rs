@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::{
     context::{Patience, RunContext},
-    performer::{Interrupt, Performer},
+    performer::{Interrupt, Leftover, Performer},
 };
 use crate::{
     event::{Ending, Event, FailedChat, Failure},
@@ -20,10 +20,12 @@ pub(super) async fn run_chat(
     intended: Instant,
 ) {
     let mut account = Account::open(context.clone(), number, intended);
-    let id = context.spec.identity.chat_id(number);
+    // Nothing of it is kept: every byte here is there once for each chat in progress.
+    let scope = run_scope.of_chat(number, &context.spec.identity.chat_id(number));
+    drop(run_scope);
     let mut performer = Performer::new(
         context.clone(),
-        run_scope.of_chat(number, &id),
+        scope,
         context.path.as_ref().map(crate::callbacks::Path::mailbox),
         number,
         Patience::None,
@@ -41,8 +43,8 @@ pub(super) async fn run_chat(
     performer.clean_up(account.ending == Some(Ending::Passed));
     // The outcome of the chat is decided; that of these steps shows in their own metrics.
     let _ = performer.perform_regardless(&scenario.always).await;
-    // The mailbox settles what is left in it before the chat counts as ended.
-    drop(performer);
+    // With it, the mailbox settles what is left in it before the chat counts as ended.
+    account.tell_left_open(&performer.leftover());
 }
 
 /// What a chat owes to the books: told when it is dropped, so that nothing can forget it.
@@ -81,6 +83,21 @@ impl Account {
     fn steps_are_over(&mut self, ending: Ending) {
         self.steps_over = Some(Instant::now());
         self.ending = Some(ending);
+    }
+
+    /// Tells if the chat may still be open at the target.
+    fn tell_left_open(&self, leftover: &Leftover) {
+        // A passed chat has closed what it opened, unless its `always` steps were to do that.
+        let passed = self.ending == Some(Ending::Passed);
+        let named = !passed && !self.correlation.is_empty();
+        if let Some(why) = leftover.why(named) {
+            self.context.tell(&Event::LeftOpen {
+                run: self.context.spec.identity.clone(),
+                chat: self.number,
+                correlation: self.correlation.clone(),
+                why,
+            });
+        }
     }
 
     /// Tells what a failed chat did, before `always` steps that may take long.

@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, future::pending, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, future::pending, pin::pin, sync::Arc, time::Duration};
 
 use tokio::{
     sync::watch,
@@ -8,7 +8,7 @@ use tokio::{
 use super::{Engine, RunSpec};
 use crate::{
     callbacks::Path,
-    driver::HttpClient,
+    driver::{HttpClient, OnWire},
     event::{Event, Mode, Observers},
     scenario::{RunScope, Scope},
 };
@@ -68,10 +68,15 @@ impl RunContext {
     }
 
     /// Completes when a performer with this patience has to stop.
-    pub(super) async fn out_of_patience(&self, patience: Patience) {
+    pub(super) fn out_of_patience(&self, patience: Patience) -> impl Future<Output = ()> {
+        self.past(move |end| end.deadline(patience))
+    }
+
+    /// Completes at a moment of the end, once there is one.
+    async fn past(&self, moment: impl Fn(&End) -> Instant) {
         let mut end = self.ending.0.subscribe();
         loop {
-            let deadline = end.borrow_and_update().map(|end| end.deadline(patience));
+            let deadline = end.borrow_and_update().as_ref().map(&moment);
             let out = async {
                 match deadline {
                     Some(deadline) => sleep_until(deadline).await,
@@ -83,6 +88,31 @@ impl RunContext {
                 // Its sender lives as long as this context.
                 _ = end.changed() => {}
             }
+        }
+    }
+
+    /// The result of a request. Once a performer with this patience has to stop, a request that is not
+    /// on its way yet is given up at once. The answer of one that is may be needed to clean up, so it is
+    /// waited for as long as the end allows. `None` if there is no result by then.
+    pub(super) async fn until_answered<T>(
+        &self,
+        patience: Patience,
+        sending: impl Future<Output = T>,
+        on_wire: &OnWire,
+    ) -> Option<T> {
+        let mut sending = pin!(sending);
+        tokio::select! {
+            biased;
+            () = self.out_of_patience(patience) => {}
+            result = &mut sending => return Some(result),
+        }
+        if patience != Patience::None || !on_wire.is_set() {
+            return None;
+        }
+        tokio::select! {
+            biased;
+            () = self.past(End::answers) => None,
+            result = &mut sending => Some(result),
         }
     }
 }
@@ -103,9 +133,9 @@ fn client(engine: &Engine, spec: &RunSpec) -> HttpClient {
 pub(super) enum Patience {
     /// Not at all: setup, and the steps of a chat.
     None,
-    /// One cleanup time: `always`.
+    /// The time for answers and one cleanup time: `always`.
     Cleanup,
-    /// Two: the teardown, which comes behind the last `always`.
+    /// One cleanup time longer: the teardown, which comes behind the last `always`.
     Teardown,
 }
 
@@ -117,15 +147,17 @@ pub(super) struct EndSignal(watch::Sender<Option<End>>);
 #[derive(Debug, Clone, Copy)]
 struct End {
     at: Instant,
+    answers: Duration,
     cleanup: Duration,
 }
 
 impl EndSignal {
     /// The end that leaves less time holds: a shutdown is in more of a hurry than whoever ended
     /// the run before it.
-    pub(super) fn give(&self, cleanup: Duration) {
+    pub(super) fn give(&self, answers: Duration, cleanup: Duration) {
         let asked = End {
             at: Instant::now(),
+            answers,
             cleanup,
         };
         self.0.send_if_modified(|end| {
@@ -141,13 +173,18 @@ impl EndSignal {
 }
 
 impl End {
+    /// Until then answers of requests that are on their way are waited for.
+    fn answers(&self) -> Instant {
+        self.at + self.answers.min(FOREVER)
+    }
+
     fn deadline(&self, patience: Patience) -> Instant {
-        let cleanups = match patience {
-            Patience::None => 0,
-            Patience::Cleanup => 1,
-            Patience::Teardown => 2,
-        };
-        self.at + self.cleanup.min(FOREVER) * cleanups
+        let cleanup = self.cleanup.min(FOREVER);
+        match patience {
+            Patience::None => self.at,
+            Patience::Cleanup => self.answers() + cleanup,
+            Patience::Teardown => self.answers() + cleanup * 2,
+        }
     }
 }
 

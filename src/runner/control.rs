@@ -16,9 +16,12 @@ use crate::{load::LoadError, units::Rate};
 pub enum Stop {
     /// No new chats; those in progress finish.
     Finish,
-    /// Chats in progress end now; their `always` steps and the teardown get so long.
+    /// No new chats and no new steps. Chats in progress end as soon as the answer of a request that is on
+    /// its way has come, the others at once; their `always` steps and the teardown follow.
     End {
-        /// Bounds the `always` steps, and once more the teardown.
+        /// How long those answers are waited for: what they say may be needed to clean up.
+        answers: Duration,
+        /// How long the `always` steps may take after that, and the teardown once more.
         cleanup: Duration,
     },
 }
@@ -75,6 +78,14 @@ pub struct RunHandle {
     orders: mpsc::Sender<Request>,
     ended: watch::Receiver<bool>,
     task: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+impl Stop {
+    /// Waits for nothing: whatever is on its way is given up, and nothing is cleaned up.
+    pub const AT_ONCE: Self = Self::End {
+        answers: Duration::ZERO,
+        cleanup: Duration::ZERO,
+    };
 }
 
 impl RunHandle {

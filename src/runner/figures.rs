@@ -7,7 +7,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    ChatCounts, Example, Quantiles, RunState, SearchReport, StepReport,
+    ChatCounts, Example, Orphan, Quantiles, RunState, SearchReport, StepReport,
     health::Health,
     latencies::Latencies,
     timeline::Timeline,
@@ -21,6 +21,8 @@ use crate::{
 
 /// Failed chats that a report shows.
 const EXAMPLES: usize = 20;
+/// Chats that may be open at the target and that a report lists.
+const MOST_ORPHANS: usize = 1_000;
 
 /// What a run has come to so far.
 #[derive(Debug)]
@@ -44,6 +46,9 @@ pub(super) struct Figures {
     pub(super) lag: Latencies,
     pub(super) health: Health,
     pub(super) failures: VecDeque<Example>,
+    /// The first of those that may be open at the target, and how many there are.
+    pub(super) orphans: Vec<Orphan>,
+    pub(super) orphans_total: u64,
     pub(super) load_changed_to: Option<String>,
     pub(super) search: Option<SearchReport>,
     /// Besides everything else, the step of a search in progress.
@@ -91,6 +96,8 @@ impl Figures {
             lag: Latencies::new(),
             health: Health::new(),
             failures: VecDeque::new(),
+            orphans: Vec::new(),
+            orphans_total: 0,
             load_changed_to: None,
             search: None,
             window: None,
@@ -181,6 +188,21 @@ impl Figures {
                     figures.resent += u64::from(*times);
                 }
             }
+            Event::LeftOpen {
+                chat,
+                correlation,
+                why,
+                ..
+            } => {
+                self.orphans_total += 1;
+                if self.orphans.len() < MOST_ORPHANS {
+                    self.orphans.push(Orphan {
+                        chat: *chat,
+                        correlation: texts(correlation),
+                        why: Some(why.clone()),
+                    });
+                }
+            }
             Event::ArrivalDropped { .. } => self.chats.dropped += 1,
             Event::CallbackReceived { .. } => self.received += 1,
             Event::CallbackRerouted { from, to } => {
@@ -242,10 +264,7 @@ impl Figures {
                 if self.failures.len() == EXAMPLES {
                     self.failures.pop_front();
                 }
-                let correlation = correlation
-                    .iter()
-                    .map(|(name, value)| (name.to_string(), value.clone()))
-                    .collect();
+                let correlation = texts(correlation);
                 self.failures.push_back(Example {
                     id: run.chat_id(chat),
                     chat,
@@ -257,6 +276,13 @@ impl Figures {
             }
         }
     }
+}
+
+fn texts(correlation: &[(Arc<str>, String)]) -> BTreeMap<String, String> {
+    let pairs = correlation.iter();
+    pairs
+        .map(|(name, value)| (name.to_string(), value.clone()))
+        .collect()
 }
 
 impl StepFigures {

@@ -9,6 +9,7 @@
 //! run and gives it orders.
 
 mod batches;
+mod between_chats;
 mod chat;
 mod context;
 mod control;
@@ -38,7 +39,8 @@ pub use health::{HealthReport, MeanAndMost};
 pub use performer::TraceBudget;
 pub use record::{Histogram, RunRecord};
 pub use report::{
-    Books, ChatCounts, Example, Orphan, Quantiles, RunReport, RunState, StepReport, ThresholdReport,
+    Books, ChatCounts, Example, Orphan, Quantiles, RequestFigures, RunReport, RunState, StepReport,
+    ThresholdReport,
 };
 pub use tally::Tally;
 pub use timeline::{MachineSample, Sample, StepSample, WholeSecond};

@@ -1,4 +1,5 @@
 mod attempt;
+mod leftover;
 mod tracing;
 
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+pub(super) use self::leftover::Leftover;
 pub use self::tracing::TraceBudget;
 use self::{
     attempt::shorten,
@@ -19,13 +21,17 @@ use crate::{
     driver::Customer,
     event::{Event, Failure, Sent},
     scenario::{
-        EvaluationError, Expression, Item, Pause, Reason, Repeat, Scope, Step, key_text,
-        note_confidential,
+        EvaluationError, Expression, Item, Pause, Reason, Repeat, Scope, Step, is_confidential,
+        key_text, note_confidential,
     },
 };
 
 /// The longest detail of a failure, in characters: it may hold a value from an answer.
 const LONGEST_DETAIL: usize = 1_000;
+/// Of what the setup captured, so much is shown where something was left open.
+const MOST_CAPTURES: usize = 10;
+/// In characters.
+const LONGEST_CAPTURE: usize = 200;
 
 /// Performs steps, one after the other, for one chat or for the setup or teardown of a run.
 pub(super) struct Performer {
@@ -44,6 +50,8 @@ pub(super) struct Performer {
     /// Of the step in progress: see [`Event::StepEnded`]. In a box, because a chat that waits has none.
     sent: Option<Box<Sent>>,
     patience: Patience,
+    /// What it may have left open at the target.
+    leftover: Leftover,
     /// Of the step in progress, as soon as there is something.
     seen: Option<Box<Seen>>,
     tracing: Option<Box<Tracing>>,
@@ -78,6 +86,7 @@ impl Performer {
             due: Instant::now(),
             sent: None,
             patience,
+            leftover: Leftover::default(),
             seen: None,
             tracing: None,
         }
@@ -115,6 +124,24 @@ impl Performer {
         named.iter().filter_map(value).collect()
     }
 
+    /// What it may have left open at the target.
+    pub(super) fn leftover(self) -> Leftover {
+        self.leftover
+    }
+
+    /// The variables that people may see, by which they find at the target what was left open there.
+    pub(super) fn captures(&self) -> Vec<(Arc<str>, String)> {
+        let masks = self.confidential_captures();
+        let visible = self.scope.captures();
+        let visible = visible.filter(|(name, _)| !is_confidential(name));
+        let shown = visible.map(|(name, value)| {
+            let text = key_text(value).unwrap_or_else(|| value.to_string());
+            let text = self.redact(text, masks.clone());
+            (name.clone(), shorten(text, LONGEST_CAPTURE))
+        });
+        shown.take(MOST_CAPTURES).collect()
+    }
+
     /// From here on `always` steps follow.
     pub(super) fn clean_up(&mut self, passed: bool) {
         self.patience = Patience::Cleanup;
@@ -150,6 +177,11 @@ impl Performer {
         }
     }
 
+    /// Whether the steps of the setup or of a chat are to begin no more.
+    fn is_stopped(&self) -> bool {
+        self.patience == Patience::None && self.context.is_out_of_patience(Patience::None)
+    }
+
     fn applies(&self, when: Option<&Expression>) -> bool {
         when.is_none_or(|when| when.holds(&self.scope))
     }
@@ -160,7 +192,7 @@ impl Performer {
         }
         let pause = pause
             .sample(&self.scope, &mut self.random)
-            .map_err(|error| self.failed_outside_steps("think", &error))?;
+            .map_err(|error| Interrupt::Failed(self.failed_outside_steps("think", &error)))?;
         // Not from now: whoever heard late of what came before pauses as much shorter.
         self.due += pause.min(FOREVER);
         tokio::select! {
@@ -177,7 +209,7 @@ impl Performer {
         let count = repeat
             .count
             .evaluate(&self.scope)
-            .map_err(|error| self.failed_outside_steps("repeat", &error))?;
+            .map_err(|error| Interrupt::Failed(self.failed_outside_steps("repeat", &error)))?;
         for index in 1..=count {
             // A round may have no step that waits, or none that applies.
             consume_budget().await;
@@ -192,12 +224,13 @@ impl Performer {
         Ok(())
     }
 
-    fn failed_outside_steps(&self, place: &str, error: &EvaluationError) -> Interrupt {
-        Interrupt::Failed(Failure {
-            step: place.into(),
+    /// The failure of what is no step, by its key in the scenario.
+    pub(super) fn failed_outside_steps(&self, key: &str, error: &EvaluationError) -> Failure {
+        Failure {
+            step: key.into(),
             reason: Reason::Template,
             detail: self.presentable(error.to_string()),
-        })
+        }
     }
 
     /// What people see of a text that may hold values of an answer.
@@ -220,6 +253,9 @@ impl Performer {
     async fn perform_step(&mut self, step: &Step) -> Result<(), Interrupt> {
         if !self.applies(step.when.as_ref()) {
             return Ok(());
+        }
+        if self.is_stopped() {
+            return Err(Interrupt::Stopped);
         }
         self.sent = None;
         if let Some(tracing) = &mut self.tracing {
@@ -244,9 +280,17 @@ impl Performer {
             sent: self.sent.as_deref().copied(),
             outcome: outcome.as_ref().map_err(|refusal| refusal.reason).copied(),
         });
+        let failed = outcome.as_ref().err().map(|refusal| refusal.reason);
+        match self.patience {
+            Patience::None => self.leftover.note_step(step, failed),
+            Patience::Cleanup | Patience::Teardown => self.leftover.note_cleanup(step, failed),
+        }
         match outcome {
             Ok(_) => Ok(()),
-            Err(refusal) if refusal.reason == Reason::Stopped => Err(Interrupt::Stopped),
+            // Whatever the step came to, the stop is why the rest is missing.
+            Err(refusal) if refusal.reason == Reason::Stopped || self.is_stopped() => {
+                Err(Interrupt::Stopped)
+            }
             Err(refusal) => Err(Interrupt::Failed(Failure {
                 step: step.name.clone(),
                 reason: refusal.reason,

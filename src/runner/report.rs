@@ -65,6 +65,9 @@ pub struct RunReport {
     pub last_chat_ended_at: Option<String>,
     /// Its chats.
     pub chats: ChatCounts,
+    /// Its requests.
+    #[serde(default)]
+    pub requests: RequestFigures,
     /// How long passed chats took.
     pub chat_duration: Quantiles,
     /// Its steps, in the order of the scenario.
@@ -91,21 +94,26 @@ pub struct RunReport {
     pub machine: HealthReport,
     /// The last failures.
     pub failures: Vec<Example>,
-    /// Of an interrupted run, chats that may still be open at the target: the first 1,000.
+    /// Chats that may still be open at the target, because nothing confirmed that they were closed: the
+    /// first 1,000.
     #[serde(default)]
     pub orphans: Vec<Orphan>,
-    /// How many of them there are; all are at `/api/v1/runs/{id}/orphans`.
+    /// How many of them there are. Those of an interrupted run are all at `/api/v1/runs/{id}/orphans`.
     #[serde(default)]
     pub orphans_total: u64,
 }
 
-/// A chat that was in progress when its run was cut off.
+/// A chat that may still be open at the target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Orphan {
-    /// The chat's number in its run.
+    /// The chat's number in its run; 0 for what the setup made.
     pub chat: u64,
-    /// What the target calls this chat.
+    /// What the target calls this chat, or what the setup captured.
     pub correlation: BTreeMap<String, String>,
+    /// Why it may be open, in words; absent where the process ended under it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub why: Option<String>,
 }
 
 impl RunReport {
@@ -115,6 +123,7 @@ impl RunReport {
         self.first_chat_began_at = None;
         self.last_chat_ended_at = None;
         self.chats = ChatCounts::default();
+        self.requests = RequestFigures::default();
         self.chat_duration = Quantiles::default();
         for step in &mut self.steps {
             let name = std::mem::take(&mut step.step);
@@ -132,6 +141,8 @@ impl RunReport {
         self.precision = None;
         self.machine = HealthReport::default();
         self.failures.clear();
+        self.orphans.clear();
+        self.orphans_total = 0;
     }
 }
 
@@ -175,6 +186,28 @@ pub struct ChatCounts {
     pub most_in_progress: u64,
     /// Arrivals that found no room and did not begin.
     pub dropped: u64,
+}
+
+/// How many requests came to an end, of setup and teardown too, whatever came of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RequestFigures {
+    /// How many.
+    pub count: u64,
+    /// How many a second, over the whole run.
+    pub per_second: f64,
+}
+
+impl RequestFigures {
+    #[expect(clippy::cast_precision_loss, reason = "for people to read")]
+    pub(super) fn over(count: u64, elapsed: Duration) -> Self {
+        let seconds = elapsed.as_secs_f64();
+        let per_second = if seconds > 0.0 {
+            count as f64 / seconds
+        } else {
+            0.0
+        };
+        Self { count, per_second }
+    }
 }
 
 /// Latencies in seconds; null where there is none.

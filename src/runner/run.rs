@@ -8,11 +8,12 @@ use tokio::{
 
 use super::{
     Engine, Order, OrderError, RunHandle, RunSpec, RunState, Stop, Tally,
+    between_chats::BetweenChats,
     chat::run_chat,
     context::{Patience, RunContext},
     control::Request,
     pacing::{Pacing, Wanted},
-    performer::{Interrupt, Performer},
+    performer::{Interrupt, Leftover, Performer},
     search::{Searching, Turn},
     verdict::{Course, judge},
 };
@@ -24,7 +25,9 @@ use crate::{
 
 /// How often a run looks at itself: its own lag, and thresholds that may end it.
 const HEARTBEAT: Duration = Duration::from_millis(100);
-/// How long chats get for their `always` steps when a threshold ends the run.
+/// When a threshold ends the run: how long answers that are on their way are waited for, and how long chats
+/// get for their `always` steps.
+const ANSWERS_AFTER_ABORT: Duration = Duration::from_secs(10);
 const CLEANUP_AFTER_ABORT: Duration = Duration::from_secs(10);
 /// Orders that wait to be followed.
 const ORDERS: usize = 16;
@@ -41,7 +44,11 @@ pub(super) struct Run {
     /// The number of chats that were due so far, dropped ones included.
     next: u64,
     chats: JoinSet<()>,
+    /// Customers who wait for their next chat, if the scenario has them wait.
+    between_chats: Option<BetweenChats>,
     course: Course,
+    /// What the setup may have left open at the target.
+    set_up: Leftover,
     /// The vitals so far.
     heard: Mark,
     /// Every chat has ended, so that a stop changes nothing about what the run found out.
@@ -63,7 +70,9 @@ impl Run {
             ended,
             next: 0,
             chats: JoinSet::new(),
+            between_chats: None,
             course: Course::default(),
+            set_up: Leftover::default(),
             heard: engine.vitals.mark(),
             measured: false,
         };
@@ -99,12 +108,20 @@ impl Run {
 
     async fn set_up(&mut self) -> Scope {
         let scope = self.context.scope();
-        let (scope, result, trace) = self.attend_to(scope, Patience::None, |s| &s.setup).await;
+        let (mut performer, result) = self.attend_to(scope, Patience::None, |s| &s.setup).await;
         match result {
-            Ok(()) => {}
+            Ok(()) => match BetweenChats::of(&self.context.spec, performer.scope()) {
+                Ok(customers) => self.between_chats = customers,
+                Err(error) => {
+                    let failure = performer.failed_outside_steps("loop_delay", &error);
+                    self.fail_setup(failure, performer.take_trace());
+                }
+            },
             Err(Interrupt::Stopped) => self.course.stopped = true,
-            Err(Interrupt::Failed(failure)) => self.fail_setup(failure, trace),
+            Err(Interrupt::Failed(failure)) => self.fail_setup(failure, performer.take_trace()),
         }
+        let scope = performer.scope().clone();
+        self.set_up = performer.leftover();
         scope
     }
 
@@ -143,12 +160,26 @@ impl Run {
     }
 
     async fn tear_down(&mut self, scope: Scope) {
-        let (_, result, _) = self
+        let (performer, result) = self
             .attend_to(scope, Patience::Teardown, |s| &s.teardown)
             .await;
+        let run = &self.context.spec.identity.id;
+        let failed = matches!(result, Err(Interrupt::Failed(_)));
         if let Err(Interrupt::Failed(failure)) = result {
-            let run = &self.context.spec.identity.id;
             tracing::warn!(%run, "the teardown failed, something may be left at the target: {failure}");
+        }
+        let correlation = performer.captures();
+        let leftover = std::mem::take(&mut self.set_up).after(performer.leftover());
+        if let Some(why) = leftover.why(false) {
+            if !failed {
+                tracing::warn!(%run, ?correlation, "something of the setup may be left at the target: {why}");
+            }
+            self.tell(&Event::LeftOpen {
+                run: self.context.spec.identity.clone(),
+                chat: 0,
+                correlation,
+                why,
+            });
         }
     }
 
@@ -158,7 +189,7 @@ impl Run {
         scope: Scope,
         patience: Patience,
         part: impl Fn(&Scenario) -> &[Item],
-    ) -> (Scope, Result<(), Interrupt>, Trace) {
+    ) -> (Performer, Result<(), Interrupt>) {
         let context = self.context.clone();
         let work = async move {
             let mut performer = Performer::new(context.clone(), scope, None, 0, patience);
@@ -169,8 +200,7 @@ impl Run {
             } else {
                 performer.perform_all(items).await
             };
-            let trace = performer.take_trace();
-            (performer.scope().clone(), result, trace)
+            (performer, result)
         };
         self.attend(work).await
     }
@@ -253,7 +283,8 @@ impl Run {
     fn next_look(&self) -> Option<Instant> {
         let search = self.search.as_ref().and_then(Searching::next_look);
         let search = search.and_then(|elapsed| self.pacing.when(elapsed));
-        [self.pacing.next_look(self.next), search]
+        let customer = self.between_chats.as_ref().and_then(BetweenChats::next);
+        [self.pacing.next_look(self.next), search, customer]
             .into_iter()
             .flatten()
             .min()
@@ -304,6 +335,9 @@ impl Run {
         if result.is_err_and(|error| error.is_panic()) {
             self.course.broken_chats += 1;
         }
+        if let Some(customers) = &mut self.between_chats {
+            customers.begin(Instant::now());
+        }
     }
 
     fn start_due(&mut self, scope: &Arc<Scope>, now: Instant) {
@@ -323,7 +357,9 @@ impl Run {
                 }
             }
             Wanted::Active(wanted) => {
-                while (self.chats.len() as u64) < wanted && self.pacing.may_start(now) {
+                let customers = self.between_chats.as_mut();
+                let waiting = customers.map_or(0, |customers| customers.waiting(now));
+                while self.chats.len() as u64 + waiting < wanted && self.pacing.may_start(now) {
                     self.next += 1;
                     self.start_chat(scope, now);
                 }
@@ -352,7 +388,9 @@ impl Run {
         });
         if hopeless && !self.course.aborted {
             self.course.aborted = true;
-            self.context.ending.give(CLEANUP_AFTER_ABORT);
+            self.context
+                .ending
+                .give(ANSWERS_AFTER_ABORT, CLEANUP_AFTER_ABORT);
         }
     }
 
@@ -362,8 +400,8 @@ impl Run {
         let result = match order {
             Order::Stop(stop) => {
                 self.course.stopped |= !self.measured;
-                if let Stop::End { cleanup } = stop {
-                    self.context.ending.give(cleanup);
+                if let Stop::End { answers, cleanup } = stop {
+                    self.context.ending.give(answers, cleanup);
                 }
                 Ok(())
             }
@@ -417,6 +455,7 @@ impl Run {
         let (verdict, reasons) = judge(&tally, &course, &thresholds, &budget);
         let reason = reasons.first().cloned();
         tally.conclude(verdict, reasons);
+        tally.warn_of_open_chats();
         let chats = tally.chats();
         observers.tell(&Event::RunEnded {
             run: identity,

@@ -4,8 +4,8 @@ use std::{
 };
 
 use super::{
-    Books, ChatCounts, Histogram, Quantiles, RunRecord, RunReport, RunSpec, RunState, SearchReport,
-    ThresholdReport,
+    Books, ChatCounts, Histogram, Quantiles, RequestFigures, RunRecord, RunReport, RunSpec,
+    RunState, SearchReport, ThresholdReport,
     figures::{Figures, StepFigures},
     pacing::Wanted,
     timeline::{Sample, WholeSecond},
@@ -56,6 +56,25 @@ impl Tally {
         figures.timeline.close(elapsed, in_progress);
         figures.verdict = Some(verdict);
         figures.verdict_reasons = reasons;
+    }
+
+    /// Logs one of the chats that may still be open at the target, if there is one.
+    pub(super) fn warn_of_open_chats(&self) {
+        let (total, first) = {
+            let figures = self.figures();
+            let mut chats = figures.orphans.iter().filter(|orphan| orphan.chat > 0);
+            (figures.orphans_total, chats.next().cloned())
+        };
+        if let Some(first) = first {
+            tracing::warn!(
+                run = %self.spec.identity.id,
+                total,
+                chat = first.chat,
+                correlation = ?first.correlation,
+                why = first.why,
+                "chats may still be open at the target; `orphans` in the report of the run lists them"
+            );
+        }
     }
 
     pub(super) fn note_change(&self, change: String) {
@@ -192,6 +211,7 @@ impl Tally {
             first_chat_began_at: figures.first_chat.and_then(|after| self.moment(after)),
             last_chat_ended_at: figures.last_chat.and_then(|after| self.moment(after)),
             chats: figures.chats.clone(),
+            requests: RequestFigures::over(figures.send_lateness.count(), figures.elapsed()),
             chat_duration: Quantiles::of(&figures.chat_duration),
             steps: figures.steps.iter().map(StepFigures::report).collect(),
             thresholds,
@@ -208,8 +228,8 @@ impl Tally {
             precision: (figures.health).precision(&figures.lag, &figures.send_lateness),
             machine: figures.health.report(),
             failures: figures.failures.iter().cloned().collect(),
-            orphans: Vec::new(),
-            orphans_total: 0,
+            orphans: figures.orphans.clone(),
+            orphans_total: figures.orphans_total,
         }
     }
 

@@ -17,6 +17,7 @@ mod phases;
 mod reason;
 mod scope;
 mod setting;
+mod single;
 mod step;
 mod template;
 
@@ -29,7 +30,9 @@ use std::{
 use names::Part;
 use step::StepReader;
 
-pub use action::{Action, HttpAction, HttpBody, HttpRequest, Payload, WaitAction};
+pub use action::{
+    Action, HttpAction, HttpBody, HttpRequest, Payload, PlainRequest, PlainRequestError, WaitAction,
+};
 pub use answer::{Answer, location, shown_address};
 pub use callbacks::{Callbacks, FieldPath, Verification, VerificationAnswer};
 pub use confidential::{is_confidential, note_confidential};
@@ -69,6 +72,8 @@ pub struct Scenario {
     pub teardown: Vec<Item>,
     /// Everything that it says, hashed: equal for scenarios that do the same.
     pub fingerprint: u64,
+    /// How long a customer who loops waits between two chats.
+    pub loop_delay: Option<Pause>,
     /// The captures by which the target's own logs know a chat; shown with its failure.
     pub correlation: Vec<Arc<str>>,
     /// The variables of a target that the scenario uses, and where it first does.
@@ -103,6 +108,9 @@ impl Scenario {
         };
         let setup = map.get("setup").map(|node| reader.read_list(node));
         let of_setup = reader.names.captured().clone();
+        let loop_delay = map
+            .get("loop_delay")
+            .and_then(|node| Pause::read(node, None, &reader.names, &inputs, problems));
         reader.names.enter(Part::Chat);
         let steps = map.need("steps").map(|node| {
             refuse_no_steps(node, problems);
@@ -136,6 +144,7 @@ impl Scenario {
             always: always.unwrap_or_default(),
             teardown: teardown.unwrap_or_default(),
             fingerprint: fingerprint(&canonical(node)),
+            loop_delay,
             correlation,
             target_variables,
         })

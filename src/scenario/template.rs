@@ -37,6 +37,12 @@ enum Part {
 const PROGRAM: &str = "template";
 
 impl Template {
+    /// A text without expressions, whatever is in it.
+    pub(super) fn plain(text: &str) -> Self {
+        let body = Body::Plain(text.into());
+        Self { body }
+    }
+
     /// Reads and compiles the text of a node; a number or a boolean stands for its own text.
     pub fn read(node: &Node, names: &Names, problems: &Problems) -> Option<Self> {
         let text = node.scalar_text("text", problems)?;

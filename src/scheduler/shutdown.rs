@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Scheduler, handle::Shared};
 use crate::runner::{Order, RunHandle, Stop};
 
-/// After the grace, chats get so long for their `always` steps, and the teardown as long again.
-const CLEANUP: Duration = Duration::from_secs(2);
-/// Behind that nothing is waited for any more.
-const LAST_MOMENT: Duration = Duration::from_millis(500);
+/// After the grace, answers of requests that are on their way are waited for so long.
+const ANSWERS: Duration = Duration::from_secs(2);
+/// Then chats get so long for their `always` steps, and the teardown as long again.
+const CLEANUP: Duration = Duration::from_millis(1_100);
+/// Behind that nothing is waited for any more, and runs get so long to count what they gave up.
+const LAST_MOMENT: Duration = Duration::from_millis(300);
+/// How long runs may take to count what they had to give up at once.
+const GIVING_UP: Duration = Duration::from_secs(1);
 
 /// A shutdown that did not end everything in its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -38,9 +42,12 @@ impl Scheduler {
         if !shared.all_ended(deadline).await {
             tracing::warn!("the grace is over: ending the chats in progress");
             shared
-                .order_all(Order::Stop(Stop::End { cleanup: CLEANUP }))
+                .order_all(Order::Stop(Stop::End {
+                    answers: ANSWERS,
+                    cleanup: CLEANUP,
+                }))
                 .await;
-            let deadline = Instant::now() + CLEANUP * 2 + LAST_MOMENT;
+            let deadline = Instant::now() + ANSWERS + CLEANUP * 2 + LAST_MOMENT;
             if !shared.all_ended(deadline).await {
                 outcome = Err(CutOff);
                 shared.runs.active().iter().for_each(RunHandle::abort);
@@ -49,6 +56,21 @@ impl Scheduler {
         shared.tasks.close();
         shared.tasks.wait().await;
         outcome
+    }
+
+    /// Gives up everything in progress, for a shutdown that is to end at once. Each run logs what it may have left
+    /// open at its target, unless it is stuck.
+    pub async fn give_up(&self) {
+        self.shared.closing.cancel();
+        let giving_up = async {
+            self.shared.order_all(Order::Stop(Stop::AT_ONCE)).await;
+            self.shared.all_ended(Instant::now() + GIVING_UP).await
+        };
+        if timeout(GIVING_UP, giving_up).await != Ok(true) {
+            let runs = self.shared.runs.active();
+            let chats: u64 = runs.iter().map(|run| run.chats().in_progress).sum();
+            tracing::warn!("cut off: {chats} chats in progress may be open at their targets");
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod check;
 mod connections;
 mod exchange;
 mod fidelity;
+mod interrupted;
 mod other_api;
 mod output;
 mod preflight;
@@ -17,3 +18,4 @@ mod search;
 mod starved;
 #[path = "../support/mod.rs"]
 mod support;
+mod url;

@@ -100,6 +100,30 @@ async fn chats_that_outlast_the_grace_are_taken_back() {
 }
 
 #[tokio::test]
+async fn answers_on_their_way_at_the_end_of_the_grace_are_waited_for() {
+    // Every chat spends its time waiting for the answer that names it.
+    let slow = "faults: { slow: [{ probability: 1, by: 1500ms, only: [engagement_create] }] }";
+    let centre = Centre::start(slow).await;
+    let chat = format!("scenario: {SCENARIO}, target: centre, inputs: {{ session_pause: 0s }}");
+    let more = format!(
+        "bursts: {{ rush: {{ {chat}, load: {{ customers: 10, for: 1h }}, \
+         schedule: {{ cron: '* * * * * *' }} }} }}\n\
+         shutdown: {{ grace: 1ms }}"
+    );
+    let mut service = Service::start(&plain(&centre.url, &more)).await;
+    centre
+        .stats_when("sessions", |stats| {
+            requests(stats, "session_create", "201") >= 10
+        })
+        .await;
+    let (_, _, after) = end(&centre, &mut service).await;
+    let opened = requests(&after, "engagement_create", "200");
+    assert!((1..=10).contains(&opened), "{after:#}");
+    assert_eq!(requests(&after, "engagement_disconnect", "200"), opened);
+    assert_clean(&after);
+}
+
+#[tokio::test]
 async fn a_centre_that_never_answers_does_not_hold_up_the_end() {
     let centre = Centre::start("{}").await;
     let mut service = serve(&centre, "1h", "1s").await;

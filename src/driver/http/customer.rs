@@ -1,6 +1,12 @@
 //! Who sends requests, and what becomes of each.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use tokio::time::timeout;
 use url::Url;
@@ -27,6 +33,22 @@ pub struct Customer {
     resent: u32,
 }
 
+/// Whether a request has been handed to a connection. From then on the server may have seen it, even if
+/// no answer comes.
+#[derive(Debug, Default)]
+pub struct OnWire(AtomicBool);
+
+impl OnWire {
+    /// Whether the server may have seen the request.
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 impl Customer {
     pub(super) fn of(client: HttpClient) -> Self {
         Self {
@@ -43,8 +65,18 @@ impl Customer {
     /// more on a fresh connection. A fresh connection that closes is a failure: a server that
     /// crashes must show, and a POST must not be doubled.
     pub async fn send(&mut self, request: &HttpRequest) -> Result<HttpAnswer, HttpFailure> {
+        self.send_watched(request, &OnWire::default()).await
+    }
+
+    /// The same for whoever may give up waiting for the answer: `on_wire` says then whether the server may
+    /// have seen the request.
+    pub async fn send_watched(
+        &mut self,
+        request: &HttpRequest,
+        on_wire: &OnWire,
+    ) -> Result<HttpAnswer, HttpFailure> {
         let mut progress = Progress::begin(request.timeout);
-        let exchange = self.exchange(request, &mut progress);
+        let exchange = self.exchange(request, on_wire, &mut progress);
         let result = timeout(request.timeout, exchange).await;
         let sent_at = progress.sent_at;
         let cause = match result {
@@ -77,12 +109,13 @@ impl Customer {
     async fn exchange(
         &mut self,
         request: &HttpRequest,
+        on_wire: &OnWire,
         progress: &mut Progress,
     ) -> Result<Exchanged, Cause> {
         let mut redirected = None;
         loop {
             let current = redirected.as_deref().unwrap_or(request);
-            let exchanged = self.exchange_once(current, progress).await?;
+            let exchanged = self.exchange_once(current, on_wire, progress).await?;
             if request.follow == 0 {
                 return Ok(exchanged);
             }
@@ -101,12 +134,14 @@ impl Customer {
     async fn exchange_once(
         &mut self,
         request: &HttpRequest,
+        on_wire: &OnWire,
         progress: &mut Progress,
     ) -> Result<Exchanged, Cause> {
         let (lane, path) = self.client.lane(&request.url)?;
         let prepared = prepare(&lane.origin, path, request)?;
         let mut connection = self.connection(&lane, progress).await?;
         progress.send();
+        on_wire.set();
         let exchanged = match connection.sender.send(prepared).await {
             Ok(response) => {
                 progress.reach(Stage::Body);

@@ -277,7 +277,10 @@ impl Metrics {
                 self.callbacks.received(&run.subject.scenario, now);
             }
             // What a chat is called and did is for people.
-            Event::CallbackRerouted { .. } | Event::ChatNamed { .. } | Event::ChatFailed(_) => {}
+            Event::CallbackRerouted { .. }
+            | Event::ChatNamed { .. }
+            | Event::ChatFailed(_)
+            | Event::LeftOpen { .. } => {}
             Event::CallbackVerified { run } => self.callbacks.verified(&run.subject.scenario),
             Event::CallbackIdRepeated { run } => self.callbacks.id_repeated(&run.subject.scenario),
             Event::CallbackSettled { run, fate } => {

@@ -13,6 +13,8 @@ use crate::{
     scenario::Reason,
 };
 
+/// Chats that may be open at the target and are listed; the report as JSON has more of them.
+const MOST_ORPHANS: usize = 50;
 /// Examples of one reason at one step.
 const EXAMPLES: usize = 3;
 
@@ -201,6 +203,30 @@ pub fn errors(report: &RunReport) -> Markup {
                 @if unexplained > 0 {
                     h3 { (step.step) ": reason unknown" }
                     p { (unexplained) " of " (of) " (" (percent(part(unexplained, of))) ")" }
+                }
+            }
+        }
+    }
+}
+
+/// What may still be open at the target, if anything.
+pub fn orphans(report: &RunReport) -> Markup {
+    let total = report.orphans_total.max(report.orphans.len() as u64);
+    html! {
+        @if total > 0 {
+            section {
+                h2 { "May still be open at the target: " (total) }
+                ul.examples {
+                    @for orphan in report.orphans.iter().take(MOST_ORPHANS) {
+                        li {
+                            @if orphan.chat == 0 { "The setup" } @else { "Chat " (orphan.chat) }
+                            @if let Some(why) = &orphan.why { ": " (why) }
+                            @for (name, value) in &orphan.correlation { " " (name) "=" (value) }
+                        }
+                    }
+                }
+                @if total > MOST_ORPHANS as u64 {
+                    p { "These are the first of them; report.json has up to 1,000." }
                 }
             }
         }

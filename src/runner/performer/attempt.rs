@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::Performer;
 use crate::{
     callbacks::{Inbound, Match, WaitError},
-    driver::HttpFailureKind,
+    driver::{HttpFailureKind, OnWire},
     event::{Event, Sent},
     runner::context::{FOREVER, RunContext},
     scenario::{
@@ -33,6 +33,10 @@ impl Refusal {
             detail: detail.into(),
         }
     }
+
+    fn stopped() -> Self {
+        Self::new(Reason::Stopped, "the run was stopped")
+    }
 }
 
 impl From<EvaluationError> for Refusal {
@@ -44,15 +48,7 @@ impl From<EvaluationError> for Refusal {
 impl Performer {
     pub(super) async fn attempt(&mut self, step: &Step) -> Result<Duration, Refusal> {
         let timeout = step.timeout.evaluate(&self.scope)?;
-        let context = self.context.clone();
-        let patience = self.patience;
-        let latency = tokio::select! {
-            biased;
-            () = context.out_of_patience(patience) => {
-                Err(Refusal::new(Reason::Stopped, "the run was stopped"))
-            }
-            result = self.act(step, timeout) => result,
-        }?;
+        let latency = self.act(step, timeout).await?;
         self.check(step)?;
         self.keep(step)?;
         Ok(latency)
@@ -67,7 +63,13 @@ impl Performer {
                 let waiting = step
                     .observe
                     .map(|observation| Waiting::begin(self, observation));
-                let result = self.wait(step, action, timeout).await;
+                let context = self.context.clone();
+                let patience = self.patience;
+                let result = tokio::select! {
+                    biased;
+                    () = context.out_of_patience(patience) => Err(Refusal::stopped()),
+                    result = self.wait(step, action, timeout) => result,
+                };
                 drop(waiting);
                 result
             }
@@ -81,8 +83,21 @@ impl Performer {
         timeout: Duration,
     ) -> Result<Duration, Refusal> {
         let request = Box::new(action.render(&self.scope, timeout)?);
-        let result = self.http.send(&request).await;
+        let on_wire = OnWire::default();
+        let sending = self.http.send_watched(&request, &on_wire);
+        let context = &self.context;
+        let result = context
+            .until_answered(self.patience, sending, &on_wire)
+            .await;
+        let status = match &result {
+            Some(Ok(answer)) => Some(answer.status),
+            _ => None,
+        };
+        if on_wire.is_set() {
+            self.leftover.note_request(&request.method, status);
+        }
         self.seen.get_or_insert_default().request = Some(request);
+        let result = result.ok_or_else(Refusal::stopped)?;
         let due = self.due;
         let late = |at: Instant| at.saturating_duration_since(due);
         (self.sent, self.due) = match &result {

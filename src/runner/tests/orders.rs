@@ -56,7 +56,16 @@ async fn a_change_during_the_setup_holds_from_the_first_chat() {
 
 #[tokio::test(start_paused = true)]
 async fn a_run_that_is_stopped_during_its_setup_starts_no_chat() {
-    for (stop, after) in [(Stop::Finish, 10), (Stop::End { cleanup: s(1) }, 3)] {
+    for (stop, after) in [
+        (Stop::Finish, 10),
+        (
+            Stop::End {
+                answers: s(0),
+                cleanup: s(1),
+            },
+            3,
+        ),
+    ] {
         let bench = Bench::new();
         let began = tokio::time::Instant::now();
         let run = bench.start(SLOW_SETUP, "{ rate: 1/s, for: 2s }");

@@ -24,7 +24,10 @@ async fn a_run_that_is_ended_stops_its_chats_but_lets_them_clean_up() {
     let bench = Bench::new();
     let run = bench.start(CLEANS_UP, "{ rate: 1/s, for: 60s }");
     sleep(ms(1_500)).await;
-    let end = Stop::End { cleanup: s(5) };
+    let end = Stop::End {
+        answers: s(0),
+        cleanup: s(5),
+    };
     run.order(Order::Stop(end)).await.unwrap();
     let report = over(&run).await;
     assert_eq!((report.chats.started, report.chats.stopped), (2, 2));
@@ -45,7 +48,10 @@ async fn the_time_to_clean_up_is_bounded_and_the_teardown_has_its_own() {
     let bench = Bench::new();
     let run = bench.start(CLEANS_UP, "{ rate: 1/s, for: 60s }");
     sleep(ms(1_500)).await;
-    let end = Stop::End { cleanup: s(1) };
+    let end = Stop::End {
+        answers: s(0),
+        cleanup: s(1),
+    };
     run.order(Order::Stop(end)).await.unwrap();
     let report = over(&run).await;
     assert_eq!(bench.heard.ends(), [ms(2_500); 2]);
@@ -62,6 +68,7 @@ async fn an_endless_time_to_clean_up_is_no_fault() {
     let run = bench.start(CLEANS_UP, "{ chats: 1 }");
     sleep(ms(1_500)).await;
     let end = Stop::End {
+        answers: Duration::MAX,
         cleanup: Duration::MAX,
     };
     run.order(Order::Stop(end)).await.unwrap();
@@ -76,7 +83,10 @@ async fn an_end_may_follow_a_finish() {
     sleep(ms(500)).await;
     run.order(Order::Stop(Stop::Finish)).await.unwrap();
     sleep(s(1)).await;
-    let end = Stop::End { cleanup: s(0) };
+    let end = Stop::End {
+        answers: s(0),
+        cleanup: s(0),
+    };
     run.order(Order::Stop(end)).await.unwrap();
     let report = over(&run).await;
     assert_eq!((report.chats.started, report.chats.stopped), (1, 1));
@@ -88,7 +98,10 @@ async fn a_stop_during_the_teardown_shortens_it_and_leaves_the_verdict() {
     let bench = Bench::new();
     let run = bench.start(CLEANS_UP, "{ chats: 1 }");
     sleep(ms(14_000)).await;
-    let end = Stop::End { cleanup: s(0) };
+    let end = Stop::End {
+        answers: s(0),
+        cleanup: s(0),
+    };
     run.order(Order::Stop(end)).await.unwrap();
     let report = over(&run).await;
     assert_eq!(report.verdict, Some(Verdict::Passed));
@@ -129,7 +142,10 @@ teardown:
     while puppet.requests().is_empty() {
         tokio::task::yield_now().await;
     }
-    let end = Stop::End { cleanup: s(10) };
+    let end = Stop::End {
+        answers: s(0),
+        cleanup: s(10),
+    };
     run.order(Order::Stop(end)).await.unwrap();
     let report = over(&run).await;
     assert_eq!(puppet.requests(), ["/hangs", "/bye", "/unhook"]);
@@ -147,7 +163,12 @@ async fn of_two_ends_the_one_in_more_of_a_hurry_holds() {
         let bench = Bench::new();
         let run = bench.start(CLEANS_UP, "{ chats: 1 }");
         sleep(s(1)).await;
-        let end = |cleanup| Order::Stop(Stop::End { cleanup });
+        let end = |cleanup| {
+            Order::Stop(Stop::End {
+                answers: s(0),
+                cleanup,
+            })
+        };
         run.order(end(first)).await.unwrap();
         sleep(ms(500)).await;
         run.order(end(second)).await.unwrap();
@@ -161,8 +182,11 @@ async fn a_repetition_of_nothing_can_be_ended() {
     let bench = Bench::new();
     let nothing = "steps: [ { repeat: 1000000000000, steps: [ { think: 1s, when: 'false' } ] } ]";
     let run = bench.start(nothing, "{ chats: 1 }");
-    run.order(Order::Stop(Stop::End { cleanup: s(1) }))
-        .await
-        .unwrap();
+    run.order(Order::Stop(Stop::End {
+        answers: s(0),
+        cleanup: s(1),
+    }))
+    .await
+    .unwrap();
     assert_eq!(over(&run).await.verdict, Some(Verdict::Stopped));
 }

@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use hyper::{Method, header::HeaderName};
 
-use super::Payload;
+use super::{Payload, PlainRequest};
 use crate::{
     document::{Mapping, Node, Problems, Value},
     scenario::{EvaluationError, Names, Scope, Template},
@@ -35,6 +35,8 @@ pub struct HttpAction {
 enum Body {
     Json(Payload),
     Text(Template),
+    /// Sent as it is.
+    Plain(Bytes),
 }
 
 /// A request with every template rendered. It is not `Debug`: headers and body may hold credentials.
@@ -138,6 +140,21 @@ impl HttpAction {
         self.body_limit = None;
     }
 
+    pub(in crate::scenario) fn plain(request: PlainRequest) -> Self {
+        let headers = request.headers.into_iter();
+        Self {
+            method: request.method,
+            url: Template::plain(&request.url),
+            headers: headers
+                .map(|(name, value)| (name, Template::plain(&value)))
+                .collect(),
+            query: Vec::new(),
+            body: request.body.map(Body::Plain),
+            body_limit: None,
+            follow: 0,
+        }
+    }
+
     /// The request in a scope.
     pub fn render(
         &self,
@@ -154,6 +171,7 @@ impl HttpAction {
             None => None,
             Some(Body::Json(payload)) => Some(HttpBody::Json(payload.render(scope)?.into())),
             Some(Body::Text(template)) => Some(HttpBody::Text(template.render(scope)?.into())),
+            Some(Body::Plain(bytes)) => Some(HttpBody::Text(bytes.clone())),
         };
         Ok(HttpRequest {
             method: self.method.clone(),
@@ -245,7 +263,7 @@ fn read_body_limit(text: &str) -> Result<usize, String> {
     usize::try_from(size.as_bytes()).map_err(|error| error.to_string())
 }
 
-fn read_method(text: &str) -> Result<Method, String> {
+pub(super) fn read_method(text: &str) -> Result<Method, String> {
     Method::from_bytes(text.to_ascii_uppercase().as_bytes())
         .map_err(|_| format!("`{text}` is not a method; write letters only, such as `PURGE`"))
 }

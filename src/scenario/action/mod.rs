@@ -2,11 +2,13 @@
 
 mod http;
 mod payload;
+mod plain;
 mod wait;
 
 pub(super) use http::read_headers;
 pub use http::{HttpAction, HttpBody, HttpRequest};
 pub use payload::Payload;
+pub use plain::{PlainRequest, PlainRequestError};
 pub use wait::WaitAction;
 
 /// What a step does.

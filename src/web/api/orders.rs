@@ -16,14 +16,17 @@ use crate::{
     },
 };
 
-/// How long chats that are ended now get for their `always` steps.
+/// How long the answers of requests that are on their way are waited for when chats are ended now.
+const ANSWERS: Duration = Duration::from_secs(10);
+/// How long the `always` steps may take after that.
 const CLEANUP: Duration = Duration::from_secs(10);
 
 /// How to stop a run.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct StopRequest {
-    /// `false` lets chats in progress finish; `true` ends them, with their `always` steps.
+    /// `false` lets chats in progress finish. `true` ends them: answers of requests that are on their way are
+    /// waited for up to 10s, then the `always` steps follow.
     pub now: bool,
 }
 
@@ -131,7 +134,10 @@ pub(in crate::web) async fn stop(
 ) -> Result<Accepted, Refusal> {
     let StopRequest { now } = body.settings()?;
     let stop = if now {
-        Stop::End { cleanup: CLEANUP }
+        Stop::End {
+            answers: ANSWERS,
+            cleanup: CLEANUP,
+        }
     } else {
         Stop::Finish
     };

@@ -27,17 +27,17 @@ pub(in crate::web) struct OrphanFilter {
     limit: Limit,
 }
 
-/// Chats of an interrupted run that may still be open at the target.
+/// Chats of a run that may still be open at the target.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct OrphanList {
-    /// How many the run has, on whatever page.
+    /// How many the run has, on whatever page. Of a run that was not interrupted the first 1,000 are listed.
     pub total: u64,
     /// By their number in the run.
     pub orphans: Vec<Orphan>,
 }
 
-/// The chats of an interrupted run that may still be open at the target: all of them, in pages. Any other
-/// run has none.
+/// The chats of a run that may still be open at the target, in pages: of an interrupted run all, of any other
+/// the first 1,000 of which nothing confirmed that they were closed.
 #[utoipa::path(
     get,
     path = "/api/v1/runs/{id}/orphans",

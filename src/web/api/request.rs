@@ -17,7 +17,7 @@ pub struct BurstRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub scenario: Option<String>,
-    /// The name of the target; needed without `burst`.
+    /// The name of the target; without `burst` needed where the configuration has several.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub target: Option<String>,

@@ -213,13 +213,19 @@ fn orphans(report: &RunReport) -> Markup {
     let orphans = &report.orphans;
     html! { @if !orphans.is_empty() {
         h2 { "Chats that may still be open at the target" }
-        p { "They were in progress when the process ended. End them there by what the target calls them." }
+        p {
+            @if report.state == RunState::Interrupted { "They were in progress when the process ended. " }
+            @else { "Nothing confirmed that they were closed. " }
+            "End them there by what the target calls them."
+        }
         @if report.orphans_total > orphans.len() as u64 {
             p { "These are the first of " (count(report.orphans_total)) "; "
-                a href={ "/api/v1/runs/" (report.id) "/orphans?limit=1000" } { "all, in pages" } "." }
+                a href={ "/api/v1/runs/" (report.id) "/orphans?limit=1000" } { "more, in pages" } "." }
         }
         ul.failures { @for orphan in orphans { li {
-            "Chat " (orphan.chat) (correlation(&orphan.correlation))
+            @if orphan.chat == 0 { "The setup" } @else { "Chat " (orphan.chat) }
+            @if let Some(why) = &orphan.why { ": " (why) }
+            (correlation(&orphan.correlation))
         } } }
     } }
 }

@@ -6,7 +6,7 @@ use axum::body::Body;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Service, local};
+use super::{PLAN, Service, local};
 use crate::web::{
     BurstRequest, CustomersRequest, LoadRequest, SearchRequest, StageRequest, ThresholdRequest,
 };
@@ -158,6 +158,27 @@ async fn a_started_burst_is_answered_with_its_report_and_its_place() {
     assert_eq!(report["trigger"], "api");
     assert_eq!(report["seed"], 5);
     assert_eq!(service.get(&place).await.json()["id"], report["id"]);
+}
+
+#[tokio::test]
+async fn a_burst_goes_to_the_only_target_unless_it_names_one() {
+    let service = Service::start().await;
+    let body = r#"{ "scenario": "contact-center-chat", "load": { "chats": 1 } }"#;
+    let run = service.burst(body).await;
+    assert_eq!(run.report().target, "contact-center");
+    let preview = service.order("POST", "/api/v1/bursts/preview", body).await;
+    assert_eq!(preview.status, 200, "{}", preview.text);
+    let other = "targets:\n  other: { url: 'http://127.0.0.1:9' }";
+    let plan = PLAN.replacen("targets:", other, 1);
+    std::fs::write(service.folder.path().join("chatprobe.yaml"), plan).unwrap();
+    assert_eq!(
+        service.order("POST", "/api/v1/reload", "").await.status,
+        200
+    );
+    let refused = service.order("POST", "/api/v1/bursts", body).await;
+    let (status, _, problems) = refused.refusal();
+    assert_eq!(status, 422);
+    assert!(problems[0].contains("`target` is missing"), "{problems:?}");
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ pub(super) const EARLY_FOR: u64 = 1_000;
 pub(super) const SWEEP: (u64, u64) = (5 * GRID, 643);
 /// How often a run looks at its thresholds, and how long chats have then.
 const HEARTBEAT: u64 = 100;
+const ANSWERS_AFTER_ABORT: u64 = 10_000;
 const CLEANUP_AFTER_ABORT: u64 = 10_000;
 
 pub(super) type Fates = BTreeMap<Fate, u64>;
@@ -70,8 +71,8 @@ pub(super) fn predict(case: &Case) -> Outlook {
     let cuts = Cuts {
         starts: abort,
         steps: abort,
-        cleanup: abort + CLEANUP_AFTER_ABORT,
-        teardown: abort + 2 * CLEANUP_AFTER_ABORT,
+        cleanup: abort + ANSWERS_AFTER_ABORT + CLEANUP_AFTER_ABORT,
+        teardown: abort + ANSWERS_AFTER_ABORT + 2 * CLEANUP_AFTER_ABORT,
     };
     Run::perform(case, &due, cuts).outlook(cuts, true)
 }

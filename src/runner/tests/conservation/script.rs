@@ -318,6 +318,7 @@ impl Act {
             Self::Resume => Order::Resume,
             Self::Finish => Order::Stop(Stop::Finish),
             Self::End { cleanup } => Order::Stop(Stop::End {
+                answers: ms(0),
                 cleanup: ms(cleanup),
             }),
         }

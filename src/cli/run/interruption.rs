@@ -1,0 +1,104 @@
+//! The end of a run before its time, asked for by a signal.
+
+use std::{fs, io, time::Duration};
+
+use tokio::time::timeout;
+
+use crate::{
+    cli::{
+        output::tell,
+        signals::{Asked, Signals},
+    },
+    runner::{Order, RunHandle, Stop},
+    units::duration,
+};
+
+/// How long the `always` steps may take once the answers are there, and the teardown once more.
+const CLEANUP: Duration = Duration::from_secs(5);
+/// `timeout` sends a signal to the process and once more to its group, and a shell that loses its terminal
+/// does likewise. What comes within this time of the first signal is no second one.
+const REPETITION: Duration = Duration::from_millis(50);
+/// How long a run that gives up everything may take to count it.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
+
+/// The signals that end a run.
+pub(super) struct Interruption {
+    signals: Signals,
+    /// Whether the end of the terminal ends the run. It does not where SIGHUP was ignored from the beginning,
+    /// as under `nohup`.
+    hangup_ends: bool,
+    /// How long answers of requests that are on their way are waited for.
+    grace: Duration,
+}
+
+impl Interruption {
+    pub(super) fn new(grace: Duration) -> io::Result<Self> {
+        // Before there is a handler, which would take the place of that.
+        let hangup_ends = !ignores_hangup();
+        Ok(Self {
+            signals: Signals::new()?,
+            hangup_ends,
+            grace,
+        })
+    }
+
+    /// Completes with the first signal that ends the run.
+    pub(super) async fn asked(&mut self) {
+        loop {
+            match self.signals.next().await {
+                Asked::End => return,
+                Asked::Reload if self.hangup_ends => return,
+                Asked::Reload => {}
+            }
+        }
+    }
+
+    /// Ends the run: nothing begins any more, answers that are on their way are waited for, then chats are
+    /// closed by their `always` steps and the run by its teardown. A second signal gives all of that up. The
+    /// end of the terminal, which may follow upon another signal, is no second one.
+    pub(super) async fn end(mut self, run: &RunHandle) {
+        let grace = duration::format(self.grace);
+        let stop = Stop::End {
+            answers: self.grace,
+            cleanup: CLEANUP,
+        };
+        let ending = async {
+            // A run that has just ended needs no order.
+            let _ = run.order(Order::Stop(stop)).await;
+            run.ended().await;
+        };
+        let second = async {
+            // It ends for lack of time only.
+            let _ = timeout(REPETITION, async {
+                loop {
+                    self.signals.next().await;
+                }
+            })
+            .await;
+            tell(format_args!(
+                "interrupted: nothing new begins, answers on their way are waited for up to {grace}, then the chats in \
+                 progress are closed; once more to end at once"
+            ));
+            self.signals.end().await;
+        };
+        tokio::select! {
+            () = ending => return,
+            () = second => {}
+        }
+        let giving_up = async {
+            let _ = run.order(Order::Stop(Stop::AT_ONCE)).await;
+            run.ended().await;
+        };
+        // Whether it was in time shows in the run.
+        let _ = timeout(LAST_MOMENT, giving_up).await;
+    }
+}
+
+/// Whether whoever started the process wants it to outlive the terminal.
+fn ignores_hangup() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // SIGHUP is the first of the signals.
+    ignored.is_some_and(|mask| mask & 1 == 1)
+}

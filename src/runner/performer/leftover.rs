@@ -1,0 +1,107 @@
+//! What a chat, or the setup of a run, may have left open at the target.
+
+use std::sync::Arc;
+
+use hyper::Method;
+
+use crate::scenario::{Reason, Step};
+
+/// What the requests so far may have opened, and what was closed again.
+///
+/// What the target holds is not known. A request that may change something may have opened something if it
+/// was accepted, and if its answer is missing.
+#[derive(Debug, Default)]
+pub(in crate::runner) struct Leftover {
+    /// A request that may change something was accepted, or its answer is missing.
+    opened: bool,
+    /// What became of the request of the step in progress, if it may have opened something.
+    request: Option<Sent>,
+    /// A request of `always` or `teardown` passed.
+    closed: bool,
+    /// The first step that speaks for something being open. In a box, because most chats have none.
+    doubt: Option<Box<(Arc<str>, Doubt)>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Sent {
+    Accepted,
+    Unanswered,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Doubt {
+    /// Its answer would have said what it opened.
+    NoAnswer,
+    /// It was accepted, and what it opened is not known.
+    Unnamed(Reason),
+    /// It belongs to `always` or `teardown`.
+    Unclosed(Reason),
+}
+
+impl Leftover {
+    /// Notes a request that the target may have seen, with the status of its answer.
+    pub(super) fn note_request(&mut self, method: &Method, status: Option<u16>) {
+        if method.is_safe() {
+            return;
+        }
+        self.request = match status {
+            None => Some(Sent::Unanswered),
+            Some(..400) => Some(Sent::Accepted),
+            Some(_) => None,
+        };
+        self.opened |= self.request.is_some();
+    }
+
+    /// Notes the outcome of a step of `setup` or `steps`.
+    pub(super) fn note_step(&mut self, step: &Step, failed: Option<Reason>) {
+        let learns = !step.captures.is_empty() || step.claim.is_some();
+        let doubt = match (self.request.take(), failed) {
+            (Some(Sent::Unanswered), _) => Doubt::NoAnswer,
+            (Some(Sent::Accepted), Some(reason)) => Doubt::Unnamed(reason),
+            (Some(Sent::Accepted), None) | (None, _) => return,
+        };
+        if learns {
+            self.note(step, doubt);
+        }
+    }
+
+    fn note(&mut self, step: &Step, doubt: Doubt) {
+        self.doubt
+            .get_or_insert_with(|| Box::new((step.name.clone(), doubt)));
+    }
+
+    /// Notes the outcome of a step of `always` or `teardown`.
+    pub(super) fn note_cleanup(&mut self, step: &Step, failed: Option<Reason>) {
+        self.request = None;
+        match failed {
+            None => self.closed = true,
+            Some(reason) => self.note(step, Doubt::Unclosed(reason)),
+        }
+    }
+
+    /// What the setup left open, given what the teardown did.
+    pub(in crate::runner) fn after(self, teardown: Self) -> Self {
+        Self {
+            closed: teardown.closed,
+            doubt: self.doubt.or(teardown.doubt),
+            ..self
+        }
+    }
+
+    /// Why something may be open, if so. `named`: the target has a name for it, so that it is open unless
+    /// something closed it.
+    pub(in crate::runner) fn why(&self, named: bool) -> Option<String> {
+        if !self.opened && !named {
+            return None;
+        }
+        match self.doubt.as_deref() {
+            Some((step, Doubt::NoAnswer)) => Some(format!("`{step}` got no answer")),
+            Some((step, Doubt::Unnamed(reason))) => {
+                Some(format!("`{step}` was accepted and failed: {reason}"))
+            }
+            Some((step, Doubt::Unclosed(reason))) => Some(format!("`{step}` failed: {reason}")),
+            None if named && !self.closed => Some("no step closed it".to_owned()),
+            None => None,
+        }
+    }
+}
