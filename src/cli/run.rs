@@ -19,7 +19,7 @@ use super::{
 use crate::{
     callbacks::{Exchange, receiver},
     config::{Burst, CallbackLimits, HealthBudget, Plan, Target, check_url, read_scenario},
-    document::{Entry, Place, Problem, Problems},
+    document::{Entry, Node, Place, Problem, Problems},
     driver::HttpDriver,
     event::{Mode, Observers, RunIdentity, Subject, Trigger, Verdict},
     load::{Profile, Threshold},
@@ -50,7 +50,7 @@ pub(super) struct Run {
     #[arg(long, short, value_name = "NAME|URL", conflicts_with = "url")]
     target: Option<String>,
 
-    /// A variable of the target.
+    /// A variable of the target; text is taken as it is, without quotes.
     #[arg(long = "variable", value_name = "NAME=VALUE", conflicts_with = "url")]
     variables: Vec<String>,
 
@@ -59,7 +59,7 @@ pub(super) struct Run {
     #[arg(long, short, value_name = "PROFILE", default_value = "{ chats: 1 }")]
     load: String,
 
-    /// The value of an input of the scenario.
+    /// The value of an input of the scenario; text is taken as it is, without quotes.
     #[arg(
         long = "input",
         short,
@@ -338,13 +338,13 @@ fn read_or_find(name: &str, plan: Option<&Plan>, problems: &Problems) -> Option<
     found
 }
 
-fn option(name: &str, text: &str, problems: &Problems) -> Option<crate::document::Node> {
+fn option(name: &str, text: &str, problems: &Problems) -> Option<Node> {
     parse_option(name, text)
         .map_err(|problem| problems.add(&problem.place, problem.message))
         .ok()
 }
 
-/// Reads `NAME=VALUE`, the value as YAML. Of several for one name the last counts.
+/// Reads `NAME=VALUE`, the value as it is. Of several for one name the last counts.
 fn assignments(option_name: &str, texts: &[String], problems: &Problems) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
     for text in texts {
@@ -355,14 +355,11 @@ fn assignments(option_name: &str, texts: &[String], problems: &Problems) -> Vec<
             );
             continue;
         };
-        let Some(node) = option(&format!("{option_name} {key}"), value, problems) else {
-            continue;
-        };
         entries.retain(|earlier| earlier.key != key);
         entries.push(Entry {
             key: key.to_owned(),
             place: Place::whole(option_name),
-            node,
+            node: Node::untyped(Place::whole(format!("{option_name} {key}")), value),
         });
     }
     entries

@@ -12,9 +12,9 @@ use super::{
     transport::{Transport, read_proxy, read_tls},
 };
 use crate::{
-    document::{Entry, Mapping, Node, Place, Problems, Value, canonical, settings},
+    document::{Entry, Mapping, Node, Place, Problems, canonical, settings},
     driver::{Connections, Endpoint},
-    scenario::{check_label, fingerprint, is_name},
+    scenario::{Parameter, Parameters, check_label, fingerprint, is_name},
 };
 
 /// A chat system under watch.
@@ -25,7 +25,7 @@ pub struct Target {
     /// The address that scenarios put their paths behind, without a slash at the end.
     pub url: String,
     /// What scenarios find as `target.name` besides.
-    variables: BTreeMap<String, Variable>,
+    variables: BTreeMap<String, Parameter>,
     secrets: BTreeMap<String, SecretString>,
     /// Of the secrets alone, as soon as there is a text to take them out of.
     redaction: OnceLock<Redaction>,
@@ -86,7 +86,16 @@ impl Target {
     #[must_use]
     pub fn with(&self, variables: &[Entry], problems: &Problems) -> Self {
         let mut changed = self.variables.clone();
-        changed.extend(read_variables(variables, problems));
+        // A secret is text, and so is what replaces text.
+        let is_text = |name: &str| {
+            self.secrets.contains_key(name)
+                || self.variables.get(name).is_some_and(Parameter::is_text)
+        };
+        let read = |entry: &Entry| match entry.node.as_written() {
+            Some(text) if is_text(&entry.key) => Some(Parameter::text(text)),
+            _ => Parameter::of_argument(&entry.node),
+        };
+        changed.extend(read_variables(variables, read, problems));
         let mut secrets = self.secrets.clone();
         secrets.retain(|name, _| !changed.contains_key(name));
         Self {
@@ -113,7 +122,7 @@ impl Target {
             .get("variables")
             .map(|node| {
                 let entries = node.entries("a mapping of names and values", problems);
-                read_variables(entries, problems)
+                read_variables(entries, |entry| Parameter::of(&entry.node), problems)
             })
             .unwrap_or_default();
         let secrets: BTreeMap<_, _> = map
@@ -194,14 +203,15 @@ impl Target {
 
     /// `target` as expressions see it.
     pub fn variable(&self) -> Variable {
-        let mut fields = self.variables.clone();
-        fields.insert("name".to_owned(), Variable::from(self.name.as_ref()));
-        fields.insert("url".to_owned(), Variable::from(self.url.as_str()));
-        for (name, secret) in &self.secrets {
-            let value = Variable::from(secret.expose_secret());
-            fields.insert(name.clone(), value);
-        }
-        fields.into()
+        let own = [("name", &*self.name), ("url", &*self.url)];
+        let secrets = self.secrets.iter();
+        let secrets = secrets.map(|(name, secret)| (name.as_str(), secret.expose_secret()));
+        let texts = own
+            .into_iter()
+            .chain(secrets)
+            .map(|(name, text)| (name.to_owned(), Parameter::text(text)));
+        let variables = self.variables.clone().into_iter();
+        variables.chain(texts).collect::<Parameters>().into()
     }
 
     /// The text without the target's secrets, in whatever form they are usually written.
@@ -266,24 +276,30 @@ pub fn check_url(text: &str) -> Result<String, String> {
     }
 }
 
-fn read_variables(entries: &[Entry], problems: &Problems) -> BTreeMap<String, Variable> {
-    entries
-        .iter()
-        .filter_map(|entry| {
-            check_variable(entry, problems);
-            let value = match &entry.node.value {
-                Value::Boolean(value) => Variable::from(*value),
-                Value::Integer(value) => Variable::from(*value),
-                Value::Float(value) => Variable::from(*value),
-                Value::Text(value) => Variable::from(value.as_str()),
-                Value::Null | Value::List(_) | Value::Map(_) => {
-                    entry.node.expected("text, a number or a boolean", problems);
-                    return None;
-                }
-            };
-            Some((entry.key.clone(), value))
-        })
-        .collect()
+/// Reads variables, each with `read`.
+fn read_variables(
+    entries: &[Entry],
+    read: impl Fn(&Entry) -> Option<Parameter>,
+    problems: &Problems,
+) -> BTreeMap<String, Parameter> {
+    let mut variables = BTreeMap::new();
+    for entry in entries {
+        check_variable(entry, problems);
+        match read(entry) {
+            Some(parameter) => {
+                variables.insert(entry.key.clone(), parameter);
+            }
+            None => {
+                let wanted = match entry.node.as_written() {
+                    // Such as `null`.
+                    Some(_) => "text (this word in quotes), a number or a boolean",
+                    None => "text, a number or a boolean",
+                };
+                entry.node.expected(wanted, problems);
+            }
+        }
+    }
+    variables
 }
 
 /// Expressions write `target.name`, which not every text can be.
@@ -318,7 +334,7 @@ pub(super) fn read_secret(
     let source = map.one_of(&["env", "file"]);
     map.finish();
     let (kind, node) = source?;
-    let name = node.text("a name", problems)?;
+    let name = &*node.scalar_text("a name", problems)?;
     let value = if kind == "env" {
         std::env::var(name).map_err(|_| {
             format!(

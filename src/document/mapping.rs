@@ -27,7 +27,9 @@ impl<'a> Mapping<'a> {
 
     /// The value of a key that may be absent. A key without a value counts as present.
     pub fn get(&mut self, key: &'static str) -> Option<&'a Node> {
-        self.known.push(key);
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
         self.entries
             .iter()
             .find(|entry| entry.key == key)

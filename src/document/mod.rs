@@ -5,15 +5,19 @@
 //! read from [`Node`]s, which keep their [`Place`], and every reader goes on after a problem.
 
 mod mapping;
+mod merge;
 mod node;
+mod number;
 mod parse;
 mod place;
 mod problem;
+mod scalar;
 mod settings;
 mod wording;
 
 pub use mapping::Mapping;
 pub use node::{Entry, Node, Value};
+pub use number::Number;
 pub use parse::{parse, parse_noting};
 pub use place::Place;
 pub use problem::{Problem, Problems};

@@ -1,6 +1,6 @@
-use std::{ops::RangeInclusive, time::Duration};
+use std::{borrow::Cow, ops::RangeInclusive, time::Duration};
 
-use super::{Place, Problems};
+use super::{Number, Place, Problems, scalar};
 use crate::units::duration;
 
 /// A YAML value and its place.
@@ -13,6 +13,12 @@ pub struct Node {
     /// For text on one line: columns from `place` to its first character (1 behind a quote).
     /// `None` where columns inside the text cannot be told, as in a block scalar.
     pub(super) text_begins: Option<usize>,
+    /// What was written for a boolean or for nothing, such as `True` and `~`. `None` where nothing was
+    /// written at all, and for the `null` of JSON.
+    pub(super) written: Option<Box<str>>,
+    /// Whether it is text that has no type of its own, because it comes from the command line or the
+    /// environment: it is a number or a boolean wherever one of them is wanted.
+    pub(super) is_untyped: bool,
 }
 
 /// What YAML can say, with its plain scalars resolved by the core schema.
@@ -22,10 +28,8 @@ pub enum Value {
     Null,
     /// `true` or `false`.
     Boolean(bool),
-    /// A whole number.
-    Integer(i64),
-    /// Any other number.
-    Float(f64),
+    /// A number.
+    Number(Number),
     /// Text.
     Text(String),
     /// A sequence.
@@ -46,6 +50,67 @@ pub struct Entry {
 }
 
 impl Node {
+    /// Text from outside of YAML, such as an argument: text as it is, and a number or a boolean where
+    /// one of them is wanted.
+    pub fn untyped(place: Place, text: impl Into<String>) -> Self {
+        Self {
+            place,
+            value: Value::Text(text.into()),
+            text_begins: None,
+            written: None,
+            is_untyped: true,
+        }
+    }
+
+    /// Replaces text by what the environment makes of it. Without quotes that is what it looks like, in
+    /// quotes it is [untyped](Self::untyped). It is never nothing.
+    pub fn take_outside(&mut self, text: String) {
+        let is_plain = self.text_begins == Some(0);
+        self.value = if is_plain {
+            scalar::from_outside(&text)
+        } else {
+            Value::Text(text.clone())
+        };
+        self.written = scalar::is_other_than_text(&self.value).then(|| text.into());
+        self.is_untyped = !is_plain;
+        // Columns in the new text are not those of the source.
+        self.text_begins = None;
+    }
+
+    /// A document without the keys at its top that begin with `x-`: they hold what anchors name.
+    pub fn without_extensions(&self) -> Cow<'_, Self> {
+        let is_extension = |entry: &Entry| entry.key.starts_with("x-");
+        match &self.value {
+            Value::Map(entries) if entries.iter().any(is_extension) => {
+                let mut rest = self.clone();
+                if let Value::Map(entries) = &mut rest.value {
+                    entries.retain(|entry| !is_extension(entry));
+                }
+                Cow::Owned(rest)
+            }
+            _ => Cow::Borrowed(self),
+        }
+    }
+
+    /// The value where text is not wanted: [untyped](Self::untyped) text is what it would be without
+    /// quotes.
+    pub fn typed(&self) -> Cow<'_, Value> {
+        match &self.value {
+            Value::Text(text) if self.is_untyped => Cow::Owned(scalar::from_outside(text)),
+            value => Cow::Borrowed(value),
+        }
+    }
+
+    /// What was written, if this is a scalar for which anything was.
+    pub fn as_written(&self) -> Option<&str> {
+        match &self.value {
+            Value::Text(text) => Some(text),
+            Value::Number(number) => Some(number.as_written()),
+            Value::Null | Value::Boolean(_) => self.written.as_deref(),
+            Value::List(_) | Value::Map(_) => None,
+        }
+    }
+
     /// The place of the character `offset` bytes into this node's text.
     pub fn place_in_text(&self, offset: usize) -> Place {
         match (self.text_begins, &self.value) {
@@ -64,7 +129,7 @@ impl Node {
         match &self.value {
             Value::Null => "nothing",
             Value::Boolean(_) => "a boolean",
-            Value::Integer(_) | Value::Float(_) => "a number",
+            Value::Number(_) => "a number",
             Value::Text(_) => "text",
             Value::List(_) => "a list",
             Value::Map(_) => "a mapping",
@@ -73,10 +138,12 @@ impl Node {
 
     /// Notes that `wanted` was expected here.
     pub fn expected(&self, wanted: &str, problems: &Problems) {
-        problems.add(
-            &self.place,
-            format!("expected {wanted}, found {}", self.kind()),
-        );
+        let found = if self.is_untyped {
+            self.shown()
+        } else {
+            Cow::Borrowed(self.kind())
+        };
+        problems.add(&self.place, format!("expected {wanted}, found {found}"));
     }
 
     /// Text; anything else is a problem.
@@ -88,23 +155,27 @@ impl Node {
         None
     }
 
-    /// A scalar as it would be written: text, or the text of a number or a boolean.
-    pub fn scalar_text(&self, wanted: &str, problems: &Problems) -> Option<String> {
+    /// What this is, with the value itself where that is a number or text.
+    pub fn shown(&self) -> Cow<'static, str> {
         match &self.value {
-            Value::Text(text) => Some(text.clone()),
-            Value::Boolean(value) => Some(value.to_string()),
-            Value::Integer(value) => Some(value.to_string()),
-            Value::Float(value) => Some(value.to_string()),
-            Value::Null | Value::List(_) | Value::Map(_) => {
-                self.expected(wanted, problems);
-                None
-            }
+            Value::Number(number) => Cow::Owned(number.as_written().to_owned()),
+            Value::Text(text) => Cow::Owned(format!("`{text}`")),
+            _ => Cow::Borrowed(self.kind()),
         }
+    }
+
+    /// A scalar as it was written, be it text, a number, a boolean or the word `null`.
+    pub fn scalar_text(&self, wanted: &str, problems: &Problems) -> Option<String> {
+        let text = self.as_written();
+        if text.is_none() {
+            self.expected(wanted, problems);
+        }
+        text.map(str::to_owned)
     }
 
     /// A boolean; anything else is a problem.
     pub fn boolean(&self, problems: &Problems) -> Option<bool> {
-        if let Value::Boolean(value) = self.value {
+        if let Value::Boolean(value) = *self.typed() {
             return Some(value);
         }
         self.expected("`true` or `false`", problems);
@@ -118,26 +189,32 @@ impl Node {
 
     /// A whole number in this range; anything else is a problem.
     pub fn whole_number_in(&self, range: RangeInclusive<u64>, problems: &Problems) -> Option<u64> {
-        if let Value::Integer(value) = self.value
-            && let Ok(value) = u64::try_from(value)
+        let typed = self.typed();
+        let number = match &*typed {
+            Value::Number(number) => Some(number),
+            _ => None,
+        };
+        let whole = number.and_then(Number::whole);
+        if let Some(value) = whole.and_then(|whole| u64::try_from(whole).ok())
             && range.contains(&value)
         {
             return Some(value);
         }
-        let found = match &self.value {
-            Value::Integer(value) => value.to_string(),
-            Value::Float(value) => value.to_string(),
-            _ => self.kind().to_owned(),
-        };
+        // Of a number that is too large the bound is told even if it is that of the type.
+        let is_large = number.is_some_and(|number| {
+            let fits = whole.is_some_and(|whole| whole <= i128::from(u64::MAX));
+            number.is_whole() && number.approximate() > 0.0 && !fits
+        });
         let most = match range.end() {
-            &u64::MAX => String::new(),
+            &u64::MAX if !is_large => String::new(),
             most => format!(" and at most {most}"),
         };
         problems.add(
             &self.place,
             format!(
-                "expected a whole number of at least {}{most}, found {found}",
-                range.start()
+                "expected a whole number of at least {}{most}, found {}",
+                range.start(),
+                self.shown()
             ),
         );
         None

@@ -1,15 +1,20 @@
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
-use super::{Entry, Node, Place, Problem, Problems, Value};
+use super::{Entry, Node, Place, Problem, Problems, Value, merge::Merge, scalar};
 
 /// Deeper nesting than this is a mistake or an attack, and would exhaust the stack.
 const DEEPEST: usize = 64;
 /// Aliases copy what they name; this many nodes bound what a small file can grow to.
 const MOST_NODES: usize = 200_000;
+/// Bytes of text, likewise.
+const MOST_BYTES: usize = 32 * 1024 * 1024;
 
-/// Parses one YAML (or JSON) document. Keys must be unique scalars; tags are not used.
+/// Parses one YAML (or JSON) document. Keys must be unique scalars; of tags only `!!str` counts.
 ///
 /// # Errors
 /// The first place that is no YAML, or the first key that is given twice.
@@ -32,15 +37,23 @@ pub fn parse_noting(
     text: &str,
     problems: &Problems,
 ) -> Result<Node, Problem> {
+    // A byte order mark is no part of the document.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader {
         problems,
         parser: Parser::new_from_str(text),
         source: source.into(),
         lines: text.lines().collect(),
+        is_json: is_json(text),
         anchors: HashMap::new(),
-        nodes: 0,
+        size: Size::default(),
     };
     reader.document()
+}
+
+fn is_json(text: &str) -> bool {
+    text.trim_start().starts_with(['{', '['])
+        && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
 struct Reader<'a> {
@@ -48,8 +61,25 @@ struct Reader<'a> {
     parser: Parser<'a, saphyr_parser::StrInput<'a>>,
     source: Arc<str>,
     lines: Vec<&'a str>,
-    anchors: HashMap<usize, (Node, usize)>,
+    /// In JSON, `null` is nothing and never the text.
+    is_json: bool,
+    anchors: HashMap<usize, Anchor>,
+    /// Of everything so far, copies included.
+    size: Size,
+}
+
+/// What an alias stands for.
+#[derive(Clone)]
+struct Anchor {
+    node: Node,
+    size: Size,
+    height: usize,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Size {
     nodes: usize,
+    bytes: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -58,7 +88,7 @@ impl<'a> Reader<'a> {
             let (event, span) = self.next()?;
             match event {
                 Event::StreamStart | Event::DocumentStart(_) | Event::Nothing => {}
-                Event::StreamEnd => return Ok(self.node(&span, Value::Null, None)),
+                Event::StreamEnd => return Ok(self.node(&span, Value::Null)),
                 event => {
                     let root = self.value(event, &span, 0)?;
                     self.end_of_document()?;
@@ -101,13 +131,15 @@ impl<'a> Reader<'a> {
     }
 
     fn value(&mut self, event: Event<'a>, span: &Span, depth: usize) -> Result<Node, Problem> {
-        self.count(1, span)?;
         if depth > DEEPEST {
             return Err(self.problem(span, "nested too deeply"));
         }
-        let before = self.nodes;
+        let before = self.size;
+        self.count(Size { nodes: 1, bytes: 0 }, span)?;
         let (node, anchor) = match event {
-            Event::Scalar(text, style, anchor, _) => (self.scalar(&text, style, span), anchor),
+            Event::Scalar(text, style, anchor, tag) => {
+                (self.scalar(&text, style, tag.as_deref(), span)?, anchor)
+            }
             Event::SequenceStart(anchor, _) => {
                 let mut list = Vec::new();
                 loop {
@@ -116,37 +148,53 @@ impl<'a> Reader<'a> {
                         (event, span) => list.push(self.value(event, &span, depth + 1)?),
                     }
                 }
-                (self.node(span, Value::List(list), None), anchor)
+                (self.node(span, Value::List(list)), anchor)
             }
             Event::MappingStart(anchor, _) => {
                 let entries = self.entries(depth)?;
-                (self.node(span, Value::Map(entries), None), anchor)
+                (self.node(span, Value::Map(entries)), anchor)
             }
-            Event::Alias(anchor) => {
-                let Some((node, size)) = self.anchors.get(&anchor).cloned() else {
-                    return Err(
-                        self.problem(span, "this alias names nothing that stands before it")
-                    );
-                };
-                self.count(size, span)?;
-                return Ok(node);
-            }
+            Event::Alias(anchor) => return self.alias(anchor, span, depth),
             _ => return Err(self.problem(span, "the document ends too early")),
         };
         if anchor > 0 {
-            self.anchors
-                .insert(anchor, (node.clone(), self.nodes - before + 1));
+            let size = Size {
+                nodes: self.size.nodes - before.nodes,
+                bytes: self.size.bytes - before.bytes,
+            };
+            // It is kept besides.
+            self.count(size, span)?;
+            let height = height(&node);
+            let kept = Anchor {
+                node: node.clone(),
+                size,
+                height,
+            };
+            self.anchors.insert(anchor, kept);
         }
         Ok(node)
     }
 
+    fn alias(&mut self, anchor: usize, span: &Span, depth: usize) -> Result<Node, Problem> {
+        let Some(Anchor { size, height, .. }) = self.anchors.get(&anchor) else {
+            return Err(self.problem(span, "this alias names nothing that stands before it"));
+        };
+        if depth + height > DEEPEST {
+            return Err(self.problem(span, "nested too deeply"));
+        }
+        self.count(*size, span)?;
+        Ok(self.anchors[&anchor].node.clone())
+    }
+
     fn entries(&mut self, depth: usize) -> Result<Vec<Entry>, Problem> {
         let mut entries: Vec<Entry> = Vec::new();
+        let mut keys = HashSet::new();
+        let mut merge = Merge::default();
         loop {
             let (event, span) = self.next()?;
-            let key = match event {
-                Event::MappingEnd => return Ok(entries),
-                Event::Scalar(key, ..) => key.into_owned(),
+            let (key, style) = match event {
+                Event::MappingEnd => return Ok(merge.into(entries)),
+                Event::Scalar(key, style, ..) => (key.into_owned(), style),
                 _ => {
                     return Err(self.problem(
                         &span,
@@ -154,29 +202,49 @@ impl<'a> Reader<'a> {
                     ));
                 }
             };
+            let bytes = key.len();
+            self.count(Size { nodes: 0, bytes }, &span)?;
             let place = self.place_of(&span);
             let (event, span) = self.next()?;
             let node = self.value(event, &span, depth + 1)?;
-            if entries.iter().any(|entry| entry.key == key) {
+            if !keys.insert(key.clone()) {
                 let message = format!("the key `{key}` is given twice; keep one of them");
                 self.problems.add(&place, message);
+            } else if key == Merge::KEY && style == ScalarStyle::Plain {
+                merge.read(entries.len(), node, self.problems);
             } else {
                 entries.push(Entry { key, place, node });
             }
         }
     }
 
-    fn scalar(&self, text: &str, style: ScalarStyle, span: &Span) -> Node {
-        match style {
-            ScalarStyle::Plain => self.node(span, plain(text), self.text_begins(span, 0, text)),
-            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => {
-                let begin = self.text_begins(span, 1, text);
-                self.node(span, Value::Text(text.to_owned()), begin)
-            }
-            ScalarStyle::Literal | ScalarStyle::Folded => {
-                self.node(span, Value::Text(text.to_owned()), None)
-            }
-        }
+    fn scalar(
+        &mut self,
+        text: &str,
+        style: ScalarStyle,
+        tag: Option<&Tag>,
+        span: &Span,
+    ) -> Result<Node, Problem> {
+        let bytes = text.len();
+        self.count(Size { nodes: 0, bytes }, span)?;
+        let begin = match style {
+            ScalarStyle::Plain => Some(0),
+            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Some(1),
+            ScalarStyle::Literal | ScalarStyle::Folded => None,
+        };
+        let is_text = tag.is_some_and(|tag| tag.is_yaml_core_schema() && tag.suffix == "str");
+        let value = if style == ScalarStyle::Plain && !is_text {
+            scalar::plain(text)
+        } else {
+            Value::Text(text.to_owned())
+        };
+        let nothing = self.is_json && value == Value::Null;
+        let written = scalar::is_other_than_text(&value) && !nothing && !text.is_empty();
+        Ok(Node {
+            text_begins: begin.and_then(|begin| self.text_begins(span, begin, text)),
+            written: written.then(|| text.into()),
+            ..self.node(span, value)
+        })
     }
 
     /// `begin`, if the source shows the text there letter by letter: an escape or a line break
@@ -187,22 +255,26 @@ impl<'a> Reader<'a> {
         line[at..].starts_with(text).then_some(begin)
     }
 
-    fn count(&mut self, nodes: usize, span: &Span) -> Result<(), Problem> {
-        self.nodes += nodes;
-        if self.nodes > MOST_NODES {
-            return Err(self.problem(
-                span,
-                &format!("more than {MOST_NODES} values in one document"),
-            ));
-        }
-        Ok(())
+    fn count(&mut self, more: Size, span: &Span) -> Result<(), Problem> {
+        self.size.nodes = self.size.nodes.saturating_add(more.nodes);
+        self.size.bytes = self.size.bytes.saturating_add(more.bytes);
+        let beyond = if self.size.nodes > MOST_NODES {
+            format!("more than {MOST_NODES} values in one document")
+        } else if self.size.bytes > MOST_BYTES {
+            format!("more than {MOST_BYTES} bytes of text in one document")
+        } else {
+            return Ok(());
+        };
+        Err(self.problem(span, &format!("{beyond}; what an alias names counts again")))
     }
 
-    fn node(&self, span: &Span, value: Value, text_begins: Option<usize>) -> Node {
+    fn node(&self, span: &Span, value: Value) -> Node {
         Node {
             place: self.place_of(span),
             value,
-            text_begins,
+            text_begins: None,
+            written: None,
+            is_untyped: false,
         }
     }
 
@@ -227,117 +299,16 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// YAML 1.2 core schema, without octal and hexadecimal: nobody writes those here.
-fn plain(text: &str) -> Value {
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
-        "true" | "True" | "TRUE" => return Value::Boolean(true),
-        "false" | "False" | "FALSE" => return Value::Boolean(false),
-        _ => {}
-    }
-    if let Ok(number) = text.parse::<i64>() {
-        return Value::Integer(number);
-    }
-    let numeric = |c: char| c.is_ascii_digit() || matches!(c, '.' | '-' | '+' | 'e' | 'E');
-    if text.chars().all(numeric)
-        && let Ok(number) = text.parse::<f64>()
-        && number.is_finite()
-    {
-        return Value::Float(number);
-    }
-    Value::Text(text.to_owned())
+/// How many levels of lists and mappings there are in a node. Nodes are nested at most
+/// [`DEEPEST`] deep.
+fn height(node: &Node) -> usize {
+    let below = match &node.value {
+        Value::List(list) => list.iter().map(height).max(),
+        Value::Map(entries) => entries.iter().map(|entry| height(&entry.node)).max(),
+        _ => return 0,
+    };
+    1 + below.unwrap_or(0)
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fmt::Write as _;
-
-    use super::*;
-
-    fn problem(text: &str) -> String {
-        parse("a.yaml", text).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn every_value_knows_its_place() {
-        let node = parse("a.yaml", "a: 1\nb:\n  - x\n  - 'y z'\n").unwrap();
-        let list = node
-            .find("b")
-            .unwrap()
-            .list("", &crate::document::Problems::default())
-            .to_vec();
-        assert_eq!(list[1].place.to_string(), "a.yaml:4:5");
-        assert_eq!(list[1].place_in_text(2).to_string(), "a.yaml:4:8");
-        assert_eq!(node.find("a").unwrap().value, Value::Integer(1));
-    }
-
-    #[test]
-    fn what_is_no_document_is_said_with_its_place() {
-        assert_eq!(
-            problem("a: 1\na: 2\n"),
-            "a.yaml:2:1: the key `a` is given twice; keep one of them"
-        );
-        assert_eq!(
-            problem("t: {{ x }}"),
-            "a.yaml:1:5: a key must be a word; a template such as `{{ x }}` stands in quotes"
-        );
-        assert_eq!(
-            problem("a: 1\n---\nb: 2\n"),
-            "a.yaml:2:1: a second document begins here; write one a file"
-        );
-        assert!(problem("a: [1, 2").starts_with("a.yaml:"));
-    }
-
-    #[test]
-    fn of_a_key_that_is_given_twice_the_first_value_counts_and_all_are_noted() {
-        let problems = Problems::default();
-        let text = "a: 1\na: { b: 2, b: 3 }\nc: 4\na: 5\n";
-        let node = parse_noting("a.yaml", text, &problems).unwrap();
-        assert_eq!(node.find("a").unwrap().value, Value::Integer(1));
-        assert_eq!(node.find("c").unwrap().value, Value::Integer(4));
-        let places: Vec<_> = problems
-            .into_result()
-            .unwrap_err()
-            .iter()
-            .map(|problem| problem.place.to_string())
-            .collect();
-        assert_eq!(places, ["a.yaml:2:1", "a.yaml:2:12", "a.yaml:4:1"]);
-    }
-
-    #[test]
-    fn anchors_copy_but_cannot_explode() {
-        let node = parse("a.yaml", "a: &x { b: 1 }\nc: *x\n").unwrap();
-        assert_eq!(
-            node.find("c").unwrap().find("b").unwrap().value,
-            Value::Integer(1)
-        );
-        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-        for level in 1..9 {
-            let below = format!("*a{}, ", level - 1).repeat(10);
-            let _ = writeln!(bomb, "a{level}: &a{level} [{below}]");
-        }
-        assert!(problem(&bomb).contains("more than 200000 values"));
-    }
-
-    #[test]
-    fn nesting_has_an_end() {
-        assert!(problem(&"[".repeat(100)).contains("nested too deeply"));
-    }
-
-    #[test]
-    fn scalars_follow_the_core_schema() {
-        let cases = [
-            ("5s", Value::Text("5s".into())),
-            ("0.5", Value::Float(0.5)),
-            ("-3", Value::Integer(-3)),
-            ("no", Value::Text("no".into())),
-            ("~", Value::Null),
-            ("'7'", Value::Text("7".into())),
-            ("1e3", Value::Float(1000.0)),
-            ("nan", Value::Text("nan".into())),
-        ];
-        for (text, value) in cases {
-            assert_eq!(parse("a", text).unwrap().value, value, "{text}");
-        }
-    }
-}
+mod tests;

@@ -33,15 +33,25 @@ impl Serialize for Problem {
 pub struct Problems {
     // Readers share the list by reference, so that a reader can add while it holds nodes.
     list: RefCell<Vec<Problem>>,
+    /// Where a problem was noted that explains all others.
+    explained: RefCell<Vec<Place>>,
 }
 
 impl Problems {
     /// Notes a problem.
     pub fn add(&self, place: &Place, message: impl Into<String>) {
+        if self.explained.borrow().contains(place) {
+            return;
+        }
         self.list.borrow_mut().push(Problem {
             place: place.clone(),
             message: message.into(),
         });
+    }
+
+    /// What is noted at this place from now on is a consequence of what is known, and left out.
+    pub fn explain(&self, place: &Place) {
+        self.explained.borrow_mut().push(place.clone());
     }
 
     /// How many there are so far; a reader compares before and after.

@@ -1,8 +1,10 @@
+use std::fmt::Write as _;
+
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
 use super::{
-    Node, Place, Problems, Value,
+    Node, Number, Place, Problems, Value,
     wording::{in_our_words, named_key},
 };
 
@@ -33,18 +35,64 @@ pub fn settings_besides<T: DeserializeOwned>(
         };
         let path: Vec<_> = error.path().iter().cloned().collect();
         let message = error.inner().to_string();
+        if is_about_a_value(&message) && innermost(&mut rest, &path).is_some_and(give_type) {
+            continue;
+        }
         let outermost = named_key(&message).is_some_and(|key| rest.find(key).is_some());
+        let number = innermost(&mut rest, &path).and_then(|node| match &node.value {
+            Value::Number(number) => Some(number.clone()),
+            _ => None,
+        });
         let (place, removed) = take_out(&mut rest, &path, &message);
         // What is missing cannot be taken out; after a removal it may be our own doing.
         if removed || first {
             // Only the outermost mapping has keys that somebody else reads.
             let besides = if outermost { besides } else { &[] };
-            problems.add(&place, in_our_words(&message, besides));
+            problems.add(&place, in_our_words(&message, besides, number.as_ref()));
         }
         if !removed {
             return None;
         }
         first = false;
+    }
+}
+
+/// Whether serde did not like a value, rather than the keys of a mapping.
+fn is_about_a_value(message: &str) -> bool {
+    !message.starts_with("missing field") && named_key(message).is_none()
+}
+
+/// What stands at the end of `path`.
+fn innermost<'a>(root: &'a mut Node, path: &[Segment]) -> Option<&'a mut Node> {
+    path.iter().try_fold(root, |node, segment| match segment {
+        Segment::Map { key } => match &mut node.value {
+            Value::Map(entries) => entries
+                .iter_mut()
+                .find(|entry| entry.key == *key)
+                .map(|entry| &mut entry.node),
+            _ => None,
+        },
+        Segment::Seq { index } => match &mut node.value {
+            Value::List(list) => list.get_mut(*index),
+            _ => None,
+        },
+        // A variant of an enum is the key of a mapping, which follows, or the scalar itself.
+        Segment::Enum { .. } | Segment::Unknown => Some(node),
+    })
+}
+
+/// Makes a number or a boolean of untyped text that is one; serde would take it as text for good.
+fn give_type(node: &mut Node) -> bool {
+    match &mut node.value {
+        Value::List(list) => list.iter_mut().any(give_type),
+        Value::Map(entries) => entries.iter_mut().any(|entry| give_type(&mut entry.node)),
+        _ => {
+            let typed = node.typed().into_owned();
+            let changes = typed != node.value;
+            node.is_untyped &= !changes;
+            node.value = typed;
+            changes
+        }
     }
 }
 
@@ -93,18 +141,51 @@ fn place_of_key(node: &Node, key: &str) -> Place {
         .clone()
 }
 
-/// The values of a node without their places, as text: equal for what means the same.
+/// What a node says without the places, as text: equal for what means the same. Numbers and booleans
+/// are as they were written, because some are sent so.
 pub fn canonical(node: &Node) -> String {
-    // Maps with text keys, lists and scalars can always be written.
-    serde_yaml::to_string(&plain(node)).unwrap_or_default()
+    let mut text = String::new();
+    write_canonical(node, &mut text);
+    text
+}
+
+fn write_canonical(node: &Node, text: &mut String) {
+    match &node.value {
+        Value::Null | Value::Boolean(_) | Value::Number(_) => {
+            text.push_str(node.as_written().unwrap_or_default());
+        }
+        Value::Text(value) => push_quoted(value, text),
+        Value::List(list) => {
+            text.push('[');
+            for node in list {
+                write_canonical(node, text);
+                text.push(',');
+            }
+            text.push(']');
+        }
+        Value::Map(entries) => {
+            text.push('{');
+            for entry in entries {
+                push_quoted(&entry.key, text);
+                text.push(':');
+                write_canonical(&entry.node, text);
+                text.push(',');
+            }
+            text.push('}');
+        }
+    }
+}
+
+fn push_quoted(value: &str, text: &mut String) {
+    // Writing to a string cannot fail.
+    let _ = write!(text, "{value:?}");
 }
 
 fn plain(node: &Node) -> serde_yaml::Value {
     match &node.value {
         Value::Null => serde_yaml::Value::Null,
         Value::Boolean(value) => (*value).into(),
-        Value::Integer(value) => (*value).into(),
-        Value::Float(value) => (*value).into(),
+        Value::Number(number) => plain_number(number),
         Value::Text(value) => value.clone().into(),
         Value::List(list) => list.iter().map(plain).collect::<Vec<_>>().into(),
         Value::Map(entries) => serde_yaml::Value::Mapping(
@@ -113,6 +194,18 @@ fn plain(node: &Node) -> serde_yaml::Value {
                 .map(|entry| (entry.key.clone().into(), plain(&entry.node)))
                 .collect(),
         ),
+    }
+}
+
+/// A whole number is one however it was written.
+fn plain_number(number: &Number) -> serde_yaml::Value {
+    let whole = number.whole();
+    let positive = whole.and_then(|whole| u64::try_from(whole).ok());
+    let negative = whole.and_then(|whole| i64::try_from(whole).ok());
+    match (positive, negative) {
+        (Some(whole), _) => whole.into(),
+        (None, Some(whole)) => whole.into(),
+        (None, None) => number.approximate().into(),
     }
 }
 
@@ -175,5 +268,36 @@ mod tests {
                 "a.yaml:3:7: expected a whole number, found `many`",
             ]
         );
+    }
+
+    #[test]
+    fn untyped_text_is_what_its_place_takes() {
+        let problems = Problems::default();
+        let mut node = parse("a.yaml", "grace: 2s\nsize: 3\n").unwrap();
+        let Value::Map(entries) = &mut node.value else {
+            panic!("a mapping")
+        };
+        for (entry, text) in entries.iter_mut().zip(["4s", "5"]) {
+            entry.node = Node::untyped(entry.node.place.clone(), text);
+        }
+        let read: Option<Sample> = settings(&node, &problems);
+        let (grace, size) = (Duration::from_secs(4), 5);
+        assert_eq!(read, Some(Sample { grace, size }), "{problems:?}");
+    }
+
+    #[test]
+    fn what_is_written_otherwise_and_sent_otherwise_is_not_the_same() {
+        let same = |one: &str, other: &str| {
+            canonical(&parse("a", one).unwrap()) == canonical(&parse("b", other).unwrap())
+        };
+        assert!(same("a: [1, x]", "{ \"a\": [ 1, 'x' ] }"));
+        for (one, other) in [
+            ("007", "7"),
+            ("1.10", "1.1"),
+            ("5", "'5'"),
+            ("[a, b]", "['a,b']"),
+        ] {
+            assert!(!same(one, other), "{one} and {other}");
+        }
     }
 }

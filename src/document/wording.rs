@@ -1,4 +1,4 @@
-use super::did_you_mean;
+use super::{Number, did_you_mean};
 
 /// serde's words for what it expected, and ours.
 const EXPECTED: [(&str, &str); 10] = [
@@ -12,6 +12,14 @@ const EXPECTED: [(&str, &str); 10] = [
     ("path string", "a path"),
     ("a boolean", "`true` or `false`"),
     ("a sequence", "a list"),
+];
+
+/// The most that a whole number of serde's can be.
+const MOST: [(&str, u64); 4] = [
+    ("u16", u16::MAX as u64),
+    ("u32", u32::MAX as u64),
+    ("u64", u64::MAX),
+    ("usize", usize::MAX as u64),
 ];
 
 /// serde's words for what it found, and ours; behind those that end in a space stands the value.
@@ -32,10 +40,11 @@ pub(super) fn named_key(message: &str) -> Option<&str> {
 }
 
 /// A message of serde as the other readers would put it, without names of Rust types.
-pub(super) fn in_our_words(message: &str, besides: &[&str]) -> String {
+/// `number` is what serde stumbled over, if it is one.
+pub(super) fn in_our_words(message: &str, besides: &[&str], number: Option<&Number>) -> String {
     unknown_key(message, besides)
         .or_else(|| missing_key(message))
-        .or_else(|| unexpected(message))
+        .or_else(|| unexpected(message, number))
         .unwrap_or_else(|| message.to_owned())
 }
 
@@ -46,7 +55,11 @@ fn unknown_key(message: &str, besides: &[&str]) -> Option<String> {
         .find_map(|(what, begin)| Some((what, message.strip_prefix(begin)?)))?;
     let (key, rest) = rest.split_once('`')?;
     let mut known: Vec<_> = rest.split('`').skip(1).step_by(2).collect();
-    known.extend_from_slice(besides);
+    for key in besides {
+        if !known.contains(key) {
+            known.push(key);
+        }
+    }
     let hint = did_you_mean(key, known.iter().copied());
     if !hint.is_empty() || known.is_empty() {
         return Some(format!("unknown {what} `{key}`{hint}"));
@@ -63,7 +76,7 @@ fn missing_key(message: &str) -> Option<String> {
 }
 
 /// "invalid type: string \"a\", expected u64", and the same with "invalid value" and "length"
-fn unexpected(message: &str) -> Option<String> {
+fn unexpected(message: &str, number: Option<&Number>) -> Option<String> {
     if message == "invalid socket address syntax" {
         let right = "expected an address of this computer and a port, such as `127.0.0.1:8080`";
         return Some(right.to_owned());
@@ -73,11 +86,28 @@ fn unexpected(message: &str) -> Option<String> {
         return None;
     }
     let (found, expected) = rest.split_once(", expected ")?;
-    Some(format!(
-        "expected {}, found {}",
-        expected_in_words(expected),
-        found_in_words(found)
-    ))
+    let Some(number) = number else {
+        let (expected, found) = (expected_in_words(expected), found_in_words(found));
+        return Some(format!("expected {expected}, found {found}"));
+    };
+    let expected =
+        whole_in_words(expected, number).unwrap_or_else(|| expected_in_words(expected).to_owned());
+    let found = number.as_written();
+    Some(format!("expected {expected}, found `{found}`"))
+}
+
+/// What would have been right instead of a whole number that is negative or too large.
+fn whole_in_words(expected: &str, number: &Number) -> Option<String> {
+    let kind = expected.strip_prefix("a nonzero ").unwrap_or(expected);
+    let (_, most) = MOST.iter().find(|(theirs, _)| *theirs == kind)?;
+    if !number.is_whole() || number.approximate() == 0.0 {
+        None
+    } else if number.approximate() < 0.0 {
+        let least = u8::from(kind != expected);
+        Some(format!("a whole number of at least {least}"))
+    } else {
+        Some(format!("a whole number of at most {most}"))
+    }
 }
 
 fn expected_in_words(expected: &str) -> &str {
@@ -135,7 +165,41 @@ mod tests {
             ),
             ("`-2s` is negative", "`-2s` is negative"),
         ] {
-            assert_eq!(in_our_words(theirs, &["listen"]), ours);
+            assert_eq!(in_our_words(theirs, &["listen"], None), ours);
+        }
+    }
+
+    #[test]
+    fn a_number_that_does_not_fit_is_told_as_it_was_written_with_the_bounds() {
+        for (theirs, written, ours) in [
+            (
+                "invalid type: floating point `1000000000000000000000.0`, expected u64",
+                "1e21",
+                "expected a whole number of at most 18446744073709551615, found `1e21`",
+            ),
+            (
+                "invalid value: integer `-5`, expected u16",
+                "-5",
+                "expected a whole number of at least 0, found `-5`",
+            ),
+            (
+                "invalid type: floating point `1.5`, expected u64",
+                "1.50",
+                "expected a whole number, found `1.50`",
+            ),
+            (
+                "invalid value: integer `70000`, expected a nonzero u16",
+                "70000",
+                "expected a whole number of at most 65535, found `70000`",
+            ),
+            (
+                "invalid type: integer `7`, expected path string",
+                "007",
+                "expected a path, found `007`",
+            ),
+        ] {
+            let number = Number::parse(written);
+            assert_eq!(in_our_words(theirs, &[], number.as_ref()), ours);
         }
     }
 }

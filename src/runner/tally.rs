@@ -16,6 +16,7 @@ use crate::{
     config::HealthBudget,
     event::{Event, Observer, RunIdentity, Verdict},
     load::{Measured, Threshold},
+    scenario::Parameters,
     vitals::Beat,
 };
 
@@ -204,7 +205,9 @@ impl Tally {
             load_changed_to: figures.load_changed_to.clone(),
             search: figures.search.clone(),
             doubts: self.spec.doubts.clone(),
-            inputs: serde_json::to_value(&self.spec.inputs).unwrap_or_default(),
+            inputs: Parameters::behind(&self.spec.inputs)
+                .map(Parameters::to_json)
+                .unwrap_or_default(),
             seed: self.spec.seed,
             started_at: self.started_at.to_string(),
             elapsed_seconds: figures.elapsed().as_secs_f64(),

@@ -21,7 +21,7 @@ mod traces;
 mod verdicts;
 mod waits;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use self::{heard::Heard, puppet::Puppet};
 use super::{Engine, Order, RunHandle, RunReport, RunSpec, Stop, TraceBudget};
@@ -32,7 +32,7 @@ use crate::{
     driver::HttpDriver,
     event::{Ending, Mode, Observer, Observers, RunIdentity, Subject, Trigger, Verdict},
     load::{Profile, Threshold},
-    scenario::{Reason, Scenario},
+    scenario::{Parameters, Reason, Scenario},
     units::Share,
     vitals::Vitals,
 };
@@ -101,7 +101,7 @@ impl Bench {
         let thresholds = Threshold::read_list(&read(self.thresholds), &steps, &problems);
         assert_eq!(problems.into_result(), Ok(()));
         let scenario = scenario.unwrap();
-        let inputs: BTreeMap<_, _> = scenario
+        let inputs: Parameters = scenario
             .inputs
             .iter()
             .map(|input| (input.name.clone(), input.default.clone().unwrap()))

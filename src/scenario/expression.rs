@@ -3,7 +3,10 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value};
+use minijinja::{
+    Environment, ErrorKind, Output, State, UndefinedBehavior, Value, escape_formatter,
+    value::ValueKind,
+};
 use subtle::ConstantTimeEq as _;
 
 use super::{EvaluationError, Input, Names, Scope, is_name, operators};
@@ -24,9 +27,28 @@ static STRICT: LazyLock<Environment<'static>> =
 fn environment(undefined: UndefinedBehavior) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(undefined);
+    environment.set_formatter(write_value);
     environment.add_filter("seconds", seconds);
     environment.add_function("timing_safe_equal", timing_safe_equal);
     environment
+}
+
+/// Writes a value as templates do: booleans as YAML and JSON do, anything else as minijinja does.
+fn write_value(
+    out: &mut Output<'_>,
+    state: &mut State<'_, '_>,
+    value: &Value,
+) -> Result<(), minijinja::Error> {
+    match boolean_word(value) {
+        Some(word) => Ok(out.write_str(word)?),
+        None => escape_formatter(out, state, value),
+    }
+}
+
+/// The word for a boolean; minijinja's own are `True` and `False`.
+pub(super) fn boolean_word(value: &Value) -> Option<&'static str> {
+    let is_boolean = value.kind() == ValueKind::Bool;
+    is_boolean.then_some(if value.is_true() { "true" } else { "false" })
 }
 
 /// `inputs.limit | seconds`: a duration as a number, to compare with `elapsed`.
@@ -140,6 +162,12 @@ impl Expression {
             });
         }
         Ok(value)
+    }
+
+    /// What is sent for the value of this expression, if it names a parameter alone that is not sent as
+    /// the text of its value.
+    pub(super) fn written<'a>(&self, scope: &'a Scope) -> Option<&'a str> {
+        scope.written(self.path.as_deref()?)
     }
 
     /// Whether the expression holds; one that cannot be computed does not.

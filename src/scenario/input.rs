@@ -1,8 +1,6 @@
 use std::fmt;
 
-use minijinja::Value as Variable;
-
-use super::is_name;
+use super::{Parameter, is_name};
 use crate::{
     document::{Entry, Mapping, Node, Place, Problems, Value, did_you_mean},
     units::duration,
@@ -16,7 +14,7 @@ pub struct Input {
     /// What it takes.
     pub kind: InputKind,
     /// What it is unless somebody says otherwise; `None`: somebody has to.
-    pub default: Option<Variable>,
+    pub default: Option<Parameter>,
     /// For people.
     pub description: Option<String>,
     /// Where it is declared.
@@ -116,21 +114,18 @@ impl Input {
     }
 
     /// The value of this input that a node stands for; a value of another type is a problem.
-    pub fn accept(&self, node: &Node, problems: &Problems) -> Option<Variable> {
-        let value = match (self.kind, &node.value) {
-            (InputKind::Text, Value::Text(text)) => Some(Variable::from(text.as_str())),
-            (InputKind::Text, Value::Integer(_) | Value::Float(_) | Value::Boolean(_)) => {
-                node.scalar_text("text", problems).map(Variable::from)
-            }
-            (InputKind::Integer, Value::Integer(number)) if *number >= 0 => {
-                Some(Variable::from(*number))
-            }
-            (InputKind::Number, Value::Integer(number)) => Some(Variable::from(*number)),
-            (InputKind::Number, Value::Float(number)) => Some(Variable::from(*number)),
-            (InputKind::Boolean, Value::Boolean(value)) => Some(Variable::from(*value)),
+    pub fn accept(&self, node: &Node, problems: &Problems) -> Option<Parameter> {
+        let value = match (self.kind, &*node.typed()) {
+            (InputKind::Text, _) => node.as_written().map(Parameter::text),
+            (InputKind::Integer, Value::Number(number)) => number
+                .whole()
+                .filter(|whole| *whole >= 0)
+                .map(Parameter::whole),
+            (InputKind::Number, Value::Number(number)) => Parameter::number(number),
+            (InputKind::Boolean, Value::Boolean(value)) => Some(Parameter::boolean(*value, node)),
             (InputKind::Duration, Value::Text(text)) if !text.is_empty() => {
                 match duration::parse(text) {
-                    Ok(_) => Some(Variable::from(text.as_str())),
+                    Ok(_) => Some(Parameter::text(text.trim())),
                     Err(error) => {
                         problems.add(&node.place, format!("input `{}`: {error}", self.name));
                         return None;
@@ -140,22 +135,34 @@ impl Input {
             _ => None,
         };
         if value.is_none() {
-            let found = match &node.value {
-                Value::Integer(number) => number.to_string(),
-                Value::Float(number) => number.to_string(),
-                Value::Text(text) => format!("`{text}`"),
-                _ => node.kind().to_owned(),
-            };
-            problems.add(
-                &node.place,
-                format!(
-                    "input `{}` takes {}, found {found}",
-                    self.name,
-                    self.kind.wanted()
-                ),
-            );
+            self.refuse(node, problems);
         }
         value
+    }
+
+    fn refuse(&self, node: &Node, problems: &Problems) {
+        let typed = node.typed();
+        let wanted = match (self.kind, &*typed) {
+            (InputKind::Integer, Value::Number(number))
+                if number.is_whole() && number.approximate() > 0.0 =>
+            {
+                "a whole number of at most 38 digits (`type: text` takes any)"
+            }
+            (InputKind::Number, Value::Number(_)) => {
+                "a number below 1e308 (`type: text` takes any)"
+            }
+            (kind, _) => kind.wanted(),
+        };
+        let found = match &node.value {
+            Value::Number(number) => number.as_written().to_owned(),
+            Value::Text(text) => format!("`{text}`"),
+            _ => node.kind().to_owned(),
+        };
+        let name = &self.name;
+        problems.add(
+            &node.place,
+            format!("input `{name}` takes {wanted}, found {found}"),
+        );
     }
 }
 
@@ -175,8 +182,12 @@ impl InputKind {
 fn infer(node: &Node, problems: &Problems) -> Option<InputKind> {
     match &node.value {
         Value::Boolean(_) => Some(InputKind::Boolean),
-        Value::Integer(_) => Some(InputKind::Integer),
-        Value::Float(_) => Some(InputKind::Number),
+        // Such as `007` and `+49170`, which are not meant to be calculated with.
+        Value::Number(number) if number.json().is_none() => Some(InputKind::Text),
+        Value::Number(number) if number.as_written().contains(['.', 'e', 'E']) => {
+            Some(InputKind::Number)
+        }
+        Value::Number(_) => Some(InputKind::Integer),
         // What looks like a negative duration is a mistake and not text.
         Value::Text(text) => Some(match duration::parse(text.trim_start_matches('-')) {
             Ok(_) => InputKind::Duration,

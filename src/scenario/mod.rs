@@ -12,6 +12,7 @@ mod expression;
 mod input;
 mod names;
 mod operators;
+mod parameter;
 mod pause;
 mod phases;
 mod reason;
@@ -39,6 +40,7 @@ pub use confidential::{is_confidential, note_confidential};
 pub use expression::Expression;
 pub use input::{Input, InputKind};
 pub use names::{Names, is_name};
+pub use parameter::{Parameter, Parameters};
 pub use pause::Pause;
 pub use phases::{Phase, Phases};
 pub use reason::Reason;
@@ -84,6 +86,7 @@ impl Scenario {
     /// Reads a scenario, noting every problem; `None` if there was one.
     pub fn read(node: &Node, problems: &Problems) -> Option<Self> {
         let before = problems.count();
+        let node = &*node.without_extensions();
         let mut map = Mapping::open(node, "a scenario", problems)?;
         let name = map
             .need("scenario")
@@ -169,7 +172,7 @@ impl Scenario {
                 );
             }
         }
-        let mut values = BTreeMap::new();
+        let mut values = Vec::new();
         for input in &self.inputs {
             let value = match set.iter().find(|entry| entry.key == input.name) {
                 Some(entry) => input.accept(&entry.node, problems),
@@ -185,7 +188,7 @@ impl Scenario {
             };
             values.extend(value.map(|value| (input.name.clone(), value)));
         }
-        (problems.count() == before).then(|| values.into())
+        (problems.count() == before).then(|| Parameters::from_iter(values).into())
     }
 
     /// Every step of every part, in the order written.

@@ -5,7 +5,7 @@ use minijinja::{
     value::{Enumerator, Object},
 };
 
-use super::{Answer, Expression, Input};
+use super::{Answer, Expression, Input, Parameters};
 use crate::document::Place;
 
 /// An expression or template that met a value it cannot work with.
@@ -95,7 +95,7 @@ impl Scope {
 
     /// A scope in which every input has its default, to try expressions when they are read.
     pub(super) fn of_defaults(inputs: &[Input]) -> Arc<Self> {
-        let defaults: BTreeMap<_, _> = inputs
+        let defaults: Parameters = inputs
             .iter()
             .filter_map(|input| Some((input.name.clone(), input.default.clone()?)))
             .collect();
@@ -192,6 +192,17 @@ impl Scope {
             value = value.get_attr(name).ok()?;
         }
         (!value.is_undefined()).then_some(value)
+    }
+
+    /// What is sent for `inputs.x` or `target.x`, if that is not the text of its value.
+    pub(super) fn written(&self, path: &[Box<str>]) -> Option<&str> {
+        let [group, name] = path else { return None };
+        let group = match &**group {
+            "inputs" => &self.run.inputs,
+            "target" => &self.run.target,
+            _ => return None,
+        };
+        Parameters::behind(group)?.written(name)
     }
 
     fn value_of(&self, name: &str) -> Option<Value> {

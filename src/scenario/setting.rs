@@ -22,12 +22,19 @@ pub trait Quantity: Copy {
     /// What it is, for messages.
     const WANTED: &'static str;
 
+    /// The quantity that is written down.
+    fn read(node: &Node, problems: &Problems) -> Option<Self>;
+
     /// The quantity that a value stands for.
     fn from_variable(value: &Variable) -> Result<Self, String>;
 }
 
 impl Quantity for Duration {
     const WANTED: &'static str = "a duration such as `5s`";
+
+    fn read(node: &Node, problems: &Problems) -> Option<Self> {
+        node.duration(problems)
+    }
 
     fn from_variable(value: &Variable) -> Result<Self, String> {
         match value.as_str() {
@@ -42,8 +49,17 @@ impl Quantity for Duration {
 impl Quantity for u64 {
     const WANTED: &'static str = "a whole number of at least 0";
 
+    fn read(node: &Node, problems: &Problems) -> Option<Self> {
+        node.whole_number(0, problems)
+    }
+
     fn from_variable(value: &Variable) -> Result<Self, String> {
-        Self::try_from(value.clone()).map_err(|_| format!("`{value}` is not {}", Self::WANTED))
+        Self::try_from(value.clone()).map_err(|_| {
+            if value.is_number() && *value > Variable::from(Self::MAX) {
+                return format!("`{value}` is too large; the largest is {}", Self::MAX);
+            }
+            format!("`{value}` is not {}", Self::WANTED)
+        })
     }
 }
 
@@ -58,19 +74,7 @@ impl<T: Quantity> Setting<T> {
     ) -> Option<Self> {
         let is_template = matches!(&node.value, Value::Text(text) if text.contains("{{"));
         if !is_template {
-            let value = match &node.value {
-                Value::Text(text) => Variable::from(text.as_str()),
-                Value::Integer(number) => Variable::from(*number),
-                Value::Float(number) => Variable::from(*number),
-                _ => {
-                    node.expected(T::WANTED, problems);
-                    return None;
-                }
-            };
-            return T::from_variable(&value)
-                .map(Self::Fixed)
-                .map_err(|message| problems.add(&node.place, message))
-                .ok();
+            return T::read(node, problems).map(Self::Fixed);
         }
         let Some(expression) = Template::read(node, names, problems)?.into_expression() else {
             problems.add(

@@ -4,10 +4,10 @@ use minijinja::{Environment, Value};
 
 use super::{
     EvaluationError, Expression, Names, Scope,
-    expression::{Undefined, describe},
+    expression::{Undefined, boolean_word, describe},
     operators,
 };
-use crate::document::{Node, Place, Problems};
+use crate::document::{Node, Number, Place, Problems};
 
 /// Text with `{{ expressions }}` inside.
 #[derive(Debug)]
@@ -73,8 +73,10 @@ impl Template {
                         Part::Literal(literal) => text.push_str(literal),
                         Part::Expression(expression) => {
                             let value = expression.evaluate_defined(scope)?;
-                            // Writing to a string cannot fail.
-                            let _ = write!(text, "{value}");
+                            match expression.written(scope) {
+                                Some(written) => text.push_str(written),
+                                None => push(&value, &mut text),
+                            }
                         }
                     }
                 }
@@ -100,6 +102,23 @@ impl Template {
             },
             _ => self.render(scope).map(Value::from),
         }
+    }
+
+    /// The [value](Self::value) as JSON.
+    pub fn json(&self, scope: &Arc<Scope>) -> Result<String, EvaluationError> {
+        let value = self.value(scope)?;
+        if value.is_number()
+            && let Body::Parts(parts) = &self.body
+            && let [Part::Expression(expression)] = &parts[..]
+            && let Some(number) = expression.written(scope).and_then(Number::parse)
+            && let Some(json) = number.json()
+        {
+            return Ok(json.into_owned());
+        }
+        // A value that JSON cannot express, such as a function, goes out as its text.
+        let json = serde_json::to_string(&value)
+            .unwrap_or_else(|_| serde_json::Value::from(value.to_string()).to_string());
+        Ok(json)
     }
 
     /// The text, if it needs no scope.
@@ -129,6 +148,17 @@ impl Template {
         match (parts.pop(), parts.is_empty()) {
             (Some(Part::Expression(expression)), true) => Some(expression),
             _ => None,
+        }
+    }
+}
+
+/// Appends the text of a value.
+fn push(value: &Value, text: &mut String) {
+    match boolean_word(value) {
+        Some(word) => text.push_str(word),
+        // Writing to a string cannot fail.
+        None => {
+            let _ = write!(text, "{value}");
         }
     }
 }
@@ -279,6 +309,13 @@ mod tests {
             rendered("'{% if n > 2 %}many{% else %}few{% endif %}'").unwrap(),
             "many"
         );
+    }
+
+    #[test]
+    fn a_boolean_is_the_word_that_yaml_and_json_have_for_it() {
+        for template in ["'a{{ n > 2 }}'", "'{% if n %}a{{ n > 2 }}{% endif %}'"] {
+            assert_eq!(rendered(template).unwrap(), "atrue");
+        }
     }
 
     #[test]

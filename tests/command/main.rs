@@ -1,6 +1,7 @@
 //! Drives the commands of `chatprobe` other than `serve`, against real servers.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod as_written;
 mod check;
 mod connections;
 mod exchange;

@@ -34,8 +34,11 @@ impl Payload {
         match &node.value {
             Value::Null => self.fixed(&Json::Null),
             Value::Boolean(value) => self.fixed(&(*value).into()),
-            Value::Integer(value) => self.fixed(&(*value).into()),
-            Value::Float(value) => self.fixed(&(*value).into()),
+            // With every digit. What JSON does not take for a number, such as `007`, is text.
+            Value::Number(number) => match number.json() {
+                Some(json) => self.literal(&json),
+                None => self.fixed(&number.as_written().into()),
+            },
             Value::Text(_) => match Template::read(node, names, problems) {
                 Some(template) => match template.as_plain() {
                     Some(text) => self.fixed(&text.into()),
@@ -91,11 +94,7 @@ impl Payload {
             match part {
                 Part::Literal(literal) => text.push_str(literal),
                 Part::Template(template) => {
-                    let value = template.value(scope)?;
-                    // A value that JSON cannot express, such as a function, goes out as its text.
-                    let json = serde_json::to_string(&value)
-                        .unwrap_or_else(|_| Json::from(value.to_string()).to_string());
-                    text.push_str(&json);
+                    text.push_str(&template.json(scope)?);
                 }
             }
         }

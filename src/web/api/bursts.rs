@@ -15,6 +15,7 @@ use crate::{
     config::{Burst, Schedule},
     document::parse,
     runner::RunReport,
+    scenario::Parameters,
     scheduler::BurstPreview,
     web::{
         App,
@@ -64,8 +65,9 @@ impl From<&Burst> for BurstView {
             target: burst.target.name.to_string(),
             load: burst.load.to_string(),
             thresholds: thresholds.map(ToString::to_string).collect(),
-            // Inputs are text, numbers and booleans by name, which JSON has all of.
-            inputs: serde_json::to_value(&burst.inputs).unwrap_or_default(),
+            inputs: Parameters::behind(&burst.inputs)
+                .map(Parameters::to_json)
+                .unwrap_or_default(),
             schedule: burst.schedule.as_ref().map(ScheduleView::from),
         }
     }

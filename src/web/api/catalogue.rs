@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::{
     config::Target,
-    scenario::{Action, Input, InputKind, Item, Scenario},
+    scenario::{Action, Input, InputKind, Item, Parameter, Scenario},
     web::App,
 };
 
@@ -115,7 +115,7 @@ impl From<&Input> for InputView {
             name: input.name.clone(),
             kind: input.kind,
             // Text, a number or a boolean, which JSON has all of.
-            default: default.and_then(|default| serde_json::to_value(default).ok()),
+            default: default.map(Parameter::to_json),
             description: input.description.clone(),
         }
     }

@@ -10,7 +10,7 @@ use super::frame::{Page, Viewer};
 use crate::{
     config::{Burst, Plan},
     load::Threshold,
-    scenario::{Input, InputKind, Scenario},
+    scenario::{self, Input, InputKind, Parameter, Scenario},
     web::{App, extract::Parameters, refusal::Refusal},
 };
 
@@ -156,11 +156,10 @@ fn load_profile(load: &str) -> Markup {
 }
 
 fn input(input: &Input, burst: Option<&Burst>) -> Markup {
-    let set = burst.and_then(|burst| burst.inputs.get_attr(&input.name).ok());
-    let value = set
-        .filter(|value| !value.is_undefined())
-        .or_else(|| input.default.clone());
-    let value = value.map(|value| value.to_string()).unwrap_or_default();
+    let set = burst.and_then(|burst| scenario::Parameters::behind(&burst.inputs)?.get(&input.name));
+    let set = set.or(input.default.as_ref());
+    let value = set.map(Parameter::sent).unwrap_or_default();
+    let holds = set.is_some_and(|set| set.value.is_true());
     let name = format!("input.{}", input.name);
     let kind = match input.kind {
         InputKind::Boolean => "boolean",
@@ -172,7 +171,7 @@ fn input(input: &Input, burst: Option<&Burst>) -> Markup {
         span { (input.name) }
         @if kind == "boolean" {
             select name=(name) data-kind=(kind) {
-                @for word in ["false", "true"] { option selected[word == value] { (word) } }
+                @for (word, chosen) in [("false", !holds), ("true", holds)] { option selected[chosen] { (word) } }
             }
         } @else {
             input name=(name) data-kind=(kind) value=(value) required[input.default.is_none()]

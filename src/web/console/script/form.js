@@ -11,28 +11,21 @@ if (form) {
       }
     }
   }
-  const typed = (field) => {
-    switch (field.dataset.kind) {
-      case "boolean":
-        return field.value === "true";
-      case "number":
-        return Number(field.value);
-      default:
-        return field.value;
-    }
-  };
+  const text = JSON.stringify;
+  // A number is sent with every digit; what is none is refused in words.
+  const typed = ({ value, dataset: { kind } }) =>
+    kind === "boolean" || (kind === "number" && /^[-+.\d][-+.\deE]*$/.test(value)) ? value : text(value);
   // YAML, which takes load and thresholds as people write them.
   const request = () => {
     const value = (name) => form.elements[name].value.trim();
     const thresholds = value("thresholds").split("\n").filter((line) => line.trim());
     const inputs = fields().filter((field) => field.name.startsWith("input.") && field.value !== "");
-    const pairs = inputs.map((field) => [field.name.slice("input.".length), typed(field)]);
-    const text = JSON.stringify;
+    const pairs = inputs.map((field) => `${text(field.name.slice("input.".length))}: ${typed(field)}`);
     return [
       `scenario: ${text(form.dataset.burst)}`,
       `target: ${text(value("target"))}`,
       `load: ${value("load")}`,
-      `inputs: ${text(Object.fromEntries(pairs))}`,
+      `inputs: { ${pairs.join(", ")} }`,
       ...(thresholds.length ? [`thresholds: [${thresholds.join(", ")}]`] : []),
     ].join("\n");
   };
