@@ -11,7 +11,7 @@ use super::{
     report_problems, unusable,
 };
 use crate::{
-    config::{Listen, check_url, read_file},
+    config::{Listen, check_url, read_configuration},
     document::{Mapping, Problem, Problems, settings},
     driver::{Endpoint, HttpDriver},
     scenario::HttpRequest,
@@ -78,8 +78,9 @@ impl Health {
     /// Reads `listen` alone: a service is not ill because of a problem elsewhere in a
     /// configuration that it has not taken yet.
     fn listen(&self) -> Result<Listen, Vec<Problem>> {
-        let problems = Problems::default();
-        let node = read_file(&self.configuration.config, &problems).map_err(|one| vec![one])?;
+        let (problems, elsewhere) = (Problems::default(), Problems::default());
+        let node = read_configuration(&self.configuration.config, &elsewhere);
+        let node = node.map_err(|one| vec![one])?;
         let listen = Mapping::open(&node, "a configuration", &problems)
             .and_then(|mut map| map.get("listen"))
             .and_then(|node| settings(node, &problems));

@@ -6,7 +6,7 @@ use super::{
     Outcome, address::listening_address, parse_option, report_problems, signals::Signals, unusable,
 };
 use crate::{
-    config::{SimulatorSettings, read_file},
+    config::{SimulatorSettings, read_configuration},
     document::Problems,
     service::{address, listen},
     simulator::{Agents, Simulator},
@@ -77,7 +77,7 @@ impl Simulate {
     fn settings(&self) -> Result<SimulatorSettings, Outcome> {
         let problems = Problems::default();
         let node = match &self.settings {
-            Some(path) => read_file(path, &problems),
+            Some(path) => read_configuration(path, &problems),
             None => parse_option("--settings", "{}"),
         };
         let node = node.map_err(|problem| report_problems(&[problem]))?;

@@ -1,8 +1,11 @@
 use std::{
+    borrow::Cow,
+    env,
     io::Read as _,
     path::{Path, PathBuf},
 };
 
+use super::environment;
 use crate::{
     document::{Node, Place, Problem, Problems, parse_noting},
     scenario::Scenario,
@@ -15,7 +18,39 @@ const LARGEST: u64 = 4 * 1024 * 1024;
 ///
 /// # Errors
 /// It cannot be read, is too large, or is no YAML.
-pub fn read_file(path: &Path, problems: &Problems) -> Result<Node, Problem> {
+pub(super) fn read_file(path: &Path, problems: &Problems) -> Result<Node, Problem> {
+    let shown = path.display().to_string();
+    parse_noting(shown.as_str(), &read_text(path)?, problems)
+}
+
+/// Reads the file of a configuration, with the environment put in and without the keys at its top that
+/// begin with `x-`.
+///
+/// # Errors
+/// As [`read_file`] does.
+pub fn read_configuration(path: &Path, problems: &Problems) -> Result<Node, Problem> {
+    let shown = path.display().to_string();
+    let lookup = |name: &str| env::var(name);
+    parse_configuration(&shown, &read_text(path)?, &lookup, problems)
+}
+
+pub(super) fn parse_configuration(
+    source: &str,
+    text: &str,
+    lookup: environment::Lookup<'_>,
+    problems: &Problems,
+) -> Result<Node, Problem> {
+    let shielded = environment::shield(text);
+    let mut node = parse_noting(source, &shielded, problems)?;
+    if let Cow::Owned(_) = shielded {
+        environment::unshield(&mut node);
+    }
+    let mut node = node.without_extensions().into_owned();
+    environment::insert(&mut node, lookup, problems);
+    Ok(node)
+}
+
+fn read_text(path: &Path) -> Result<String, Problem> {
     let shown = path.display().to_string();
     let problem = |message: String| Problem {
         place: Place::whole(shown.clone()),
@@ -28,7 +63,7 @@ pub fn read_file(path: &Path, problems: &Problems) -> Result<Node, Problem> {
     if text.len() as u64 > LARGEST {
         return Err(problem(format!("is larger than {LARGEST} bytes")));
     }
-    parse_noting(shown.as_str(), &text, problems)
+    Ok(text)
 }
 
 /// Reads a scenario file, noting every problem.
@@ -43,7 +78,8 @@ pub fn read_scenario(path: &Path, problems: &Problems) -> Option<Scenario> {
     }
 }
 
-/// The scenario files that a path stands for: itself, or the YAML files in it.
+/// The scenario files that a path stands for: itself, or the YAML files in it. Those that begin with a
+/// dot are locks and copies that editors and systems make.
 pub(super) fn scenario_files(path: &Path) -> std::io::Result<Vec<PathBuf>> {
     if !std::fs::metadata(path)?.is_dir() {
         return Ok(vec![path.to_owned()]);
@@ -54,7 +90,10 @@ pub(super) fn scenario_files(path: &Path) -> std::io::Result<Vec<PathBuf>> {
         let is_yaml = file
             .extension()
             .is_some_and(|extension| extension == "yaml" || extension == "yml");
-        if is_yaml {
+        let is_hidden = file
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if is_yaml && !is_hidden {
             files.push(file);
         }
     }

@@ -3,6 +3,7 @@
 
 mod burst;
 mod catalogue;
+mod environment;
 mod files;
 mod objectives;
 mod plan;
@@ -16,7 +17,7 @@ mod transport;
 
 pub use burst::{Burst, Schedule};
 pub use catalogue::{Catalogue, check_variables};
-pub use files::{read_file, read_scenario};
+pub use files::{read_configuration, read_scenario};
 pub use objectives::{InTime, Objectives};
 pub use plan::Plan;
 pub use probe::Probe;

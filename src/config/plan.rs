@@ -4,7 +4,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Burst, Catalogue, Probe, Settings, files::read_file};
+use super::{Burst, Catalogue, Probe, Settings, files::read_configuration};
 use crate::{
     document::{Entry, Mapping, Node, Problem, Problems, canonical},
     scenario::fingerprint,
@@ -35,7 +35,7 @@ impl Plan {
     /// Every problem there is, in the order of files, lines and columns.
     pub fn load(path: &Path) -> Result<Self, Vec<Problem>> {
         let problems = Problems::default();
-        let plan = match read_file(path, &problems) {
+        let plan = match read_configuration(path, &problems) {
             Ok(node) => Self::read(&node, path, &problems),
             Err(problem) => {
                 problems.add(&problem.place, problem.message);

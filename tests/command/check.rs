@@ -79,3 +79,72 @@ async fn what_the_service_refuses_to_start_with_is_not_valid() {
         assert_eq!(logs[0], logs[1]);
     }
 }
+
+const ENVIRONMENT: &str = r#"
+x-burst: &burst { scenario: plain, target: centre, load: &load { chats: ${CHATS} } }
+targets:
+  centre: { url: "https://${HOST}:${PORT:-8443}/$$v1", variables: { tenant: ${TENANT} } }
+scenarios: ["${FOLDER}"]
+limits: { max_active_chats: "${CHATS}", max_rate: ${RATE:-30/s} }
+bursts:
+  one: *burst
+  two: { <<: *burst, load: { <<: *load, ramp: 1m } }
+"#;
+
+#[tokio::test]
+async fn the_environment_and_merged_mappings_are_put_into_the_configuration() {
+    let folder = Folder::new();
+    let scenario = "x-http: &http { get: '{{ target.url }}/' }\nscenario: plain\nsteps: [{ step: a, http: { <<: *http, headers: { a: b } } }]\n";
+    folder.write("scenarios/plain.yaml", scenario);
+    // What editors and systems leave is no scenario.
+    folder.write("scenarios/.#plain.yaml", "scenario: [");
+    folder.write("scenarios/._plain.yml", "\0\0");
+    let file = folder.write("chatprobe.yaml", ENVIRONMENT);
+    let set = [
+        ("HOST", "chat.example.com"),
+        ("TENANT", "007"),
+        ("CHATS", "25"),
+        ("FOLDER", "scenarios"),
+    ];
+    let mut process = Process::start_in(&["check", "--config", &file], &set);
+    assert_eq!(process.ended().await, 0, "{}", process.log());
+    let output = process.output();
+    for part in [
+        "target    centre: https://chat.example.com:8443/$v1",
+        "scenario  plain: 1 steps",
+        "burst     one: plain against centre, when asked for, { chats: 25 }",
+        "burst     two: plain against centre, when asked for, { chats: 25, ramp: 1m }",
+    ] {
+        assert!(output.contains(part), "`{part}` in:\n{output}");
+    }
+    // The caps came from the environment as well, and the problem is told where the load stands.
+    let set = [
+        ("HOST", "a"),
+        ("TENANT", "t"),
+        ("CHATS", "31"),
+        ("FOLDER", "scenarios"),
+    ];
+    let mut process = Process::start_in(&["check", "--config", &file], &set);
+    assert_eq!(process.ended().await, 2);
+    let log = process.log();
+    assert!(
+        log.contains(&format!("{file}:2:58: this load starts up to 31/s")),
+        "{log}"
+    );
+    let mut process = Process::start_in(&["check", "--config", &file], &[("FOLDER", "scenarios")]);
+    assert_eq!(process.ended().await, 2);
+    let log = process.log();
+    for (place, name) in [
+        ("2:73", "CHATS"),
+        ("4:27", "HOST"),
+        ("4:77", "TENANT"),
+        ("6:30", "CHATS"),
+    ] {
+        let part = format!("{file}:{place}: the environment variable `{name}` is not set");
+        assert!(log.contains(&part), "`{part}` in:\n{log}");
+    }
+    assert!(
+        log.contains("4 problems"),
+        "what was not put in is told once: {log}"
+    );
+}

@@ -231,3 +231,34 @@ async fn a_changed_grace_holds_from_now_on() {
     service.process.line("the configuration was reloaded").await;
     service.process.finish().await;
 }
+
+#[tokio::test]
+async fn a_reload_puts_the_environment_in_again() {
+    let centre = Centre::start("{}").await;
+    let configuration = |most: &str| {
+        let limits = format!("limits: {{ max_active_chats: ${{{most}}} }}");
+        let burst = format!(
+            "bursts: {{ b: {{ scenario: {SCENARIO}, target: centre, load: {{ chats: \"${{CHATS:-20}}\", ramp: 10s }} }} }}"
+        );
+        plain(&centre.url, &format!("{limits}\n{burst}"))
+    };
+    let environment = [("ENOUGH", "20"), ("FEW", "19")];
+    let mut service =
+        Service::start_in(Folder::new(), &configuration("ENOUGH"), &[], &environment).await;
+    service.reload(&configuration("FEW"));
+    let line = service
+        .process
+        .line("`limits.max_active_chats` allows 19")
+        .await;
+    assert!(
+        line.contains("this load has up to 20 chats at once"),
+        "{line}"
+    );
+    service.reload(&configuration("NONE"));
+    service
+        .process
+        .line("the environment variable `NONE` is not set")
+        .await;
+    service.reload(&configuration("ENOUGH"));
+    service.process.line("the configuration was reloaded").await;
+}
