@@ -22,18 +22,18 @@ pub fn allowed() -> u64 {
     getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft)
 }
 
-/// How many this process has open now, sockets among them; 0 where the system does not tell.
-pub fn open() -> u64 {
+/// How many this process has open now, sockets among them; `None` where `/proc` does not show them.
+pub fn open() -> Option<u64> {
     const DIRECTORY: &str = "/proc/self/fd";
     // The directory's size is their number since Linux 6.2, at no cost; before it was 0, and each of
     // perhaps 20,000 entries has to be counted.
     let size = fs::metadata(DIRECTORY).map_or(0, |metadata| metadata.len());
     if size > 0 {
-        return size;
+        return Some(size);
     }
-    let entries = fs::read_dir(DIRECTORY).map_or(0, Iterator::count);
+    let entries = fs::read_dir(DIRECTORY).ok()?.count();
     // One of them is open to read the others.
-    u64::try_from(entries).unwrap_or(u64::MAX).saturating_sub(1)
+    Some(u64::try_from(entries).unwrap_or(u64::MAX).saturating_sub(1))
 }
 
 /// Whether something failed because this machine, not the other side, had no more to give: files,

@@ -34,12 +34,15 @@ const MORE_PORTS: &str = "`sysctl net.ipv4.ip_local_port_range='1024 65535'` mak
 pub struct Machine {
     /// CPUs that the process may use.
     pub cpus: usize,
-    /// Files that it may open besides those that are.
+    /// Files that it may open.
     pub files: u64,
-    /// Local ports, so many connections from one address to another.
-    pub ports: u64,
-    /// Memory that could be had, in bytes.
-    pub memory: u64,
+    /// Those of them that are open; `None` where `/proc` does not show them.
+    pub open: Option<u64>,
+    /// Local ports, so many connections from one address to another; `None` where `/proc` does not
+    /// show them.
+    pub ports: Option<u64>,
+    /// Memory that could be had, in bytes; `None` where `/proc` does not show it.
+    pub memory: Option<u64>,
 }
 
 /// What there is to say before a burst starts.
@@ -54,17 +57,12 @@ pub struct Findings {
 impl Machine {
     /// As it is now.
     pub fn look() -> Self {
-        let memory = System::new().map_or(u64::MAX, |mut system| {
-            system.refresh_memory();
-            let available = system.available_memory();
-            let limits = system.cgroup_limits();
-            limits.map_or(available, |limits| limits.free_memory.min(available))
-        });
         Self {
             cpus: available_parallelism().map_or(1, usize::from),
-            files: descriptors::allowed().saturating_sub(descriptors::open()),
-            ports: ports().unwrap_or(u64::MAX),
-            memory,
+            files: descriptors::allowed(),
+            open: descriptors::open(),
+            ports: ports(),
+            memory: memory(),
         }
     }
 
@@ -78,6 +76,7 @@ impl Machine {
     ) -> Findings {
         let mut findings = Findings::default();
         examine_sources(connections, &mut findings);
+        self.examine_view(&mut findings);
         let most = [load.peak_active(), room].into_iter().flatten().min();
         if let Some(chats) = most {
             self.examine_memory(chats, connections, &mut findings);
@@ -90,18 +89,42 @@ impl Machine {
         findings
     }
 
+    /// Says what cannot be checked because `/proc` is hidden, as systemd's `ProcSubset=pid` does.
+    fn examine_view(&self, findings: &mut Findings) {
+        let hidden: Vec<_> = [
+            (self.memory.is_none(), "available memory (/proc/meminfo)"),
+            (self.open.is_none(), "open files (/proc/self/fd)"),
+            (
+                self.ports.is_none(),
+                "local ports (/proc/sys/net/ipv4/ip_local_port_range)",
+            ),
+        ]
+        .into_iter()
+        .filter_map(|(hidden, what)| hidden.then_some(what))
+        .collect();
+        if !hidden.is_empty() {
+            findings.doubts.push(format!(
+                "{} cannot be read, so whether the load fits this machine was not fully checked; make /proc visible \
+                 to chatprobe (for systemd: ProcSubset=all)",
+                hidden.join(", ")
+            ));
+        }
+    }
+
     fn examine_memory(&self, chats: u64, wanted: &Connections, findings: &mut Findings) {
+        let Some(available) = self.memory else { return };
         let connections = most_connections(chats, wanted);
-        let memory = (chats.saturating_mul(BYTES_A_CHAT))
-            .saturating_add(connections.saturating_mul(BYTES_A_CONNECTION));
-        if memory > self.memory {
+        // The product of two numbers of 64 bits fits into 128.
+        let memory = u128::from(chats) * u128::from(BYTES_A_CHAT)
+            + u128::from(connections) * u128::from(BYTES_A_CONNECTION);
+        if memory > u128::from(available) {
             findings.refusals.push(format!(
                 "{chats} chats at once take about {} MB of memory ({} KB each, and {} KB for each of up to {connections} \
                  connections), and {} MB are available: ask for fewer, or give the machine more",
                 memory >> 20,
                 BYTES_A_CHAT >> 10,
                 BYTES_A_CONNECTION >> 10,
-                self.memory >> 20
+                available >> 20
             ));
         }
     }
@@ -123,12 +146,13 @@ impl Machine {
             }
         };
         let files = connections.saturating_add(OTHER_FILES);
-        if files > self.files {
+        let open = self.open.unwrap_or(0);
+        let free = self.files.saturating_sub(open);
+        if files > free {
             found.push(format!(
-                "{who}: with {OTHER_FILES} for the rest that makes {files} files, and {} more may be opened; \
+                "{who}: with {OTHER_FILES} for the rest that makes {files} files, and {free} more may be opened; \
                  `ulimit -n {}` (or LimitNOFILE, or ulimits of the container) allows them",
-                self.files,
-                files.saturating_add(descriptors::open())
+                files.saturating_add(open)
             ));
         }
         let ports = self.ports_of(wanted);
@@ -171,7 +195,8 @@ impl Machine {
 
     fn ports_of(&self, wanted: &Connections) -> u64 {
         let sources = u64::try_from(wanted.from.len()).map_or(1, |count| count.max(1));
-        self.ports.saturating_mul(sources)
+        let ports = self.ports.unwrap_or(u64::MAX);
+        ports.saturating_mul(sources)
     }
 
     fn examine_rate(&self, rate: f64, requests: usize, findings: &mut Findings) {
@@ -226,6 +251,15 @@ pub fn requests(scenario: &Scenario) -> usize {
     requests
 }
 
+fn memory() -> Option<u64> {
+    let mut system = System::new().ok()?;
+    system.refresh_memory();
+    // Without /proc/meminfo all of it is zero.
+    let available = (system.total_memory() > 0).then(|| system.available_memory())?;
+    let limits = system.cgroup_limits();
+    Some(limits.map_or(available, |limits| limits.free_memory.min(available)))
+}
+
 fn ports() -> Option<u64> {
     let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
     let mut bounds = range.split_whitespace().map(str::parse::<u64>);
@@ -241,8 +275,9 @@ mod tests {
     const PLENTY: Machine = Machine {
         cpus: 64,
         files: 1_000_000,
-        ports: 60_000,
-        memory: 1 << 40,
+        open: Some(0),
+        ports: Some(60_000),
+        memory: Some(1 << 40),
     };
 
     fn findings(machine: Machine, load: &str, room: Option<u64>) -> Findings {
@@ -274,7 +309,7 @@ mod tests {
     #[test]
     fn chats_that_do_not_fit_into_memory_are_refused_with_the_arithmetic() {
         let machine = Machine {
-            memory: 100 << 20,
+            memory: Some(100 << 20),
             ..PLENTY
         };
         assert_eq!(
@@ -290,7 +325,7 @@ mod tests {
 
     const NARROW: Machine = Machine {
         files: 1_024,
-        ports: 1_000,
+        ports: Some(1_000),
         ..PLENTY
     };
 
@@ -340,7 +375,7 @@ mod tests {
     #[test]
     fn ports_of_ended_chats_rest_for_a_minute() {
         let machine = Machine {
-            ports: 10_000,
+            ports: Some(10_000),
             ..PLENTY
         };
         let load = "{ rate: 500/s, for: 5m, max_active: 3000 }";
@@ -404,7 +439,39 @@ mod tests {
     #[test]
     fn this_machine_has_something() {
         let machine = Machine::look();
-        assert!(machine.cpus > 0 && machine.files > 0 && machine.memory > 1 << 20);
-        assert!((1..=65_536).contains(&machine.ports), "{machine:?}");
+        let open = machine.open.unwrap();
+        assert!(
+            machine.cpus > 0 && open > 2 && machine.files > open,
+            "{machine:?}"
+        );
+        assert!(machine.memory.unwrap() > 1 << 20, "{machine:?}");
+        assert!(
+            (1..=65_536).contains(&machine.ports.unwrap()),
+            "{machine:?}"
+        );
+    }
+
+    #[test]
+    fn what_the_machine_does_not_show_is_said_and_no_reason_to_refuse() {
+        let machine = Machine {
+            open: None,
+            ports: None,
+            memory: None,
+            ..PLENTY
+        };
+        for connections in ["{}", "{ per_customer: true }"] {
+            let said = findings_with(connections, machine, "{ chats: 20000 }", None);
+            assert_eq!(said.refusals, Vec::<String>::new());
+            assert_eq!(said.doubts.len(), 1);
+            for part in ["/proc/meminfo", "/proc/self/fd", "ip_local_port_range"] {
+                assert!(said.doubts[0].contains(part), "{said:?}");
+            }
+        }
+        let machine = Machine {
+            open: None,
+            ..NARROW
+        };
+        let said = findings_with("{ per_customer: true }", machine, "{ chats: 2000 }", None);
+        assert_eq!(said.refusals.len(), 2, "what is known counts: {said:?}");
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{
     Arrivals, Profile, Shape,
     keys::{Ramp, noted},
+    segment::MOST_CHATS,
 };
 use crate::document::{Mapping, Node, Problems};
 
@@ -16,10 +17,10 @@ const BETWEEN: Duration = Duration::from_micros(40);
 
 pub(super) fn read(chats: &Node, load: &mut Mapping<'_>, problems: &Problems) -> Option<Profile> {
     let ramp = Ramp::read(load, problems);
-    let chats = chats.whole_number(1, problems)?;
+    let chats = chats.whole_number_in(1..=MOST_CHATS, problems)?;
     let ramp = ramp?;
     let time = if ramp.time.is_zero() && chats > ONE_INSTANT {
-        BETWEEN.saturating_mul(u32::try_from(chats).unwrap_or(u32::MAX))
+        Duration::from_nanos_u128(BETWEEN.as_nanos() * u128::from(chats))
     } else {
         ramp.time
     };
@@ -48,7 +49,7 @@ mod tests {
         assert_eq!(
             refused("{ chats: 0, ramp: -1s }"),
             [
-                "a.yaml:1:10: expected a whole number of at least 1, found 0",
+                "a.yaml:1:10: expected a whole number of at least 1 and at most 10000000000, found 0",
                 "a.yaml:1:19: `-1s` is negative; a duration is zero or more",
             ]
         );
@@ -58,12 +59,34 @@ mod tests {
         );
         assert_eq!(
             refused("{ chats: 20000000000 }"),
-            ["a.yaml:1:1: this load would start more than 10000000000 chats"]
+            [
+                "a.yaml:1:10: expected a whole number of at least 1 and at most 10000000000, \
+                 found 20000000000"
+            ]
         );
         assert_eq!(
             refused("{ chats: 5, ramp: 10000h }"),
             ["a.yaml:1:1: this load would last longer than a year"]
         );
+    }
+
+    #[test]
+    fn a_number_is_told_as_it_was_written_and_why_it_does_not_fit() {
+        let most = "expected a whole number of at least 1 and at most 10000000000, found";
+        for (number, says) in [
+            ("1e18", format!("{most} 1e18")),
+            ("1e400", format!("{most} 1e400")),
+            ("-1e18", format!("{most} -1e18")),
+            ("2.50", format!("{most} 2.50")),
+            ("1e-3", format!("{most} 1e-3")),
+        ] {
+            assert_eq!(
+                refused(&format!("{{ chats: {number} }}")),
+                [format!("a.yaml:1:10: {says}")]
+            );
+        }
+        assert_eq!(profile("{ chats: 1e3 }"), profile("{ chats: 1000 }"));
+        assert_eq!(profile("{ chats: 20.0 }"), profile("{ chats: 20 }"));
     }
 
     #[test]

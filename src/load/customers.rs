@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{
     Profile, Shape,
     keys::{Ramp, some_time},
+    segment::MOST_CHATS,
 };
 use crate::{
     document::{Mapping, Node, Problems},
@@ -89,7 +90,7 @@ pub(super) fn read(
     load: &mut Mapping<'_>,
     problems: &Problems,
 ) -> Option<Profile> {
-    let customers = customers.whole_number(1, problems);
+    let customers = customers.whole_number_in(1..=MOST_CHATS, problems);
     let length = load.need("for").and_then(|node| some_time(node, problems));
     let ramp = Ramp::read(load, problems);
     let (customers, length, ramp) = (customers?, length?, ramp?);
@@ -171,7 +172,7 @@ mod tests {
             refused("{ customers: many }"),
             [
                 "a.yaml:1:1: the key `for` is missing here",
-                "a.yaml:1:14: expected a whole number of at least 1, found text",
+                "a.yaml:1:14: expected a whole number of at least 1 and at most 10000000000, found `many`",
             ]
         );
         assert_eq!(

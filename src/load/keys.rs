@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::LoadError;
+use super::{LoadError, segment::MOST_CHATS};
 use crate::{
     document::{Mapping, Node, Place, Problems},
     units::{Rate, duration},
@@ -16,7 +16,7 @@ pub(super) struct Limit {
 impl Limit {
     pub(super) fn read(load: &mut Mapping<'_>, problems: &Problems) -> Option<Self> {
         let max_active = match load.get("max_active") {
-            Some(node) => Some(node.whole_number(1, problems)?),
+            Some(node) => Some(node.whole_number_in(1..=MOST_CHATS, problems)?),
             None => None,
         };
         Some(Self { max_active })

@@ -7,6 +7,7 @@ use super::{
     Arrivals, Bracket, Customers, Level, Profile, Shape,
     arrivals::Stage,
     keys::{Limit, noted, rate_of, some_time},
+    segment::MOST_CHATS,
 };
 use crate::{
     document::{Mapping, Node, Problems},
@@ -176,7 +177,8 @@ fn rate(node: &Node, problems: &Problems) -> Option<Level> {
 }
 
 fn count(node: &Node, problems: &Problems) -> Option<Level> {
-    node.whole_number(1, problems).map(Level::Customers)
+    node.whole_number_in(1..=MOST_CHATS, problems)
+        .map(Level::Customers)
 }
 
 impl fmt::Display for Search {

@@ -120,7 +120,7 @@ fn a_bad_search_is_told_all_at_once_with_its_places() {
             "a.yaml:1:19: `5` is not a rate; write for instance `500/s`, `30/m` or `10/h`",
             "a.yaml:1:22: unknown key `upto`; known here: `customers`, `from`, `to`, `hold`",
             "a.yaml:1:39: expected a duration above zero, found `0s`",
-            "a.yaml:1:57: expected a whole number of at least 1, found 0",
+            "a.yaml:1:57: expected a whole number of at least 1 and at most 10000000000, found 0",
         ]
     );
     assert_eq!(
@@ -148,7 +148,7 @@ fn customers_take_the_place_of_a_rate_and_need_no_bound() {
     assert_eq!(
         refused("{ search: { customers: { from: 0, to: 9 }, to: 9/s, hold: 1s }, max_active: 7 }"),
         [
-            "a.yaml:1:32: expected a whole number of at least 1, found 0",
+            "a.yaml:1:32: expected a whole number of at least 1 and at most 10000000000, found 0",
             "a.yaml:1:44: unknown key `to`; known here: `customers`, `hold`",
             "a.yaml:1:65: unknown key `max_active`; known here: `search`",
         ]

@@ -49,7 +49,7 @@ mod tests {
             [
                 "a.yaml:1:1: the key `for` is missing here",
                 "a.yaml:1:9: `500` is not a rate; write for instance `500/s`, `30/m` or `10/h`",
-                "a.yaml:1:26: expected a whole number of at least 1, found 0",
+                "a.yaml:1:26: expected a whole number of at least 1 and at most 10000000000, found 0",
             ]
         );
         assert_eq!(
@@ -61,8 +61,20 @@ mod tests {
             ["a.yaml:1:1: this load never starts a chat; some rate must be above zero"]
         );
         assert_eq!(
-            refused("{ rate: 1e300/s, for: 1m }"),
+            refused("{ rate: 1e12/s, for: 1m }"),
             ["a.yaml:1:1: this load would start more than 10000000000 chats"]
+        );
+        assert_eq!(
+            refused("{ rate: 1e300/s, for: 1m }"),
+            ["a.yaml:1:9: `1e300/s` is too high a rate; the highest is 1000000000000/s"]
+        );
+        assert_eq!(
+            refused("{ rate: 1e-300/s, for: 1m }"),
+            ["a.yaml:1:9: `1e-300/s` is too low a rate to be told from none; write `0/s` for none"]
+        );
+        assert_eq!(
+            refused("{ rate: -5/s, for: 1m }"),
+            ["a.yaml:1:9: `-5/s` is negative; a rate is zero or more"]
         );
         assert_eq!(
             refused("{ rate: [1], for: 1m }"),

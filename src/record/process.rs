@@ -110,7 +110,7 @@ impl State {
     fn refresh(&mut self) {
         self.refresh_memory();
         self.refresh_cpu();
-        self.latest.open_fds = descriptors::open();
+        self.latest.open_fds = descriptors::open().unwrap_or(0);
         self.latest.max_fds = descriptors::allowed();
     }
 

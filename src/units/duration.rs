@@ -22,13 +22,28 @@ pub fn parse(text: &str) -> Result<Duration, UnitError> {
     if text.starts_with('-') {
         return Err(UnitError::NegativeDuration(text.to_owned()));
     }
-    let duration = PARSER
-        .parse_unsigned_duration(text)
-        .map_err(|_| UnitError::Duration(text.to_owned()))?;
+    let duration = PARSER.parse_unsigned_duration(text).map_err(|_| {
+        if is_endless(text) {
+            UnitError::EndlessDuration(text.to_owned())
+        } else {
+            UnitError::Duration(text.to_owned())
+        }
+    })?;
     if duration > LONGEST {
         return Err(UnitError::EndlessDuration(text.to_owned()));
     }
     Ok(duration)
+}
+
+/// Whether this would be a duration if its numbers had fewer digits.
+fn is_endless(text: &str) -> bool {
+    let mut digits = 0;
+    let mut shortened = text.to_owned();
+    shortened.retain(|c| {
+        digits = if c.is_ascii_digit() { digits + 1 } else { 0 };
+        digits < 9
+    });
+    shortened != text && PARSER.parse_unsigned_duration(&shortened).is_ok()
 }
 
 /// Writes a duration so that [`parse`] reads it back, in the units people use: `1m30s`.
@@ -94,10 +109,15 @@ mod tests {
         for text in ["", "5", "fast", "5 parsecs", "5s ago"] {
             assert_eq!(parse(text), Err(UnitError::Duration(text.to_owned())));
         }
-        assert_eq!(
-            parse("9999999h"),
-            Err(UnitError::EndlessDuration("9999999h".to_owned()))
-        );
+        let long = [
+            "9999999h",
+            "99999999999999999999h",
+            "1m99999999999999999999s",
+        ];
+        for text in long {
+            let error = UnitError::EndlessDuration(text.to_owned());
+            assert_eq!(parse(text), Err(error));
+        }
         assert_eq!(
             parse("-5s"),
             Err(UnitError::NegativeDuration("-5s".to_owned()))

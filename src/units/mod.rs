@@ -27,12 +27,32 @@ pub enum UnitError {
     /// Not an arrival rate.
     #[error("`{0}` is not a rate; write for instance `500/s`, `30/m` or `10/h`")]
     Rate(String),
+    /// A rate below zero.
+    #[error("`{0}` is negative; a rate is zero or more")]
+    NegativeRate(String),
+    /// More starts than any machine makes.
+    #[error("`{0}` is too high a rate; the highest is {highest}/s", highest = rate::HIGHEST)]
+    RateTooHigh(String),
+    /// So few starts that they cannot be told from none.
+    #[error("`{0}` is too low a rate to be told from none; write `0/s` for none")]
+    RateTooLow(String),
+    /// A share below nothing or above everything.
+    #[error("`{0}` is not between 0% and 100%, as every share is")]
+    ShareBeyond(String),
     /// Not a share of a whole.
     #[error("`{0}` is not a share; write for instance `1%` or `0.5%`")]
     Share(String),
     /// Not a number of bytes.
     #[error("`{0}` is not a size; write for instance `500kB` or `4MiB`")]
     Size(String),
+}
+
+/// A number in digits, infinite if it is too large: not the words that Rust takes besides.
+fn decimal(text: &str) -> Option<f64> {
+    let in_digits = text
+        .chars()
+        .all(|c| c.is_ascii_digit() || ".eE+-".contains(c));
+    text.parse().ok().filter(|_| in_digits)
 }
 
 /// Reads a quantity that is written as text; what is no text is told what was `wanted`.

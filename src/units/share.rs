@@ -34,12 +34,12 @@ impl FromStr for Share {
         let percent: f64 = text
             .trim()
             .strip_suffix('%')
-            .and_then(|number| number.trim().parse().ok())
+            .and_then(|number| super::decimal(number.trim()))
             .ok_or_else(refused)?;
         if (0.0..=100.0).contains(&percent) {
             Ok(Self { percent })
         } else {
-            Err(refused())
+            Err(UnitError::ShareBeyond(text.to_owned()))
         }
     }
 }
@@ -66,10 +66,16 @@ mod tests {
     fn a_share_is_a_percentage_of_the_whole() {
         assert_eq!("1%".parse(), Ok(Share { percent: 1.0 }));
         assert_eq!("0.5 %".parse(), Ok(Share { percent: 0.5 }));
-        for text in ["1", "101%", "-1%", "%"] {
+        for text in ["1", "%", "inf%", "NaN%"] {
             assert_eq!(
                 text.parse::<Share>(),
                 Err(UnitError::Share(text.to_owned()))
+            );
+        }
+        for text in ["101%", "-1%", "1e400%"] {
+            assert_eq!(
+                text.parse::<Share>(),
+                Err(UnitError::ShareBeyond(text.to_owned()))
             );
         }
     }

@@ -56,7 +56,7 @@ impl Counters {
             user,
             system,
             memory: number(&text("/proc/self/status")?, "VmRSS:", "VmRSS:").unwrap_or(0) * 1024,
-            files: descriptors::open(),
+            files: descriptors::open().unwrap_or(0),
             sockets: sockets(&v4, &v6),
             run_queue: number(&stat, "procs_running", "procs_running").unwrap_or(0),
         })

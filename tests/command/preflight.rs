@@ -80,3 +80,21 @@ async fn a_burst_that_cannot_work_is_refused_in_words() {
     let runs = service.read("/api/v1/runs?mode=burst").await.body;
     assert_eq!(runs["runs"].as_array().unwrap().len(), 0);
 }
+
+#[tokio::test]
+async fn a_machine_that_hides_proc_is_said_to_and_no_reason_to_refuse() {
+    let centre = Centre::start("{}").await;
+    let run = Run::of_shipped(&centre.url).load("{ chats: 3 }");
+    let Some(process) = run.start_without_proc() else {
+        eprintln!("this system lets nobody mount anything: not tested");
+        return;
+    };
+    let run = run.finish(process).await;
+    assert_eq!(run.code, 0, "{}", run.log);
+    assert_eq!(run.chats("passed"), 3);
+    let doubts = run.report["doubts"].to_string();
+    for part in ["/proc/meminfo", "/proc/self/fd", "ip_local_port_range"] {
+        assert!(doubts.contains(part) && run.log.contains(part), "{doubts}");
+    }
+    assert!(!run.log.contains("0 MB are available"), "{}", run.log);
+}

@@ -73,6 +73,12 @@ impl Run {
         Process::start_limited(limits, &arguments)
     }
 
+    /// The same where `/proc` shows nothing; `None` if the system lets nobody hide it.
+    pub fn start_without_proc(&self) -> Option<Process> {
+        let arguments: Vec<_> = self.arguments.iter().map(String::as_str).collect();
+        Process::start_without_proc(&arguments)
+    }
+
     /// The same on these CPUs only, as `taskset -c` takes them.
     pub fn start_pinned(&self, cpus: &str) -> Process {
         let arguments: Vec<_> = self.arguments.iter().map(String::as_str).collect();
