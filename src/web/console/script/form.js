@@ -14,7 +14,7 @@ if (form) {
   const text = JSON.stringify;
   // A number is sent with every digit; what is none is refused in words.
   const typed = ({ value, dataset: { kind } }) =>
-    kind === "boolean" || (kind === "number" && /^[-+.\d][-+.\deE]*$/.test(value)) ? value : text(value);
+    kind === "boolean" || (kind === "number" && /^[-+.]?[\d.][-+.\deE]*$/.test(value)) ? value : text(value);
   // YAML, which takes load and thresholds as people write them.
   const request = () => {
     const value = (name) => form.elements[name].value.trim();
