@@ -1,4 +1,16 @@
+use std::{io, thread, time::Duration};
+
+use signal_hook::{
+    consts::{SIGINT, SIGTERM},
+    iterator,
+    low_level::exit,
+};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::Outcome;
+
+/// How long the process may take to end by itself once it was asked to a second time.
+const LAST_GRACE: Duration = Duration::from_secs(1);
 
 /// What the operating system asks of the process.
 pub(super) struct Signals {
@@ -17,7 +29,9 @@ pub(super) enum Asked {
 }
 
 impl Signals {
-    pub(super) fn new() -> std::io::Result<Self> {
+    /// Listens from now on. The second request to end is heard whatever becomes of the runtime.
+    pub(super) fn new() -> io::Result<Self> {
+        end_at_second_request()?;
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -36,4 +50,18 @@ impl Signals {
     pub(super) async fn end(&mut self) {
         while self.next().await != Asked::End {}
     }
+}
+
+/// Ends the process some time after the second SIGTERM or SIGINT, from a thread of its own: the runtime may
+/// be busy with something that does not end.
+fn end_at_second_request() -> io::Result<()> {
+    let mut signals = iterator::Signals::new([SIGTERM, SIGINT])?;
+    let watch = move || {
+        if signals.forever().nth(1).is_some() {
+            thread::sleep(LAST_GRACE);
+            exit(i32::from(Outcome::Interrupted as u8));
+        }
+    };
+    let thread = thread::Builder::new().name("signals".to_owned());
+    thread.spawn(watch).map(drop)
 }

@@ -193,5 +193,16 @@ pub fn check_variables(
             ),
         );
     }
+    if let Some(used_at) = &scenario.cookies
+        && !target.cookies
+    {
+        problems.add(
+            place,
+            format!(
+                "target `{}` keeps no cookies, which scenario `{}` uses at {used_at}; write `cookies: true` in the target",
+                target.name, scenario.name
+            ),
+        );
+    }
     problems.count() == before
 }

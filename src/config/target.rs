@@ -31,6 +31,8 @@ pub struct Target {
     redaction: OnceLock<Redaction>,
     /// How its customers are connected to it.
     pub connections: Connections,
+    /// Whether its customers keep cookies.
+    pub cookies: bool,
     /// TLS and the proxy in between.
     pub transport: Transport,
     /// Where it is declared.
@@ -51,6 +53,7 @@ impl Target {
             secrets: BTreeMap::new(),
             redaction: OnceLock::new(),
             connections: Connections::default(),
+            cookies: false,
             transport: Transport::default(),
             fingerprint: fingerprint(url),
         }
@@ -74,6 +77,7 @@ impl Target {
         Self {
             variables: self.variables.clone(),
             connections: self.connections.clone(),
+            cookies: self.cookies,
             transport: Transport {
                 tls: None,
                 ..self.transport.clone()
@@ -105,6 +109,7 @@ impl Target {
             secrets,
             redaction: OnceLock::new(),
             connections: self.connections.clone(),
+            cookies: self.cookies,
             transport: self.transport.clone(),
             place: self.place.clone(),
             fingerprint: self.fingerprint,
@@ -143,6 +148,7 @@ impl Target {
             })
             .collect();
         let connections = map.get("connections").map(|node| settings(node, problems));
+        let cookies = (map.get("cookies")).and_then(|node| node.boolean(problems));
         // What it comes to belongs to the fingerprint: a certificate may have been renewed in its place.
         let mut revealed = String::new();
         let transport = Transport {
@@ -163,6 +169,7 @@ impl Target {
             secrets,
             redaction: OnceLock::new(),
             connections: connections.flatten().unwrap_or_default(),
+            cookies: cookies.unwrap_or_default(),
             transport,
             place: entry.place.clone(),
         })

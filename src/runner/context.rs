@@ -54,7 +54,9 @@ impl RunContext {
             .path
             .as_ref()
             .map(|path| format!("{}/{}", self.engine.callback_url, path.token()));
-        Scope::of_run(Arc::new(run_scope(&self.spec, url)))
+        let mut scope = Scope::of_run(Arc::new(run_scope(&self.spec, url)));
+        scope.set_cookies(self.spec.target.cookies.then(Arc::default));
+        scope
     }
 
     pub(super) fn tell(&self, event: &Event) {

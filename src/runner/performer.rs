@@ -12,7 +12,7 @@ use tokio::{
 pub(super) use self::leftover::Leftover;
 pub use self::tracing::TraceBudget;
 use self::{
-    attempt::shorten,
+    attempt::{Refusal, shorten},
     tracing::{Seen, Tracing},
 };
 use super::context::{FOREVER, Patience, RunContext};
@@ -75,7 +75,7 @@ impl Performer {
         // Neighbouring chats must not draw neighbouring sequences.
         let seed = context.spec.seed ^ chat.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         Self {
-            http: context.http.customer(),
+            http: context.http.customer().keeping(scope.cookies().cloned()),
             context,
             scope: Arc::new(scope),
             mailbox,
@@ -170,6 +170,7 @@ impl Performer {
     }
 
     async fn perform(&mut self, item: &Item) -> Result<(), Interrupt> {
+        Arc::make_mut(&mut self.scope).set_moment(jiff::Timestamp::now());
         match item {
             Item::Step(step) => self.perform_step(step).await,
             Item::Think(pause) => self.think(pause).await,
@@ -182,12 +183,17 @@ impl Performer {
         self.patience == Patience::None && self.context.is_out_of_patience(Patience::None)
     }
 
-    fn applies(&self, when: Option<&Expression>) -> bool {
-        when.is_none_or(|when| when.holds(&self.scope))
+    fn applies(&self, when: Option<&Expression>) -> Result<bool, EvaluationError> {
+        when.map_or(Ok(true), |when| when.decide(&self.scope))
+    }
+
+    fn entry_applies(&self, place: &str, when: Option<&Expression>) -> Result<bool, Interrupt> {
+        let applies = self.applies(when);
+        applies.map_err(|error| Interrupt::Failed(self.failed_outside_steps(place, &error)))
     }
 
     async fn think(&mut self, pause: &Pause) -> Result<(), Interrupt> {
-        if !self.applies(pause.when.as_ref()) {
+        if !self.entry_applies("think", pause.when.as_ref())? {
             return Ok(());
         }
         let pause = pause
@@ -203,7 +209,7 @@ impl Performer {
     }
 
     async fn repeat(&mut self, repeat: &Repeat) -> Result<(), Interrupt> {
-        if !self.applies(repeat.when.as_ref()) {
+        if !self.entry_applies("repeat", repeat.when.as_ref())? {
             return Ok(());
         }
         let count = repeat
@@ -251,9 +257,12 @@ impl Performer {
 
     /// One way in, one outcome, one event.
     async fn perform_step(&mut self, step: &Step) -> Result<(), Interrupt> {
-        if !self.applies(step.when.as_ref()) {
-            return Ok(());
-        }
+        // In a box: there is hardly ever one, and it would take room in every chat that waits.
+        let refusal = match self.applies(step.when.as_ref()) {
+            Ok(false) => return Ok(()),
+            Ok(true) => None,
+            Err(error) => Some(Box::new(Refusal::from(error))),
+        };
         if self.is_stopped() {
             return Err(Interrupt::Stopped);
         }
@@ -261,7 +270,10 @@ impl Performer {
         if let Some(tracing) = &mut self.tracing {
             tracing.begin_step();
         }
-        let outcome = self.attempt(step).await;
+        let outcome = match refusal {
+            None => self.attempt(step).await,
+            Some(refusal) => Err(*refusal),
+        };
         let resent = self.http.take_resent();
         if resent > 0 {
             self.seen.get_or_insert_default().resent = resent;

@@ -5,6 +5,7 @@ mod arrivals;
 mod conservation;
 mod customers;
 mod endings;
+mod endless;
 mod heard;
 mod in_flight;
 mod left_open;

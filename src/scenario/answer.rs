@@ -109,6 +109,20 @@ impl Answer {
         })
     }
 
+    /// By names in lower case, the values of each in the order of the answer.
+    pub(super) fn headers_all(&self) -> Value {
+        let names = self.raw_headers.keys();
+        let values = |name| {
+            let values = self.raw_headers.get_all(name).iter();
+            let texts = values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+            texts.collect::<Vec<_>>()
+        };
+        names
+            .map(|name| (name.as_str().to_owned(), values(name)))
+            .collect::<BTreeMap<_, _>>()
+            .into()
+    }
+
     /// The whole body: JSON as its value, anything else as text.
     pub(super) fn whole_body(&self) -> Option<&Value> {
         self.received.as_whole().map(|_| self.body())

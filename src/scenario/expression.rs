@@ -9,11 +9,8 @@ use minijinja::{
 };
 use subtle::ConstantTimeEq as _;
 
-use super::{EvaluationError, Input, Names, Scope, is_name, operators};
-use crate::{
-    document::{Node, Place, Problems},
-    units::duration,
-};
+use super::{EvaluationError, Input, Names, Scope, functions, is_name, limits, operators};
+use crate::document::{Node, Place, Problems};
 
 /// For predicates and captures: a missing field is merely undefined, however deep it lies, so that
 /// `event.body.text == "x"` is false for an event without a body.
@@ -28,7 +25,8 @@ fn environment(undefined: UndefinedBehavior) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(undefined);
     environment.set_formatter(write_value);
-    environment.add_filter("seconds", seconds);
+    environment.set_fuel(Some(limits::MOST_STEPS));
+    functions::add_to(&mut environment);
     environment.add_function("timing_safe_equal", timing_safe_equal);
     environment
 }
@@ -49,13 +47,6 @@ fn write_value(
 pub(super) fn boolean_word(value: &Value) -> Option<&'static str> {
     let is_boolean = value.kind() == ValueKind::Bool;
     is_boolean.then_some(if value.is_true() { "true" } else { "false" })
-}
-
-/// `inputs.limit | seconds`: a duration as a number, to compare with `elapsed`.
-fn seconds(text: &str) -> Result<f64, minijinja::Error> {
-    duration::parse(text)
-        .map(|duration| duration.as_secs_f64())
-        .map_err(|error| minijinja::Error::new(ErrorKind::InvalidOperation, error.to_string()))
 }
 
 /// Compares a signature with the expected one: how long it takes does not tell how much of it is right.
@@ -159,6 +150,7 @@ impl Expression {
             return Err(EvaluationError {
                 place: self.place.clone(),
                 message: format!("`{}` is undefined", self.source),
+                exceeded: false,
             });
         }
         Ok(value)
@@ -170,9 +162,27 @@ impl Expression {
         scope.written(self.path.as_deref()?)
     }
 
+    /// The same for what is captured: a value that every chat can keep.
+    pub fn evaluate_captured(&self, scope: &Arc<Scope>) -> Result<Value, EvaluationError> {
+        let value = self.evaluate(scope)?;
+        if limits::may_be_captured(&value) {
+            return Ok(value);
+        }
+        Err(self.exceeds("its value takes more than 1 MiB; capture the part that is needed"))
+    }
+
     /// Whether the expression holds; one that cannot be computed does not.
     pub fn holds(&self, scope: &Arc<Scope>) -> bool {
-        self.evaluate(scope).is_ok_and(|value| value.is_true())
+        self.decide(scope).unwrap_or(false)
+    }
+
+    /// The same, but one that takes more than is allowed is an error.
+    pub fn decide(&self, scope: &Arc<Scope>) -> Result<bool, EvaluationError> {
+        match self.evaluate(scope) {
+            Ok(value) => Ok(value.is_true()),
+            Err(error) if error.exceeded => Err(error),
+            Err(_) => Ok(false),
+        }
     }
 
     /// What was written.
@@ -208,6 +218,16 @@ impl Expression {
         EvaluationError {
             place: self.place.clone(),
             message: format!("`{}`: {}", self.source, describe(error)),
+            exceeded: is_exceeded(error),
+        }
+    }
+
+    /// More than is allowed was taken.
+    pub(super) fn exceeds(&self, what: &str) -> EvaluationError {
+        EvaluationError {
+            place: self.place.clone(),
+            message: format!("`{}`: {what}", self.source),
+            exceeded: true,
         }
     }
 }
@@ -232,9 +252,15 @@ fn not_an_expression(source: &str, at: usize, why: &str) -> String {
     format!("`{source_shown}` is no expression: {why}{hint}")
 }
 
+/// Whether the evaluation took too many steps.
+pub(super) fn is_exceeded(error: &minijinja::Error) -> bool {
+    error.kind() == ErrorKind::OutOfFuel
+}
+
 /// minijinja's message without the position inside the snippet, which our own place replaces.
 pub(super) fn describe(error: &minijinja::Error) -> String {
     match error.detail() {
+        _ if is_exceeded(error) => limits::TOO_MANY_STEPS.to_owned(),
         Some(detail) => detail.to_owned(),
         None => error.kind().to_string(),
     }

@@ -8,8 +8,11 @@ mod action;
 mod answer;
 mod callbacks;
 mod confidential;
+mod cookies;
 mod expression;
+mod functions;
 mod input;
+mod limits;
 mod names;
 mod operators;
 mod parameter;
@@ -37,6 +40,7 @@ pub use action::{
 pub use answer::{Answer, location, shown_address};
 pub use callbacks::{Callbacks, FieldPath, Verification, VerificationAnswer};
 pub use confidential::{is_confidential, note_confidential};
+pub use cookies::Cookies;
 pub use expression::Expression;
 pub use input::{Input, InputKind};
 pub use names::{Names, is_name};
@@ -80,6 +84,8 @@ pub struct Scenario {
     pub correlation: Vec<Arc<str>>,
     /// The variables of a target that the scenario uses, and where it first does.
     pub target_variables: BTreeMap<String, Place>,
+    /// Where it first uses `cookies`, which a target has to keep.
+    pub cookies: Option<Place>,
 }
 
 impl Scenario {
@@ -131,6 +137,7 @@ impl Scenario {
         if let Some(callbacks) = &mut callbacks {
             callbacks.note_looks(&reader.names);
         }
+        let cookies = reader.names.take_cookies();
         let target_variables = reader.names.into_target_variables();
         map.finish();
         if problems.count() > before {
@@ -150,6 +157,7 @@ impl Scenario {
             loop_delay,
             correlation,
             target_variables,
+            cookies,
         })
     }
 

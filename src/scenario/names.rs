@@ -30,6 +30,8 @@ impl Part {
 pub(super) enum Look {
     /// Nothing: it shapes a request or a pause, or decides about a step.
     Nothing,
+    /// The request that is being made: its signature is one of its headers.
+    Request,
     /// The answer to a request.
     Answer,
     /// An inbound event.
@@ -59,6 +61,8 @@ pub struct Names {
     /// Whether expressions about events look at more of their request.
     looks_at_delivery: Cell<bool>,
     looks_at_raw_body: Cell<bool>,
+    /// Where `cookies` is first used.
+    cookies: RefCell<Option<Place>>,
     /// Any name goes: for tests of templates alone.
     open: bool,
 }
@@ -83,6 +87,7 @@ impl Names {
             target: RefCell::default(),
             looks_at_delivery: Cell::default(),
             looks_at_raw_body: Cell::default(),
+            cookies: RefCell::default(),
             open: false,
         }
     }
@@ -155,6 +160,10 @@ impl Names {
         self.repeats -= 1;
     }
 
+    pub(super) fn take_cookies(&mut self) -> Option<Place> {
+        self.cookies.take()
+    }
+
     pub(super) fn into_target_variables(self) -> BTreeMap<String, Place> {
         self.target.into_inner()
     }
@@ -182,6 +191,8 @@ impl Names {
                     .borrow_mut()
                     .entry(field.to_owned())
                     .or_insert(place);
+            } else if name == "cookies" {
+                self.cookies.borrow_mut().get_or_insert(place);
             } else if let Err(message) = self.resolve(name, field) {
                 problems.add(&place, message);
                 known = false;
@@ -210,9 +221,12 @@ impl Names {
             "passed" => Err("`passed` is known only in `always`".to_owned()),
             "repeat" if self.repeats > 0 => one_of(name, field, &["index"]),
             "repeat" => Err("`repeat` is known only inside a `repeat`".to_owned()),
-            "status" | "headers" | "body" if matches!(self.look, Look::Answer | Look::Either) => {
+            "status" | "headers" | "headers_all" | "body"
+                if matches!(self.look, Look::Answer | Look::Either) =>
+            {
                 Ok(())
             }
+            "request" if self.look == Look::Request => one_of(name, field, &REQUEST),
             "event" if matches!(self.look, Look::Event | Look::Delivery | Look::Either) => Ok(()),
             "headers" | "method" | "query" | "delivery" if self.look == Look::Event => {
                 self.looks_at_delivery.set(true);
@@ -224,7 +238,7 @@ impl Names {
                 self.looks_at_raw_body.set(true);
                 Ok(())
             }
-            "elapsed" if self.look != Look::Nothing => Ok(()),
+            "elapsed" if !matches!(self.look, Look::Nothing | Look::Request) => Ok(()),
             _ => Err(self.undefined(name)),
         }
     }
@@ -250,9 +264,10 @@ impl Names {
             );
         }
         let hint = match name {
-            "status" | "headers" | "body" => {
+            "status" | "headers" | "headers_all" | "body" => {
                 "; it is known in `expect` and `capture` of an `http` step".to_owned()
             }
+            "request" => "; it is known in the `headers` of an `http` step".to_owned(),
             "event" => "; it is known where a `wait_for` looks at an event".to_owned(),
             "raw_body" => "; it is known in `accept` and `verify` of `callbacks`".to_owned(),
             "method" | "query" | "delivery" => {
@@ -266,13 +281,25 @@ impl Names {
 
     fn candidates(&self) -> impl Iterator<Item = &str> {
         let roots: &[&str] = match self.look {
-            Look::Nothing => &["target", "inputs", "run", "chat", "callback"],
+            Look::Nothing => &["target", "inputs", "run", "chat", "callback", "cookies"],
+            Look::Request => &[
+                "target", "inputs", "run", "chat", "callback", "cookies", "request",
+            ],
             Look::Answer | Look::Either => &[
-                "target", "inputs", "run", "chat", "status", "headers", "body", "elapsed",
+                "target",
+                "inputs",
+                "run",
+                "chat",
+                "cookies",
+                "status",
+                "headers",
+                "headers_all",
+                "body",
+                "elapsed",
             ],
             Look::Event => &[
-                "target", "inputs", "run", "chat", "event", "headers", "query", "method",
-                "delivery", "elapsed",
+                "target", "inputs", "run", "chat", "cookies", "event", "headers", "query",
+                "method", "delivery", "elapsed",
             ],
             Look::Delivery => &[
                 "target", "inputs", "run", "event", "headers", "query", "method", "raw_body",
@@ -343,11 +370,40 @@ fn find_captures(node: &Node, found: &mut BTreeMap<String, String>) {
     }
 }
 
+/// What is known of the request that is being made.
+const REQUEST: [&str; 5] = ["method", "url", "path", "query", "body"];
+
 /// Variables that a capture would hide, and the words of expressions.
-pub(super) const RESERVED: [&str; 26] = [
-    "target", "inputs", "run", "chat", "callback", "passed", "repeat", "status", "headers", "body",
-    "event", "elapsed", "method", "query", "delivery", "raw_body", "and", "or", "not", "in", "is",
-    "if", "else", "true", "false", "none",
+pub(super) const RESERVED: [&str; 29] = [
+    "cookies",
+    "headers_all",
+    "request",
+    "target",
+    "inputs",
+    "run",
+    "chat",
+    "callback",
+    "passed",
+    "repeat",
+    "status",
+    "headers",
+    "body",
+    "event",
+    "elapsed",
+    "method",
+    "query",
+    "delivery",
+    "raw_body",
+    "and",
+    "or",
+    "not",
+    "in",
+    "is",
+    "if",
+    "else",
+    "true",
+    "false",
+    "none",
 ];
 
 /// Names of inputs, steps and captures: they become labels and variables.

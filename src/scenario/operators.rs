@@ -6,9 +6,31 @@ use minijinja::{Environment, ErrorKind};
 use crate::document::did_you_mean;
 
 /// Filters that scenarios have a use for, to guess which one was meant.
-const USEFUL_FILTERS: [&str; 18] = [
-    "abs", "default", "first", "float", "int", "items", "join", "last", "length", "list", "lower",
-    "replace", "round", "seconds", "string", "tojson", "trim", "upper",
+const USEFUL_FILTERS: [&str; 24] = [
+    "abs",
+    "base64",
+    "base64_decode",
+    "base64url",
+    "default",
+    "first",
+    "float",
+    "hmac_sha256",
+    "int",
+    "items",
+    "join",
+    "last",
+    "length",
+    "list",
+    "lower",
+    "replace",
+    "round",
+    "seconds",
+    "sha256",
+    "string",
+    "tojson",
+    "trim",
+    "upper",
+    "urlencode",
 ];
 /// The same for tests.
 const USEFUL_TESTS: [&str; 10] = [

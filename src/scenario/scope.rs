@@ -5,7 +5,9 @@ use minijinja::{
     value::{Enumerator, Object},
 };
 
-use super::{Answer, Expression, Input, Parameters};
+use jiff::Timestamp;
+
+use super::{Answer, Cookies, Expression, Input, Parameters, functions::MOMENT};
 use crate::document::Place;
 
 /// An expression or template that met a value it cannot work with.
@@ -16,6 +18,8 @@ pub struct EvaluationError {
     pub place: Place,
     /// What it is and what went wrong.
     pub message: String,
+    /// It was ended because it took more time or room than is allowed.
+    pub exceeded: bool,
 }
 
 /// What is the same for every chat of a run.
@@ -39,14 +43,19 @@ pub struct Scope {
     run: Arc<RunScope>,
     chat: Value,
     captures: Vec<(Arc<str>, Value)>,
+    /// Those of `setup` are those of every chat until it has its own.
+    cookies: Option<Arc<Cookies>>,
     passed: bool,
     round: Option<u64>,
+    /// What `now` is, in microseconds.
+    moment: i64,
     look: Look,
 }
 
 #[derive(Clone)]
 enum Look {
     Nothing,
+    Request(Value),
     Answer(Arc<Answer>),
     Event {
         event: Value,
@@ -77,8 +86,10 @@ impl Scope {
             run,
             chat: Value::UNDEFINED,
             captures: Vec::new(),
+            cookies: None,
             passed: false,
             round: None,
+            moment: Timestamp::now().as_microsecond(),
             look: Look::Nothing,
         }
     }
@@ -105,8 +116,29 @@ impl Scope {
         })))
     }
 
+    /// The cookies, if they are kept.
+    pub fn cookies(&self) -> Option<&Arc<Cookies>> {
+        self.cookies.as_ref()
+    }
+
+    /// Expressions now see these cookies.
+    pub fn set_cookies(&mut self, cookies: Option<Arc<Cookies>>) {
+        self.cookies = cookies;
+    }
+
+    /// What `now` is until an answer or event is looked at.
+    pub fn set_moment(&mut self, moment: Timestamp) {
+        self.moment = moment.as_microsecond();
+    }
+
+    /// Expressions now see the request that is being made.
+    pub(super) fn look_at_request(&mut self, request: Value) {
+        self.look = Look::Request(request);
+    }
+
     /// Expressions now see an answer.
     pub fn look_at_answer(&mut self, answer: Answer) {
+        self.set_moment(Timestamp::now());
         self.look = Look::Answer(Arc::new(answer));
     }
 
@@ -117,6 +149,7 @@ impl Scope {
         elapsed: Duration,
         delivery: Option<Arc<Delivery>>,
     ) {
+        self.set_moment(Timestamp::now());
         self.look = Look::Event {
             event,
             elapsed,
@@ -152,14 +185,14 @@ impl Scope {
     pub fn answer(&self) -> Option<&Answer> {
         match &self.look {
             Look::Answer(answer) => Some(answer),
-            Look::Nothing | Look::Event { .. } => None,
+            Look::Nothing | Look::Request(_) | Look::Event { .. } => None,
         }
     }
 
     /// What this expression saw, for the message of one that did not hold.
     pub fn describe_look(&self, expression: &Expression) -> String {
         let (intro, value) = match &self.look {
-            Look::Nothing => return String::new(),
+            Look::Nothing | Look::Request(_) => return String::new(),
             Look::Answer(answer) => {
                 let why = answer.not_json().filter(|_| expression.mentions("body"));
                 let why = why.map_or(String::new(), |why| format!(", {why}"));
@@ -217,8 +250,12 @@ impl Scope {
             ("chat", _) => self.chat.clone(),
             ("passed", _) => Value::from(self.passed),
             ("repeat", _) => BTreeMap::from([("index", self.round?)]).into(),
+            (MOMENT, _) => Value::from(self.moment),
+            ("cookies", _) => self.cookies.as_ref()?.variable(),
+            ("request", Look::Request(request)) => request.clone(),
             ("status", Look::Answer(answer)) => Value::from(answer.status),
             ("headers", Look::Answer(answer)) => answer.headers().clone(),
+            ("headers_all", Look::Answer(answer)) => answer.headers_all(),
             ("body", Look::Answer(answer)) => answer.whole_body()?.clone(),
             ("elapsed", Look::Answer(answer)) => Value::from(answer.elapsed.as_secs_f64()),
             ("event", Look::Event { event, .. }) => event.clone(),

@@ -109,6 +109,7 @@ fn from_expression<T: Quantity>(
     T::from_variable(&value).map_err(|message| EvaluationError {
         place: expression.place().clone(),
         message: format!("`{}`: {message}", expression.source()),
+        exceeded: false,
     })
 }
 

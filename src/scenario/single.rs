@@ -42,6 +42,7 @@ impl Scenario {
             correlation: Vec::new(),
             loop_delay: None,
             target_variables: BTreeMap::new(),
+            cookies: None,
         }
     }
 }

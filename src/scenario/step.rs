@@ -274,7 +274,7 @@ impl StepReader<'_> {
 
     fn read_action(&mut self, kind: &str, node: &Node, map: &mut Mapping<'_>) -> Option<Action> {
         if kind == "http" {
-            return HttpAction::read(node, &self.names, self.problems).map(Action::Http);
+            return HttpAction::read(node, &mut self.names, self.problems).map(Action::Http);
         }
         let since = map.get("since").and_then(|node| self.read_since(node));
         let in_chat = self.names.part().is_chat();

@@ -1,10 +1,15 @@
-use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    fmt::{self, Write as _},
+    sync::Arc,
+};
 
 use minijinja::{Environment, Value};
 
 use super::{
     EvaluationError, Expression, Names, Scope,
-    expression::{Undefined, boolean_word, describe},
+    expression::{Undefined, boolean_word, describe, is_exceeded},
+    limits::{Bounded, TEXT_TOO_LONG},
     operators,
 };
 use crate::document::{Node, Number, Place, Problems};
@@ -13,6 +18,7 @@ use crate::document::{Node, Number, Place, Problems};
 #[derive(Debug)]
 pub struct Template {
     body: Body,
+    place: Place,
 }
 
 #[derive(Debug)]
@@ -21,10 +27,7 @@ enum Body {
     /// The usual case, rendered without minijinja's template machinery.
     Parts(Vec<Part>),
     /// Text with `{% statements %}`: a template in an environment of its own.
-    Program {
-        environment: Box<Environment<'static>>,
-        place: Place,
-    },
+    Program(Box<Environment<'static>>),
 }
 
 #[derive(Debug)]
@@ -39,8 +42,10 @@ const PROGRAM: &str = "template";
 impl Template {
     /// A text without expressions, whatever is in it.
     pub(super) fn plain(text: &str) -> Self {
-        let body = Body::Plain(text.into());
-        Self { body }
+        Self {
+            body: Body::Plain(text.into()),
+            place: Place::whole("the command line"),
+        }
     }
 
     /// Reads and compiles the text of a node; a number or a boolean stands for its own text.
@@ -56,39 +61,109 @@ impl Template {
         } else {
             Body::Parts(parts(&text, node, names, problems)?)
         };
-        Some(Self { body })
+        Some(Self {
+            body,
+            place: node.place.clone(),
+        })
     }
 
     /// The text with every expression replaced by its value.
     ///
     /// # Errors
-    /// An expression that cannot be computed, or whose value is undefined.
+    /// An expression that cannot be computed, or whose value is undefined, or a text without end.
     pub fn render(&self, scope: &Arc<Scope>) -> Result<String, EvaluationError> {
         match &self.body {
             Body::Plain(text) => Ok(text.as_ref().to_owned()),
             Body::Parts(parts) => {
-                let mut text = String::new();
+                let mut text = Bounded::default();
                 for part in parts {
                     match part {
-                        Part::Literal(literal) => text.push_str(literal),
+                        // Those of all parts are no longer than the file that they stand in.
+                        Part::Literal(literal) => text.push(literal),
                         Part::Expression(expression) => {
                             let value = expression.evaluate_defined(scope)?;
-                            match expression.written(scope) {
-                                Some(written) => text.push_str(written),
+                            let written = match expression.written(scope) {
+                                Some(written) => text.write_str(written),
                                 None => push(&value, &mut text),
-                            }
+                            };
+                            written.map_err(|_| expression.exceeds(TEXT_TOO_LONG))?;
                         }
                     }
                 }
-                Ok(text)
+                Ok(text.into_text())
             }
-            Body::Program { environment, place } => environment
+            Body::Program(environment) => self.run(environment, scope),
+        }
+    }
+
+    /// Writes the [value](Self::value) as JSON, as a part of something larger.
+    pub(super) fn write_json(
+        &self,
+        scope: &Arc<Scope>,
+        json: &mut Bounded,
+    ) -> Result<(), EvaluationError> {
+        let value = self.value(scope)?;
+        if value.is_number()
+            && let Body::Parts(parts) = &self.body
+            && let [Part::Expression(expression)] = &parts[..]
+            && let Some(number) = expression.written(scope).and_then(Number::parse)
+            && let Some(written) = number.json()
+        {
+            json.push(&written);
+            return Ok(());
+        }
+        let begin = json.len();
+        if serde_json::to_writer(&mut *json, &value).is_err() && !json.exceeded() {
+            // A value that JSON cannot express, such as a function, goes out as its text.
+            json.truncate(begin);
+            json.push(&serde_json::Value::from(value.to_string()).to_string());
+        }
+        if json.exceeded() {
+            return Err(EvaluationError {
+                place: self.place.clone(),
+                message: TEXT_TOO_LONG.to_owned(),
+                exceeded: true,
+            });
+        }
+        Ok(())
+    }
+
+    fn run(
+        &self,
+        environment: &Environment<'_>,
+        scope: &Arc<Scope>,
+    ) -> Result<String, EvaluationError> {
+        let mut text = Bounded::default();
+        let rendered = environment.get_template(PROGRAM).and_then(|template| {
+            let scope = Value::from_dyn_object(scope.clone());
+            template.render_captured_to(scope, &mut text).map(drop)
+        });
+        let Err(error) = rendered else {
+            return Ok(text.into_text());
+        };
+        let message = if text.exceeded() {
+            TEXT_TOO_LONG.to_owned()
+        } else {
+            describe(&error)
+        };
+        Err(EvaluationError {
+            place: self.place.clone(),
+            message,
+            exceeded: text.exceeded() || is_exceeded(&error),
+        })
+    }
+
+    /// Whether the text depends on a variable of this name.
+    pub(super) fn mentions(&self, variable: &str) -> bool {
+        match &self.body {
+            Body::Plain(_) => false,
+            Body::Parts(parts) => parts.iter().any(|part| match part {
+                Part::Literal(_) => false,
+                Part::Expression(expression) => expression.mentions(variable),
+            }),
+            Body::Program(environment) => environment
                 .get_template(PROGRAM)
-                .and_then(|template| template.render(Value::from_dyn_object(scope.clone())))
-                .map_err(|error| EvaluationError {
-                    place: place.clone(),
-                    message: describe(&error),
-                }),
+                .is_ok_and(|template| template.undeclared_variables(false).contains(variable)),
         }
     }
 
@@ -102,23 +177,6 @@ impl Template {
             },
             _ => self.render(scope).map(Value::from),
         }
-    }
-
-    /// The [value](Self::value) as JSON.
-    pub fn json(&self, scope: &Arc<Scope>) -> Result<String, EvaluationError> {
-        let value = self.value(scope)?;
-        if value.is_number()
-            && let Body::Parts(parts) = &self.body
-            && let [Part::Expression(expression)] = &parts[..]
-            && let Some(number) = expression.written(scope).and_then(Number::parse)
-            && let Some(json) = number.json()
-        {
-            return Ok(json.into_owned());
-        }
-        // A value that JSON cannot express, such as a function, goes out as its text.
-        let json = serde_json::to_string(&value)
-            .unwrap_or_else(|_| serde_json::Value::from(value.to_string()).to_string());
-        Ok(json)
     }
 
     /// The text, if it needs no scope.
@@ -153,13 +211,10 @@ impl Template {
 }
 
 /// Appends the text of a value.
-fn push(value: &Value, text: &mut String) {
+fn push(value: &Value, text: &mut Bounded) -> fmt::Result {
     match boolean_word(value) {
-        Some(word) => text.push_str(word),
-        // Writing to a string cannot fail.
-        None => {
-            let _ = write!(text, "{value}");
-        }
+        Some(word) => text.write_str(word),
+        None => write!(text, "{value}"),
     }
 }
 
@@ -184,10 +239,7 @@ fn program(text: &str, node: &Node, names: &Names, problems: &Problems) -> Optio
         problems.add(&node.place_in_text(at), message);
         return None;
     }
-    known.then(|| Body::Program {
-        environment: Box::new(environment),
-        place: node.place.clone(),
-    })
+    known.then(|| Body::Program(Box::new(environment)))
 }
 
 /// The first filter or test of a program that does not exist. What is `raw` is not looked at.

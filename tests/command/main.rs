@@ -4,18 +4,22 @@
 mod as_written;
 mod check;
 mod connections;
+mod cookies;
+mod credentials;
 mod exchange;
 mod fidelity;
 mod interrupted;
 mod other_api;
 mod output;
 mod preflight;
+mod received_json;
 mod reference_servers;
 mod repeatability;
 mod reports;
 mod run;
 mod run_input;
 mod search;
+mod second_signal;
 mod starved;
 #[path = "../support/mod.rs"]
 mod support;

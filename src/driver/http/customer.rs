@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use hyper::header::SET_COOKIE;
 use tokio::time::timeout;
 use url::Url;
 
@@ -21,7 +22,7 @@ use super::{
     request::prepare,
     resend,
 };
-use crate::scenario::HttpRequest;
+use crate::scenario::{Cookies, HttpRequest};
 
 /// Somebody who sends one request after the other.
 pub struct Customer {
@@ -31,6 +32,7 @@ pub struct Customer {
     /// Requests that were sent once more. It is kept here and not with the answer, so that a request that
     /// is given up counts too.
     resent: u32,
+    cookies: Option<Arc<Cookies>>,
 }
 
 /// Whether a request has been handed to a connection. From then on the server may have seen it, even if
@@ -54,6 +56,7 @@ impl Customer {
         Self {
             client,
             own: Vec::new(),
+            cookies: None,
             resent: 0,
         }
     }
@@ -100,6 +103,18 @@ impl Customer {
         Err(located(cause.after(&progress), url))
     }
 
+    /// The same with these cookies: what an answer sets is kept, redirects included.
+    #[must_use]
+    pub fn keeping(mut self, cookies: Option<Arc<Cookies>>) -> Self {
+        self.cookies = cookies;
+        self
+    }
+
+    /// The cookies, if they are kept.
+    pub fn cookies(&self) -> Option<&Arc<Cookies>> {
+        self.cookies.as_ref()
+    }
+
     /// How often a request was sent once more since this was asked last, whatever became of it.
     pub fn take_resent(&mut self) -> u32 {
         std::mem::take(&mut self.resent)
@@ -116,6 +131,11 @@ impl Customer {
         loop {
             let current = redirected.as_deref().unwrap_or(request);
             let exchanged = self.exchange_once(current, on_wire, progress).await?;
+            if let Some(cookies) = &mut self.cookies
+                && exchanged.headers.contains_key(SET_COOKIE)
+            {
+                Arc::make_mut(cookies).keep(&current.url, &exchanged.headers);
+            }
             if request.follow == 0 {
                 return Ok(exchanged);
             }
@@ -138,7 +158,10 @@ impl Customer {
         progress: &mut Progress,
     ) -> Result<Exchanged, Cause> {
         let (lane, path) = self.client.lane(&request.url)?;
-        let prepared = prepare(&lane.origin, path, request)?;
+        let cookies = self.cookies.as_ref();
+        let cookie = cookies.and_then(|cookies| cookies.header(&request.url));
+        let cookie = cookie.as_deref();
+        let prepared = prepare(&lane.origin, path, request, cookie)?;
         let mut connection = self.connection(&lane, progress).await?;
         progress.send();
         on_wire.set();
@@ -149,7 +172,7 @@ impl Customer {
             }
             Err(lost) => {
                 resend::check(connection.used, &request.method, &connection.sender, &lost)?;
-                let again = prepare(&lane.origin, path, request)?;
+                let again = prepare(&lane.origin, path, request, cookie)?;
                 connection = lane.replace(connection, progress).await?;
                 self.resent += 1;
                 let again = connection.sender.send(again).await;

@@ -5,8 +5,8 @@ use http_body_util::Full;
 use hyper::{
     Method, Request,
     header::{
-        ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, Entry, HOST, HeaderName, HeaderValue,
-        USER_AGENT,
+        ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, Entry, HOST, HeaderName,
+        HeaderValue, USER_AGENT,
     },
 };
 
@@ -18,17 +18,17 @@ static AGENT: HeaderValue =
 static ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
 static JSON: HeaderValue = HeaderValue::from_static("application/json");
 static ZERO: HeaderValue = HeaderValue::from_static("0");
+static FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
 /// The request to the rest of a URL at this origin.
 pub(super) fn prepare(
     origin: &Origin,
     path: &str,
     request: &HttpRequest,
+    cookie: Option<&str>,
 ) -> Result<Request<Full<Bytes>>, Cause> {
-    let body = match &request.body {
-        None => Bytes::new(),
-        Some(HttpBody::Json(text) | HttpBody::Text(text)) => text.clone(),
-    };
+    let body = request.body.as_ref().map(HttpBody::bytes).cloned();
+    let body = body.unwrap_or_default();
     // RFC 9110, section 8.6. hyper says nothing about a body that is not there.
     let says_empty =
         body.is_empty() && [Method::POST, Method::PUT, Method::PATCH].contains(&request.method);
@@ -54,11 +54,16 @@ pub(super) fn prepare(
     unless_given(HOST, &origin.host);
     unless_given(USER_AGENT, &AGENT);
     unless_given(ACCEPT, &ANYTHING);
+    if let Some(cookie) = cookie.and_then(|cookie| HeaderValue::try_from(cookie).ok()) {
+        unless_given(COOKIE, &cookie);
+    }
     if let Some(authorization) = &origin.authorization {
         unless_given(AUTHORIZATION, authorization);
     }
-    if let Some(HttpBody::Json(_)) = &request.body {
-        unless_given(CONTENT_TYPE, &JSON);
+    match &request.body {
+        Some(HttpBody::Json(_)) => unless_given(CONTENT_TYPE, &JSON),
+        Some(HttpBody::Form(_)) => unless_given(CONTENT_TYPE, &FORM),
+        Some(HttpBody::Text(_)) | None => {}
     }
     if says_empty {
         unless_given(CONTENT_LENGTH, &ZERO);

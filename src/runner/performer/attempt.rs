@@ -39,6 +39,18 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    /// An expression could not be computed; where that took too much, the reason is the expression.
+    fn of_expression(reason: Reason, error: &EvaluationError) -> Self {
+        let reason = if error.exceeded {
+            Reason::Template
+        } else {
+            reason
+        };
+        Self::new(reason, error.to_string())
+    }
+}
+
 impl From<EvaluationError> for Refusal {
     fn from(error: EvaluationError) -> Self {
         Self::new(Reason::Template, error.to_string())
@@ -95,6 +107,9 @@ impl Performer {
         };
         if on_wire.is_set() {
             self.leftover.note_request(&request.method, status);
+        }
+        if let Some(cookies) = self.http.cookies() {
+            Arc::make_mut(&mut self.scope).set_cookies(Some(cookies.clone()));
         }
         self.seen.get_or_insert_default().request = Some(request);
         let result = result.ok_or_else(Refusal::stopped)?;
@@ -158,6 +173,7 @@ impl Performer {
         let callbacks = self.context.spec.scenario.callbacks.as_ref();
         let disconnected = callbacks.and_then(|callbacks| callbacks.disconnected.as_ref());
         let (scope, seen) = (&mut self.scope, &mut self.seen);
+        let mut exceeded = None;
         let judge = |inbound: &Inbound| {
             let elapsed = inbound.arrived.saturating_duration_since(since);
             Arc::make_mut(scope).look_at_event(
@@ -165,12 +181,16 @@ impl Performer {
                 elapsed,
                 inbound.delivery.clone(),
             );
-            let found = if action.matches.holds(scope) {
-                Match::Wanted
-            } else if disconnected.is_some_and(|left| left.holds(scope)) {
-                Match::Disconnected
-            } else {
-                Match::Other
+            let left = |scope| disconnected.map_or(Ok(false), |left| left.decide(scope));
+            let found = match action.matches.decide(scope) {
+                Ok(true) => Match::Wanted,
+                Ok(false) if left(scope) == Ok(true) => Match::Disconnected,
+                Ok(false) => Match::Other,
+                // There is no use in trying the next event.
+                Err(error) => {
+                    exceeded = Some(Box::new(error));
+                    Match::Disconnected
+                }
             };
             let seen = seen.get_or_insert_default();
             seen.note(inbound, found == Match::Wanted);
@@ -182,6 +202,9 @@ impl Performer {
             Ok(inbound) => self.due.max(inbound.arrived),
             Err(_) => Instant::now(),
         };
+        if let Some(error) = exceeded {
+            return Err((*error).into());
+        }
         let inbound = result.map_err(|error| {
             let reason = match (&error, step.observe) {
                 (WaitError::Disconnected, _) => Reason::Disconnected,
@@ -254,7 +277,7 @@ impl Performer {
             self.need_body(expression, Reason::Expectation)?;
             let value = expression
                 .evaluate(&self.scope)
-                .map_err(|error| Refusal::new(Reason::Expectation, error.to_string()))?;
+                .map_err(|error| Refusal::of_expression(Reason::Expectation, &error))?;
             if !value.is_true() {
                 let reason = if expression.mentions("status") {
                     Reason::Status
@@ -273,8 +296,8 @@ impl Performer {
         for (name, expression) in &step.captures {
             self.need_body(expression, Reason::Capture)?;
             let value = expression
-                .evaluate(&self.scope)
-                .map_err(|error| Refusal::new(Reason::Capture, error.to_string()))?;
+                .evaluate_captured(&self.scope)
+                .map_err(|error| Refusal::of_expression(Reason::Capture, &error))?;
             if value.is_undefined() || value.is_none() {
                 let detail = format!(
                     "`{name}` cannot be captured: `{}` is not there{}",

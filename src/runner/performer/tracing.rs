@@ -19,7 +19,7 @@ use crate::{
     config::Target,
     event::{Beginning, Mode, Trace, TracedAnswer, TracedEvent, TracedRequest, TracedStep},
     runner::context::Patience,
-    scenario::{Answer, HttpBody, HttpRequest, Reason, Step, is_confidential, note_confidential},
+    scenario::{Answer, HttpRequest, Reason, Step, is_confidential, note_confidential},
 };
 
 /// What the traces of all bursts' chats in progress may take together, in bytes.
@@ -248,6 +248,15 @@ impl Performer {
         let captures = self.scope.captures();
         let mut values = Vec::new();
         captures.for_each(|(name, value)| note_captured(name, value, &mut values));
+        if let Some(cookies) = self.scope.cookies() {
+            // In a text that names nothing they could not be told from others.
+            values.extend(
+                cookies
+                    .values()
+                    .filter(|value| value.len() >= 4)
+                    .map(str::to_owned),
+            );
+        }
         values
     }
 
@@ -298,9 +307,8 @@ fn traced_request(request: &HttpRequest, target: &Target) -> TracedRequest {
     let with_query = with_query.and_then(whole);
     let url = with_query.as_ref().map_or(&*request.url, url::Url::as_str);
     let headers = request.headers.iter().take(MOST_HEADERS);
-    let body = request.body.as_ref().map(|body| match body {
-        HttpBody::Json(body) | HttpBody::Text(body) => beginning(body, target),
-    });
+    let body = request.body.as_ref();
+    let body = body.map(|body| beginning(body.bytes(), target));
     TracedRequest {
         method: request.method.to_string(),
         url: beginning(url.as_bytes(), target),

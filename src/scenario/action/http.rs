@@ -1,12 +1,13 @@
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use hyper::{Method, header::HeaderName};
+use url::{Position, Url, form_urlencoded};
 
 use super::{Payload, PlainRequest};
 use crate::{
     document::{Mapping, Node, Problems, Value},
-    scenario::{EvaluationError, Names, Scope, Template},
+    scenario::{EvaluationError, Names, Scope, Template, names::Look},
     units::{Size, UnitError},
 };
 
@@ -19,12 +20,15 @@ const HIGHEST_BODY_LIMIT: Size = Size::from_bytes(1 << 30);
 /// Redirects that a step may follow at most: as many as browsers do.
 const MOST_REDIRECTS: u64 = 20;
 
-/// `http: { post: URL, headers: {}, query: {}, json: ... }`, or `body:` for text of any kind.
+/// `http: { post: URL, headers: {}, query: {}, json: ... }`, or `form:` for fields, or `body:` for text
+/// of any kind.
 #[derive(Debug)]
 pub struct HttpAction {
     method: Method,
     url: Template,
     headers: Vec<(String, Template)>,
+    /// Whether a header depends on the rest of the request, as a signature does.
+    signed: bool,
     query: Vec<(String, Template)>,
     body: Option<Body>,
     body_limit: Option<usize>,
@@ -34,6 +38,7 @@ pub struct HttpAction {
 #[derive(Debug)]
 enum Body {
     Json(Payload),
+    Form(Vec<(String, Template)>),
     Text(Template),
     /// Sent as it is.
     Plain(Bytes),
@@ -68,6 +73,9 @@ pub struct HttpRequest {
 pub enum HttpBody {
     /// Serialized JSON; its `Content-Type` is `application/json` unless a header says otherwise.
     Json(Bytes),
+    /// Encoded fields; its `Content-Type` is `application/x-www-form-urlencoded` unless a header says
+    /// otherwise.
+    Form(Bytes),
     /// Anything else; its `Content-Type` is what the headers say, if they do.
     Text(Bytes),
 }
@@ -82,7 +90,7 @@ const METHODS: [&str; 7] = ["get", "post", "put", "patch", "delete", "head", "op
 impl HttpAction {
     pub(in crate::scenario) fn read(
         node: &Node,
-        names: &Names,
+        names: &mut Names,
         problems: &Problems,
     ) -> Option<Self> {
         let mut map = Mapping::open(node, "a request such as `{ get: URL }`", problems)?;
@@ -90,20 +98,16 @@ impl HttpAction {
         let url = address
             .as_ref()
             .and_then(|(_, node)| read_url(node, names, problems));
-        let mut templates = |key| {
-            let node = map.get(key);
-            if key == "headers"
-                && let Some(node) = node
-            {
-                check_header_names(node, problems);
-            }
-            node.map(|node| read_templates(node, names, problems))
-                .unwrap_or_default()
-        };
-        let headers = templates("headers");
-        let query = templates("query");
-        let json = map.get("json");
-        let text = map.get("body");
+        let headers = map.get("headers");
+        if let Some(node) = headers {
+            check_header_names(node, problems);
+        }
+        names.look_at(Look::Request);
+        let headers = headers.map(|node| read_templates(node, names, problems));
+        names.look_at(Look::Nothing);
+        let headers = headers.unwrap_or_default();
+        let query = map.get("query");
+        let query = query.map(|node| read_templates(node, names, problems));
         let body_limit = match map.get("body_limit") {
             Some(node) => node.parsed("a size such as `4MiB`", read_body_limit, problems),
             None => usize::try_from(BODY_LIMIT.as_bytes()).ok(),
@@ -112,23 +116,27 @@ impl HttpAction {
             Some(node) => node.whole_number_in(0..=MOST_REDIRECTS, problems),
             None => Some(0),
         };
-        if let (Some(_), Some(text)) = (json, text) {
+        let bodies: Vec<_> = ["json", "form", "body"]
+            .into_iter()
+            .filter_map(|key| Some((key, map.get(key)?)))
+            .collect();
+        if let [(first, _), (second, node), ..] = &bodies[..] {
             problems.add(
-                &text.place,
-                "`json` and `body` exclude each other; keep one of them",
+                &node.place,
+                format!("`{first}` and `{second}` exclude each other; keep one of them"),
             );
         }
         map.finish();
-        let body = match (json, text) {
-            (Some(node), _) => Some(Body::Json(Payload::read(node, names, problems)?)),
-            (None, Some(node)) => Some(Body::Text(Template::read(node, names, problems)?)),
-            (None, None) => None,
+        let body = match bodies.first() {
+            Some((key, node)) => Some(Body::read(key, node, names, problems)?),
+            None => None,
         };
         Some(Self {
             method: address?.0,
             url: url?,
+            signed: (headers.iter()).any(|(_, header)| header.mentions("request")),
             headers,
-            query,
+            query: query.unwrap_or_default(),
             body,
             body_limit: Some(body_limit?),
             follow: usize::try_from(follow?).ok()?,
@@ -152,6 +160,7 @@ impl HttpAction {
             body: request.body.map(Body::Plain),
             body_limit: None,
             follow: 0,
+            signed: false,
         }
     }
 
@@ -161,29 +170,112 @@ impl HttpAction {
         scope: &Arc<Scope>,
         timeout: Duration,
     ) -> Result<HttpRequest, EvaluationError> {
-        let render_all = |templates: &[(String, Template)]| {
-            templates
-                .iter()
-                .map(|(name, template)| Ok((name.clone(), template.render(scope)?)))
-                .collect::<Result<Vec<_>, EvaluationError>>()
-        };
-        let body = match &self.body {
-            None => None,
-            Some(Body::Json(payload)) => Some(HttpBody::Json(payload.render(scope)?.into())),
-            Some(Body::Text(template)) => Some(HttpBody::Text(template.render(scope)?.into())),
-            Some(Body::Plain(bytes)) => Some(HttpBody::Text(bytes.clone())),
-        };
-        Ok(HttpRequest {
+        let body = self.body.as_ref().map(|body| body.render(scope));
+        let mut request = HttpRequest {
             method: self.method.clone(),
             url: self.url.render(scope)?,
-            headers: render_all(&self.headers)?,
-            query: render_all(&self.query)?,
-            body,
+            headers: Vec::new(),
+            query: render_all(&self.query, scope)?,
+            body: body.transpose()?,
             timeout,
             body_limit: self.body_limit,
             follow: self.follow,
+        };
+        request.headers = if self.signed {
+            let mut scope = (**scope).clone();
+            scope.look_at_request(request.described());
+            render_all(&self.headers, &Arc::new(scope))?
+        } else {
+            render_all(&self.headers, scope)?
+        };
+        Ok(request)
+    }
+}
+
+impl Body {
+    fn read(key: &str, node: &Node, names: &Names, problems: &Problems) -> Option<Self> {
+        Some(match key {
+            "json" => Self::Json(Payload::read(node, names, problems)?),
+            "form" => Self::Form(read_fields(node, names, problems)),
+            _ => Self::Text(Template::read(node, names, problems)?),
         })
     }
+
+    fn render(&self, scope: &Arc<Scope>) -> Result<HttpBody, EvaluationError> {
+        Ok(match self {
+            Self::Json(payload) => HttpBody::Json(payload.render(scope)?.into()),
+            Self::Form(fields) => {
+                let mut form = form_urlencoded::Serializer::new(String::new());
+                for (name, template) in fields {
+                    form.append_pair(name, &template.render(scope)?);
+                }
+                HttpBody::Form(form.finish().into())
+            }
+            Self::Text(template) => HttpBody::Text(template.render(scope)?.into()),
+            Self::Plain(bytes) => HttpBody::Text(bytes.clone()),
+        })
+    }
+}
+
+impl HttpBody {
+    /// What is sent.
+    pub fn bytes(&self) -> &Bytes {
+        match self {
+            Self::Json(bytes) | Self::Form(bytes) | Self::Text(bytes) => bytes,
+        }
+    }
+}
+
+impl HttpRequest {
+    /// The address with its query, as it is asked for.
+    fn whole_url(&self) -> Option<Url> {
+        let mut url = Url::parse(&self.url).ok()?;
+        if !self.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&self.query);
+        }
+        Some(url)
+    }
+
+    /// `request`, for the headers that sign it.
+    fn described(&self) -> minijinja::Value {
+        let url = self.whole_url();
+        let part = |part: fn(&Url) -> &str| url.as_ref().map_or("", part).to_owned();
+        let body = self.body.as_ref().map_or(&[][..], |body| body.bytes());
+        BTreeMap::from([
+            ("method", self.method.to_string()),
+            ("url", part(|url| &url[..Position::AfterQuery])),
+            ("path", part(Url::path)),
+            ("query", part(|url| url.query().unwrap_or_default())),
+            ("body", String::from_utf8_lossy(body).into_owned()),
+        ])
+        .into()
+    }
+}
+
+fn render_all(
+    templates: &[(String, Template)],
+    scope: &Arc<Scope>,
+) -> Result<Vec<(String, String)>, EvaluationError> {
+    templates
+        .iter()
+        .map(|(name, template)| Ok((name.clone(), template.render(scope)?)))
+        .collect()
+}
+
+/// Fields of a form; a list makes several of one name.
+fn read_fields(node: &Node, names: &Names, problems: &Problems) -> Vec<(String, Template)> {
+    let mut fields = Vec::new();
+    for entry in node.entries("a mapping of names and texts", problems) {
+        let values = match &entry.node.value {
+            Value::List(list) => list.as_slice(),
+            _ => std::slice::from_ref(&entry.node),
+        };
+        for value in values {
+            let template = Template::read(value, names, problems);
+            fields.extend(template.map(|template| (entry.key.clone(), template)));
+        }
+    }
+    fields
 }
 
 /// `post: URL`, or `method: PURGE` with `url: URL` for a method that has no key of its own.

@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use crate::{
     document::{Node, Problems, Value},
-    scenario::{EvaluationError, Names, Scope, Template},
+    scenario::{EvaluationError, Names, Scope, Template, limits::Bounded},
 };
 
 /// A JSON body as YAML, with templates in any of its texts. What is the same for every request is
@@ -89,15 +89,13 @@ impl Payload {
             Part::Literal(literal) => literal.len(),
             Part::Template(_) => 50,
         };
-        let mut text = String::with_capacity(self.parts.iter().map(rough).sum());
+        let mut text = Bounded::with_capacity(self.parts.iter().map(rough).sum());
         for part in &self.parts {
             match part {
-                Part::Literal(literal) => text.push_str(literal),
-                Part::Template(template) => {
-                    text.push_str(&template.json(scope)?);
-                }
+                Part::Literal(literal) => text.push(literal),
+                Part::Template(template) => template.write_json(scope, &mut text)?,
             }
         }
-        Ok(text)
+        Ok(text.into_text())
     }
 }

@@ -4,7 +4,7 @@ use crate::{document::parse, scenario::RunScope};
 fn action(yaml: &str) -> HttpAction {
     let problems = Problems::default();
     let node = parse("a.yaml", yaml).unwrap();
-    let action = HttpAction::read(&node, &Names::open(), &problems);
+    let action = HttpAction::read(&node, &mut Names::open(), &problems);
     action.unwrap_or_else(|| panic!("{yaml}: {problems:?}"))
 }
 
@@ -116,4 +116,65 @@ fn what_is_undefined_is_an_error_wherever_it_is_sent() {
     );
     let error = rendered("{ post: 'http://h', body: '{% if 1 %}{{ gone }}{% endif %}' }").err();
     assert_eq!(error.unwrap(), "a.yaml:1:27: `gone` is undefined");
+}
+
+#[test]
+fn a_form_is_encoded_with_its_fields_in_their_order() {
+    let request = rendered(
+        "{ post: 'http://h', form: { z: '{{ inputs.text }}', scope: [a b, '{{ chat.number }}'], empty: '' } }",
+    )
+    .unwrap();
+    let Some(HttpBody::Form(text)) = &request.body else {
+        panic!("no form");
+    };
+    assert_eq!(text, "z=a%26b&scope=a+b&scope=3&empty=");
+}
+
+#[test]
+fn headers_can_sign_the_request_as_it_is_sent() {
+    let request = rendered(
+        "{ post: 'http://H:80/a b?x=1', query: { b: 'c d' }, json: { n: '{{ chat.number }}' }, \
+           headers: { m: '{{ request.method }}', u: '{{ request.url }}', p: '{{ request.path }}', \
+                      q: '{{ request.query }}', s: '{{ request.body | hmac_sha256(target.key) }}' } }",
+    )
+    .unwrap();
+    let values: Vec<_> = request
+        .headers
+        .iter()
+        .map(|(_, value)| value.as_str())
+        .collect();
+    assert_eq!(
+        values,
+        [
+            "POST",
+            "http://h/a%20b?x=1&b=c+d",
+            "/a%20b",
+            "x=1&b=c+d",
+            // printf '{"n":3}' | openssl dgst -sha256 -hmac k
+            "cd40d0d93d2684c36b6eb9674532e556ef4ad48a6d7c1b535299ad90237a69b9",
+        ]
+    );
+}
+
+#[test]
+fn the_request_is_known_to_its_headers_only() {
+    let problems = Problems::default();
+    let node = parse(
+        "s.yaml",
+        "{ post: 'http://h/{{ request.method }}', headers: { a: '{{ request.bdy }}' } }",
+    )
+    .unwrap();
+    let nothing = parse("", "").unwrap();
+    HttpAction::read(&node, &mut Names::new(false, &nothing), &problems);
+    let problems = problems.into_result().unwrap_err();
+    let said: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(
+        said.iter()
+            .any(|said| said.contains("there is no `request.bdy`"))
+    );
+    assert!(
+        said.iter()
+            .any(|said| said.contains("undefined variable `request`"))
+    );
 }
