@@ -191,7 +191,7 @@ async fn what_does_not_go_together_is_refused_and_nothing_is_sent() {
         (&["--method", "GET"], "--url"),
         (
             &["--url", &url, "--threshold", "{ step: x, p50: 1s }"],
-            "request",
+            "--threshold",
         ),
         (&[], "--url"),
     ] {
