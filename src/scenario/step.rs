@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::{
     Action, Expression, Input, Names, Pause, Reason, Setting,
-    action::{HttpAction, WaitAction},
+    action::{AnswerLimits, HttpAction, WaitAction},
     is_confidential,
     names::{Look, RESERVED, is_name},
 };
@@ -129,8 +129,18 @@ pub(super) struct Seen {
 /// The keys that tell what an entry of a list of steps is.
 const ENTRIES: [&str; 3] = ["step", "think", "repeat"];
 /// The other keys of a step.
-const STEP_KEYS: [&str; 9] = [
-    "http", "wait_for", "timeout", "expect", "capture", "claim", "observe", "since", "steps",
+const STEP_KEYS: [&str; 11] = [
+    "http",
+    "wait_for",
+    "timeout",
+    "follow",
+    "body_limit",
+    "expect",
+    "capture",
+    "claim",
+    "observe",
+    "since",
+    "steps",
 ];
 
 impl StepReader<'_> {
@@ -227,6 +237,7 @@ impl StepReader<'_> {
             .and_then(|node| self.read_observation(node, kind));
         if kind.is_none() {
             map.get("since");
+            AnswerLimits::read(&mut map, self.problems);
         }
         let place = map.place.clone();
         map.finish();
@@ -274,7 +285,15 @@ impl StepReader<'_> {
 
     fn read_action(&mut self, kind: &str, node: &Node, map: &mut Mapping<'_>) -> Option<Action> {
         if kind == "http" {
-            return HttpAction::read(node, &mut self.names, self.problems).map(Action::Http);
+            let limits = AnswerLimits::read(map, self.problems);
+            let action = HttpAction::read(node, &mut self.names, self.problems)?;
+            return Some(Action::Http(action.with(limits?)));
+        }
+        for key in AnswerLimits::KEYS {
+            if let Some(node) = map.get(key) {
+                let message = format!("`{key}` belongs to an `http`: it is about its answer");
+                self.problems.add(&node.place, message);
+            }
         }
         let since = map.get("since").and_then(|node| self.read_since(node));
         let in_chat = self.names.part().is_chat();

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 use crate::document::parse;
 
@@ -130,6 +132,52 @@ fn a_step_without_an_expectation_of_the_status_expects_success() {
         .map(|step| step.expects_status)
         .collect();
     assert_eq!(expects, [false, true]);
+}
+
+/// The limit of the body and the redirects of the only step.
+fn limits(step: &str) -> (Option<usize>, usize) {
+    let scenario = steps(&format!(
+        "[{{ step: a, http: {{ get: 'http://h' }}, {step} }}]"
+    ))
+    .unwrap();
+    let Action::Http(action) = &scenario.all_steps()[0].action else {
+        panic!("no request");
+    };
+    let scope = Scope::of_run(Arc::new(RunScope::default()));
+    let request = action.render(&Arc::new(scope), Duration::ZERO).unwrap();
+    (request.body_limit, request.follow)
+}
+
+#[test]
+fn a_body_has_a_limit_only_where_an_expression_looks_at_it() {
+    for step in [
+        "expect: body.a == 1",
+        "expect: [status == 200, 'a' in body]",
+        "capture: { a: body }",
+    ] {
+        assert_eq!(limits(step), (Some(1 << 20), 0), "{step}");
+        let step = format!("{step}, body_limit: 5MB, follow: 20");
+        assert_eq!(limits(&step), (Some(5_000_000), 20), "{step}");
+    }
+    for step in [
+        "timeout: 1s",
+        "expect: headers.body == 'a'",
+        "capture: { a: headers.a }",
+    ] {
+        assert_eq!(limits(step), (None, 0), "{step}");
+    }
+}
+
+#[test]
+fn what_is_about_an_answer_does_not_belong_to_a_wait() {
+    for key in ["follow: 1", "body_limit: 1MB"] {
+        let problems = read(&format!(
+            "scenario: s\ncallbacks: {{ key: event.k }}\nsteps:\n\
+             - {{ step: a, http: {{ get: 'http://h' }}, claim: chat.id }}\n\
+             - {{ step: b, wait_for: event.x, {key} }}\n"
+        ));
+        assert_eq!(problems.unwrap_err().len(), 1, "{key}");
+    }
 }
 
 #[test]

@@ -12,7 +12,8 @@ steps:
   - step: second
     http: { post: '{{ target.url }}/second', json: {} }
   - step: third
-    http: { get: '{{ target.url }}/third', follow: 1 }
+    http: { get: '{{ target.url }}/third' }
+    follow: 1
     expect: body.id == 7
 ";
 

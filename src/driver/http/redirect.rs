@@ -115,6 +115,6 @@ fn keep_headers(request: &mut HttpRequest, keep: impl Fn(&str) -> bool) {
 pub(super) fn too_many(most: usize, next: &HttpRequest) -> Cause {
     let next = shown_address(&next.url);
     Cause::redirect(&format!(
-        "redirected more than {most} times, now to `{next}`: a loop, or `follow` in the step's `http` is too low"
+        "redirected more than {most} times, now to `{next}`: a loop, or `follow` of the step is too low"
     ))
 }

@@ -262,7 +262,7 @@ impl Performer {
             return Ok(());
         }
         let hint = if why.is_too_large() {
-            "; `body_limit` in the step's `http` allows more"
+            "; `body_limit` on the step allows more"
         } else {
             ""
         };

@@ -11,8 +11,8 @@ use crate::{
     units::{Size, UnitError},
 };
 
-/// The longest body of an answer that expressions can look at, unless a step says otherwise.
-const BODY_LIMIT: Size = Size::from_bytes(1 << 20);
+/// The longest body of an answer that expressions can look at, in bytes, unless a step says otherwise.
+const BODY_LIMIT: usize = 1 << 20;
 
 /// The highest limit for it: it is in memory as a whole, and more than once while it is read.
 const HIGHEST_BODY_LIMIT: Size = Size::from_bytes(1 << 30);
@@ -31,8 +31,15 @@ pub struct HttpAction {
     signed: bool,
     query: Vec<(String, Template)>,
     body: Option<Body>,
-    body_limit: Option<usize>,
-    follow: usize,
+    limits: AnswerLimits,
+}
+
+/// What is taken of an answer.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::scenario) struct AnswerLimits {
+    /// The longest body, in bytes.
+    body: Option<usize>,
+    redirects: usize,
 }
 
 #[derive(Debug)]
@@ -108,14 +115,6 @@ impl HttpAction {
         let headers = headers.unwrap_or_default();
         let query = map.get("query");
         let query = query.map(|node| read_templates(node, names, problems));
-        let body_limit = match map.get("body_limit") {
-            Some(node) => node.parsed("a size such as `4MiB`", read_body_limit, problems),
-            None => usize::try_from(BODY_LIMIT.as_bytes()).ok(),
-        };
-        let follow = match map.get("follow") {
-            Some(node) => node.whole_number_in(0..=MOST_REDIRECTS, problems),
-            None => Some(0),
-        };
         let bodies: Vec<_> = ["json", "form", "body"]
             .into_iter()
             .filter_map(|key| Some((key, map.get(key)?)))
@@ -138,14 +137,18 @@ impl HttpAction {
             headers,
             query: query.unwrap_or_default(),
             body,
-            body_limit: Some(body_limit?),
-            follow: usize::try_from(follow?).ok()?,
+            limits: AnswerLimits::default(),
         })
+    }
+
+    /// The same action with these limits of its answers.
+    pub(in crate::scenario) fn with(self, limits: AnswerLimits) -> Self {
+        Self { limits, ..self }
     }
 
     /// From now on the body of an answer may be of any size: no expression looks at it.
     pub(in crate::scenario) fn ignore_body(&mut self) {
-        self.body_limit = None;
+        self.limits.body = None;
     }
 
     pub(in crate::scenario) fn plain(request: PlainRequest) -> Self {
@@ -158,9 +161,11 @@ impl HttpAction {
                 .collect(),
             query: Vec::new(),
             body: request.body.map(Body::Plain),
-            body_limit: None,
-            follow: 0,
             signed: false,
+            limits: AnswerLimits {
+                body: None,
+                redirects: 0,
+            },
         }
     }
 
@@ -178,8 +183,8 @@ impl HttpAction {
             query: render_all(&self.query, scope)?,
             body: body.transpose()?,
             timeout,
-            body_limit: self.body_limit,
-            follow: self.follow,
+            body_limit: self.limits.body,
+            follow: self.limits.redirects,
         };
         request.headers = if self.signed {
             let mut scope = (**scope).clone();
@@ -189,6 +194,37 @@ impl HttpAction {
             render_all(&self.headers, scope)?
         };
         Ok(request)
+    }
+}
+
+impl Default for AnswerLimits {
+    fn default() -> Self {
+        Self {
+            body: Some(BODY_LIMIT),
+            redirects: 0,
+        }
+    }
+}
+
+impl AnswerLimits {
+    /// The keys of a step that set them.
+    pub(in crate::scenario) const KEYS: [&'static str; 2] = ["follow", "body_limit"];
+
+    /// Reads `follow: 5` and `body_limit: 4MiB` of a step.
+    pub(in crate::scenario) fn read(map: &mut Mapping<'_>, problems: &Problems) -> Option<Self> {
+        let [follow, body_limit] = Self::KEYS.map(|key| map.get(key));
+        let redirects = match follow {
+            Some(node) => node.whole_number_in(0..=MOST_REDIRECTS, problems),
+            None => Some(0),
+        };
+        let body = match body_limit {
+            Some(node) => node.parsed("a size such as `4MiB`", read_body_limit, problems),
+            None => Some(BODY_LIMIT),
+        };
+        Some(Self {
+            body: Some(body?),
+            redirects: usize::try_from(redirects?).ok()?,
+        })
     }
 }
 

@@ -5,7 +5,7 @@ mod payload;
 mod plain;
 mod wait;
 
-pub(super) use http::read_headers;
+pub(super) use http::{AnswerLimits, read_headers};
 pub use http::{HttpAction, HttpBody, HttpRequest};
 pub use payload::Payload;
 pub use plain::{PlainRequest, PlainRequestError};
