@@ -29,7 +29,7 @@ pub(super) fn check(
     if !used || !closed_before_answer(lost) {
         return Err(Cause::of(lost));
     }
-    if lost.is_unsent() {
+    if lost.is_unsent() || sender.wrote_nothing() {
         return Ok(());
     }
     let Some(closing) = sender.closing().filter(|closing| !closing.answered) else {
@@ -48,7 +48,91 @@ fn crossed(after: Duration, round_trip: Duration) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        io,
+        pin::Pin,
+        sync::{
+            Arc,
+            atomic::{AtomicBool, Ordering},
+        },
+        task::{Context, Poll},
+    };
+
+    use bytes::Bytes;
+    use http_body_util::Full;
+    use hyper::Request;
+    use tokio::io::{
+        AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
+    };
+
     use super::*;
+
+    /// A stream that can be broken without anybody hearing of it who only reads.
+    struct Breakable {
+        stream: DuplexStream,
+        broken: Arc<AtomicBool>,
+    }
+
+    impl AsyncRead for Breakable {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.stream).poll_read(context, buffer)
+        }
+    }
+
+    impl AsyncWrite for Breakable {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            if self.broken.load(Ordering::Relaxed) {
+                return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+            }
+            Pin::new(&mut self.stream).poll_write(context, bytes)
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.stream).poll_flush(context)
+        }
+
+        fn poll_shutdown(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+        ) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.stream).poll_shutdown(context)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_of_which_nothing_was_written_may_be_sent_once_more() {
+        let (stream, mut far) = duplex(1024);
+        let broken = Arc::<AtomicBool>::default();
+        let mut sender = Sender::open(Breakable {
+            stream,
+            broken: broken.clone(),
+        })
+        .await
+        .unwrap();
+        let request = || Request::new(Full::new(Bytes::new()));
+        let server = async {
+            far.read_u8().await.unwrap();
+            far.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+                .await
+                .unwrap();
+        };
+        let (answer, ()) = tokio::join!(sender.send(request()), server);
+        assert_eq!(answer.unwrap().status(), 200);
+        sender.ready().await.unwrap();
+        broken.store(true, Ordering::Relaxed);
+        let lost = sender.send(request()).await.unwrap_err();
+        assert!(sender.wrote_nothing());
+        assert!(check(true, &Method::POST, &sender, &lost).is_ok(), "{lost}");
+        assert!(check(false, &Method::POST, &sender, &lost).is_err());
+    }
 
     #[test]
     fn a_close_crosses_a_request_within_a_round_trip() {

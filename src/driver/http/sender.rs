@@ -1,11 +1,6 @@
 //! The sending end of a connection.
 
-use std::{
-    convert::Infallible,
-    pin::pin,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -25,7 +20,7 @@ use tokio::{
 use super::{
     failure::Cause,
     proxy::Forwarding,
-    watched::{Closing, Watched},
+    watched::{Closing, Notes, Watched},
 };
 
 /// Of the head of an answer, in bytes: what hyper takes by itself.
@@ -42,8 +37,9 @@ pub(super) struct Sender {
     ended: oneshot::Receiver<Infallible>,
     /// How requests are written for a proxy that reads them.
     forwarding: Option<Arc<Forwarding>>,
-    /// How the server closed the connection, once it did.
-    closing: Arc<OnceLock<Closing>>,
+    notes: Arc<Notes>,
+    /// How often something had been written before the latest request.
+    writes_before: u64,
     /// How long a byte takes to the server and back, roughly.
     pub(super) round_trip: Duration,
     /// From then on it takes no further request.
@@ -76,7 +72,7 @@ impl Sender {
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     ) -> Result<Self, Cause> {
         let stream = Watched::new(stream);
-        let closing = stream.closing();
+        let notes = stream.notes();
         let (requests, connection) = http1::Builder::new()
             .max_headers(MAX_HEADERS)
             .max_buf_size(MAX_HEAD_BYTES)
@@ -94,7 +90,8 @@ impl Sender {
             requests,
             ended,
             forwarding: None,
-            closing,
+            notes,
+            writes_before: 0,
             round_trip: Duration::ZERO,
             expires: None,
         })
@@ -102,7 +99,12 @@ impl Sender {
 
     /// How the server closed the connection, if it did.
     pub(super) fn closing(&self) -> Option<Closing> {
-        self.closing.get().copied()
+        self.notes.closing()
+    }
+
+    /// Whether nothing of the latest request went out.
+    pub(super) fn wrote_nothing(&self) -> bool {
+        self.notes.writes() == self.writes_before
     }
 
     /// The same where a proxy reads the requests and passes them on.
@@ -139,6 +141,7 @@ impl Sender {
         if let Some(forwarding) = &self.forwarding {
             forwarding.apply(&mut request);
         }
+        self.writes_before = self.notes.writes();
         let mut answer = pin!(self.requests.send_request(request));
         tokio::select! {
             biased;
@@ -163,7 +166,8 @@ mod tests {
             requests,
             ended,
             forwarding: None,
-            closing: Arc::default(),
+            notes: Arc::default(),
+            writes_before: 0,
             round_trip: Duration::ZERO,
             expires: None,
         };
@@ -185,7 +189,8 @@ mod tests {
             requests,
             ended,
             forwarding: None,
-            closing: Arc::default(),
+            notes: Arc::default(),
+            writes_before: 0,
             round_trip: Duration::ZERO,
             expires: None,
         };

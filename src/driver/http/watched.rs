@@ -3,7 +3,10 @@
 use std::{
     io::{self, IoSlice},
     pin::Pin,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -23,12 +26,31 @@ pub(super) struct Closing {
     pub(super) answered: bool,
 }
 
+/// What a stream notes for whoever sends requests over it.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    closing: OnceLock<Closing>,
+    writes: AtomicU64,
+}
+
+impl Notes {
+    /// How the stream was closed, if it was.
+    pub(super) fn closing(&self) -> Option<Closing> {
+        self.closing.get().copied()
+    }
+
+    /// How often something was written.
+    pub(super) fn writes(&self) -> u64 {
+        self.writes.load(Ordering::Relaxed)
+    }
+}
+
 /// A stream with what was read and written last.
 pub(super) struct Watched<S> {
     stream: S,
     written: Instant,
     answered: bool,
-    closing: Arc<OnceLock<Closing>>,
+    notes: Arc<Notes>,
 }
 
 impl<S> Watched<S> {
@@ -37,18 +59,17 @@ impl<S> Watched<S> {
             stream,
             written: Instant::now(),
             answered: false,
-            closing: Arc::default(),
+            notes: Arc::default(),
         }
     }
 
-    /// Where it is noted how the stream was closed.
-    pub(super) fn closing(&self) -> Arc<OnceLock<Closing>> {
-        self.closing.clone()
+    pub(super) fn notes(&self) -> Arc<Notes> {
+        self.notes.clone()
     }
 
     /// Notes the first end there is: that of one direction may be followed by that of the other.
     fn close(&self) {
-        self.closing.get_or_init(|| Closing {
+        self.notes.closing.get_or_init(|| Closing {
             after: self.written.elapsed(),
             answered: self.answered,
         });
@@ -59,6 +80,7 @@ impl<S> Watched<S> {
             Ok(_) => {
                 self.written = Instant::now();
                 self.answered = false;
+                self.notes.writes.fetch_add(1, Ordering::Relaxed);
             }
             Err(_) => self.close(),
         }
@@ -127,25 +149,25 @@ mod tests {
         for (first, second) in [(false, false), (true, false), (false, true)] {
             let (near, mut far) = duplex(64);
             let mut stream = Watched::new(near);
-            let closing = stream.closing();
+            let notes = stream.notes();
             if first {
                 far.write_all(b"x").await.unwrap();
                 stream.read_u8().await.unwrap();
             }
             let before = Instant::now();
             stream.write_all(b"request").await.unwrap();
-            assert_eq!(closing.get(), None);
+            assert_eq!((notes.closing(), notes.writes()), (None, 1));
             if second {
                 far.write_all(b"HTTP/1.1").await.unwrap();
             }
             drop(far);
             stream.read_to_end(&mut Vec::new()).await.unwrap();
-            let closed = *closing.get().unwrap();
+            let closed = notes.closing().unwrap();
             assert_eq!(closed.answered, second);
             assert!(closed.after <= before.elapsed());
             // What comes after the close is not part of it.
             assert!(stream.write_all(b"more").await.is_err());
-            assert_eq!(closing.get(), Some(&closed));
+            assert_eq!((notes.closing(), notes.writes()), (Some(closed), 1));
         }
     }
 }
