@@ -24,3 +24,4 @@ mod starved;
 #[path = "../support/mod.rs"]
 mod support;
 mod url;
+mod webhooks;
