@@ -46,7 +46,10 @@ impl Serve {
             tokio::select! {
                 asked = signals.next() => match asked {
                     Asked::Reload => service.reload().await,
-                    Asked::End => break Outcome::Success,
+                    Asked::End => {
+                        signals.settle().await;
+                        break Outcome::Success;
+                    }
                 },
                 () = service.broken() => break Outcome::Unusable,
             }

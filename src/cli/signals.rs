@@ -1,16 +1,26 @@
-use std::{io, thread, time::Duration};
+use std::{
+    io, thread,
+    time::{Duration, Instant},
+};
 
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
     iterator,
     low_level::exit,
 };
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::timeout,
+};
 
 use super::Outcome;
 
 /// How long the process may take to end by itself once it was asked to a second time.
 const LAST_GRACE: Duration = Duration::from_secs(1);
+
+/// `timeout` sends a signal to the process and once more to its group, and a service manager may send another
+/// one at once. What comes within this time of the first request to end is no second one.
+const REPETITION: Duration = Duration::from_millis(50);
 
 /// What the operating system asks of the process.
 pub(super) struct Signals {
@@ -50,6 +60,17 @@ impl Signals {
     pub(super) async fn end(&mut self) {
         while self.next().await != Asked::End {}
     }
+
+    /// Waits until what comes next is a second request to end, and not the first one repeated.
+    pub(super) async fn settle(&mut self) {
+        let all = async {
+            loop {
+                self.next().await;
+            }
+        };
+        // It ends for lack of time only.
+        let _ = timeout(REPETITION, all).await;
+    }
 }
 
 /// Ends the process some time after the second SIGTERM or SIGINT, from a thread of its own: the runtime may
@@ -57,7 +78,9 @@ impl Signals {
 fn end_at_second_request() -> io::Result<()> {
     let mut signals = iterator::Signals::new([SIGTERM, SIGINT])?;
     let watch = move || {
-        if signals.forever().nth(1).is_some() {
+        let mut first = None;
+        let is_second = |_| first.get_or_insert_with(Instant::now).elapsed() > REPETITION;
+        if signals.forever().any(is_second) {
             thread::sleep(LAST_GRACE);
             exit(i32::from(Outcome::Interrupted as u8));
         }

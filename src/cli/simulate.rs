@@ -65,9 +65,13 @@ impl Simulate {
             () = &mut centre => {}
             () = signals.end() => {
                 shutdown.cancel();
+                let second = async {
+                    signals.settle().await;
+                    signals.end().await;
+                };
                 tokio::select! {
                     () = &mut centre => {}
-                    () = signals.end() => return Outcome::Interrupted,
+                    () = second => return Outcome::Interrupted,
                 }
             }
         }

@@ -151,7 +151,13 @@ impl Performer {
 
     /// Performs until something fails.
     pub(super) async fn perform_all(&mut self, items: &[Item]) -> Result<(), Interrupt> {
+        let mut begun = false;
         for item in items {
+            // The item before may have ended after the stop, because its answer was on its way.
+            if begun && self.is_stopped() {
+                return Err(Interrupt::Stopped);
+            }
+            begun = true;
             self.perform(item).await?;
         }
         Ok(())
@@ -263,9 +269,6 @@ impl Performer {
             Ok(true) => None,
             Err(error) => Some(Box::new(Refusal::from(error))),
         };
-        if self.is_stopped() {
-            return Err(Interrupt::Stopped);
-        }
         self.sent = None;
         if let Some(tracing) = &mut self.tracing {
             tracing.begin_step();

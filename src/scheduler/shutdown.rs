@@ -14,7 +14,7 @@ const CLEANUP: Duration = Duration::from_millis(1_100);
 /// Behind that nothing is waited for any more, and runs get so long to count what they gave up.
 const LAST_MOMENT: Duration = Duration::from_millis(300);
 /// How long runs may take to count what they had to give up at once.
-const GIVING_UP: Duration = Duration::from_secs(1);
+const GIVING_UP: Duration = Duration::from_millis(700);
 
 /// A shutdown that did not end everything in its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

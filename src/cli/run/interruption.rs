@@ -15,11 +15,9 @@ use crate::{
 
 /// How long the `always` steps may take once the answers are there, and the teardown once more.
 const CLEANUP: Duration = Duration::from_secs(5);
-/// `timeout` sends a signal to the process and once more to its group, and a shell that loses its terminal
-/// does likewise. What comes within this time of the first signal is no second one.
-const REPETITION: Duration = Duration::from_millis(50);
-/// How long a run that gives up everything may take to count it.
-const LAST_MOMENT: Duration = Duration::from_secs(1);
+/// How long a run that gives up everything may take to count it: less than the process has after a second
+/// signal, see [`Signals`].
+const LAST_MOMENT: Duration = Duration::from_millis(700);
 
 /// The signals that end a run.
 pub(super) struct Interruption {
@@ -68,13 +66,7 @@ impl Interruption {
             run.ended().await;
         };
         let second = async {
-            // It ends for lack of time only.
-            let _ = timeout(REPETITION, async {
-                loop {
-                    self.signals.next().await;
-                }
-            })
-            .await;
+            self.signals.settle().await;
             tell(format_args!(
                 "interrupted: nothing new begins, answers on their way are waited for up to {grace}, then the chats in \
                  progress are closed; once more to end at once"

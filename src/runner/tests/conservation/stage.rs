@@ -55,13 +55,7 @@ pub(super) struct Played {
 /// Sockets know nothing of a paused clock, which would run ahead while a request is on its way.
 /// A blocking task in progress keeps it where it is.
 #[derive(Default)]
-struct Standstill(Mutex<Held>);
-
-#[derive(Default)]
-struct Held {
-    chats: usize,
-    tasks: Vec<mpsc::Sender<()>>,
-}
+struct Standstill(Mutex<Vec<mpsc::Sender<()>>>);
 
 impl Observer for Standstill {
     fn observe(&self, event: &Event) {
@@ -69,19 +63,10 @@ impl Observer for Standstill {
             Event::ChatStarted { .. } => {
                 let (held, until_dropped) = mpsc::channel();
                 tokio::task::spawn_blocking(move || until_dropped.recv());
-                let mut all = self.0.lock().unwrap();
-                all.chats += 1;
-                all.tasks.push(held);
+                self.0.lock().unwrap().push(held);
             }
             Event::StepEnded { step, .. } if **step == *"open" => {
-                self.0.lock().unwrap().tasks.pop();
-            }
-            // A chat may be stopped before that step.
-            Event::ChatEnded { .. } => {
-                let mut all = self.0.lock().unwrap();
-                all.chats -= 1;
-                let chats = all.chats;
-                all.tasks.truncate(chats);
+                self.0.lock().unwrap().pop();
             }
             _ => {}
         }
