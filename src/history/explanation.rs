@@ -9,7 +9,7 @@ use super::excerpt::Excerpt;
 use crate::{
     config::{MASK, Redaction},
     event::{Beginning, FailedChat, Mode, TracedAnswer, TracedEvent, TracedRequest, TracedStep},
-    scenario::{Reason, is_confidential, note_confidential},
+    scenario::{Phases, Reason, is_confidential, note_confidential},
 };
 
 /// A failed chat in short.
@@ -95,6 +95,10 @@ pub struct StepTrace {
     /// How often it was sent once more, because the target closed the connection under it.
     #[serde(default)]
     pub resent: u32,
+    /// What the time of the request went into; without lookup, connect and TLS if its connection was open
+    /// already.
+    #[serde(default)]
+    pub phases: Vec<PhaseTrace>,
     /// What was answered.
     pub answer: Option<AnswerTrace>,
     /// Events that it looked at.
@@ -112,6 +116,17 @@ pub struct RequestTrace {
     pub headers: Vec<(String, String)>,
     /// The body; null without one.
     pub body: Option<Excerpt>,
+}
+
+/// A phase of a request of a failed chat.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PhaseTrace {
+    /// `lookup`, `connect`, `tls` or `first_byte`.
+    pub phase: String,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+    /// Whether it was finished; the request failed in the other one.
+    pub finished: bool,
 }
 
 /// An answer to a failed chat.
@@ -206,6 +221,7 @@ impl StepTrace {
             detail: refused.map(|(_, detail)| redaction.redact(detail.clone())),
             request: (step.request.as_ref()).map(|request| RequestTrace::of(request, redaction)),
             resent: step.resent,
+            phases: PhaseTrace::of(&step.phases),
             answer: (step.answer.as_ref()).map(|answer| AnswerTrace::of(answer, redaction)),
             events: (step.events.iter())
                 .map(|event| EventTrace::of(event, redaction))
@@ -225,6 +241,20 @@ impl RequestTrace {
                 .as_ref()
                 .map(|body| Excerpt::of(body, redaction)),
         }
+    }
+}
+
+impl PhaseTrace {
+    fn of(phases: &Phases) -> Vec<Self> {
+        let finished = phases.finished().map(|phase| (phase, true));
+        let unfinished = phases.unfinished().map(|phase| (phase, false));
+        let all = finished.chain(unfinished);
+        all.map(|((phase, took), finished)| Self {
+            phase: phase.as_str().to_owned(),
+            seconds: took.as_secs_f64(),
+            finished,
+        })
+        .collect()
     }
 }
 

@@ -26,7 +26,7 @@ mod writer;
 pub use baselines::{Baseline, BaselineError};
 pub use excerpt::Excerpt;
 pub use explanation::{
-    AnswerTrace, EventTrace, FailureReport, FailureSummary, RequestTrace, StepTrace,
+    AnswerTrace, EventTrace, FailureReport, FailureSummary, PhaseTrace, RequestTrace, StepTrace,
 };
 pub use failures::Failures;
 pub use file::HistoryError;

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::subjects::Declaration;
+use crate::scenario::Phase;
 
 /// Thresholds that become bucket boundaries, so that the share on either side of them is exact.
 /// They add to the standard ones, and are fixed for the life of the process: histograms whose
@@ -31,6 +32,11 @@ const CHAT: &[u64] = &[
 /// How late chats start and the runtime wakes, in seconds: a millisecond is a timer's own grain.
 pub(super) const LATENESS_SECONDS: &[f64] = &[
     0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
+];
+
+/// The phases of a request, in seconds.
+pub(super) const PHASE_SECONDS: &[f64] = &[
+    0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
 ];
 
 /// What a histogram has besides its boundaries: the bucket without an end, the sum and the count.
@@ -69,7 +75,8 @@ impl Boundaries {
             .sum();
         // Timeouts, waiting, and since when.
         let agent = 3 + self.agent_join_seconds().len() + BESIDES_BOUNDARIES;
-        chats + steps + if declaration.agent_join { agent } else { 0 }
+        let phases = Phase::ALL.len() * (PHASE_SECONDS.len() + BESIDES_BOUNDARIES);
+        chats + phases + steps + if declaration.agent_join { agent } else { 0 }
     }
 }
 

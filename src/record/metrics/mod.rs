@@ -12,9 +12,11 @@ mod family;
 mod history;
 mod objectives;
 mod own;
+mod phases;
 mod probes;
 mod steps;
 mod subjects;
+mod targets;
 mod waits;
 
 use std::{
@@ -37,6 +39,7 @@ use self::{
     own::{Own, ProcessSeries},
     probes::Probes,
     subjects::Subjects,
+    targets::Targets,
 };
 use super::ProcessMonitor;
 use crate::{
@@ -70,6 +73,7 @@ pub struct Metrics {
     probes: Probes,
     objectives: ObjectiveFamilies,
     bursts: Bursts,
+    targets: Targets,
     own: Own,
     history: HistorySeries,
     process: ProcessSeries,
@@ -89,6 +93,7 @@ impl Metrics {
             probes: Probes::new(&make)?,
             objectives: ObjectiveFamilies::new(&make)?,
             bursts: Bursts::new(&make)?,
+            targets: Targets::new(&make)?,
             own: Own::new(&make)?,
             history: HistorySeries::new(&make)?,
             process: ProcessSeries::new(&make)?,
@@ -146,6 +151,11 @@ impl Metrics {
             name => keep_burst(name, subject),
         });
         self.retain_callbacks();
+    }
+
+    /// Removes what is known of targets that are not kept.
+    pub fn retain_targets(&self, keep: impl Fn(&str) -> bool) {
+        self.targets.retain(keep);
     }
 
     fn forget_probe(&self, subject: &Subject) {
@@ -242,6 +252,10 @@ impl Metrics {
             } => {
                 if let Some(sent) = sent {
                     self.own.request_sent(subject.mode, sent.late);
+                    series.request_sent(&sent.phases);
+                    if let Some(expires) = sent.certificate_expires {
+                        self.targets.certificate_shown(&subject.target, expires);
+                    }
                 }
                 series.step_ended(step, *observation, *outcome);
                 if let (Mode::Probe, Ok(latency)) = (subject.mode, outcome) {

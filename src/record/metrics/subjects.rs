@@ -8,12 +8,13 @@ use super::{
     Boundaries, MetricsError,
     chats::{ChatFamilies, ChatSeries},
     family::Maker,
+    phases::{PhaseFamily, PhaseSeries},
     steps::{StepFamilies, StepSeries},
     waits::{AgentFamilies, AgentSeries},
 };
 use crate::{
     event::{Ending, RunIdentity, Subject},
-    scenario::{Action, Observation, Reason, Scenario},
+    scenario::{Action, Observation, Phases, Reason, Scenario},
 };
 
 /// One step that is known before it ever runs.
@@ -78,6 +79,7 @@ impl Declaration {
 struct Families {
     chats: ChatFamilies,
     steps: StepFamilies,
+    phases: PhaseFamily,
     agent: AgentFamilies,
 }
 
@@ -86,6 +88,7 @@ impl Families {
         let labels = owned_labels(subject);
         let values = labels_of(subject);
         self.chats.declare(&values, &declaration.chat_reasons());
+        self.phases.series(&labels);
         for step in &declaration.steps {
             self.steps.declare(&labels, step);
         }
@@ -108,6 +111,7 @@ impl Families {
         let values = labels_of(subject);
         self.chats.remove(&values);
         self.steps.keep(&values, &[]);
+        self.phases.remove(&values);
         self.agent.remove(&values);
     }
 }
@@ -127,6 +131,7 @@ pub(super) struct SubjectSeries {
     labels: [Arc<str>; 3],
     chats: ChatSeries,
     steps: RwLock<HashMap<Arc<str>, Arc<StepSeries>>>,
+    phases: PhaseSeries,
     agent: OnceLock<AgentSeries>,
 }
 
@@ -135,6 +140,7 @@ impl SubjectSeries {
         let labels = owned_labels(subject);
         Self {
             chats: families.chats.series(&labels),
+            phases: families.phases.series(&labels),
             families,
             labels,
             steps: RwLock::default(),
@@ -190,6 +196,10 @@ impl SubjectSeries {
         self.families.steps.resent(&self.labels, step, times);
     }
 
+    pub(super) fn request_sent(&self, phases: &Phases) {
+        self.phases.observe(phases);
+    }
+
     pub(super) fn step_ended(
         &self,
         step: &Arc<str>,
@@ -229,6 +239,7 @@ impl Subjects {
             families: Arc::new(Families {
                 chats: ChatFamilies::new(make, boundaries)?,
                 steps: StepFamilies::new(make, boundaries)?,
+                phases: PhaseFamily::new(make)?,
                 agent: AgentFamilies::new(make, boundaries)?,
             }),
             entries: RwLock::default(),

@@ -10,7 +10,9 @@ use super::{
     words::{moment, time},
 };
 use crate::{
-    history::{AnswerTrace, EventTrace, Excerpt, FailureReport, RequestTrace, StepTrace},
+    history::{
+        AnswerTrace, EventTrace, Excerpt, FailureReport, PhaseTrace, RequestTrace, StepTrace,
+    },
     web::{App, extract::Name},
 };
 
@@ -64,6 +66,7 @@ fn one_step(step: &StepTrace) -> Markup {
             }
             @if let Some(detail) = &step.detail { p { (detail) } }
             @if let Some(request) = &step.request { (one_request(request, step.resent)) }
+            (phases(&step.phases))
             @if let Some(answer) = &step.answer { (one_answer(answer)) }
             @for event in &step.events { (one_event(event)) }
         }
@@ -80,6 +83,16 @@ fn one_request(request: &RequestTrace, resent: u32) -> Markup {
         (headers(&request.headers))
         @if let Some(body) = &request.body { (excerpt(body)) }
     }
+}
+
+fn phases(phases: &[PhaseTrace]) -> Markup {
+    html! { @if !phases.is_empty() {
+        p.quiet { @for (position, phase) in phases.iter().enumerate() {
+            @if position > 0 { ", " }
+            (phase.phase.replace('_', " ")) " " (time(Some(phase.seconds)))
+            @if !phase.finished { " (not finished)" }
+        } }
+    } }
 }
 
 fn one_answer(answer: &AnswerTrace) -> Markup {

@@ -62,6 +62,7 @@ fn the_catalogue_says_what_there_is_and_there_is_what_it_says() {
     fixture.metrics.declare_subject(&burst, &declaration());
     fixture.declare_probe(&probe, Duration::from_mins(1));
     fixture.metrics.declare_burst(&"morning".into(), &burst);
+    fixture.metrics.targets.certificate_shown("eu", UNIX_EPOCH);
     let real = real(&fixture);
     let written: BTreeSet<Row> = catalogue().into_iter().map(|(row, _)| row).collect();
     let missing: Vec<&Row> = real.difference(&written).collect();
@@ -114,6 +115,10 @@ fn the_words_in_the_catalogue_are_those_that_exist() {
     assert_eq!(
         words("| `reason` of a skipped"),
         set(&crate::event::SkipReason::ALL.map(crate::event::SkipReason::as_str))
+    );
+    assert_eq!(
+        words("| `phase` of a request"),
+        set(&crate::scenario::Phase::ALL.map(crate::scenario::Phase::as_str))
     );
     assert_eq!(
         words("| `fate`"),
