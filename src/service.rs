@@ -13,7 +13,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     callbacks::{Exchange, receiver},
     config::{Plan, Settings},
-    driver::{HttpDriver, HttpSetupError},
+    driver::{EnvironmentProxies, HttpDriver, HttpSetupError, ProxyError},
     event::{Event, Observers},
     history::{History, Recorder},
     record::{Boundaries, FailureLog, Metrics, MetricsError},
@@ -60,6 +60,9 @@ pub enum ServiceError {
     /// There is no HTTP client.
     #[error(transparent)]
     Http(#[from] HttpSetupError),
+    /// The environment names a proxy that cannot be used.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     /// A thread that has to be cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
@@ -91,6 +94,15 @@ pub struct Addresses {
     pub callbacks: SocketAddr,
     /// The simulator, if there is one.
     pub simulator: Option<SocketAddr>,
+}
+
+/// Sends the requests to targets, through the proxies of the environment.
+fn http() -> Result<HttpDriver, ServiceError> {
+    let proxies = EnvironmentProxies::read()?;
+    if !proxies.is_empty() {
+        tracing::info!("targets without a `proxy` are reached through {proxies}");
+    }
+    Ok(HttpDriver::through(proxies)?)
 }
 
 /// What is bound and not served yet.
@@ -142,7 +154,7 @@ impl Service {
         }
         let exchange = Exchange::new(settings.callbacks, observers.clone());
         let engine = Engine {
-            http: HttpDriver::new()?,
+            http: http()?,
             exchange: exchange.clone(),
             callback_url: settings
                 .callback_url

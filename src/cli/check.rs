@@ -7,7 +7,8 @@ use chrono::Utc;
 
 use super::{Configuration, Outcome, output::print, report_problems, unusable};
 use crate::{
-    config::{Burst, Plan},
+    config::{Burst, Plan, Target},
+    driver::{EnvironmentProxies, ProxyChoice, Tls},
     event::{Event, Observer},
     record::{Boundaries, Metrics},
     service,
@@ -32,21 +33,30 @@ impl Check {
         if let Err(error) = service::access(&plan) {
             return unusable(error);
         }
+        let proxies = match EnvironmentProxies::read() {
+            Ok(proxies) => proxies,
+            Err(error) => return unusable(error),
+        };
         let series = match count_series(&plan) {
             Ok(series) => series,
             Err(error) => return unusable(error),
         };
         let mut text = String::new();
         // Writing to a string cannot fail.
-        let _ = describe(&mut text, &plan, series);
+        let _ = describe(&mut text, &plan, &proxies, series);
         print(&text, Outcome::Success)
     }
 }
 
-fn describe(text: &mut String, plan: &Plan, series: usize) -> fmt::Result {
+fn describe(
+    text: &mut String,
+    plan: &Plan,
+    proxies: &EnvironmentProxies,
+    series: usize,
+) -> fmt::Result {
     writeln!(text, "{} is valid.", plan.path.display())?;
     for target in plan.catalogue.targets.values() {
-        writeln!(text, "target    {}: {}", target.name, target.url)?;
+        describe_target(text, target, proxies)?;
     }
     for scenario in plan.catalogue.scenarios.values() {
         writeln!(
@@ -85,6 +95,27 @@ fn describe(text: &mut String, plan: &Plan, series: usize) -> fmt::Result {
         text,
         "series    {series} on /metrics before anything has run"
     )
+}
+
+fn describe_target(
+    text: &mut String,
+    target: &Target,
+    proxies: &EnvironmentProxies,
+) -> fmt::Result {
+    write!(text, "target    {}: {}", target.name, target.url)?;
+    match &target.transport.proxy {
+        ProxyChoice::Through(proxy) => write!(text, ", through the proxy {proxy}")?,
+        ProxyChoice::Environment => {
+            if let Some(proxy) = proxies.to_address(&target.url) {
+                write!(text, ", through the proxy {proxy} of the environment")?;
+            }
+        }
+        ProxyChoice::Direct => {}
+    }
+    if target.transport.tls.as_ref().is_some_and(Tls::is_insecure) {
+        write!(text, ", whatever certificate it shows")?;
+    }
+    writeln!(text)
 }
 
 fn describe_burst(text: &mut String, burst: &Burst) -> fmt::Result {

@@ -51,6 +51,19 @@ impl FromStr for Filter {
     }
 }
 
+/// It logs an error of its own for each certificate that it refuses, one a handshake; who asked for the
+/// connection says so too, within bounds.
+const VERIFIER: &str = "rustls_platform_verifier";
+
+/// What is asked for, without what the TLS verifier says unless that is named.
+fn without_verifier(text: &str) -> EnvFilter {
+    if text.contains(VERIFIER) {
+        EnvFilter::new(text)
+    } else {
+        EnvFilter::new(format!("{text},{VERIFIER}=off"))
+    }
+}
+
 /// Starts the log on standard error. A `quiet` command says what it has to say itself.
 pub(super) fn start(format: Format, filter: Option<&Filter>, quiet: bool) {
     // The cron library tells of its own life at `info`.
@@ -61,8 +74,8 @@ pub(super) fn start(format: Format, filter: Option<&Filter>, quiet: bool) {
     };
     let filter = match filter {
         // A variable that is set to nothing is as good as not set.
-        Some(Filter(text)) if !text.trim().is_empty() => EnvFilter::new(text),
-        Some(_) | None => EnvFilter::new(default),
+        Some(Filter(text)) if !text.trim().is_empty() => without_verifier(text),
+        Some(_) | None => without_verifier(default),
     };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -20,7 +20,7 @@ use crate::{
     callbacks::{Exchange, receiver},
     config::{Burst, CallbackLimits, HealthBudget, Plan, Target, check_url, read_scenario},
     document::{Entry, Node, Place, Problem, Problems},
-    driver::HttpDriver,
+    driver::{EnvironmentProxies, HttpDriver},
     event::{Mode, Observers, RunIdentity, Subject, Trigger, Verdict},
     load::{Profile, Threshold},
     preflight::Machine,
@@ -133,7 +133,8 @@ impl Run {
             .map_err(|error| unusable(format_args!("cannot listen to signals: {error}")))?;
         let listener = listen(self.callback_listen, "callbacks", "--callback-listen");
         let listener = listener.await.map_err(unusable)?;
-        let http = HttpDriver::new().map_err(unusable)?;
+        let proxies = EnvironmentProxies::read().map_err(unusable)?;
+        let http = HttpDriver::through(proxies).map_err(unusable)?;
         let report = ReportTo::open(self.json.as_deref(), self.report.as_deref())?;
         let vitals = Vitals::start()
             .map_err(|error| unusable(format_args!("cannot start a thread: {error}")))?;

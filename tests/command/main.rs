@@ -12,6 +12,7 @@ mod interrupted;
 mod other_api;
 mod output;
 mod preflight;
+mod proxies;
 mod received_json;
 mod reference_servers;
 mod repeatability;

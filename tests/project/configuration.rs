@@ -18,6 +18,8 @@ use chatprobe::{
     simulator::Faults,
 };
 
+use crate::support::Authority;
+
 const FIXTURES: &str = "tests/fixtures/problems";
 
 /// The files of a folder that are YAML, in order.
@@ -193,6 +195,9 @@ fn check_configuration(place: &str, text: &str) {
     )
     .unwrap();
     fs::write(folder.path().join("api-key"), "s3cret\n").unwrap();
+    if text.contains("certificates/") {
+        Authority::new().write_to(folder.path());
+    }
     // Parts of a configuration get the rest from here.
     let target = "targets: { contact-center: { url: 'https://chat.example.com', variables: { tenant_id: t, channel_provider_id: c } } }";
     let mut whole = text.to_owned();

@@ -4,6 +4,7 @@
 mod admin;
 mod baselines;
 mod callbacks;
+mod connections;
 mod failures;
 mod health;
 mod history;

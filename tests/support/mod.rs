@@ -8,6 +8,7 @@
 mod alertmanager;
 mod browser;
 mod centre;
+mod certificates;
 mod folder;
 mod metrics;
 mod process;
@@ -28,6 +29,7 @@ use tokio::time::{Instant, sleep};
 pub use alertmanager::{ALERTMANAGER, Alertmanager};
 pub use browser::Browser;
 pub use centre::{Centre, events, requests};
+pub use certificates::{Authority, SecureServer};
 pub use folder::{Folder, QUICK, SCENARIO, shipped};
 pub use metrics::Metrics;
 pub use nix::sys::signal::Signal;

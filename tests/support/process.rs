@@ -70,6 +70,10 @@ impl Process {
 
     fn spawn(mut command: Command, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         install_crypto();
+        for variable in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
+            command.env_remove(variable);
+            command.env_remove(variable.to_lowercase());
+        }
         let mut child = command
             .args(arguments)
             // What whoever runs the tests has set must not decide about them.

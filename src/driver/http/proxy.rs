@@ -16,7 +16,10 @@ use percent_encoding::percent_decode_str;
 use tokio::net::TcpStream;
 use url::Url;
 
-use super::{failure::Cause, origin};
+use super::{
+    failure::Cause,
+    origin::{self, Origin},
+};
 
 /// An HTTP proxy. It does not print its password.
 #[derive(Clone, PartialEq, Eq)]
@@ -246,6 +249,11 @@ impl EnvironmentProxies {
         self.http.is_none() && self.https.is_none()
     }
 
+    /// The proxy to the server of an address.
+    pub fn to_address(&self, url: &str) -> Option<Arc<Proxy>> {
+        self.to(&Origin::read(url).ok()?.server)
+    }
+
     /// The proxy to a server, which has a scheme, a host and perhaps a port.
     pub(super) fn to(&self, server: &Uri) -> Option<Arc<Proxy>> {
         let proxy = match server.scheme_str() {
@@ -279,6 +287,22 @@ impl EnvironmentProxies {
             }
         });
         plain.collect::<Vec<_>>().join(",")
+    }
+}
+
+impl fmt::Display for EnvironmentProxies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let none = "no proxy";
+        let named = |proxy: &Option<Arc<Proxy>>| {
+            let proxy = proxy.as_ref();
+            proxy.map_or_else(|| none.to_owned(), |proxy| format!("the proxy {proxy}"))
+        };
+        let (http, https) = (named(&self.http), named(&self.https));
+        write!(f, "{http} for `http://` and {https} for `https://`")?;
+        if self.except.is_empty() {
+            return Ok(());
+        }
+        write!(f, ", except {}", self.except.join(", "))
     }
 }
 

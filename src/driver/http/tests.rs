@@ -1,6 +1,8 @@
+mod addresses;
 mod bodies;
 mod connections;
 mod failures;
+mod proxies;
 mod redirects;
 mod requests;
 mod resend;

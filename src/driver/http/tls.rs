@@ -40,6 +40,7 @@ pub struct TlsSettings {
 pub struct Tls {
     client: Arc<ClientConfig>,
     server_name: Option<ServerName<'static>>,
+    insecure: bool,
 }
 
 /// Settings that cannot be used, and which of them.
@@ -84,6 +85,7 @@ impl Tls {
         Ok(Self {
             client: Arc::new(client),
             server_name,
+            insecure: settings.insecure,
         })
     }
 
@@ -92,7 +94,13 @@ impl Tls {
         Self {
             client: Arc::new(client),
             server_name: None,
+            insecure: false,
         }
+    }
+
+    /// Whether any certificate is taken.
+    pub fn is_insecure(&self) -> bool {
+        self.insecure
     }
 
     /// The same without session resumption, so that every handshake checks the certificate.
@@ -102,6 +110,7 @@ impl Tls {
         Self {
             client: Arc::new(client),
             server_name: self.server_name.clone(),
+            insecure: self.insecure,
         }
     }
 

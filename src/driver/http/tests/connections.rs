@@ -270,6 +270,39 @@ async fn what_was_idle_for_long_is_closed() {
     assert_eq!(server.arrivals(), expected);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_old_takes_no_further_request() {
+    let server = answering().await;
+    let client = client("{ max_age: 10s }");
+    for (path, seconds) in [("/1", 7), ("/2", 4), ("/3", 0), ("/4", 0)] {
+        client.send(get(server.url(path))).await.unwrap();
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+    }
+    let expected = [(0, "/1"), (0, "/2"), (1, "/3"), (1, "/4")].map(|(n, t)| (n, t.to_owned()));
+    assert_eq!(server.arrivals(), expected);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_never_idle_grows_old_too() {
+    let server = answering().await;
+    let client = client("{ most: 1, max_age: 20ms }");
+    let began = Instant::now();
+    let mut sends = JoinSet::new();
+    // Somebody always waits for the only connection.
+    for _ in 0..4 {
+        let (client, url) = (client.clone(), server.url("/"));
+        sends.spawn(async move {
+            while began.elapsed() < Duration::from_millis(200) {
+                let answer = client.send(get(url.as_str())).await.unwrap();
+                assert!(!answer.resent);
+            }
+        });
+    }
+    sends.join_all().await;
+    let last = server.arrivals().last().unwrap().0;
+    assert!(last >= 4, "{last}");
+}
+
 #[tokio::test]
 async fn there_is_an_end_to_the_servers_that_one_client_talks_to() {
     let client = driver();
@@ -420,6 +453,8 @@ fn what_is_written_is_read() {
     assert_eq!((own.sharing, own.from.len()), (Sharing::PerCustomer, 2));
     for (text, says) in [
         (r#"{"per_customer": true, "most": 5}"#, "shared"),
+        (r#"{"per_customer": true, "max_age": "5s"}"#, "shared"),
+        (r#"{"max_age": "0s"}"#, "above zero"),
         (r#"{"most": 0}"#, "nonzero"),
         (r#"{"from": ["10.0.0.1", "::1"]}"#, "IPv4 and of IPv6"),
         (r#"{"from": ["10.0.0.1", "10.0.0.1"]}"#, "twice"),

@@ -378,7 +378,8 @@ fn phases_of_requests_are_measured_as_far_as_they_got() {
     });
     let of = |phase: &str, end: &str| {
         let labels = "scenario=\"chat\",target=\"eu\"";
-        let series = format!("request_phase_seconds_{end}{{mode=\"probe\",phase=\"{phase}\",{labels}}}");
+        let series =
+            format!("request_phase_seconds_{end}{{mode=\"probe\",phase=\"{phase}\",{labels}}}");
         fixture.value(&series).unwrap()
     };
     let counts = Phase::ALL.map(|phase| of(phase.as_str(), "count"));
