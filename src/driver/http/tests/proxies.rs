@@ -152,7 +152,7 @@ async fn a_proxy_that_opens_no_tunnel_to_plain_http_forwards_requests() {
             let answer = customer
                 .send(&get(format!("http://a.host:8000{path}")))
                 .await;
-            assert_eq!(answer.unwrap().body, "ok");
+            assert_eq!(answer.unwrap().status, 200);
         }
         let expected = [
             "CONNECT a.host:8000 HTTP/1.1",

@@ -232,7 +232,7 @@ fn endpoint(settings: &TlsSettings) -> Endpoint {
     }
 }
 
-async fn ask(settings: &TlsSettings, server: &Server) -> Result<HttpAnswer, HttpFailure> {
+async fn ask(settings: &TlsSettings, server: &Server) -> Result<Answered, HttpFailure> {
     driver();
     let client = HttpDriver::new().unwrap().client(&endpoint(settings));
     client.send(https(server, "/")).await
