@@ -14,20 +14,22 @@ use crate::{
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 /// Defaults that have defaults, at most.
 const DEEPEST: usize = 8;
-/// What a variable's name ends in that tells about a secret and does not hold it, such as
-/// `API_TOKEN_FILE` and `AUTH_HOST`.
-const ABOUT: [&str; 10] = [
-    "dir",
-    "directory",
-    "enabled",
-    "file",
-    "folder",
-    "host",
-    "id",
-    "name",
-    "path",
-    "port",
+/// What the name of a variable ends in that holds a secret. `TOKEN_FILE` and `AUTH_SERVER` only tell where
+/// one is.
+const SECRETS: [&str; 10] = [
+    "apikey",
+    "authorization",
+    "credential",
+    "credentials",
+    "jwt",
+    "passphrase",
+    "passwd",
+    "password",
+    "secret",
+    "token",
 ];
+/// Before `_KEY`, likewise.
+const KEYS: [&str; 4] = ["access", "api", "private", "secret"];
 /// YAML's own signs, inside of `${...}` exchanged for others while the document is parsed: in
 /// `{ chats: ${CHATS} }` the braces would be a mapping.
 const SIGNS: [(char, char); 7] = [
@@ -263,7 +265,7 @@ impl Environment<'_> {
             (None, None) => {
                 let message = format!(
                     "the environment variable `{name}` is not set; set it before starting chatprobe, \
-                     or write what holds without it: `${{{name}:-default}}`"
+                     or give it a default: `${{{name}:-default}}`"
                 );
                 Err((0, message))
             }
@@ -294,16 +296,19 @@ impl Environment<'_> {
         Err((
             0,
             format!(
-                "`{what}` is the name of a secret, which is not put into the configuration; write it under \
-                 `secrets` of the target: `{name}: {{ env: {variable} }}`"
+                "`{what}` is the name of a secret, which is not put into the configuration; write \
+                 `{name}: {{ env: {variable} }}` under `secrets` of the target, and `target.{name}` in the scenario"
             ),
         ))
     }
 }
 
 fn holds_secret(variable: &str) -> bool {
-    let last = variable.rsplit('_').next().unwrap_or_default();
-    is_confidential(variable) && !ABOUT.iter().any(|about| about.eq_ignore_ascii_case(last))
+    let name = variable.to_ascii_lowercase();
+    let mut words = name.rsplit('_');
+    let last = words.next().unwrap_or_default();
+    let before = words.next().unwrap_or_default();
+    SECRETS.contains(&last) || (last == "key" && KEYS.contains(&before))
 }
 
 fn is_variable(name: &str) -> bool {

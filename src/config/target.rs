@@ -292,19 +292,16 @@ fn read_variables(
     let mut variables = BTreeMap::new();
     for entry in entries {
         check_variable(entry, problems);
-        match read(entry) {
-            Some(parameter) => {
-                variables.insert(entry.key.clone(), parameter);
-            }
-            None => {
-                let wanted = match entry.node.as_written() {
-                    // Such as `null`.
-                    Some(_) => "text (this word in quotes), a number or a boolean",
-                    None => "text, a number or a boolean",
-                };
-                entry.node.expected(wanted, problems);
-            }
+        if let Some(parameter) = read(entry) {
+            variables.insert(entry.key.clone(), parameter);
+            continue;
         }
+        let wanted = match entry.node.as_written() {
+            // Such as `null`.
+            Some(_) => "text (this word in quotes), a number or a boolean",
+            None => "text, a number or a boolean",
+        };
+        entry.node.expected(wanted, problems);
     }
     variables
 }

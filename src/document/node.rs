@@ -16,8 +16,8 @@ pub struct Node {
     /// What was written for a boolean or for nothing, such as `True` and `~`. `None` where nothing was
     /// written at all, and for the `null` of JSON.
     pub(super) written: Option<Box<str>>,
-    /// Whether it is text that has no type of its own, because it comes from the command line or the
-    /// environment: it is a number or a boolean wherever one of them is wanted.
+    /// Whether it has no type of its own, because it comes from the command line or the environment: it
+    /// is a number, a boolean or text wherever one of them is wanted.
     pub(super) is_untyped: bool,
 }
 
@@ -72,7 +72,7 @@ impl Node {
             Value::Text(text.clone())
         };
         self.written = scalar::is_other_than_text(&self.value).then(|| text.into());
-        self.is_untyped = !is_plain;
+        self.is_untyped = true;
         // Columns in the new text are not those of the source.
         self.text_begins = None;
     }
@@ -148,11 +148,15 @@ impl Node {
 
     /// Text; anything else is a problem.
     pub fn text(&self, wanted: &str, problems: &Problems) -> Option<&str> {
-        if let Value::Text(text) = &self.value {
-            return Some(text);
+        match (&self.value, self.as_written()) {
+            (Value::Text(text), _) => Some(text),
+            // Of the environment, which has no types.
+            (_, Some(text)) if self.is_untyped => Some(text),
+            _ => {
+                self.expected(wanted, problems);
+                None
+            }
         }
-        self.expected(wanted, problems);
-        None
     }
 
     /// What this is, with the value itself where that is a number or text.

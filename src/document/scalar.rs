@@ -11,7 +11,7 @@ pub(super) fn plain(text: &str) -> Value {
     }
 }
 
-/// The same for text from outside of YAML, such as an argument, in which nothing stands for nothing.
+/// The same for text from outside of YAML, such as an argument: `null` and an empty text stay text.
 pub(super) fn from_outside(text: &str) -> Value {
     match plain(text) {
         Value::Null => Value::Text(text.to_owned()),

@@ -81,16 +81,23 @@ fn innermost<'a>(root: &'a mut Node, path: &[Segment]) -> Option<&'a mut Node> {
     })
 }
 
-/// Makes a number or a boolean of untyped text that is one; serde would take it as text for good.
+/// Makes a number or a boolean of untyped text that is one, and text of an untyped number or boolean:
+/// serde would take them as they are for good.
 fn give_type(node: &mut Node) -> bool {
     match &mut node.value {
         Value::List(list) => list.iter_mut().any(give_type),
         Value::Map(entries) => entries.iter_mut().any(|entry| give_type(&mut entry.node)),
         _ => {
-            let typed = node.typed().into_owned();
-            let changes = typed != node.value;
-            node.is_untyped &= !changes;
-            node.value = typed;
+            let other = match (&node.value, node.as_written()) {
+                (Value::Text(_), _) => node.typed().into_owned(),
+                (_, Some(text)) => Value::Text(text.to_owned()),
+                (_, None) => return false,
+            };
+            let changes = node.is_untyped && other != node.value;
+            if changes {
+                node.is_untyped = false;
+                node.value = other;
+            }
             changes
         }
     }

@@ -233,8 +233,11 @@ impl Expression {
 }
 
 /// The names of a source that is nothing but names with dots between them.
-fn path(source: &str) -> Option<Box<[Box<str>]>> {
-    let names = source.trim().split('.');
+/// `a["b"]` is `a.b`.
+pub(super) fn path(source: &str) -> Option<Box<[Box<str>]>> {
+    let dotted = source.trim().replace("[\"", ".").replace("['", ".");
+    let dotted = dotted.replace("\"]", "").replace("']", "");
+    let names = dotted.split('.');
     names
         .map(|name| is_name(name).then(|| name.into()))
         .collect()

@@ -7,8 +7,8 @@ use std::{
 use minijinja::{Environment, Value};
 
 use super::{
-    EvaluationError, Expression, Names, Scope,
-    expression::{Undefined, boolean_word, describe, is_exceeded},
+    EvaluationError, Expression, Names, Parameters, Scope,
+    expression::{Undefined, boolean_word, describe, is_exceeded, path},
     limits::{Bounded, TEXT_TOO_LONG},
     operators,
 };
@@ -239,7 +239,47 @@ fn program(text: &str, node: &Node, names: &Names, problems: &Problems) -> Optio
         problems.add(&node.place_in_text(at), message);
         return None;
     }
+    environment.add_filter("as_written", as_written);
+    // It adds filters to expressions that are correct, so it is a template as well.
+    let _ = environment.add_template_owned(PROGRAM, with_written(text));
     known.then(|| Body::Program(Box::new(environment)))
+}
+
+/// A program in which every `{{ inputs.x }}` and `{{ target.x }}` sends what was written for it.
+fn with_written(text: &str) -> String {
+    let mut program = String::with_capacity(text.len());
+    let mut rest = text;
+    // What is `raw` is sent as it is, whatever stands in it.
+    while !text.contains("endraw")
+        && let Some(open) = rest.find("{{")
+        && let Some(length) = rest[open..].find("}}")
+    {
+        let (tag, after) = rest.split_at(open + length);
+        // A mark that cuts white space off is no part of the expression.
+        let end = tag.trim_end_matches(['-', '+']).len().max(open + 2);
+        let (expression, mark) = tag.split_at(end);
+        program.push_str(expression);
+        let source = expression[open + 2..].trim_start_matches(['-', '+']);
+        if let Some([group, name]) = path(source).as_deref()
+            && ["inputs", "target"].contains(&&**group)
+        {
+            // Writing to a string cannot fail.
+            let _ = write!(program, " | as_written({group}, '{name}') ");
+        }
+        program.push_str(mark);
+        rest = after;
+    }
+    program + rest
+}
+
+/// What is sent for a parameter; `group` has it under `name`.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "filters take values of the template engine"
+)]
+fn as_written(value: Value, group: Value, name: &str) -> Value {
+    let written = Parameters::behind(&group).and_then(|parameters| parameters.written(name));
+    written.map_or(value, Value::from)
 }
 
 /// The first filter or test of a program that does not exist. What is `raw` is not looked at.

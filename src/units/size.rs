@@ -40,7 +40,7 @@ impl FromStr for Size {
             .find_map(|(name, bytes)| Some((text.strip_suffix(name)?, *bytes)))
             .unwrap_or((text, 1));
         let number = number.trim_end();
-        // A sign is none of a size.
+        // A size has no sign.
         if !number.starts_with(|first: char| first.is_ascii_digit()) {
             return Err(refused());
         }

@@ -310,9 +310,11 @@ async fn variables_are_sent_as_written() {
         let _ = write!(text, "{name}: \"{{{{ target.{name} }}}}\", ");
         text
     });
+    let program = "{% if target.version < 2 %}v{{ target.version }}{% endif %}/{{- target.tenant -}}/{{ target['vip'] }}";
+    let subscript = "<{{ target['version'] }}>";
     let scenario = format!(
         "scenario: s\nsteps:\n  - step: send\n    expect: [status == 200, target.version < 1.2]\n    http: \
-         {{ post: \"{{{{ target.url }}}}/\", query: {{ {fields} }}, json: {{ {fields} }} }}\n"
+         {{ post: \"{{{{ target.url }}}}/\", query: {{ {fields} }}, json: {{ {fields} }}, headers: {{ x-program: \"{program}\", x-subscript: \"{subscript}\" }} }}\n"
     );
     folder.write("s.yaml", &scenario);
     let variables = "{ tenant: 007, version: 1.10, phone: +491701234, id: 12345678901234567890123, vip: True, quoted: '5' }";
@@ -334,6 +336,8 @@ async fn variables_are_sent_as_written() {
         "007",
     ];
     assert_eq!(all(&first), written);
+    assert_eq!(first.header("x-program"), "v1.10/007/True");
+    assert_eq!(first.header("x-subscript"), "<1.10>");
     let body = r#"{"tenant":"007","version":1.10,"phone":"+491701234","id":12345678901234567890123,"vip":true,"quoted":"5","secret":"007"}"#;
     assert_eq!(first.body, body);
     // What replaces text is text; anything else is what it looks like.

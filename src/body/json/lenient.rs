@@ -212,6 +212,8 @@ impl<'a> Reader<'a> {
                 let sign = if text.starts_with('-') { "-" } else { "" };
                 whole_number(&format!("{sign}{digits}"))
             }
+            // Too large for any number, so only its text is what was sent.
+            _ if double.is_infinite() => text.into(),
             _ => double.into(),
         })
     }

@@ -71,6 +71,9 @@ fn whole_numbers_keep_their_digits() {
     ] {
         assert_eq!(meaning(written.as_bytes()), digits);
     }
+    let endless = read(b"[1e400, -1.5e999]").unwrap();
+    let kept = serde_json::to_string(&endless).unwrap();
+    assert_eq!(kept, r#"["1e400","-1.5e999"]"#);
     for double in ["1.0", "-2.5", "1e300", "123456789012345678.5"] {
         let value = read(double.as_bytes()).unwrap();
         let expected: f64 = double.parse().unwrap();

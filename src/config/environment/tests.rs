@@ -79,6 +79,7 @@ fn a_value_has_the_type_of_its_place() {
     assert_eq!(at("a").boolean(&problems), Some(true));
     assert_eq!(at("b").boolean(&problems), Some(true));
     assert_eq!(at("c").as_written(), Some("007"));
+    assert_eq!(at("c").text("a name", &problems), Some("007"));
     // Nothing of the environment is ever the absence of a value.
     assert_eq!(at("d").value, Value::Text("null".to_owned()));
     assert_eq!(at("e").value, Value::Text(String::new()));
@@ -91,10 +92,10 @@ fn what_cannot_be_put_in_is_a_problem_at_its_place() {
     assert_eq!(
         read("a: x${NONE}\nb: { c: 'y ${NONE}' }\n"),
         [
-            "c.yaml:1:5: the environment variable `NONE` is not set; set it before starting chatprobe, or write \
-             what holds without it: `${NONE:-default}`",
-            "c.yaml:2:12: the environment variable `NONE` is not set; set it before starting chatprobe, or write \
-             what holds without it: `${NONE:-default}`",
+            "c.yaml:1:5: the environment variable `NONE` is not set; set it before starting chatprobe, or give it \
+             a default: `${NONE:-default}`",
+            "c.yaml:2:12: the environment variable `NONE` is not set; set it before starting chatprobe, or give it \
+             a default: `${NONE:-default}`",
         ]
     );
     for reference in ["${}", "${HOST-x}", "${1A}", "${HOST:?x}", "${A B}"] {
@@ -139,25 +140,37 @@ fn secrets_are_not_put_into_the_configuration() {
         ),
         (
             "targets: { t: { variables: { api_key: ${HOST} } } }",
-            "c.yaml:1:39: `api_key` is the name of a secret, which is not put into the configuration; write it under \
-             `secrets` of the target: `api_key: { env: HOST }`",
+            "c.yaml:1:39: `api_key` is the name of a secret, which is not put into the configuration; write \
+             `api_key: { env: HOST }` under `secrets` of the target, and `target.api_key` in the scenario",
         ),
         (
             "probes: { p: { inputs: { x: 'a ${API_TOKEN:-b}' } } }",
-            "c.yaml:1:32: `API_TOKEN` is the name of a secret, which is not put into the configuration; write it \
-             under `secrets` of the target: `x: { env: API_TOKEN }`",
+            "c.yaml:1:32: `API_TOKEN` is the name of a secret, which is not put into the configuration; write \
+             `x: { env: API_TOKEN }` under `secrets` of the target, and `target.x` in the scenario",
         ),
         (
             "targets: { t: { url: 'https://${API_TOKEN}@x' } }",
-            "c.yaml:1:31: `API_TOKEN` is the name of a secret, which is not put into the configuration; write it \
-             under `secrets` of the target: `name: { env: API_TOKEN }`",
+            "c.yaml:1:31: `API_TOKEN` is the name of a secret, which is not put into the configuration; write \
+             `name: { env: API_TOKEN }` under `secrets` of the target, and `target.name` in the scenario",
         ),
     ] {
         let problems = read(yaml).unwrap_err();
         assert_eq!(problems, [says], "{yaml}");
         assert!(!problems[0].contains("s3cret"));
     }
-    // The place of a secret is none.
+    for name in [
+        "AUTH_SERVER",
+        "TOKEN_ISSUER",
+        "COOKIE_DOMAIN",
+        "PARTITION_KEY",
+        "SECRET_FILE",
+    ] {
+        assert!(!holds_secret(name), "{name}");
+    }
+    for name in ["TOKEN", "DB_PASSWORD", "API_KEY", "client_secret"] {
+        assert!(holds_secret(name), "{name}");
+    }
+    // Where a secret is, is no secret.
     let node = read("admin: { token_file: '${TOKEN_FILE}' }").unwrap();
     let file = node.find("admin").unwrap().find("token_file").unwrap();
     assert_eq!(file.as_written(), Some("/run/token"));

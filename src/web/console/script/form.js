@@ -12,7 +12,7 @@ if (form) {
     }
   }
   const text = JSON.stringify;
-  // A number is sent with every digit; what is none is refused in words.
+  // A number is sent with every digit; any other text is sent as text, which the service refuses.
   const typed = ({ value, dataset: { kind } }) =>
     kind === "boolean" || (kind === "number" && /^[-+.]?[\d.][-+.\deE]*$/.test(value)) ? value : text(value);
   // YAML, which takes load and thresholds as people write them.
