@@ -1,7 +1,7 @@
 //! What tells the redelivery of an event from an event of its own.
 
 use std::{
-    collections::hash_map::DefaultHasher,
+    collections::{HashMap, hash_map::DefaultHasher},
     hash::{Hash, Hasher},
 };
 
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::scenario::{FieldPath, fingerprint, key_text};
 
-/// Ids of a line that are remembered with the chat that they came for: 64 KiB. An id that identifies
+/// Ids of a line that are remembered with the chat that they came for: 96 KiB. An id that identifies
 /// nothing comes back for every chat, so the latest few thousand are enough to find it.
 const KNOWN_IDS: usize = 4_096;
 /// Deliveries that one chat remembers.
@@ -145,8 +145,15 @@ pub(super) enum Relation {
     New,
     /// Its id has come, with another content.
     OtherContent,
-    /// Its id and content have come, the last time then.
-    Equal(Instant),
+    /// Its id and content have come.
+    Equal {
+        /// The last time.
+        before: Instant,
+        /// Whether ids of this chat do not identify its events: this one came with other contents too, or
+        /// at least half of all did. One event that is sent again in a changed form, such as an edited
+        /// message, says nothing about the others.
+        ids_repeat: bool,
+    },
 }
 
 /// The deliveries of one chat.
@@ -164,15 +171,22 @@ impl Deliveries {
     /// Notes a delivery.
     pub(super) fn note(&mut self, identity: &Identity, arrived: Instant) -> Relation {
         let mut relation = Relation::New;
+        let mut equal = None;
         for delivered in &mut self.0 {
             if delivered.id != identity.hash {
                 continue;
             }
             if delivered.content == identity.content {
-                let before = std::mem::replace(&mut delivered.latest, arrived);
-                return Relation::Equal(before);
+                equal = Some(std::mem::replace(&mut delivered.latest, arrived));
+            } else {
+                relation = Relation::OtherContent;
             }
-            relation = Relation::OtherContent;
+        }
+        if let Some(before) = equal {
+            return Relation::Equal {
+                before,
+                ids_repeat: relation == Relation::OtherContent || self.half_of_the_ids_repeat(),
+            };
         }
         if self.0.len() < MOST_DELIVERIES {
             self.0.push(Delivered {
@@ -182,6 +196,16 @@ impl Deliveries {
             });
         }
         relation
+    }
+
+    /// Whether at least half of the ids came with different contents.
+    fn half_of_the_ids_repeat(&self) -> bool {
+        let mut contents = HashMap::<u64, usize>::new();
+        for delivered in &self.0 {
+            *contents.entry(delivered.id).or_default() += 1;
+        }
+        let repeated = contents.values().filter(|contents| **contents > 1).count();
+        repeated * 2 >= contents.len()
     }
 }
 

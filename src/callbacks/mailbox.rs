@@ -59,8 +59,6 @@ struct Content {
     /// Those that the chat has not looked at.
     events: VecDeque<Inbound>,
     deliveries: Deliveries,
-    /// One id came with two contents, so the ids of this chat do not identify events.
-    ids_repeat: bool,
     /// In a box, because most chats have none.
     duplicates: Option<Box<Duplicates>>,
 }
@@ -137,7 +135,7 @@ impl fmt::Display for Duplicates {
         }
         write!(
             f,
-            "; {} events were dropped as duplicates, with the id and content of earlier ones: ",
+            "; dropped as duplicates, with the id and content of earlier events: {}, of which ",
             self.count
         )?;
         let mut named = 0;
@@ -175,14 +173,11 @@ impl Slot {
             (relation, &identity.id)
         });
         match relation {
-            Some((Relation::OtherContent, _)) => {
-                content.ids_repeat = true;
-                ambiguous = true;
-            }
-            Some((Relation::Equal(before), _)) if ambiguous || content.ids_repeat => {
+            Some((Relation::OtherContent, _)) => ambiguous = true,
+            Some((Relation::Equal { before, ids_repeat }, _)) if ambiguous || ids_repeat => {
                 inbound.repeats = Some(before);
             }
-            Some((Relation::Equal(_), id)) => {
+            Some((Relation::Equal { .. }, id)) => {
                 content.duplicates.get_or_insert_default().note(id);
                 drop(content);
                 self.owner.settle(Fate::Duplicate);

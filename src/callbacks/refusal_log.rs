@@ -18,12 +18,13 @@ pub(super) struct RefusalLog(Mutex<Refused>);
 
 #[derive(Debug, Default)]
 struct Refused {
-    lines: LineBudget,
     /// On paths that a run has.
     events: u64,
+    event_lines: LineBudget,
     why: String,
-    /// On paths that no run has.
+    /// On paths that no run has. A scanner must not use up the lines of refused events.
     strays: u64,
+    stray_lines: LineBudget,
     path: String,
 }
 
@@ -47,11 +48,12 @@ impl RefusalLog {
             if *refusal == Refusal::NoSuchPath {
                 refused.strays += 1;
                 refused.path.clone_from(&path);
+                refused.stray_lines.admit()
             } else {
                 refused.events += 1;
                 refused.why.clone_from(&reason);
+                refused.event_lines.admit()
             }
-            refused.lines.admit()
         };
         if let Some(untold) = admitted {
             let length = length(request);
@@ -72,14 +74,14 @@ impl RefusalLog {
         let mut findings = Vec::new();
         if refused.events > 0 {
             findings.push(format!(
-                "{} callbacks were refused; the last one: {}",
+                "refused callbacks: {}; the last one: {}",
                 refused.events, refused.why
             ));
         }
         if refused.strays > 0 {
             findings.push(format!(
-                "{} requests to the callback listener came on paths that no run has, the last one on {}: if they \
-                 were events, compare it with the address that the target was given",
+                "requests to the callback listener on paths that no run has: {}, the last one on {}; if they were \
+                 events, compare the path with the address that the target was given",
                 refused.strays, refused.path
             ));
         }

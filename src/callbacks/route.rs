@@ -110,18 +110,18 @@ impl Route {
         delivery: Option<&Arc<Delivery>>,
         bytes: usize,
     ) -> Result<(), Refusal> {
-        let events = match &callbacks.events {
+        let listed = match &callbacks.events {
             Some(expression) => {
                 let scope = self.scope_of(event.clone(), delivery);
                 let found = expression
                     .evaluate(&scope)
                     .map_err(|error| Refusal::EventsBroken(error.to_string()))?;
-                if found.is_undefined() || found.is_none() {
-                    vec![event]
-                } else {
-                    split(&found)?
-                }
+                (!found.is_undefined() && !found.is_none()).then_some(found)
             }
+            None => None,
+        };
+        let events = match listed {
+            Some(listed) => split(&listed)?,
             None if event.kind() == ValueKind::Seq => {
                 // A list that has no key of its own is as many events.
                 let scope = self.scope_of(event.clone(), delivery);

@@ -1,7 +1,4 @@
-use std::{
-    io, thread,
-    time::{Duration, Instant},
-};
+use std::{io, thread, time::Duration};
 
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
@@ -10,7 +7,7 @@ use signal_hook::{
 };
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use super::Outcome;
@@ -68,7 +65,7 @@ impl Signals {
                 self.next().await;
             }
         };
-        // It ends for lack of time only.
+        // The loop has no end of its own.
         let _ = timeout(REPETITION, all).await;
     }
 }

@@ -30,9 +30,10 @@ async fn log_in() -> impl IntoResponse {
 }
 
 async fn home(headers: HeaderMap) -> StatusCode {
-    match cookies(&headers).contains("home=yes") {
-        true => StatusCode::OK,
-        false => StatusCode::UNAUTHORIZED,
+    if cookies(&headers).contains("home=yes") {
+        StatusCode::OK
+    } else {
+        StatusCode::UNAUTHORIZED
     }
 }
 
@@ -67,7 +68,8 @@ setup:
     http: { post: "{{ target.url }}/gate" }
     expect: cookies.gate == "g4te"
   - step: log_in
-    http: { post: "{{ target.url }}/login", follow: 1 }
+    http: { post: "{{ target.url }}/login" }
+    follow: 1
     expect: status == 200 and cookies.home == "yes"
 steps:
   - step: open

@@ -92,7 +92,7 @@ async fn customers_hit_one_address_without_a_scenario_and_a_configuration() {
     assert_eq!(report["chats"]["passed"], seen.len());
     let elapsed = report["elapsed_seconds"].as_f64().unwrap();
     let rate = report["requests"]["per_second"].as_f64().unwrap();
-    let expected = seen.len() as f64 / elapsed;
+    let expected = f64::from(u32::try_from(seen.len()).unwrap()) / elapsed;
     assert!(
         (rate - expected).abs() < 0.01 * expected,
         "{rate} {expected}"
@@ -193,7 +193,7 @@ async fn what_does_not_go_together_is_refused_and_nothing_is_sent() {
             &["--url", &url, "--threshold", "{ step: x, p50: 1s }"],
             "--threshold",
         ),
-        (&[], "--url"),
+        (&[], "<SCENARIO>"),
     ] {
         let came = run(arguments).await;
         assert_eq!(came.code, 2, "{arguments:?}: {}", came.log);

@@ -61,7 +61,7 @@ async fn a_redelivery_is_a_duplicate_however_late_it_comes() {
     let error = reply(&mut chat, sent).await.unwrap_err();
     let text = error.to_string();
     assert!(
-        text.contains("1 events were dropped as duplicates") && text.contains("`7`"),
+        text.contains("earlier events: 1, of which 1 with the id") && text.contains("`7`"),
         "{text}"
     );
     drop(chat);
@@ -204,4 +204,27 @@ async fn what_is_known_of_ids_outlives_the_run() {
         bench.exchange.sweep(Instant::now());
     }
     assert_eq!(bench.everybody.entries().repeated_ids, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_was_edited_says_nothing_about_the_ids_of_others() {
+    let bench = bench();
+    let mut run = bench.run();
+    let mut chat = run.chat_with("a");
+    for event in [
+        message("a", "1", "helo"),
+        message("a", "1", "hello"),
+        message("a", "2", "anything else?"),
+    ] {
+        let sent = next_request().await;
+        bench.send(&run, &event);
+        reply(&mut chat, sent).await.unwrap();
+    }
+    bench.send(&run, &message("a", "3", "bye"));
+    let sent = next_request().await;
+    bench.send(&run, &message("a", "2", "anything else?"));
+    let duplicates = duplicates(reply(&mut chat, sent).await.unwrap_err());
+    assert_eq!(duplicates.ids, [("reply:2".into(), 1)]);
+    drop(chat);
+    run.end();
 }

@@ -10,7 +10,9 @@ use crate::{
     cli::output::tell,
     config::Target,
     document::{Place, Problems},
-    scenario::{PlainRequest, PlainRequestError, Scenario, note_confidential},
+    scenario::{
+        Parameter, Parameters, PlainRequest, PlainRequestError, Scenario, note_confidential,
+    },
 };
 
 /// The longest body that is read from a file, in bytes.
@@ -73,12 +75,13 @@ impl Request {
             .ok()?;
         let origin = Url::parse(&request.url).ok()?.origin();
         let target = Target::at(&origin.ascii_serialization());
-        let inputs = [
+        let shown = [
             ("method", request.method.to_string()),
             ("url", presentable(&request.url, &target)),
         ];
+        let shown = shown.map(|(name, text)| (name.to_owned(), Parameter::text(&text)));
         Some(Given {
-            inputs: Some(minijinja::Value::from_pairs(inputs)),
+            inputs: Some(shown.into_iter().collect::<Parameters>().into()),
             target: Some(Arc::new(target)),
             scenario: Arc::new(Scenario::single(request)),
         })

@@ -11,16 +11,16 @@ use crate::support::{Centre, Folder, QUICK, Service, Signal, eventually, plain, 
 /// Whatever the moment at which it is killed, again and again from the same folder.
 #[tokio::test]
 async fn killed_at_any_moment_the_database_opens_and_nothing_is_counted_twice() {
-    let times = rounds(8, 40);
     /// What it may take until a run that began is in the file.
     const NOTED: Duration = Duration::from_millis(500);
+    let kills = rounds(8, 40);
     let centre = Centre::start("{ join: 300ms }").await;
     let configuration = plain(&centre.url, &format!("{DATA}\nshutdown: {{ grace: 0s }}"));
     let begun = Instant::now();
     let mut folder = Folder::new();
     let mut killed: Vec<Killed> = Vec::new();
     let mut seen_before = 0;
-    for _ in 0..times {
+    for _ in 0..kills {
         let mut service = serve_in(folder, &configuration).await;
         // The earlier ones are checked once more at the end: that each time costs the square of the kills.
         if let Some(latest) = killed.last_mut() {
@@ -68,7 +68,7 @@ async fn killed_at_any_moment_the_database_opens_and_nothing_is_counted_twice() 
     let timed = with(|report| report["steps"][0]["latency"]["p99"].as_f64() > Some(0.0));
     let orphaned = with(|report| report["orphans"][0]["correlation"]["session_id"].is_string());
     assert!(
-        counted.min(timed).min(orphaned) >= times / 4,
+        counted.min(timed).min(orphaned) >= kills / 4,
         "{counted}, {timed}, {orphaned}"
     );
     let took = begun.elapsed();
