@@ -89,7 +89,7 @@ async fn answers_are_waited_for_as_long_as_the_order_says() {
         answers: ms(200),
         cleanup: s(10),
     };
-    let asked = std::time::Instant::now();
+    let asked = tokio::time::Instant::now();
     run.order(Order::Stop(end)).await.unwrap();
     let report = over(&run).await;
     assert!(asked.elapsed() >= ms(200), "{:?}", asked.elapsed());

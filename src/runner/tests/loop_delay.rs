@@ -95,7 +95,9 @@ loop_delay: { uniform: ['{{ inputs.wait }}', 5s] }
 ";
     bench.run(scenario, "{ customers: 1, for: 1m }").await;
     let starts = bench.heard.starts();
-    let between = starts.windows(2).map(|pair| pair[1] - pair[0]);
+    let between = starts
+        .windows(2)
+        .map(|pair| pair[1].saturating_sub(pair[0]));
     let between: Vec<_> = between.collect();
     assert!(
         between.iter().all(|gap| *gap >= s(4) && *gap <= ms(6_010)),

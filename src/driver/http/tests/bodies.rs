@@ -109,7 +109,10 @@ async fn a_short_body_that_nobody_looks_at_is_whole() {
 
 #[tokio::test]
 async fn the_beginning_of_a_compressed_body_that_nobody_looks_at_can_be_read() {
-    let text: String = (0..100_000).map(|n| format!("{n} ")).collect();
+    let text = (0..100_000)
+        .map(|n| n.to_string())
+        .collect::<Vec<_>>()
+        .join(" ");
     let server = answering("500 No\r\ncontent-encoding: gzip", gzip(text.as_bytes())).await;
     let (answer, connections) = answer_and_connections(&server, None).await;
     assert_eq!(connections, 1);
