@@ -59,6 +59,11 @@ impl Redaction {
         for secret in secrets {
             forms.extend(written_forms(secret));
             forms.extend(base64_forms(secret));
+            // As the user and password of OAuth clients: RFC 6749, section 2.3.1.
+            let encoded = utf8_percent_encode(secret, &UNRESERVED).to_string();
+            if encoded != secret {
+                forms.extend(base64_forms(&encoded));
+            }
         }
         let values: HashSet<_> = (values.iter())
             .map(|value| &value[..value.floor_char_boundary(LONGEST)])

@@ -69,7 +69,7 @@ impl Answer {
         });
         let leads = location(self.status, &self.raw_headers).map_or(String::new(), |location| {
             let location = shown_address(&String::from_utf8_lossy(location));
-            format!(" (a redirect to `{location}`; `follow: 5` on the step would follow it)")
+            format!(" (a redirect to `{location}`, not followed: a step of a scenario follows with `follow: 5`)")
         });
         format!("{}{followed}{leads}", self.status)
     }

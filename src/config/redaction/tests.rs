@@ -1,3 +1,4 @@
+use base64::Engine as _;
 use proptest::prelude::*;
 
 use super::*;
@@ -110,5 +111,17 @@ proptest! {
         for value in values.iter().filter(|value| !value.contains('*')) {
             prop_assert!(!shown.contains(value), "{} in {}", value, shown);
         }
+    }
+}
+
+#[test]
+fn a_secret_is_found_in_the_base64_of_its_percent_encoding() {
+    let secret = "s3cret/with+more==";
+    for before in ["id:", "my-id:", "an-id:"] {
+        let pair = format!("{before}s3cret%2Fwith%2Bmore%3D%3D");
+        let text = base64::engine::general_purpose::STANDARD.encode(pair);
+        let redacted = of_secret(secret).redact(text.clone());
+        assert!(redacted.contains("***"), "{before}: {redacted}");
+        assert!(redacted.len() < text.len() / 2, "{before}: {redacted}");
     }
 }
