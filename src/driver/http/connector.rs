@@ -125,8 +125,9 @@ impl Connector {
         progress: &mut Progress,
     ) -> Result<Sender, Cause> {
         let proxy = &through.proxy;
+        progress.proxy = Some(proxy.to_string());
         let reached = self.reach(&proxy.host, proxy.port, progress).await;
-        let stream = reached.map_err(|cause| cause.at_proxy(proxy))?;
+        let stream = reached.map_err(|cause| cause.at_proxy(&proxy.to_string()))?;
         if through.forwards.load(Ordering::Relaxed) {
             return Ok(Sender::open(stream)
                 .await?
@@ -143,7 +144,7 @@ impl Connector {
             Err(refused) if self.secure.is_none() && refused.is_in_principle() => {
                 through.forwards.store(true, Ordering::Relaxed);
                 let stream = self.reach(&proxy.host, proxy.port, progress).await;
-                let stream = stream.map_err(|cause| cause.at_proxy(proxy))?;
+                let stream = stream.map_err(|cause| cause.at_proxy(&proxy.to_string()))?;
                 Ok(Sender::open(stream)
                     .await?
                     .forwarded(through.forwarding.clone()))

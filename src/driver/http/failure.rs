@@ -11,7 +11,6 @@ use tokio::time::Instant;
 
 use super::{
     progress::Progress,
-    proxy::Proxy,
     resolver::LookupError,
     sender::{MAX_HEAD_BYTES, MAX_HEADERS, Unanswered},
 };
@@ -167,7 +166,7 @@ impl Cause {
     }
 
     /// The failure of a connection to the proxy.
-    pub(super) fn at_proxy(mut self, proxy: &Proxy) -> Self {
+    pub(super) fn at_proxy(mut self, proxy: &str) -> Self {
         self.detail.insert_str(0, &format!("proxy {proxy}: "));
         self
     }

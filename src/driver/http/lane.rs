@@ -16,7 +16,7 @@ use super::{
     connector::Connector,
     failure::Cause,
     origin::Origin,
-    progress::Progress,
+    progress::{Progress, Stage},
     sender::Sender,
 };
 
@@ -106,6 +106,7 @@ impl Lane {
         self: &Arc<Self>,
         progress: &mut Progress,
     ) -> Result<Connection, Cause> {
+        progress.reach(Stage::Connection);
         let grant = self.grant().await;
         progress.granted();
         match grant {
@@ -151,6 +152,7 @@ impl Lane {
         connection: Connection,
         progress: &mut Progress,
     ) -> Result<Connection, Cause> {
+        progress.reach(Stage::Connection);
         let Connection { place, sender, .. } = connection;
         drop(sender);
         // It is never closed; without a permit the connection is opened all the same.

@@ -26,6 +26,8 @@ pub(super) struct Progress {
     phases: Phases,
     /// The addresses that a connection is tried to.
     addresses: Vec<SocketAddr>,
+    /// The proxy to which a connection is being opened.
+    pub(super) proxy: Option<String>,
     /// How long a byte takes to the server and back, as far as the last connection showed it.
     pub(super) round_trip: Duration,
     /// The addresses that redirects led to so far.
@@ -76,6 +78,7 @@ impl Progress {
             since: now,
             phases: Phases::default(),
             addresses: Vec::new(),
+            proxy: None,
             round_trip: Duration::ZERO,
             redirects: Vec::new(),
             certificate_expires: None,
@@ -148,8 +151,19 @@ impl Progress {
 
     /// Why the time was over, if there was a connection or leave to open one.
     pub(super) fn out_of_time(&self) -> Cause {
+        let cause = self.late_stage();
+        match (&self.proxy, self.stage) {
+            (Some(proxy), Stage::Lookup | Stage::Connect) => cause.at_proxy(proxy),
+            _ => cause,
+        }
+    }
+
+    fn late_stage(&self) -> Cause {
         let timeout = self.timeout;
         match self.stage {
+            Stage::Connection => Cause::connect(&format!(
+                "no connection within {timeout:?}: none to this server was free, and none could be opened"
+            )),
             Stage::Lookup => Cause::lookup(format!(
                 "no connection within {timeout:?}: the lookup of the name did not end"
             )),
@@ -165,7 +179,7 @@ impl Progress {
                 "no connection within {timeout:?}: the TLS handshake with {} did not end",
                 self.tried()
             )),
-            Stage::Connection | Stage::Answer | Stage::Body => {
+            Stage::Answer | Stage::Body => {
                 Cause::timeout(format!("no complete answer within {timeout:?}"))
             }
         }

@@ -184,7 +184,7 @@ impl Refused {
     pub(super) fn into_cause(self, proxy: &Proxy, server: &str) -> Cause {
         match self {
             Self::Answered(status) => proxy.refusal(status, server),
-            Self::Failed(cause) => cause.at_proxy(proxy),
+            Self::Failed(cause) => cause.at_proxy(&proxy.to_string()),
         }
     }
 }

@@ -34,13 +34,13 @@ fn dead(number: u8) -> Ipv4Addr {
 }
 
 /// An address whose queue of connections is full: those who come are not answered.
-struct Dead {
+pub(super) struct Dead {
     _listener: TcpListener,
     _queued: Vec<TcpStream>,
 }
 
 impl Dead {
-    async fn at(address: SocketAddr) -> Self {
+    pub(super) async fn at(address: SocketAddr) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind(address).unwrap();
         let listener = socket.listen(1).unwrap();

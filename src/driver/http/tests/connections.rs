@@ -21,7 +21,7 @@ fn client(connections: &str) -> HttpClient {
     HttpDriver::new().unwrap().client(&connected(connections))
 }
 
-fn at_most(most: usize) -> HttpClient {
+pub(super) fn at_most(most: usize) -> HttpClient {
     client(&format!("{{ most: {most} }}"))
 }
 

@@ -1,4 +1,4 @@
-use std::sync::Mutex;
+use std::{net::SocketAddr, sync::Mutex};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
@@ -6,6 +6,7 @@ use tokio::{
 };
 
 use super::{
+    addresses::Dead,
     server::{OK, Server, answer_all},
     *,
 };
@@ -198,6 +199,23 @@ async fn a_proxy_that_is_not_there_is_named() {
         .unwrap_err();
     assert_eq!(failure.kind, HttpFailureKind::Connect);
     let named = format!("proxy 127.0.0.1:{port}: ");
+    assert!(failure.detail.contains(&named), "{failure}");
+}
+
+#[tokio::test]
+async fn a_proxy_that_does_not_answer_is_named_and_not_the_server() {
+    let port = Server::start(answer_all).await.port;
+    let address = SocketAddr::from(([127, 0, 1, 77], port));
+    let _dead = Dead::at(address).await;
+    let client = HttpDriver::new().unwrap().client(&Endpoint {
+        proxy: ProxyChoice::Through(Arc::new(Proxy::read(&format!("http://{address}")).unwrap())),
+        ..Endpoint::default()
+    });
+    let mut request = get("http://a.host/");
+    request.timeout = Duration::from_millis(300);
+    let failure = client.send(request).await.unwrap_err();
+    assert_eq!(failure.kind, HttpFailureKind::Connect);
+    let named = format!("proxy {address}: no connection");
     assert!(failure.detail.contains(&named), "{failure}");
 }
 

@@ -1,4 +1,5 @@
 use super::{
+    connections::at_most,
     server::{OK, Server},
     *,
 };
@@ -256,4 +257,27 @@ async fn a_redirect_without_a_location_is_an_answer() {
         .await
         .unwrap();
     assert_eq!(answer.status, 302);
+}
+
+#[tokio::test]
+async fn a_wait_for_a_connection_behind_a_redirect_is_no_missing_answer() {
+    let first = redirecting().await;
+    // It answers nothing, so that its only connection stays in use.
+    let second = Server::start(|mut peer| async move {
+        peer.request().await;
+        std::future::pending().await
+    })
+    .await;
+    let client = at_most(1);
+    let (other, url) = (client.clone(), second.url("/busy"));
+    let busy = tokio::spawn(async move { other.send(get(url)).await });
+    while second.arrivals().is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let mut request = following(get(first.url(&format!("/to?302&{}", second.url("/end")))));
+    request.timeout = Duration::from_millis(300);
+    let failure = client.send(request).await.unwrap_err();
+    assert_eq!(failure.kind, HttpFailureKind::Connect);
+    assert!(failure.detail.contains("no connection"), "{failure}");
+    busy.abort();
 }
