@@ -171,7 +171,8 @@ impl Lane {
     }
 
     async fn open(&self, progress: &mut Progress) -> Result<Sender, Cause> {
-        let mut sender = self.connector.open(progress).await?;
+        // In a box: most requests find a connection, and need no room for opening one.
+        let mut sender = Box::pin(self.connector.open(progress)).await?;
         sender.round_trip = progress.round_trip;
         sender.expires = self.max_age.map(|age| {
             // Connections that were opened together must not all be opened anew together.

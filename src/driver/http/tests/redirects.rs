@@ -265,7 +265,7 @@ async fn a_wait_for_a_connection_behind_a_redirect_is_no_missing_answer() {
     // It answers nothing, so that its only connection stays in use.
     let second = Server::start(|mut peer| async move {
         peer.request().await;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     })
     .await;
     let client = at_most(1);
