@@ -135,3 +135,18 @@ async fn a_probe_sees_a_certificate_that_has_expired_and_says_so_once_for_each_r
         [("lookup", true), ("connect", true), ("tls", false)]
     );
 }
+
+#[tokio::test]
+async fn a_certificate_that_nobody_trusts_fails_chats_and_does_not_fill_the_log() {
+    let server = SecureServer::start(&Authority::new(), 4_000_000_000).await;
+    let service = probing(Folder::new(), &format!("url: '{}'", server.url)).await;
+    let failed = [&PROBE[..], &[("reason", "tls")]].concat();
+    service
+        .when("twenty failed handshakes", |metrics| {
+            metrics.count("chatprobe_chats_failed_total", &failed) >= 20
+        })
+        .await;
+    let log = service.process.log();
+    assert!(!log.contains("failed to verify TLS certificate"), "{log}");
+    assert!(log.lines().count() < 40, "{log}");
+}
