@@ -28,7 +28,7 @@ pub(super) const MAX_HEAD_BYTES: usize = 8192 + 4096 * 100;
 
 /// Headers of an answer. hyper has room for so many at every answer, 64 bytes each, of which it touches what it
 /// uses only; with more, the allocator would fetch that room from the system every time.
-pub(super) const MAX_HEADERS: usize = 4000;
+pub(super) const MAX_HEADERS: usize = 1000;
 
 /// The sending end of a connection.
 pub(super) struct Sender {

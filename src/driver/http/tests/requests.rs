@@ -167,7 +167,7 @@ async fn a_method_that_has_a_body_says_so_where_it_has_none() {
 
 #[tokio::test]
 async fn hundreds_of_headers_are_taken() {
-    for count in [101, 1000, 3900] {
+    for count in [101, 500, 1000] {
         let server = Server::start(move |mut peer| async move {
             while peer.request().await.is_some() {
                 let headers: Vec<_> = (1..count).map(|n| format!("x-{n}: {n}\r\n")).collect();
