@@ -96,11 +96,14 @@ impl Performer {
     ) -> Result<Duration, Refusal> {
         let request = Box::new(action.render(&self.scope, timeout)?);
         let on_wire = OnWire::default();
-        let sending = self.http.send_watched(&request, &on_wire);
         let context = &self.context;
-        let result = context
-            .until_answered(self.patience, sending, &on_wire)
-            .await;
+        let result = {
+            // Pinned here: it is large, and would be copied into the future that waits for it.
+            let sending = std::pin::pin!(self.http.send_watched(&request, &on_wire));
+            context
+                .until_answered(self.patience, sending, &on_wire)
+                .await
+        };
         let status = match &result {
             Some(Ok(answer)) => Some(answer.status),
             _ => None,
