@@ -142,7 +142,7 @@ impl Exchange {
         if lines.iter().any(|line| line.ids_repeat()) {
             findings.push(
                 "ids of events do not identify them: they came for different chats, or with different contents; \
-                 duplicates were told by id and content"
+                 duplicates were recognized by id and content"
                     .to_owned(),
             );
         }
