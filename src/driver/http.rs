@@ -8,6 +8,7 @@ mod dial;
 mod endpoint;
 mod failure;
 mod lane;
+mod lookups;
 mod origin;
 mod progress;
 mod proxy;
@@ -44,6 +45,7 @@ use self::{
     connector::Route,
     failure::Cause,
     lane::Lane,
+    lookups::Lookups,
     origin::{Origin, split},
     resolver::Resolver,
 };
@@ -104,7 +106,8 @@ impl HttpDriver {
             return Err(HttpSetupError::NoCryptoProvider);
         }
         let trust = ClientConfig::with_platform_verifier().map_err(HttpSetupError::Trust)?;
-        Ok(Self::with(trust, proxies, Resolver::System))
+        let resolver = Resolver::System(Lookups::of_system());
+        Ok(Self::with(trust, proxies, resolver))
     }
 
     fn with(trust: ClientConfig, proxies: EnvironmentProxies, resolver: Resolver) -> Self {

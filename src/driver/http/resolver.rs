@@ -3,13 +3,16 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr},
+    sync::Arc,
 };
+
+use super::lookups::{BEGINS_WITHIN, Lookups, MOST_NAMES, MOST_THREADS};
 
 /// Who knows the addresses of a name.
 #[derive(Debug, Clone)]
 pub(super) enum Resolver {
-    /// The operating system, asked on tokio's blocking threads.
-    System,
+    /// The operating system.
+    System(Lookups),
     /// Every name has these addresses.
     #[cfg(test)]
     Fixed(Vec<IpAddr>),
@@ -22,16 +25,33 @@ pub(super) enum Resolver {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LookupError {
     #[error("cannot look up `{name}`: {error}")]
-    Failed { name: String, error: io::Error },
+    Failed { name: String, error: Arc<io::Error> },
     #[error("`{name}` has no address")]
     NoAddress { name: String },
+    #[error(
+        "the lookup of `{name}` did not begin within {within:?}: all {threads} threads for lookups are in use by \
+         other names",
+        within = BEGINS_WITHIN,
+        threads = MOST_THREADS
+    )]
+    Busy { name: String },
+    #[error(
+        "cannot look up `{name}`: {most} other names are being looked up or wait for it, and no more can",
+        most = MOST_NAMES
+    )]
+    TooMany { name: String },
+    #[error("cannot look up `{name}`: no thread can be started for it: {error}")]
+    NoThread { name: String, error: io::Error },
 }
 
 impl LookupError {
     pub(super) fn system(&self) -> Option<&io::Error> {
         match self {
             Self::Failed { error, .. } => Some(error),
-            Self::NoAddress { .. } => None,
+            Self::NoAddress { .. }
+            | Self::Busy { .. }
+            | Self::TooMany { .. }
+            | Self::NoThread { .. } => None,
         }
     }
 }
@@ -44,13 +64,15 @@ impl Resolver {
         port: u16,
     ) -> Result<Vec<SocketAddr>, LookupError> {
         let found: Vec<SocketAddr> = match self {
-            Self::System => {
-                let found = tokio::net::lookup_host((name, port)).await;
-                let failed = |error| LookupError::Failed {
-                    name: name.to_owned(),
-                    error,
-                };
-                found.map_err(failed)?.collect()
+            Self::System(lookups) => {
+                let found = lookups.addresses(name).await?;
+                let addresses = found.iter().copied();
+                addresses
+                    .map(|mut address| {
+                        address.set_port(port);
+                        address
+                    })
+                    .collect()
             }
             #[cfg(test)]
             Self::Fixed(addresses) => {

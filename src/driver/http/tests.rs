@@ -2,6 +2,7 @@ mod addresses;
 mod bodies;
 mod connections;
 mod failures;
+mod lookups;
 mod proxies;
 mod redirects;
 mod requests;

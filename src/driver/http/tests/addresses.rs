@@ -21,7 +21,7 @@ fn resolving(addresses: &[Ipv4Addr]) -> HttpClient {
     with_resolver(Resolver::Fixed(addresses))
 }
 
-fn with_resolver(resolver: Resolver) -> HttpClient {
+pub(super) fn with_resolver(resolver: Resolver) -> HttpClient {
     driver();
     let trust = ClientConfig::with_platform_verifier().unwrap();
     HttpDriver::with(trust, EnvironmentProxies::default(), resolver).client(&Endpoint::default())

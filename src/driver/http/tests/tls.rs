@@ -31,8 +31,12 @@ fn trusting() -> HttpClient {
     let trust = ClientConfig::builder()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    HttpDriver::with(trust, EnvironmentProxies::default(), Resolver::System)
-        .client(&Endpoint::default())
+    HttpDriver::with(
+        trust,
+        EnvironmentProxies::default(),
+        Resolver::System(Lookups::of_system()),
+    )
+    .client(&Endpoint::default())
 }
 
 fn acceptor() -> TlsAcceptor {

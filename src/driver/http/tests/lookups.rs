@@ -1,0 +1,199 @@
+//! Names whose lookup hangs, and what that costs others.
+
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr, UdpSocket},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+};
+
+use super::{
+    super::{
+        lookups::{BEGINS_WITHIN, MOST_NAMES, MOST_THREADS},
+        resolver::LookupError,
+    },
+    addresses::with_resolver,
+    server::{Server, answer_all},
+    *,
+};
+
+const HERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// Lookups of names that begin with `hangs` do not end before `release` does; all others are answered.
+/// `begun` counts the former.
+struct Hanging {
+    lookups: Lookups,
+    begun: Arc<AtomicUsize>,
+    release: Option<mpsc::Sender<()>>,
+}
+
+impl Hanging {
+    fn new() -> Self {
+        let (release, released) = mpsc::channel::<()>();
+        // Locked by whoever waits for the release; all others wait for that one.
+        let released = Mutex::new(released);
+        let begun = Arc::new(AtomicUsize::new(0));
+        let count = begun.clone();
+        let lookups = Lookups::with(move |name| {
+            if name.starts_with("hangs") {
+                count.fetch_add(1, Ordering::SeqCst);
+                // The sender is dropped to release all.
+                released.lock().unwrap().recv().ok();
+            }
+            Ok(vec![HERE])
+        });
+        Self {
+            lookups,
+            begun,
+            release: Some(release),
+        }
+    }
+
+    /// Waits until so many lookups hang.
+    async fn until_begun(&self, count: usize) {
+        while self.begun.load(Ordering::SeqCst) < count {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Asks for a name and goes on waiting for it.
+    fn ask(&self, name: String) -> tokio::task::JoinHandle<Result<Arc<[SocketAddr]>, LookupError>> {
+        let lookups = self.lookups.clone();
+        tokio::spawn(async move { lookups.addresses(&name).await })
+    }
+}
+
+#[tokio::test]
+async fn a_name_server_that_never_answers_costs_other_targets_nothing() {
+    // More requests than the runtime has threads for blocking work.
+    const REQUESTS: usize = 600;
+    const LIMIT: Duration = Duration::from_secs(1);
+    let silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let name_server = silent.local_addr().unwrap();
+    let lookups = Lookups::with(move |name| {
+        if name != "hangs.example" {
+            return Ok(vec![HERE]);
+        }
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        socket.set_read_timeout(Some(Duration::from_secs(2)))?;
+        socket.send_to(name.as_bytes(), name_server)?;
+        socket.recv(&mut [0; 512])?;
+        Err(io::ErrorKind::NotFound.into())
+    });
+    let server = Server::start(answer_all).await;
+    let client = with_resolver(Resolver::System(lookups));
+    let mut hanging = tokio::task::JoinSet::new();
+    for _ in 0..REQUESTS {
+        let client = client.clone();
+        let mut request = get("http://hangs.example/");
+        request.timeout = LIMIT;
+        hanging.spawn(async move { client.send(request).await.unwrap_err() });
+    }
+    tokio::task::yield_now().await;
+    let url = format!("http://healthy.example:{}/", server.port);
+    let answer = client.send(get(url)).await.unwrap();
+    assert_eq!(answer.status, 200);
+    assert!(answer.elapsed < LIMIT, "{:?}", answer.elapsed);
+    assert_eq!(
+        hanging.try_join_next().map(|ended| ended.unwrap().kind),
+        None
+    );
+    let mut kinds = Vec::new();
+    while let Some(failure) = hanging.join_next().await {
+        kinds.push(failure.unwrap().kind);
+    }
+    // Most of them wait for leave to open a connection, which those have that wait for the name.
+    let dns = kinds
+        .iter()
+        .filter(|kind| **kind == HttpFailureKind::Dns)
+        .count();
+    assert!(dns >= 200 && kinds.len() == REQUESTS, "{kinds:?}");
+    // All of them asked the name server once.
+    silent.set_nonblocking(true).unwrap();
+    let mut queries = 0;
+    while silent.recv(&mut [0; 512]).is_ok() {
+        queries += 1;
+    }
+    assert_eq!(queries, 1);
+}
+
+#[tokio::test]
+async fn all_who_ask_for_a_name_share_one_lookup_and_a_later_one_is_new() {
+    let mut hanging = Hanging::new();
+    let asked: Vec<_> = (0..20).map(|_| hanging.ask("hangs".to_owned())).collect();
+    hanging.until_begun(1).await;
+    let other = hanging.lookups.addresses("other").await.unwrap();
+    assert_eq!(other[..], [HERE]);
+    hanging.release.take();
+    for asked in asked {
+        assert_eq!(asked.await.unwrap().unwrap()[..], [HERE]);
+    }
+    assert_eq!(hanging.begun.load(Ordering::SeqCst), 1);
+    hanging.lookups.addresses("hangs").await.unwrap();
+    assert_eq!(hanging.begun.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_finds_no_thread_fails_with_the_reason_dns_and_says_so() {
+    let mut hanging = Hanging::new();
+    let asked: Vec<_> = (0..MOST_THREADS)
+        .map(|number| hanging.ask(format!("hangs-{number}")))
+        .collect();
+    hanging.until_begun(MOST_THREADS).await;
+    let before = Instant::now();
+    let refused = hanging.lookups.addresses("other").await.unwrap_err();
+    assert_eq!(before.elapsed(), BEGINS_WITHIN);
+    let cause = Cause::of(&refused).after(&progress::Progress::begin(Duration::from_secs(9)));
+    assert_eq!(cause.kind, HttpFailureKind::Dns);
+    assert_eq!(
+        cause.detail,
+        "the lookup of `other` did not begin within 5s: all 64 threads for lookups are in use by other names"
+    );
+    hanging.release.take();
+    for asked in asked {
+        asked.await.unwrap().unwrap();
+    }
+    tokio::time::resume();
+    // Whoever asked for it has given up, so that it was not looked up.
+    assert_eq!(
+        hanging.lookups.addresses("other").await.unwrap()[..],
+        [HERE]
+    );
+}
+
+#[tokio::test]
+async fn more_names_than_may_wait_are_refused_at_once() {
+    let mut hanging = Hanging::new();
+    let asked: Vec<_> = (0..MOST_NAMES)
+        .map(|number| hanging.ask(format!("hangs-{number}")))
+        .collect();
+    while hanging.lookups.in_progress() < MOST_NAMES {
+        tokio::task::yield_now().await;
+    }
+    hanging.until_begun(MOST_THREADS).await;
+    let refused = hanging.lookups.addresses("one more").await.unwrap_err();
+    assert!(matches!(refused, LookupError::TooMany { .. }), "{refused}");
+    // One of those that are looked up is no further name.
+    let known = hanging.ask("hangs-0".to_owned());
+    // Nobody waits for half of them any more, so that they are not looked up.
+    for given_up in &asked[MOST_NAMES / 2..] {
+        given_up.abort();
+    }
+    for _ in 0..MOST_NAMES {
+        tokio::task::yield_now().await;
+    }
+    hanging.release.take();
+    assert_eq!(known.await.unwrap().unwrap()[..], [HERE]);
+    for asked in asked.into_iter().take(MOST_NAMES / 2) {
+        asked.await.unwrap().unwrap();
+    }
+    assert_eq!(
+        hanging.lookups.addresses("one more").await.unwrap()[..],
+        [HERE]
+    );
+    let begun = hanging.begun.load(Ordering::SeqCst);
+    assert!(begun < MOST_NAMES, "{begun} lookups");
+}
