@@ -13,7 +13,7 @@ use super::{
 use crate::{
     config::CallbackLimits,
     event::{Event, Fate, Observers, RunIdentity},
-    scenario::{Scenario, Scope},
+    scenario::{Scenario, Scope, TOKEN_BEGIN},
 };
 
 /// Paths of ended runs that are remembered at the most.
@@ -78,7 +78,7 @@ impl Exchange {
         scope: Scope,
         observers: Observers,
     ) -> Path {
-        let token = Uuid::new_v4().simple().to_string();
+        let token = format!("{TOKEN_BEGIN}{}", Uuid::new_v4().simple());
         let subject = &run.subject;
         let key = (subject.scenario.clone(), subject.target.clone());
         let mut state = self.state();

@@ -110,7 +110,7 @@ fn masked(path: &str) -> String {
         let end = part.char_indices().nth(LONGEST_PART);
         match end {
             Some(_) => {
-                let begin: String = part.chars().take(LONGEST_PART / 3).collect();
+                let begin: String = part.chars().take(LONGEST_PART / 2).collect();
                 format!("{begin}…")
             }
             None => part.to_owned(),
@@ -127,8 +127,8 @@ mod tests {
     #[test]
     fn the_secret_part_of_a_path_is_masked() {
         assert_eq!(
-            masked("/events/5f2b1c9a77de4f0c9e0a8f3e1d2c3b4a/x"),
-            "/events/5f2b…/x"
+            masked("/events/cb-5f2b1c9a77de4f0c9e0a8f3e1d2c3b4a/x"),
+            "/events/cb-5f2…/x"
         );
         assert_eq!(masked("/hooks/new"), "/hooks/new");
         assert!(masked(&"/a".repeat(5_000)).len() <= SHOWN);

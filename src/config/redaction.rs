@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashSet, fmt};
+use std::{cmp::Reverse, collections::HashSet, fmt};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use base64::{
@@ -11,6 +11,8 @@ use base64::{
     engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::scenario::{Reading, readings};
 
 /// What stands where a secret stood.
 pub const MASK: &str = "***";
@@ -23,6 +25,8 @@ const MOST_VALUES: usize = 1_000;
 const MOST_BYTES: usize = 256 * 1024;
 /// A text, in bytes, that is looked through for every value sooner than an automaton is built.
 const SHORT_TEXT: usize = 1024;
+/// Of a character in another form, in bytes.
+const LONGEST_CHARACTER: usize = 16;
 /// Of a secret, in bytes: what Base64 makes of less is part of many a word.
 const SHORTEST_IN_BASE64: usize = 4;
 
@@ -35,8 +39,8 @@ const UNRESERVED: AsciiSet = NON_ALPHANUMERIC
 /// What many libraries leave as it is in a path.
 const OF_PATHS: AsciiSet = UNRESERVED.remove(b'/');
 
-/// Takes secrets out of texts, in all forms in which they are usually written, in one pass. It does not
-/// print itself: it holds them.
+/// Takes secrets out of texts, in all forms in which they are usually written, and where the text has them in
+/// HTML, JSON or an address. It does not print itself: it holds them.
 #[derive(Clone)]
 pub struct Redaction(Search);
 
@@ -100,11 +104,17 @@ impl Redaction {
 
     /// Whether a text may have one of the values in it. Of a short one that has none it is known soon.
     pub(super) fn may_concern(text: &str, values: &[String]) -> bool {
+        if text.len() > SHORT_TEXT || values.len() > MOST_VALUES {
+            return true;
+        }
+        // Most values are the same in every form.
+        let is_plain = |value: &str| value.bytes().all(|byte| byte.is_ascii_alphanumeric());
         let is_written = |value: &String| {
-            let forms = written_forms(value);
-            forms.iter().any(|form| text.contains(form))
+            text.contains(&**value)
+                || (!is_plain(value) && written_forms(value).iter().any(|form| text.contains(form)))
         };
-        text.len() > SHORT_TEXT || values.len() > MOST_VALUES || values.iter().any(is_written)
+        let is_read = |reading: Reading| values.iter().any(|value| reading.text.contains(value));
+        values.iter().any(is_written) || readings(text).into_iter().any(is_read)
     }
 
     /// The text with `***` in place of every secret. What is put in is not looked at again.
@@ -114,21 +124,31 @@ impl Redaction {
             Search::Withheld => return MASK.to_owned(),
             Search::Forms { forms, automaton } => (forms, automaton),
         };
-        let mut redacted = String::new();
-        let mut shown = 0;
-        for found in automaton.find_iter(&text) {
-            redacted.push_str(&text[shown..found.start()]);
-            redacted.push_str(MASK);
-            shown = found.end();
-            if is_beginning(&forms[found.pattern()]) {
-                return redacted;
-            }
+        let found = |text: &str, part: &dyn Fn(usize, usize) -> (usize, usize)| -> Vec<Found> {
+            let found = automaton.find_iter(text);
+            found
+                .map(|found| {
+                    let (start, end) = part(found.start(), found.end());
+                    let to_the_end = is_beginning(&forms[found.pattern()]);
+                    Found {
+                        start,
+                        end,
+                        to_the_end,
+                    }
+                })
+                .collect()
+        };
+        let mut all = found(&text, &|start, end| (start, end));
+        for reading in readings(&text) {
+            all.extend(found(&reading.text, &|start, end| {
+                reading.origin(start, end)
+            }));
         }
-        if shown == 0 {
+        if all.is_empty() {
             return text;
         }
-        redacted.push_str(&text[shown..]);
-        redacted
+        all.sort_by_key(|found| (found.start, Reverse(found.end)));
+        mask(&text, &all)
     }
 
     /// A text that was cut off, without its end if that begins a secret.
@@ -138,13 +158,69 @@ impl Redaction {
         };
         // What is left of a character of several bytes.
         text.truncate(text.trim_end_matches(char::REPLACEMENT_CHARACTER).len());
-        let half = |form: &String| {
-            let mut ends = form.char_indices().map(|(end, _)| end).rev();
-            ends.find(|end| text.ends_with(&form[..*end]))
+        let begin = |text: &str| {
+            let half = |form: &String| {
+                let mut ends = form.char_indices().map(|(end, _)| end).rev();
+                ends.find(|end| text.ends_with(&form[..*end]))
+            };
+            let longest = forms.iter().filter_map(half).max();
+            text.len() - longest.unwrap_or(0)
         };
-        let longest = forms.iter().filter_map(half).max();
-        text.truncate(text.len() - longest.unwrap_or(0));
+        let mut shown = text.len();
+        for end in ends_of_whole_characters(text) {
+            let text = &text[..end];
+            let half = begin(text);
+            if half < text.len() {
+                shown = shown.min(half);
+            }
+            for reading in readings(text) {
+                let half = begin(&reading.text);
+                if half < reading.text.len() {
+                    shown = shown.min(reading.origin(half, half).0);
+                }
+            }
+        }
+        text.truncate(shown);
     }
+}
+
+/// Where a secret stands in a text.
+struct Found {
+    start: usize,
+    end: usize,
+    /// It is the beginning of a longer one.
+    to_the_end: bool,
+}
+
+/// The text with `***` in place of these parts, which are sorted.
+fn mask(text: &str, parts: &[Found]) -> String {
+    let mut masked = String::new();
+    let mut shown = 0;
+    for part in parts {
+        if part.start >= shown {
+            masked.push_str(&text[shown..part.start]);
+            masked.push_str(MASK);
+        }
+        if part.to_the_end {
+            return masked;
+        }
+        shown = shown.max(part.end);
+    }
+    masked.push_str(&text[shown..]);
+    masked
+}
+
+/// The end of a text, and those without what may be a part of one character in another form: `&qu`, `\\u00`, `%2`,
+/// `%C3%A`.
+fn ends_of_whole_characters(text: &str) -> Vec<usize> {
+    let mut ends = vec![text.len()];
+    let behind = text.ceil_char_boundary(text.len().saturating_sub(LONGEST_CHARACTER));
+    let last = &text[behind..];
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"#;{&\\%".contains(&byte);
+    let marks = last.rmatch_indices(['&', '\\', '%']);
+    let parts = marks.take_while(|(at, _)| last[*at..].bytes().all(is_part));
+    ends.extend(parts.map(|(at, _)| behind + at));
+    ends
 }
 
 impl fmt::Debug for Redaction {

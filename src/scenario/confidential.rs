@@ -8,6 +8,8 @@ use std::{iter::Peekable, sync::LazyLock};
 use aho_corasick::AhoCorasick;
 use url::form_urlencoded;
 
+use super::readings;
+
 /// A word with one of these in it is confidential: nothing else is called so.
 const ANYWHERE: [&str; 13] = [
     "accesskey",
@@ -35,6 +37,14 @@ const ABOUT: [&str; 12] = [
 ];
 /// Of a value, in characters. Shorter ones can be guessed, and are part of many a word.
 const SHORTEST: usize = 4;
+
+/// What the token of a callback address begins with, so that it is known wherever it is shown. 32 hexadecimal
+/// digits follow.
+pub const TOKEN_BEGIN: &str = "cb-";
+const TOKEN_DIGITS: usize = 32;
+
+/// JSON in texts of JSON that is read.
+const MOST_LEVELS: usize = 3;
 
 /// What every confidential name has somewhere: few others have, so that most names are told by one look.
 static SUSPECT: LazyLock<AhoCorasick> = LazyLock::new(|| {
@@ -95,14 +105,33 @@ fn words(name: &str) -> Vec<String> {
 
 /// Notes what a text has under confidential names: all texts and numbers beneath them in what is JSON,
 /// begins like it or has pieces of it, and the parameters of an address or a form. Values of fewer than
-/// four characters are left out.
+/// four characters are left out. The same where all of that is encoded, as JSON is in HTML or in a text of other
+/// JSON. Tokens of callback addresses are noted wherever they stand.
 pub fn note_confidential(text: &str, values: &mut Vec<String>) {
-    note_fields(text, values);
+    note_fields(text, MOST_LEVELS, values);
     note_parameters(text, values);
+    note_callback_tokens(text, values);
+    for reading in readings(text) {
+        note_fields(&reading.text, MOST_LEVELS, values);
+        note_parameters(&reading.text, values);
+    }
 }
 
-/// What was cut off cannot be read as a whole, so it is read word by word.
-fn note_fields(text: &str, values: &mut Vec<String>) {
+/// Whoever knows such an address can send events to its run, be that one of this process or of another.
+fn note_callback_tokens(text: &str, values: &mut Vec<String>) {
+    for (at, _) in text.match_indices(TOKEN_BEGIN) {
+        let token = text.get(at..at + TOKEN_BEGIN.len() + TOKEN_DIGITS);
+        let is_hexadecimal = |token: &&str| {
+            let digits = token.bytes().skip(TOKEN_BEGIN.len());
+            { digits }.all(|byte| byte.is_ascii_hexdigit())
+        };
+        values.extend(token.filter(is_hexadecimal).map(str::to_owned));
+    }
+}
+
+/// What was cut off cannot be read as a whole, so it is read word by word. So many `levels` of JSON in texts of
+/// JSON are read.
+fn note_fields(text: &str, levels: usize, values: &mut Vec<String>) {
     let mut tokens = Tokens(text).peekable();
     let mut depth = 0_usize;
     // What stands deeper than this is confidential, whatever its own name.
@@ -123,7 +152,13 @@ fn note_fields(text: &str, values: &mut Vec<String>) {
             }
             Token::Text(_) if name => {}
             Token::Text(quoted) if named || beneath.is_some() => note_quoted(quoted, values),
-            Token::Text(quoted) => note_parameters(&unquoted(quoted), values),
+            Token::Text(quoted) => {
+                let text = unquoted(quoted);
+                note_parameters(&text, values);
+                if levels > 0 && text.contains('"') {
+                    note_fields(&text, levels - 1, values);
+                }
+            }
             Token::Bare(word) if named || beneath.is_some() => note_number(word, values),
             Token::Bare(_) | Token::Colon | Token::Comma => {}
         }

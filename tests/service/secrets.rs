@@ -10,7 +10,7 @@ use axum::{
 };
 use tokio::net::TcpListener;
 
-use crate::support::{Folder, Process, Service, free_address, install_crypto};
+use crate::support::{Folder, Process, Service, free_address, get, install_crypto};
 
 /// From the environment; quoted in JSON and in a log it looks different.
 const TOKEN: &str = r#"to"ken\of/the+desk"#;
@@ -29,6 +29,15 @@ fn indiscreet(request: &Request, seen: &Mutex<Vec<String>>) -> Response {
     seen.lock().unwrap().push(format!("{token} {password}"));
     match request.uri().path() {
         "/text" => (StatusCode::FORBIDDEN, format!("{token} and {password}")).into_response(),
+        "/html" => {
+            let escaped = token
+                .replace('"', "&quot;")
+                .replace('/', "&#x2F;")
+                .replace('+', "&#43;");
+            let password = password.replace('-', "&#45;").replace('ä', "&auml;");
+            let page = format!("<p>{escaped} {password}</p> {}", header("x-callback"));
+            (StatusCode::FORBIDDEN, page).into_response()
+        }
         // A quote of the first 200 characters cuts the password in two.
         "/cut" => {
             let filler = "x".repeat(190);
@@ -56,7 +65,12 @@ async fn indiscreet_server() -> (String, Arc<Mutex<Vec<String>>>) {
 }
 
 /// One scenario for each way in which a secret could come back.
-const SCENARIOS: [(&str, &str); 6] = [
+const SCENARIOS: [(&str, &str); 7] = [
+    (
+        "html",
+        "{ get: \"{{ target.url }}/html\", headers: { X-Token: \"{{ target.token }}\", \
+         X-Password: \"{{ target.password }}\", X-Callback: \"{{ callback.url }}\" } }",
+    ),
     (
         "text",
         "{ get: \"{{ target.url }}/text\", headers: HEADERS }",
@@ -85,7 +99,9 @@ fn write_scenarios(folder: &Folder) {
     for (name, step) in SCENARIOS {
         let headers = "{ X-Token: \"{{ target.token }}\", X-Password: \"{{ target.password }}\" }";
         let step = step.replace("HEADERS", headers).replace("NOBODY", &nobody);
-        let text = format!("scenario: {name}\nsteps:\n  - step: tell\n    http: {step}\n");
+        let text = format!(
+            "scenario: {name}\ncallbacks: {{ key: event.id }}\nsteps:\n  - step: tell\n    http: {step}\n"
+        );
         folder.write(&format!("scenarios/{name}.yaml"), &text);
     }
 }
@@ -105,7 +121,15 @@ fn configuration(url: &str) -> String {
 
 /// Pieces long enough that nobody writes them by chance, however they are escaped.
 fn assert_discreet(what: &str, text: &str) {
-    for piece in ["of/the+desk", "of%2Fthe", "pass-word", "0123456789"] {
+    for piece in [
+        "of/the+desk",
+        "of%2Fthe",
+        "the&#43;desk",
+        "pass-word",
+        "0123456789",
+        // The callback address of a run.
+        "/cb-",
+    ] {
         let line = text.lines().find(|line| line.contains(piece));
         assert!(
             line.is_none(),
@@ -133,6 +157,19 @@ async fn secrets_are_neither_logged_nor_shown() {
                 })
             })
             .await;
+        let list = service.read("/api/v1/failures").await.body;
+        for (name, _) in SCENARIOS {
+            let mut failures = list["failures"].as_array().unwrap().iter();
+            let failure = failures
+                .find(|failure| failure["scenario"] == name)
+                .unwrap();
+            let id = failure["id"].as_str().unwrap();
+            for path in ["/api/v1/failures", "/failures"] {
+                let shown = get(&format!("{}{path}/{id}", service.web)).await.unwrap();
+                assert!(shown.contains("***"), "{shown}");
+                assert_discreet(path, &shown);
+            }
+        }
         service.process.finish().await;
         assert_discreet("/metrics", &metrics.text);
         let log = service.process.log();

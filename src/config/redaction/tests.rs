@@ -125,3 +125,62 @@ fn a_secret_is_found_in_the_base64_of_its_percent_encoding() {
         assert!(redacted.len() < text.len() / 2, "{before}: {redacted}");
     }
 }
+
+#[test]
+fn a_secret_is_found_in_html_json_and_addresses_however_it_is_escaped_there() {
+    let secret = r#"p"a's/s<&>w+o=r`d ä"#;
+    let redaction = of_secret(secret);
+    for encoded in [
+        // Python, PHP, Go, lodash, Mustache, OWASP and what a person may write.
+        "p&quot;a&#x27;s/s&lt;&amp;&gt;w+o=r`d ä",
+        "p&quot;a&#039;s/s&lt;&amp;&gt;w+o=r`d &auml;",
+        "p&#34;a&#39;s/s&lt;&amp;&gt;w&#43;o=r`d ä",
+        "p&quot;a&#39;s&#x2F;s&lt;&amp;&gt;w+o&#x3D;r&#x60;d ä",
+        "p&quot;a&apos;s&sol;s&lt;&amp;&gt;w&plus;o&equals;r&grave;d&#32;&#xE4;",
+        "p&#0034a&#X27;s/s&LT;&AMP;&GT;w+o=r`d ä",
+        // JSON and JavaScript.
+        r#"p\"a's\/s<&>w+o=r`d ä"#,
+        r#"p\u0022a\u0027s/s\u003c\u0026\u003Ew\u002bo=r`d \u00e4"#,
+        r#"p\x22a\'s\x2Fs\x3c\x26\x3ew+o\x3dr\`d\u{20}ä"#,
+        // Addresses that encode what others leave, or the other way round.
+        "p%22a%27s/s%3c%26%3Ew+o=r%60d%20%C3%A4",
+        "%70%22%61%27%73%2F%73%3C%26%3E%77%2B%6F%3D%72%60%64%20%c3%a4",
+        // Within one another.
+        r#"p\u0026quot;a\u0026#39;s/s\u0026lt;\u0026amp;\u0026gt;w+o=r`d ä"#,
+        r#"p\&quot;a's\/s&lt;&amp;&gt;w+o=r`d ä"#,
+        "p&amp;quot;a&amp;#39;s/s&amp;lt;&amp;amp;&amp;gt;w+o=r`d ä",
+        "p%5C%22a's/s%3C%26%3Ew%2Bo=r`d%20ä",
+        "p%2522a%2527s/s%253C%2526%253Ew%252Bo%253Dr%2560d%2520%25C3%25A4",
+    ] {
+        let page = format!("<p>{encoded}</p> &amp; \\n %20 more");
+        let redacted = redaction.redact(page.clone());
+        assert_eq!(redacted, "<p>***</p> &amp; \\n %20 more", "{encoded}");
+        let values = [secret.to_owned()];
+        assert!(Redaction::may_concern(&page, &values), "{encoded}");
+        assert_eq!(of_values(&values).redact(page), redacted);
+        // Cut off at any place behind its first characters, no part of it stays.
+        for (end, _) in encoded.char_indices().skip(8) {
+            let mut cut = format!("<p>{}", &encoded[..end]);
+            redaction.drop_half(&mut cut);
+            assert!(cut.len() <= "<p>".len(), "{encoded} up to {end}: {cut}");
+        }
+    }
+}
+
+#[test]
+fn base64_is_found_in_html_and_addresses_too() {
+    let redaction = of_secret("s3cret>?with?>more");
+    let encoded = STANDARD_NO_PAD.encode("user:s3cret>?with?>more");
+    assert!(encoded.contains('+') && encoded.contains('/'), "{encoded}");
+    for written in [
+        encoded.replace('+', "&#43;").replace('/', "&#x2F;"),
+        encoded.replace('+', "%2B").replace('/', "%2F"),
+        encoded.replace('/', "\\/"),
+    ] {
+        let shown = redaction.redact(written.clone());
+        assert!(
+            shown.len() < 16 && shown.contains(MASK),
+            "{written}: {shown}"
+        );
+    }
+}

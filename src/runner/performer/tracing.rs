@@ -243,10 +243,14 @@ impl Performer {
         tracing.masks.extend(values);
     }
 
-    /// The captured values that nobody may see.
+    /// The captured values that nobody may see, and what lets whoever knows it send events to the run.
     pub(super) fn confidential_captures(&self) -> Vec<String> {
         let captures = self.scope.captures();
-        let mut values = Vec::new();
+        let path = self.context.path.as_ref();
+        let mut values: Vec<_> = path
+            .map(|path| path.token().to_owned())
+            .into_iter()
+            .collect();
         captures.for_each(|(name, value)| note_captured(name, value, &mut values));
         if let Some(cookies) = self.scope.cookies() {
             // In a text that names nothing they could not be told from others.

@@ -79,3 +79,26 @@ async fn a_failure_is_never_longer_than_a_person_reads() {
     assert!(failure.detail.len() < 400, "{}", failure.detail.len());
     assert!(failure.correlation["echo"].len() < 2_000);
 }
+
+#[tokio::test]
+async fn a_failure_does_not_show_where_events_of_the_run_are_sent() {
+    let (bench, _puppet) = Bench::with_puppet().await;
+    for answer in ["{{ callback.url }}", "{{ callback.url | urlencode }}"] {
+        let scenario = format!(
+            "callbacks: {{ key: event.id }}
+correlation: [ echo ]
+steps:
+  - step: ask
+    http: {{ post: '{{{{ target.url }}}}', json: {{ answer: '{answer}' }} }}
+    capture: {{ echo: body, gone: body.gone }}
+"
+        );
+        let report = bench.run(&scenario, "{ chats: 1 }").await;
+        let shown = format!("{:?}", report.failures[0]);
+        assert!(shown.contains(crate::config::MASK), "{shown}");
+        for begin in ["/", "%2F"] {
+            let begin = format!("{begin}{}", crate::scenario::TOKEN_BEGIN);
+            assert!(!shown.contains(&begin), "{shown}");
+        }
+    }
+}

@@ -4,7 +4,7 @@ use super::*;
 
 fn fields(text: &str) -> Vec<String> {
     let mut values = Vec::new();
-    note_fields(text, &mut values);
+    note_fields(text, MOST_LEVELS, &mut values);
     values
 }
 
@@ -114,4 +114,49 @@ fn parameters_of_addresses_and_forms_are_noted() {
     note_confidential("the secret=is out", &mut values);
     assert!(values.is_empty(), "{values:?}");
     assert_eq!(fields(r#"{"next": "/work?api_key=abcdef"}"#), ["abcdef"]);
+}
+
+#[test]
+fn what_has_a_confidential_name_is_noted_where_its_json_is_encoded() {
+    for text in [
+        r#"<pre>{&quot;access_token&quot;:&quot;abc/12345&quot;}</pre>"#,
+        r#"<pre>{&#34;access_token&#34;: &#34;abc/12345&#34;}</pre>"#,
+        r#"{"request":"{\"access_token\":\"abc/12345\"}"}"#,
+        r#"{"request":"{\u0022access_token\u0022:\u0022abc\/12345\u0022}"}"#,
+        "https://h/?next=%2Fa%3Faccess_token%3Dabc%2F12345",
+        "%7B%22access_token%22%3A%22abc/12345%22%7D",
+        "/a?b=1&amp;access_token=abc/12345",
+    ] {
+        let mut values = Vec::new();
+        note_confidential(text, &mut values);
+        assert!(
+            values.contains(&"abc/12345".to_owned()),
+            "{text}: {values:?}"
+        );
+    }
+}
+
+#[test]
+fn tokens_of_callback_addresses_are_noted_wherever_they_stand() {
+    let token = format!("{TOKEN_BEGIN}5f2b1c9a77de4f0c9e0a8f3e1d2c3b4a");
+    for text in [
+        token.clone(),
+        format!("https://probe.example.com/hooks/{token}/x"),
+        format!(r#"[{{"url":"http:\/\/h\/{token}"}}]"#),
+        format!("posted to http://h/{token}, thank you"),
+    ] {
+        let mut values = Vec::new();
+        note_confidential(&text, &mut values);
+        assert!(values.contains(&token), "{text}: {values:?}");
+    }
+    for text in [
+        "cb-",
+        "cb-5f2b",
+        "cb-5f2b1c9a77de4f0c9e0a8f3e1d2c3bzz",
+        "cb-äääääääääääääääää",
+    ] {
+        let mut values = Vec::new();
+        note_confidential(text, &mut values);
+        assert!(values.is_empty(), "{text}: {values:?}");
+    }
 }
