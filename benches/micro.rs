@@ -53,6 +53,7 @@ fn scope() -> Scope {
         inputs: map(&[("language", "EN")]),
         run: map(&[("id", "run-1")]),
         callback: map(&[("url", "http://127.0.0.1:8001/token")]),
+        ..RunScope::default()
     };
     let mut scope = Scope::of_run(Arc::new(run)).of_chat(7, "run-1-7");
     for name in [

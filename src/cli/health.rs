@@ -50,6 +50,7 @@ impl Health {
             timeout: TIMEOUT,
             body_limit: None,
             follow: 0,
+            redirects_to: None,
         };
         match customer.send(&request).await {
             Ok(answer) if answer.status == 200 => {

@@ -18,7 +18,10 @@ use super::{
 };
 use crate::{
     callbacks::{Exchange, receiver},
-    config::{Burst, CallbackLimits, HealthBudget, Plan, Target, check_url, read_scenario},
+    config::{
+        Burst, CallbackLimits, HealthBudget, Plan, Target, check_addresses, check_url,
+        read_scenario,
+    },
     document::{Entry, Node, Place, Problem, Problems},
     driver::{EnvironmentProxies, HttpDriver},
     event::{Mode, Observers, RunIdentity, Subject, Trigger, Verdict},
@@ -26,7 +29,7 @@ use crate::{
     preflight::Machine,
     report::Baseline,
     runner::{Engine, RunSpec, TraceBudget},
-    scenario::Scenario,
+    scenario::{Origin, Scenario},
     service::{address, every, listen},
     units::{Share, duration, seed},
     vitals::Vitals,
@@ -53,6 +56,11 @@ pub(super) struct Run {
     /// A variable of the target; text is taken as it is, without quotes.
     #[arg(long = "variable", value_name = "NAME=VALUE", conflicts_with = "url")]
     variables: Vec<String>,
+
+    /// A server that inputs, captures, events and redirects may lead to besides the target, such as
+    /// `https://files.example.com`.
+    #[arg(long, value_name = "URL", conflicts_with = "url", value_parser = Origin::read)]
+    also: Vec<Origin>,
 
     /// When chats start, for instance `{ chats: 2000, ramp: 10s }`, `{ rate: 50/s, for: 1m }` or
     /// `{ search: { from: 10/s, to: 500/s, hold: 1m } }`.
@@ -263,13 +271,17 @@ impl Run {
     fn given(&self, scenario: &str, plan: Option<&Plan>, problems: &Problems) -> Option<Given> {
         let scenario = read_or_find(scenario, plan, problems);
         let variables = assignments("--variable", &self.variables, problems);
-        let target = Chosen::read(self.target.as_deref(), &variables, plan, problems);
+        let also = self.also.iter().cloned().collect();
+        let target = Chosen::read(self.target.as_deref(), &variables, &also, plan, problems);
         let set = assignments("--input", &self.inputs, problems);
         let scenario = scenario?;
         let place = Place::whole("command line");
         let inputs = scenario.resolve_inputs(&set, &place, problems);
         if let Some(target) = &target {
             target.check(&scenario, problems);
+            if let Some(inputs) = &inputs {
+                check_addresses(&scenario, &target.target, inputs, &place, problems);
+            }
         }
         Some(Given {
             scenario,

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use crate::{
     config::{Plan, Target, check_url, check_variables},
     document::{Entry, Place, Problems, did_you_mean},
-    scenario::Scenario,
+    scenario::{Origins, Scenario},
 };
 
 /// Whom a run talks to.
@@ -15,10 +15,12 @@ pub(super) struct Chosen {
 
 impl Chosen {
     /// The target that `--target` names; or the address that it is, with the variables but not the
-    /// secrets of the configuration's only target; or without it that only target.
+    /// secrets of the configuration's only target; or without it that only target. Requests may lead to `also`
+    /// besides.
     pub(super) fn read(
         option: Option<&str>,
         variables: &[Entry],
+        also: &Origins,
         plan: Option<&Plan>,
         problems: &Problems,
     ) -> Option<Self> {
@@ -53,7 +55,7 @@ impl Chosen {
             }
         };
         Some(Self {
-            target: Arc::new(base.with(variables, problems)),
+            target: Arc::new(base.with(variables, problems).leading_to(also)),
             origin,
         })
     }

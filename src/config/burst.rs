@@ -8,7 +8,10 @@ use croner::{
 };
 use minijinja::Value;
 
-use super::{Caps, Catalogue, Target, catalogue::Pair};
+use super::{
+    Caps, Catalogue, Target,
+    catalogue::{Pair, check_addresses},
+};
 use crate::{
     document::{Entry, Mapping, Node, Place, Problems},
     load::{Profile, Threshold},
@@ -175,6 +178,9 @@ impl Burst {
             load.check_thresholds(&thresholds, load_place.unwrap_or(&place), problems);
         }
         let inputs = scenario.resolve_inputs(&set, &place, problems);
+        if let Some(inputs) = &inputs {
+            check_addresses(&scenario, &target, inputs, &place, problems);
+        }
         (problems.count() == before).then_some(())?;
         Some(Self {
             name: name.into(),

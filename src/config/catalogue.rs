@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     document::{Mapping, Node, Place, Problems, Value, did_you_mean},
-    scenario::Scenario,
+    scenario::{Action, RunScope, Scenario, Scope},
 };
 
 /// The scenarios and targets that probes and bursts name.
@@ -203,6 +203,43 @@ pub fn check_variables(
                 target.name, scenario.name
             ),
         );
+    }
+    problems.count() == before
+}
+
+/// Whether requests of the scenario, with these inputs, are sent where they may be, as far as that is known
+/// before a run.
+pub fn check_addresses(
+    scenario: &Scenario,
+    target: &Target,
+    inputs: &minijinja::Value,
+    place: &Place,
+    problems: &Problems,
+) -> bool {
+    let before = problems.count();
+    let mut origins = target.origins();
+    origins.add_all(&scenario.origins);
+    let scope = Arc::new(Scope::of_run(Arc::new(RunScope {
+        target: target.variable(),
+        inputs: inputs.clone(),
+        origins: Arc::new(origins),
+        ..RunScope::default()
+    })));
+    for step in scenario.all_steps() {
+        let Action::Http(action) = &step.action else {
+            continue;
+        };
+        // What a condition asks of answers cannot be told before there are any.
+        if step.when.as_ref().is_some_and(|when| !when.holds(&scope)) {
+            continue;
+        }
+        if let Err(error) = action.check_address(&scope) {
+            let (scenario, step) = (&scenario.name, &step.name);
+            problems.add(
+                place,
+                format!("step `{step}` of scenario `{scenario}` at {error}"),
+            );
+        }
     }
     problems.count() == before
 }

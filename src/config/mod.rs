@@ -16,7 +16,7 @@ mod tests;
 mod transport;
 
 pub use burst::{Burst, Schedule};
-pub use catalogue::{Catalogue, check_variables};
+pub use catalogue::{Catalogue, check_addresses, check_variables};
 pub use files::{read_configuration, read_scenario};
 pub use objectives::{InTime, Objectives};
 pub use plan::Plan;

@@ -2,7 +2,10 @@ use std::{sync::Arc, time::Duration};
 
 use minijinja::Value;
 
-use super::{Catalogue, Objectives, Target, catalogue::Pair};
+use super::{
+    Catalogue, Objectives, Target,
+    catalogue::{Pair, check_addresses},
+};
 use crate::{
     document::{Entry, Mapping, Place, Problems, canonical},
     scenario::{Scenario, check_label, fingerprint},
@@ -71,6 +74,9 @@ impl Probe {
         map.finish();
         let Pair { scenario, target } = pair?;
         let inputs = scenario.resolve_inputs(set, &entry.place, problems);
+        if let Some(inputs) = &inputs {
+            check_addresses(&scenario, &target, inputs, &entry.place, problems);
+        }
         (problems.count() == before).then_some(())?;
         Some(Self {
             fingerprint: fingerprint(&format!(

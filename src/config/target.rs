@@ -14,7 +14,7 @@ use super::{
 use crate::{
     document::{Entry, Mapping, Node, Place, Problems, canonical, settings},
     driver::{Connections, Endpoint},
-    scenario::{Parameter, Parameters, check_label, fingerprint, is_name},
+    scenario::{Origin, Origins, Parameter, Parameters, check_label, fingerprint, is_name},
 };
 
 /// A chat system under watch.
@@ -29,6 +29,8 @@ pub struct Target {
     secrets: BTreeMap<String, SecretString>,
     /// Of the secrets alone, as soon as there is a text to take them out of.
     redaction: OnceLock<Redaction>,
+    /// Servers besides its own that inputs, captures, events and redirects may lead to.
+    pub also: Origins,
     /// How its customers are connected to it.
     pub connections: Connections,
     /// Whether its customers keep cookies.
@@ -52,6 +54,7 @@ impl Target {
             variables: BTreeMap::new(),
             secrets: BTreeMap::new(),
             redaction: OnceLock::new(),
+            also: Origins::default(),
             connections: Connections::default(),
             cookies: false,
             transport: Transport::default(),
@@ -76,6 +79,7 @@ impl Target {
     pub fn moved_to(&self, url: &str) -> Self {
         Self {
             variables: self.variables.clone(),
+            also: self.also.clone(),
             connections: self.connections.clone(),
             cookies: self.cookies,
             transport: Transport {
@@ -108,12 +112,20 @@ impl Target {
             variables: changed,
             secrets,
             redaction: OnceLock::new(),
+            also: self.also.clone(),
             connections: self.connections.clone(),
             cookies: self.cookies,
             transport: self.transport.clone(),
             place: self.place.clone(),
             fingerprint: self.fingerprint,
         }
+    }
+
+    /// The same target with these servers besides that anything may lead to.
+    #[must_use]
+    pub fn leading_to(mut self, also: &Origins) -> Self {
+        self.also.add_all(also);
+        self
     }
 
     /// Reads `NAME: { url: ..., variables: {}, secrets: {} }`. Secrets are read now, so that a
@@ -147,6 +159,7 @@ impl Target {
                 Some((entry.key.clone(), value))
             })
             .collect();
+        let also = map.get("also").map(|node| read_also(node, problems));
         let connections = map.get("connections").map(|node| settings(node, problems));
         let cookies = (map.get("cookies")).and_then(|node| node.boolean(problems));
         // What it comes to belongs to the fingerprint: a certificate may have been renewed in its place.
@@ -168,6 +181,7 @@ impl Target {
             variables,
             secrets,
             redaction: OnceLock::new(),
+            also: also.unwrap_or_default(),
             connections: connections.flatten().unwrap_or_default(),
             cookies: cookies.unwrap_or_default(),
             transport,
@@ -184,6 +198,20 @@ impl Target {
             tls: self.transport.tls.clone(),
             proxy: self.transport.proxy.clone(),
         }
+    }
+
+    /// The servers that anything may lead requests to: its own, those that its variables and secrets name, and
+    /// those in `also`.
+    pub fn origins(&self) -> Origins {
+        let mut origins = self.also.clone();
+        origins.add_address(&self.url);
+        for variable in self.variables.values() {
+            origins.add_address(&variable.sent());
+        }
+        for secret in self.secrets.values() {
+            origins.add_address(secret.expose_secret());
+        }
+        origins
     }
 
     /// Whether scenarios find something under `target.variable`.
@@ -281,6 +309,13 @@ pub fn check_url(text: &str) -> Result<String, String> {
             "`{text}` is not an address; write for instance `https://chat.example.com`"
         )),
     }
+}
+
+fn read_also(node: &Node, problems: &Problems) -> Origins {
+    let nodes = node.list("a list such as `[https://files.example.com]`", problems);
+    let wanted = "an address such as `https://files.example.com`";
+    let read = |node: &Node| node.parsed(wanted, Origin::read, problems);
+    nodes.iter().filter_map(read).collect()
 }
 
 /// Reads variables, each with `read`.

@@ -195,6 +195,12 @@ impl Expression {
         &self.place
     }
 
+    /// Whether the value depends on these variables alone.
+    pub(super) fn depends_only_on(&self, variables: &[&str]) -> bool {
+        let used = self.compiled.undeclared_variables(false);
+        used.iter().all(|name| variables.contains(&name.as_str()))
+    }
+
     /// Whether the value depends on a variable of this name.
     pub fn mentions(&self, variable: &str) -> bool {
         self.compiled.undeclared_variables(false).contains(variable)

@@ -15,6 +15,7 @@ mod input;
 mod limits;
 mod names;
 mod operators;
+mod origins;
 mod parameter;
 mod pause;
 mod phases;
@@ -45,6 +46,7 @@ pub use cookies::Cookies;
 pub use expression::Expression;
 pub use input::{Input, InputKind};
 pub use names::{Names, is_name};
+pub use origins::{AddressError, Origin, Origins, has_credentials};
 pub use parameter::{Parameter, Parameters};
 pub use pause::Pause;
 pub use phases::{Phase, Phases};
@@ -88,6 +90,8 @@ pub struct Scenario {
     pub target_variables: BTreeMap<String, Place>,
     /// Where it first uses `cookies`, which a target has to keep.
     pub cookies: Option<Place>,
+    /// The servers that its own text names: in addresses of requests and in defaults of inputs.
+    pub origins: Origins,
 }
 
 impl Scenario {
@@ -140,6 +144,10 @@ impl Scenario {
             callbacks.note_looks(&reader.names);
         }
         let cookies = reader.names.take_cookies();
+        let mut origins = reader.names.take_origins();
+        for default in inputs.iter().filter_map(|input| input.default.as_ref()) {
+            origins.add_address(&default.sent());
+        }
         let target_variables = reader.names.into_target_variables();
         map.finish();
         if problems.count() > before {
@@ -160,6 +168,7 @@ impl Scenario {
             correlation,
             target_variables,
             cookies,
+            origins,
         })
     }
 

@@ -3,6 +3,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
+use super::Origins;
 use crate::document::{Node, Place, Problems, Value, did_you_mean};
 
 /// In which part of a scenario an expression stands.
@@ -63,6 +64,8 @@ pub struct Names {
     looks_at_raw_body: Cell<bool>,
     /// Where `cookies` is first used.
     cookies: RefCell<Option<Place>>,
+    /// Servers that addresses of requests name.
+    origins: Origins,
     /// Any name goes: for tests of templates alone.
     open: bool,
 }
@@ -88,6 +91,7 @@ impl Names {
             looks_at_delivery: Cell::default(),
             looks_at_raw_body: Cell::default(),
             cookies: RefCell::default(),
+            origins: Origins::default(),
             open: false,
         }
     }
@@ -162,6 +166,15 @@ impl Names {
 
     pub(super) fn take_cookies(&mut self) -> Option<Place> {
         self.cookies.take()
+    }
+
+    /// The scenario names the server of this address.
+    pub(super) fn note_address(&mut self, address: &str) {
+        self.origins.add_address(address);
+    }
+
+    pub(super) fn take_origins(&mut self) -> Origins {
+        std::mem::take(&mut self.origins)
     }
 
     pub(super) fn into_target_variables(self) -> BTreeMap<String, Place> {

@@ -7,7 +7,7 @@ use minijinja::{
 
 use jiff::Timestamp;
 
-use super::{Answer, Cookies, Expression, Input, Parameters, functions::MOMENT};
+use super::{Answer, Cookies, Expression, Input, Origins, Parameters, functions::MOMENT};
 use crate::document::Place;
 
 /// An expression or template that met a value it cannot work with.
@@ -33,6 +33,8 @@ pub struct RunScope {
     pub run: Value,
     /// `callback.url`.
     pub callback: Value,
+    /// The servers that anything may lead requests to.
+    pub origins: Arc<Origins>,
 }
 
 /// The values of every variable at one moment of one chat, as expressions see them.
@@ -114,6 +116,11 @@ impl Scope {
             inputs: defaults.into(),
             ..RunScope::default()
         })))
+    }
+
+    /// The servers that anything may lead requests to.
+    pub(super) fn origins(&self) -> &Arc<Origins> {
+        &self.run.origins
     }
 
     /// The cookies, if they are kept.

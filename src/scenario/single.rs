@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Action, DEFAULT_TIMEOUT, HttpAction, Item, PlainRequest, Scenario, Setting, Step, fingerprint,
+    Action, DEFAULT_TIMEOUT, HttpAction, Item, Origins, PlainRequest, Scenario, Setting, Step,
+    fingerprint,
 };
 use crate::document::Place;
 
@@ -43,6 +44,7 @@ impl Scenario {
             loop_delay: None,
             target_variables: BTreeMap::new(),
             cookies: None,
+            origins: Origins::default(),
         }
     }
 }

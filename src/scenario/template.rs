@@ -1,3 +1,7 @@
+mod address;
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::BTreeSet,
     fmt::{self, Write as _},
@@ -6,6 +10,8 @@ use std::{
 
 use minijinja::{Environment, Value};
 
+pub(super) use self::address::Address;
+use self::address::OF_CONFIGURATION;
 use super::{
     EvaluationError, Expression, Names, Parameters, Scope,
     expression::{Undefined, boolean_word, describe, is_exceeded, path},
@@ -27,13 +33,21 @@ enum Body {
     /// The usual case, rendered without minijinja's template machinery.
     Parts(Vec<Part>),
     /// Text with `{% statements %}`: a template in an environment of its own.
-    Program(Box<Environment<'static>>),
+    Program {
+        environment: Box<Environment<'static>>,
+        /// Whether it depends on values of the configuration alone.
+        own: bool,
+    },
 }
 
 #[derive(Debug)]
 enum Part {
     Literal(Box<str>),
-    Expression(Expression),
+    Expression {
+        expression: Expression,
+        /// Whether it depends on values of the configuration alone.
+        own: bool,
+    },
 }
 
 /// The one template of a program's environment.
@@ -77,22 +91,11 @@ impl Template {
             Body::Parts(parts) => {
                 let mut text = Bounded::default();
                 for part in parts {
-                    match part {
-                        // Those of all parts are no longer than the file that they stand in.
-                        Part::Literal(literal) => text.push(literal),
-                        Part::Expression(expression) => {
-                            let value = expression.evaluate_defined(scope)?;
-                            let written = match expression.written(scope) {
-                                Some(written) => text.write_str(written),
-                                None => push(&value, &mut text),
-                            };
-                            written.map_err(|_| expression.exceeds(TEXT_TOO_LONG))?;
-                        }
-                    }
+                    part.render(scope, &mut text)?;
                 }
                 Ok(text.into_text())
             }
-            Body::Program(environment) => self.run(environment, scope),
+            Body::Program { environment, .. } => self.run(environment, scope),
         }
     }
 
@@ -105,7 +108,7 @@ impl Template {
         let value = self.value(scope)?;
         if value.is_number()
             && let Body::Parts(parts) = &self.body
-            && let [Part::Expression(expression)] = &parts[..]
+            && let [Part::Expression { expression, .. }] = &parts[..]
             && let Some(number) = expression.written(scope).and_then(Number::parse)
             && let Some(written) = number.json()
         {
@@ -159,9 +162,9 @@ impl Template {
             Body::Plain(_) => false,
             Body::Parts(parts) => parts.iter().any(|part| match part {
                 Part::Literal(_) => false,
-                Part::Expression(expression) => expression.mentions(variable),
+                Part::Expression { expression, .. } => expression.mentions(variable),
             }),
-            Body::Program(environment) => environment
+            Body::Program { environment, .. } => environment
                 .get_template(PROGRAM)
                 .is_ok_and(|template| template.undeclared_variables(false).contains(variable)),
         }
@@ -172,7 +175,7 @@ impl Template {
     pub fn value(&self, scope: &Arc<Scope>) -> Result<Value, EvaluationError> {
         match &self.body {
             Body::Parts(parts) => match &parts[..] {
-                [Part::Expression(expression)] => expression.evaluate_defined(scope),
+                [Part::Expression { expression, .. }] => expression.evaluate_defined(scope),
                 _ => self.render(scope).map(Value::from),
             },
             _ => self.render(scope).map(Value::from),
@@ -187,15 +190,9 @@ impl Template {
         }
     }
 
-    /// The text in front of the first expression, if there is any.
-    pub(super) fn literal_begin(&self) -> Option<&str> {
-        match &self.body {
-            Body::Parts(parts) => match parts.first() {
-                Some(Part::Literal(text)) => Some(text),
-                _ => None,
-            },
-            _ => None,
-        }
+    /// Where it is written.
+    pub(super) fn place(&self) -> &Place {
+        &self.place
     }
 
     /// The expression, if the template is one expression and nothing else.
@@ -204,9 +201,28 @@ impl Template {
             return None;
         };
         match (parts.pop(), parts.is_empty()) {
-            (Some(Part::Expression(expression)), true) => Some(expression),
+            (Some(Part::Expression { expression, .. }), true) => Some(expression),
             _ => None,
         }
+    }
+}
+
+impl Part {
+    fn render(&self, scope: &Arc<Scope>, text: &mut Bounded) -> Result<(), EvaluationError> {
+        let expression = match self {
+            // Those of all parts are no longer than the file that they stand in.
+            Self::Literal(literal) => {
+                text.push(literal);
+                return Ok(());
+            }
+            Self::Expression { expression, .. } => expression,
+        };
+        let value = expression.evaluate_defined(scope)?;
+        let written = match expression.written(scope) {
+            Some(written) => text.write_str(written),
+            None => push(&value, text),
+        };
+        written.map_err(|_| expression.exceeds(TEXT_TOO_LONG))
     }
 }
 
@@ -242,7 +258,12 @@ fn program(text: &str, node: &Node, names: &Names, problems: &Problems) -> Optio
     environment.add_filter("as_written", as_written);
     // It adds filters to expressions that are correct, so it is a template as well.
     let _ = environment.add_template_owned(PROGRAM, with_written(text));
-    known.then(|| Body::Program(Box::new(environment)))
+    let roots = variables.iter().map(|path| path.split('.').next());
+    let own = { roots }.all(|root| root.is_some_and(|root| OF_CONFIGURATION.contains(&root)));
+    known.then(|| Body::Program {
+        environment: Box::new(environment),
+        own,
+    })
 }
 
 /// A program in which every `{{ inputs.x }}` and `{{ target.x }}` sends what was written for it.
@@ -330,7 +351,10 @@ fn parts(text: &str, node: &Node, names: &Names, problems: &Problems) -> Option<
         };
         let source = &text[inside..close];
         match Expression::compile(source, inside, Undefined::Refused, node, names, problems) {
-            Some(expression) => parts.push(Part::Expression(expression)),
+            Some(expression) => parts.push(Part::Expression {
+                own: expression.depends_only_on(&OF_CONFIGURATION),
+                expression,
+            }),
             None => complete = false,
         }
         at = close + 2;
@@ -362,97 +386,4 @@ fn closing(text: &str, from: usize) -> Option<usize> {
         at += 1;
     }
     None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{document::parse, scenario::scope::tests::scope};
-
-    fn template(yaml: &str) -> Result<Template, String> {
-        let problems = Problems::default();
-        let node = parse("a.yaml", yaml).unwrap();
-        let template = Template::read(&node, &Names::open(), &problems);
-        match problems.into_result() {
-            Ok(()) => Ok(template.unwrap()),
-            Err(list) => Err(list[0].to_string()),
-        }
-    }
-
-    fn rendered(yaml: &str) -> Result<String, String> {
-        let scope = scope(&[("name", "Ann".into()), ("n", 3.into())]);
-        template(yaml)?
-            .render(&scope)
-            .map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn expressions_become_their_values() {
-        assert_eq!(rendered("plain").unwrap(), "plain");
-        assert_eq!(
-            rendered("'Hello {{ name }}, {{ n + 1 }}!'").unwrap(),
-            "Hello Ann, 4!"
-        );
-        assert_eq!(
-            rendered("'{{ \"}}\" }}{{ {\"a\": {\"b\": 7}}.a.b }}'").unwrap(),
-            "}}7"
-        );
-        assert_eq!(
-            rendered("'{% if n > 2 %}many{% else %}few{% endif %}'").unwrap(),
-            "many"
-        );
-    }
-
-    #[test]
-    fn a_boolean_is_the_word_that_yaml_and_json_have_for_it() {
-        for template in ["'a{{ n > 2 }}'", "'{% if n %}a{{ n > 2 }}{% endif %}'"] {
-            assert_eq!(rendered(template).unwrap(), "atrue");
-        }
-    }
-
-    #[test]
-    fn one_expression_alone_keeps_its_type() {
-        let scope = scope(&[("n", 3.into())]);
-        assert_eq!(
-            template("'{{ n }}'").unwrap().value(&scope).unwrap(),
-            Value::from(3)
-        );
-        assert_eq!(
-            template("'{{ n }} '").unwrap().value(&scope).unwrap(),
-            Value::from("3 ")
-        );
-    }
-
-    #[test]
-    fn what_is_undefined_is_never_sent_as_nothing() {
-        assert_eq!(
-            rendered("'x{{ missing }}'").unwrap_err(),
-            "a.yaml:1:5: `missing` is undefined"
-        );
-        assert_eq!(rendered("'x{{ missing | default(1) }}'").unwrap(), "x1");
-    }
-
-    #[test]
-    fn a_bad_template_is_refused_at_its_column() {
-        assert_eq!(
-            template("'ab {{ n'").unwrap_err(),
-            "a.yaml:1:5: this `{{` is never closed; write `}}` behind the expression"
-        );
-        assert_eq!(
-            template("'ab {{ n + }}'").unwrap_err(),
-            "a.yaml:1:10: `n +` is no expression: unexpected end of input, expected expression"
-        );
-        assert_eq!(
-            template("'{{ n | nosuch }}'").unwrap_err(),
-            "a.yaml:1:9: there is no filter `nosuch`"
-        );
-        assert_eq!(
-            template("'{% if n %}x | y {{ n | uper }}{% endif %}'").unwrap_err(),
-            "a.yaml:1:25: there is no filter `uper`; did you mean `upper`?"
-        );
-        assert_eq!(
-            template("'{% if n %}{{ m | nosuch'").unwrap_err(),
-            "a.yaml:1:19: this is no template: unexpected end of input, expected end of variable block"
-        );
-    }
 }

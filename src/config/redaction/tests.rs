@@ -140,14 +140,14 @@ fn a_secret_is_found_in_html_json_and_addresses_however_it_is_escaped_there() {
         "p&#0034a&#X27;s/s&LT;&AMP;&GT;w+o=r`d ä",
         // JSON and JavaScript.
         r#"p\"a's\/s<&>w+o=r`d ä"#,
-        r#"p\u0022a\u0027s/s\u003c\u0026\u003Ew\u002bo=r`d \u00e4"#,
-        r#"p\x22a\'s\x2Fs\x3c\x26\x3ew+o\x3dr\`d\u{20}ä"#,
+        r"p\u0022a\u0027s/s\u003c\u0026\u003Ew\u002bo=r`d \u00e4",
+        r"p\x22a\'s\x2Fs\x3c\x26\x3ew+o\x3dr\`d\u{20}ä",
         // Addresses that encode what others leave, or the other way round.
         "p%22a%27s/s%3c%26%3Ew+o=r%60d%20%C3%A4",
         "%70%22%61%27%73%2F%73%3C%26%3E%77%2B%6F%3D%72%60%64%20%c3%a4",
         // Within one another.
-        r#"p\u0026quot;a\u0026#39;s/s\u0026lt;\u0026amp;\u0026gt;w+o=r`d ä"#,
-        r#"p\&quot;a's\/s&lt;&amp;&gt;w+o=r`d ä"#,
+        r"p\u0026quot;a\u0026#39;s/s\u0026lt;\u0026amp;\u0026gt;w+o=r`d ä",
+        r"p\&quot;a's\/s&lt;&amp;&gt;w+o=r`d ä",
         "p&amp;quot;a&amp;#39;s/s&amp;lt;&amp;amp;&amp;gt;w+o=r`d ä",
         "p%5C%22a's/s%3C%26%3Ew%2Bo=r`d%20ä",
         "p%2522a%2527s/s%253C%2526%253Ew%252Bo%253Dr%2560d%2520%25C3%25A4",

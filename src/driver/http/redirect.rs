@@ -4,7 +4,9 @@ use hyper::{Method, header::HeaderMap};
 use url::Url;
 
 use super::{failure::Cause, origin::unusable};
-use crate::scenario::{HttpBody, HttpRequest, location, note_confidential, shown_address};
+use crate::scenario::{
+    HttpBody, HttpRequest, Origin, has_credentials, location, note_confidential, shown_address,
+};
 
 /// Headers of a scenario that another server may see. All others may hold what is only for the first one.
 const HARMLESS: [&str; 9] = [
@@ -49,6 +51,7 @@ pub(super) fn follow(
             "answered {status} with a `location` that begins with `{scheme}:`; only http and https are followed"
         )));
     }
+    check_server(request, status, &from, &to)?;
     let mut next = request.clone();
     next.query.clear();
     if becomes_get(status, &request.method) {
@@ -68,6 +71,25 @@ pub(super) fn follow(
     }
     next.url = to.into();
     Ok(Some(next))
+}
+
+/// A server may send a request to itself, and elsewhere only where the scenario or the target allows it.
+fn check_server(request: &HttpRequest, status: u16, from: &Url, to: &Url) -> Result<(), Cause> {
+    let brings = (to.username(), to.password()) != (from.username(), from.password());
+    if brings && has_credentials(to) {
+        return Err(Cause::redirect(&format!(
+            "answered {status} with a `location` that has a user or a password; such an address is not asked"
+        )));
+    }
+    let allowed = (request.redirects_to.as_ref()).is_some_and(|allowed| allowed.admit(to));
+    if allowed || same_server(from, to) {
+        return Ok(());
+    }
+    let server = Origin::of(to).map_or_else(String::new, |server| server.to_string());
+    Err(Cause::redirect(&format!(
+        "answered {status} with a redirect to `{server}`, which neither the scenario nor the target names; to follow \
+         it, write in the target: `also: [\"{server}\"]`"
+    )))
 }
 
 /// As browsers do: RFC 9110, sections 15.4.2 to 15.4.4.

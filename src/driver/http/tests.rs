@@ -76,6 +76,7 @@ fn get(url: impl Into<String>) -> HttpRequest {
         timeout: Duration::from_secs(10),
         body_limit: Some(MAX_BODY),
         follow: 0,
+        redirects_to: None,
     }
 }
 

@@ -1,13 +1,19 @@
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+mod request;
+
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use hyper::{Method, header::HeaderName};
-use url::{Position, Url, form_urlencoded};
+use url::{Url, form_urlencoded};
 
+pub use self::request::{HttpBody, HttpRequest};
 use super::{Payload, PlainRequest};
 use crate::{
     document::{Mapping, Node, Problems, Value},
-    scenario::{EvaluationError, Names, Scope, Template, names::Look},
+    scenario::{
+        AddressError, EvaluationError, Names, Scope, Template, has_credentials, names::Look,
+        origins::end_of_server, template::Address,
+    },
     units::{Size, UnitError},
 };
 
@@ -49,42 +55,6 @@ enum Body {
     Text(Template),
     /// Sent as it is.
     Plain(Bytes),
-}
-
-/// A request with every template rendered. It is not `Debug`: headers and body may hold credentials.
-#[derive(Clone)]
-pub struct HttpRequest {
-    /// Any method, standard or not.
-    pub method: Method,
-    /// An absolute `http` or `https` URL; it may have a query of its own. A user and
-    /// password in it are sent as basic authentication.
-    pub url: String,
-    /// Sent as they are, repeated names included.
-    pub headers: Vec<(String, String)>,
-    /// Appended to the query of the URL.
-    pub query: Vec<(String, String)>,
-    /// What is sent after the headers.
-    pub body: Option<HttpBody>,
-    /// From the wait for a connection to the last byte of the answer's body, resends and redirects
-    /// included.
-    pub timeout: Duration,
-    /// The longest body of an answer that is taken, in bytes, compressed and decompressed. `None` if nobody
-    /// looks at the body: then it may be of any size, and its beginning is kept.
-    pub body_limit: Option<usize>,
-    /// Redirects that are followed at most.
-    pub follow: usize,
-}
-
-/// The body of a request.
-#[derive(Clone)]
-pub enum HttpBody {
-    /// Serialized JSON; its `Content-Type` is `application/json` unless a header says otherwise.
-    Json(Bytes),
-    /// Encoded fields; its `Content-Type` is `application/x-www-form-urlencoded` unless a header says
-    /// otherwise.
-    Form(Bytes),
-    /// Anything else; its `Content-Type` is what the headers say, if they do.
-    Text(Bytes),
 }
 
 /// Headers that say where a message ends. With a wrong one the server waits for more, or takes the rest for
@@ -178,13 +148,14 @@ impl HttpAction {
         let body = self.body.as_ref().map(|body| body.render(scope));
         let mut request = HttpRequest {
             method: self.method.clone(),
-            url: self.url.render(scope)?,
+            url: self.render_url(scope)?,
             headers: Vec::new(),
             query: render_all(&self.query, scope)?,
             body: body.transpose()?,
             timeout,
             body_limit: self.limits.body,
             follow: self.limits.redirects,
+            redirects_to: (self.limits.redirects > 0).then(|| scope.origins().clone()),
         };
         request.headers = if self.signed {
             let mut scope = (**scope).clone();
@@ -194,6 +165,40 @@ impl HttpAction {
             render_all(&self.headers, scope)?
         };
         Ok(request)
+    }
+
+    fn render_url(&self, scope: &Arc<Scope>) -> Result<String, EvaluationError> {
+        if let Some(url) = self.url.as_plain() {
+            // It was checked when it was read.
+            return Ok(url.to_owned());
+        }
+        let address = self.url.render_address(scope)?;
+        let checked = scope.origins().check(&address.text, address.own);
+        checked.map_err(|error| self.misled(&error))?;
+        Ok(address.text)
+    }
+
+    /// Finds out whether every request would be refused because of where its address leads, as far as that is
+    /// known before a run.
+    pub fn check_address(&self, scope: &Arc<Scope>) -> Result<(), EvaluationError> {
+        let known = self.url.render_known(scope).ok();
+        let Some(address) = known.filter(Address::names_server) else {
+            return Ok(());
+        };
+        match scope.origins().check(&address.text, address.own) {
+            Err(error @ (AddressError::Credentials | AddressError::Elsewhere(_))) => {
+                Err(self.misled(&error))
+            }
+            Ok(()) | Err(AddressError::Invalid(_)) => Ok(()),
+        }
+    }
+
+    fn misled(&self, error: &AddressError) -> EvaluationError {
+        EvaluationError {
+            place: self.url.place().clone(),
+            message: error.to_string(),
+            exceeded: false,
+        }
     }
 }
 
@@ -253,41 +258,6 @@ impl Body {
     }
 }
 
-impl HttpBody {
-    /// What is sent.
-    pub fn bytes(&self) -> &Bytes {
-        match self {
-            Self::Json(bytes) | Self::Form(bytes) | Self::Text(bytes) => bytes,
-        }
-    }
-}
-
-impl HttpRequest {
-    /// The address with its query, as it is asked for.
-    fn whole_url(&self) -> Option<Url> {
-        let mut url = Url::parse(&self.url).ok()?;
-        if !self.query.is_empty() {
-            url.query_pairs_mut().extend_pairs(&self.query);
-        }
-        Some(url)
-    }
-
-    /// `request`, for the headers that sign it.
-    fn described(&self) -> minijinja::Value {
-        let url = self.whole_url();
-        let part = |part: fn(&Url) -> &str| url.as_ref().map_or("", part).to_owned();
-        let body = self.body.as_ref().map_or(&[][..], |body| body.bytes());
-        BTreeMap::from([
-            ("method", self.method.to_string()),
-            ("url", part(|url| &url[..Position::AfterQuery])),
-            ("path", part(Url::path)),
-            ("query", part(|url| url.query().unwrap_or_default())),
-            ("body", String::from_utf8_lossy(body).into_owned()),
-        ])
-        .into()
-    }
-}
-
 fn render_all(
     templates: &[(String, Template)],
     scope: &Arc<Scope>,
@@ -330,12 +300,13 @@ fn read_address<'a>(map: &mut Mapping<'a>, problems: &Problems) -> Option<(Metho
 }
 
 /// Reads the address, which has to be whole: there is no other one to put a path behind.
-fn read_url(node: &Node, names: &Names, problems: &Problems) -> Option<Template> {
+fn read_url(node: &Node, names: &mut Names, problems: &Problems) -> Option<Template> {
     let url = Template::read(node, names, problems)?;
-    let begin = match url.as_plain() {
-        Some(text) => Some(text),
-        None => url.literal_begin(),
+    // What stands for an expression is plain and short.
+    let Some(outline) = url.outline() else {
+        return Some(url);
     };
+    let begin = url.as_plain().or_else(|| url.literal_begin());
     let whole = begin.is_none_or(|text| {
         let text = text.to_ascii_lowercase();
         ["http://", "https://"]
@@ -347,8 +318,18 @@ fn read_url(node: &Node, names: &Names, problems: &Problems) -> Option<Template>
             &node.place,
             "an address begins with `{{ target.url }}`, `http://` or `https://`",
         );
+        return None;
     }
-    whole.then_some(url)
+    if Url::parse(&outline).is_ok_and(|outline| has_credentials(&outline)) {
+        problems.add(&node.place, AddressError::Credentials.to_string());
+        return None;
+    }
+    if url.as_plain().is_some()
+        || begin.is_some_and(|begin| end_of_server(begin).is_some_and(|end| end < begin.len()))
+    {
+        names.note_address(&outline);
+    }
+    Some(url)
 }
 
 /// Reads names of headers and what they say.

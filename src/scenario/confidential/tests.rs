@@ -119,8 +119,8 @@ fn parameters_of_addresses_and_forms_are_noted() {
 #[test]
 fn what_has_a_confidential_name_is_noted_where_its_json_is_encoded() {
     for text in [
-        r#"<pre>{&quot;access_token&quot;:&quot;abc/12345&quot;}</pre>"#,
-        r#"<pre>{&#34;access_token&#34;: &#34;abc/12345&#34;}</pre>"#,
+        r"<pre>{&quot;access_token&quot;:&quot;abc/12345&quot;}</pre>",
+        r"<pre>{&#34;access_token&#34;: &#34;abc/12345&#34;}</pre>",
         r#"{"request":"{\"access_token\":\"abc/12345\"}"}"#,
         r#"{"request":"{\u0022access_token\u0022:\u0022abc\/12345\u0022}"}"#,
         "https://h/?next=%2Fa%3Faccess_token%3Dabc%2F12345",

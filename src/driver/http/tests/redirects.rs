@@ -3,6 +3,7 @@ use super::{
     server::{OK, Server},
     *,
 };
+use crate::scenario::Origins;
 
 /// A server that answers `/to?STATUS&LOCATION` with this redirect and anything else with [`OK`].
 async fn redirecting() -> Server {
@@ -24,6 +25,16 @@ async fn redirecting() -> Server {
 fn following(mut request: HttpRequest) -> HttpRequest {
     request.follow = 3;
     request
+}
+
+/// The same, also to this server.
+fn following_to(server: &Server, request: HttpRequest) -> HttpRequest {
+    let mut allowed = Origins::default();
+    allowed.add_address(&server.url(""));
+    HttpRequest {
+        redirects_to: Some(Arc::new(allowed)),
+        ..following(request)
+    }
 }
 
 fn paths(server: &Server) -> Vec<String> {
@@ -89,7 +100,7 @@ async fn a_location_may_be_relative() {
         })
         .await;
         driver()
-            .send(following(get(redirect.url("/to"))))
+            .send(following_to(&server, get(redirect.url("/to"))))
             .await
             .unwrap();
         let there = if path == "/y" || path == "/z" {
@@ -151,7 +162,7 @@ async fn credentials_stay_with_the_server_that_they_are_for() {
         pair("host", "one.example"),
         pair("accept", "text/plain"),
     ];
-    let mut request = following(get(one.url("/to?307&/end")));
+    let mut request = following_to(&other, get(one.url("/to?307&/end")));
     request.headers = headers.to_vec();
     driver().send(request.clone()).await.unwrap();
     assert_eq!(one.last_request().matches("s3cret").count(), 4);
@@ -174,7 +185,7 @@ async fn credentials_stay_with_the_server_that_they_are_for() {
     );
     let url = one.url(&format!("/to?307&{}", other.url("/end")));
     let url = url.replacen("//", "//user:pa@", 1);
-    driver().send(following(get(url))).await.unwrap();
+    driver().send(following_to(&other, get(url))).await.unwrap();
     assert!(!other.last_request().contains("authorization"));
 }
 
@@ -187,7 +198,7 @@ async fn a_confidential_body_does_not_go_to_another_server() {
         (r#"{"text":"hello"}"#, true),
     ] {
         let url = one.url(&format!("/to?307&{}", other.url("/end?token=s3cret-value")));
-        let request = following(post(url, HttpBody::Text(body.into())));
+        let request = following_to(&other, post(url, HttpBody::Text(body.into())));
         let result = driver().send(request).await;
         if goes {
             assert!(other.last_request().ends_with(body));
@@ -199,6 +210,37 @@ async fn a_confidential_body_does_not_go_to_another_server() {
             assert!(other.arrivals().is_empty());
         }
     }
+}
+
+#[tokio::test]
+async fn a_redirect_to_a_server_that_is_not_allowed_is_not_followed() {
+    let (one, other) = (redirecting().await, redirecting().await);
+    let request = following(get(
+        one.url(&format!("/to?302&{}", other.url("/end?a=s3cret")))
+    ));
+    let failure = driver().send(request).await.unwrap_err();
+    assert_eq!(failure.kind, HttpFailureKind::Redirect);
+    let also = format!("also: [\"{}\"]", other.url(""));
+    assert!(failure.detail.contains(&also), "{failure}");
+    assert!(!failure.detail.contains("s3cret"), "{failure}");
+    assert!(other.arrivals().is_empty());
+    // Another server may be allowed, and is not this one.
+    let third = redirecting().await;
+    let url = one.url(&format!("/to?302&{}", other.url("/end")));
+    let failure = driver().send(following_to(&third, get(url))).await;
+    assert_eq!(failure.unwrap_err().kind, HttpFailureKind::Redirect);
+    assert!(other.arrivals().is_empty());
+}
+
+#[tokio::test]
+async fn a_redirect_to_an_address_with_a_user_is_not_followed() {
+    let server = redirecting().await;
+    let there = server.url("/end").replace("//", "//user:s3cret@");
+    let request = following_to(&server, get(server.url(&format!("/to?302&{there}"))));
+    let failure = driver().send(request).await.unwrap_err();
+    assert_eq!(failure.kind, HttpFailureKind::Redirect);
+    assert!(!failure.detail.contains("s3cret"), "{failure}");
+    assert_eq!(server.arrivals().len(), 1);
 }
 
 #[tokio::test]
@@ -218,7 +260,11 @@ async fn a_failure_behind_a_redirect_names_the_server_that_failed() {
     drop(closed);
     let server = redirecting().await;
     let url = server.url(&format!("/to?302&http://127.0.0.1:{port}/"));
-    let failure = driver().send(following(get(url))).await.unwrap_err();
+    let mut request = following(get(url));
+    let mut allowed = Origins::default();
+    allowed.add_address(&format!("http://127.0.0.1:{port}"));
+    request.redirects_to = Some(Arc::new(allowed));
+    let failure = driver().send(request).await.unwrap_err();
     assert_eq!(failure.kind, HttpFailureKind::Connect);
     assert!(
         failure.detail.starts_with(&format!("127.0.0.1:{port}: ")),
@@ -274,7 +320,8 @@ async fn a_wait_for_a_connection_behind_a_redirect_is_no_missing_answer() {
     while second.arrivals().is_empty() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    let mut request = following(get(first.url(&format!("/to?302&{}", second.url("/end")))));
+    let url = first.url(&format!("/to?302&{}", second.url("/end")));
+    let mut request = following_to(&second, get(url));
     request.timeout = Duration::from_millis(300);
     let failure = client.send(request).await.unwrap_err();
     assert_eq!(failure.kind, HttpFailureKind::Connect);
