@@ -3,6 +3,7 @@
 //! The code that does something tells [`Observers`] once, where the outcome is known; metrics, logs
 //! and live views are made from that and stand on no branch of their own.
 
+mod denial;
 mod run;
 mod trace;
 
@@ -21,6 +22,7 @@ use crate::{
     vitals::Beat,
 };
 
+pub use denial::Denial;
 pub use run::{Mode, RunIdentity, Subject, Trigger, Verdict};
 pub use trace::{
     Beginning, FailedChat, Trace, TracedAnswer, TracedEvent, TracedRequest, TracedStep,
@@ -324,6 +326,8 @@ pub enum Event {
     },
     /// Somebody asked for a new configuration that has problems; the old one stays in force.
     ConfigurationRefused,
+    /// Somebody asked the web listener for something that they may not have.
+    RequestDenied(Denial),
     /// How the history of runs stands.
     HistoryKept(HistoryFigures),
     /// The heartbeat of the runtime came so much late.

@@ -9,6 +9,7 @@
 //! | [`descriptors`] | how many files and sockets the process may have | nothing |
 //! | [`line_budget`] | how many lines of the log may tell of the same thing | nothing |
 //! | [`listener`] | connections from clients: accepted, bounded, ended | nothing |
+//! | [`printable`] | text as people may see it, without control and bidirectional characters | nothing |
 //! | [`vitals`] | how the machine treats the process, seen from outside the runtime | descriptors |
 //! | [`units`] | durations, rates, shares, distributions as people write them | nothing |
 //! | [`document`] | YAML with the place of every value, and the list of problems | units |
@@ -20,11 +21,11 @@
 //! | [`event`] | what happened: the only thing that observers see | config, scenario, vitals |
 //! | [`callbacks`] | inbound events: receiver, early buffer, mailboxes | body, config, descriptors, event, `line_budget`, listener, scenario |
 //! | [`runner`] | one chat; one run of chats, from setup to verdict | all above |
-//! | [`report`] | a run as HTML, CSV and JUnit XML, and two side by side; no I/O | event, runner, scenario |
+//! | [`report`] | a run as HTML, CSV and JUnit XML, and two side by side; no I/O | event, printable, runner, scenario |
 //! | [`history`] | what runs did and why chats failed, in a file that outlives the process | config, event, runner, scenario |
 //! | [`scheduler`] | when: intervals, cron, on demand, overlap, drain | history, runner and all above |
 //! | [`record`] | events to metrics and log | config, descriptors, event, `line_budget`, load, scenario, vitals |
-//! | [`web`] | metrics, health, admin API, console | history, scheduler, record, report, `line_budget`, listener |
+//! | [`web`] | metrics, health, admin API, console | history, scheduler, record, report, `line_budget`, listener, printable |
 //! | [`simulator`] | a contact centre to practise on | listener, units |
 //! | [`service`] | composition: build, start, shut down | everything |
 //! | [`cli`] | one file a subcommand | everything |
@@ -54,6 +55,7 @@ pub mod line_budget;
 pub mod listener;
 pub mod load;
 pub mod preflight;
+pub mod printable;
 pub mod record;
 pub mod report;
 pub mod runner;

@@ -21,8 +21,10 @@ use crate::{
     scheduler::{CutOff, Scheduler},
     simulator::{self, Simulator},
     vitals::Vitals,
-    web::{Access, AccessError, Readiness, Web},
+    web::{self, Access, AccessError, Readiness, Web},
 };
+
+pub use crate::web::NewToken;
 
 /// How often the runtime is asked how late it is.
 const HEARTBEAT: Duration = Duration::from_millis(100);
@@ -189,6 +191,7 @@ impl Service {
             metrics: metrics.clone(),
             access,
             ready: service.readiness.clone(),
+            observers: engine.observers.clone(),
         };
         service.serve(listeners, web, exchange);
         service.watch(engine, &metrics);
@@ -324,6 +327,13 @@ pub fn access(plan: &Plan) -> Result<Access, ServiceError> {
     let access = Access::from_environment(&settings.admin, directory)?;
     access.allows_listening_on(settings.listen.web)?;
     Ok(access)
+}
+
+/// Makes the admin token, if the configuration asks for that and there is none.
+pub fn create_token(plan: &Plan) -> Result<Option<NewToken>, ServiceError> {
+    let directory = plan.path.parent().unwrap_or(Path::new("."));
+    let created = web::create_token(&plan.settings.admin, directory);
+    Ok(created.map_err(AccessError::from)?)
 }
 
 /// The history in the data directory, if there is one.

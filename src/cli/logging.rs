@@ -1,11 +1,14 @@
 use std::{
-    io::{IsTerminal as _, stderr},
+    borrow::Cow,
+    io::{self, IsTerminal as _, Write, stderr},
     str::FromStr,
 };
 
 use clap::ValueEnum;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
+
+use crate::printable;
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -77,14 +80,136 @@ pub(super) fn start(format: Format, filter: Option<&Filter>, quiet: bool) {
         Some(Filter(text)) if !text.trim().is_empty() => without_verifier(text),
         Some(_) | None => without_verifier(default),
     };
+    let colours = format == Format::Human && stderr().is_terminal();
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(stderr)
+        .with_writer(move || Lines {
+            colours,
+            to: stderr(),
+        })
         // It would tell on standard error that it cannot write there, and panic.
         .log_internal_errors(false)
         .with_target(false);
     match format {
-        Format::Human => builder.with_ansi(stderr().is_terminal()).init(),
+        Format::Human => builder.with_ansi(colours).init(),
         Format::Json => builder.json().flatten_event(true).init(),
+    }
+}
+
+/// How the log begins and ends its colours and styles, behind the escape character. None of them hides text.
+const STYLES: [&str; 9] = [
+    "[0m", "[1m", "[2m", "[3m", "[31m", "[32m", "[33m", "[34m", "[35m",
+];
+
+/// Writes the lines of the log, each of which arrives whole. What a line quotes can neither end it nor
+/// change how the rest of it looks.
+struct Lines<W> {
+    /// Whether the log writes escape sequences of its own, which are [`STYLES`].
+    colours: bool,
+    to: W,
+}
+
+impl<W> Lines<W> {
+    fn escape<'a>(&self, line: &'a str) -> Cow<'a, str> {
+        if !self.colours {
+            return printable::line(line);
+        }
+        let mut parts = line.split('\x1b');
+        let mut escaped = printable::line(parts.next().unwrap_or_default()).into_owned();
+        for part in parts {
+            let own = STYLES.iter().any(|style| part.starts_with(style));
+            escaped.push_str(if own { "\x1b" } else { "\\u001b" });
+            escaped.push_str(&printable::line(part));
+        }
+        escaped.into()
+    }
+}
+
+impl<W: Write> Write for Lines<W> {
+    fn write(&mut self, written: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(written);
+        let (line, end) = match text.strip_suffix('\n') {
+            Some(line) => (line, "\n"),
+            None => (&*text, ""),
+        };
+        let line = self.escape(line);
+        // At once, so that lines of several threads do not mix.
+        self.to.write_all(format!("{line}{end}").as_bytes())?;
+        Ok(written.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What the log writes about a detail that a target has sent.
+    fn logged(format: Format, colours: bool, detail: &str) -> String {
+        let written = Written::default();
+        let to = written.clone();
+        let builder = tracing_subscriber::fmt()
+            .with_writer(move || Lines {
+                colours,
+                to: to.clone(),
+            })
+            .with_target(false);
+        let tell = || tracing::warn!(%detail, "chat failed");
+        match format {
+            Format::Human => {
+                tracing::subscriber::with_default(builder.with_ansi(colours).finish(), tell);
+            }
+            Format::Json => {
+                let builder = builder.json().flatten_event(true);
+                tracing::subscriber::with_default(builder.finish(), tell);
+            }
+        }
+        let written = written.0.lock().unwrap().clone();
+        String::from_utf8(written).unwrap()
+    }
+
+    #[test]
+    fn a_target_cannot_change_how_a_log_line_looks() {
+        let detail = "got \u{202e}deliaf\u{2069}\u{9b}2J\u{1b}[2J\u{2028}\r\nWARN forged";
+        for (format, colours) in [
+            (Format::Human, false),
+            (Format::Human, true),
+            (Format::Json, false),
+        ] {
+            let line = logged(format, colours, detail);
+            assert_eq!(line.matches('\n').count(), 1, "{line:?}");
+            let line = line.strip_suffix('\n').unwrap();
+            let mut shown = line.to_owned();
+            for style in STYLES.iter().filter(|_| colours) {
+                shown = shown.replace(&format!("\u{1b}{style}"), "");
+            }
+            assert!(!shown.contains(printable::is_deceptive), "{line:?}");
+            assert!(
+                line.contains("\\u202edeliaf") && !line.contains("\u{1b}[2J"),
+                "{line:?}"
+            );
+        }
+        let line = logged(Format::Json, false, detail);
+        let read: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(read["detail"], detail);
+        assert!(logged(Format::Human, true, "x").contains("\u{1b}["));
     }
 }

@@ -6,15 +6,18 @@ use std::{
 };
 
 use super::{Outcome, unusable};
+use crate::printable;
 
 /// Writes a line to standard error. Where that cannot be done, there is nobody left to tell.
 pub(super) fn tell(line: impl Display) {
-    let _ = writeln!(stderr().lock(), "{line}");
+    let line = line.to_string();
+    let _ = writeln!(stderr().lock(), "{}", printable::lines(&line));
 }
 
 /// Writes what the command was asked for and returns its outcome. A reader who has gone, as `head`
 /// does, has seen what he wanted: the outcome stays as it is.
 pub(super) fn print(text: &str, outcome: Outcome) -> Outcome {
+    let text = printable::lines(text);
     let mut stdout = stdout().lock();
     match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
         Ok(()) => outcome,

@@ -1,9 +1,16 @@
+use secrecy::ExposeSecret as _;
+
 use super::{
-    Configuration, Outcome, report_problems,
+    Configuration, Outcome,
+    output::tell,
+    report_problems,
     signals::{Asked, Signals},
     unusable,
 };
-use crate::{config::Plan, service::Service};
+use crate::{
+    config::Plan,
+    service::{self, NewToken, Service},
+};
 
 /// `chatprobe serve`.
 #[derive(Debug, clap::Args)]
@@ -37,6 +44,11 @@ impl Serve {
             Ok(signals) => signals,
             Err(error) => return unusable(format_args!("cannot listen to signals: {error}")),
         };
+        match service::create_token(&plan) {
+            Ok(None) => {}
+            Ok(Some(created)) => show_token(&created),
+            Err(error) => return unusable(error),
+        }
         let service = match Service::start(plan).await {
             Ok(service) => service,
             Err(error) => return unusable(error),
@@ -73,6 +85,15 @@ impl Serve {
             }
         }
     }
+}
+
+/// The one time that the token is shown: past the log, which is kept and read by others.
+fn show_token(created: &NewToken) {
+    tell(format_args!(
+        "chatprobe: there was no admin token, so a new one is in `{}`. It is shown this once:\n\n    {}\n",
+        created.path.display(),
+        created.text.expose_secret()
+    ));
 }
 
 /// Where to look first.

@@ -23,7 +23,8 @@ pub use plan::Plan;
 pub use probe::Probe;
 pub use redaction::{MASK, Redaction};
 pub use settings::{
-    Admin, CallbackLimits, Caps, Data, HealthBudget, Listen, Settings, Shutdown, SimulatorSettings,
+    Admin, CallbackLimits, Caps, Data, HealthBudget, HostName, Listen, Settings, Shutdown,
+    SimulatorSettings,
 };
 pub use target::{Target, check_url};
 pub use transport::Transport;

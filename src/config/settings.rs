@@ -60,6 +60,39 @@ impl Default for Listen {
 pub struct Admin {
     /// A file with the admin token; `CHATPROBE_ADMIN_TOKEN` goes before it.
     pub token_file: Option<PathBuf>,
+    /// Whether the service makes a token and writes it to that file, if there is none.
+    pub create_token: bool,
+    /// Names under which the web listener answers without a token, besides `localhost` and addresses.
+    pub hosts: Vec<HostName>,
+}
+
+/// The name of a host, without a port.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct HostName(String);
+
+impl HostName {
+    /// As requests name it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for HostName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let name = text.strip_suffix('.').unwrap_or(&text);
+        match url::Host::parse(name) {
+            Ok(url::Host::Domain(name)) if !name.contains(['*', '/']) => Ok(Self(name)),
+            Ok(url::Host::Ipv4(_) | url::Host::Ipv6(_)) => {
+                Err(format!("`{text}` is an address; those need not be listed"))
+            }
+            Ok(_) | Err(_) => Err(format!(
+                "`{text}` is not a host name; write it without `http://`, port and path"
+            )),
+        }
+    }
 }
 
 /// How the service ends.

@@ -19,7 +19,10 @@ pub use style::{STYLE, policy};
 pub use summary::{errors, orphans, search, steps, thresholds, verdict};
 
 use super::Baseline;
-use crate::runner::{RunRecord, RunReport};
+use crate::{
+    printable,
+    runner::{RunRecord, RunReport},
+};
 
 /// The report of a run, as it stands; held against another run if there is one.
 pub fn document(record: &RunRecord, baseline: Option<&Baseline>) -> String {
@@ -66,7 +69,8 @@ fn page(title: &str, body: &Markup) -> String {
             body { main { (body) } }
         }
     };
-    page.into_string()
+    // Whatever a name or a failure of a target says.
+    printable::lines(&page.into_string()).into_owned()
 }
 
 /// What the run was.

@@ -7,6 +7,7 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use super::Baseline;
 use crate::{
     event::Verdict,
+    printable,
     runner::{RunRecord, RunReport, RunState, StepReport, ThresholdReport},
 };
 
@@ -26,7 +27,8 @@ pub fn document(record: &RunRecord, baseline: Option<&Baseline>) -> String {
     document.set_time(took);
     document.add_test_suite(suite);
     // Written to memory, which takes everything.
-    document.to_string().unwrap_or_default()
+    let text = document.to_string().unwrap_or_default();
+    printable::lines(&text).into_owned()
 }
 
 fn verdict(report: &RunReport) -> TestCase {
@@ -229,7 +231,7 @@ mod tests {
     #[test]
     fn what_others_say_stays_text() {
         let mut record = record(&[Second::default()]);
-        let evil = "</testsuite>\"'<script>&\u{0}\u{1b}[31m";
+        let evil = "</testsuite>\"'<script>&\u{0}\u{1b}[31m\u{202e}";
         record.report.name = evil.to_owned();
         record.report.scenario = evil.to_owned();
         record.report.verdict = Some(Verdict::Failed);
@@ -239,7 +241,8 @@ mod tests {
             !document.contains("<script") && !document.contains('\u{0}'),
             "{document}"
         );
+        assert!(!document.contains('\u{202e}'), "{document}");
         let cases = cases(&document);
-        assert_eq!(cases[0].2, "Failure: </testsuite>\"'<script>&");
+        assert_eq!(cases[0].2, "Failure: </testsuite>\"'<script>&\\u202e");
     }
 }

@@ -228,6 +228,7 @@ impl Figures {
             | Event::ChatFailed(_)
             | Event::HistoryKept(_)
             | Event::SchedulerLag(_)
+            | Event::RequestDenied(_)
             | Event::Beat(_) => {}
         }
     }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Path, Query, Request, rejection::FormRejection},
-    http::{HeaderMap, header, request::Parts},
+    http::{HeaderMap, Uri, header, request::Parts},
 };
 use serde::de::DeserializeOwned;
 
@@ -21,7 +21,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Name {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
         match Path::from_request_parts(parts, state).await {
             Ok(Path(name)) => Ok(Self(name)),
-            Err(error) => Err(Refusal::malformed(error.body_text())),
+            Err(_) => Err(no_such_name(&parts.uri)),
         }
     }
 }
@@ -35,9 +35,17 @@ impl<S: Send + Sync> FromRequestParts<S> for TwoNames {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
         match Path::from_request_parts(parts, state).await {
             Ok(Path((one, other))) => Ok(Self(one, other)),
-            Err(error) => Err(Refusal::malformed(error.body_text())),
+            Err(_) => Err(no_such_name(&parts.uri)),
         }
     }
+}
+
+/// What is not UTF-8 when it is decoded cannot be the name of anything.
+fn no_such_name(uri: &Uri) -> Refusal {
+    Refusal::NotFound(format!(
+        "`{}` names nothing: a name or an id in a path is UTF-8",
+        uri.path()
+    ))
 }
 
 /// The parameters behind the `?`.

@@ -1,11 +1,11 @@
 //! What lies before every route.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     RequestExt, Router,
     body::{Body, Bytes},
-    extract::{ConnectInfo, DefaultBodyLimit, Request, State},
+    extract::{DefaultBodyLimit, Request, State},
     http::{HeaderValue, Method, StatusCode, Uri, header},
     middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
@@ -14,9 +14,11 @@ use tokio::time::timeout;
 
 use super::{
     App,
+    access::{Denied, Held, Sender},
     console::{self, SIGN_IN, SIGN_OUT},
     refusal::Refusal,
 };
+use crate::event::Event;
 
 /// The largest body of a request.
 pub(super) const MOST_BYTES: usize = 64 * 1024;
@@ -71,28 +73,63 @@ async fn read_body(request: Request, next: Next) -> Response {
     }
 }
 
-/// Lets everybody read, and only those change something who may.
+/// Lets everybody read who asks for a host of ours, and only those change something who may.
 async fn check_access(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    if request.method().is_safe() {
-        return next.run(request).await;
-    }
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    let peer = peer.map(|ConnectInfo(peer)| *peer);
+    let sender = Sender::of(&request);
+    let host = match sender.host() {
+        Ok(host) => host,
+        Err(error) => return Refusal::malformed(error.to_string()).into_response(),
+    };
+    let path = request.uri().path();
     // Whoever signs in has nothing but the token yet, which that form looks at. Whoever signs out may have
     // been signed out by time, and changes nothing but that.
-    if [SIGN_IN, SIGN_OUT].contains(&request.uri().path()) {
-        return next.run(request).await;
-    }
-    match app.may_change(peer, request.uri(), request.headers()) {
+    let open = request.method().is_safe() || [SIGN_IN, SIGN_OUT].contains(&path);
+    let allowed = app.web.access.answers(host.as_ref());
+    match allowed.and_then(|()| {
+        if open {
+            Ok(())
+        } else {
+            app.may_change(&sender)
+        }
+    }) {
         Ok(()) => next.run(request).await,
         Err(denied) => {
-            if let Some(untold) = app.refused.admit() {
-                let (method, path) = (request.method(), request.uri().path());
-                tracing::warn!(?peer, %method, path, untold, "refused: {denied}");
-            }
-            Refusal::from(denied).into_response()
+            let told = (request.method(), path);
+            let held = app.deny(denied, &sender, told).await;
+            after(held, Refusal::from(denied).into_response())
         }
     }
+}
+
+impl App {
+    /// Tells log and metrics of a request that is refused, and holds back the answer to a wrong token.
+    pub(super) async fn deny(
+        &self,
+        denied: Denied,
+        sender: &Sender<'_>,
+        (method, path): (&Method, &str),
+    ) -> Held {
+        let peer = sender.peer;
+        (self.web.observers).tell(&Event::RequestDenied(denied.kind()));
+        if let Some(untold) = self.refused.admit() {
+            let peer = peer.map(tracing::field::display);
+            tracing::warn!(peer, %method, path, untold, "refused: {denied}");
+        }
+        if denied == Denied::WrongToken {
+            self.guesses.wrong(peer, &self.closing).await
+        } else {
+            Held::Waited
+        }
+    }
+}
+
+/// The answer to somebody who was refused. One that could not be held back costs its connection.
+pub(super) fn after(held: Held, mut answer: Response) -> Response {
+    if held == Held::NoPlace {
+        let close = HeaderValue::from_static("close");
+        answer.headers_mut().insert(header::CONNECTION, close);
+    }
+    answer
 }
 
 async fn bound_time(request: Request, next: Next) -> Response {

@@ -18,16 +18,13 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
-use axum::{
-    Router,
-    http::{HeaderMap, Uri},
-};
+use axum::Router;
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 
-pub use access::{Access, AccessError, TOKEN_VARIABLE};
+pub use access::{Access, AccessError, NewToken, Source, TOKEN_VARIABLE, TokenError, create_token};
 pub use api::{
     BaselineList, BaselineRequest, BaselineView, BurstRequest, BurstView, ChangeRequest,
     CustomersRequest, FailureList, HourList, InputView, LoadRequest, OrphanList, ProbeResult,
@@ -39,9 +36,13 @@ pub use openapi::document;
 pub use refusal::ErrorBody;
 
 use self::{
-    access::Denied, api::turns::Turns, console::Live, refusal_log::RefusalLog, session::Sessions,
+    access::{Denied, Guesses, Sender},
+    api::turns::Turns,
+    console::Live,
+    refusal_log::RefusalLog,
+    session::Sessions,
 };
-use crate::{history::History, listener, record::Metrics, scheduler::Scheduler};
+use crate::{event::Observers, history::History, listener, record::Metrics, scheduler::Scheduler};
 
 /// Idle for longer than the interval of a usual scraper, so that it is mostly the client who closes.
 const LIMITS: listener::Limits = listener::Limits {
@@ -69,6 +70,8 @@ pub struct Web {
     pub access: Access,
     /// What `/readyz` says.
     pub ready: Readiness,
+    /// Those who are told of requests that are refused.
+    pub observers: Observers,
 }
 
 /// What all requests share.
@@ -76,10 +79,9 @@ pub struct Web {
 struct App {
     web: Web,
     sessions: Sessions,
-    /// Lines about requests of those who may not change anything.
+    /// Lines about requests that are refused, for want of the token or for their host.
     refused: RefusalLog,
-    /// Lines about those who sign in with something else than the token.
-    wrong_tokens: RefusalLog,
+    guesses: Guesses,
     live: Live,
     turns: Turns,
     /// Places of clients that follow a run.
@@ -96,7 +98,7 @@ impl App {
             web: web.clone(),
             sessions: Sessions::default(),
             refused: RefusalLog::default(),
-            wrong_tokens: RefusalLog::default(),
+            guesses: Guesses::default(),
             live: Live::default(),
             turns: Turns::default(),
             followers: Arc::new(Semaphore::new(MOST_STREAMS)),
@@ -112,16 +114,15 @@ impl App {
 
     /// Whether a request may change something: it has the token, or it comes from a page of ours in a
     /// browser that has signed in.
-    fn may_change(
-        &self,
-        peer: Option<SocketAddr>,
-        uri: &Uri,
-        headers: &HeaderMap,
-    ) -> Result<(), Denied> {
-        if self.sessions.has(headers) && session::is_from_here(headers) {
+    fn may_change(&self, sender: &Sender<'_>) -> Result<(), Denied> {
+        if self.sessions.has(sender.headers) && session::is_from_here(sender.headers) {
             return Ok(());
         }
-        self.web.access.check(peer, uri, headers)
+        self.web.access.check(sender)?;
+        if self.web.access.has_token() {
+            self.guesses.right(sender.peer);
+        }
+        Ok(())
     }
 }
 
@@ -138,8 +139,6 @@ impl Web {
         let app = App::new(&self, shutdown.clone());
         listener::serve(listener, app.clone().router(), LIMITS, shutdown).await;
         app.refused.tell_rest("requests refused");
-        app.wrong_tokens
-            .tell_rest("attempts to sign in with a wrong token");
         Ok(())
     }
 }

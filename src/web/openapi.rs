@@ -66,7 +66,7 @@ impl IntoResponses for Changes {
             ("401", "The admin token is missing or wrong"),
             (
                 "403",
-                "There is no admin token set, and the request does not come from this machine",
+                "There is no admin token set, and the request does not come from this machine or not under its name",
             ),
             ("413", "The body is too large"),
             ("503", "The service is shutting down, or took too long"),
@@ -147,9 +147,34 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(configuration::preview_reload))
 }
 
+/// How any request can be refused before it is looked at what it asks for.
+const BEFORE_ROUTES: [(&str, &str); 2] = [
+    ("400", "The request has no `Host`, or more than one"),
+    (
+        "403",
+        "There is no admin token set, and the `Host` of the request is not a name of this service",
+    ),
+];
+
 /// The OpenAPI document.
 pub fn document() -> utoipa::openapi::OpenApi {
-    routes().into_openapi()
+    let mut document = routes().into_openapi();
+    for item in document.paths.paths.values_mut() {
+        let operations = [
+            &mut item.get,
+            &mut item.put,
+            &mut item.post,
+            &mut item.delete,
+            &mut item.patch,
+        ];
+        for operation in operations.into_iter().flatten() {
+            let answers = &mut operation.responses.responses;
+            for (status, answer) in refusals(BEFORE_ROUTES) {
+                answers.entry(status).or_insert(answer);
+            }
+        }
+    }
+    document
 }
 
 /// This document.

@@ -14,6 +14,7 @@ use super::access::Denied;
 use crate::{
     document::Problem,
     history::{BaselineError, HistoryError},
+    printable,
     record::MetricsError,
     runner::OrderError,
     scheduler::{BurstRefused, OrderRefused},
@@ -143,12 +144,14 @@ impl IntoResponse for Refusal {
         if status.is_server_error() && again.is_none() {
             tracing::warn!("{self}");
         }
-        let error = self.to_string();
+        // It quotes the request, and goes to terminals and into pages.
+        let shown = |text: String| printable::lines(&text).into_owned();
+        let error = shown(self.to_string());
         let problems = match self {
             Self::Malformed { problems, .. } | Self::Unusable { problems, .. } => problems,
             _ => Vec::new(),
         };
-        let problems = problems.iter().map(ToString::to_string).collect();
+        let problems = problems.iter().map(|one| shown(one.to_string())).collect();
         let body = ErrorBody { error, problems };
         let mut response = (status, Json(&body)).into_response();
         response.extensions_mut().insert(body);

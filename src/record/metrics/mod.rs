@@ -324,6 +324,7 @@ impl Metrics {
             }
             Event::HistoryKept(figures) => self.history.set(figures),
             Event::ConfigurationRefused => self.own.configuration_loaded(false, now),
+            Event::RequestDenied(denial) => self.own.request_denied(*denial),
             Event::SchedulerLag(lag) => self.own.lagged(*lag),
             Event::Beat(beat) => self.own.beaten(beat),
         }

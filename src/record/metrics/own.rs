@@ -1,6 +1,6 @@
 use std::time::{Duration, SystemTime};
 
-use prometheus::{Counter, Gauge, Histogram};
+use prometheus::{Counter, Gauge, Histogram, IntCounter};
 
 use super::{
     MetricsError,
@@ -8,7 +8,11 @@ use super::{
     family::{Family, Maker},
     seconds_since_epoch,
 };
-use crate::{event::Mode, record::Resources, vitals::Beat};
+use crate::{
+    event::{Denial, Mode},
+    record::Resources,
+    vitals::Beat,
+};
 
 /// What chatprobe says about itself.
 pub(super) struct Own {
@@ -20,6 +24,8 @@ pub(super) struct Own {
     runnable_threads: Gauge,
     reload_successful: Gauge,
     reload_success_at: Gauge,
+    /// In the order of [`Denial::ALL`].
+    denied: [IntCounter; Denial::ALL.len()],
 }
 
 /// The probes' and the bursts'.
@@ -60,6 +66,11 @@ impl Own {
             &["version"],
         )?;
         build.child(&[env!("CARGO_PKG_VERSION")]).set(1.0);
+        let denied = make.counters(
+            "chatprobe_web_requests_denied_total",
+            "Requests to the web listener that were refused before anything was done, by reason.",
+            &["reason"],
+        )?;
         Ok(Self {
             start_lateness: by_mode(&start_lateness),
             send_lateness: by_mode(&send_lateness),
@@ -81,6 +92,7 @@ impl Own {
                 "chatprobe_config_last_reload_success_timestamp_seconds",
                 "Unix time at which a configuration last came into force.",
             )?,
+            denied: Denial::ALL.map(|denial| denied.child(&[denial.as_str()])),
         })
     }
 
@@ -102,6 +114,10 @@ impl Own {
             self.cpus_missing.set(load.missing);
             self.runnable_threads.set(float(load.run_queue));
         }
+    }
+
+    pub(super) fn request_denied(&self, denial: Denial) {
+        self.denied[denial as usize].inc();
     }
 
     pub(super) fn configuration_loaded(&self, accepted: bool, now: SystemTime) {

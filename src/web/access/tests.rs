@@ -1,10 +1,14 @@
-use std::ffi::OsString;
+use std::{ffi::OsString, path::PathBuf};
 
-use axum::http::HeaderValue;
+use axum::{
+    body::Body,
+    extract::{ConnectInfo, Request},
+    http::Version,
+};
 
-use super::*;
+use super::{sender::HostError, *};
 
-const TOKEN: &str = "correct-horse";
+const TOKEN: &str = "correct-horse-battery";
 
 fn with_token(token: &str) -> Access {
     Access::from_sources(
@@ -18,23 +22,35 @@ fn with_token(token: &str) -> Access {
 fn error_of(variable: Option<OsString>, file: Option<&str>, folder: &Path) -> String {
     let admin = config::Admin {
         token_file: file.map(PathBuf::from),
+        ..config::Admin::default()
     };
     Access::from_sources(variable, &admin, folder)
         .unwrap_err()
         .to_string()
 }
 
-fn headers(list: &[(&'static str, &str)]) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    for (name, value) in list {
-        headers.append(*name, HeaderValue::from_str(value).unwrap());
+fn request(peer: Option<&str>, target: &str, headers: &[(&str, &str)]) -> Request {
+    let mut request = Request::post(target);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
     }
-    headers
+    if let Some(peer) = peer {
+        let peer: SocketAddr = peer.parse().unwrap();
+        request = request.extension(ConnectInfo(peer));
+    }
+    request.body(Body::empty()).unwrap()
 }
 
-fn check(access: &Access, peer: &str, list: &[(&'static str, &str)]) -> Result<(), Denied> {
-    let uri = Uri::from_static("/api/v1/reload");
-    access.check(Some(peer.parse().unwrap()), &uri, &headers(list))
+fn check(access: &Access, peer: &str, headers: &[(&str, &str)]) -> Result<(), Denied> {
+    let request = request(Some(peer), "/api/v1/reload", headers);
+    access.check(&Sender::of(&request))
+}
+
+/// The name of the host that a request is for.
+fn host_of(target: &str, headers: &[(&str, &str)]) -> Result<Option<String>, HostError> {
+    let request = request(None, target, headers);
+    let host = Sender::of(&request).host()?;
+    Ok(host.map(|host| host.name().to_owned()))
 }
 
 fn check_token(value: &str) -> Result<(), Denied> {
@@ -45,9 +61,10 @@ fn check_token(value: &str) -> Result<(), Denied> {
 #[test]
 fn the_token_is_taken_from_the_environment_before_the_file() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("token"), "from-file\n").unwrap();
+    std::fs::write(folder.path().join("token"), "from-the-token-file\n").unwrap();
     let admin = config::Admin {
         token_file: Some("token".into()),
+        ..config::Admin::default()
     };
     let given = |access: &Access, token: &str| {
         check(
@@ -56,11 +73,12 @@ fn the_token_is_taken_from_the_environment_before_the_file() {
             &[("authorization", &format!("Bearer {token}"))],
         )
     };
-    let both = Access::from_sources(Some("from-env".into()), &admin, folder.path()).unwrap();
-    assert_eq!(given(&both, "from-env"), Ok(()));
-    assert_eq!(given(&both, "from-file"), Err(Denied::WrongToken));
+    let both =
+        Access::from_sources(Some("from-the-environment".into()), &admin, folder.path()).unwrap();
+    assert_eq!(given(&both, "from-the-environment"), Ok(()));
+    assert_eq!(given(&both, "from-the-token-file"), Err(Denied::WrongToken));
     let file = Access::from_sources(None, &admin, folder.path()).unwrap();
-    assert_eq!(given(&file, "from-file"), Ok(()));
+    assert_eq!(given(&file, "from-the-token-file"), Ok(()));
 }
 
 #[test]
@@ -83,6 +101,13 @@ fn a_source_without_a_usable_token_is_an_error() {
     );
     let long = error_of(Some("x".repeat(257).into()), None, folder.path());
     assert!(long.contains("cannot be used"), "{long}");
+    let short = error_of(Some("fifteen-letters".into()), None, folder.path());
+    assert_eq!(
+        short,
+        "the admin token in the environment variable CHATPROBE_ADMIN_TOKEN has 15 characters and could be guessed; it needs at least 16, for instance those that `openssl rand -hex 32` makes"
+    );
+    assert!(!short.contains("letters"));
+    with_token("sixteen-letters!");
     let missing = error_of(None, Some("missing"), folder.path());
     assert!(
         missing.starts_with("cannot read the admin token file `"),
@@ -93,28 +118,28 @@ fn a_source_without_a_usable_token_is_an_error() {
 #[test]
 fn only_the_token_itself_is_accepted() {
     for right in [
-        "Bearer correct-horse",
-        "bearer correct-horse",
-        "BEARER  correct-horse",
+        "Bearer correct-horse-battery",
+        "bearer correct-horse-battery",
+        "BEARER  correct-horse-battery",
     ] {
         assert_eq!(check_token(right), Ok(()), "{right}");
     }
     for wrong in [
-        "Bearer correct-horsf",
-        "Bearer correct-hors",
-        "Bearer correct-horse2",
-        "Bearer CORRECT-HORSE",
+        "Bearer correct-horse-batterz",
+        "Bearer correct-horse-batter",
+        "Bearer correct-horse-battery2",
+        "Bearer CORRECT-HORSE-BATTERY",
         "Bearer  ",
     ] {
         assert_eq!(check_token(wrong), Err(Denied::WrongToken), "{wrong}");
     }
     let long = format!("Bearer {}", "x".repeat(1000));
     assert_eq!(check_token(&long), Err(Denied::WrongToken));
-    for other in ["", "Bearer", "Basic correct-horse", "correct-horse"] {
+    for other in ["", "Bearer", "Basic correct-horse-battery", TOKEN] {
         assert_eq!(check_token(other), Err(Denied::NoToken), "{other}");
     }
     let twice = [
-        ("authorization", "Bearer correct-horse"),
+        ("authorization", "Bearer correct-horse-battery"),
         ("authorization", "Bearer other"),
     ];
     let access = with_token(TOKEN);
@@ -155,8 +180,8 @@ fn without_a_token_only_loopback_peers_are_heard() {
     ] {
         assert_eq!(check(&access, far, &host), Err(Denied::Remote), "{far}");
     }
-    let unknown = access.check(None, &Uri::from_static("/"), &headers(&host));
-    assert_eq!(unknown, Err(Denied::Remote));
+    let unknown = request(None, "/", &host);
+    assert_eq!(access.check(&Sender::of(&unknown)), Err(Denied::Remote));
 }
 
 #[test]
@@ -190,10 +215,112 @@ fn without_a_token_the_host_has_to_be_this_machine() {
     assert_eq!(check(&access, "127.0.0.1:1", &[]), Err(Denied::NotLocal));
     let two = [("host", "localhost"), ("host", "example.com")];
     assert_eq!(check(&access, "127.0.0.1:1", &two), Err(Denied::NotLocal));
-    let absolute = Uri::from_static("http://example.com/api/v1/reload");
-    let peer = Some("127.0.0.1:1".parse().unwrap());
-    let answer = access.check(peer, &absolute, &headers(&[("host", "localhost")]));
-    assert_eq!(answer, Err(Denied::NotLocal));
+    let absolute = "http://example.com/api/v1/reload";
+    let absolute = request(Some("127.0.0.1:1"), absolute, &[("host", "localhost")]);
+    assert_eq!(access.check(&Sender::of(&absolute)), Err(Denied::NotLocal));
+}
+
+#[test]
+fn a_request_is_for_one_host() {
+    let of = |host: &str| host_of("/", &[("host", host)]);
+    for (written, name) in [
+        ("localhost", "localhost"),
+        ("localhost.:8080", "localhost"),
+        ("Probe.example.com:443", "Probe.example.com"),
+        ("[::1]:8080", "::1"),
+        ("127.0.0.1:", "127.0.0.1"),
+    ] {
+        assert_eq!(of(written), Ok(Some(name.to_owned())), "{written}");
+    }
+    for unreadable in [
+        "",
+        ":8080",
+        "localhost:x",
+        "localhost:99999",
+        "evil@localhost",
+        "local host",
+        "localhost/",
+        "localhost,evil.example",
+        "[::1",
+    ] {
+        let answer = of(unreadable);
+        let readable = matches!(&answer, Ok(Some(name)) if name == unreadable);
+        assert!(
+            answer == Err(HostError::Unreadable) || readable,
+            "{unreadable}: {answer:?}"
+        );
+        assert_ne!(answer, Ok(Some("localhost".to_owned())), "{unreadable}");
+    }
+    assert_eq!(of("evil@localhost"), Err(HostError::Unreadable));
+    let two = [("host", "localhost"), ("host", "localhost")];
+    assert_eq!(host_of("/", &two), Err(HostError::Several));
+    assert_eq!(host_of("/", &[]), Err(HostError::Missing));
+
+    let host = ("host", "localhost:8080");
+    let localhost = Ok(Some("localhost".to_owned()));
+    assert_eq!(host_of("http://LOCALHOST:8080/", &[host]), localhost);
+    assert_eq!(
+        host_of("http://localhost/", &[("host", "localhost:80")]),
+        localhost
+    );
+    for other in [
+        "http://evil.example/",
+        "http://localhost/",
+        "http://localhost:8081/",
+    ] {
+        let answer = host_of(other, &[host]);
+        assert_eq!(answer, Err(HostError::Contradictory), "{other}");
+    }
+    assert_eq!(
+        host_of("http://a@localhost:8080/", &[host]),
+        Err(HostError::Unreadable)
+    );
+
+    let mut old = request(None, "/", &[]);
+    *old.version_mut() = Version::HTTP_10;
+    assert_eq!(Sender::of(&old).host(), Ok(None));
+    assert_eq!(Access::local().answers(None), Ok(()));
+}
+
+#[test]
+fn without_a_token_only_names_of_ours_are_answered() {
+    let answers = |access: &Access, host: &str| {
+        let request = request(Some("127.0.0.1:1"), "/", &[("host", host)]);
+        let host = Sender::of(&request).host().unwrap();
+        access.answers(host.as_ref())
+    };
+    let hosts = ["probe.example.com", "BÜCHER.example"].map(|name| name.to_owned().try_into());
+    let admin = config::Admin {
+        hosts: hosts.into_iter().collect::<Result<_, _>>().unwrap(),
+        ..config::Admin::default()
+    };
+    let access = Access::from_sources(None, &admin, Path::new(".")).unwrap();
+    for ours in [
+        "localhost:8080",
+        "127.0.0.1:8080",
+        "[::1]",
+        "10.1.2.3:8080",
+        "[2001:db8::1]:8080",
+        "PROBE.example.com",
+        "probe.example.com.:443",
+        "xn--bcher-kva.example",
+    ] {
+        assert_eq!(answers(&access, ours), Ok(()), "{ours}");
+    }
+    for foreign in [
+        "evil.example:8080",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "evil.probe.example.com",
+        "2130706433",
+    ] {
+        assert_eq!(
+            answers(&access, foreign),
+            Err(Denied::ForeignHost),
+            "{foreign}"
+        );
+        assert_eq!(answers(&with_token(TOKEN), foreign), Ok(()), "{foreign}");
+    }
 }
 
 #[test]
@@ -219,10 +346,28 @@ fn without_a_token_pages_of_other_sites_are_not_heard() {
 #[test]
 fn without_a_token_what_a_proxy_passes_on_is_not_heard() {
     let access = Access::local();
-    for name in ["forwarded", "x-forwarded-for", "x-forwarded-host"] {
+    for name in [
+        "forwarded",
+        "via",
+        "x-real-ip",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-proto",
+        "x-forwarded-of-tomorrow",
+        "x-client-ip",
+        "true-client-ip",
+        "cf-connecting-ip",
+        "x-envoy-external-address",
+    ] {
         let list = [("host", "localhost"), (name, "192.0.2.7")];
-        assert_eq!(check(&access, "127.0.0.1:1", &list), Err(Denied::NotLocal));
+        let answer = check(&access, "127.0.0.1:1", &list);
+        assert_eq!(answer, Err(Denied::NotLocal), "{name}");
     }
+    // What nginx sends without further settings.
+    let mut old = request(Some("127.0.0.1:1"), "/", &[("host", "127.0.0.1:8080")]);
+    assert_eq!(access.check(&Sender::of(&old)), Ok(()));
+    *old.version_mut() = Version::HTTP_10;
+    assert_eq!(access.check(&Sender::of(&old)), Err(Denied::NotLocal));
 }
 
 #[test]

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, Render as _, html};
 use serde::Deserialize;
 
 use super::frame::{Page, Viewer};
 use crate::{
     config::{Burst, Plan},
     load::Threshold,
+    printable,
     scenario::{self, Input, InputKind, Parameter, Scenario},
     web::{App, extract::Parameters, refusal::Refusal},
 };
@@ -174,9 +175,34 @@ fn input(input: &Input, burst: Option<&Burst>) -> Markup {
                 @for (word, chosen) in [("false", !holds), ("true", holds)] { option selected[chosen] { (word) } }
             }
         } @else {
-            input name=(name) data-kind=(kind) value=(value) required[input.default.is_none()]
+            input name=(name) data-kind=(kind) value=(as_it_is(&value)) required[input.default.is_none()]
                 inputmode=[(kind == "number").then_some("decimal")];
         }
         small.quiet { (kind) @if let Some(text) = &input.description { ": " (text) } }
     } }
+}
+
+/// The value of a field, which is sent back: what pages show as an escape is a reference to the character here,
+/// and stays inside the field.
+fn as_it_is(value: &str) -> PreEscaped<String> {
+    let PreEscaped(escaped) = value.render();
+    let written = escaped.chars().map(|character| {
+        if printable::is_deceptive(character) {
+            format!("&#{};", u32::from(character))
+        } else {
+            character.to_string()
+        }
+    });
+    PreEscaped(written.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PreEscaped, as_it_is};
+
+    #[test]
+    fn a_field_sends_back_what_it_was_filled_with() {
+        let PreEscaped(written) = as_it_is("a\u{202e}b \"<c>\n");
+        assert_eq!(written, "a&#8238;b &quot;&lt;c&gt;&#10;");
+    }
 }

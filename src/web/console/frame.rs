@@ -1,16 +1,19 @@
 //! What all pages have in common.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc};
+use std::{convert::Infallible, sync::Arc};
 
 use axum::{
-    extract::{ConnectInfo, FromRequestParts},
+    extract::FromRequestParts,
     http::{StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use maud::{DOCTYPE, Markup, html};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::SIGN_IN;
-use crate::web::{App, refusal::Refusal};
+use crate::{
+    printable,
+    web::{App, access::Sender, refusal::Refusal},
+};
 
 /// Nothing but our own style, script and events: whatever a name or a failure of a target says, it is text.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
@@ -29,16 +32,21 @@ impl FromRequestParts<Arc<App>> for Viewer {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Infallible> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let peer = peer.map(|ConnectInfo(peer)| *peer);
         let signed_in = app.sessions.has(&parts.headers);
         let access = &app.web.access;
+        // A token in the request counts for changes alone, where wrong ones are slowed down.
+        let local = !access.has_token() && access.check(&Sender::of_parts(parts)).is_ok();
         Ok(Self {
-            may_change: signed_in || access.check(peer, &parts.uri, &parts.headers).is_ok(),
+            may_change: signed_in || local,
             signed_in,
             can_sign_in: access.has_token(),
         })
     }
+}
+
+/// What was rendered: no name and no failure of a target can change how the rest of the page looks.
+pub(super) fn as_text(rendered: Markup) -> String {
+    printable::lines(&rendered.into_string()).into_owned()
 }
 
 /// A page of the console.
@@ -71,7 +79,8 @@ impl Page {
             (header::CONTENT_SECURITY_POLICY, POLICY),
             (header::REFERRER_POLICY, "same-origin"),
         ];
-        (status, headers, self.render(viewer)).into_response()
+        let page = PreEscaped(as_text(self.render(viewer)));
+        (status, headers, page).into_response()
     }
 
     fn render(&self, viewer: Viewer) -> Markup {

@@ -22,7 +22,10 @@ use tokio::{
     time::{Instant, Interval, MissedTickBehavior, interval},
 };
 
-use super::{frame::Viewer, now, run};
+use super::{
+    frame::{Viewer, as_text},
+    now, run,
+};
 use crate::{
     runner::{RunRecord, Sample},
     scheduler::RunEntry,
@@ -58,7 +61,7 @@ impl Live {
         {
             return rendered.html.clone();
         }
-        let html: Arc<str> = render().into_string().into();
+        let html: Arc<str> = as_text(render()).into();
         kept.retain(|_, rendered| rendered.at.elapsed() < FRESH);
         if kept.len() < MOST_KEPT {
             let (at, html) = (Instant::now(), html.clone());
@@ -212,7 +215,7 @@ impl Look {
         let html = match &self.run {
             None => live.get("now", viewer, || now::fragment(&self.app, viewer)),
             // What was rendered a moment ago does not know of the end.
-            Some(entry) if self.over => run::fragment(entry, viewer).into_string().into(),
+            Some(entry) if self.over => as_text(run::fragment(entry, viewer)).into(),
             Some(entry) => live.get(entry.id(), viewer, || run::fragment(entry, viewer)),
         };
         if self.shown.as_ref() == Some(&html) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::State,
+    extract::{FromRequest as _, Request, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -11,7 +11,14 @@ use maud::html;
 use serde::Deserialize;
 
 use super::frame::{Page, Viewer};
-use crate::web::{App, extract::Form, session::is_from_here};
+use crate::web::{
+    App,
+    access::{Denied, Sender},
+    extract::Form,
+    gate::after,
+    refusal::Refusal,
+    session::is_from_here,
+};
 
 pub(in crate::web) const PATH: &str = "/sign-in";
 const ELSEWHERE: &str = "This form was sent from another site. If it was not, a proxy changes the `Host` that it passes on.";
@@ -47,25 +54,33 @@ fn page(wrong: &str) -> Page {
 pub(super) async fn sign_in(
     State(app): State<Arc<App>>,
     viewer: Viewer,
-    headers: HeaderMap,
-    Form(Given { token }): Form<Given>,
-) -> Response {
-    if !is_from_here(&headers) {
-        return page(ELSEWHERE).answer_with(StatusCode::FORBIDDEN, viewer);
+    request: Request,
+) -> Result<Response, Refusal> {
+    let (parts, body) = request.into_parts();
+    let form = Request::from_parts(parts.clone(), body);
+    let Form(Given { token }) = Form::from_request(form, &app).await?;
+    let headers = &parts.headers;
+    if !is_from_here(headers) {
+        return Ok(page(ELSEWHERE).answer_with(StatusCode::FORBIDDEN, viewer));
     }
+    let sender = Sender::of_parts(&parts);
     if !app.web.access.is_token(&token) {
-        if let Some(untold) = app.wrong_tokens.admit() {
-            tracing::warn!(untold, "somebody tried to sign in with a wrong token");
-        }
-        return page("This is not the admin token.").answer_with(StatusCode::FORBIDDEN, viewer);
+        let told = (&parts.method, PATH);
+        let held = app.deny(Denied::WrongToken, &sender, told).await;
+        let wrong = page("This is not the admin token.");
+        return Ok(after(
+            held,
+            wrong.answer_with(StatusCode::FORBIDDEN, viewer),
+        ));
     }
+    app.guesses.right(sender.peer);
     // The browser forgets the one that it has.
-    app.sessions.close(&headers);
+    app.sessions.close(headers);
     let forwarded = headers.get("x-forwarded-proto");
     let cookie = app
         .sessions
         .open(forwarded.is_some_and(|scheme| scheme == "https"));
-    leave([(header::SET_COOKIE, cookie)])
+    Ok(leave([(header::SET_COOKIE, cookie)]))
 }
 
 pub(super) async fn sign_out(

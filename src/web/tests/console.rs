@@ -94,6 +94,11 @@ async fn what_others_say_stays_text() {
         filtered.text
     );
     assert!(!filtered.text.contains("\"><script>"));
+    let body = "{ burst: lunch-rush, load: { chats: 1 }, by: \"Ada \\u202Eada\\u2069\" }";
+    let run = service.burst(body).await;
+    let page = service.get(&format!("/runs/{}", run.id())).await.text;
+    assert!(page.contains("Ada \\u202eada\\u2069"), "{page}");
+    assert!(!page.contains(['\u{202e}', '\u{2069}']), "{page}");
     let lost = service.get("/runs/%3Cscript%3E").await;
     assert_eq!(lost.status, 404);
 }
@@ -238,7 +243,7 @@ async fn what_is_refused_under_the_path_of_a_page_is_a_page() {
     };
     let form = "application/x-www-form-urlencoded";
     for (method, path, accept, kind, status, says) in [
-        ("GET", "/runs/%ff", "*/*", form, 400, "UTF-8"),
+        ("GET", "/runs/%ff", "*/*", form, 404, "UTF-8"),
         (
             "GET",
             "/nothing",

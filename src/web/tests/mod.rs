@@ -126,6 +126,7 @@ impl Service {
         std::fs::write(folder.path().join("token"), TOKEN).unwrap();
         let admin = Admin {
             token_file: Some(PathBuf::from("token")),
+            ..Admin::default()
         };
         Self::with(Access::from_environment(&admin, folder.path()).unwrap()).await
     }
@@ -143,12 +144,13 @@ impl Service {
         write("scenarios/requests.yaml", REQUESTS);
         write("chatprobe.yaml", PLAN);
         let plan = Arc::new(Plan::load(&folder.path().join("chatprobe.yaml")).unwrap());
-        let observers = Observers::default();
+        let metrics = Arc::new(Metrics::new(&Boundaries::default()).unwrap());
+        let observers = Observers::default().and(metrics.clone());
         let engine = Engine {
             http: HttpDriver::new().unwrap(),
             exchange: Exchange::new(CallbackLimits::default(), observers.clone()),
             callback_url: "http://127.0.0.1:9".into(),
-            observers,
+            observers: observers.clone(),
             budget: HealthBudget::default(),
             vitals: Vitals::start().unwrap(),
             traces: TraceBudget::default(),
@@ -158,9 +160,10 @@ impl Service {
         let web = Web {
             scheduler,
             history: History::default(),
-            metrics: Arc::new(Metrics::new(&Boundaries::default()).unwrap()),
+            metrics,
             access,
             ready: Readiness::default(),
+            observers,
         };
         let app = App::new(&web, CancellationToken::new());
         let router = app.clone().router();

@@ -124,6 +124,10 @@ async fn exactly_the_changes_ask_for_the_token_and_say_how_they_are_refused() {
                 answers.contains_key("404"),
                 "{method} {path}"
             );
+            // Whatever it is, its host is looked at first.
+            for status in ["400", "403"] {
+                assert!(answers.contains_key(status), "{method} {path}: {status}");
+            }
             let errors = answers
                 .iter()
                 .filter(|(status, _)| status.as_str() >= "400");

@@ -44,7 +44,7 @@ async fn clients_are_served_until_the_shutdown_which_waits_for_no_open_connectio
     // One connection that never says anything, and one that is idle after its first answer.
     let mut silent = TcpStream::connect(address).await.unwrap();
     let mut idle = TcpStream::connect(address).await.unwrap();
-    idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+    idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
         .await
         .unwrap();
     let mut head = [0; 15];

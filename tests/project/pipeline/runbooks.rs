@@ -186,7 +186,7 @@ async fn type_all(token: Option<&str>) {
 
 #[tokio::test]
 async fn the_commands_of_the_runbooks_work_where_chatprobe_has_a_token() {
-    type_all(Some("a-token")).await;
+    type_all(Some("a-token-of-this-test")).await;
 }
 
 #[tokio::test]

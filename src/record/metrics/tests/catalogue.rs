@@ -117,6 +117,10 @@ fn the_words_in_the_catalogue_are_those_that_exist() {
         set(&crate::event::SkipReason::ALL.map(crate::event::SkipReason::as_str))
     );
     assert_eq!(
+        words("| `reason` of a denied request"),
+        set(&crate::event::Denial::ALL.map(crate::event::Denial::as_str))
+    );
+    assert_eq!(
         words("| `phase` of a request"),
         set(&crate::scenario::Phase::ALL.map(crate::scenario::Phase::as_str))
     );
