@@ -21,10 +21,15 @@ FROM debian:${DEBIAN}-slim
 # For targets with https; nothing of it is needed at build time, so nothing is installed here.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /build/target/dist/chatprobe /usr/local/bin/chatprobe
-COPY config /etc/chatprobe
+# What runs without a configuration of the user's: reached from outside the container, with a token that the
+# first run makes. A mounted file takes its place.
+COPY config/image.yaml /etc/chatprobe/chatprobe.yaml
+COPY config/container.yaml /etc/chatprobe/container.yaml
+COPY config/scenarios /etc/chatprobe/scenarios
 ENV CHATPROBE_CONFIG=/etc/chatprobe/chatprobe.yaml
-# The history of runs; a new volume there has its owner.
-RUN install -d -o 10001 -g 10001 /var/lib/chatprobe
+# The history of runs, and the token; a new volume there has its owner.
+RUN install -d -o 10001 -g 10001 -m 0750 /var/lib/chatprobe
+VOLUME /var/lib/chatprobe
 # By number, so that Kubernetes can see that it is not root. It owns no other file.
 USER 10001:10001
 # web and callbacks

@@ -175,7 +175,11 @@ async fn the_configuration_is_checked_with_its_rules_boards_and_deployments() {
         .await;
     assert_eq!(calls, CHECKS);
 
-    for file in ["config/chatprobe.yaml", "config/container.yaml"] {
+    for file in [
+        "config/chatprobe.yaml",
+        "config/container.yaml",
+        "config/image.yaml",
+    ] {
         let shipped = checkout.read(file);
         checkout.write(file, "no_such_key: 1\n");
         let ran = checkout.run("ci/configuration", &[], &real).await;

@@ -46,6 +46,59 @@ async fn the_image_knows_its_revision_and_is_asked_for_its_version() {
 }
 
 #[tokio::test]
+async fn the_images_of_others_are_pinned_by_what_their_tags_are_now() {
+    let checkout = Checkout::with(&["docker", "git"]);
+    let digest = |digit: &str| format!("sha256:{}", digit.repeat(64));
+    let images = || -> Vec<_> {
+        let compose = checkout.read("docker-compose.yml");
+        let images = compose
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("image: "));
+        images.map(str::to_owned).collect()
+    };
+    let tags = images();
+    assert_eq!(tags[0], "${CHATPROBE_IMAGE:-chatprobe:dev}");
+    assert_eq!(tags.len(), 4);
+    let inspect = r#"case $line in git*) echo "a change"; exit ;; esac
+        printf 'Name:      x\nMediaType: y\nDigest:    %s\n\nManifests:\n  Name: x@sha256:00\n' "$DIGEST""#;
+    // Anew where a digest stands there already.
+    for digit in ["1", "2"] {
+        let digest = digest(digit);
+        let environment = [("DOES", inspect), ("DIGEST", digest.as_str())];
+        let ran = checkout.run("ci/pin-images", &[], &environment).await;
+        assert_eq!(ran.code, 0, "{}", ran.said);
+        let (git, asked) = ran.calls.split_last().unwrap();
+        assert_eq!(git, "git [diff] [--] [docker-compose.yml]");
+        let inspected = tags[1..].iter();
+        let inspected =
+            inspected.map(|tag| format!("docker [buildx] [imagetools] [inspect] [{tag}]"));
+        assert!(asked.iter().cloned().eq(inspected), "{asked:?}");
+        let pinned = tags[1..].iter().map(|tag| format!("{tag}@{digest}"));
+        let pinned: Vec<_> = [tags[0].clone()].into_iter().chain(pinned).collect();
+        assert_eq!(images(), pinned);
+        assert_eq!(checkout.read("reports/pinned-images.diff"), "a change\n");
+    }
+    let before = checkout.read("docker-compose.yml");
+    // Without the second of three, no half of it is written.
+    let digest = digest("3");
+    for call in ["1", "2"] {
+        let unreachable = [("DOES", inspect), ("DIGEST", &digest), ("FAILS", call)];
+        let ran = checkout.run("ci/pin-images", &[], &unreachable).await;
+        assert_eq!(ran.code, 0, "{}", ran.said);
+        assert!(
+            ran.said.contains("nothing is pinned: the registry"),
+            "{}",
+            ran.said
+        );
+    }
+    let senseless = checkout
+        .run("ci/pin-images", &[], &[("DOES", "echo hello")])
+        .await;
+    assert_eq!(senseless.code, 1, "{}", senseless.said);
+    assert_eq!(checkout.read("docker-compose.yml"), before);
+}
+
+#[tokio::test]
 async fn a_command_in_the_image_has_its_arguments_and_its_exit_code() {
     let checkout = Checkout::with(&["docker"]);
     let reports = ("REPORTS", "/a checkout/reports");

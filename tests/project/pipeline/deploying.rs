@@ -17,7 +17,7 @@ const DOES: &str = r#"case $line in
 esac"#;
 
 const PINNED: &str =
-    "chatprobe:dev\nprom/prometheus:v2.53.4\nregistry.test:5000/grafana-oss:11.6.0\n";
+    "chatprobe:dev\nprom/prometheus:v3.13.2@sha256:0123\nregistry.test:5000/grafana:12.4.10\n";
 
 /// A checkout with these tools, and what compose and kubectl say there.
 struct Deployment {
@@ -75,6 +75,7 @@ async fn what_deploys_is_well_if_all_tools_say_so_and_not_if_one_does_not() {
             "docker [compose] [-f] [docker-compose.yml] [-f] [docker-compose.load.yml] [config] [--quiet]",
             "docker [compose] [config] [--images]",
             "kubectl [kustomize] [deploy/kubernetes/base]",
+            "kubectl [kustomize] [deploy/kubernetes/without-simulator]",
             "kubectl [kustomize] [deploy/kubernetes/service-monitor]",
         ]
     );
@@ -82,7 +83,8 @@ async fn what_deploys_is_well_if_all_tools_say_so_and_not_if_one_does_not() {
         last.starts_with("kubernetes-validate [--strict] [--quiet] ["),
         "{last}"
     );
-    assert!(last.ends_with("/base.yaml]"), "{last}");
+    assert!(last.contains("/base.yaml] ["), "{last}");
+    assert!(last.ends_with("/without-simulator.yaml]"), "{last}");
 }
 
 #[tokio::test]
@@ -148,40 +150,120 @@ async fn a_scenario_that_kubernetes_would_not_get_is_named() {
     assert!(ran.said.contains(says), "{}", ran.said);
 }
 
-/// What a file says under `newName` and `newTag`.
+#[tokio::test]
+async fn what_kubernetes_would_get_and_should_not_is_told() {
+    let deployment = Deployment::with(&TOOLS);
+    let rendered = fs::read_to_string(&deployment.rendered).unwrap();
+    for (too_much, says) in [
+        ("  name: simulator\n", "without-simulator has a simulator"),
+        (
+            "prometheus.io/scrape: 'true'\n",
+            "service-monitor has the annotations",
+        ),
+    ] {
+        fs::write(&deployment.rendered, format!("{rendered}{too_much}")).unwrap();
+        let ran = deployment.check(&[]).await;
+        assert_eq!(ran.code, 1, "{}", ran.said);
+        assert!(ran.said.contains(says), "{}", ran.said);
+    }
+}
+
+#[tokio::test]
+async fn the_operator_gets_the_rules_of_prometheus() {
+    let checkout = Checkout::with(&[]);
+    for folder in ["alerting", "prometheus"] {
+        let copied = Command::new("cp")
+            .args(["-r", folder])
+            .arg(checkout.path("."))
+            .status();
+        assert!(copied.unwrap().success());
+    }
+    let made = "deploy/kubernetes/prometheus-operator/rules.yaml";
+    let before = checkout.read(made);
+    let ran = checkout.run("deploy/prometheus-rules", &[], &[]).await;
+    assert_eq!(ran.code, 0, "{}", ran.said);
+    let after = checkout.read(made);
+    assert!(
+        before == after,
+        "{made} is not what prometheus/rules/ says: run deploy/prometheus-rules"
+    );
+    for file in fs::read_dir("prometheus/rules").unwrap() {
+        let rules = fs::read_to_string(file.unwrap().path()).unwrap();
+        for line in rules.lines().filter(|line| !line.starts_with('#')) {
+            let beneath = format!("\n  {line}\n");
+            assert!(line.is_empty() || after.contains(&beneath), "{line}");
+        }
+    }
+}
+
+const TO_APPLY: &str = "deploy/kubernetes/to-apply/kustomization.yaml";
+
+/// What a file says under `newName` and `newTag`, and of which folder.
 fn image_of(checkout: &Checkout) -> Vec<String> {
     checkout
-        .read("deploy/kubernetes/base/kustomization.yaml")
+        .read(TO_APPLY)
         .lines()
-        .filter(|line| line.trim_start().starts_with("new"))
-        .map(|line| line.trim().to_owned())
+        .map(str::trim)
+        .filter(|line| ["new", "- ../"].iter().any(|begin| line.starts_with(begin)))
+        .map(str::to_owned)
         .collect()
 }
 
 #[tokio::test]
 async fn kubernetes_gets_the_image_that_was_pushed() {
     let checkout = Checkout::with(&[]);
-    let before = image_of(&checkout);
-    for (image, name, tag) in [
+    let image = "registry.test:5000/a/chatprobe:main-42";
+    let other = "other.test/chatprobe:0.1.0";
+    for (arguments, folder, name, tag) in [
         (
-            "registry.test:5000/a/chatprobe:main-42",
+            &[image][..],
+            "base",
             "registry.test:5000/a/chatprobe",
             "main-42",
         ),
         (
-            "other.test/chatprobe:0.1.0",
+            &[other, "without-simulator"],
+            "without-simulator",
+            "other.test/chatprobe",
+            "0.1.0",
+        ),
+        (
+            &[other, "service-monitor"],
+            "service-monitor",
             "other.test/chatprobe",
             "0.1.0",
         ),
     ] {
-        let ran = checkout.run("deploy/set-image", &[image], &[]).await;
+        let ran = checkout.run("deploy/set-image", arguments, &[]).await;
         assert_eq!(ran.code, 0, "{}", ran.said);
-        let expected = [format!("newName: {name}"), format!("newTag: \"{tag}\"")];
+        assert_eq!(ran.said, "kubectl apply -k deploy/kubernetes/to-apply/\n");
+        let expected = [
+            format!("- ../{folder}"),
+            format!("newName: {name}"),
+            format!("newTag: \"{tag}\""),
+        ];
         assert_eq!(image_of(&checkout), expected);
     }
-    let after = checkout.read("deploy/kubernetes/base/kustomization.yaml");
-    let shipped = fs::read_to_string("deploy/kubernetes/base/kustomization.yaml").unwrap();
-    assert_eq!(after.lines().count(), shipped.lines().count());
+    // What Git knows stays as it is, and it does not know what was written.
+    let base = "deploy/kubernetes/base/kustomization.yaml";
+    assert_eq!(checkout.read(base), fs::read_to_string(base).unwrap());
+    let ignored = fs::read_to_string(".gitignore").unwrap();
+    assert!(
+        ignored
+            .lines()
+            .any(|line| line == "/deploy/kubernetes/to-apply")
+    );
+    assert!(
+        checkout
+            .read(base)
+            .contains("newName: registry.example.com/chatprobe\n")
+    );
+    assert!(
+        checkout
+            .read(TO_APPLY)
+            .contains("name: registry.example.com/chatprobe\n")
+    );
+    let before = image_of(&checkout);
 
     // Without a tag it would be another one tomorrow, and without a registry nobody has it.
     for image in [
@@ -195,7 +277,13 @@ async fn kubernetes_gets_the_image_that_was_pushed() {
         assert_eq!(ran.code, 2, "{image}: {}", ran.said);
         assert!(ran.said.contains("usage: "), "{image}: {}", ran.said);
     }
-    assert_ne!(image_of(&checkout), before);
+    for folder in ["nothing", "prometheus-operator"] {
+        let ran = checkout
+            .run("deploy/set-image", &[image, folder], &[])
+            .await;
+        assert_eq!(ran.code, 2, "{folder}: {}", ran.said);
+    }
+    assert_eq!(image_of(&checkout), before);
 }
 
 /// The branch and the image of a build, as the script in the `Jenkinsfile` makes them.

@@ -265,9 +265,40 @@ async fn the_configuration_of_the_containers_is_valid_with_a_token_and_refused_w
         let code = process.ended().await;
         (code, process.output() + &process.log())
     };
-    let (code, said) = check(&[("CHATPROBE_ADMIN_TOKEN", "t")]).await;
+    let (code, said) = check(&[("CHATPROBE_ADMIN_TOKEN", "a-token-only-to-check")]).await;
     assert_eq!(code, 0, "{said}");
     let (code, said) = check(&[]).await;
     assert_eq!(code, 2, "{said}");
     assert!(said.contains("/run/secrets/admin_token"), "{said}");
+}
+
+#[tokio::test]
+async fn the_configuration_for_kubernetes_without_the_simulator_is_valid() {
+    let folder = Folder::new();
+    let text = fs::read_to_string("deploy/kubernetes/without-simulator/chatprobe.yaml").unwrap();
+    let scenarios = fs::canonicalize("config/scenarios").unwrap();
+    let scenarios = format!("scenarios: ['{}']", scenarios.display());
+    let text = text.replace("scenarios: [scenarios]", &scenarios);
+    let file = folder.write("chatprobe.yaml", &text);
+    let token = [("CHATPROBE_ADMIN_TOKEN", "a-token-only-to-check")];
+    let arguments = ["check", "--config", &file];
+    let mut process = crate::support::Process::start_in(&arguments, &token);
+    assert_eq!(process.ended().await, 0, "{}", process.log());
+}
+
+#[tokio::test]
+async fn the_first_run_of_the_image_makes_a_token_and_keeps_it_with_the_history() {
+    let ran = script("ci/first-run", &[], &[]).await;
+    match ran.status.code() {
+        Some(0) => {
+            let says = "as 10001:10001, root read-only, token made once";
+            assert!(said(&ran).contains(says), "{}", said(&ran));
+        }
+        Some(3) => assert!(
+            said(&ran).contains("allows no namespaces"),
+            "{}",
+            said(&ran)
+        ),
+        _ => panic!("{}", said(&ran)),
+    }
 }
