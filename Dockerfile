@@ -13,9 +13,11 @@ RUN mkdir src \
     && touch src/lib.rs \
     && cargo build --profile dist --locked
 COPY src src
+# The commit, which chatprobe_build_info shows.
+ARG REVISION=unknown
 # Cargo goes by times, and the files of the empty crate are newer than what was copied.
 RUN touch src/lib.rs src/main.rs \
-    && cargo build --profile dist --locked
+    && CHATPROBE_REVISION="$REVISION" cargo build --profile dist --locked
 
 FROM debian:${DEBIAN}-slim
 # For targets with https; nothing of it is needed at build time, so nothing is installed here.

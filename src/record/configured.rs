@@ -76,7 +76,6 @@ impl Metrics {
             self.declare_subject(&subject, &Declaration::of(&burst.scenario));
             self.declare_burst(&burst.name, &subject);
         }
-        self.declare_ad_hoc();
         self.retain_targets(|target| plan.catalogue.targets.contains_key(target));
         self.retain(
             |subject| is_configured(plan, subject),

@@ -16,12 +16,15 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// Over less than this a use of CPU is noise, and the host's counters may not have moved.
 const SHORTEST_WINDOW: Duration = Duration::from_millis(500);
 
+/// Peaks are those of the last one or two of these, so that one of a scrape every minute misses none.
+const PEAK_WINDOW: Duration = Duration::from_mins(1);
+
 /// What the process and its host use. A reading that the platform does not give is 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Resources {
     /// Memory in RAM.
     pub resident_memory_bytes: u64,
-    /// The most memory in RAM since the process began.
+    /// The most memory in RAM within the last minute or two.
     pub resident_memory_peak_bytes: u64,
     /// CPU time in the process' own code.
     pub cpu_user: Duration,
@@ -29,7 +32,7 @@ pub struct Resources {
     pub cpu_system: Duration,
     /// Cores kept busy over the last second or so.
     pub cpu_usage: f64,
-    /// The most cores kept busy over a second, since the process was first watched.
+    /// The most cores kept busy over a second, within the last minute or two.
     pub cpu_usage_peak: f64,
     /// Open file descriptors.
     pub open_fds: u64,
@@ -59,6 +62,51 @@ struct State {
     latest: Resources,
     /// Where the window of the use of CPU began: when, and the CPU time until then.
     window: (Instant, Duration),
+    memory_peak: Peak<u64>,
+    cpu_peak: Peak<f64>,
+    /// The kernel's mark of the most memory since the process began, when it was last looked at.
+    memory_mark: u64,
+}
+
+/// The highest reading of the last one or two windows. It belongs to no scrape, so that any number of
+/// Prometheus servers see the same.
+struct Peak<T> {
+    began: Instant,
+    current: T,
+    previous: T,
+}
+
+impl<T: Copy + Default + PartialOrd> Peak<T> {
+    fn new(now: Instant) -> Self {
+        Self {
+            began: now,
+            current: T::default(),
+            previous: T::default(),
+        }
+    }
+
+    /// The peak with this reading.
+    fn read(&mut self, reading: T, now: Instant) -> T {
+        let age = now.saturating_duration_since(self.began);
+        if age >= PEAK_WINDOW {
+            let nothing_since = age >= 2 * PEAK_WINDOW;
+            self.previous = if nothing_since {
+                T::default()
+            } else {
+                self.current
+            };
+            self.current = T::default();
+            self.began = now;
+        }
+        if reading > self.current {
+            self.current = reading;
+        }
+        if self.previous > self.current {
+            self.previous
+        } else {
+            self.current
+        }
+    }
 }
 
 impl ProcessMonitor {
@@ -75,6 +123,9 @@ impl ProcessMonitor {
             },
             system,
             window: (Instant::now(), user + kernel),
+            memory_peak: Peak::new(Instant::now()),
+            cpu_peak: Peak::new(Instant::now()),
+            memory_mark: 0,
         }));
         monitor.refresh();
         Ok(monitor)
@@ -134,10 +185,13 @@ impl State {
         latest.host_memory_available_bytes = self.system.available_memory();
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         latest.threads = status_field(&status, "Threads:").unwrap_or(0);
-        // The kernel's own mark does not miss what comes and goes between two looks.
-        let kernels = status_field(&status, "VmHWM:").unwrap_or(0) * 1024;
-        let seen = kernels.max(latest.resident_memory_bytes);
-        latest.resident_memory_peak_bytes = latest.resident_memory_peak_bytes.max(seen);
+        // The kernel's own mark does not miss what comes and goes between two looks. It never falls, so it
+        // is a reading only where it has risen.
+        let mark = status_field(&status, "VmHWM:").unwrap_or(0) * 1024;
+        let risen = if mark > self.memory_mark { mark } else { 0 };
+        self.memory_mark = mark;
+        let seen = risen.max(latest.resident_memory_bytes);
+        latest.resident_memory_peak_bytes = self.memory_peak.read(seen, Instant::now());
     }
 
     fn refresh_cpu(&mut self) {
@@ -152,7 +206,7 @@ impl State {
         self.window = (began + length, spent);
         let spent = spent.saturating_sub(spent_before);
         latest.cpu_usage = spent.as_secs_f64() / length.as_secs_f64();
-        latest.cpu_usage_peak = latest.cpu_usage_peak.max(latest.cpu_usage);
+        latest.cpu_usage_peak = self.cpu_peak.read(latest.cpu_usage, began + length);
         self.system.refresh_cpu_usage();
         latest.host_cpu_usage = f64::from(self.system.global_cpu_usage()) / 100.0;
     }

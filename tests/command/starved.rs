@@ -98,7 +98,7 @@ async fn a_service_that_was_paused_shows_it_in_its_metrics() {
     // Once a second the host is looked at, by a thread that runs.
     service
         .when("a reading", |metrics| {
-            metrics.sum("host_runnable_threads", &[]) > 0.5
+            metrics.sum("chatprobe_host_runnable_threads", &[]) > 0.5
         })
         .await;
 }

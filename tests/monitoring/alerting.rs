@@ -4,8 +4,10 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Output},
 };
+
+use crate::support::Folder;
 
 fn project(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -20,7 +22,7 @@ fn catalogue() -> (BTreeSet<String>, BTreeSet<String>) {
     let catalogue = text("docs/metrics.md");
     let rows = catalogue.lines().filter_map(|line| {
         let name = line.strip_prefix("| `")?.split('`').next()?;
-        let prefixes = ["chatprobe_", "process_", "host_"];
+        let prefixes = ["chatprobe_", "process_"];
         let is_metric = prefixes.iter().any(|prefix| name.starts_with(prefix));
         is_metric.then(|| (name.to_owned(), line.contains("For exploration.")))
     });
@@ -32,16 +34,12 @@ fn catalogue() -> (BTreeSet<String>, BTreeSet<String>) {
 
 /// The metrics that rules, alerts and boards name.
 fn used() -> BTreeSet<String> {
-    let mut files = vec![
-        "prometheus/rules/chatprobe.rules.yml".to_owned(),
-        "alerting/alerts.yml".to_owned(),
-    ];
-    for board in ["overview", "scenario", "bursts", "service"] {
-        files.push(format!("grafana/dashboards/{board}.json"));
-    }
+    let folders = ["prometheus/rules", "grafana/dashboards"];
+    let entries = folders.map(|folder| fs::read_dir(project(folder)).unwrap());
+    let files = entries.into_iter().flatten();
     let mut used = BTreeSet::new();
     for file in files {
-        let text = text(&file);
+        let text = fs::read_to_string(file.unwrap().path()).unwrap();
         let code: String = text
             .lines()
             .filter(|line| !line.trim_start().starts_with('#'))
@@ -50,7 +48,7 @@ fn used() -> BTreeSet<String> {
         // A colon makes the name of a recording rule.
         let words = code.split(|c: char| !c.is_ascii_alphanumeric() && !"_:".contains(c));
         for word in words.filter(|word| !word.contains(':')) {
-            let known_prefix = ["chatprobe_", "process_", "host_"]
+            let known_prefix = ["chatprobe_", "process_"]
                 .iter()
                 .any(|prefix| word.starts_with(prefix));
             if known_prefix {
@@ -75,6 +73,97 @@ fn rules_and_boards_name_metrics_that_exist_and_leave_none_out_unsaid() {
         unused, explored,
         "docs/metrics.md says `For exploration.` of what no rule and no board uses"
     );
+}
+
+/// `alerting/generate` with parameters that differ from those of the project.
+fn generate(folder: &Folder, parameters: &str) -> Output {
+    let file = folder.write("parameters.toml", parameters);
+    let to = folder.argument("made");
+    let mut command = Command::new(project("alerting/generate"));
+    command.args(["--parameters", &file, "--to", &to]);
+    command.output().unwrap()
+}
+
+#[test]
+fn rules_and_boards_are_made_with_the_labels_links_and_times_of_a_parameters_file() {
+    let folder = Folder::new();
+    let parameters = text("alerting/parameters.toml")
+        .replace(r#"["cluster", "namespace"]"#, r#"["region"]"#)
+        .replace("http://localhost:8080", "https://probe.example/console")
+        .replace(r#""30m""#, r#""45m""#)
+        .replace(r#""15s""#, r#""30s""#);
+    let made = generate(&folder, &parameters);
+    let said = String::from_utf8_lossy(&made.stderr);
+    assert!(made.status.success(), "{said}");
+    let read = |path: &str| fs::read_to_string(folder.argument(&format!("made/{path}"))).unwrap();
+    let outages = read("prometheus/rules/outages.yml");
+    assert!(
+        outages.contains("max by (region, scenario, target)"),
+        "{outages}"
+    );
+    assert!(outages.contains(r#"console_url: "https://probe.example/console/""#));
+    assert!(read("prometheus/rules/bursts.yml").contains("> time() - 2700"));
+    let service = read("prometheus/rules/service.yml");
+    assert!(service.contains("for: 4m") && service.contains("one every 30s"));
+    let routes = read("alerting/alertmanager.yml");
+    assert!(routes.contains("group_by: [alertname, region, scenario, target]"));
+    let board = read("grafana/dashboards/overview.json");
+    assert!(board.contains("label_values(chatprobe_build_info, region)"));
+    for text in [outages, service, routes, board] {
+        assert!(!text.contains("cluster") && !text.contains("@{"), "{text}");
+    }
+}
+
+#[test]
+fn the_document_has_the_parameters_the_examples_and_the_message_as_they_are() {
+    let document = text("docs/alerting.md");
+    let parameters = text("alerting/parameters.toml");
+    let names = parameters.lines().filter_map(|line| line.split_once(" = "));
+    for (name, _) in names.take(5) {
+        assert!(document.contains(&format!("| `{name}` |")), "{name}");
+    }
+    let message = text("alerting/tests/slack/page.txt");
+    assert!(
+        document.contains(&format!("```text\n{message}```")),
+        "{message}"
+    );
+    let examples = text("alerting/examples.yml");
+    for block in document.split("```yaml\n").skip(1) {
+        let block = block.split("```").next().unwrap();
+        assert!(examples.contains(block), "{block}");
+    }
+}
+
+#[test]
+fn a_parameter_that_cannot_be_is_refused_by_its_name() {
+    let right = text("alerting/parameters.toml");
+    for (from, to, said) in [
+        (
+            r#""15s""#,
+            r#""often""#,
+            "`scrape_interval` is 'often', not a duration",
+        ),
+        (
+            r#""namespace"]"#,
+            r#""scenario"]"#,
+            "`keep` names 'scenario'",
+        ),
+        (
+            "http://localhost:3000",
+            "localhost:3000",
+            "links.grafana is 'localhost:3000'",
+        ),
+        (
+            "missed_for =",
+            "missing_for =",
+            "missing or unknown: missed_for, missing_for",
+        ),
+    ] {
+        let refused = generate(&Folder::new(), &right.replace(from, to));
+        let error = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(2), "{error}");
+        assert!(error.contains(said), "{said}: {error}");
+    }
 }
 
 #[test]

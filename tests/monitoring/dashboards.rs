@@ -200,8 +200,8 @@ impl Watched {
             "sum(rate(chatprobe_chats_passed_total{mode='burst'}[1m]))",
             "sum(rate(chatprobe_chats_failed_total{mode='burst'}[1m]))",
             "count(ALERTS{alertstate='firing', alertname!='ChatprobeWatchdog'})",
-            "sum(chatprobe:chats_failed:increase30m)",
-            "chatprobe:agent_join_seconds:p95_rate30m",
+            "sum(scenario_target:chatprobe_chats_failed:increase30m)",
+            "scenario_target:chatprobe_agent_join_seconds:p95_rate30m",
         ] {
             prometheus.when(query, |number| number > 0.0).await;
         }
@@ -238,11 +238,11 @@ async fn every_query_returns_data_where_everything_happens() {
         &watched.check(Some(&service)),
         &["returns no data: process_gone_seconds", "fails: "],
     );
-    let alerts = misspelt("ALERTS{alertstate=", "ALERTS{alertstat=");
+    let alerts = misspelt("alertstate=", "alertstat=");
     complains(
         &watched.check(Some(&alerts)),
         &[
-            "\"Alerts firing\": query A names a series that is not there: ALERTS{alertstat=\"firing\",alertname!~",
+            "\"Alerts firing\": query A names a series that is not there: ALERTS{cluster=~\"$cluster\",namespace=~\"$namespace\",alertstat=\"firing\",alertname=~",
         ],
     );
     // These return 0 all the same, and the state of those that are not paused.
@@ -277,7 +277,11 @@ fn query_of_overview(panel: u64) -> String {
     let panels = board["panels"].as_array().unwrap();
     let panel = panels.iter().find(|one| one["id"] == panel).unwrap();
     let query = panel["targets"][0]["expr"].as_str().unwrap();
-    query.replace("$scenario", ".*").replace("$target", ".*")
+    ["$scenario", "$target", "$cluster", "$namespace"]
+        .iter()
+        .fold(query.to_owned(), |query, variable| {
+            query.replace(variable, ".*")
+        })
 }
 
 #[tokio::test]

@@ -212,25 +212,34 @@ async fn agents_who_join_late_are_one_page_that_says_how_late() {
 }
 
 #[tokio::test]
-async fn an_outage_during_a_burst_is_a_ticket_that_says_so_and_a_page_if_it_outlasts_the_burst() {
+async fn agents_who_do_not_join_during_a_burst_are_a_ticket_and_a_page_if_it_outlasts_the_burst() {
     let watch = Watch::start().await;
     let run = watch.start_burst("rush").await;
-    watch.faults(no_session()).await;
+    watch.faults(json!({ "agents": { "never_come": 1 } })).await;
     let trouble = "[TICKET] ChatprobeTroubleDuringBurst: contact-center-chat on centre";
     let ticket = watch.slack.message(trouble).await;
     assert_eq!(ticket.color, "warning");
     assert_eq!(ticket.pretext, "");
-    let says = "ChatprobeProbeFailing began during a burst and is held back";
+    let says = "ChatprobeNobodyJoins began during a burst and is held back";
     assert!(ticket.text.contains(says), "{}", ticket.text);
     let burst = "\n:warning: A burst is running against centre: rush.\n";
     assert!(ticket.text.contains(burst), "{}", ticket.text);
     assert_eq!(watch.slack.titles(), [trouble]);
 
     watch.stop_burst(&run).await;
-    watch.slack.message(FAILING).await;
+    let nobody = "[PAGE] ChatprobeNobodyJoins: contact-center-chat on centre";
+    watch.slack.message(nobody).await;
     watch.faults(json!({})).await;
-    watch.slack.message(&resolved(FAILING)).await;
-    assert_eq!(watch.slack.titles(), [trouble, FAILING, &resolved(FAILING)]);
+    watch.slack.message(&resolved(nobody)).await;
+    assert_eq!(watch.slack.titles(), [trouble, nobody, &resolved(nobody)]);
+
+    // A target that is down is told whatever runs.
+    watch.probes_pass(3.0).await;
+    watch.start_burst("rush").await;
+    watch.faults(no_session()).await;
+    watch.slack.message(FAILING).await;
+    let titles = watch.slack.titles();
+    assert_eq!(titles, [trouble, nobody, &resolved(nobody), FAILING]);
 }
 
 #[tokio::test]

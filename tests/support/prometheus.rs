@@ -10,7 +10,7 @@ pub struct Prometheus {
 
 /// The time that the alerts take, in a hurry: the windows of the rules, and how long something has to
 /// hold. The longest windows stay; they see all there is.
-const HURRIED: [(&str, &str); 8] = [
+const HURRIED: [(&str, &str); 10] = [
     ("[5m]", "[10s]"),
     ("[15m]", "[30s]"),
     ("[30m]", "[60s]"),
@@ -19,32 +19,22 @@ const HURRIED: [(&str, &str); 8] = [
     ("for: 5m", "for: 5s"),
     ("for: 2m", "for: 4s"),
     ("for: 1m", "for: 2s"),
+    // How often groups are evaluated.
+    ("interval: 30s", "interval: 1s"),
+    ("interval: 2m", "interval: 1s"),
 ];
 
 impl Prometheus {
-    /// Scrapes this chatprobe under the recording rules, as they are.
+    /// Scrapes this chatprobe under all rules, in a hurry, and sends alerts to nobody.
     pub async fn start(chatprobe: &str) -> Self {
-        let folder = Folder::new();
-        let rules = repository("prometheus/rules/chatprobe.rules.yml");
-        folder.write("rules/chatprobe.rules.yml", &rules);
+        let folder = with_rules();
         folder.write("targets/alertmanager.yml", "[]");
         Self::start_in(folder, chatprobe).await
     }
 
-    /// Scrapes this chatprobe under all rules, in a hurry, and sends alerts to this Alertmanager.
+    /// The same, and sends alerts to this Alertmanager.
     pub async fn watching(chatprobe: &str, alertmanager: &str) -> Self {
-        let folder = Folder::new();
-        for path in [
-            "prometheus/rules/chatprobe.rules.yml",
-            "alerting/alerts.yml",
-        ] {
-            let mut rules = repository(path);
-            for (from, to) in HURRIED {
-                rules = rules.replace(from, to);
-            }
-            let name = path.rsplit('/').next().unwrap();
-            folder.write(&format!("rules/{name}"), &rules);
-        }
+        let folder = with_rules();
         folder.write(
             "targets/alertmanager.yml",
             &format!("[{{ targets: ['{alertmanager}'] }}]"),
@@ -91,6 +81,20 @@ impl Prometheus {
         })
         .await
     }
+}
+
+fn with_rules() -> Folder {
+    let folder = Folder::new();
+    let rules = format!("{}/prometheus/rules", env!("CARGO_MANIFEST_DIR"));
+    for file in std::fs::read_dir(rules).unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        let mut rules = repository(&format!("prometheus/rules/{name}"));
+        for (from, to) in HURRIED {
+            rules = rules.replace(from, to);
+        }
+        folder.write(&format!("rules/{name}"), &rules);
+    }
+    folder
 }
 
 fn repository(path: &str) -> String {

@@ -11,13 +11,9 @@ use super::{
     family::{Family, Maker},
     seconds_since_epoch,
 };
-use crate::{
-    config::Burst,
-    event::{RunIdentity, Subject, Verdict},
-};
+use crate::event::{RunIdentity, Subject, Verdict};
 
-const BURST: &[&str] = &["burst"];
-const BURST_SUBJECT: &[&str] = &["burst", "scenario", "target"];
+const BURST: &[&str] = &["burst", "scenario", "target"];
 
 struct Entry {
     /// Runs in progress: nothing is removed under their hands.
@@ -43,7 +39,7 @@ impl Bursts {
             total: make.counters(
                 "chatprobe_bursts_total",
                 "Bursts that ended, by verdict. Bursts that were started by hand and are not in the configuration share the name ad-hoc.",
-                &["burst", "verdict"],
+                &["burst", "scenario", "target", "verdict"],
             )?,
             dropped: make.counters(
                 "chatprobe_burst_arrivals_dropped_total",
@@ -58,17 +54,17 @@ impl Bursts {
             active: make.int_gauges(
                 "chatprobe_burst_active",
                 "Runs of the burst in progress now.",
-                BURST_SUBJECT,
+                BURST,
             )?,
             last_start: make.gauges(
                 "chatprobe_burst_last_start_timestamp_seconds",
                 "Unix time at which the burst last began; 0 before the first.",
-                BURST_SUBJECT,
+                BURST,
             )?,
             last_end: make.gauges(
                 "chatprobe_burst_last_end_timestamp_seconds",
                 "Unix time at which the burst last ended; 0 before the first.",
-                BURST_SUBJECT,
+                BURST,
             )?,
             entries: Mutex::default(),
         })
@@ -78,25 +74,25 @@ impl Bursts {
         self.change(name, subject, |entry| entry.kept = true);
     }
 
-    /// The series that the runs of this name share.
-    pub(super) fn begin_at_zero(&self, name: &str) {
-        for verdict in Verdict::ALL {
-            self.total.child(&[name, verdict.as_str()]);
-        }
-        self.dropped.child(&[name]);
-        self.skipped.child(&[name]);
-    }
-
+    /// Its schedule knows a burst by its name, which has one subject in the configuration.
     pub(super) fn skipped(&self, name: &Arc<str>) {
-        self.skipped.child(&[name]).inc();
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = entries.iter().filter(|(_, entry)| entry.kept);
+        for ((_, subject), _) in kept.filter(|((other, _), _)| other == name) {
+            self.skipped.child(&labels(name, subject)).inc();
+        }
     }
 
     fn change(&self, name: &Arc<str>, subject: &Subject, change: impl FnOnce(&mut Entry)) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (name.clone(), subject.clone());
         let entry = entries.entry(key).or_insert_with(|| {
-            self.begin_at_zero(name);
             let labels = labels(name, subject);
+            for verdict in Verdict::ALL {
+                self.total.child(&with_verdict(labels, verdict));
+            }
+            self.dropped.child(&labels);
+            self.skipped.child(&labels);
             self.active.child(&labels);
             self.last_start.child(&labels);
             self.last_end.child(&labels);
@@ -127,12 +123,13 @@ impl Bursts {
         let labels = labels(&run.name, &run.subject);
         self.active.child(&labels).dec();
         self.last_end.child(&labels).set(seconds_since_epoch(now));
-        self.total.child(&[&run.name, verdict.as_str()]).inc();
+        self.total.child(&with_verdict(labels, verdict)).inc();
         self.remove_unkept(&mut entries);
     }
 
     pub(super) fn arrival_dropped(&self, run: &RunIdentity) {
-        self.dropped.child(&[&run.name]).inc();
+        let labels = labels(&run.name, &run.subject);
+        self.dropped.child(&labels).inc();
     }
 
     /// Removes bursts that are not kept; those in progress go with their end.
@@ -152,16 +149,17 @@ impl Bursts {
             self.active.remove(&labels);
             self.last_start.remove(&labels);
             self.last_end.remove(&labels);
-            let in_use = |(other, _): &(Arc<str>, Subject)| *other == name;
-            if *name != *Burst::AD_HOC && !entries.keys().any(in_use) {
-                self.total.remove(&[&name]);
-                self.dropped.remove(&[&name]);
-                self.skipped.remove(&[&name]);
-            }
+            self.total.remove(&labels);
+            self.dropped.remove(&labels);
+            self.skipped.remove(&labels);
         }
     }
 }
 
 fn labels<'a>(name: &'a str, subject: &'a Subject) -> [&'a str; 3] {
     [name, &subject.scenario, &subject.target]
+}
+
+fn with_verdict([name, scenario, target]: [&str; 3], verdict: Verdict) -> [&str; 4] {
+    [name, scenario, target, verdict.as_str()]
 }

@@ -108,7 +108,7 @@ impl Metrics {
     pub fn declare_subject(&self, subject: &Subject, declaration: &Declaration) {
         self.subjects.declare(subject, declaration);
         if declaration.callbacks {
-            self.callbacks.declare(&subject.scenario);
+            self.callbacks.declare(&subject.into());
         }
     }
 
@@ -128,11 +128,6 @@ impl Metrics {
     /// Lets the series of a burst begin at 0; its subject is declared on its own.
     pub fn declare_burst(&self, name: &Arc<str>, subject: &Subject) {
         self.bursts.declare(name, subject);
-    }
-
-    /// Lets the series of bursts that are not in the configuration begin at 0.
-    pub fn declare_ad_hoc(&self) {
-        self.bursts.begin_at_zero(Burst::AD_HOC);
     }
 
     /// Removes the series of subjects, with their probes, and of bursts that are not kept. What a
@@ -166,8 +161,8 @@ impl Metrics {
     }
 
     fn retain_callbacks(&self) {
-        let scenarios = self.subjects.scenarios_with_callbacks();
-        self.callbacks.retain(&scenarios);
+        let sources = self.subjects.sources_of_callbacks();
+        self.callbacks.retain(&sources);
     }
 
     /// What watches the process; somebody has to let it run.
@@ -203,7 +198,7 @@ impl Metrics {
     fn run_started(&self, run: &RunIdentity, declaration: &Declaration, now: SystemTime) {
         self.subjects.run_started(&run.subject, declaration);
         if declaration.callbacks {
-            self.callbacks.declare(&run.subject.scenario);
+            self.callbacks.declare(&(&run.subject).into());
         }
         if run.subject.mode == Mode::Burst {
             self.bursts.run_started(run, now);
@@ -288,19 +283,19 @@ impl Metrics {
             Event::ArrivalDropped { run } => self.bursts.arrival_dropped(run),
             // It is counted when it is known what became of it.
             Event::CallbackReceived { run } => {
-                self.callbacks.received(&run.subject.scenario, now);
+                self.callbacks.received(&(&run.subject).into(), now);
             }
             // What a chat is called and did is for people.
             Event::CallbackRerouted { .. }
             | Event::ChatNamed { .. }
             | Event::ChatFailed(_)
             | Event::LeftOpen { .. } => {}
-            Event::CallbackVerified { run } => self.callbacks.verified(&run.subject.scenario),
-            Event::CallbackIdRepeated { run } => self.callbacks.id_repeated(&run.subject.scenario),
+            Event::CallbackVerified { run } => self.callbacks.verified(&(&run.subject).into()),
+            Event::CallbackIdRepeated { run } => self.callbacks.id_repeated(&(&run.subject).into()),
             Event::CallbackSettled { run, fate } => {
-                let scenario = run.as_ref().map(|run| &run.subject.scenario);
-                self.callbacks.settled(scenario, *fate, |scenario| {
-                    self.subjects.scenarios_with_callbacks().contains(scenario)
+                let source = run.as_ref().map(|run| (&run.subject).into());
+                self.callbacks.settled(source.as_ref(), *fate, |source| {
+                    self.subjects.sources_of_callbacks().contains(source)
                 });
             }
             Event::RunEnded {

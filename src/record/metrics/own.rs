@@ -14,6 +14,12 @@ use crate::{
     vitals::Beat,
 };
 
+/// The commit that was built; `ci/image` sets it. Not asked of git here, or every commit would compile anew.
+pub(super) const REVISION: &str = match option_env!("CHATPROBE_REVISION") {
+    Some(revision) => revision,
+    None => "unknown",
+};
+
 /// What chatprobe says about itself.
 pub(super) struct Own {
     start_lateness: ByMode,
@@ -62,10 +68,10 @@ impl Own {
         )?;
         let build = make.gauges(
             "chatprobe_build_info",
-            "1; the version that runs is in the label.",
-            &["version"],
+            "1; version and revision of the source that run are in the labels.",
+            &["version", "revision"],
         )?;
-        build.child(&[env!("CARGO_PKG_VERSION")]).set(1.0);
+        build.child(&[env!("CARGO_PKG_VERSION"), REVISION]).set(1.0);
         let denied = make.counters(
             "chatprobe_web_requests_denied_total",
             "Requests to the web listener that were refused before anything was done, by reason.",
@@ -81,7 +87,7 @@ impl Own {
                 "CPUs that the threads of the process wanted over the last second or so and waited for.",
             )?,
             runnable_threads: make.gauge(
-                "host_runnable_threads",
+                "chatprobe_host_runnable_threads",
                 "Threads of the host that ran or waited for a CPU when it was last looked at, about once a second.",
             )?,
             reload_successful: make.gauge(
@@ -161,21 +167,21 @@ impl ProcessSeries {
     pub(super) fn new(make: &Maker<'_>) -> Result<Self, MetricsError> {
         Ok(Self {
             resident_memory: make.gauge("process_resident_memory_bytes", "Memory of the process that is in RAM.")?,
-            resident_memory_peak: make.gauge("process_resident_memory_peak_bytes", "The most memory that the process had in RAM since it began.")?,
+            resident_memory_peak: make.gauge("process_resident_memory_peak_bytes", "The most memory that the process had in RAM within the last minute or two.")?,
             cpu: make.fraction_counter("process_cpu_seconds_total", "CPU time of the process, its own code and the kernel's work for it.")?,
             cpu_user: make.fraction_counter("process_cpu_user_seconds_total", "CPU time of the process in its own code.")?,
             cpu_system: make.fraction_counter("process_cpu_system_seconds_total", "CPU time of the process in the kernel.")?,
-            cpu_usage: make.gauge("process_cpu_usage_ratio", "Cores that the process kept busy over the last second or so: 1 is one core.")?,
-            cpu_usage_peak: make.gauge("process_cpu_usage_peak_ratio", "The most cores that the process kept busy over a second since it began.")?,
+            cpu_usage: make.gauge("process_cpu_usage_cores", "Cores that the process kept busy over the last second or so.")?,
+            cpu_usage_peak: make.gauge("process_cpu_usage_peak_cores", "The most cores that the process kept busy over a second within the last minute or two.")?,
             open_fds: make.gauge("process_open_fds", "File descriptors that are open.")?,
             max_fds: make.gauge("process_max_fds", "File descriptors that may be open at most.")?,
             threads: make.gauge("process_threads", "Threads of the process.")?,
             start_time: make.gauge("process_start_time_seconds", "Unix time at which the process began.")?,
             memory_limit: make.gauge("process_memory_limit_bytes", "What the process may have: the limit of its control group, else the memory of the host.")?,
-            host_cpus: make.gauge("host_cpus", "Logical CPUs of the host.")?,
-            host_cpu_usage: make.gauge("host_cpu_usage_ratio", "Share of all CPUs of the host that was busy over the last second or so, 0 to 1.")?,
-            host_memory_total: make.gauge("host_memory_total_bytes", "Memory of the host.")?,
-            host_memory_available: make.gauge("host_memory_available_bytes", "Memory of the host that could be had without swapping.")?,
+            host_cpus: make.gauge("chatprobe_host_cpus", "Logical CPUs of the host.")?,
+            host_cpu_usage: make.gauge("chatprobe_host_cpu_usage_ratio", "Share of all CPUs of the host that was busy over the last second or so, 0 to 1.")?,
+            host_memory_total: make.gauge("chatprobe_host_memory_total_bytes", "Memory of the host.")?,
+            host_memory_available: make.gauge("chatprobe_host_memory_available_bytes", "Memory of the host that could be had without swapping.")?,
         })
     }
 

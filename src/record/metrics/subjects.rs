@@ -6,6 +6,7 @@ use std::{
 
 use super::{
     Boundaries, MetricsError,
+    callbacks::Source,
     chats::{ChatFamilies, ChatSeries},
     family::Maker,
     phases::{PhaseFamily, PhaseSeries},
@@ -347,13 +348,13 @@ impl Subjects {
         }
     }
 
-    /// The scenarios that have events coming in, or may have for all that is known.
-    pub(super) fn scenarios_with_callbacks(&self) -> HashSet<Arc<str>> {
+    /// Those that have events coming in, or may have for all that is known.
+    pub(super) fn sources_of_callbacks(&self) -> HashSet<Source> {
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
         let with = entries.iter().filter(|(_, entry)| {
             let declared = entry.declared.as_ref();
             declared.is_none_or(|declaration| declaration.callbacks)
         });
-        with.map(|(subject, _)| subject.scenario.clone()).collect()
+        with.map(|(subject, _)| subject.into()).collect()
     }
 }

@@ -54,6 +54,32 @@ fn a_peak_between_two_looks_is_seen() {
 }
 
 #[test]
+fn a_peak_is_forgotten_after_one_or_two_windows() {
+    let start = Instant::now();
+    let second = |count| start + Duration::from_secs(count);
+    let mut peak = Peak::new(start);
+    let read = |(at, reading)| peak.read(reading, second(at));
+    let readings = [
+        (1, 7_u64),
+        (30, 2),
+        (59, 3),
+        (60, 1),
+        (119, 4),
+        (120, 1),
+        (179, 1),
+        (180, 2),
+    ];
+    assert_eq!(readings.map(read), [7, 7, 7, 7, 7, 4, 4, 2]);
+    let mut peak = Peak::new(start);
+    peak.read(9_u64, second(1));
+    assert_eq!(
+        peak.read(2, second(200)),
+        2,
+        "nobody looked for two windows"
+    );
+}
+
+#[test]
 fn cpu_time_is_told_by_who_spent_it_and_by_how_much() {
     let monitor = monitor();
     let before = monitor.refresh();

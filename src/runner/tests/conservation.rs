@@ -98,7 +98,7 @@ fn counts_of(play: &Play, outlook: &Outlook) -> BTreeMap<String, u64> {
     add("start_lateness_seconds_count", lateness, chats.started);
     add(
         "burst_arrivals_dropped_total",
-        "burst=\"run\"".to_owned(),
+        format!("burst=\"run\",{subject}"),
         chats.dropped,
     );
     for (reason, count) in &chats.failed_by_reason {
@@ -131,13 +131,13 @@ fn counts_of(play: &Play, outlook: &Outlook) -> BTreeMap<String, u64> {
         }
     }
     for (fate, count) in &outlook.all_fates {
-        let labels = format!(r#"fate="{}",scenario="s""#, fate.as_str());
+        let labels = format!(r#"fate="{}",{subject}"#, fate.as_str());
         add(EVENTS, labels, *count);
     }
-    let nowhere = r#"fate="unknown",scenario="none""#.to_owned();
+    let nowhere = r#"fate="unknown",scenario="none",target="none""#.to_owned();
     add(EVENTS, nowhere, outlook.nowhere);
     if let (Mode::Burst, Some(verdict)) = (play.mode, outlook.verdict) {
-        let labels = format!(r#"burst="run",verdict="{}""#, verdict.as_str());
+        let labels = format!(r#"burst="run",{subject},verdict="{}""#, verdict.as_str());
         add("bursts_total", labels, 1);
     }
     counts.retain(|_, count| *count > 0);
@@ -240,7 +240,10 @@ fn nothing_is_lost_or_counted_twice_where_things_happen_at_one_moment() {
         prop_assert_eq!(others, counts_of(play, &without_events), "by the metrics");
         prop_assert_eq!(events.values().sum::<u64>(), play.letters.len() as u64);
         for (fate, count) in &report.books.by_fate {
-            let labels = format!(r#"{EVENTS}{{fate="{}",scenario="s"}}"#, fate.as_str());
+            let labels = format!(
+                r#"{EVENTS}{{fate="{}",scenario="s",target="t"}}"#,
+                fate.as_str()
+            );
             prop_assert!(
                 events.get(&labels) >= Some(count),
                 "{} {:?}",

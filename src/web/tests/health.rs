@@ -1,6 +1,11 @@
-use tokio_util::sync::CancellationToken;
+use std::io::Read as _;
 
-use super::Service;
+use axum::body::{Body, to_bytes};
+use flate2::read::GzDecoder;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+use super::{Service, local};
 use crate::web::App;
 
 #[tokio::test]
@@ -13,10 +18,44 @@ async fn metrics_come_in_the_text_format() {
         "text/plain; version=0.0.4; charset=utf-8"
     );
     let build = format!(
-        "chatprobe_build_info{{version=\"{}\"}} 1",
+        "chatprobe_build_info{{revision=\"unknown\",version=\"{}\"}} 1",
         env!("CARGO_PKG_VERSION")
     );
     assert!(answer.text.lines().any(|line| line == build));
+}
+
+#[tokio::test]
+async fn metrics_are_compressed_for_a_client_that_takes_gzip_and_for_no_other() {
+    let service = Service::start().await;
+    let get = async |accepted: &str| {
+        let request = local("GET", "/metrics").header("accept-encoding", accepted);
+        let answering = service
+            .router
+            .clone()
+            .oneshot(request.body(Body::empty()).unwrap());
+        let (head, body) = answering.await.unwrap().into_parts();
+        assert_eq!(head.headers["vary"], "accept-encoding", "{accepted}");
+        let encoding = head.headers.get("content-encoding").cloned();
+        (encoding, to_bytes(body, usize::MAX).await.unwrap())
+    };
+    for accepted in ["gzip", "deflate, GZIP;q=0.5", "zstd;q=1.0,gzip; q=0.8"] {
+        let (encoding, body) = get(accepted).await;
+        assert_eq!(encoding.unwrap(), "gzip", "{accepted}");
+        let mut text = String::new();
+        GzDecoder::new(&*body).read_to_string(&mut text).unwrap();
+        assert!(text.contains("\nchatprobe_build_info{"), "{text}");
+        assert!(
+            body.len() * 5 < text.len(),
+            "{} of {}",
+            body.len(),
+            text.len()
+        );
+    }
+    for accepted in ["identity", "gzip;q=0", "deflate, gzip; q=0.0", "xgzip"] {
+        let (encoding, body) = get(accepted).await;
+        assert_eq!(encoding, None, "{accepted}");
+        assert!(body.starts_with(b"# HELP "), "{accepted}");
+    }
 }
 
 #[tokio::test]

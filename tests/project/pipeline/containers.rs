@@ -36,7 +36,7 @@ async fn the_image_knows_its_revision_and_is_asked_for_its_version() {
         calls,
         [
             "git [rev-parse] [HEAD]",
-            "docker [build] [--label] [org.opencontainers.image.revision=0123abc] [--tag] [chatprobe:main-7] [.]",
+            "docker [build] [--build-arg] [REVISION=0123abc] [--label] [org.opencontainers.image.revision=0123abc] [--tag] [chatprobe:main-7] [.]",
             "docker [run] [--rm] [chatprobe:main-7] [--version]",
         ]
     );

@@ -81,7 +81,7 @@ fn every_query_uses_its_metric_and_no_metric_that_does_not_exist() {
     for ((name, ..), query) in catalogue() {
         assert!(query.contains(&name), "{name}: {query}");
         let words = query.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-        let prefixes = ["chatprobe_", "process_", "host_"];
+        let prefixes = ["chatprobe_", "process_"];
         for word in words.filter(|word| prefixes.iter().any(|prefix| word.starts_with(prefix))) {
             let base = word.strip_suffix("_bucket").unwrap_or(word);
             assert!(known.contains(base), "{name}: {word}");

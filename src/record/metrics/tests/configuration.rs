@@ -96,8 +96,8 @@ fn the_number_of_series_is_the_one_foretold() {
         boundaries.series_per_subject(&declaration()) + callbacks
     );
     let before = all();
-    // Another target shares the callbacks.
-    (fixture.metrics).declare_subject(&subject("b", "us", Mode::Burst), &declaration());
+    // Probe and burst share the callbacks.
+    (fixture.metrics).declare_subject(&subject("b", "eu", Mode::Probe), &declaration());
     assert_eq!(
         all() - before,
         boundaries.series_per_subject(&declaration())
@@ -167,7 +167,7 @@ fn what_is_not_kept_goes_and_nothing_else_changes() {
         fate: Fate::Late,
     });
     assert_eq!(series(&fixture), BTreeMap::new());
-    let late = "callback_events_total{fate=\"late\",scenario=\"none\"}";
+    let late = "callback_events_total{fate=\"late\",scenario=\"none\",target=\"none\"}";
     assert_eq!(fixture.value(late), Some(1.0));
 }
 
@@ -221,17 +221,14 @@ fn a_burst_goes_by_its_name_and_one_by_hand_with_its_subject() {
     assert_eq!(
         passed(&fixture),
         [
-            "bursts_total{burst=\"ad-hoc\",verdict=\"passed\"} 1",
-            "bursts_total{burst=\"evening\",verdict=\"passed\"} 1",
+            "bursts_total{burst=\"ad-hoc\",scenario=\"chat\",target=\"us\",verdict=\"passed\"} 1",
+            "bursts_total{burst=\"evening\",scenario=\"chat\",target=\"us\",verdict=\"passed\"} 1",
         ]
     );
     fixture
         .metrics
         .retain(|subject| *subject != burst, |_, _| false);
-    assert_eq!(
-        passed(&fixture),
-        ["bursts_total{burst=\"ad-hoc\",verdict=\"passed\"} 1"]
-    );
+    assert_eq!(passed(&fixture), Vec::<String>::new());
     assert_eq!(fixture.lines("burst_active", ""), Vec::<String>::new());
 }
 
@@ -340,7 +337,7 @@ fn a_burst_by_hand_has_its_series_at_zero_from_its_start() {
     for series in [
         format!("chats_failed_total{{mode=\"burst\",reason=\"connect\",{labels}}}"),
         "steps_failed_total{mode=\"burst\",reason=\"status\",scenario=\"chat\",step=\"say\",target=\"eu\"}".to_owned(),
-        "bursts_total{burst=\"ad-hoc\",verdict=\"failed\"}".to_owned(),
+        format!("bursts_total{{burst=\"ad-hoc\",{labels},verdict=\"failed\"}}"),
     ] {
         assert_eq!(value(&series), Some(0.0), "{series}");
     }

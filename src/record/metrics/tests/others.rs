@@ -28,19 +28,32 @@ fn events_are_counted_by_what_became_of_them() {
     settle(None, Fate::Rejected);
     // Heard of, and not yet settled.
     fixture.tell(&Event::CallbackReceived { run: run.clone() });
-    let value = |scenario: &str, fate: Fate| {
+    // Another target of the same scenario.
+    let other = run_of("watch", "2", &subject("chat", "us", Mode::Probe));
+    fixture.begin(&other);
+    settle(Some(&other), Fate::Late);
+    let value = |scenario: &str, target: &str, fate: Fate| {
         let fate = fate.as_str();
         fixture.value(&format!(
-            "callback_events_total{{fate=\"{fate}\",scenario=\"{scenario}\"}}"
+            "callback_events_total{{fate=\"{fate}\",scenario=\"{scenario}\",target=\"{target}\"}}"
         ))
     };
-    let of_chat = Fate::ALL.map(|fate| value("chat", fate).unwrap());
+    let of_chat = Fate::ALL.map(|fate| value("chat", "eu", fate).unwrap());
     assert_eq!(of_chat, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]);
-    let last = || fixture.value("callback_last_event_timestamp_seconds{scenario=\"chat\"}");
+    let of_other = Fate::ALL.map(|fate| value("chat", "us", fate).unwrap());
+    assert_eq!(of_other.iter().sum::<f64>(), 1.0);
+    let last_of = |target: &str| {
+        let labels = format!("scenario=\"chat\",target=\"{target}\"");
+        fixture.value(&format!(
+            "callback_last_event_timestamp_seconds{{{labels}}}"
+        ))
+    };
+    let last = || last_of("eu");
     assert_eq!(last(), Some(f64::from(EPOCH)));
     fixture.tell_at(9, &Event::CallbackReceived { run: probe() });
     assert_eq!(last(), Some(f64::from(EPOCH) + 9.0));
-    let of_none = Fate::ALL.map(|fate| value("none", fate).unwrap());
+    assert_eq!(last_of("us"), Some(0.0));
+    let of_none = Fate::ALL.map(|fate| value("none", "none", fate).unwrap());
     assert_eq!(of_none, [0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 2.0]);
 }
 
@@ -121,10 +134,8 @@ fn a_probe_says_how_it_went_last_and_when() {
 fn a_burst_says_when_it_ran_and_what_came_of_it() {
     let fixture = Fixture::new();
     let (one, two) = (burst("1"), burst("2"));
-    let value = |name: &str| {
-        let labels = "burst=\"morning\",scenario=\"chat\",target=\"eu\"";
-        fixture.value(&format!("burst_{name}{{{labels}}}")).unwrap()
-    };
+    let labels = "burst=\"morning\",scenario=\"chat\",target=\"eu\"";
+    let value = |name: &str| fixture.value(&format!("burst_{name}{{{labels}}}")).unwrap();
     let end = |second, run: &Arc<RunIdentity>, verdict| {
         let run = run.clone();
         fixture.tell_at(
@@ -155,16 +166,20 @@ fn a_burst_says_when_it_ran_and_what_came_of_it() {
     assert_eq!(
         fixture.lines("bursts_total", ""),
         [
-            "bursts_total{burst=\"morning\",verdict=\"failed\"} 1",
-            "bursts_total{burst=\"morning\",verdict=\"invalid\"} 1",
-            "bursts_total{burst=\"morning\",verdict=\"passed\"} 0",
-            "bursts_total{burst=\"morning\",verdict=\"stopped\"} 0",
+            "bursts_total{burst=\"morning\",scenario=\"chat\",target=\"eu\",verdict=\"failed\"} 1",
+            "bursts_total{burst=\"morning\",scenario=\"chat\",target=\"eu\",verdict=\"invalid\"} 1",
+            "bursts_total{burst=\"morning\",scenario=\"chat\",target=\"eu\",verdict=\"passed\"} 0",
+            "bursts_total{burst=\"morning\",scenario=\"chat\",target=\"eu\",verdict=\"stopped\"} 0",
         ]
     );
     assert_eq!(
-        fixture.value("burst_arrivals_dropped_total{burst=\"morning\"}"),
+        fixture.value(&format!("burst_arrivals_dropped_total{{{labels}}}")),
         Some(3.0)
     );
+    fixture.tell(&Event::BurstSkipped {
+        burst: "morning".into(),
+    });
+    assert_eq!(value("skipped_total"), 1.0);
     assert_eq!(
         fixture.lines("probe_last_success", ""),
         Vec::<String>::new()
@@ -215,7 +230,10 @@ fn chatprobe_says_how_late_it_is_and_what_it_runs() {
     );
     assert_eq!(fixture.value("scheduler_lag_seconds_count"), Some(2.0));
     assert_eq!(fixture.value("scheduler_lag_seconds_sum"), Some(2.0004));
-    let build = format!("build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
+    let build = format!(
+        "build_info{{revision=\"unknown\",version=\"{}\"}}",
+        env!("CARGO_PKG_VERSION")
+    );
     assert_eq!(fixture.value(&build), Some(1.0));
 }
 
@@ -224,7 +242,11 @@ fn beats_of_the_thread_outside_tell_how_the_machine_treats_the_process() {
     let fixture = Fixture::new();
     let gauges = || {
         let output = fixture.output();
-        ["chatprobe_generator_cpus_missing", "host_runnable_threads"].map(|name| output[name])
+        [
+            "chatprobe_generator_cpus_missing",
+            "chatprobe_host_runnable_threads",
+        ]
+        .map(|name| output[name])
     };
     assert_eq!(gauges(), [0.0, 0.0]);
     let beat = |late, load| fixture.tell(&Event::Beat(Beat { late, load }));
@@ -294,13 +316,13 @@ fn the_resources_are_those_that_the_monitor_sees() {
         output["process_start_time_seconds"],
         float(seen.start_time_seconds)
     );
-    assert_eq!(output["host_cpus"], float(seen.host_cpus));
+    assert_eq!(output["chatprobe_host_cpus"], float(seen.host_cpus));
     assert_eq!(
-        output["host_memory_total_bytes"],
+        output["chatprobe_host_memory_total_bytes"],
         float(seen.host_memory_total_bytes)
     );
     assert_eq!(
-        output["host_memory_available_bytes"],
+        output["chatprobe_host_memory_available_bytes"],
         float(seen.host_memory_available_bytes)
     );
     let close = |name: &str, seen: Duration| {

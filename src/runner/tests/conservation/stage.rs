@@ -232,6 +232,7 @@ fn counts(text: &str) -> BTreeMap<String, u64> {
             && name != "callback_repeated_ids_total"
             // A request on an idle connection has other phases than one on a new one.
             && !name.starts_with("request_phase_")
+            && !name.starts_with("host_")
             && name != "build_info";
         // Whole numbers are written as such.
         let value: u64 = value.split('.').next()?.parse().ok()?;
