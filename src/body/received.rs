@@ -22,8 +22,8 @@ enum State {
     Whole,
     /// All of it was received and its beginning is there, as it was received.
     Beginning(Compression),
-    /// It cannot be used.
-    Unusable(Unusable),
+    /// It cannot be used. In a box: that is rare.
+    Unusable(Box<Unusable>),
 }
 
 /// Why a body cannot be used.
@@ -120,7 +120,7 @@ impl Received {
         Self {
             kept,
             length,
-            state: State::Unusable(why),
+            state: State::Unusable(Box::new(why)),
         }
     }
 

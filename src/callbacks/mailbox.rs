@@ -267,7 +267,13 @@ impl Mailbox {
         deadline: Instant,
         judge: &mut impl FnMut(&Inbound) -> Match,
     ) -> Option<Result<Inbound, WaitError>> {
-        self.kept.events.append(&mut self.slot.content().events);
+        // The room for them goes along: a chat that waits keeps none for what has not come.
+        let mut news = std::mem::take(&mut self.slot.content().events);
+        if self.kept.events.is_empty() {
+            self.kept.events = news;
+        } else {
+            self.kept.events.append(&mut news);
+        }
         let mut news = self
             .kept
             .events

@@ -50,8 +50,8 @@ pub struct TracedStep {
     pub begun: Option<Duration>,
     /// How long it was performed, a wait for a connection included, if that is known.
     pub took: Option<Duration>,
-    /// Why it did not pass.
-    pub refused: Option<(Reason, String)>,
+    /// Why it did not pass. In a box, like all that few steps have: those of every chat in progress are kept.
+    pub refused: Option<Box<(Reason, String)>>,
     /// What was sent.
     pub request: Option<TracedRequest>,
     /// How often it was sent once more, after a connection that was closed under it.
@@ -61,7 +61,7 @@ pub struct TracedStep {
     /// What was answered.
     pub answer: Option<TracedAnswer>,
     /// The events that it looked at, in the order of their arrival.
-    pub events: Vec<TracedEvent>,
+    pub events: Box<[TracedEvent]>,
 }
 
 /// The beginning of a text.
@@ -80,7 +80,7 @@ pub struct TracedRequest {
     /// The address with its query.
     pub url: Beginning,
     /// Names and values.
-    pub headers: Vec<(String, Beginning)>,
+    pub headers: Box<[(String, Beginning)]>,
     /// The body, if there was one.
     pub body: Option<Beginning>,
 }
@@ -92,9 +92,9 @@ pub struct TracedAnswer {
     /// From the moment at which there was a connection to the end of the body.
     pub elapsed: Duration,
     /// Names and values.
-    pub headers: Vec<(String, Beginning)>,
+    pub headers: Box<[(String, Beginning)]>,
     /// The addresses that redirects led to, the last of which gave this answer.
-    pub redirects: Vec<Beginning>,
+    pub redirects: Box<[Beginning]>,
     /// The body.
     pub body: Beginning,
 }

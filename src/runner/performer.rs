@@ -176,7 +176,7 @@ impl Performer {
     }
 
     async fn perform(&mut self, item: &Item) -> Result<(), Interrupt> {
-        Arc::make_mut(&mut self.scope).set_moment(jiff::Timestamp::now());
+        Arc::make_mut(&mut self.scope).renew_moment();
         match item {
             Item::Step(step) => self.perform_step(step).await,
             Item::Think(pause) => self.think(pause).await,

@@ -1,4 +1,12 @@
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use minijinja::{
     Value,
@@ -49,9 +57,38 @@ pub struct Scope {
     cookies: Option<Arc<Cookies>>,
     passed: bool,
     round: Option<u64>,
-    /// What `now` is, in microseconds.
-    moment: i64,
+    moment: Moment,
     look: Look,
+}
+
+/// What `now` is: the time at which an expression first asked for it, in microseconds since the epoch. Most
+/// expressions do not ask.
+struct Moment(AtomicI64);
+
+impl Moment {
+    /// A time that no clock shows, for one that nobody asked for.
+    const UNKNOWN: i64 = i64::MIN;
+
+    fn as_microsecond(&self) -> i64 {
+        let now = Timestamp::now().as_microsecond();
+        let known = &self.0;
+        match known.compare_exchange(Self::UNKNOWN, now, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => now,
+            Err(known) => known,
+        }
+    }
+}
+
+impl Default for Moment {
+    fn default() -> Self {
+        Self(AtomicI64::new(Self::UNKNOWN))
+    }
+}
+
+impl Clone for Moment {
+    fn clone(&self) -> Self {
+        Self(AtomicI64::new(self.0.load(Ordering::Relaxed)))
+    }
 }
 
 #[derive(Clone)]
@@ -91,7 +128,7 @@ impl Scope {
             cookies: None,
             passed: false,
             round: None,
-            moment: Timestamp::now().as_microsecond(),
+            moment: Moment::default(),
             look: Look::Nothing,
         }
     }
@@ -133,9 +170,9 @@ impl Scope {
         self.cookies = cookies;
     }
 
-    /// What `now` is until an answer or event is looked at.
-    pub fn set_moment(&mut self, moment: Timestamp) {
-        self.moment = moment.as_microsecond();
+    /// `now` is another time from here on, and stays the same until an answer or event is looked at.
+    pub fn renew_moment(&mut self) {
+        self.moment = Moment::default();
     }
 
     /// Expressions now see the request that is being made.
@@ -145,7 +182,7 @@ impl Scope {
 
     /// Expressions now see an answer.
     pub fn look_at_answer(&mut self, answer: Answer) {
-        self.set_moment(Timestamp::now());
+        self.renew_moment();
         self.look = Look::Answer(Arc::new(answer));
     }
 
@@ -156,7 +193,7 @@ impl Scope {
         elapsed: Duration,
         delivery: Option<Arc<Delivery>>,
     ) {
-        self.set_moment(Timestamp::now());
+        self.renew_moment();
         self.look = Look::Event {
             event,
             elapsed,
@@ -257,7 +294,7 @@ impl Scope {
             ("chat", _) => self.chat.clone(),
             ("passed", _) => Value::from(self.passed),
             ("repeat", _) => BTreeMap::from([("index", self.round?)]).into(),
-            (MOMENT, _) => Value::from(self.moment),
+            (MOMENT, _) => Value::from(self.moment.as_microsecond()),
             ("cookies", _) => self.cookies.as_ref()?.variable(),
             ("request", Look::Request(request)) => request.clone(),
             ("status", Look::Answer(answer)) => Value::from(answer.status),

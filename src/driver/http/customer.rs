@@ -204,7 +204,7 @@ impl Customer {
         let own = (self.own.iter()).position(|(known, _)| Arc::ptr_eq(known, lane));
         match own {
             Some(at) => {
-                progress.granted();
+                progress.granted_at_once();
                 let connection = self.own.swap_remove(at).1;
                 lane.ready(connection, progress).await
             }

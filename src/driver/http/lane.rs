@@ -107,8 +107,17 @@ impl Lane {
         progress: &mut Progress,
     ) -> Result<Connection, Cause> {
         progress.reach(Stage::Connection);
-        let grant = self.grant().await;
-        progress.granted();
+        let grant = match self.grant_at_once() {
+            Some(grant) => {
+                progress.granted_at_once();
+                grant
+            }
+            None => {
+                let grant = self.grant().await;
+                progress.granted();
+                grant
+            }
+        };
         match grant {
             Grant::Used(place, sender) => {
                 let used = true;
@@ -139,6 +148,9 @@ impl Lane {
         mut connection: Connection,
         progress: &mut Progress,
     ) -> Result<Connection, Cause> {
+        if connection.sender.is_ready() {
+            return Ok(connection);
+        }
         let ready = timeout(READY_WITHIN, connection.sender.ready()).await;
         if let Ok(Ok(())) = ready {
             return Ok(connection);
@@ -219,6 +231,17 @@ impl Lane {
         let mut state = self.state();
         state.close_expired(Instant::now());
         state.places == 0
+    }
+
+    /// What there is, unless somebody else waits for it.
+    fn grant_at_once(self: &Arc<Self>) -> Option<Grant> {
+        let mut state = self.state();
+        state.forget_gone();
+        if state.waiting.is_empty() {
+            self.next(&mut state)
+        } else {
+            None
+        }
     }
 
     async fn grant(self: &Arc<Self>) -> Grant {

@@ -85,6 +85,16 @@ impl Progress {
         }
     }
 
+    /// There was a connection without a wait. Before the first one nothing else took any time.
+    pub(super) fn granted_at_once(&mut self) {
+        if self.waited.is_none() {
+            self.waited = Some(Duration::ZERO);
+            self.since = self.sent_at;
+        } else {
+            self.since = Instant::now();
+        }
+    }
+
     /// There is a connection, or leave to open one.
     pub(super) fn granted(&mut self) {
         let now = Instant::now();
@@ -97,6 +107,12 @@ impl Progress {
     /// Goes on to another stage. One that comes later finishes the one before; one that comes earlier
     /// begins anew, on another connection.
     pub(super) fn reach(&mut self, stage: Stage) {
+        let over = stage > self.stage && self.stage.phase().is_some();
+        if !over && stage.phase().is_none() {
+            // No phase ends and none begins: there is nothing to measure.
+            self.stage = stage;
+            return;
+        }
         let now = Instant::now();
         if stage > self.stage
             && let Some(phase) = self.stage.phase()

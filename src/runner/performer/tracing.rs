@@ -215,7 +215,7 @@ impl Performer {
             step: step.name.clone(),
             begun: begun.and_then(after),
             took: begun.map(|begun| begun.elapsed()),
-            refused: refusal.map(|refusal| (refusal.reason, refusal.detail.clone())),
+            refused: refusal.map(|refusal| Box::new((refusal.reason, refusal.detail.clone()))),
             request: seen.request.map(|request| traced_request(&request, target)),
             resent: seen.resent,
             phases: self
