@@ -107,16 +107,13 @@ impl Lane {
         progress: &mut Progress,
     ) -> Result<Connection, Cause> {
         progress.reach(Stage::Connection);
-        let grant = match self.grant_at_once() {
-            Some(grant) => {
-                progress.granted_at_once();
-                grant
-            }
-            None => {
-                let grant = self.grant().await;
-                progress.granted();
-                grant
-            }
+        let grant = if let Some(grant) = self.grant_at_once() {
+            progress.granted_at_once();
+            grant
+        } else {
+            let grant = self.grant().await;
+            progress.granted();
+            grant
         };
         match grant {
             Grant::Used(place, sender) => {
