@@ -175,6 +175,11 @@ impl Scope {
         self.moment = Moment::default();
     }
 
+    #[cfg(test)]
+    pub(super) fn set_moment(&mut self, moment: Timestamp) {
+        self.moment = Moment(AtomicI64::new(moment.as_microsecond()));
+    }
+
     /// Expressions now see the request that is being made.
     pub(super) fn look_at_request(&mut self, request: Value) {
         self.look = Look::Request(request);

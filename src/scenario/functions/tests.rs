@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::*;
 use crate::{
     document::{Problems, parse},
-    scenario::{Expression, Names, scope::tests::scope},
+    scenario::{Expression, Names, Scope, scope::tests::scope},
 };
 
 fn value(source: &str) -> Result<Value, String> {
@@ -94,7 +94,7 @@ fn what_is_not_there_is_not_signed() {
 #[test]
 fn the_time_stands_still_within_a_step() {
     let mut scope = (*scope(&[])).clone();
-    scope.renew_moment();
+    scope.set_moment("2026-01-02T03:04:05.678901Z".parse().unwrap());
     let scope = Arc::new(scope);
     for (source, expected) in [
         ("now()", "2026-01-02T03:04:05.678Z"),
@@ -110,4 +110,19 @@ fn the_time_stands_still_within_a_step() {
         assert_eq!(value.to_string(), expected, "{source}");
         assert_eq!(value.is_integer(), source.contains("seconds"), "{source}");
     }
+}
+
+#[test]
+fn the_time_is_taken_when_it_is_asked_for_first_and_anew_with_what_comes_next() {
+    let moment = |scope: &Scope| i64::try_from(scope.at(&[MOMENT.into()]).unwrap()).unwrap();
+    let clock = || jiff::Timestamp::now().as_microsecond();
+    let mut scope = (*scope(&[])).clone();
+    let before = clock();
+    let first = moment(&scope);
+    assert!((before..=clock()).contains(&first));
+    while clock() == first {}
+    assert_eq!(moment(&scope), first);
+    assert_eq!(moment(&scope.clone()), first);
+    scope.renew_moment();
+    assert!(moment(&scope) > first);
 }
