@@ -18,6 +18,7 @@ use utoipa::ToSchema;
 
 use crate::{
     config::Plan,
+    listener::{Figures, Name},
     scenario::{Observation, Phases, Reason, Scenario},
     vitals::Beat,
 };
@@ -328,6 +329,8 @@ pub enum Event {
     ConfigurationRefused,
     /// Somebody asked the web listener for something that they may not have.
     RequestDenied(Denial),
+    /// How the listeners of the process stand, in the order of [`Name::ALL`].
+    ListenersWatched([Figures; Name::ALL.len()]),
     /// How the history of runs stands.
     HistoryKept(HistoryFigures),
     /// The heartbeat of the runtime came so much late.

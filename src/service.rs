@@ -16,6 +16,7 @@ use crate::{
     driver::{EnvironmentProxies, HttpDriver, HttpSetupError, ProxyError},
     event::{Event, Observers},
     history::{History, Recorder},
+    listener::bind,
     record::{Boundaries, FailureLog, Metrics, MetricsError},
     runner::{Engine, TraceBudget},
     scheduler::{CutOff, Scheduler},
@@ -115,10 +116,10 @@ struct Listeners {
 }
 
 impl Listeners {
-    async fn bind(settings: &Settings) -> Result<(Self, Addresses), ServiceError> {
+    fn bind(settings: &Settings) -> Result<(Self, Addresses), ServiceError> {
         let asked = settings.listen;
-        let web = listen(asked.web, "the web", "listen.web").await?;
-        let callbacks = listen(asked.callbacks, "callbacks", "listen.callbacks").await?;
+        let web = listen(asked.web, "the web", "listen.web")?;
+        let callbacks = listen(asked.callbacks, "callbacks", "listen.callbacks")?;
         let mut addresses = Addresses {
             web: address(&web, asked.web),
             callbacks: address(&callbacks, asked.callbacks),
@@ -126,7 +127,7 @@ impl Listeners {
         };
         let mut simulator = None;
         if let Some(settings) = &settings.simulator {
-            let listener = listen(settings.listen, "the simulator", "simulator.listen").await?;
+            let listener = listen(settings.listen, "the simulator", "simulator.listen")?;
             addresses.simulator = Some(address(&listener, settings.listen));
             simulator = Some((Simulator::new(settings.centre.clone())?, listener));
         }
@@ -144,7 +145,7 @@ impl Service {
     pub async fn start(plan: Plan) -> Result<Self, ServiceError> {
         let settings = &plan.settings;
         let access = access(&plan)?;
-        let (listeners, addresses) = Listeners::bind(settings).await?;
+        let (listeners, addresses) = Listeners::bind(settings)?;
         let metrics = Arc::new(Metrics::new(&Boundaries::of(&plan))?);
         let mut observers = Observers::default()
             .and(metrics.clone())
@@ -192,6 +193,7 @@ impl Service {
             access,
             ready: service.readiness.clone(),
             observers: engine.observers.clone(),
+            listeners: exchange.listeners().clone(),
         };
         service.serve(listeners, web, exchange);
         service.watch(engine, &metrics);
@@ -246,6 +248,7 @@ impl Service {
     fn serve(&self, listeners: Listeners, web: Web, exchange: Exchange) {
         let until = &self.servers;
         if let Some((simulator, listener)) = listeners.simulator {
+            let simulator = simulator.among(exchange.listeners());
             let serving = simulator.serve(listener, until.clone());
             self.spawn("the simulator", serving.map(Ok::<_, Infallible>));
         }
@@ -284,9 +287,11 @@ impl Service {
         let until = &self.servers;
         self.tasks
             .spawn(metrics.monitor().clone().watch(until.clone()));
+        let told = observers.clone();
         self.tasks.spawn(every(SWEEP, until.clone(), move |now, _| {
             exchange.sweep(now);
             http.close_expired();
+            told.tell(&Event::ListenersWatched(exchange.listeners().figures()));
         }));
         let mut heard = vitals.mark();
         self.tasks
@@ -358,19 +363,17 @@ fn keep(recorder: Recorder, observers: Observers, runs_over: CancellationToken) 
 }
 
 /// Binds an address.
-pub async fn listen(
+pub fn listen(
     address: SocketAddr,
     what: &'static str,
     setting: &'static str,
 ) -> Result<TcpListener, ServiceError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| ServiceError::Listen {
-            address,
-            what,
-            setting,
-            error,
-        })
+    bind(address).map_err(|error| ServiceError::Listen {
+        address,
+        what,
+        setting,
+        error,
+    })
 }
 
 /// Where a listener is, which differs from what was asked for when that was port 0.

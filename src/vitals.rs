@@ -19,7 +19,7 @@ use std::{
 };
 
 use self::proc::Counters;
-pub use self::proc::cpu_times;
+pub use self::proc::{AcceptQueues, cpu_times};
 
 /// How long the thread sleeps.
 const BEAT: Duration = Duration::from_millis(50);
@@ -76,6 +76,10 @@ pub struct Load {
     /// Threads of the whole host, whatever the container, that run or wait for a CPU at this moment,
     /// the one that reads among them.
     pub run_queue: u64,
+    /// Connections that found an accept queue of the network namespace full, whoever listens there.
+    pub listen_overflows: u64,
+    /// Those and the ones that such a listener dropped for another reason.
+    pub listen_drops: u64,
 }
 
 impl Vitals {

@@ -1,6 +1,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use tokio::time::Instant;
@@ -13,6 +14,7 @@ use super::{
 use crate::{
     config::CallbackLimits,
     event::{Event, Fate, Observers, RunIdentity},
+    listener::{Listeners, Name, Shortage},
     scenario::{Scenario, Scope, TOKEN_BEGIN},
 };
 
@@ -20,6 +22,9 @@ use crate::{
 const MOST_CLOSED_PATHS: usize = 1_000;
 /// Parts of a path in which the token is looked for.
 const MOST_PARTS: usize = 32;
+/// So long after a connection was not taken, or was closed, its event may be missing: a sender whose
+/// connection is refused tries again about a second later.
+const AFTERMATH: Duration = Duration::from_secs(2);
 
 /// Every inbound event of the process goes through here. Clones share it.
 #[derive(Debug, Clone)]
@@ -32,6 +37,7 @@ struct Shared {
     limits: CallbackLimits,
     /// For what no run knows.
     observers: Observers,
+    listeners: Listeners,
     state: Mutex<State>,
     refused: RefusalLog,
 }
@@ -59,10 +65,37 @@ impl Exchange {
             shared: Arc::new(Shared {
                 limits,
                 observers,
+                listeners: Listeners::default(),
                 state: Mutex::default(),
                 refused: RefusalLog::default(),
             }),
         }
+    }
+
+    /// How the listeners of the process fare, that for events among them.
+    pub fn listeners(&self) -> &Listeners {
+        &self.shared.listeners
+    }
+
+    /// What kept the listener for events from taking all that came since a moment: an event that did not
+    /// come may be one that was not taken.
+    pub fn shortage_since(&self, moment: Instant) -> Option<Shortage> {
+        let moment = moment.checked_sub(AFTERMATH).unwrap_or(moment);
+        self.listeners().of(Name::Callbacks).shortage_since(moment)
+    }
+
+    /// What kept the simulator in this process from taking all that came since a moment.
+    pub fn simulator_shortage_since(&self, moment: Instant) -> Option<Shortage> {
+        self.listeners().of(Name::Simulator).shortage_since(moment)
+    }
+
+    /// Connections with events or for the simulator that were dropped because an accept queue of this
+    /// process was full.
+    pub fn dropped_connections(&self) -> u64 {
+        let names = [Name::Callbacks, Name::Simulator].into_iter();
+        names
+            .map(|name| self.listeners().of(name).figures().dropped)
+            .sum()
     }
 
     /// The largest body of an event.

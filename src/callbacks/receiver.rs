@@ -17,15 +17,17 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{Exchange, Reception, Refusal, Request};
-use crate::{descriptors, listener, scenario::VerificationAnswer};
+use crate::{
+    descriptors,
+    listener::{self, Connections, Limits, Name},
+    scenario::VerificationAnswer,
+};
 
 /// A centre that sends an event on a connection that is just being closed may not send it again, so
-/// idle connections stay for long.
+/// idle connections that carried events stay for long. Those that carried none have no such claim.
 const IDLE: Duration = Duration::from_mins(10);
-/// How long events in flight may take once the runs are over.
-const GRACE: Duration = Duration::from_secs(2);
-/// Answers are a few bytes: who leaves them lying is gone.
-const UNREAD: Duration = Duration::from_secs(30);
+/// Bodies of events that are not answered yet, at least as many of the largest as this.
+const LARGEST_BODIES: u64 = 64;
 /// Connections at once, if the system allows twice as many descriptors: the other half is for the
 /// way out.
 const MOST_CONNECTIONS: u64 = 16_384;
@@ -34,18 +36,22 @@ const BODY_TIME: Duration = Duration::from_secs(10);
 
 /// Serves until `shutdown`. Events come with any method; [`Request`] says how they are read.
 pub async fn serve(listener: TcpListener, exchange: Exchange, shutdown: CancellationToken) {
+    let usual = Limits::USUAL;
+    let connections = MOST_CONNECTIONS.min(descriptors::allowed() / 2);
+    let largest = u64::try_from(exchange.max_body_bytes()).unwrap_or(u64::MAX);
+    let limits = Limits {
+        connections: usize::try_from(connections).unwrap_or(usize::MAX),
+        idle: IDLE,
+        bytes: usual.bytes.max(largest.saturating_mul(LARGEST_BODIES)),
+        ..usual
+    };
+    let intake = exchange.listeners().of(Name::Callbacks).clone();
     let routes = Router::new()
         // Not routed: whatever comes is counted, on any path.
         .fallback(receive)
         .with_state(exchange);
-    let connections = MOST_CONNECTIONS.min(descriptors::allowed() / 2);
-    let limits = listener::Limits {
-        connections: usize::try_from(connections).unwrap_or(usize::MAX),
-        idle: IDLE,
-        unread: UNREAD,
-        grace: GRACE,
-    };
-    listener::serve(listener, routes, limits, shutdown).await;
+    let connections = Connections::new(limits, intake);
+    listener::serve(listener, routes, connections, shutdown).await;
 }
 
 async fn receive(State(exchange): State<Exchange>, request: HttpRequest<Body>) -> Response {

@@ -140,7 +140,7 @@ impl Run {
         let mut interruption = Interruption::new(self.grace)
             .map_err(|error| unusable(format_args!("cannot listen to signals: {error}")))?;
         let listener = listen(self.callback_listen, "callbacks", "--callback-listen");
-        let listener = listener.await.map_err(unusable)?;
+        let listener = listener.map_err(unusable)?;
         let proxies = EnvironmentProxies::read().map_err(unusable)?;
         let http = HttpDriver::through(proxies).map_err(unusable)?;
         let report = ReportTo::open(self.json.as_deref(), self.report.as_deref())?;

@@ -42,7 +42,7 @@ impl Simulate {
             Ok(settings) => settings,
             Err(outcome) => return outcome,
         };
-        let socket = match listen(settings.listen, "the simulator", "--listen").await {
+        let socket = match listen(settings.listen, "the simulator", "--listen") {
             Ok(socket) => socket,
             Err(error) => return unusable(error),
         };

@@ -227,6 +227,7 @@ impl Figures {
             | Event::CallbackIdRepeated { .. }
             | Event::ChatFailed(_)
             | Event::HistoryKept(_)
+            | Event::ListenersWatched(_)
             | Event::SchedulerLag(_)
             | Event::RequestDenied(_)
             | Event::Beat(_) => {}

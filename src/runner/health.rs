@@ -21,6 +21,8 @@ pub(super) struct Health {
     files: Extent,
     sockets: Extent,
     run_queue: Extent,
+    /// Connections that found an accept queue of the network namespace full.
+    listen_overflows: u64,
 }
 
 #[derive(Debug, Default)]
@@ -88,6 +90,7 @@ impl Health {
             files: Extent::default(),
             sockets: Extent::default(),
             run_queue: Extent::default(),
+            listen_overflows: 0,
         }
     }
 
@@ -100,6 +103,7 @@ impl Health {
             self.files.note(float(load.files));
             self.sockets.note(float(load.sockets));
             self.run_queue.note(float(load.run_queue));
+            self.listen_overflows += load.listen_overflows;
         }
     }
 
@@ -113,6 +117,17 @@ impl Health {
             sockets: self.sockets.report(),
             run_queue: self.run_queue.report(),
         }
+    }
+
+    /// What may have decided about the figures, and may have been none of ours.
+    pub(super) fn doubts(&self) -> Option<String> {
+        let overflows = self.listen_overflows;
+        (overflows > 0).then(|| {
+            format!(
+                "{overflows} connections found an accept queue of this network namespace full (ListenOverflows) and \
+                 came a second late or not at all; `ss -ltn` shows the queues, whoever listens"
+            )
+        })
     }
 
     /// See [`super::RunReport::precision`].

@@ -1,4 +1,5 @@
 mod attempt;
+mod blame;
 mod leftover;
 mod tracing;
 

@@ -51,6 +51,8 @@ pub(super) struct Run {
     set_up: Leftover,
     /// The vitals so far.
     heard: Mark,
+    /// Connections that had been dropped when the run began.
+    dropped_before: u64,
     /// Every chat has ended, so that a stop changes nothing about what the run found out.
     measured: bool,
 }
@@ -74,6 +76,7 @@ impl Run {
             course: Course::default(),
             set_up: Leftover::default(),
             heard: engine.vitals.mark(),
+            dropped_before: engine.exchange.dropped_connections(),
             measured: false,
         };
         (run, RunHandle::new(tally, order, has_ended))
@@ -439,15 +442,18 @@ impl Run {
         let Self {
             context,
             tally,
-            course,
+            mut course,
             ended,
             heard,
+            dropped_before,
             ..
         } = self;
         let identity = context.spec.identity.clone();
         let observers = context.observers.clone();
         let thresholds = context.spec.thresholds.clone();
         let budget = context.engine.budget;
+        let dropped = context.engine.exchange.dropped_connections();
+        course.dropped_connections = dropped.saturating_sub(dropped_before);
         let (beats, _) = context.engine.vitals.since(heard);
         tally.note_beats(&beats);
         // No chat is left, so this was the last owner of the path.

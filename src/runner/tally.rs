@@ -204,7 +204,9 @@ impl Tally {
             load: self.spec.load.to_string(),
             load_changed_to: figures.load_changed_to.clone(),
             search: figures.search.clone(),
-            doubts: self.spec.doubts.clone(),
+            doubts: (self.spec.doubts.iter().cloned())
+                .chain(figures.health.doubts())
+                .collect(),
             inputs: Parameters::behind(&self.spec.inputs)
                 .map(Parameters::to_json)
                 .unwrap_or_default(),

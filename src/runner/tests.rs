@@ -15,6 +15,7 @@ mod puppet;
 mod redaction;
 mod search;
 mod sends;
+mod shortages;
 mod steps;
 mod stops;
 mod timeline;

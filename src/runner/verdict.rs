@@ -20,6 +20,8 @@ pub(super) struct Course {
     pub(super) aborted: bool,
     /// Chats whose task broke: a bug, and their books may be off.
     pub(super) broken_chats: u64,
+    /// Connections to this process that the kernel dropped meanwhile because an accept queue was full.
+    pub(super) dropped_connections: u64,
     /// What its search came to, in words too, if it is one.
     pub(super) search: Option<(Option<SearchOutcome>, String)>,
 }
@@ -97,6 +99,13 @@ fn doubts(tally: &Tally, course: &Course, budget: &HealthBudget) -> Vec<String> 
     doubts.extend(tally.beyond(budget));
     if let Some((Some(SearchOutcome::Generator), summary)) = &course.search {
         doubts.push(summary.clone());
+    }
+    if course.dropped_connections > 0 {
+        doubts.push(format!(
+            "the accept queue of chatprobe itself was full: {} connections were dropped, and came a second late or \
+             not at all; a larger `sysctl net.core.somaxconn` and a restart make it longer",
+            course.dropped_connections
+        ));
     }
     if course.broken_chats > 0 {
         doubts.push(format!(

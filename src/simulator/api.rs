@@ -24,13 +24,10 @@ use super::requests::{
     Disconnection, Message, NewEngagement, NewSession, NewWebhook, Refusal, RequestKind,
     Termination, read,
 };
+use crate::listener::Reset;
 
 /// Bytes of a request body; more is answered 413.
 const BODY_LIMIT: usize = 64 * 1024;
-
-/// Marks an answer that is not to be sent: the connection is reset instead.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct HangUp;
 
 /// What `GET /stats` answers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -87,7 +84,7 @@ impl Centre {
             RequestFate::Reset => {
                 entry.close(Answer::Reset);
                 let mut response = Response::default();
-                response.extensions_mut().insert(HangUp);
+                response.extensions_mut().insert(Reset);
                 return response;
             }
             RequestFate::Refused(status) => {

@@ -1,6 +1,6 @@
 //! A contact centre to practise on: the wire protocol, agents, a queue, and faults on demand.
 //!
-//! A request comes in through [`connection`] and [`api`], which draws what [`faults`] make of it
+//! A request comes in through [`api`], which draws what [`faults`] make of it
 //! and asks the [`floor`]. The floor owns all sessions, chats ([`engagement`]), [`agents`] and the
 //! [`agenda`] of what happens next; it runs without I/O. What happens there goes through the
 //! [`outbox`] as [`events`] to the [`webhooks`] of the chat, and out with [`delivery`]. The
@@ -11,7 +11,6 @@ mod agenda;
 mod agents;
 mod api;
 mod books;
-mod connection;
 mod delivery;
 mod engagement;
 mod events;
@@ -26,7 +25,6 @@ mod webhooks;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use axum::Router;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -50,10 +48,16 @@ use books::Books;
 use delivery::{Courier, Queue};
 use floor::Floor;
 
-use crate::listener;
+use crate::{
+    descriptors::{self, Purpose},
+    listener::{self, Connections, Intake, Listeners, Name},
+};
 
 /// How long requests and events in flight may still take after the shutdown began.
 const GRACE: Duration = Duration::from_secs(2);
+/// How long an idle connection stays that carried a request, unless `idle_close` says something else:
+/// longer than customers wait for an agent.
+const IDLE: Duration = Duration::from_hours(1);
 
 /// Ids of one start of the process and the next lie apart by this much a second.
 const IDS_PER_SECOND: u64 = 1_000_000;
@@ -82,6 +86,7 @@ pub enum Error {
 pub struct Simulator {
     centre: Arc<Centre>,
     courier: Arc<Courier>,
+    intake: Arc<Intake>,
 }
 
 /// What all connections share.
@@ -126,25 +131,45 @@ impl Simulator {
         Ok(Self {
             centre: Arc::new(centre),
             courier: Arc::new(courier),
+            intake: Listeners::default().of(Name::Simulator).clone(),
         })
+    }
+
+    /// The same, counted among the listeners of the process.
+    #[must_use]
+    pub fn among(mut self, listeners: &Listeners) -> Self {
+        self.intake = listeners.of(Name::Simulator).clone();
+        self
     }
 
     /// Serves clients until `shutdown`, then lets what is in flight end, for two seconds at most.
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
-        let Self { centre, courier } = self;
+        let Self {
+            centre,
+            courier,
+            intake,
+        } = self;
         // Cancels what is left when this future is dropped before its end.
         let _stop = centre.shutdown.clone().drop_guard();
         let abort = CancellationToken::new();
         let _abort = abort.clone().drop_guard();
         let tasks = TaskTracker::new();
-        for _ in 0..centre.settings.delivery.connections.get() {
+        for _ in 0..couriers(centre.settings.delivery.connections.get()) {
             let (courier, stop, abort) = (courier.clone(), centre.shutdown.clone(), abort.clone());
-            tasks.spawn(async move { abort.run_until_cancelled(courier.carry(&stop)).await });
+            // Each has a connection to a receiver most of the time.
+            let place = descriptors::take(Purpose::Inbound);
+            tasks.spawn(async move {
+                abort.run_until_cancelled(courier.carry(&stop)).await;
+                drop(place);
+            });
         }
         let clock = centre.clone();
         tasks.spawn(async move { clock.shutdown.run_until_cancelled(clock.keep_time()).await });
 
-        let accepting = accept(&listener, &centre, &tasks, &abort);
+        let router = api::router(centre.clone());
+        let connections = Connections::new(centre.settings.of_connections(), intake);
+        let stop = &centre.shutdown;
+        let accepting = listener::accept(&listener, &router, &connections, &tasks, &abort, stop);
         shutdown.run_until_cancelled(accepting).await;
 
         drop(listener);
@@ -157,20 +182,30 @@ impl Simulator {
     }
 }
 
-/// Accepts connections and serves each in a task of its own, for ever.
-async fn accept(
-    listener: &TcpListener,
-    centre: &Arc<Centre>,
-    tasks: &TaskTracker,
-    abort: &CancellationToken,
-) {
-    let router: Router = api::router(centre.clone());
-    let most = centre.settings.limits.connections.get() as usize;
-    let idle_close = centre.settings.idle_close;
-    listener::accept(listener, most, tasks, abort, |stream, _| {
-        connection::serve(stream, router.clone(), idle_close, centre.shutdown.clone())
-    })
-    .await;
+/// How many events are carried at once: as many as the settings say, if the process may have that many
+/// connections besides those of its clients.
+fn couriers(wanted: u32) -> u32 {
+    match descriptors::allowed() {
+        0 => wanted,
+        allowed => wanted
+            .min(u32::try_from(allowed / 8).unwrap_or(u32::MAX))
+            .max(1),
+    }
+}
+
+impl Settings {
+    /// What clients may take. Without `idle_close` a connection stays open while its customer waits.
+    fn of_connections(&self) -> listener::Limits {
+        let usual = listener::Limits::USUAL;
+        listener::Limits {
+            connections: self.limits.connections.get() as usize,
+            silent: self
+                .idle_close
+                .map_or(usual.silent, |idle| idle.min(usual.silent)),
+            idle: self.idle_close.unwrap_or(IDLE),
+            ..usual
+        }
+    }
 }
 
 impl Centre {

@@ -54,7 +54,7 @@ pub struct Settings {
     /// A session without an open chat is forgotten after so long without a request.
     #[serde(with = "duration")]
     pub session_idle: Duration,
-    /// A keep-alive connection is closed after so long without a request; absent: never.
+    /// A keep-alive connection is closed after so long without a request; absent: only after an hour.
     #[serde(with = "duration::option")]
     pub idle_close: Option<Duration>,
     /// How events are sent.

@@ -25,6 +25,41 @@ pub(super) struct Counters {
     files: u64,
     sockets: u64,
     run_queue: u64,
+    accept_queues: AcceptQueues,
+}
+
+/// What the kernel has counted of the accept queues of this network namespace, whoever listens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AcceptQueues {
+    /// Connections that found one full: `ListenOverflows`.
+    pub overflows: u64,
+    /// Those and the ones that were dropped for other reasons: `ListenDrops`.
+    pub drops: u64,
+}
+
+impl AcceptQueues {
+    /// As they are now; `None` if this process may open no file to read with.
+    pub fn read() -> Option<Self> {
+        text("/proc/self/net/netstat")
+            .ok()
+            .map(|text| Self::of(&text))
+    }
+
+    /// A line of names stands before each line of numbers.
+    fn of(netstat: &str) -> Self {
+        let mut lines = netstat.lines().filter(|line| line.starts_with("TcpExt:"));
+        let (Some(names), Some(numbers)) = (lines.next(), lines.next()) else {
+            return Self::default();
+        };
+        let number = |wanted| {
+            let mut both = names.split_whitespace().zip(numbers.split_whitespace());
+            both.find_map(|(name, number)| (name == wanted).then(|| number.parse().ok()).flatten())
+        };
+        Self {
+            overflows: number("ListenOverflows").unwrap_or(0),
+            drops: number("ListenDrops").unwrap_or(0),
+        }
+    }
 }
 
 impl Counters {
@@ -59,6 +94,7 @@ impl Counters {
             files: descriptors::open().unwrap_or(0),
             sockets: sockets(&v4, &v6),
             run_queue: number(&stat, "procs_running", "procs_running").unwrap_or(0),
+            accept_queues: AcceptQueues::of(&text("/proc/self/net/netstat")?),
         })
     }
 
@@ -68,6 +104,9 @@ impl Counters {
         let waited = self.waited.saturating_sub(before.waited).as_secs_f64();
         let ticks = self.ticks.saturating_sub(before.ticks);
         let idle = self.idle.saturating_sub(before.idle);
+        let more = |of: fn(&AcceptQueues) -> u64| {
+            of(&self.accept_queues).saturating_sub(of(&before.accept_queues))
+        };
         #[expect(clippy::cast_precision_loss, reason = "ticks of a second or so")]
         let host_busy = share(ticks.saturating_sub(idle) as f64, ticks as f64);
         Load {
@@ -80,6 +119,8 @@ impl Counters {
             files: self.files,
             sockets: self.sockets,
             run_queue: self.run_queue,
+            listen_overflows: more(|queues| queues.overflows),
+            listen_drops: more(|queues| queues.drops),
         }
     }
 }
@@ -190,6 +231,22 @@ mod tests {
     }
 
     #[test]
+    fn accept_queues_are_read_by_the_names_of_the_line_before() {
+        let netstat = "TcpExt: SyncookiesSent ListenOverflows ListenDrops TCPHPHits\n\
+                       TcpExt: 1 22 333 4444\n\
+                       IpExt: InNoRoutes ListenDrops\nIpExt: 5 6\n";
+        let read = AcceptQueues {
+            overflows: 22,
+            drops: 333,
+        };
+        assert_eq!(AcceptQueues::of(netstat), read);
+        // An older kernel, and none that tells.
+        let old = AcceptQueues::of("TcpExt: SyncookiesSent\nTcpExt: 1\n");
+        assert_eq!(old, AcceptQueues::default());
+        assert_eq!(AcceptQueues::of(""), AcceptQueues::default());
+    }
+
+    #[test]
     fn a_file_that_is_not_there_is_empty_and_one_that_may_not_be_opened_is_no_reading() {
         assert_eq!(text("/proc/self/gone").unwrap(), "");
         let read = |errno: Errno| unless_exhausted::<String>(Err(errno.into()));
@@ -216,6 +273,10 @@ mod tests {
             files: 40,
             sockets: 30,
             run_queue: 5,
+            accept_queues: AcceptQueues {
+                overflows: 3,
+                drops: 4,
+            },
         };
         let load = after.since(&before, Duration::from_secs(2));
         assert_eq!(
@@ -230,6 +291,8 @@ mod tests {
                 files: 40,
                 sockets: 30,
                 run_queue: 5,
+                listen_overflows: 3,
+                listen_drops: 4,
             }
         );
         let nothing = before.since(&after, Duration::from_secs(2));

@@ -42,14 +42,19 @@ use self::{
     refusal_log::RefusalLog,
     session::Sessions,
 };
-use crate::{event::Observers, history::History, listener, record::Metrics, scheduler::Scheduler};
+use crate::{
+    event::Observers,
+    history::History,
+    listener::{self, Connections, Limits, Listeners, Name},
+    record::Metrics,
+    scheduler::Scheduler,
+};
 
 /// Idle for longer than the interval of a usual scraper, so that it is mostly the client who closes.
-const LIMITS: listener::Limits = listener::Limits {
+const LIMITS: Limits = Limits {
     connections: 512,
     idle: Duration::from_secs(75),
-    unread: Duration::from_secs(30),
-    grace: Duration::from_secs(2),
+    ..Limits::USUAL
 };
 /// Clients that follow runs, and pages that are open, at once: none takes the places of the other, and both
 /// leave some connections. What they are told is made once a second, for all of them.
@@ -72,6 +77,8 @@ pub struct Web {
     pub ready: Readiness,
     /// Those who are told of requests that are refused.
     pub observers: Observers,
+    /// How the listeners fare.
+    pub listeners: Listeners,
 }
 
 /// What all requests share.
@@ -137,7 +144,9 @@ impl Web {
             .allows_listening_on(listener.local_addr()?)
             .map_err(|error| io::Error::new(io::ErrorKind::PermissionDenied, error))?;
         let app = App::new(&self, shutdown.clone());
-        listener::serve(listener, app.clone().router(), LIMITS, shutdown).await;
+        let intake = self.listeners.of(Name::Web).clone();
+        let connections = Connections::new(LIMITS, intake);
+        listener::serve(listener, app.clone().router(), connections, shutdown).await;
         app.refused.tell_rest("requests refused");
         Ok(())
     }

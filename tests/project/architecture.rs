@@ -15,8 +15,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("body", &[]),
     ("descriptors", &[]),
     ("line_budget", &[]),
-    ("listener", &[]),
     ("printable", &[]),
+    ("listener", &["descriptors", "line_budget", "vitals"]),
     ("units", &[]),
     ("vitals", &["descriptors"]),
     ("document", &["units"]),
@@ -24,7 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("load", &["document", "units"]),
     ("driver", &["body", "descriptors", "scenario", "units"]),
     ("preflight", &["descriptors", "driver", "load", "scenario"]),
-    ("simulator", &["listener", "units"]),
+    ("simulator", &["descriptors", "listener", "units"]),
     (
         "config",
         &[
@@ -36,7 +36,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "units",
         ],
     ),
-    ("event", &["config", "scenario", "vitals"]),
+    ("event", &["config", "listener", "scenario", "vitals"]),
     (
         "callbacks",
         &[
@@ -84,6 +84,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "descriptors",
             "event",
             "line_budget",
+            "listener",
             "load",
             "scenario",
             "vitals",
@@ -116,6 +117,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "driver",
             "event",
             "history",
+            "listener",
             "record",
             "runner",
             "scheduler",

@@ -5,6 +5,7 @@ mod admin;
 mod baselines;
 mod callbacks;
 mod connections;
+mod crowds;
 mod failures;
 mod health;
 mod history;

@@ -61,7 +61,20 @@ impl Service {
     ) -> Self {
         let file = folder.write("chatprobe.yaml", configuration);
         let arguments = [&["serve", "--config", &file], arguments].concat();
-        let mut process = Process::start_in(&arguments, environment);
+        let process = Process::start_in(&arguments, environment);
+        Self::of(process, folder).await
+    }
+
+    /// With what `ulimit` takes, for instance `-n 64`.
+    pub async fn start_limited(limits: &str, configuration: &str) -> Self {
+        let folder = Folder::new();
+        let file = folder.write("chatprobe.yaml", configuration);
+        let process = Process::start_limited(limits, &["serve", "--config", &file]);
+        Self::of(process, folder).await
+    }
+
+    /// One that has been started.
+    pub async fn of(mut process: Process, folder: Folder) -> Self {
         let line = process.line("/metrics").await;
         let from = line.find("http://").unwrap();
         let metrics = line[from..].split('"').next().unwrap().trim();

@@ -12,13 +12,12 @@ use hyper::Uri;
 use rustls::{ClientConfig, pki_types::ServerName};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
     time::Instant,
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{
-    dial::{dial, in_turn},
+    dial::{Dialled, dial, in_turn},
     failure::Cause,
     origin,
     progress::{Progress, Stage},
@@ -27,6 +26,7 @@ use super::{
     sender::Sender,
     tls::{Tls, expired, expiry},
 };
+use crate::descriptors::Place;
 
 /// How the connections of one client are opened, wherever they go.
 pub(super) struct Route {
@@ -112,8 +112,8 @@ impl Connector {
         let sender = if let Some(through) = &self.proxy {
             self.open_through(through, progress).await?
         } else {
-            let stream = self.reach(&self.host, self.port, progress).await?;
-            self.speak(stream, progress).await?
+            let dialled = self.reach(&self.host, self.port, progress).await?;
+            self.speak(dialled.stream, dialled.place, progress).await?
         };
         progress.reach(Stage::Answer);
         Ok(sender)
@@ -127,9 +127,10 @@ impl Connector {
         let proxy = &through.proxy;
         progress.proxy = Some(proxy.to_string());
         let reached = self.reach(&proxy.host, proxy.port, progress).await;
-        let stream = reached.map_err(|cause| cause.at_proxy(&proxy.to_string()))?;
+        let dialled = reached.map_err(|cause| cause.at_proxy(&proxy.to_string()))?;
+        let Dialled { stream, place, .. } = dialled;
         if through.forwards.load(Ordering::Relaxed) {
-            return Ok(Sender::open(stream)
+            return Ok(Sender::open(stream, Some(place))
                 .await?
                 .forwarded(through.forwarding.clone()));
         }
@@ -139,13 +140,14 @@ impl Connector {
         match proxy.tunnel(stream, &server).await {
             Ok(tunnel) => {
                 progress.round_trip += asked.elapsed();
-                self.speak(tunnel, progress).await
+                self.speak(tunnel, place, progress).await
             }
             Err(refused) if self.secure.is_none() && refused.is_in_principle() => {
                 through.forwards.store(true, Ordering::Relaxed);
-                let stream = self.reach(&proxy.host, proxy.port, progress).await;
-                let stream = stream.map_err(|cause| cause.at_proxy(&proxy.to_string()))?;
-                Ok(Sender::open(stream)
+                drop(place);
+                let reached = self.reach(&proxy.host, proxy.port, progress).await;
+                let dialled = reached.map_err(|cause| cause.at_proxy(&proxy.to_string()))?;
+                Ok(Sender::open(dialled.stream, Some(dialled.place))
                     .await?
                     .forwarded(through.forwarding.clone()))
             }
@@ -159,7 +161,7 @@ impl Connector {
         host: &str,
         port: u16,
         progress: &mut Progress,
-    ) -> Result<TcpStream, Cause> {
+    ) -> Result<Dialled, Cause> {
         let local = match self.from.len() {
             0 => None,
             count => Some(self.from[self.next.fetch_add(1, Ordering::Relaxed) % count]),
@@ -178,19 +180,20 @@ impl Connector {
             )));
         }
         progress.try_addresses(&addresses);
-        let (stream, round_trip) = dial(&addresses, local, progress.time_left()).await?;
-        progress.round_trip = round_trip;
-        Ok(stream)
+        let dialled = dial(&addresses, local, progress.time_left()).await?;
+        progress.round_trip = dialled.round_trip;
+        Ok(dialled)
     }
 
     /// TLS if the server wants it, and HTTP/1.1.
     async fn speak(
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        place: Place,
         progress: &mut Progress,
     ) -> Result<Sender, Cause> {
         match &self.secure {
-            None => Sender::open(stream).await,
+            None => Sender::open(stream, Some(place)).await,
             Some(secure) => {
                 progress.reach(Stage::Tls);
                 let shaken = TlsConnector::from(secure.client.clone())
@@ -204,7 +207,8 @@ impl Connector {
                             .and_then(|error| expired(error.downcast_ref()?)),
                     };
                 }
-                Sender::open(shaken.map_err(|error| Cause::of(&error))?).await
+                let stream = shaken.map_err(|error| Cause::of(&error))?;
+                Sender::open(stream, Some(place)).await
             }
         }
     }

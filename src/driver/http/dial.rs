@@ -14,19 +14,28 @@ use tokio::{
 };
 
 use super::failure::Cause;
+use crate::descriptors::{self, Place};
 
 /// How long one address is tried alone, if there is time for all of them: the recommended delay of
 /// [RFC 8305](https://www.rfc-editor.org/rfc/rfc8305), section 8.
 const ALONE: Duration = Duration::from_millis(250);
 
+/// A connection that was opened.
+pub(super) struct Dialled {
+    pub(super) stream: TcpStream,
+    /// Belongs to the stream, as long as that is open.
+    pub(super) place: Place,
+    /// How long the address took to answer.
+    pub(super) round_trip: Duration,
+}
+
 /// Connects to the first address that answers. They are tried in their order, the families in turn, each
 /// a moment after the one before or as soon as that failed: one that does not answer costs a moment only.
-/// With the stream comes how long that address took to answer.
 pub(super) async fn dial(
     addresses: &[SocketAddr],
     local: Option<IpAddr>,
     time_left: Duration,
-) -> Result<(TcpStream, Duration), Cause> {
+) -> Result<Dialled, Cause> {
     let mut untried = addresses.iter();
     let shares = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
     let alone = ALONE.min(time_left / shares.saturating_add(1));
@@ -79,7 +88,8 @@ pub(super) fn in_turn(addresses: Vec<SocketAddr>, local: Option<IpAddr>) -> Vec<
     ordered
 }
 
-async fn attempt(address: SocketAddr, local: Option<IpAddr>) -> io::Result<(TcpStream, Duration)> {
+async fn attempt(address: SocketAddr, local: Option<IpAddr>) -> io::Result<Dialled> {
+    let place = descriptors::take_outbound().await?;
     let socket = if address.is_ipv4() {
         TcpSocket::new_v4()?
     } else {
@@ -92,7 +102,11 @@ async fn attempt(address: SocketAddr, local: Option<IpAddr>) -> io::Result<(TcpS
     let stream = socket.connect(address).await?;
     let round_trip = begun.elapsed();
     stream.set_nodelay(true)?;
-    Ok((stream, round_trip))
+    Ok(Dialled {
+        stream,
+        place,
+        round_trip,
+    })
 }
 
 /// Why none of them could be connected to.
@@ -105,7 +119,7 @@ fn nowhere(failures: &[(SocketAddr, io::Error)]) -> Cause {
     }
     let ours = failures
         .iter()
-        .any(|(_, error)| crate::descriptors::are_exhausted(error));
+        .any(|(_, error)| descriptors::are_exhausted(error));
     if ours {
         Cause::exhausted(&detail)
     } else {

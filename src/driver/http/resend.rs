@@ -111,12 +111,11 @@ mod tests {
     async fn a_request_of_which_nothing_was_written_may_be_sent_once_more() {
         let (stream, mut far) = duplex(1024);
         let broken = Arc::<AtomicBool>::default();
-        let mut sender = Sender::open(Breakable {
+        let breakable = Breakable {
             stream,
             broken: broken.clone(),
-        })
-        .await
-        .unwrap();
+        };
+        let mut sender = Sender::open(breakable, None).await.unwrap();
         let request = || Request::new(Full::new(Bytes::new()));
         let server = async {
             far.read_u8().await.unwrap();

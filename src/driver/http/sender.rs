@@ -22,6 +22,7 @@ use super::{
     proxy::Forwarding,
     watched::{Closing, Notes, Watched},
 };
+use crate::descriptors::Place;
 
 /// Of the head of an answer, in bytes: what hyper takes by itself.
 pub(super) const MAX_HEAD_BYTES: usize = 8192 + 4096 * 100;
@@ -67,9 +68,10 @@ impl Unanswered {
 }
 
 impl Sender {
-    /// Speaks HTTP/1.1 on a stream to the server.
+    /// Speaks HTTP/1.1 on a stream to the server. The place is that of its socket.
     pub(super) async fn open(
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        place: Option<Place>,
     ) -> Result<Self, Cause> {
         let stream = Watched::new(stream);
         let notes = stream.notes();
@@ -85,6 +87,7 @@ impl Sender {
         tokio::spawn(async {
             drop(connection.await);
             drop(ending);
+            drop(place);
         });
         Ok(Self {
             requests,

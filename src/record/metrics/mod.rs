@@ -10,6 +10,7 @@ mod callbacks;
 mod chats;
 mod family;
 mod history;
+mod listeners;
 mod objectives;
 mod own;
 mod phases;
@@ -35,6 +36,7 @@ use self::{
     callbacks::Callbacks,
     family::Maker,
     history::HistorySeries,
+    listeners::ListenerSeries,
     objectives::ObjectiveFamilies,
     own::{Own, ProcessSeries},
     probes::Probes,
@@ -76,6 +78,7 @@ pub struct Metrics {
     targets: Targets,
     own: Own,
     history: HistorySeries,
+    listeners: ListenerSeries,
     process: ProcessSeries,
     monitor: Arc<ProcessMonitor>,
     /// Keeps scrapes apart: the gauges that are made for one must be of one moment.
@@ -96,6 +99,7 @@ impl Metrics {
             targets: Targets::new(&make)?,
             own: Own::new(&make)?,
             history: HistorySeries::new(&make)?,
+            listeners: ListenerSeries::new(&make)?,
             process: ProcessSeries::new(&make)?,
             monitor: Arc::new(ProcessMonitor::new().map_err(MetricsError::Process)?),
             registry,
@@ -318,6 +322,7 @@ impl Metrics {
                 self.own.configuration_loaded(true, now);
             }
             Event::HistoryKept(figures) => self.history.set(figures),
+            Event::ListenersWatched(figures) => self.listeners.set(figures),
             Event::ConfigurationRefused => self.own.configuration_loaded(false, now),
             Event::RequestDenied(denial) => self.own.request_denied(*denial),
             Event::SchedulerLag(lag) => self.own.lagged(*lag),

@@ -28,6 +28,8 @@ pub(super) struct Own {
     thread_lag: Histogram,
     cpus_missing: Gauge,
     runnable_threads: Gauge,
+    listen_overflows: Counter,
+    listen_drops: Counter,
     reload_successful: Gauge,
     reload_success_at: Gauge,
     /// In the order of [`Denial::ALL`].
@@ -90,6 +92,14 @@ impl Own {
                 "chatprobe_host_runnable_threads",
                 "Threads of the host that ran or waited for a CPU when it was last looked at, about once a second.",
             )?,
+            listen_overflows: make.fraction_counter(
+                "chatprobe_host_listen_overflows_total",
+                "Connections that found an accept queue of the network namespace full since the process began, whoever listens.",
+            )?,
+            listen_drops: make.fraction_counter(
+                "chatprobe_host_listen_drops_total",
+                "Connections that listeners of the network namespace dropped since the process began, for any reason.",
+            )?,
             reload_successful: make.gauge(
                 "chatprobe_config_last_reload_successful",
                 "1 if the configuration that was asked for last is in force, 0 if it was refused.",
@@ -119,6 +129,8 @@ impl Own {
         if let Some(load) = beat.load {
             self.cpus_missing.set(load.missing);
             self.runnable_threads.set(float(load.run_queue));
+            self.listen_overflows.inc_by(float(load.listen_overflows));
+            self.listen_drops.inc_by(float(load.listen_drops));
         }
     }
 

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::Performer;
 use crate::{
-    callbacks::{Inbound, Match, WaitError},
+    callbacks::{Inbound, Match},
     driver::{HttpFailureKind, OnWire},
     event::{Event, Sent},
     runner::context::{FOREVER, RunContext},
@@ -27,7 +27,7 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    fn new(reason: Reason, detail: impl Into<String>) -> Self {
+    pub(super) fn new(reason: Reason, detail: impl Into<String>) -> Self {
         Self {
             reason,
             detail: detail.into(),
@@ -139,7 +139,7 @@ impl Performer {
                 (sent.map(Box::new), Instant::now())
             }
         };
-        let answer = result.map_err(|failure| Refusal::new(failure.kind.into(), failure.detail))?;
+        let answer = result.map_err(|failure| self.unanswered(failure))?;
         self.last_sent = answer.sent_at;
         self.mark(step, answer.sent_at);
         let elapsed = answer.elapsed;
@@ -208,20 +208,7 @@ impl Performer {
         if let Some(error) = exceeded {
             return Err((*error).into());
         }
-        let inbound = result.map_err(|error| {
-            let reason = match (&error, step.observe) {
-                (WaitError::Disconnected, _) => Reason::Disconnected,
-                (WaitError::Timeout { .. }, Some(Observation::AgentJoin)) => {
-                    Reason::AgentJoinTimeout
-                }
-                (WaitError::Timeout { .. }, None) => Reason::ReplyTimeout,
-            };
-            let waited = match error {
-                WaitError::Disconnected => String::new(),
-                WaitError::Timeout { .. } => format!(" (waited {timeout:?})"),
-            };
-            Refusal::new(reason, format!("{error}{waited}"))
-        })?;
+        let inbound = result.map_err(|error| self.waited_in_vain(step, since, timeout, &error))?;
         let latency = inbound.arrived.saturating_duration_since(since);
         self.mark(step, inbound.arrived);
         Arc::make_mut(&mut self.scope).look_at_event(inbound.event, latency, inbound.delivery);

@@ -35,6 +35,7 @@ use crate::{
     driver::HttpDriver,
     event::Observers,
     history::History,
+    listener::Listeners,
     record::{Boundaries, Metrics},
     runner::{Engine, RunHandle, TraceBudget},
     scheduler::{RunEntry, Scheduler},
@@ -164,6 +165,7 @@ impl Service {
             access,
             ready: Readiness::default(),
             observers,
+            listeners: Listeners::default(),
         };
         let app = App::new(&web, CancellationToken::new());
         let router = app.clone().router();

@@ -78,16 +78,8 @@ async fn a_full_disk_costs_history_and_no_measurement() {
     let file = folder.write("chatprobe.yaml", &plain(&centre.url, DATA));
     // No file may grow beyond so many blocks of 512 bytes, as on a disk that is full.
     let limits = "-f 200; trap '' XFSZ; true";
-    let mut process = Process::start_limited(limits, &["serve", "--config", &file]);
-    let line = process.line("/metrics").await;
-    let from = line.find("http://").unwrap();
-    let web = line[from..].split("/metrics").next().unwrap().to_owned();
-    let mut service = Service {
-        process,
-        folder,
-        token: None,
-        web,
-    };
+    let process = Process::start_limited(limits, &["serve", "--config", &file]);
+    let mut service = Service::of(process, folder).await;
     let mut lost = 0;
     for _ in 0..20 {
         let run = service.burst("{ chats: 20 }", QUICK, "").await;

@@ -6,6 +6,7 @@
 mod catalogue;
 mod chats;
 mod configuration;
+mod listeners;
 mod others;
 
 use std::{collections::BTreeMap, time::Duration};

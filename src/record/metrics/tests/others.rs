@@ -248,19 +248,32 @@ fn beats_of_the_thread_outside_tell_how_the_machine_treats_the_process() {
         ]
         .map(|name| output[name])
     };
+    let counters = || {
+        let output = fixture.output();
+        [
+            "chatprobe_host_listen_overflows_total",
+            "host_listen_drops_total",
+        ]
+        .map(|name| output[name])
+    };
     assert_eq!(gauges(), [0.0, 0.0]);
+    assert_eq!(counters(), [0.0, 0.0]);
     let beat = |late, load| fixture.tell(&Event::Beat(Beat { late, load }));
     let load = Load {
         missing: 1.5,
         run_queue: 7,
+        listen_overflows: 3,
+        listen_drops: 4,
         ..Load::default()
     };
     beat(Duration::from_micros(60), Some(load));
+    beat(Duration::ZERO, Some(load));
+    assert_eq!(counters(), [6.0, 8.0]);
     beat(Duration::from_secs(2), None);
     assert_eq!(gauges(), [1.5, 7.0], "until the next reading");
     let lag = |series: &str| fixture.value(&format!("generator_thread_lag_seconds{series}"));
-    assert_eq!(lag("_bucket{le=\"1\"}"), Some(1.0));
-    assert_eq!(lag("_count"), Some(2.0));
+    assert_eq!(lag("_bucket{le=\"1\"}"), Some(2.0));
+    assert_eq!(lag("_count"), Some(3.0));
     assert_eq!(lag("_sum"), Some(2.000_06));
     beat(Duration::ZERO, Some(Load::default()));
     assert_eq!(gauges(), [0.0, 0.0]);

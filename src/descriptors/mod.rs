@@ -1,11 +1,15 @@
 //! File descriptors: each connection takes one, and the system gives a process only so many.
 
+mod places;
+
 use std::{fs, io};
 
 use nix::{
     errno::Errno,
     sys::resource::{Resource, getrlimit, setrlimit},
 };
+
+pub use self::places::{Place, Purpose, Relief, relieve, relieve_by, take, take_outbound};
 
 /// Allows this process as many as the system lets it ask for. The usual allowance of 1024 is made
 /// for programs that wait for descriptors with `select`, which this one does not.

@@ -1,0 +1,235 @@
+//! Which connections the descriptors of the process go to, so that some are always left for the web and
+//! for events.
+
+use std::{
+    io,
+    sync::{Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
+};
+
+use nix::errno::Errno;
+use tokio::time::sleep;
+
+/// Descriptors that are no connections at the most: the runtime, listeners, the history, logs, `/proc`.
+const MOST_OTHERS: u64 = 64;
+/// Connections of the web that are always possible.
+const MOST_KEPT_FOR_WEB: u64 = 32;
+/// Connections from clients that outbound ones always leave room for.
+const MOST_KEPT_FOR_INBOUND: u64 = 128;
+
+/// How often, and after how long each time, whoever needs a descriptor looks whether one that was given
+/// up is free: its owner is another task.
+const LOOKS: u32 = 25;
+const LOOK: Duration = Duration::from_millis(20);
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A request to a target.
+    Outbound,
+    /// Events, and requests to the simulator.
+    Inbound,
+    /// Metrics, admin API, console.
+    Web,
+}
+
+/// The right to have one connection open, until it is dropped.
+#[derive(Debug)]
+#[must_use]
+pub struct Place {
+    account: &'static Account,
+    purpose: Purpose,
+}
+
+/// Somebody who can close a connection that is not needed.
+pub trait Relief: Send + Sync {
+    /// Closes one, soon; whether there was one.
+    fn give_up_one(&self) -> bool;
+}
+
+/// A place for a connection, if the limit of the process leaves one.
+pub fn take(purpose: Purpose) -> Option<Place> {
+    ACCOUNT.take(purpose, super::allowed())
+}
+
+/// A place for a connection to a target. If there is none, an idle connection from a client is closed for it.
+///
+/// # Errors
+/// `EMFILE`, as the system says it, if no descriptor becomes free.
+pub async fn take_outbound() -> io::Result<Place> {
+    if let Some(place) = take(Purpose::Outbound) {
+        return Ok(place);
+    }
+    if ACCOUNT.may_have_more(Purpose::Outbound, super::allowed()) && relieve() {
+        for _ in 0..LOOKS {
+            sleep(LOOK).await;
+            if let Some(place) = take(Purpose::Outbound) {
+                return Ok(place);
+            }
+        }
+    }
+    Err(Errno::EMFILE.into())
+}
+
+/// Has an idle connection closed because the process has no descriptor left; whether there was one.
+pub fn relieve() -> bool {
+    let mut givers = lock(&GIVERS);
+    givers.retain(|giver| giver.strong_count() > 0);
+    givers
+        .iter()
+        .filter_map(Weak::upgrade)
+        .any(|giver| giver.give_up_one())
+}
+
+/// Asks this one from now on when descriptors run out.
+pub fn relieve_by(giver: Weak<dyn Relief>) {
+    lock(&GIVERS).push(giver);
+}
+
+static ACCOUNT: Account = Account(Mutex::new(Taken {
+    outbound: 0,
+    inbound: 0,
+    web: 0,
+}));
+static GIVERS: Mutex<Vec<Weak<dyn Relief>>> = Mutex::new(Vec::new());
+
+#[derive(Debug)]
+struct Account(Mutex<Taken>);
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Taken {
+    outbound: u64,
+    inbound: u64,
+    web: u64,
+}
+
+/// How many connections the limit of a process allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Shares {
+    /// Of all purposes together, besides those that are kept for the web.
+    common: u64,
+    /// Of them, outbound.
+    outbound: u64,
+    kept_for_web: u64,
+}
+
+impl Shares {
+    fn of(allowed: u64) -> Self {
+        let others = MOST_OTHERS.min(allowed / 4);
+        let kept_for_web = MOST_KEPT_FOR_WEB.min(allowed / 8);
+        let common = allowed - others - kept_for_web;
+        Self {
+            common,
+            outbound: common - MOST_KEPT_FOR_INBOUND.min(common / 4),
+            kept_for_web,
+        }
+    }
+}
+
+impl Taken {
+    fn of(&mut self, purpose: Purpose) -> &mut u64 {
+        match purpose {
+            Purpose::Outbound => &mut self.outbound,
+            Purpose::Inbound => &mut self.inbound,
+            Purpose::Web => &mut self.web,
+        }
+    }
+
+    fn leaves_one(&self, purpose: Purpose, shares: &Shares) -> bool {
+        let web_in_common = self.web.saturating_sub(shares.kept_for_web);
+        let common = self.outbound + self.inbound + web_in_common < shares.common;
+        match purpose {
+            Purpose::Outbound => common && self.outbound < shares.outbound,
+            Purpose::Inbound => common,
+            Purpose::Web => common || self.web < shares.kept_for_web,
+        }
+    }
+}
+
+impl Account {
+    fn take(&'static self, purpose: Purpose, allowed: u64) -> Option<Place> {
+        let mut taken = lock(&self.0);
+        // Where the limit is not known it is 0, and the system decides alone.
+        if allowed > 0 && !taken.leaves_one(purpose, &Shares::of(allowed)) {
+            return None;
+        }
+        *taken.of(purpose) += 1;
+        Some(Place {
+            account: self,
+            purpose,
+        })
+    }
+
+    /// Whether this purpose has not all of its own share, so that it gains if others give something up.
+    fn may_have_more(&self, purpose: Purpose, allowed: u64) -> bool {
+        purpose != Purpose::Outbound || lock(&self.0).outbound < Shares::of(allowed).outbound
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        *lock(&self.account.0).of(self.purpose) -= 1;
+    }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Numbers and lists that are whole after every statement.
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account() -> &'static Account {
+        Box::leak(Box::new(Account(Mutex::default())))
+    }
+
+    fn take_all(account: &'static Account, purpose: Purpose, allowed: u64) -> Vec<Place> {
+        std::iter::from_fn(|| account.take(purpose, allowed)).collect()
+    }
+
+    #[test]
+    fn chats_that_take_every_connection_leave_some_for_events_and_for_the_web() {
+        for (allowed, outbound, inbound, web) in [
+            (64, 30, 10, 8),
+            (256, 120, 40, 32),
+            (1_024, 800, 128, 32),
+            (20_000, 19_776, 128, 32),
+        ] {
+            let account = account();
+            let all = [
+                take_all(account, Purpose::Outbound, allowed),
+                take_all(account, Purpose::Inbound, allowed),
+                take_all(account, Purpose::Web, allowed),
+            ];
+            assert_eq!(all.each_ref().map(Vec::len), [outbound, inbound, web]);
+            let others = allowed - all.iter().map(Vec::len).sum::<usize>() as u64;
+            assert!(others >= 64.min(allowed / 4), "{others} of {allowed}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_needed_by_others_may_be_taken_and_comes_back() {
+        let account = account();
+        let events = take_all(account, Purpose::Inbound, 256);
+        assert_eq!(events.len(), 160);
+        assert!(account.take(Purpose::Outbound, 256).is_none());
+        assert!(account.may_have_more(Purpose::Outbound, 256));
+        assert_eq!(take_all(account, Purpose::Web, 256).len(), 32);
+        drop(events);
+        assert_eq!(take_all(account, Purpose::Web, 256).len(), 192);
+        let chats = take_all(account, Purpose::Outbound, 256);
+        assert!(!account.may_have_more(Purpose::Outbound, 256), "{chats:?}");
+    }
+
+    #[test]
+    fn an_unknown_limit_is_none() {
+        assert_eq!(
+            (0..9)
+                .filter_map(|_| account().take(Purpose::Outbound, 0))
+                .count(),
+            9
+        );
+    }
+}

@@ -1,0 +1,375 @@
+//! The open connections of a listener: which of them wait for their client, and which one has to go.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Limits,
+    intake::{Closed, Intake, Name, Shortage},
+};
+use crate::descriptors::{self, Place, Purpose, Relief};
+
+/// A head or a body that takes longer is slow, and goes before connections that carried requests.
+const SLOW: Duration = Duration::from_secs(1);
+/// How long to wait for room before looking again.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// The connections of one listener.
+#[derive(Debug)]
+pub struct Connections {
+    pub(super) limits: Limits,
+    pub(super) intake: Arc<Intake>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    open: usize,
+    /// Connections that wait for their client, each since it came to be what it is.
+    waiting: BTreeMap<(Phase, u64), Waiting>,
+    /// The number of the next that comes to wait.
+    next: u64,
+}
+
+/// What a connection waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    /// The first request that is answered well.
+    Silent,
+    /// The rest of a head.
+    Head,
+    /// The rest of a body.
+    Body,
+    /// Another request.
+    Idle,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    since: Instant,
+    shared: Arc<Shared>,
+}
+
+/// What a connection and the list of those that wait have in common.
+#[derive(Debug)]
+struct Shared {
+    peer: SocketAddr,
+    /// Read since the last answer.
+    bytes: AtomicU64,
+    /// Whether it is counted among those that are open.
+    counted: AtomicBool,
+    end: CancellationToken,
+}
+
+/// The place of one open connection, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Seat {
+    connections: Arc<Connections>,
+    shared: Arc<Shared>,
+    course: Mutex<Course>,
+    _place: Place,
+}
+
+#[derive(Debug, Default)]
+struct Course {
+    /// `None` while a request is being answered.
+    waiting: Option<(Phase, u64)>,
+    /// It carried a request that was answered well.
+    useful: bool,
+    /// Something of the next request came before the last one was answered.
+    ahead: bool,
+}
+
+impl Connections {
+    /// None yet.
+    pub fn new(limits: Limits, intake: Arc<Intake>) -> Arc<Self> {
+        let limit = u64::try_from(limits.connections).unwrap_or(u64::MAX);
+        intake.limit.store(limit, Ordering::Relaxed);
+        let connections = Arc::new(Self {
+            limits,
+            intake,
+            state: Mutex::default(),
+        });
+        if connections.purpose() == Purpose::Inbound {
+            let weak = Arc::downgrade(&connections);
+            let giver: Weak<dyn Relief> = weak;
+            descriptors::relieve_by(giver);
+        }
+        connections
+    }
+
+    fn purpose(&self) -> Purpose {
+        match self.intake.name() {
+            Name::Web => Purpose::Web,
+            Name::Callbacks | Name::Simulator => Purpose::Inbound,
+        }
+    }
+
+    /// Waits for room for one that was accepted. If there is none, the one goes that can be spared most.
+    pub(super) async fn admit(self: &Arc<Self>, peer: SocketAddr) -> Arc<Seat> {
+        loop {
+            let full = self.state().open >= self.limits.connections;
+            if !full && let Some(place) = descriptors::take(self.purpose()) {
+                return self.seat(peer, place);
+            }
+            if !self.make_room() {
+                self.intake
+                    .fall_short(Shortage::Full, &format_args!("that of {peer}"));
+            } else if full {
+                continue;
+            }
+            // The descriptor is free once the task of the connection has ended.
+            sleep(LOOK).await;
+        }
+    }
+
+    fn seat(self: &Arc<Self>, peer: SocketAddr, place: Place) -> Arc<Seat> {
+        let shared = Arc::new(Shared {
+            peer,
+            bytes: AtomicU64::new(0),
+            counted: AtomicBool::new(true),
+            end: CancellationToken::new(),
+        });
+        self.state().open += 1;
+        self.intake.connections.fetch_add(1, Ordering::Relaxed);
+        let seat = Arc::new(Seat {
+            connections: self.clone(),
+            shared,
+            course: Mutex::default(),
+            _place: place,
+        });
+        seat.enter(&mut seat.course(), Some(Phase::Silent));
+        seat
+    }
+
+    /// Closes the connection that can be spared most: the one that has been silent the longest, a slow one,
+    /// the one that has been idle the longest. Whether there was one.
+    pub(super) fn make_room(&self) -> bool {
+        let closed = {
+            let mut state = self.state();
+            let slow = Instant::now().checked_sub(SLOW);
+            let first = |phase| state.first(phase);
+            let silent = first(Phase::Silent);
+            let receiving = [first(Phase::Head), first(Phase::Body)]
+                .into_iter()
+                .flatten();
+            let slow = receiving.filter(|(_, since)| slow.is_some_and(|slow| *since <= slow));
+            let slow = slow.min_by_key(|(_, since)| *since);
+            let chosen = silent.or(slow).or_else(|| first(Phase::Idle));
+            chosen.and_then(|(key, _)| self.close(&mut state, key, Closed::Room))
+        };
+        let Some((peer, since)) = closed else {
+            return false;
+        };
+        let waited = since.elapsed();
+        let detail = format_args!("that of {peer}, from which nothing had come for {waited:.1?}");
+        self.intake.fall_short(Shortage::Room, &detail);
+        true
+    }
+
+    /// Closes what has waited for too long.
+    pub(super) fn close_expired(&self) {
+        let now = Instant::now();
+        let mut state = self.state();
+        for (phase, limit, why) in [
+            (Phase::Silent, self.limits.silent, Closed::Silent),
+            (Phase::Head, self.limits.head, Closed::Slow),
+            (Phase::Body, self.limits.body, Closed::Slow),
+            (Phase::Idle, self.limits.idle, Closed::Idle),
+        ] {
+            while let Some((key, since)) = state.first(phase)
+                && now.saturating_duration_since(since) >= limit
+            {
+                if let Some((peer, _)) = self.close(&mut state, key, why) {
+                    let listener = self.intake.name().as_str();
+                    tracing::debug!(%peer, listener, "closed a connection: {}", why.as_str());
+                }
+            }
+        }
+    }
+
+    /// Cuts off requests that are not complete, those first that take longest, until what is left fits into
+    /// memory. Those that are quick may take twice as much.
+    fn shed(&self) {
+        let limit = self.limits.bytes;
+        loop {
+            let bytes = self.intake.bytes.load(Ordering::Relaxed);
+            if bytes <= limit {
+                return;
+            }
+            let closed = {
+                let mut state = self.state();
+                let receiving = [state.first(Phase::Head), state.first(Phase::Body)];
+                let oldest = receiving
+                    .into_iter()
+                    .flatten()
+                    .min_by_key(|(_, since)| *since);
+                let oldest =
+                    oldest.filter(|(_, since)| since.elapsed() >= SLOW || bytes > 2 * limit);
+                oldest.and_then(|(key, _)| self.close(&mut state, key, Closed::Bytes))
+            };
+            let Some((peer, since)) = closed else { return };
+            let took = since.elapsed();
+            let detail = format_args!("{bytes} bytes; that of {peer}, after {took:.1?}");
+            self.intake.fall_short(Shortage::Bytes, &detail);
+        }
+    }
+
+    /// Has one that waits ended by its task. From now on it counts no more.
+    fn close(
+        &self,
+        state: &mut State,
+        key: (Phase, u64),
+        why: Closed,
+    ) -> Option<(SocketAddr, Instant)> {
+        let Waiting { since, shared } = state.waiting.remove(&key)?;
+        self.uncount(state, &shared);
+        self.intake.count_closed(why);
+        shared.end.cancel();
+        Some((shared.peer, since))
+    }
+
+    fn uncount(&self, state: &mut State, shared: &Shared) {
+        if shared.counted.swap(false, Ordering::Relaxed) {
+            state.open -= 1;
+            self.intake.connections.fetch_sub(1, Ordering::Relaxed);
+        }
+        self.forget_bytes(shared);
+    }
+
+    fn forget_bytes(&self, shared: &Shared) {
+        let bytes = shared.bytes.swap(0, Ordering::Relaxed);
+        self.intake.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+}
+
+impl Relief for Connections {
+    fn give_up_one(&self) -> bool {
+        self.make_room()
+    }
+}
+
+impl State {
+    /// The one that has waited the longest for this.
+    fn first(&self, phase: Phase) -> Option<((Phase, u64), Instant)> {
+        let mut all = self.waiting.range((phase, 0)..=(phase, u64::MAX));
+        all.next().map(|(key, waiting)| (*key, waiting.since))
+    }
+}
+
+impl Seat {
+    pub(super) fn peer(&self) -> SocketAddr {
+        self.shared.peer
+    }
+
+    /// Completes when the connection has to go.
+    pub(super) async fn ended(&self) {
+        self.shared.end.cancelled().await;
+    }
+
+    /// So many bytes came.
+    pub(super) fn heard(&self, bytes: usize) {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        if !self.shared.counted.load(Ordering::Relaxed) {
+            return;
+        }
+        let intake = &self.connections.intake;
+        self.shared.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let all = intake.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        {
+            let mut course = self.course();
+            match course.waiting {
+                None => course.ahead = true,
+                Some((Phase::Silent | Phase::Idle, _)) => {
+                    self.enter(&mut course, Some(Phase::Head));
+                }
+                Some((Phase::Head | Phase::Body, _)) => {}
+            }
+        }
+        if all > self.connections.limits.bytes {
+            self.connections.shed();
+        }
+    }
+
+    /// The head of a request is complete.
+    pub(super) fn begin(&self, has_body: bool) {
+        let mut course = self.course();
+        course.ahead = false;
+        self.enter(&mut course, has_body.then_some(Phase::Body));
+    }
+
+    /// Its body is complete, or is not wanted.
+    pub(super) fn end_body(&self) {
+        let mut course = self.course();
+        if matches!(course.waiting, Some((Phase::Body, _))) {
+            self.enter(&mut course, None);
+        }
+    }
+
+    /// It was answered.
+    pub(super) fn answered(&self, well: bool) {
+        let mut course = self.course();
+        course.useful |= well;
+        let next = match (course.ahead, course.useful) {
+            (true, _) => Phase::Head,
+            (false, true) => Phase::Idle,
+            (false, false) => Phase::Silent,
+        };
+        course.ahead = false;
+        self.connections.forget_bytes(&self.shared);
+        self.enter(&mut course, Some(next));
+    }
+
+    fn enter(&self, course: &mut Course, phase: Option<Phase>) {
+        let mut state = self.connections.state();
+        if let Some(before) = course.waiting.take() {
+            state.waiting.remove(&before);
+        }
+        // One that has been told to go waits for nothing.
+        let Some(phase) = phase.filter(|_| self.shared.counted.load(Ordering::Relaxed)) else {
+            return;
+        };
+        let key = (phase, state.next);
+        state.next += 1;
+        let waiting = Waiting {
+            since: Instant::now(),
+            shared: self.shared.clone(),
+        };
+        state.waiting.insert(key, waiting);
+        course.waiting = Some(key);
+    }
+
+    fn course(&self) -> MutexGuard<'_, Course> {
+        lock(&self.course)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut course = lock(&self.course);
+        let mut state = self.connections.state();
+        if let Some(key) = course.waiting.take() {
+            state.waiting.remove(&key);
+        }
+        self.connections.uncount(&mut state, &self.shared);
+    }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Numbers and lists that are whole after every statement.
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}

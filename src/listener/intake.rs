@@ -1,0 +1,241 @@
+//! What a listener could not take: counted, logged, and told to whoever waits for what comes in.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use tokio::time::Instant;
+
+use crate::line_budget::LineBudget;
+
+/// Which listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Name {
+    /// Inbound events.
+    Callbacks,
+    /// Metrics, admin API, console.
+    Web,
+    /// The simulated contact centre.
+    Simulator,
+}
+
+impl Name {
+    /// Every listener.
+    pub const ALL: [Self; 3] = [Self::Callbacks, Self::Web, Self::Simulator];
+
+    /// The word used as a label.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Callbacks => "callbacks",
+            Self::Web => "web",
+            Self::Simulator => "simulator",
+        }
+    }
+}
+
+/// Why the listener closed a connection that its client would have kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closed {
+    /// It carried no request that was answered well, for too long.
+    Silent,
+    /// A head or a body was not complete in time.
+    Slow,
+    /// It carried a request, and none since for too long.
+    Idle,
+    /// Another connection needed its place or its descriptor.
+    Room,
+    /// Requests that were not complete took too much memory together.
+    Bytes,
+}
+
+impl Closed {
+    /// Every cause.
+    pub const ALL: [Self; 5] = [
+        Self::Silent,
+        Self::Slow,
+        Self::Idle,
+        Self::Room,
+        Self::Bytes,
+    ];
+
+    /// The word used as a label.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Silent => "silent",
+            Self::Slow => "slow",
+            Self::Idle => "idle",
+            Self::Room => "room",
+            Self::Bytes => "bytes",
+        }
+    }
+}
+
+/// What kept a listener from taking all that came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shortage {
+    /// A connection was closed to make room for another.
+    Room,
+    /// A request was cut off, because those that were not complete took too much memory.
+    Bytes,
+    /// A connection had to wait, because there was no room and none could be made.
+    Full,
+    /// The system would not hand over a connection.
+    NotAccepted,
+    /// Connections found the accept queue full.
+    AcceptQueue,
+}
+
+impl fmt::Display for Shortage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Room => "a connection was closed to make room for another",
+            Self::Bytes => {
+                "a request was cut off, because those that were not complete took too much memory"
+            }
+            Self::Full => "a connection had to wait, because all that are allowed are busy",
+            Self::NotAccepted => "a connection was not accepted, because the system refused",
+            Self::AcceptQueue => "connections were dropped, because the accept queue was full",
+        })
+    }
+}
+
+/// How a listener stands, and what happened to it since the process began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Open connections.
+    pub connections: u64,
+    /// How many there may be at once; 0 if it does not listen.
+    pub limit: u64,
+    /// Bytes of requests that are not answered yet.
+    pub bytes: u64,
+    /// Connections that it closed, in the order of [`Closed::ALL`].
+    pub closed: [u64; Closed::ALL.len()],
+    /// How often a connection had to wait because none could be taken.
+    pub waited: u64,
+    /// Connections that were dropped because its accept queue was full, as far as that can be told.
+    pub dropped: u64,
+}
+
+/// Counts what one listener takes and what it cannot.
+#[derive(Debug)]
+pub struct Intake {
+    name: Name,
+    pub(super) connections: AtomicU64,
+    pub(super) limit: AtomicU64,
+    pub(super) bytes: AtomicU64,
+    closed: [AtomicU64; Closed::ALL.len()],
+    waited: AtomicU64,
+    dropped: AtomicU64,
+    latest: Mutex<Latest>,
+}
+
+#[derive(Debug, Default)]
+struct Latest {
+    shortage: Option<(Instant, Shortage)>,
+    lines: LineBudget,
+}
+
+impl Intake {
+    fn new(name: Name) -> Self {
+        Self {
+            name,
+            connections: AtomicU64::default(),
+            limit: AtomicU64::default(),
+            bytes: AtomicU64::default(),
+            closed: Default::default(),
+            waited: AtomicU64::default(),
+            dropped: AtomicU64::default(),
+            latest: Mutex::default(),
+        }
+    }
+
+    /// The last shortage, if there was one at or after a moment.
+    pub fn shortage_since(&self, moment: Instant) -> Option<Shortage> {
+        let shortage = self.latest().shortage;
+        shortage.and_then(|(at, shortage)| (at >= moment).then_some(shortage))
+    }
+
+    /// How it stands.
+    pub fn figures(&self) -> Figures {
+        let read = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        Figures {
+            connections: read(&self.connections),
+            limit: read(&self.limit),
+            bytes: read(&self.bytes),
+            closed: self.closed.each_ref().map(read),
+            waited: read(&self.waited),
+            dropped: read(&self.dropped),
+        }
+    }
+
+    pub(super) fn name(&self) -> Name {
+        self.name
+    }
+
+    pub(super) fn count_closed(&self, why: Closed) {
+        self.closed[why as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes that something could not be taken; `detail` says which.
+    pub(crate) fn fall_short(&self, shortage: Shortage, detail: &dyn fmt::Display) {
+        match shortage {
+            Shortage::Full | Shortage::NotAccepted => {
+                self.waited.fetch_add(1, Ordering::Relaxed);
+            }
+            Shortage::Room | Shortage::Bytes | Shortage::AcceptQueue => {}
+        }
+        let admitted = {
+            let mut latest = self.latest();
+            latest.shortage = Some((Instant::now(), shortage));
+            latest.lines.admit()
+        };
+        let Some(untold) = admitted else { return };
+        let Figures {
+            connections, limit, ..
+        } = self.figures();
+        tracing::warn!(
+            listener = self.name.as_str(),
+            connections,
+            limit,
+            untold,
+            "{shortage}: {detail}; who opens them: `ss -tnp`"
+        );
+    }
+
+    pub(crate) fn count_dropped(&self, count: u64) {
+        self.dropped.fetch_add(count, Ordering::Relaxed);
+        let detail = format!("{count} of them, each a second late or lost");
+        self.fall_short(Shortage::AcceptQueue, &detail);
+    }
+
+    fn latest(&self) -> MutexGuard<'_, Latest> {
+        // Values that are whole after every statement.
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The listeners of the process. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Listeners([Arc<Intake>; Name::ALL.len()]);
+
+impl Default for Listeners {
+    fn default() -> Self {
+        Self(Name::ALL.map(|name| Arc::new(Intake::new(name))))
+    }
+}
+
+impl Listeners {
+    /// One of them.
+    pub fn of(&self, name: Name) -> &Arc<Intake> {
+        &self.0[name as usize]
+    }
+
+    /// How all of them stand, in the order of [`Name::ALL`].
+    pub fn figures(&self) -> [Figures; Name::ALL.len()] {
+        self.0.each_ref().map(|intake| intake.figures())
+    }
+}

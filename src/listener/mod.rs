@@ -1,0 +1,268 @@
+//! Connections from clients: accepted, bounded in number, time and bytes, served in a task each, and ended.
+//!
+//! [`accept`] gives each connection a seat among the [`Connections`] of its listener. They know which of
+//! them wait for their client, close what waits too long, and what can be spared most when there is no room.
+//! [`Intake`] counts that and tells it to whoever waits for what comes in.
+
+mod connections;
+mod intake;
+mod queue;
+mod stream;
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{ConnectInfo, Request},
+};
+use hyper::{
+    body::{Body as _, Incoming},
+    server::conn::http1,
+    service::{Service as _, service_fn},
+};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::{Instant, sleep, timeout},
+};
+use tokio_io_timeout::TimeoutStream;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use self::{
+    connections::Connections,
+    intake::{Closed, Figures, Intake, Listeners, Name, Shortage},
+    queue::bind,
+};
+use self::{
+    connections::Seat,
+    queue::Overflows,
+    stream::{AnswerEnd, BodyEnd, Followed, Heard},
+};
+use crate::{descriptors, vitals::AcceptQueues};
+
+/// How long to wait before accepting again when there are no file descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often connections are looked at that have waited too long, at the least.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What clients may take of a listener.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Connections at once. Beyond it one that waits for its client goes for each that comes.
+    pub connections: usize,
+    /// How long a connection may stay without a request that is answered well. Whoever opens one has
+    /// something to send.
+    pub silent: Duration,
+    /// From the first byte of a head to its end.
+    pub head: Duration,
+    /// From the end of a head to the end of the body.
+    pub body: Duration,
+    /// From one answer to the first byte of the next request. A client that sends at the moment the
+    /// connection is closed loses its request, so this is longer than clients pause.
+    pub idle: Duration,
+    /// How long a client may take nothing of what is written to it.
+    pub unread: Duration,
+    /// Bytes of all requests that are not answered yet, if they take long; twice as many if they are quick.
+    pub bytes: u64,
+    /// How long requests in flight may still take after the shutdown began.
+    pub grace: Duration,
+}
+
+impl Limits {
+    /// Of connections that nobody has told anything about.
+    pub const USUAL: Self = Self {
+        connections: 512,
+        silent: Duration::from_secs(30),
+        head: Duration::from_secs(10),
+        body: Duration::from_secs(30),
+        idle: Duration::from_secs(75),
+        unread: Duration::from_secs(30),
+        bytes: 32 << 20,
+        grace: Duration::from_secs(2),
+    };
+
+    /// A quarter of the shortest time, so that each is kept roughly.
+    fn look(&self) -> Duration {
+        let shortest = [self.silent, self.head, self.body, self.idle];
+        shortest
+            .into_iter()
+            .map(|time| time / 4)
+            .fold(LOOK, Duration::min)
+    }
+}
+
+/// Marks an answer that is not to be sent: the connection is reset instead.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the connection is reset on purpose")]
+pub struct Reset;
+
+/// Serves clients until `shutdown`; what then does not end in time is cut off.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    connections: Arc<Connections>,
+    shutdown: CancellationToken,
+) {
+    let tasks = TaskTracker::new();
+    let abort = CancellationToken::new();
+    // Ends the connections as well when this future is dropped before its end.
+    let _abort = abort.clone().drop_guard();
+    let accepting = accept(&listener, &router, &connections, &tasks, &abort, &shutdown);
+    shutdown.run_until_cancelled(accepting).await;
+    drop(listener);
+    tasks.close();
+    if timeout(connections.limits.grace, tasks.wait())
+        .await
+        .is_err()
+    {
+        tracing::warn!("some requests did not end in time and are cut off");
+        abort.cancel();
+        tasks.wait().await;
+    }
+}
+
+/// Accepts connections and serves each in a task of its own until `abort`, for ever. After `shutdown` no
+/// further request is read from them.
+pub async fn accept(
+    listener: &TcpListener,
+    router: &Router,
+    connections: &Arc<Connections>,
+    tasks: &TaskTracker,
+    abort: &CancellationToken,
+    shutdown: &CancellationToken,
+) {
+    let accepted = AtomicU64::new(0);
+    let accepting = async {
+        loop {
+            let (stream, peer) = take_one(listener, connections).await;
+            accepted.fetch_add(1, Ordering::Relaxed);
+            let seat = connections.admit(peer).await;
+            let unread = connections.limits.unread;
+            let serving = serve_one(stream, seat, router.clone(), unread, shutdown.clone());
+            let abort = abort.clone();
+            tasks.spawn(async move { abort.run_until_cancelled(serving).await });
+        }
+    };
+    tokio::select! {
+        () = accepting => {}
+        () = watch(connections, &accepted) => {}
+    }
+}
+
+/// The next connection, however long that takes.
+async fn take_one(listener: &TcpListener, connections: &Connections) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "a connection stays slow for small answers");
+                }
+                return (stream, peer);
+            }
+            Err(error) => {
+                connections.intake.fall_short(Shortage::NotAccepted, &error);
+                if descriptors::are_exhausted(&error) {
+                    // Of this listener or another; it is free in a moment.
+                    descriptors::relieve();
+                }
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Closes connections that wait too long, and counts those that found the accept queue full, for ever.
+async fn watch(connections: &Connections, accepted: &AtomicU64) {
+    let pause = connections.limits.look();
+    let queues = AcceptQueues::read().unwrap_or_default();
+    let mut overflows = Overflows::new(queue::longest(), queues.overflows);
+    let mut looked = Instant::now();
+    loop {
+        sleep(pause).await;
+        connections.close_expired();
+        if looked.elapsed() < LOOK {
+            continue;
+        }
+        looked = Instant::now();
+        // A reading that cannot be had is had the next time.
+        if let Some(queues) = AcceptQueues::read() {
+            let own = overflows.look(queues.overflows, accepted.load(Ordering::Relaxed));
+            if own > 0 {
+                connections.intake.count_dropped(own);
+            }
+        }
+    }
+}
+
+/// Serves one connection to its end.
+async fn serve_one(
+    stream: TcpStream,
+    seat: Arc<Seat>,
+    router: Router,
+    unread: Duration,
+    shutdown: CancellationToken,
+) {
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(unread));
+    let stream = Heard::new(Box::pin(stream), seat.clone());
+    let router = TowerToHyperService::new(router);
+    let of_service = seat.clone();
+    let service = service_fn(move |request: Request<Incoming>| {
+        let seat = of_service.clone();
+        seat.begin(!request.body().is_end_stream());
+        let end = BodyEnd(seat.clone());
+        let mut request = request.map(|body| Body::new(Followed::new(body, end)));
+        request.extensions_mut().insert(ConnectInfo(seat.peer()));
+        let answer = router.call(request);
+        // In a box, so that the connection can be moved, and taken apart at its end.
+        Box::pin(async move {
+            let response = answer.await.map_err(|never| match never {})?;
+            if let Some(reset) = response.extensions().get::<Reset>() {
+                return Err(*reset);
+            }
+            let status = response.status();
+            let well = status.is_success() || status.is_redirection();
+            Ok(response.map(|body| Followed::new(body, AnswerEnd { seat, well })))
+        })
+    });
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(None)
+        .serve_connection(TokioIo::new(stream), service);
+    let served = tokio::select! {
+        served = &mut connection => served,
+        () = seat.ended() => return,
+        () = shutdown.cancelled() => {
+            Pin::new(&mut connection).graceful_shutdown();
+            tokio::select! {
+                served = &mut connection => served,
+                () = seat.ended() => return,
+            }
+        }
+    };
+    let Err(error) = served else { return };
+    let peer = seat.peer();
+    tracing::debug!(%peer, "a connection broke: {error}");
+    let cause = std::error::Error::source(&error);
+    if cause.is_some_and(<dyn std::error::Error>::is::<Reset>) {
+        // Closing with this set sends a reset in place of an orderly end.
+        let stream = connection.into_parts().io.into_inner().stream;
+        if let Err(error) = stream.as_ref().get_ref().get_ref().set_zero_linger() {
+            tracing::debug!(%error, "a connection is closed, not reset");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+//! Whose fault it is that an answer or an event did not come.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Performer, attempt::Refusal};
+use crate::{
+    callbacks::WaitError,
+    driver::{HttpFailure, HttpFailureKind},
+    scenario::{Observation, Reason, Step},
+};
+
+impl Performer {
+    /// Why a wait did not pass. An event that did not come may be one that this process did not take: then
+    /// nothing is known about the target.
+    pub(super) fn waited_in_vain(
+        &self,
+        step: &Step,
+        since: Instant,
+        timeout: Duration,
+        error: &WaitError,
+    ) -> Refusal {
+        let reason = match (error, step.observe) {
+            (WaitError::Disconnected, _) => {
+                return Refusal::new(Reason::Disconnected, error.to_string());
+            }
+            (WaitError::Timeout { .. }, Some(Observation::AgentJoin)) => Reason::AgentJoinTimeout,
+            (WaitError::Timeout { .. }, None) => Reason::ReplyTimeout,
+        };
+        let detail = format!("{error} (waited {timeout:?})");
+        match self.context.engine.exchange.shortage_since(since) {
+            None => Refusal::new(reason, detail),
+            Some(shortage) => Refusal::new(
+                Reason::Internal,
+                format!(
+                    "{detail}; the listener for events could not take all that came: {shortage}"
+                ),
+            ),
+        }
+    }
+
+    /// Why a request has no answer. That of a simulator in this process is ours.
+    pub(super) fn unanswered(&self, failure: HttpFailure) -> Refusal {
+        let (exchange, reason) = (&self.context.engine.exchange, failure.kind.into());
+        let late = [HttpFailureKind::Connect, HttpFailureKind::Timeout].contains(&failure.kind);
+        let shortage = late.then(|| exchange.simulator_shortage_since(failure.sent_at));
+        match shortage.flatten() {
+            None => Refusal::new(reason, failure.detail),
+            Some(shortage) => Refusal::new(
+                Reason::Internal,
+                format!(
+                    "{}; the simulator in this process could not take all that came: {shortage}",
+                    failure.detail
+                ),
+            ),
+        }
+    }
+}
