@@ -1,5 +1,6 @@
 //! A bench that runs scenarios and hears what happens, and a server that does what it is told.
 
+mod addresses;
 mod always;
 mod arrivals;
 mod conservation;

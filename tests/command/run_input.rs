@@ -9,7 +9,7 @@ use std::{
 use axum::{Router, extract::Path, routing::get};
 use tokio::{net::TcpListener, time::Instant};
 
-use crate::support::{Centre, Folder, Process, Run, SCENARIO, plain};
+use crate::support::{Centre, Folder, Process, Run, SCENARIO, free_address, plain};
 
 /// Every kind of unusable input, with what is said about it.
 const UNUSABLE: [(&[&str], &str); 14] = [
@@ -133,6 +133,36 @@ async fn an_address_that_is_none_is_refused() {
         ]);
         let code = process.ended().await;
         assert_eq!(code, 2, "{target}: {}{}", process.output(), process.log());
+    }
+}
+
+#[tokio::test]
+async fn an_input_leads_to_another_server_only_with_also() {
+    let folder = Folder::new();
+    let scenario = "scenario: s\ninputs: { next: { type: text } }\nsteps:\n  - step: go\n    \
+                    http: { get: '{{ inputs.next }}/a' }\n";
+    let file = folder.write("s.yaml", scenario);
+    let nowhere = folder.argument("chatprobe.yaml");
+    let other = format!("http://{}", free_address());
+    let next = format!("next={other}");
+    let target = format!("http://{}", free_address());
+    let arguments = [
+        "run", &file, "--config", &nowhere, "--target", &target, "-i", &next,
+    ];
+    for (also, code, says) in [
+        (&[][..], 2, format!("also: [\"{other}\"]")),
+        (&["--also", &other], 1, "refused".to_owned()),
+        (
+            &["--also", "https://h/path"],
+            2,
+            "leave the rest out".to_owned(),
+        ),
+    ] {
+        let mut process = Process::start(&[&arguments[..], also].concat());
+        let ended = process.ended().await;
+        let said = process.output() + &process.log();
+        assert_eq!(ended, code, "{said}");
+        assert!(said.contains(&says), "{said}");
     }
 }
 
