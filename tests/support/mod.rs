@@ -44,7 +44,7 @@ pub use slack::{Message, Slack};
 /// How long anything may take that is expected to happen; far more than it needs.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How often a test repeats what it does at random moments: `often` in `ci/long`, which sets `CHATPROBE_LONG_TESTS`.
+/// How often a test repeats what it does at random moments, or how much it takes: `often` in `ci/long`, which sets `CHATPROBE_LONG_TESTS`.
 pub fn rounds(usually: usize, often: usize) -> usize {
     if std::env::var_os("CHATPROBE_LONG_TESTS").is_some() {
         often
