@@ -1,15 +1,9 @@
-use std::{str::FromStr, sync::Arc};
+use std::sync::Arc;
 
-use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
-use chrono_tz::Tz;
-use croner::{
-    Cron,
-    parser::{CronParser, Seconds, Year},
-};
 use minijinja::Value;
 
 use super::{
-    Caps, Catalogue, Target,
+    Caps, Catalogue, Schedule, Target,
     catalogue::{Pair, check_addresses},
 };
 use crate::{
@@ -44,17 +38,6 @@ pub struct Burst {
     pub place: Place,
     /// What was set, to be taken over by a request that changes only some of it.
     set: Vec<Entry>,
-}
-
-/// `schedule: { cron: "0 3 * * *", time_zone: Europe/Berlin }`.
-#[derive(Debug, Clone)]
-pub struct Schedule {
-    /// When, on the clocks of the time zone.
-    pub cron: Cron,
-    /// What was written.
-    pub text: String,
-    /// UTC unless said otherwise.
-    pub time_zone: Tz,
 }
 
 impl Burst {
@@ -276,65 +259,5 @@ impl Caps {
             ));
         }
         Ok(())
-    }
-}
-
-impl Schedule {
-    /// When it is next due after `now`; `None` if never.
-    pub fn next_due(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        // What is found keeps the fraction of a second of what was asked for.
-        let second = now.duration_trunc(TimeDelta::seconds(1)).unwrap_or(now);
-        let local = second.with_timezone(&self.time_zone);
-        let next = self.cron.find_next_occurrence(&local, false).ok()?;
-        Some(next.with_timezone(&Utc))
-    }
-
-    fn read(node: &Node, problems: &Problems) -> Option<Self> {
-        let wanted = "a schedule such as `{ cron: \"0 3 * * *\", time_zone: Europe/Berlin }`";
-        let mut map = Mapping::open(node, wanted, problems)?;
-        let cron = map.need("cron").and_then(|node| {
-            let text = node.text("five fields such as `0 3 * * *`", problems)?;
-            read_cron(text)
-                .map_err(|message| problems.add(&node.place, message))
-                .ok()
-                .map(|cron| (cron, text.to_owned()))
-        });
-        let time_zone = match map.get("time_zone") {
-            None => Some(Tz::UTC),
-            Some(node) => node.parsed(
-                "a time zone such as `Europe/Berlin`",
-                |text| {
-                    Tz::from_str(text).map_err(|_| {
-                        format!("`{text}` is no time zone; write for instance `Europe/Berlin`")
-                    })
-                },
-                problems,
-            ),
-        };
-        map.finish();
-        let (cron, text) = cron?;
-        Some(Self {
-            cron,
-            text,
-            time_zone: time_zone?,
-        })
-    }
-}
-
-/// Five fields or a nickname; a sixth field, for seconds, may stand before them.
-fn read_cron(text: &str) -> Result<Cron, String> {
-    let cron = CronParser::builder()
-        .seconds(Seconds::Optional)
-        .year(Year::Disallowed)
-        .build()
-        .parse(text)
-        .map_err(|error| {
-            let error = error.to_string();
-            let error = error.trim_end_matches('.');
-            format!("`{text}` is no cron schedule: {error}; write five fields such as `0 3 * * *`")
-        })?;
-    match cron.find_next_occurrence(&Utc::now(), false) {
-        Ok(_) => Ok(cron),
-        Err(_) => Err(format!("`{text}` is never due: there is no such day")),
     }
 }

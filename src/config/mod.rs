@@ -9,19 +9,21 @@ mod objectives;
 mod plan;
 mod probe;
 mod redaction;
+mod schedule;
 mod settings;
 mod target;
 #[cfg(test)]
 mod tests;
 mod transport;
 
-pub use burst::{Burst, Schedule};
+pub use burst::Burst;
 pub use catalogue::{Catalogue, check_addresses, check_variables};
 pub use files::{read_configuration, read_scenario};
 pub use objectives::{InTime, Objectives};
 pub use plan::Plan;
 pub use probe::Probe;
 pub use redaction::{MASK, Redaction};
+pub use schedule::Schedule;
 pub use settings::{
     Admin, CallbackLimits, Caps, Data, HealthBudget, HostName, Listen, Settings, Shutdown,
     SimulatorSettings,

@@ -9,17 +9,24 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use uuid::Uuid;
 
-use super::handle::Shared;
-use crate::config::{Burst, Schedule};
+use super::{
+    handle::{Scheduler, Shared},
+    starts::{Rung, Starts},
+};
+use crate::config::Burst;
 
 /// The clock of a computer may be set: no job sleeps longer than this without a look at it.
 const LONGEST_SLEEP: Duration = Duration::from_mins(10);
+/// How often the clock is looked at for having been set back.
+const LOOK: Duration = Duration::from_secs(1);
+/// Starts may be this late after the clock was set back; by more, and they are planned anew.
+const SET_BACK: TimeDelta = TimeDelta::minutes(1);
 
 /// The bursts of a plan that start by themselves.
 ///
 /// The job scheduler keeps a fixed offset from UTC and would be an hour off after a clock change,
-/// so each job runs once, at a time that croner finds in the time zone, and then makes its
-/// successor. There is one job scheduler a process: its own tasks never end.
+/// so each job runs once, at a time that [`Starts`] knows, and then makes its successor. There is one
+/// job scheduler a process: its own tasks never end.
 #[derive(Clone)]
 pub(super) struct CronClock {
     shared: Arc<Shared>,
@@ -27,19 +34,11 @@ pub(super) struct CronClock {
     armed: Arc<Mutex<Armed>>,
 }
 
-/// The jobs of one plan.
+/// The starts of one plan and the jobs that wait for them.
 #[derive(Default)]
 struct Armed {
-    /// Counts the plans. A job may fire for half a second after it was removed; it is of an older
-    /// plan then, and starts nothing.
-    plan: u64,
-    bursts: BTreeMap<Arc<str>, Alarm>,
-}
-
-#[derive(Clone, Copy)]
-struct Alarm {
-    due: DateTime<Utc>,
-    job: Uuid,
+    starts: Starts,
+    jobs: BTreeMap<Arc<str>, Uuid>,
 }
 
 impl CronClock {
@@ -50,42 +49,48 @@ impl CronClock {
             armed: Arc::default(),
         };
         clock.jobs.start().await?;
+        shared.tasks.spawn(shared.clone().watch_clock());
         Ok(clock)
     }
 
     /// Starts these bursts when they are due, and no others. What was due under the plan before
     /// and did not get to start is made up for.
     pub(super) async fn follow(&self, bursts: &[Arc<Burst>]) -> Result<(), JobSchedulerError> {
-        let (plan, before) = self.disarm();
-        for alarm in before.values() {
+        let now = Utc::now();
+        let (plan, before) = {
+            let mut armed = self.armed();
+            let schedules = bursts
+                .iter()
+                .filter_map(|burst| Some((burst.name.clone(), burst.schedule.clone()?)));
+            (
+                armed.starts.follow(schedules, now),
+                std::mem::take(&mut armed.jobs),
+            )
+        };
+        for job in before.values() {
             // It may have fired by now, and be gone.
-            if let Err(error) = self.jobs.remove(&alarm.job).await {
+            if let Err(error) = self.jobs.remove(job).await {
                 tracing::debug!("a job was not removed: {error}");
             }
         }
-        let now = Utc::now();
-        for burst in bursts {
-            if let Some(schedule) = &burst.schedule {
-                let before = before.get(&burst.name).map(|alarm| alarm.due);
-                self.arm(plan, burst, next(schedule, now, before)).await?;
-            }
+        for burst in bursts.iter().filter(|burst| burst.schedule.is_some()) {
+            let due = self.due(&burst.name);
+            self.arm(plan, burst, due).await?;
         }
         Ok(())
     }
 
+    /// When a burst starts next by itself.
+    pub(super) fn due(&self, burst: &str) -> Option<DateTime<Utc>> {
+        self.armed().starts.due(burst)
+    }
+
     /// Starts nothing any more.
     pub(super) async fn stop(mut self) {
-        self.disarm();
+        self.armed().starts.clear();
         if let Err(error) = self.jobs.shutdown().await {
             tracing::warn!("the cron clock did not stop cleanly: {error}");
         }
-    }
-
-    /// From here on every job is one of an older plan.
-    fn disarm(&self) -> (u64, BTreeMap<Arc<str>, Alarm>) {
-        let mut armed = self.armed();
-        armed.plan += 1;
-        (armed.plan, std::mem::take(&mut armed.bursts))
     }
 
     async fn arm(
@@ -100,30 +105,24 @@ impl CronClock {
         };
         let wait = (due - Utc::now()).to_std().unwrap_or_default();
         let (clock, rung) = (self.clone(), burst.clone());
-        let work = move |_, _| clock.clone().ring(plan, rung.clone(), due);
+        let work = move |_, _| clock.clone().ring(plan, rung.clone());
         let job = Job::new_one_shot_async(wait.min(LONGEST_SLEEP), work)?;
         {
             let mut armed = self.armed();
-            if armed.plan != plan {
+            if armed.starts.plan() != plan {
                 return Ok(());
             }
-            let job = job.guid();
-            armed.bursts.insert(burst.name.clone(), Alarm { due, job });
+            armed.jobs.insert(burst.name.clone(), job.guid());
         }
         self.jobs.add(job).await?;
         Ok(())
     }
 
     /// What a job does when its time has come: start the burst if it is due, and arm the next job.
-    fn ring(self, plan: u64, burst: Arc<Burst>, due: DateTime<Utc>) -> Work {
+    fn ring(self, plan: u64, burst: Arc<Burst>) -> Work {
         Box::pin(async move {
-            let next = if Utc::now() < due {
-                Some(due)
-            } else {
-                match self.start_due(plan, &burst) {
-                    Ok(next) => next,
-                    Err(Outdated) => return,
-                }
+            let Ok(next) = self.start_due(plan, &burst) else {
+                return;
             };
             if let Err(error) = self.arm(plan, &burst, next).await {
                 tracing::error!(burst = %burst.name, "the schedule is lost until the next reload: {error}");
@@ -131,91 +130,73 @@ impl CronClock {
         })
     }
 
-    /// Starts the burst, and tells when it is due again.
+    /// Starts the burst if it is due, and tells when it is due again.
     fn start_due(&self, plan: u64, burst: &Burst) -> Result<Option<DateTime<Utc>>, Outdated> {
+        // No other plan begins before the burst has started.
         let mut armed = self.armed();
-        if armed.plan != plan {
-            return Err(Outdated);
+        match armed.starts.ring(plan, &burst.name, Utc::now()) {
+            Rung::Outdated => Err(Outdated),
+            Rung::Early(due) => Ok(Some(due)),
+            Rung::Start(next) => {
+                self.shared.start_scheduled(burst);
+                Ok(next)
+            }
+            Rung::TooLate(next) => {
+                self.shared.skip_scheduled(
+                    burst,
+                    "it was due more than 3 hours ago: this process stood still, or the clock was set forward",
+                );
+                Ok(next)
+            }
         }
-        // Started, so that the next plan does not make up for it.
-        armed.bursts.remove(&burst.name);
-        self.shared.start_scheduled(burst);
-        let schedule = burst.schedule.as_ref();
-        Ok(schedule.and_then(|schedule| next(schedule, Utc::now(), None)))
     }
 
     fn armed(&self) -> MutexGuard<'_, Armed> {
-        // A number and a map: usable whatever happened to a thread that held them.
+        // Times and numbers of jobs: usable whatever happened to a thread that held them.
         self.armed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The plan has changed meanwhile.
+/// The plan has gone meanwhile.
 struct Outdated;
 
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// When a schedule is due next: at once, if the clock before did not get to start what was due.
-fn next(
-    schedule: &Schedule,
-    now: DateTime<Utc>,
-    before: Option<DateTime<Utc>>,
-) -> Option<DateTime<Utc>> {
-    let missed = before.filter(|due| {
-        let shortly_before = *due - TimeDelta::milliseconds(1);
-        *due <= now && schedule.next_due(shortly_before) == Some(*due)
-    });
-    missed.or_else(|| schedule.next_due(now))
+impl Scheduler {
+    /// When a burst of the configuration starts next by itself; `None` if never.
+    pub async fn next_start(&self, burst: &str) -> Option<DateTime<Utc>> {
+        self.shared.cron.lock().await.as_ref()?.due(burst)
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn schedule(cron: &str, zone: &str) -> Schedule {
-        Schedule {
-            cron: cron.parse().unwrap(),
-            text: cron.to_owned(),
-            time_zone: zone.parse().unwrap(),
+impl Shared {
+    /// Plans all starts anew when the clock has been set back: jobs wait for a time that the clock shows.
+    async fn watch_clock(self: Arc<Self>) {
+        let mut latest = Utc::now();
+        while self
+            .closing
+            .run_until_cancelled(tokio::time::sleep(LOOK))
+            .await
+            .is_some()
+        {
+            let now = Utc::now();
+            if now + SET_BACK > latest {
+                latest = latest.max(now);
+                continue;
+            }
+            let seconds = (latest - now).num_seconds();
+            latest = now;
+            tracing::warn!(
+                seconds,
+                "the clock of this computer was set back: starts of bursts are planned anew"
+            );
+            let cron = self.cron.lock().await;
+            let plan = self.state().plan.clone();
+            if let Some(clock) = &*cron
+                && let Err(error) = clock.follow(&plan.bursts).await
+            {
+                tracing::error!("not every burst will start on its schedule: {error}");
+            }
         }
-    }
-
-    fn due(cron: &str, zone: &str, after: &str) -> String {
-        let now: DateTime<Utc> = after.parse().unwrap();
-        schedule(cron, zone).next_due(now).unwrap().to_rfc3339()
-    }
-
-    #[test]
-    fn a_start_that_a_reload_overtook_is_made_up_for_unless_the_schedule_changed() {
-        let at = |text: &str| -> DateTime<Utc> { text.parse().unwrap() };
-        let now = at("2026-01-01T03:00:00.4Z");
-        let overtaken = at("2026-01-01T03:00:00Z");
-        let tomorrow = at("2026-01-02T03:00:00Z");
-        let daily = schedule("0 3 * * *", "UTC");
-        assert_eq!(next(&daily, now, Some(overtaken)), Some(overtaken));
-        assert_eq!(next(&daily, now, None), Some(tomorrow));
-        assert_eq!(next(&daily, now, Some(tomorrow)), Some(tomorrow));
-        let later = at("2026-01-01T04:00:00Z");
-        assert_eq!(
-            next(&schedule("0 4 * * *", "UTC"), now, Some(overtaken)),
-            Some(later)
-        );
-    }
-
-    #[test]
-    fn a_schedule_follows_the_clocks_of_its_time_zone_over_their_change() {
-        // Central Europe leaves summer time on 2026-10-25 at 03:00.
-        let at = |after| due("0 3 * * *", "Europe/Berlin", after);
-        assert_eq!(at("2026-10-23T12:00:00Z"), "2026-10-24T01:00:00+00:00");
-        assert_eq!(at("2026-10-24T12:00:00Z"), "2026-10-25T02:00:00+00:00");
-        assert_eq!(at("2026-10-25T12:00:00Z"), "2026-10-26T02:00:00+00:00");
-    }
-
-    #[test]
-    fn the_moment_itself_is_not_due_again() {
-        assert_eq!(
-            due("*/5 * * * *", "UTC", "2026-01-01T00:05:00Z"),
-            "2026-01-01T00:10:00+00:00"
-        );
     }
 }

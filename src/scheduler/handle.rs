@@ -211,11 +211,15 @@ impl Shared {
                 .map(|error| error.to_string())
         };
         if let Some(reason) = refused {
-            tracing::warn!(burst = %burst.name, "not started on schedule: {reason}");
-            self.observers().tell(&Event::BurstSkipped {
-                burst: burst.name.clone(),
-            });
+            self.skip_scheduled(burst, &reason);
         }
+    }
+
+    pub(super) fn skip_scheduled(&self, burst: &Burst, reason: &str) {
+        tracing::warn!(burst = %burst.name, "not started on schedule: {reason}");
+        self.observers().tell(&Event::BurstSkipped {
+            burst: burst.name.clone(),
+        });
     }
 
     fn start_burst(&self, burst: &Burst, trigger: Trigger) -> Result<RunHandle, BurstRefused> {

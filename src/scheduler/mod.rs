@@ -14,6 +14,7 @@ mod records;
 mod reload;
 mod runs;
 mod shutdown;
+mod starts;
 
 pub use handle::{BurstRefused, Scheduler};
 pub use orders::OrderRefused;

@@ -4,6 +4,7 @@
 mod admin;
 mod baselines;
 mod callbacks;
+mod clock;
 mod connections;
 mod crowds;
 mod failures;

@@ -6,7 +6,7 @@ use axum::{
     http::{StatusCode, header},
     response::IntoResponse,
 };
-use chrono::{SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -16,7 +16,7 @@ use crate::{
     document::parse,
     runner::RunReport,
     scenario::Parameters,
-    scheduler::BurstPreview,
+    scheduler::{BurstPreview, Scheduler},
     web::{
         App,
         extract::Text,
@@ -52,12 +52,19 @@ pub struct ScheduleView {
     pub cron: String,
     /// On whose clocks.
     pub time_zone: String,
-    /// The next time, RFC 3339; null if there is none.
+    /// The next start that is planned, RFC 3339; null if there is none.
     pub next_start: Option<String>,
 }
 
-impl From<&Burst> for BurstView {
-    fn from(burst: &Burst) -> Self {
+impl BurstView {
+    async fn of(burst: &Burst, scheduler: &Scheduler) -> Self {
+        let schedule = match &burst.schedule {
+            Some(schedule) => {
+                let next = scheduler.next_start(&burst.name).await;
+                Some(ScheduleView::new(schedule, next))
+            }
+            None => None,
+        };
         let thresholds = burst.thresholds.iter();
         Self {
             name: burst.name.to_string(),
@@ -68,14 +75,13 @@ impl From<&Burst> for BurstView {
             inputs: Parameters::behind(&burst.inputs)
                 .map(Parameters::to_json)
                 .unwrap_or_default(),
-            schedule: burst.schedule.as_ref().map(ScheduleView::from),
+            schedule,
         }
     }
 }
 
-impl From<&Schedule> for ScheduleView {
-    fn from(schedule: &Schedule) -> Self {
-        let next = schedule.next_due(Utc::now());
+impl ScheduleView {
+    fn new(schedule: &Schedule, next: Option<DateTime<Utc>>) -> Self {
         Self {
             cron: schedule.text.clone(),
             time_zone: schedule.time_zone.name().to_owned(),
@@ -94,12 +100,11 @@ impl From<&Schedule> for ScheduleView {
 )]
 pub(in crate::web) async fn list(State(app): State<Arc<App>>) -> Json<Vec<BurstView>> {
     let plan = app.web.scheduler.plan();
-    Json(
-        plan.bursts
-            .iter()
-            .map(|burst| BurstView::from(&**burst))
-            .collect(),
-    )
+    let mut bursts = Vec::with_capacity(plan.bursts.len());
+    for burst in &plan.bursts {
+        bursts.push(BurstView::of(burst, &app.web.scheduler).await);
+    }
+    Json(bursts)
 }
 
 /// Tells what a burst would ask for, and starts nothing.
