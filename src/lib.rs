@@ -50,6 +50,9 @@ pub mod descriptors;
 pub mod document;
 pub mod driver;
 pub mod event;
+#[cfg(test)]
+#[path = "fuzz_tests.rs"]
+mod fuzz;
 pub mod history;
 pub mod line_budget;
 pub mod listener;

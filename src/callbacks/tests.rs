@@ -2,6 +2,7 @@
 
 mod deliveries;
 mod duplicates;
+mod fuzz;
 mod limits;
 mod random;
 mod requests;

@@ -1,3 +1,5 @@
+mod fuzz;
+
 use std::{fs, path::Path};
 
 use proptest::prelude::*;

@@ -1,5 +1,6 @@
 mod excerpt;
 mod file;
+mod fuzz;
 mod hours;
 mod interrupted;
 mod open_chats;
