@@ -9,7 +9,7 @@ use minijinja::{
 };
 use subtle::ConstantTimeEq as _;
 
-use super::{EvaluationError, Input, Names, Scope, functions, is_name, limits, operators};
+use super::{EvaluationError, Input, Names, Scope, functions, is_name, limits, nesting, operators};
 use crate::document::{Node, Place, Problems};
 
 /// For predicates and captures: a missing field is merely undefined, however deep it lies, so that
@@ -108,6 +108,10 @@ impl Expression {
         names: &Names,
         problems: &Problems,
     ) -> Option<Self> {
+        if let Err(message) = nesting::in_expression(source) {
+            problems.add(&node.place_in_text(offset), message);
+            return None;
+        }
         let environment = undefined.environment();
         let compiled = match environment.compile_expression_owned(source.to_owned()) {
             Ok(compiled) => compiled,

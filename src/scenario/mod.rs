@@ -14,6 +14,7 @@ mod functions;
 mod input;
 mod limits;
 mod names;
+mod nesting;
 mod operators;
 mod origins;
 mod parameter;

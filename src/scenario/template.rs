@@ -16,7 +16,7 @@ use super::{
     EvaluationError, Expression, Names, Parameters, Scope,
     expression::{Undefined, boolean_word, describe, is_exceeded, path},
     limits::{Bounded, TEXT_TOO_LONG},
-    operators,
+    nesting, operators,
 };
 use crate::document::{Node, Number, Place, Problems};
 
@@ -235,6 +235,10 @@ fn push(value: &Value, text: &mut Bounded) -> fmt::Result {
 }
 
 fn program(text: &str, node: &Node, names: &Names, problems: &Problems) -> Option<Body> {
+    if let Err((at, message)) = nesting::in_program(text) {
+        problems.add(&node.place_in_text(at), message);
+        return None;
+    }
     let mut environment = Undefined::Refused.environment().clone();
     if let Err(error) = environment.add_template_owned(PROGRAM, text.to_owned()) {
         let at = error.range().map_or(0, |range| range.start);
