@@ -16,13 +16,14 @@ const SOMEBODY: (&str, &str) = ("DOES", r#"case $line in "id "*) echo 1000 ;; es
 const WANTED: [&str; 3] = [
     "sh=dash",
     "no-such-command=first,second",
-    "/no/such/file=third",
+    "/no/such/*/file=third",
 ];
 
 #[tokio::test]
 async fn missing_packages_are_installed_as_root_or_by_sudo() {
     let checkout = Checkout::with(&["id", "apt-get", "sudo"]);
-    let nothing = checkout.run("ci/install", &WANTED[..1], &[ROOT]).await;
+    let there = [WANTED[0], "/*/self/exe=third"];
+    let nothing = checkout.run("ci/install", &there, &[ROOT]).await;
     assert_eq!((nothing.code, nothing.calls.len()), (0, 0));
 
     let root = checkout.run("ci/install", &WANTED, &[ROOT]).await;
@@ -94,7 +95,13 @@ async fn the_test_command_installs_then_builds_then_runs_all_tests() {
 #[tokio::test]
 async fn the_long_tests_repeat_more_and_keep_the_table_of_the_benches() {
     let checkout = Checkout::with(&[]);
-    for script in ["ci/test", "ci/install", "benches/whole"] {
+    for script in [
+        "ci/test",
+        "ci/fuzz",
+        "ci/chaos",
+        "ci/install",
+        "benches/whole",
+    ] {
         checkout.replace(script);
     }
     let says = (
@@ -102,7 +109,16 @@ async fn the_long_tests_repeat_more_and_keep_the_table_of_the_benches() {
         r#"case $line in benches/whole*) echo "| bench |" ;; ci/test*) [ "$CHATPROBE_LONG_TESTS" = 1 ] ;; esac"#,
     );
     let calls = checkout.stops_at_every_failure("ci/long", &[says]).await;
-    assert_eq!(calls, ["ci/test", "ci/install [wrk=wrk]", "benches/whole"]);
+    assert_eq!(
+        calls,
+        [
+            "ci/test",
+            "ci/fuzz [60]",
+            "ci/chaos [--long]",
+            "ci/install [wrk=wrk]",
+            "benches/whole"
+        ]
+    );
     assert_eq!(checkout.run("ci/long", &[], &[says]).await.code, 0);
     assert_eq!(checkout.read("reports/benches.md"), "| bench |\n");
 }
@@ -166,4 +182,31 @@ fn what_a_command_leaves_is_named_and_removed() {
         let ran = leaves_nothing(&folder, &format!("{script}\nexit 101"));
         assert_eq!(ran.status.code(), Some(101), "{script}: {}", said(&ran));
     }
+}
+
+#[test]
+fn the_document_shows_every_trial_and_every_fuzz_target() {
+    let names = |text: &str, begin: &str| -> Vec<String> {
+        let (_, table) = text.split_once(begin).unwrap();
+        let rows = table.lines().skip_while(|line| !line.starts_with("| `"));
+        rows.map_while(|row| Some(row.strip_prefix("| `")?.split_once('`')?.0.to_owned()))
+            .collect()
+    };
+    let trials = fs::read_to_string("ci/trials/chaos.py").unwrap();
+    let (_, trials) = trials.split_once("TRIALS = {\n").unwrap();
+    let trials: Vec<_> = trials
+        .lines()
+        .map_while(|line| Some(line.trim_start().strip_prefix('"')?.split_once('"')?.0))
+        .collect();
+    let document = fs::read_to_string("docs/robustness.md").unwrap();
+    assert_eq!(names(&document, "## Trials"), trials);
+
+    let mut targets: Vec<_> = fs::read_dir("tests/fixtures/fuzz")
+        .unwrap()
+        .map(|folder| folder.unwrap().file_name().into_string().unwrap())
+        .collect();
+    targets.sort();
+    let mut documented = names(&document, "## Fuzz targets");
+    documented.sort();
+    assert_eq!(documented, targets);
 }
