@@ -252,7 +252,7 @@ fn beats_of_the_thread_outside_tell_how_the_machine_treats_the_process() {
         let output = fixture.output();
         [
             "chatprobe_host_listen_overflows_total",
-            "host_listen_drops_total",
+            "chatprobe_host_listen_drops_total",
         ]
         .map(|name| output[name])
     };
