@@ -8,6 +8,7 @@ mod chats;
 mod configuration;
 mod listeners;
 mod others;
+mod requests;
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -1,0 +1,63 @@
+use super::*;
+use crate::scenario::{Phase, Phases};
+
+fn probe() -> Arc<RunIdentity> {
+    run_of("watch", "1", &subject("chat", "eu", Mode::Probe))
+}
+
+#[test]
+fn phases_of_requests_are_measured_as_far_as_they_got() {
+    let fixture = Fixture::new();
+    let run = probe();
+    fixture.begin(&run);
+    let mut phases = Phases::default();
+    phases.finish(Phase::Lookup, Duration::from_millis(4));
+    phases.finish(Phase::Connect, Duration::from_millis(250));
+    phases.break_off(Phase::Tls, Duration::from_secs(3));
+    fixture.tell(&Event::StepEnded {
+        run: run.clone(),
+        step: "send".into(),
+        observation: None,
+        sent: Some(Sent {
+            phases,
+            ..Sent::default()
+        }),
+        outcome: Err(Reason::Tls),
+    });
+    let of = |phase: &str, end: &str| {
+        let labels = "scenario=\"chat\",target=\"eu\"";
+        let series =
+            format!("request_phase_seconds_{end}{{mode=\"probe\",phase=\"{phase}\",{labels}}}");
+        fixture.value(&series).unwrap()
+    };
+    let counts = Phase::ALL.map(|phase| of(phase.as_str(), "count"));
+    assert_eq!(counts, [1.0, 1.0, 0.0, 0.0]);
+    assert_eq!((of("lookup", "sum"), of("connect", "sum")), (0.004, 0.25));
+}
+
+#[test]
+fn a_certificate_is_known_by_its_target_as_long_as_the_configuration_has_that() {
+    let fixture = Fixture::new();
+    let run = probe();
+    fixture.begin(&run);
+    let expiry = || fixture.value("target_certificate_expiry_timestamp_seconds{target=\"eu\"}");
+    assert_eq!(expiry(), None);
+    for (expires, shown) in [(Some(5), 5.0), (None, 5.0), (Some(9), 9.0)] {
+        let expires = expires.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));
+        fixture.tell(&Event::StepEnded {
+            run: run.clone(),
+            step: "send".into(),
+            observation: None,
+            sent: Some(Sent {
+                certificate_expires: expires,
+                ..Sent::default()
+            }),
+            outcome: Ok(Duration::ZERO),
+        });
+        assert_eq!(expiry(), Some(shown));
+    }
+    fixture.metrics.retain_targets(|target| target == "eu");
+    assert_eq!(expiry(), Some(9.0));
+    fixture.metrics.retain_targets(|target| target == "us");
+    assert_eq!(expiry(), None);
+}
