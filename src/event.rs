@@ -5,6 +5,7 @@
 
 mod denial;
 mod run;
+mod skip;
 mod trace;
 
 use std::{
@@ -25,6 +26,7 @@ use crate::{
 
 pub use denial::Denial;
 pub use run::{Mode, RunIdentity, Subject, Trigger, Verdict};
+pub use skip::SkipReason;
 pub use trace::{
     Beginning, FailedChat, Trace, TracedAnswer, TracedEvent, TracedRequest, TracedStep,
 };
@@ -101,28 +103,6 @@ impl Fate {
             Self::Duplicate => "duplicate",
             Self::Unknown => "unknown",
             Self::Rejected => "rejected",
-        }
-    }
-}
-
-/// Why a probe left out a slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SkipReason {
-    /// The last chat was still running.
-    Overlap,
-    /// The probe is paused.
-    Paused,
-}
-
-impl SkipReason {
-    /// Every reason.
-    pub const ALL: [Self; 2] = [Self::Overlap, Self::Paused];
-
-    /// The word used as a label.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Overlap => "overlap",
-            Self::Paused => "paused",
         }
     }
 }

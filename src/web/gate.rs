@@ -22,6 +22,8 @@ use crate::event::Event;
 
 /// The largest body of a request.
 pub(super) const MOST_BYTES: usize = 64 * 1024;
+/// The bytes of a host in a line of the log, which is longer than names are.
+const LOGGED_HOST: usize = 256;
 /// How long a request may take until the head of its answer.
 const MOST_TIME: Duration = Duration::from_secs(30);
 
@@ -113,7 +115,10 @@ impl App {
         (self.web.observers).tell(&Event::RequestDenied(denied.kind()));
         if let Some(untold) = self.refused.admit() {
             let peer = peer.map(tracing::field::display);
-            tracing::warn!(peer, %method, path, untold, "refused: {denied}");
+            let host = sender.headers.get(header::HOST);
+            let host = host.and_then(|host| host.to_str().ok());
+            let host = host.map(|host| host.get(..LOGGED_HOST).unwrap_or(host));
+            tracing::warn!(peer, host, %method, path, untold, "refused: {denied}");
         }
         if denied == Denied::WrongToken {
             self.guesses.wrong(peer, &self.closing).await

@@ -311,7 +311,9 @@ async fn refused_requests_and_wrong_tokens_are_all_counted_in_a_few_lines() {
         .collect();
     assert!((10..30).contains(&lines.len()), "{log}");
     assert!(
-        lines.iter().all(|line| line.contains(" peer=127.0.0.1:")),
+        lines
+            .iter()
+            .all(|line| line.contains(" peer=127.0.0.1:") && line.contains(" host=\"127.0.0.1:")),
         "{log}"
     );
     let rest = log
