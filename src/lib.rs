@@ -6,6 +6,7 @@
 //! | room | what lives there | knows |
 //! |---|---|---|
 //! | [`body`] | the body of a received answer or event: decompressed, read as text, form and JSON; no I/O | nothing |
+//! | [`cgroup`] | what the control groups of the process let it have | nothing |
 //! | [`descriptors`] | how many files and sockets the process may have, and for what | nothing |
 //! | [`line_budget`] | how many lines of the log may tell of the same thing | nothing |
 //! | [`printable`] | text as people may see it, without control and bidirectional characters | nothing |
@@ -16,15 +17,15 @@
 //! | [`scenario`] | the language: steps, expressions, templates; no I/O | body, document, units |
 //! | [`load`] | load profiles and thresholds, pure functions of time | document, units |
 //! | [`driver`] | one file a protocol: sends what a step says | body, descriptors, scenario, units |
-//! | [`preflight`] | a load set against what this machine has | descriptors, driver, load, scenario |
+//! | [`preflight`] | a load set against what this machine has | cgroup, descriptors, driver, load, scenario |
 //! | [`config`] | files to a checked [`config::Plan`] | document, driver, load, scenario, units, the simulator's settings |
 //! | [`event`] | what happened: the only thing that observers see | config, listener, scenario, vitals |
 //! | [`callbacks`] | inbound events: receiver, early buffer, mailboxes | body, config, descriptors, event, `line_budget`, listener, scenario |
 //! | [`runner`] | one chat; one run of chats, from setup to verdict | all above |
 //! | [`report`] | a run as HTML, CSV and JUnit XML, and two side by side; no I/O | event, printable, runner, scenario |
-//! | [`history`] | what runs did and why chats failed, in a file that outlives the process | config, event, runner, scenario |
+//! | [`history`] | what runs did and why chats failed, in a file that outlives the process | config, event, `line_budget`, runner, scenario |
 //! | [`scheduler`] | when: intervals, cron, on demand, overlap, drain | history, runner and all above |
-//! | [`record`] | events to metrics and log | config, descriptors, event, `line_budget`, listener, load, scenario, vitals |
+//! | [`record`] | events to metrics and log | cgroup, config, descriptors, event, `line_budget`, listener, load, scenario, vitals |
 //! | [`web`] | metrics, health, admin API, console | history, scheduler, record, report, `line_budget`, listener, printable |
 //! | [`simulator`] | a contact centre to practise on | descriptors, listener, units |
 //! | [`service`] | composition: build, start, shut down | everything |
@@ -44,6 +45,7 @@
 
 pub mod body;
 pub mod callbacks;
+pub mod cgroup;
 pub mod cli;
 pub mod config;
 pub mod descriptors;

@@ -8,7 +8,7 @@ use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::{descriptors, vitals::cpu_times};
+use crate::{cgroup, descriptors, vitals::cpu_times};
 
 /// How often the process is looked at between scrapes.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -178,9 +178,10 @@ impl State {
         if let Some(process) = self.system.process(pid) {
             latest.resident_memory_bytes = process.memory();
             latest.start_time_seconds = process.start_time();
-            if let Some(limits) = process.cgroup_limits() {
-                latest.memory_limit_bytes = limits.total_memory;
-            }
+        }
+        let limit = cgroup::Limits::read().and_then(|limits| limits.memory_bytes());
+        if let Some(limit) = limit {
+            latest.memory_limit_bytes = limit.min(latest.host_memory_total_bytes);
         }
         latest.host_memory_available_bytes = self.system.available_memory();
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

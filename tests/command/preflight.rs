@@ -1,6 +1,6 @@
 //! What this machine cannot do is refused before anything is sent; what is doubtful is said.
 
-use crate::support::{Centre, QUICK, Run, SCENARIO, Service, eventually, plain};
+use crate::support::{Centre, Group, QUICK, Run, SCENARIO, Service, eventually, plain};
 
 #[tokio::test]
 async fn a_run_that_cannot_work_exits_with_two_and_sends_nothing() {
@@ -9,6 +9,26 @@ async fn a_run_that_cannot_work_exits_with_two_and_sends_nothing() {
     let run = run.done().await;
     assert_eq!(run.code, 2, "{}", run.log);
     for part in ["CPUs at the least", "ask for a lower rate"] {
+        assert!(run.log.contains(part), "`{part}` in:\n{}", run.log);
+    }
+    assert_eq!(centre.stats().await["requests"].to_string(), "{}");
+}
+
+#[tokio::test]
+async fn a_run_that_does_not_fit_into_its_control_group_exits_with_two() {
+    let Some(group) = Group::with_memory(64 << 20) else {
+        eprintln!("this system lets nobody limit the memory of a control group: not tested");
+        return;
+    };
+    let centre = Centre::start("{}").await;
+    let run = Run::of_shipped(&centre.url).load("{ chats: 100000, ramp: 10m }");
+    let run = run.finish(run.start_in_group(&group.processes())).await;
+    assert_eq!(run.code, 2, "{}", run.log);
+    for part in [
+        "MB are available to the control group, of the 64 MB of",
+        "chatprobe-test-",
+        "raise that limit",
+    ] {
         assert!(run.log.contains(part), "`{part}` in:\n{}", run.log);
     }
     assert_eq!(centre.stats().await["requests"].to_string(), "{}");

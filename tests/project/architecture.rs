@@ -13,6 +13,7 @@ use std::{
 /// Which rooms each room may use. The table in `src/lib.rs` says the same in words.
 const ARROWS: &[(&str, &[&str])] = &[
     ("body", &[]),
+    ("cgroup", &[]),
     ("descriptors", &[]),
     ("line_budget", &[]),
     ("printable", &[]),
@@ -23,7 +24,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("scenario", &["body", "document", "units"]),
     ("load", &["document", "units"]),
     ("driver", &["body", "descriptors", "scenario", "units"]),
-    ("preflight", &["descriptors", "driver", "load", "scenario"]),
+    (
+        "preflight",
+        &["cgroup", "descriptors", "driver", "load", "scenario"],
+    ),
     ("simulator", &["descriptors", "listener", "units"]),
     (
         "config",
@@ -63,7 +67,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("report", &["event", "printable", "runner", "scenario"]),
-    ("history", &["config", "event", "runner", "scenario"]),
+    (
+        "history",
+        &["config", "event", "line_budget", "runner", "scenario"],
+    ),
     (
         "scheduler",
         &[
@@ -80,6 +87,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "record",
         &[
+            "cgroup",
             "config",
             "descriptors",
             "event",

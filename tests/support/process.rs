@@ -3,6 +3,7 @@
 use std::{
     fmt::Write as _,
     io::{BufRead as _, BufReader, Read},
+    path::Path,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
     time::Duration,
@@ -57,6 +58,16 @@ impl Process {
         possible.ok().filter(std::process::ExitStatus::success)?;
         let command = unshare(env!("CARGO_BIN_EXE_chatprobe"));
         Some(Self::spawn(command, arguments, &[]))
+    }
+
+    /// In a control group, with the file that has its processes.
+    pub fn start_in_group(processes: &Path, arguments: &[&str]) -> Self {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "echo $$ > \"$0\" && exec \"$@\""])
+            .arg(processes)
+            .arg(env!("CARGO_BIN_EXE_chatprobe"));
+        Self::spawn(command, arguments, &[])
     }
 
     /// On these CPUs only, as `taskset -c` takes them.

@@ -1,5 +1,7 @@
 //! `chatprobe run`, from its command line to its report.
 
+use std::path::Path;
+
 use serde_json::Value;
 
 use super::{Folder, Process, QUICK, SCENARIO, shipped};
@@ -77,6 +79,12 @@ impl Run {
     pub fn start_without_proc(&self) -> Option<Process> {
         let arguments: Vec<_> = self.arguments.iter().map(String::as_str).collect();
         Process::start_without_proc(&arguments)
+    }
+
+    /// The same in a control group, with the file that has its processes.
+    pub fn start_in_group(&self, processes: &Path) -> Process {
+        let arguments: Vec<_> = self.arguments.iter().map(String::as_str).collect();
+        Process::start_in_group(processes, &arguments)
     }
 
     /// The same on these CPUs only, as `taskset -c` takes them.

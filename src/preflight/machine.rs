@@ -1,0 +1,86 @@
+use std::{fs, thread::available_parallelism};
+
+use sysinfo::System;
+
+use crate::{
+    cgroup::{self, MemoryLimit},
+    descriptors,
+};
+
+/// What this machine has for a burst.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Machine {
+    /// CPUs that the process may use, as whole ones.
+    pub cpus: usize,
+    /// Files that it may open.
+    pub files: u64,
+    /// Those of them that are open; `None` where `/proc` does not show them.
+    pub open: Option<u64>,
+    /// Local ports, so many connections from one address to another; `None` where `/proc` does not
+    /// show them.
+    pub ports: Option<u64>,
+    /// Memory of the host that could be had, in bytes; `None` where `/proc` does not show it.
+    pub memory: Option<u64>,
+    /// What its control groups let the process have; `None` where they are hidden.
+    pub limits: Option<cgroup::Limits>,
+}
+
+/// Memory that could be had.
+pub(super) struct Available<'a> {
+    pub(super) bytes: u64,
+    /// The limit of a control group that leaves no more, if it is not the host.
+    pub(super) limit: Option<&'a MemoryLimit>,
+}
+
+impl Machine {
+    /// As it is now.
+    pub fn look() -> Self {
+        Self {
+            cpus: available_parallelism().map_or(1, usize::from),
+            files: descriptors::allowed(),
+            open: descriptors::open(),
+            ports: ports(),
+            memory: memory(),
+            limits: cgroup::Limits::read(),
+        }
+    }
+
+    /// Memory of the host or of the control group, whichever has less.
+    pub(super) fn memory_available(&self) -> Option<Available<'_>> {
+        let host = self.memory.map(|bytes| Available { bytes, limit: None });
+        let limit = self.limits.as_ref().and_then(|limits| limits.tightest());
+        let group = limit.map(|limit| Available {
+            bytes: limit.left,
+            limit: Some(limit),
+        });
+        host.into_iter()
+            .chain(group)
+            .min_by_key(|available| available.bytes)
+    }
+
+    /// CPUs, and what to say of them if a control group has fewer than there are.
+    pub(super) fn cpus_available(&self) -> (f64, String) {
+        #[expect(clippy::cast_precision_loss, reason = "CPUs are far fewer than 2^52")]
+        let cpus = self.cpus as f64;
+        let limit = self.limits.as_ref().and_then(|limits| limits.cpu.as_ref());
+        // The whole ones are rounded down from the limit, if it is that which bounds them.
+        match limit.filter(|limit| limit.cpus < cpus + 1.0) {
+            Some(limit) => (limit.cpus, format!(" by `{}`", limit.file.display())),
+            None => (cpus, String::new()),
+        }
+    }
+}
+
+fn memory() -> Option<u64> {
+    let mut system = System::new().ok()?;
+    system.refresh_memory();
+    // Without /proc/meminfo all of it is zero.
+    (system.total_memory() > 0).then(|| system.available_memory())
+}
+
+fn ports() -> Option<u64> {
+    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
+    let mut bounds = range.split_whitespace().map(str::parse::<u64>);
+    let (low, high) = (bounds.next()?.ok()?, bounds.next()?.ok()?);
+    high.checked_sub(low).map(|between| between + 1)
+}

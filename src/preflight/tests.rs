@@ -1,0 +1,285 @@
+use super::*;
+use crate::{
+    cgroup::{CpuLimit, Limits, MemoryLimit},
+    document::{Problems, parse},
+};
+
+const PLENTY: Machine = Machine {
+    cpus: 64,
+    files: 1_000_000,
+    open: Some(0),
+    ports: Some(60_000),
+    memory: Some(1 << 40),
+    limits: Some(Limits {
+        memory: Vec::new(),
+        cpu: None,
+    }),
+};
+
+fn findings(machine: &Machine, load: &str, room: Option<u64>) -> Findings {
+    findings_with("{}", machine, load, room)
+}
+
+fn findings_with(connections: &str, machine: &Machine, load: &str, room: Option<u64>) -> Findings {
+    let problems = Problems::default();
+    let read = |text: &str| parse("test.yaml", text).unwrap();
+    let steps = "scenario: s\nsteps:\n  - { step: a, http: { get: 'http://x/' } }\n  - { step: b, http: { get: 'http://x/' } }";
+    let scenario = Scenario::read(&read(steps), &problems);
+    let load = Profile::read(&read(load), &problems);
+    assert_eq!(problems.into_result(), Ok(()));
+    let connections = serde_yaml::from_str(connections).unwrap();
+    machine.examine(&scenario.unwrap(), &connections, &load.unwrap(), room)
+}
+
+#[test]
+fn what_fits_is_not_talked_about() {
+    let load = "{ rate: 1000/s, for: 1m, max_active: 20000 }";
+    assert_eq!(findings(&PLENTY, load, None), Findings::default());
+}
+
+#[test]
+fn chats_that_do_not_fit_into_memory_are_refused_with_the_arithmetic() {
+    let machine = Machine {
+        memory: Some(100 << 20),
+        ..PLENTY
+    };
+    assert_eq!(
+        findings(&machine, "{ chats: 20000 }", None).refusals,
+        [
+            "20000 chats at once take about 220 MB of memory (8 KB each, and 16 KB for each of up to 4096 connections), \
+             and 100 MB are available: ask for fewer, or give the machine more"
+        ]
+    );
+    let fewer = findings(&machine, "{ rate: 1/s, for: 1m }", Some(3_000));
+    assert_eq!(fewer, Findings::default());
+}
+
+/// As the control group has it.
+fn limited(bytes: u64, left: u64) -> Machine {
+    Machine {
+        limits: Some(Limits {
+            memory: vec![MemoryLimit {
+                bytes,
+                left,
+                file: "/sys/fs/cgroup/chatprobe.service/memory.max".into(),
+            }],
+            cpu: Some(CpuLimit {
+                cpus: 0.5,
+                file: "/sys/fs/cgroup/chatprobe.service/cpu.max".into(),
+            }),
+        }),
+        ..PLENTY
+    }
+}
+
+#[test]
+fn chats_that_do_not_fit_into_the_control_group_are_refused_with_its_limit() {
+    let machine = limited(64 << 20, 40 << 20);
+    assert_eq!(
+        findings(&machine, "{ chats: 20000 }", None).refusals,
+        [
+            "20000 chats at once take about 220 MB of memory (8 KB each, and 16 KB for each of up to 4096 connections), \
+             and 40 MB are available to the control group, of the 64 MB of \
+             `/sys/fs/cgroup/chatprobe.service/memory.max`: ask for fewer, or raise that limit (MemoryMax and \
+             MemoryHigh of systemd, the memory of the container)"
+        ]
+    );
+    // Where the host hides what it has, the group is still known.
+    let machine = Machine {
+        memory: None,
+        ..machine
+    };
+    assert_eq!(
+        findings(&machine, "{ chats: 20000 }", None).refusals.len(),
+        1
+    );
+    let roomy = limited(1 << 30, 1 << 30);
+    assert_eq!(
+        findings(&roomy, "{ chats: 20000 }", None),
+        Findings::default()
+    );
+    // The host has less than the group may have.
+    let machine = Machine {
+        memory: Some(100 << 20),
+        ..roomy
+    };
+    let refusals = findings(&machine, "{ chats: 20000 }", None).refusals;
+    assert!(
+        refusals[0].ends_with("and 100 MB are available: ask for fewer, or give the machine more")
+    );
+}
+
+#[test]
+fn a_rate_is_held_against_the_cpu_time_of_the_control_group() {
+    let machine = limited(1 << 40, 1 << 40);
+    let at = |rate| findings(&machine, &format!("{{ rate: {rate}/s, for: 1m }}"), None);
+    assert_eq!(at(2_000), Findings::default());
+    let doubts = at(4_000).doubts;
+    let told =
+        "and there are 0.5 by `/sys/fs/cgroup/chatprobe.service/cpu.max`: starts may be late";
+    assert!(doubts[0].contains(told), "{doubts:?}");
+    assert_eq!(at(20_000).refusals.len(), 1);
+}
+
+fn narrow() -> Machine {
+    Machine {
+        files: 1_024,
+        ports: Some(1_000),
+        ..PLENTY
+    }
+}
+
+#[test]
+fn too_few_files_or_ports_are_doubtful_because_most_targets_answer_soon() {
+    let load = "{ rate: 1/s, for: 1m, max_active: 2000 }";
+    let said = findings(&narrow(), load, None);
+    assert_eq!(said.refusals, Vec::<String>::new());
+    assert!(said.doubts[0].contains("makes 2300 files"), "{said:?}");
+    assert!(said.doubts[1].contains("1000 are possible"), "{said:?}");
+    assert_eq!(said.doubts.len(), 2);
+    let fewer = findings_with("{ most: 500 }", &narrow(), load, None);
+    assert_eq!(fewer, Findings::default());
+}
+
+#[test]
+fn customers_with_a_connection_each_are_refused_where_there_is_no_room_for_them() {
+    let load = "{ chats: 2000 }";
+    let said = findings_with("{ per_customer: true }", &narrow(), load, None);
+    assert_eq!(said.doubts, Vec::<String>::new());
+    assert_eq!(said.refusals.len(), 2);
+    for (refusal, parts) in [
+        (
+            0,
+            [
+                "2000 chats have a connection each",
+                "makes 2300 files, and 1024 more may be opened",
+            ],
+        ),
+        (
+            1,
+            ["2000 chats have a connection each", "1000 are possible"],
+        ),
+    ] {
+        for part in parts {
+            assert!(said.refusals[refusal].contains(part), "{part}: {said:?}");
+        }
+    }
+    let machine = Machine {
+        files: 10_000,
+        ..narrow()
+    };
+    let two = "{ per_customer: true, from: [127.0.0.1, 127.0.0.2] }";
+    assert_eq!(
+        findings_with(two, &machine, load, None),
+        Findings::default()
+    );
+}
+
+#[test]
+fn ports_of_ended_chats_rest_for_a_minute() {
+    let machine = Machine {
+        ports: Some(10_000),
+        ..PLENTY
+    };
+    let load = "{ rate: 500/s, for: 5m, max_active: 3000 }";
+    let said = findings_with("{ per_customer: true }", &machine, load, None);
+    assert_eq!(said.refusals, Vec::<String>::new());
+    assert_eq!(said.doubts.len(), 1);
+    assert!(
+        said.doubts[0].contains("need 33000 ports, and there are 10000"),
+        "{said:?}"
+    );
+    for (connections, load) in [
+        ("{}", load),
+        (
+            "{ per_customer: true }",
+            "{ rate: 500/s, for: 15s, max_active: 3000 }",
+        ),
+    ] {
+        assert_eq!(
+            findings_with(connections, &machine, load, None),
+            Findings::default()
+        );
+    }
+}
+
+#[test]
+fn connections_cannot_leave_from_elsewhere() {
+    let said = findings_with(
+        "{ from: [127.0.0.1, 192.0.2.1] }",
+        &PLENTY,
+        "{ chats: 1 }",
+        None,
+    );
+    assert_eq!(said.refusals.len(), 1);
+    assert!(
+        said.refusals[0].starts_with("connections cannot leave from `192.0.2.1`: "),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn a_rate_is_refused_where_it_cannot_be_and_doubted_where_it_may_not_be() {
+    let machine = Machine { cpus: 2, ..PLENTY };
+    let at = |rate| findings(&machine, &format!("{{ rate: {rate}/s, for: 1m }}"), None);
+    assert_eq!(at(9_000), Findings::default());
+    let doubtful = at(20_000);
+    assert!(
+        doubtful.doubts[0].contains("usually take 4.0 CPUs"),
+        "{doubtful:?}"
+    );
+    let impossible = at(80_000);
+    assert_eq!(
+        impossible.refusals,
+        [
+            "80000 starts a second with 2 requests each take 2.4 CPUs at the least (15 µs a request), \
+             and there are 2: ask for a lower rate, or spread the load over machines"
+        ]
+    );
+    assert_eq!(impossible.doubts, Vec::<String>::new());
+}
+
+#[test]
+fn this_machine_has_something() {
+    let machine = Machine::look();
+    let open = machine.open.unwrap();
+    assert!(
+        machine.cpus > 0 && open > 2 && machine.files > open,
+        "{machine:?}"
+    );
+    assert!(machine.memory.unwrap() > 1 << 20, "{machine:?}");
+    assert!(
+        (1..=65_536).contains(&machine.ports.unwrap()),
+        "{machine:?}"
+    );
+}
+
+#[test]
+fn what_the_machine_does_not_show_is_said_and_no_reason_to_refuse() {
+    let machine = Machine {
+        open: None,
+        ports: None,
+        memory: None,
+        limits: None,
+        ..PLENTY
+    };
+    for connections in ["{}", "{ per_customer: true }"] {
+        let said = findings_with(connections, &machine, "{ chats: 20000 }", None);
+        assert_eq!(said.refusals, Vec::<String>::new());
+        assert_eq!(said.doubts.len(), 1);
+        for part in [
+            "/proc/meminfo",
+            "/proc/self/fd",
+            "ip_local_port_range",
+            "/proc/self/cgroup",
+        ] {
+            assert!(said.doubts[0].contains(part), "{said:?}");
+        }
+    }
+    let machine = Machine {
+        open: None,
+        ..narrow()
+    };
+    let said = findings_with("{ per_customer: true }", &machine, "{ chats: 2000 }", None);
+    assert_eq!(said.refusals.len(), 2, "what is known counts: {said:?}");
+}
