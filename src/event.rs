@@ -134,8 +134,16 @@ pub struct HistoryFigures {
     pub tidy_failed: u64,
     /// The size of the file and its log.
     pub bytes: u64,
-    /// Whether the latest rows could not be written.
+    /// Whether the latest rows could not be written, or wait for a disk that hangs.
     pub broken: bool,
+    /// Writes that took longer than 3 s, the one in progress among them.
+    pub slow_writes: u64,
+    /// How long the write in progress has taken; zero if there is none.
+    pub write: Duration,
+    /// How often a row could not be read and was left out.
+    pub unreadable: u64,
+    /// Readings that nobody waited for any longer.
+    pub reads_given_up: u64,
 }
 
 /// Something that happened.

@@ -150,7 +150,7 @@ impl Service {
         let mut observers = Observers::default()
             .and(metrics.clone())
             .and(Arc::new(FailureLog::default()));
-        let (recorder, history) = remember(&plan)?;
+        let (recorder, history) = remember(&plan).await?;
         observers = observers.and(history.failures());
         if let Some(recorder) = &recorder {
             observers = observers.and(recorder.observer());
@@ -342,13 +342,14 @@ pub fn create_token(plan: &Plan) -> Result<Option<NewToken>, ServiceError> {
 }
 
 /// The history in the data directory, if there is one.
-fn remember(plan: &Plan) -> Result<(Option<Recorder>, History), ServiceError> {
+async fn remember(plan: &Plan) -> Result<(Option<Recorder>, History), ServiceError> {
     let Some(directory) = &plan.settings.data.directory else {
         return Ok((None, History::default()));
     };
     let base = plan.path.parent().unwrap_or(Path::new("."));
     let started = Recorder::start(&base.join(directory), &plan.settings.data);
-    let (recorder, history) = started.map_err(ServiceError::Thread)?;
+    let (mut recorder, history) = started.map_err(ServiceError::Thread)?;
+    recorder.opened().await;
     Ok((Some(recorder), history))
 }
 

@@ -1,13 +1,21 @@
 //! Runs that have a name: what others are held against, and kept as long as they have it.
 
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
-use tokio::sync::oneshot;
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
-use super::{History, HistoryError};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use tokio::{sync::oneshot, time::timeout};
+
+use super::{History, HistoryError, Listing, figures::Figures, listing::read_rows};
 use crate::runner::RunReport;
 
 /// So many at the most.
 pub(super) const MOST: usize = 100;
+/// How long whoever asks for a change waits for the disk.
+const MOST_TIME: Duration = Duration::from_secs(10);
 
 /// A run that has a name.
 #[derive(Debug, Clone)]
@@ -42,6 +50,11 @@ pub enum BaselineError {
     /// There is nothing to delete.
     #[error("there is no baseline `{0}`; `/api/v1/baselines` lists those that there are")]
     NoBaseline(String),
+    /// The disk hangs, or does not keep up.
+    #[error(
+        "the disk did not answer within {} s, and the change may still be made; look at `/api/v1/baselines` later", .0.as_secs()
+    )]
+    Slow(Duration),
     /// The process ends.
     #[error("the service is shutting down")]
     ShuttingDown,
@@ -82,11 +95,10 @@ impl Request {
 
 impl History {
     /// Every run with a name, by its name.
-    pub async fn baselines(&self) -> Result<Vec<Baseline>, HistoryError> {
-        let found = self.read(|connection| {
+    pub async fn baselines(&self) -> Result<Listing<Baseline>, HistoryError> {
+        let found = self.read(|connection, figures| {
             let mut query = connection.prepare(&format!("{SELECT} ORDER BY baselines.name"))?;
-            let rows = query.query_map([], columns)?;
-            rows.map(|row| read(row?)).collect()
+            read_rows(query.query([])?, "baselines", MOST, figures, read)
         });
         Ok(found.await?.unwrap_or_default())
     }
@@ -94,10 +106,10 @@ impl History {
     /// The run of this name.
     pub async fn baseline(&self, name: &str) -> Result<Option<Baseline>, HistoryError> {
         let name = name.to_owned();
-        let found = self.read(move |connection| {
+        let found = self.read(move |connection, _| {
             let mut query = connection.prepare(&format!("{SELECT} WHERE baselines.name = ?"))?;
-            let row = query.query_row([name], columns).optional()?;
-            row.map(read).transpose()
+            let found = query.query_row([name], |row| Ok(read(row))).optional()?;
+            found.transpose()
         });
         Ok(found.await?.flatten())
     }
@@ -123,26 +135,62 @@ impl History {
         let requests = self.requests().ok_or(BaselineError::NotKept)?;
         let (answer, answered) = oneshot::channel();
         let request = Request { change, answer };
-        let sent = requests.send(request).await;
-        sent.map_err(|_| BaselineError::ShuttingDown)?;
-        answered.await.map_err(|_| BaselineError::ShuttingDown)?
+        let changed = async {
+            let sent = requests.send(request).await;
+            sent.map_err(|_| BaselineError::ShuttingDown)?;
+            answered.await.map_err(|_| BaselineError::ShuttingDown)?
+        };
+        let changed = timeout(MOST_TIME, changed).await;
+        changed.unwrap_or(Err(BaselineError::Slow(MOST_TIME)))
+    }
+}
+
+/// Which runs have names, as the file had it last: known without the disk.
+#[derive(Debug, Default)]
+pub(super) struct Named(Mutex<BTreeMap<String, String>>);
+
+impl Named {
+    pub(super) fn all(&self) -> BTreeMap<String, String> {
+        self.runs().clone()
+    }
+
+    /// Takes over what a file has that was opened.
+    pub(super) fn read(&self, connection: &Connection, figures: &Figures) {
+        let read = || {
+            let mut query = connection.prepare("SELECT name, run FROM baselines")?;
+            read_rows(query.query([])?, "baselines", MOST, figures, |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+        };
+        match read() {
+            Ok(listing) => *self.runs() = listing.entries.into_iter().collect(),
+            Err(error) => tracing::warn!("the baselines of the history cannot be read: {error}"),
+        }
+    }
+
+    /// Follows a change that was made in the file.
+    pub(super) fn follow(&self, change: Change) {
+        let mut runs = self.runs();
+        match change {
+            Change::Set { name, run } => runs.insert(name, run),
+            Change::Delete { name } => runs.remove(&name),
+        };
+    }
+
+    fn runs(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        // A map that is whole after every statement.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 const SELECT: &str = "SELECT baselines.name, set_at, report FROM baselines \
                       JOIN runs ON runs.id = baselines.run";
 
-type Columns = (String, String, String);
-
-fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-}
-
-fn read((name, set_at, report): Columns) -> Result<Baseline, HistoryError> {
+fn read(row: &Row<'_>) -> Result<Baseline, HistoryError> {
     Ok(Baseline {
-        name,
-        set_at,
-        report: serde_json::from_str(&report)?,
+        name: row.get(0)?,
+        set_at: row.get(1)?,
+        report: serde_json::from_str(&row.get::<_, String>(2)?)?,
     })
 }
 
@@ -222,7 +270,7 @@ mod tests {
     #[test]
     fn names_are_few_and_one_that_exists_can_be_given_anew() {
         let folder = tempfile::tempdir().unwrap();
-        let mut file = HistoryFile::open(folder.path(), MAX_BYTES).unwrap();
+        let mut file = HistoryFile::open(folder.path(), MAX_BYTES, &Figures::default()).unwrap();
         insert(&file, "one", Some("{}"));
         insert(&file, "other", Some("{}"));
         insert(&file, "in-progress", None);
@@ -251,7 +299,7 @@ mod tests {
     #[test]
     fn runs_with_names_leave_half_of_the_room_to_others() {
         let folder = tempfile::tempdir().unwrap();
-        let mut file = HistoryFile::open(folder.path(), MAX_BYTES).unwrap();
+        let mut file = HistoryFile::open(folder.path(), MAX_BYTES, &Figures::default()).unwrap();
         let rest = "x".repeat(300_000);
         insert(&file, "one", Some(&rest));
         insert(&file, "other", Some(&rest));

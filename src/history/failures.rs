@@ -3,7 +3,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{explanation::FailureReport, writer::Write};
+use super::{explanation::FailureReport, write::Write};
 use crate::event::{Event, FailedChat, Observer, Subject};
 
 /// Failed chats of one scenario, target and mode that are in memory. Reports name the last 20 that ended,

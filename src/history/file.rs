@@ -2,21 +2,26 @@
 
 use std::{
     fs::{self, File},
-    io,
+    io::{self, Read as _},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
+    sync::atomic::Ordering,
     time::Duration,
 };
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, OpenFlags};
 
-use super::{interrupted, tidy::Clock};
+use super::{error::HistoryError, figures::Figures, interrupted, tidy::Clock};
 
 const NAME: &str = "history.sqlite";
-/// How long a connection waits for another one.
+/// How long the connection that writes waits for another one.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long one that reads does, for which somebody waits.
+const READERS_PATIENCE: Duration = Duration::from_secs(1);
 /// A smaller file could not keep one run.
 const SMALLEST: u64 = 1_000_000;
+/// In bytes; no file of SQLite with anything in it is smaller than one page of the smallest size.
+const LEAST: u64 = 512;
 /// In bytes; what a big transaction left of the log is cut off.
 const LONGEST_LOG: u64 = 8_000_000;
 
@@ -81,74 +86,16 @@ pub(super) const MIGRATIONS: [&str; 4] = [
 ",
 ];
 
-/// Why something cannot be kept or read.
-#[derive(Debug, thiserror::Error)]
-pub enum HistoryError {
-    /// The folder cannot be had.
-    #[error(
-        "cannot use the folder `{path}`: {error}; give it to the user that chatprobe runs as, or change `data.directory`"
-    )]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// What the system says.
-        error: io::Error,
-    },
-    /// It was there, and the way to it leads elsewhere now.
-    #[error(
-        "`{0}` was deleted or moved while it was in use; what was in it is gone from here, and a new one begins unless it is put back"
-    )]
-    Missing(PathBuf),
-    /// Two processes would take each other's runs for interrupted ones.
-    #[error("another chatprobe keeps its history in `{0}`; stop it or change `data.directory`")]
-    Taken(PathBuf),
-    /// A later chatprobe has written it.
-    #[error(
-        "`{path}` is of version {version}, which this chatprobe does not know; start the later one again, or move the file away"
-    )]
-    TooNew {
-        /// The file.
-        path: PathBuf,
-        /// Its version.
-        version: usize,
-    },
-    /// The database says no.
-    #[error("{0}")]
-    Database(#[from] rusqlite::Error),
-    /// Something in it cannot be read or made.
-    #[error("an entry is not as it should be: {0}")]
-    Entry(#[from] serde_json::Error),
-    /// The task that should have read it is gone.
-    #[error("the reading was given up")]
-    GivenUp,
-}
-
-impl HistoryError {
-    pub(super) fn is_damage(&self) -> bool {
-        let damage = [ErrorCode::DatabaseCorrupt, ErrorCode::NotADatabase];
-        self.code().is_some_and(|code| damage.contains(&code))
-    }
-
-    pub(super) fn is_full(&self) -> bool {
-        self.code() == Some(ErrorCode::DiskFull)
-    }
-
-    fn code(&self) -> Option<ErrorCode> {
-        match self {
-            Self::Database(error) => error.sqlite_error_code(),
-            _ => None,
-        }
-    }
-}
-
 /// The file with the one connection that writes to it.
 pub(super) struct HistoryFile {
     pub(super) connection: Connection,
     /// What is believed of the time.
     pub(super) clock: Clock,
     path: PathBuf,
-    /// Device and inode of the file that is open.
-    place: Option<(u64, u64)>,
+    /// Device and inode of the file that is open, and of its log.
+    places: [Option<(u64, u64)>; 2],
+    /// The size of the file when it was last written, in bytes.
+    size: u64,
     /// Held as long as the file is in use.
     _lock: File,
 }
@@ -159,7 +106,11 @@ pub(super) fn path_in(directory: &Path) -> PathBuf {
 
 impl HistoryFile {
     /// Opens the file, makes or migrates it, and concludes the runs that an earlier process left.
-    pub(super) fn open(directory: &Path, max_bytes: u64) -> Result<Self, HistoryError> {
+    pub(super) fn open(
+        directory: &Path,
+        max_bytes: u64,
+        figures: &Figures,
+    ) -> Result<Self, HistoryError> {
         let folder = |error| HistoryError::Folder {
             path: directory.to_owned(),
             error,
@@ -177,26 +128,43 @@ impl HistoryFile {
             Err(fs::TryLockError::Error(error)) => return Err(folder(error)),
         }
         let path = path_in(directory);
+        if fs::metadata(&path).is_ok_and(|file| file.is_file() && file.len() < LEAST) {
+            clear_rest(directory).map_err(folder)?;
+            figures.set_aside.fetch_add(1, Ordering::Relaxed);
+        }
         // SQLite gives the log the rights of the file.
         private_file(&path).map_err(folder)?;
         let mut connection = Connection::open(&path)?;
         prepare(&connection)?;
         let version = migrate(&mut connection, &path)?;
-        interrupted::conclude(&mut connection, version)?;
+        interrupted::conclude(&mut connection, version, figures)?;
         // Only now: what an earlier process left may need more while it is put in order.
         bound(&connection, max_bytes)?;
         Ok(Self {
             clock: Clock::of(&connection)?,
             connection,
-            place: place(&path),
+            places: places(&path),
+            size: length(&path),
             path,
             _lock: lock,
         })
     }
 
-    /// Whether the file was deleted or moved: what is written to it nobody finds any more.
+    /// Whether the file or its log was deleted or moved: what is written to it nobody finds any more.
     pub(super) fn is_missing(&self) -> bool {
-        place(&self.path) != self.place
+        places(&self.path) != self.places
+    }
+
+    /// The sizes before and now, in bytes, if somebody else has cut the file so that pages of it are gone.
+    pub(super) fn was_cut(&self) -> Option<(u64, u64)> {
+        let now = length(&self.path);
+        let cut = now < self.size && pages_need(&self.path).is_none_or(|needed| now < needed);
+        cut.then_some((self.size, now))
+    }
+
+    /// Notes the size after something was written.
+    pub(super) fn note_size(&mut self) {
+        self.size = length(&self.path);
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -204,9 +172,34 @@ impl HistoryFile {
     }
 }
 
-fn place(path: &Path) -> Option<(u64, u64)> {
-    let file = fs::metadata(path).ok()?;
-    Some((file.dev(), file.ino()))
+fn places(path: &Path) -> [Option<(u64, u64)>; 2] {
+    [path, &log_of(path)].map(|path| {
+        let file = fs::metadata(path).ok()?;
+        Some((file.dev(), file.ino()))
+    })
+}
+
+fn log_of(path: &Path) -> PathBuf {
+    path.with_file_name(format!("{NAME}-wal"))
+}
+
+fn length(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |file| file.len())
+}
+
+/// What the pages take that the file says it has, in bytes; `None` if it has no head.
+/// <https://www.sqlite.org/fileformat.html#the_database_header>
+fn pages_need(path: &Path) -> Option<u64> {
+    let mut head = [0; 32];
+    File::open(path).ok()?.read_exact(&mut head).ok()?;
+    let (magic, rest) = head.split_first_chunk::<16>()?;
+    // 1 stands for 65,536.
+    let size = match u16::from_be_bytes(*rest.first_chunk()?) {
+        1 => 65_536,
+        size => u64::from(size),
+    };
+    let pages = u32::from_be_bytes(*rest.last_chunk()?);
+    (magic == b"SQLite format 3\0").then(|| size * u64::from(pages))
 }
 
 /// Opens a file; one that was not there is for its owner alone.
@@ -257,7 +250,7 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<usize, HistoryErr
 pub(super) fn open_to_read(path: &Path) -> Result<Connection, HistoryError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(PATIENCE)?;
+    connection.busy_timeout(READERS_PATIENCE)?;
     Ok(connection)
 }
 
@@ -272,6 +265,25 @@ pub(super) fn set_aside(directory: &Path) -> io::Result<PathBuf> {
         unless_missing(fs::rename(from, to))?;
     }
     Ok(directory.join(aside))
+}
+
+/// Clears the way for a new file where an earlier one was cut to nothing.
+fn clear_rest(directory: &Path) -> io::Result<()> {
+    let path = path_in(directory);
+    let bytes = length(&path);
+    // SQLite would delete the log of an empty file, and it may have what the file had.
+    let rest = if length(&log_of(&path)) > 0 {
+        let aside = set_aside(directory)?;
+        format!("its log is `{}-wal`", aside.display())
+    } else {
+        fs::remove_file(&path)?;
+        "nothing can be recovered of it".to_owned()
+    };
+    tracing::error!(
+        "the history `{}` was cut to {bytes} bytes: a new one begins, and {rest}",
+        path.display()
+    );
+    Ok(())
 }
 
 fn unless_missing(result: io::Result<()>) -> io::Result<()> {

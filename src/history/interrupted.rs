@@ -6,8 +6,10 @@ use rusqlite::{Connection, Transaction, params};
 
 use super::{
     FailureSummary,
-    file::HistoryError,
+    error::HistoryError,
+    figures::Figures,
     hours::add_counts,
+    listing::read_rows,
     open_chats,
     packed::unpack,
     rows::{Rest, word},
@@ -18,30 +20,35 @@ use crate::runner::{
 };
 
 /// Orphans that a run lists.
-const MOST_ORPHANS: u64 = 1_000;
+const MOST_ORPHANS: usize = 1_000;
 /// From this version of the file on seconds know what became of events.
 const KNOWS_FATES: usize = 4;
 
 /// Gives every such run what its samples add up to, and the chats that it left open. The version is that
-/// of the file before it was migrated.
-pub(super) fn conclude(connection: &mut Connection, version: usize) -> Result<(), HistoryError> {
+/// of the file before it was migrated. Rows that cannot be read are left out.
+pub(super) fn conclude(
+    connection: &mut Connection,
+    version: usize,
+    figures: &Figures,
+) -> Result<(), HistoryError> {
     let change = connection.transaction()?;
-    let left: Vec<(String, String)> = {
+    let left = {
         let mut query = change.prepare("SELECT id, report FROM runs WHERE rest IS NULL")?;
-        let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        rows.collect::<Result<_, _>>()?
+        read_rows(query.query([])?, "runs", usize::MAX, figures, |row| {
+            let report: RunReport = serde_json::from_str(&row.get::<_, String>(1)?)?;
+            Ok((row.get::<_, String>(0)?, report))
+        })?
     };
-    for (id, report) in &left {
-        let (samples, batches) = seconds(&change, id)?;
-        let (orphans, open) = orphans(&change, id)?;
-        let mut report: RunReport = serde_json::from_str(report)?;
+    for (id, mut report) in left.entries {
+        let (samples, batches) = seconds(&change, &id, figures)?;
+        let (orphans, open) = orphans(&change, &id, figures)?;
         add_up(&mut report, &samples, version);
         let rest = rest(&mut report, samples, batches);
         report.state = RunState::Interrupted;
         report.verdict_reasons = vec![reason(open)];
         report.orphans = orphans;
         report.orphans_total = open;
-        report.failures = examples(&change, id)?;
+        report.failures = examples(&change, &id, figures)?;
         change.execute(
             "UPDATE runs SET state = ?2, report = ?3, rest = ?4 WHERE id = ?1",
             params![
@@ -53,6 +60,11 @@ pub(super) fn conclude(connection: &mut Connection, version: usize) -> Result<()
         )?;
         tracing::warn!(run = %id, burst = %report.name, "interrupted: the process ended under it; {open} chats may be open at the target");
     }
+    // What could not be read would otherwise be in progress for ever, and never too old.
+    change.execute(
+        "UPDATE runs SET state = 'interrupted', rest = '' WHERE rest IS NULL",
+        [],
+    )?;
     // The seconds are in the runs now and must not be there twice; other chats belong to no run.
     change.execute("DELETE FROM samples", [])?;
     change.execute(
@@ -64,7 +76,7 @@ pub(super) fn conclude(connection: &mut Connection, version: usize) -> Result<()
 }
 
 fn reason(open: u64) -> String {
-    let shown = if open > MOST_ORPHANS {
+    let shown = if open > MOST_ORPHANS as u64 {
         format!(", of which {MOST_ORPHANS} are listed")
     } else {
         String::new()
@@ -78,21 +90,22 @@ fn reason(open: u64) -> String {
 fn seconds(
     change: &Transaction<'_>,
     run: &str,
+    figures: &Figures,
 ) -> Result<(Vec<Arc<Sample>>, Vec<Batch>), HistoryError> {
-    let mut query =
-        change.prepare("SELECT sample, histograms FROM samples WHERE run = ? ORDER BY number")?;
-    let mut rows = query.query([run])?;
-    let mut samples = Vec::new();
+    let mut query = change
+        .prepare("SELECT number, sample, histograms FROM samples WHERE run = ? ORDER BY number")?;
+    let rows = query.query([run])?;
     let mut batches = Batches::default();
-    while let Some(row) = rows.next()? {
-        let sample: Sample = serde_json::from_str(&row.get::<_, String>(0)?)?;
-        let histograms: Option<Vec<u8>> = row.get(1)?;
+    let samples = read_rows(rows, "samples", usize::MAX, figures, |row| {
+        let sample: Sample = serde_json::from_str(&row.get::<_, String>(1)?)?;
+        // Those of a damaged row are as if they were not there.
+        let histograms = row.get::<_, Option<Vec<u8>>>(2).ok().flatten();
         if let Some(batch) = histograms.and_then(|bytes| batch(&sample, &bytes)) {
             batches.add(&batch);
         }
-        samples.push(Arc::new(sample));
-    }
-    Ok((samples, batches.all()))
+        Ok(Arc::new(sample))
+    })?;
+    Ok((samples.entries, batches.all()))
 }
 
 /// `None` if the histograms cannot be read, as if they were not there.
@@ -134,30 +147,38 @@ fn rest(report: &mut RunReport, samples: Vec<Arc<Sample>>, batches: Vec<Batch>) 
 }
 
 /// The failures of a run that are kept, as its report would have them: the oldest first.
-fn examples(change: &Transaction<'_>, run: &str) -> Result<Vec<Example>, HistoryError> {
+fn examples(
+    change: &Transaction<'_>,
+    run: &str,
+    figures: &Figures,
+) -> Result<Vec<Example>, HistoryError> {
     let mut query =
-        change.prepare("SELECT failure FROM failures WHERE run = ? ORDER BY failed_at, id")?;
-    let rows = query.query_map([run], |row| row.get::<_, String>(0))?;
-    let mut examples = Vec::new();
-    for text in rows {
-        let failure: FailureSummary = serde_json::from_str(&text?)?;
-        examples.push(Example {
+        change.prepare("SELECT id, failure FROM failures WHERE run = ? ORDER BY failed_at, id")?;
+    let rows = query.query([run])?;
+    let read = read_rows(rows, "failures", usize::MAX, figures, |row| {
+        let failure: FailureSummary = serde_json::from_str(&row.get::<_, String>(1)?)?;
+        Ok(Example {
             id: failure.id,
             chat: failure.chat,
             step: failure.step,
             reason: failure.reason,
             detail: failure.detail,
             correlation: failure.correlation,
-        });
-    }
-    Ok(examples)
+        })
+    })?;
+    Ok(read.entries)
 }
 
 /// The first of them, and how many there are.
-fn orphans(change: &Transaction<'_>, run: &str) -> Result<(Vec<Orphan>, u64), HistoryError> {
+fn orphans(
+    change: &Transaction<'_>,
+    run: &str,
+    figures: &Figures,
+) -> Result<(Vec<Orphan>, u64), HistoryError> {
     let count = "SELECT count(*) FROM open_chats WHERE run = ?";
     let count: u64 = change.query_row(count, [run], |row| row.get(0))?;
-    Ok((open_chats::list(change, run, None, MOST_ORPHANS)?, count))
+    let listed = open_chats::list(change, run, None, MOST_ORPHANS, figures)?;
+    Ok((listed.entries, count))
 }
 
 /// The counts of a report that was made when its run began.

@@ -6,6 +6,7 @@
 //! The last [`Failures`] of every subject are in memory besides, with or without a file.
 
 mod baselines;
+mod error;
 mod excerpt;
 mod explanation;
 mod failures;
@@ -13,23 +14,31 @@ mod figures;
 mod file;
 mod hours;
 mod interrupted;
+mod listing;
 mod open_chats;
 mod packed;
+mod query;
 mod reader;
+mod reading;
 mod recorder;
 mod rows;
 #[cfg(test)]
 mod tests;
 mod tidy;
+mod unwritten;
+mod write;
+mod write_time;
 mod writer;
 
 pub use baselines::{Baseline, BaselineError};
+pub use error::HistoryError;
 pub use excerpt::Excerpt;
 pub use explanation::{
     AnswerTrace, EventTrace, FailureReport, FailureSummary, PhaseTrace, RequestTrace, StepTrace,
 };
 pub use failures::Failures;
-pub use file::HistoryError;
 pub use hours::{ProbeHour, StepHour};
-pub use reader::{FailureQuery, History, HourQuery, RunQuery};
+pub use listing::Listing;
+pub use query::{FailureQuery, HourQuery, RunQuery};
+pub use reader::History;
 pub use recorder::{Intake, Recorder};

@@ -6,7 +6,12 @@ use std::{
 
 use rusqlite::{Connection, params};
 
-use super::{figures::Figures, file::HistoryError, writer::Write};
+use super::{
+    error::HistoryError,
+    figures::Figures,
+    listing::{Listing, read_rows},
+    write::Write,
+};
 use crate::{
     event::{Event, Mode, Observer, RunIdentity},
     runner::Orphan,
@@ -104,26 +109,21 @@ pub(super) fn list(
     connection: &Connection,
     run: &str,
     after: Option<u64>,
-    limit: u64,
-) -> Result<Vec<Orphan>, HistoryError> {
+    limit: usize,
+    figures: &Figures,
+) -> Result<Listing<Orphan>, HistoryError> {
     let mut query = connection.prepare(
-        "SELECT chat, correlation FROM open_chats WHERE run = ? AND chat > ? ORDER BY chat LIMIT ?",
+        "SELECT chat, correlation FROM open_chats WHERE run = ? AND chat > ? ORDER BY chat",
     )?;
     let after = after.map_or(-1, |after| i64::try_from(after).unwrap_or(i64::MAX));
-    let rows = query.query_map(params![run, after, limit], |row| {
-        Ok((row.get(0)?, row.get::<_, String>(1)?))
-    })?;
-    let mut orphans = Vec::new();
-    for row in rows {
-        let (chat, correlation) = row?;
-        let correlation = serde_json::from_str(&correlation)?;
-        orphans.push(Orphan {
-            chat,
-            correlation,
+    let rows = query.query(params![run, after])?;
+    read_rows(rows, "open_chats", limit, figures, |row| {
+        Ok(Orphan {
+            chat: row.get(0)?,
+            correlation: serde_json::from_str(&row.get::<_, String>(1)?)?,
             why: None,
-        });
-    }
-    Ok(orphans)
+        })
+    })
 }
 
 impl Observer for OpenChats {

@@ -1,9 +1,10 @@
 use std::{
     collections::VecDeque,
     io,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc,
+        atomic::Ordering,
         mpsc::{SyncSender, TrySendError},
     },
     thread::JoinHandle,
@@ -11,13 +12,17 @@ use std::{
 };
 
 use tokio::{
-    sync::{Semaphore, mpsc},
-    time::{Instant, MissedTickBehavior, interval, sleep},
+    sync::{Semaphore, mpsc, oneshot},
+    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Failures, History, baselines, figures::Figures, open_chats::OpenChats, writer, writer::Write,
+    Failures, History, baselines,
+    figures::Figures,
+    open_chats::OpenChats,
+    write::Write,
+    writer::{self, Started},
 };
 use crate::{
     config::Data,
@@ -28,6 +33,8 @@ use crate::{
 /// How often runs are asked for what is new. With a tenth of a second for the run to notice that one of
 /// its seconds is over, a crash costs the second in progress and little more.
 const EVERY: Duration = Duration::from_millis(250);
+/// How long the start of the service waits for the file.
+const MOST_OPENING: Duration = Duration::from_secs(5);
 /// How often what is too old is looked for.
 const TIDY: Duration = Duration::from_mins(1);
 /// What the histograms of seconds that wait for the disk may take, in bytes.
@@ -61,11 +68,15 @@ impl Intake {
 
 /// Asks runs for what is new and hands it to the thread that writes.
 pub struct Recorder {
+    directory: PathBuf,
     begun: mpsc::Receiver<RunHandle>,
     intake: Intake,
     followed: Vec<Followed>,
     queue: SyncSender<Write>,
     thread: JoinHandle<()>,
+    opened: oneshot::Receiver<()>,
+    /// The number of the file that has what was handed over.
+    file: u64,
     chats: Arc<OpenChats>,
     failures: Arc<Failures>,
     figures: Arc<Figures>,
@@ -89,7 +100,7 @@ enum Handed {
 }
 
 impl Recorder {
-    /// Opens the history in a folder and starts the thread that writes to it. A file that cannot be
+    /// Starts the thread that opens the history in a folder and writes to it. A file that cannot be
     /// used is logged and counted, and tried again from time to time.
     ///
     /// # Errors
@@ -97,10 +108,21 @@ impl Recorder {
     pub fn start(directory: &Path, settings: &Data) -> io::Result<(Self, History)> {
         let figures = Arc::<Figures>::default();
         let failures = Arc::<Failures>::default();
-        let (queue, thread) = writer::start(directory.to_owned(), settings, figures.clone())?;
+        let named = Arc::<baselines::Named>::default();
+        let Started {
+            queue,
+            thread,
+            opened,
+        } = writer::start(
+            directory.to_owned(),
+            settings,
+            figures.clone(),
+            named.clone(),
+        )?;
         let (sender, begun) = mpsc::channel(BEGUN);
         let (request, requests) = mpsc::channel(REQUESTS);
         let recorder = Self {
+            directory: directory.to_owned(),
             begun,
             intake: Intake {
                 begun: sender,
@@ -109,6 +131,8 @@ impl Recorder {
             followed: Vec::new(),
             queue,
             thread,
+            opened,
+            file: 0,
             chats: Arc::new(OpenChats::new(figures.clone())),
             failures: failures.clone(),
             figures: figures.clone(),
@@ -117,8 +141,19 @@ impl Recorder {
             requests,
             waiting: VecDeque::new(),
         };
-        let history = History::in_folder(directory, failures, figures, request);
+        let history = History::in_folder(directory, failures, figures, named, request);
         Ok((recorder, history))
+    }
+
+    /// Waits until the file was opened, or could not be; not for a disk that hangs.
+    pub async fn opened(&mut self) {
+        if timeout(MOST_OPENING, &mut self.opened).await.is_err() {
+            tracing::error!(
+                "the history in `{}` could not be opened within {} s: the service starts without what is in it, and what is to be written waits in memory",
+                self.directory.display(),
+                MOST_OPENING.as_secs()
+            );
+        }
     }
 
     /// Where runs that begin are told.
@@ -147,6 +182,7 @@ impl Recorder {
             }
             // What does not fit is offered again with the next tick.
             let _ = self.round();
+            self.figures.watch_write(&self.directory);
             observers.tell(&Event::HistoryKept(self.figures.now()));
         }
         while matches!(self.round(), Handed::NoRoom) {
@@ -164,6 +200,7 @@ impl Recorder {
         while let Ok(run) = self.begun.try_recv() {
             self.follow(run);
         }
+        self.begin_again();
         let queue = &self.queue;
         let figures = &self.figures;
         let mut full = false;
@@ -185,17 +222,34 @@ impl Recorder {
         if full { Handed::NoRoom } else { Handed::Over }
     }
 
+    /// A new file knows nothing of the runs in progress: they are handed over from their beginning.
+    fn begin_again(&mut self) {
+        let file = self.figures.opened.load(Ordering::Relaxed);
+        if self.file < file {
+            for followed in &mut self.followed {
+                followed.announced = is_probe(&followed.run);
+                followed.next_second = 0;
+            }
+        }
+        self.file = file;
+    }
+
     fn follow(&mut self, run: RunHandle) {
         if self.followed.len() >= MOST_FOLLOWED {
             self.figures.lose(1);
             return;
         }
         self.followed.push(Followed {
-            announced: run.identity().subject.mode == Mode::Probe,
+            announced: is_probe(&run),
             run,
             next_second: 0,
         });
     }
+}
+
+/// Of a probe's run the end alone is kept.
+fn is_probe(run: &RunHandle) -> bool {
+    run.identity().subject.mode == Mode::Probe
 }
 
 impl Followed {
@@ -300,9 +354,7 @@ fn hand(queue: &SyncSender<Write>, figures: &Figures, write: Write) -> Result<()
         Err(TrySendError::Disconnected(_)) => {
             // The thread is gone, which is a bug of ours: nothing is kept any more.
             figures.lose(1);
-            figures
-                .broken
-                .store(true, std::sync::atomic::Ordering::Relaxed);
+            figures.broken.store(true, Ordering::Relaxed);
             Ok(())
         }
     }

@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    explanation::FailureReport, failures::KEPT, file::HistoryError, hours::ProbeHour,
-    open_chats::Opened, packed::pack, writer::Write,
+    error::HistoryError, explanation::FailureReport, failures::KEPT, figures::Figures,
+    hours::ProbeHour, open_chats::Opened, packed::pack, write::Write,
 };
 use crate::{
     event::{FailedChat, Mode, RunIdentity, Verdict},
@@ -27,7 +27,11 @@ pub(super) struct Rest {
 }
 
 /// Writes one entry; how many rows it took.
-pub(super) fn apply(change: &Transaction<'_>, write: &Write) -> Result<u64, HistoryError> {
+pub(super) fn apply(
+    change: &Transaction<'_>,
+    write: &Write,
+    figures: &Figures,
+) -> Result<u64, HistoryError> {
     let rows = match write {
         Write::Begun(report) => begin(change, report)?,
         Write::Seconds {
@@ -37,7 +41,7 @@ pub(super) fn apply(change: &Transaction<'_>, write: &Write) -> Result<u64, Hist
             ..
         } => keep_seconds(change, run, *first, seconds)?,
         Write::Chats { opened, closed } => chats(change, opened, closed)?,
-        Write::Ended(record) => end(change, record)?,
+        Write::Ended(record) => end(change, record, figures)?,
         Write::Failures(failures) => keep_failures(change, failures)?,
         Write::Baseline(_) | Write::Tidy => 0,
     };
@@ -106,11 +110,11 @@ fn chats(
 }
 
 /// A burst is kept whole. A probe is added to its hour, and kept whole if it did not pass.
-fn end(change: &Connection, record: &RunRecord) -> Result<usize, HistoryError> {
+fn end(change: &Connection, record: &RunRecord, figures: &Figures) -> Result<usize, HistoryError> {
     let report = &record.report;
     let mut rows = 0;
     if report.mode == Mode::Probe {
-        rows += add_to_hour(change, record)?;
+        rows += add_to_hour(change, record, figures)?;
         if report.verdict == Some(Verdict::Passed) {
             return Ok(rows);
         }
@@ -140,7 +144,11 @@ fn end(change: &Connection, record: &RunRecord) -> Result<usize, HistoryError> {
     Ok(rows)
 }
 
-fn add_to_hour(change: &Connection, record: &RunRecord) -> Result<usize, HistoryError> {
+fn add_to_hour(
+    change: &Connection,
+    record: &RunRecord,
+    figures: &Figures,
+) -> Result<usize, HistoryError> {
     let report = &record.report;
     let began = report.started_at.parse::<jiff::Timestamp>();
     let second = began.map_or(0, jiff::Timestamp::as_second);
@@ -149,19 +157,22 @@ fn add_to_hour(change: &Connection, record: &RunRecord) -> Result<usize, History
     let mut query = change.prepare(
         "SELECT sums FROM probe_hours WHERE name = ? AND scenario = ? AND target = ? AND hour = ?",
     )?;
-    let known: Option<String> =
-        rusqlite::OptionalExtension::optional(query.query_row(key, |row| row.get(0)))?;
-    let mut sums = match known {
-        Some(text) => serde_json::from_str(&text)?,
-        None => ProbeHour {
-            hour: jiff::Timestamp::from_second(hour)
-                .unwrap_or_default()
-                .to_string(),
-            scenario: report.scenario.clone(),
-            target: report.target.clone(),
-            ..ProbeHour::default()
-        },
+    let known = query.query_row(key, |row| Ok(sums(row)));
+    let known = match rusqlite::OptionalExtension::optional(known)? {
+        Some(Err(error)) => {
+            figures.leave_out("probe_hours", &format!("{} at {hour}", report.name), &error);
+            None
+        }
+        known => known.transpose()?,
     };
+    let mut sums = known.unwrap_or_else(|| ProbeHour {
+        hour: jiff::Timestamp::from_second(hour)
+            .unwrap_or_default()
+            .to_string(),
+        scenario: report.scenario.clone(),
+        target: report.target.clone(),
+        ..ProbeHour::default()
+    });
     sums.add(record);
     let sums = serde_json::to_string(&sums)?;
     let mut insert = change.prepare(
@@ -174,6 +185,10 @@ fn add_to_hour(change: &Connection, record: &RunRecord) -> Result<usize, History
         hour,
         sums
     ])?)
+}
+
+fn sums(row: &Row<'_>) -> Result<ProbeHour, HistoryError> {
+    Ok(serde_json::from_str(&row.get::<_, String>(0)?)?)
 }
 
 /// Of a run the last ones; that of a probe has one at the most.

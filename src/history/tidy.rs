@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rusqlite::{Connection, params};
 use tokio::time::Instant;
 
-use super::file::{self, HistoryError};
+use super::{error::HistoryError, file};
 use crate::event::RunIdentity;
 
 /// Of what the file may have, in hundredths: beyond the first it is emptied down to the second.

@@ -6,27 +6,25 @@ use std::{
     sync::{
         Arc,
         atomic::Ordering,
-        mpsc::{Receiver, SyncSender, sync_channel},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     thread::{self, JoinHandle},
     time::Duration,
 };
 
-use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{
-    BaselineError, baselines,
+    BaselineError, HistoryError,
+    baselines::{self, Named},
     figures::Figures,
-    file::{self, HistoryError, HistoryFile},
-    open_chats::Opened,
+    file::{self, HistoryFile},
     rows::apply,
     tidy,
+    unwritten::Unwritten,
+    write::Write,
 };
-use crate::{
-    config::Data,
-    event::{FailedChat, RunIdentity},
-    runner::{RunRecord, RunReport, WholeSecond},
-};
+use crate::config::Data;
 
 /// Entries that wait for the disk.
 const QUEUE: usize = 1_024;
@@ -34,47 +32,17 @@ const QUEUE: usize = 1_024;
 const TOGETHER: usize = 256;
 /// How often a file that cannot be opened is tried again.
 const RETRY: Duration = Duration::from_secs(30);
+/// How often ends of runs that could not be written are tried again.
+const AGAIN: Duration = Duration::from_secs(5);
 /// The log tells of losses no more often.
 const COMPLAINT: Duration = Duration::from_mins(1);
 
-/// Something to be kept.
-pub(super) enum Write {
-    /// A burst began.
-    Begun(Box<RunReport>),
-    /// Some of its seconds are over, the first of this number.
-    Seconds {
-        run: String,
-        first: u64,
-        seconds: Vec<WholeSecond>,
-        /// For the histograms in them, given back with the entry.
-        _room: Option<OwnedSemaphorePermit>,
-    },
-    /// What chats are called, and which of them ended.
-    Chats {
-        opened: Vec<Opened>,
-        closed: Vec<(Arc<RunIdentity>, u64)>,
-    },
-    /// A run ended.
-    Ended(Box<RunRecord>),
-    /// Chats failed.
-    Failures(Vec<Arc<FailedChat>>),
-    /// A name for a run, or of one.
-    Baseline(baselines::Request),
-    /// What is too old or too much goes.
-    Tidy,
-}
-
-impl Write {
-    fn rows(&self) -> u64 {
-        let rows = match self {
-            Self::Begun(_) | Self::Ended(_) => 1,
-            Self::Seconds { seconds, .. } => seconds.len(),
-            Self::Chats { opened, closed } => opened.len() + closed.len(),
-            Self::Failures(failures) => failures.len(),
-            Self::Baseline(_) | Self::Tidy => 0,
-        };
-        rows as u64
-    }
+/// The thread, and what it is told and tells.
+pub(super) struct Started {
+    pub(super) queue: SyncSender<Write>,
+    pub(super) thread: JoinHandle<()>,
+    /// Ends once it was tried to open the file.
+    pub(super) opened: oneshot::Receiver<()>,
 }
 
 /// Starts the thread; it ends when the queue's last sender is gone and everything is written.
@@ -82,16 +50,27 @@ pub(super) fn start(
     directory: PathBuf,
     settings: &Data,
     figures: Arc<Figures>,
-) -> io::Result<(SyncSender<Write>, JoinHandle<()>)> {
+    named: Arc<Named>,
+) -> io::Result<Started> {
     let (sender, queue) = sync_channel(QUEUE);
-    let mut writer = Writer::new(directory, settings, figures);
-    // Before anybody reads, so that what an earlier process left is as it should be.
-    if let Err(error) = writer.open() {
-        writer.complain(&error, 0);
-    }
+    let (opening, opened) = oneshot::channel();
+    let mut writer = Writer::new(directory, settings, figures, named);
     let thread = thread::Builder::new().name("history".to_owned());
-    let thread = thread.spawn(move || writer.work(&queue))?;
-    Ok((sender, thread))
+    let thread = thread.spawn(move || {
+        // Before anybody reads, so that what an earlier process left is as it should be.
+        writer.timed(|writer| {
+            if let Err(error) = writer.open() {
+                writer.complain(&error);
+            }
+        });
+        drop(opening);
+        writer.work(&queue);
+    })?;
+    Ok(Started {
+        queue: sender,
+        thread,
+        opened,
+    })
 }
 
 pub(super) struct Writer {
@@ -99,33 +78,68 @@ pub(super) struct Writer {
     kept_for: Duration,
     max_bytes: u64,
     figures: Arc<Figures>,
+    named: Arc<Named>,
     file: Option<HistoryFile>,
     /// When it was last tried to open the file in vain.
     tried: Option<Instant>,
     complained: Option<Instant>,
     /// Rows that were written since the file was last seen in its place.
     unseen: u64,
+    unwritten: Unwritten,
+    /// When the ends of runs that could not be written were last tried again.
+    again: Option<Instant>,
 }
 
 impl Writer {
-    pub(super) fn new(directory: PathBuf, settings: &Data, figures: Arc<Figures>) -> Self {
+    pub(super) fn new(
+        directory: PathBuf,
+        settings: &Data,
+        figures: Arc<Figures>,
+        named: Arc<Named>,
+    ) -> Self {
         Self {
             kept_for: settings.keep,
             max_bytes: settings.max_bytes,
             directory,
             figures,
+            named,
             file: None,
             tried: None,
             complained: None,
             unseen: 0,
+            unwritten: Unwritten::default(),
+            again: None,
         }
     }
 
     fn work(mut self, queue: &Receiver<Write>) {
-        while let Ok(first) = queue.recv() {
-            let mut batch = vec![first];
+        loop {
+            let first = if self.unwritten.is_empty() {
+                queue.recv().map_err(RecvTimeoutError::from)
+            } else {
+                queue.recv_timeout(AGAIN)
+            };
+            let mut batch = match first {
+                Ok(first) => vec![first],
+                Err(RecvTimeoutError::Timeout) => Vec::new(),
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
             batch.extend(queue.try_iter().take(TOGETHER - 1));
-            self.keep(batch);
+            self.timed(|writer| writer.keep(batch));
+        }
+        self.timed(Self::give_up);
+    }
+
+    /// Does it while others see for how long.
+    fn timed(&mut self, write: impl FnOnce(&mut Self)) {
+        self.figures.write_time.begin();
+        write(self);
+        if let Some(taken) = self.figures.write_time.end() {
+            tracing::warn!(
+                "a write to the history in `{}` took {:.1} s",
+                self.directory.display(),
+                taken.as_secs_f64()
+            );
         }
     }
 
@@ -134,44 +148,100 @@ impl Writer {
         let requests = batch.extract_if(.., |write| matches!(write, Write::Baseline(_)));
         let requests: Vec<_> = requests.collect();
         self.look();
-        self.take(&batch);
-        if batch.iter().any(|write| matches!(write, Write::Tidy)) {
+        if self.again.is_none_or(|at| at.elapsed() >= AGAIN) {
+            self.try_again();
+        }
+        let tidy = batch.iter().any(|write| matches!(write, Write::Tidy));
+        self.take(batch);
+        if tidy {
             self.tidy();
         }
         // Whoever asks waits for this one alone, behind what it may be about.
         for request in requests {
             self.follow(request);
         }
+        if let Some(file) = &mut self.file {
+            file.note_size();
+        }
         let bytes = file::size(&self.directory);
         self.figures.bytes.store(bytes, Ordering::Relaxed);
     }
 
-    /// A file that is not in its place any more is let go, with its lock; the next entry opens it anew.
+    /// Writes the ends of runs that could not be written before, as far as that goes now.
+    fn try_again(&mut self) {
+        let mut unwritten = std::mem::take(&mut self.unwritten);
+        while let Some(end) = unwritten.first() {
+            match self.attempt(std::slice::from_ref(end)) {
+                Ok(()) => {}
+                Err(error) if error.may_pass() => {
+                    self.again = Some(Instant::now());
+                    break;
+                }
+                Err(error) => {
+                    self.figures.lose(end.rows());
+                    self.complain(&error);
+                }
+            }
+            unwritten.drop_first();
+        }
+        self.unwritten = unwritten;
+    }
+
+    /// At the end of the process there is no other time.
+    fn give_up(&mut self) {
+        self.try_again();
+        let left = self.unwritten.len();
+        if left > 0 {
+            self.figures.lose(left as u64);
+            tracing::error!(
+                "the ends of {left} runs could not be written to the history in `{}`: their records are lost, and bursts among them will be `interrupted`",
+                self.directory.display()
+            );
+        }
+    }
+
+    /// A file that is not in its place any more, or was cut, is let go, with its lock; the next entry opens
+    /// it anew.
     fn look(&mut self) {
         let unseen = std::mem::take(&mut self.unseen);
-        let Some(file) = self.file.take_if(|file| file.is_missing()) else {
+        let Some(file) = &self.file else { return };
+        if file.is_missing() {
+            let missing = HistoryError::Missing(file.path().to_owned());
+            tracing::error!(
+                "the history is missing: {missing}; the last {unseen} rows are lost with it"
+            );
+            self.file = None;
+            self.tried = None;
+        } else if let Some((before, now)) = file.was_cut() {
+            self.set_aside(&format!(
+                "somebody cut it from {before} to {now} bytes while it was in use; the last {unseen} rows are lost at least"
+            ));
+        } else {
             return;
-        };
-        self.tried = None;
+        }
         self.figures.lose(unseen);
         self.figures.broken.store(true, Ordering::Relaxed);
-        let missing = HistoryError::Missing(file.path().to_owned());
-        tracing::error!(
-            "the history is missing: {missing}; the last {unseen} rows are lost with it"
-        );
     }
 
     /// All in one transaction; if that fails, each in one of its own, so that one that cannot be
-    /// written does not take the others along.
-    fn take(&mut self, batch: &[Write]) {
-        if self.attempt(batch).is_ok() {
+    /// written does not take the others along. The end of a run is kept until it can be written.
+    fn take(&mut self, batch: Vec<Write>) {
+        if batch.is_empty() || self.attempt(&batch).is_ok() {
             return;
         }
         for write in batch {
-            if let Err(error) = self.attempt(std::slice::from_ref(write)) {
-                self.figures.lose(write.rows());
-                self.complain(&error, write.rows());
+            let Err(error) = self.attempt(std::slice::from_ref(&write)) else {
+                continue;
+            };
+            match &write {
+                Write::Ended(record) if error.may_pass() => {
+                    let size = record.size();
+                    let given_up = self.unwritten.keep(write, size);
+                    self.figures.lose(given_up);
+                }
+                _ => self.figures.lose(write.rows()),
             }
+            self.complain(&error);
         }
     }
 
@@ -182,6 +252,9 @@ impl Writer {
         let max_bytes = self.max_bytes;
         let done = self.open().map_err(BaselineError::from);
         let done = done.and_then(|file| baselines::apply(&mut file.connection, &change, max_bytes));
+        if done.is_ok() {
+            self.named.follow(change);
+        }
         // Whoever asked may have gone.
         let _ = answer.send(done);
     }
@@ -207,11 +280,12 @@ impl Writer {
     }
 
     fn transact(&mut self, batch: &[Write]) -> Result<u64, HistoryError> {
+        let figures = self.figures.clone();
         let connection = &mut self.open()?.connection;
         let change = connection.transaction()?;
         let mut rows = 0;
         for write in batch {
-            rows += apply(&change, write)?;
+            rows += apply(&change, write, &figures)?;
         }
         change.commit()?;
         Ok(rows)
@@ -240,16 +314,18 @@ impl Writer {
             if self.tried.is_some_and(|tried| tried.elapsed() < RETRY) {
                 return Err(HistoryError::GivenUp);
             }
-            let opened = match HistoryFile::open(&self.directory, self.max_bytes) {
+            let figures = self.figures.clone();
+            let opened = match HistoryFile::open(&self.directory, self.max_bytes, &figures) {
                 Err(error) if error.is_damage() => {
                     self.set_aside(&error.to_string());
-                    HistoryFile::open(&self.directory, self.max_bytes)
+                    HistoryFile::open(&self.directory, self.max_bytes, &figures)
                 }
                 opened => opened,
             };
             self.tried = opened.is_err().then(Instant::now);
-            self.file = Some(opened?);
-            self.figures.made.store(true, Ordering::Relaxed);
+            let file = self.file.insert(opened?);
+            self.named.read(&file.connection, &figures);
+            figures.opened.fetch_add(1, Ordering::Relaxed);
         }
         // It was put there above.
         self.file.as_mut().ok_or(HistoryError::GivenUp)
@@ -282,7 +358,7 @@ impl Writer {
         }
     }
 
-    fn complain(&mut self, error: &HistoryError, rows: u64) {
+    fn complain(&mut self, error: &HistoryError) {
         self.figures.broken.store(true, Ordering::Relaxed);
         // The reason was told when it was found out.
         let silent = matches!(error, HistoryError::GivenUp)
@@ -292,7 +368,7 @@ impl Writer {
         }
         self.complained = Some(Instant::now());
         tracing::error!(
-            "the history in `{}` cannot be written: {error}; {rows} rows are lost, and more are counted in chatprobe_history_rows_lost_total. What is measured is not touched",
+            "the history in `{}` cannot be written: {error}. The ends of runs wait and are tried again; other rows are lost, which chatprobe_history_rows_lost_total counts. What is measured is not touched",
             self.directory.display()
         );
     }

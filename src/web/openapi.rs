@@ -79,9 +79,23 @@ pub(super) struct OfRun;
 
 impl IntoResponses for OfRun {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let mut refused = OfHistory::responses();
+        refused.extend(refusals([("404", "No such run")]));
+        refused
+    }
+}
+
+/// How every request for something that is kept can be refused.
+pub(super) struct OfHistory;
+
+impl IntoResponses for OfHistory {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
         refusals([
-            ("404", "No such run"),
             ("500", "The history cannot be read"),
+            (
+                "503",
+                "The disk did not answer in time; `Retry-After` says when to ask again",
+            ),
         ])
     }
 }
@@ -93,7 +107,7 @@ impl IntoResponses for Made {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         refusals([(
             "503",
-            "Too many documents are asked for; `Retry-After` says when to ask again",
+            "Too many documents are asked for, or the disk did not answer in time; `Retry-After` says when to ask again",
         )])
     }
 }

@@ -202,9 +202,18 @@ impl From<OrderRefused> for Refusal {
     }
 }
 
+/// How long whoever asked a disk that hangs is asked to stay away.
+const DISK_AGAIN: Duration = Duration::from_secs(10);
+
 impl From<HistoryError> for Refusal {
     fn from(error: HistoryError) -> Self {
-        Self::Unreadable(error)
+        match error {
+            HistoryError::Slow(_) => Self::Busy {
+                error: Self::Unreadable(error).to_string(),
+                again: DISK_AGAIN,
+            },
+            _ => Self::Unreadable(error),
+        }
     }
 }
 
@@ -217,6 +226,10 @@ impl From<BaselineError> for Refusal {
             BaselineError::NotKept | BaselineError::TooMany | BaselineError::TooLarge => {
                 Self::Conflict(refused.to_string())
             }
+            BaselineError::Slow(_) => Self::Busy {
+                error: refused.to_string(),
+                again: DISK_AGAIN,
+            },
             BaselineError::ShuttingDown => Self::Unavailable(refused.to_string()),
             BaselineError::History(error) => Self::Unwritable(error),
         }

@@ -2,10 +2,11 @@ use std::{fs::Permissions, os::unix::fs::PermissionsExt as _};
 
 use rusqlite::{Connection, params};
 
-use super::{MOST, record};
+use super::{MOST, open, record};
 use crate::{
     history::{
-        file::{HistoryError, HistoryFile, MIGRATIONS, path_in},
+        HistoryError,
+        file::{MIGRATIONS, path_in},
         rows::Rest,
     },
     runner::{Quantiles, RunReport, RunState, Sample, StepSample},
@@ -14,11 +15,11 @@ use crate::{
 #[test]
 fn a_folder_has_one_owner_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
-    let first = HistoryFile::open(folder.path(), MOST).unwrap();
-    let second = HistoryFile::open(folder.path(), MOST);
+    let first = open(folder.path(), MOST).unwrap();
+    let second = open(folder.path(), MOST);
     assert!(matches!(second, Err(HistoryError::Taken(_))));
     drop(first);
-    assert!(HistoryFile::open(folder.path(), MOST).is_ok());
+    assert!(open(folder.path(), MOST).is_ok());
 }
 
 #[test]
@@ -29,7 +30,7 @@ fn what_is_kept_is_for_its_owner_alone_and_a_folder_that_was_there_stays_as_it_i
         file.permissions().mode() & 0o777
     };
     std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
-    let file = HistoryFile::open(folder.path(), MOST).unwrap();
+    let file = open(folder.path(), MOST).unwrap();
     assert_eq!(mode(""), 0o755);
     for name in [
         "lock",
@@ -46,12 +47,12 @@ fn what_is_kept_is_for_its_owner_alone_and_a_folder_that_was_there_stays_as_it_i
 fn a_file_that_was_moved_or_replaced_is_missing() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let file = HistoryFile::open(&data, MOST).unwrap();
+    let file = open(&data, MOST).unwrap();
     assert!(!file.is_missing());
     let elsewhere = folder.path().join("elsewhere");
     std::fs::rename(&data, &elsewhere).unwrap();
     assert!(file.is_missing());
-    let other = HistoryFile::open(&data, MOST).unwrap();
+    let other = open(&data, MOST).unwrap();
     assert!(file.is_missing() && !other.is_missing());
     drop(other);
     std::fs::remove_dir_all(&data).unwrap();
@@ -62,12 +63,12 @@ fn a_file_that_was_moved_or_replaced_is_missing() {
 #[test]
 fn a_file_of_a_later_chatprobe_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
-    let file = HistoryFile::open(folder.path(), MOST).unwrap();
+    let file = open(folder.path(), MOST).unwrap();
     file.connection
         .pragma_update(None, "user_version", 99)
         .unwrap();
     drop(file);
-    let error = HistoryFile::open(folder.path(), MOST).err().unwrap();
+    let error = open(folder.path(), MOST).err().unwrap();
     assert!(matches!(error, HistoryError::TooNew { version: 99, .. }) && !error.is_damage());
     assert!(path_in(folder.path()).exists());
 }
@@ -101,7 +102,7 @@ fn a_file_of_an_earlier_chatprobe_is_opened_with_the_run_that_it_had_in_progress
     }
     drop(earlier);
 
-    let file = HistoryFile::open(folder.path(), MOST).unwrap();
+    let file = open(folder.path(), MOST).unwrap();
     let version: usize = file
         .connection
         .pragma_query_value(None, "user_version", |row| row.get(0))

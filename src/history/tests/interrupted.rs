@@ -2,10 +2,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use rusqlite::params;
 
-use super::{MOST, record, value};
+use super::{MOST, open, record, value};
 use crate::{
     event::Fate,
-    history::{file::HistoryFile, open_chats, rows::Rest, tidy},
+    history::{figures::Figures, open_chats, rows::Rest, tidy},
     runner::{HealthReport, MachineSample, MeanAndMost, RunReport, Sample, StepSample},
     scenario::Reason,
 };
@@ -13,7 +13,7 @@ use crate::{
 #[test]
 fn a_run_that_was_cut_off_knows_why_chats_failed_what_became_of_events_and_the_machine() {
     let folder = tempfile::tempdir().unwrap();
-    let file = HistoryFile::open(folder.path(), MOST).unwrap();
+    let file = open(folder.path(), MOST).unwrap();
     let mut report = record(0, 0).report;
     report.precision = Some(0.5);
     report.clear_counts();
@@ -51,7 +51,7 @@ fn a_run_that_was_cut_off_knows_why_chats_failed_what_became_of_events_and_the_m
             .unwrap();
     }
     drop(file);
-    let file = HistoryFile::open(folder.path(), MOST).unwrap();
+    let file = open(folder.path(), MOST).unwrap();
     let report: String = value(&file.connection, "SELECT report FROM runs");
     let report: RunReport = serde_json::from_str(&report).unwrap();
     let reasons = BTreeMap::from([(Reason::Timeout, 4), (Reason::Connect, 1)]);
@@ -69,7 +69,7 @@ fn a_run_that_was_cut_off_knows_why_chats_failed_what_became_of_events_and_the_m
 #[test]
 fn the_chats_that_were_open_are_all_kept_as_long_as_their_run() {
     let folder = tempfile::tempdir().unwrap();
-    let mut file = HistoryFile::open(folder.path(), 10 * MOST).unwrap();
+    let mut file = open(folder.path(), 10 * MOST).unwrap();
     let mut report = record(0, 0).report;
     report.clear_counts();
     let report = serde_json::to_string(&report).unwrap();
@@ -84,15 +84,15 @@ fn the_chats_that_were_open_are_all_kept_as_long_as_their_run() {
     filling.commit().unwrap();
     drop(file);
     // Whoever opens it later finds them too.
-    drop(HistoryFile::open(folder.path(), 10 * MOST).unwrap());
-    let mut file = HistoryFile::open(folder.path(), 10 * MOST).unwrap();
+    drop(open(folder.path(), 10 * MOST).unwrap());
+    let mut file = open(folder.path(), 10 * MOST).unwrap();
     let report: String = value(&file.connection, "SELECT report FROM runs");
     let report: RunReport = serde_json::from_str(&report).unwrap();
     assert_eq!((report.orphans.len(), report.orphans_total), (1_000, 1_500));
     let page = |after, limit| {
-        let page = open_chats::list(&file.connection, "1", after, limit).unwrap();
-        let chats = page.iter().map(|orphan| orphan.chat);
-        chats.collect::<Vec<_>>()
+        let page = open_chats::list(&file.connection, "1", after, limit, &Figures::default());
+        let chats = page.unwrap().entries.into_iter();
+        chats.map(|orphan| orphan.chat).collect::<Vec<_>>()
     };
     assert_eq!(page(None, 2), [1, 2]);
     assert_eq!(page(Some(1_498), 10), [1_499, 1_500]);
@@ -107,7 +107,7 @@ fn the_chats_that_were_open_are_all_kept_as_long_as_their_run() {
 #[test]
 fn a_file_that_is_full_is_opened_with_the_run_that_was_cut_off() {
     let folder = tempfile::tempdir().unwrap();
-    let mut file = HistoryFile::open(folder.path(), 10 * MOST).unwrap();
+    let mut file = open(folder.path(), 10 * MOST).unwrap();
     let mut report = record(0, 0).report;
     report.clear_counts();
     let report = serde_json::to_string(&report).unwrap();
@@ -121,7 +121,7 @@ fn a_file_that_is_full_is_opened_with_the_run_that_was_cut_off() {
     }
     filling.commit().unwrap();
     drop(file);
-    let file = HistoryFile::open(folder.path(), MOST).unwrap();
+    let file = open(folder.path(), MOST).unwrap();
     let rest: String = value(
         &file.connection,
         "SELECT rest FROM runs WHERE state = 'interrupted'",

@@ -1,21 +1,57 @@
+mod damage;
 mod excerpt;
 mod file;
 mod fuzz;
 mod hours;
 mod interrupted;
 mod open_chats;
+mod readings;
 mod tidying;
+mod unreadable;
+mod unwritten;
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use rusqlite::{Connection, types::FromSql};
 
+use super::{
+    HistoryError,
+    figures::Figures,
+    file::{HistoryFile, path_in},
+    writer::Writer,
+};
 use crate::{
-    event::{Mode, RunIdentity, Subject, Trigger},
+    config::Data,
+    event::{Mode, RunIdentity, Subject, Trigger, Verdict},
     runner::RunRecord,
 };
 
 const MOST: u64 = 1_000_000;
+
+fn open(folder: &Path, max_bytes: u64) -> Result<HistoryFile, HistoryError> {
+    HistoryFile::open(folder, max_bytes, &Figures::default())
+}
+
+/// What writes to a file of [`MOST`] bytes, and what it counts.
+fn writer(folder: &Path) -> (Writer, Arc<Figures>) {
+    let settings = Data {
+        max_bytes: MOST,
+        ..Data::default()
+    };
+    let figures = Arc::<Figures>::default();
+    let writer = Writer::new(
+        folder.to_owned(),
+        &settings,
+        figures.clone(),
+        Arc::default(),
+    );
+    (writer, figures)
+}
+
+/// A look at the file from outside.
+fn database(folder: &Path) -> Connection {
+    Connection::open(path_in(folder)).unwrap()
+}
 
 fn run() -> Arc<RunIdentity> {
     let subject = Subject {
@@ -58,6 +94,14 @@ fn record(passed: u64, micros: u64) -> RunRecord {
         record["steps"]["say"] = serde_json::json!([[micros, 1]]);
     }
     serde_json::from_value(record).unwrap()
+}
+
+/// Of a probe that did not pass, so that it is kept, with its hour.
+fn kept(id: &str) -> RunRecord {
+    let mut record = record(0, 0);
+    record.report.id = id.to_owned();
+    record.report.verdict = Some(Verdict::Failed);
+    record
 }
 
 /// Of a probe that did nothing.

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::run;
 use crate::{
     event::{Ending, Event, Observer as _},
-    history::{figures::Figures, open_chats::OpenChats, writer::Write},
+    history::{figures::Figures, open_chats::OpenChats, write::Write},
 };
 
 /// The chats that are open after these changes, by their number.

@@ -2,23 +2,19 @@ use std::{sync::Arc, time::Duration};
 
 use rusqlite::{Connection, params};
 
-use super::{MOST, record, run, value};
+use super::{MOST, open, record, run, value};
 use crate::{
     config::Data,
     history::{
-        baselines,
-        figures::Figures,
-        file::{HistoryFile, path_in},
-        hours::ProbeHour,
-        tidy,
-        writer::{Write, Writer},
+        baselines, figures::Figures, file::path_in, hours::ProbeHour, tidy, write::Write,
+        writer::Writer,
     },
 };
 
 #[test]
 fn what_is_too_old_goes_and_what_is_in_progress_stays() {
     let folder = tempfile::tempdir().unwrap();
-    let mut file = HistoryFile::open(folder.path(), MOST).unwrap();
+    let mut file = open(folder.path(), MOST).unwrap();
     let now = run().id.clone();
     for (id, rest) in [
         ("00000000001-a", Some("{}")),
@@ -59,7 +55,7 @@ async fn a_clock_that_leaps_forward_is_doubted_for_a_day() {
     const MINUTE: Duration = Duration::from_mins(1);
     const MONTH: Duration = Duration::from_hours(30 * 24);
     let folder = tempfile::tempdir().unwrap();
-    let mut clock = HistoryFile::open(folder.path(), MOST).unwrap().clock;
+    let mut clock = open(folder.path(), MOST).unwrap().clock;
     let mut now = tidy::Reading::now();
     assert_eq!(clock.believe(now), Some(now.wall), "the file is new");
     let mut pass = |steady: Duration, wall: Duration| {
@@ -94,7 +90,7 @@ async fn a_clock_that_leaps_forward_is_doubted_for_a_day() {
 #[test]
 fn a_clock_that_is_far_beyond_the_newest_row_at_the_start_empties_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let file = HistoryFile::open(folder.path(), MOST).unwrap();
+    let file = open(folder.path(), MOST).unwrap();
     let hour = "INSERT INTO probe_hours VALUES ('n', 's', 't', 7200, '{}')";
     file.connection.execute(hour, []).unwrap();
     drop(file);
@@ -103,7 +99,7 @@ fn a_clock_that_is_far_beyond_the_newest_row_at_the_start_empties_nothing() {
         ..Data::default()
     };
     let figures = Arc::<Figures>::default();
-    let mut writer = Writer::new(folder.path().to_owned(), &settings, figures);
+    let mut writer = Writer::new(folder.path().to_owned(), &settings, figures, Arc::default());
     writer.keep(vec![Write::Tidy]);
     let connection = Connection::open(path_in(folder.path())).unwrap();
     let left: u64 = value(&connection, "SELECT count(*) FROM probe_hours");
@@ -113,7 +109,7 @@ fn a_clock_that_is_far_beyond_the_newest_row_at_the_start_empties_nothing() {
 #[test]
 fn a_probe_is_counted_once_even_if_its_history_cannot_be_tidied() {
     let folder = tempfile::tempdir().unwrap();
-    let file = HistoryFile::open(folder.path(), MOST).unwrap();
+    let file = open(folder.path(), MOST).unwrap();
     let refusal = "CREATE TRIGGER refusal BEFORE DELETE ON probe_hours \
                    BEGIN SELECT raise(ABORT, 'not today'); END";
     file.connection.execute_batch(refusal).unwrap();
@@ -127,7 +123,12 @@ fn a_probe_is_counted_once_even_if_its_history_cannot_be_tidied() {
         keep: Duration::from_hours(1),
         max_bytes: MOST,
     };
-    let mut writer = Writer::new(folder.path().to_owned(), &settings, figures.clone());
+    let mut writer = Writer::new(
+        folder.path().to_owned(),
+        &settings,
+        figures.clone(),
+        Arc::default(),
+    );
     writer.keep(vec![Write::Ended(Box::new(record(1, 1_000))), Write::Tidy]);
     let now = figures.now();
     assert_eq!((now.written, now.lost, now.tidy_failed), (1, 0, 1));

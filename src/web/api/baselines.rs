@@ -16,7 +16,7 @@ use crate::{
         App,
         api::{reports::PREVIOUS, runs::RunSummary},
         extract::{Name, Text},
-        openapi::Changes,
+        openapi::{Changes, OfHistory},
         refusal::{ErrorBody, Refusal},
     },
 };
@@ -37,6 +37,9 @@ pub struct BaselineList {
     pub kept: bool,
     /// By their names.
     pub baselines: Vec<BaselineView>,
+    /// What is missing here and why, such as rows of the history that cannot be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// A run that has a name.
@@ -109,17 +112,18 @@ fn check_name(name: &str) -> Result<(), Refusal> {
     tag = "reports",
     responses(
         (status = 200, description = "All of them, by name", body = BaselineList),
-        (status = 500, description = "The history cannot be read", body = ErrorBody),
+        OfHistory,
     ),
 )]
 pub(in crate::web) async fn list(
     State(app): State<Arc<App>>,
 ) -> Result<Json<BaselineList>, Refusal> {
     let history = &app.web.history;
-    let baselines = history.baselines().await?;
+    let listing = history.baselines().await?;
     Ok(Json(BaselineList {
         kept: history.is_kept(),
-        baselines: baselines.iter().map(BaselineView::from).collect(),
+        baselines: listing.entries.iter().map(BaselineView::from).collect(),
+        warnings: listing.warnings(),
     }))
 }
 

@@ -13,6 +13,7 @@ use crate::{
         App,
         api::runs::Limit,
         extract::{Name, Parameters},
+        openapi::OfHistory,
         refusal::{ErrorBody, Refusal},
     },
 };
@@ -76,6 +77,9 @@ impl HourFilter {
 pub struct FailureList {
     /// The latest first.
     pub failures: Vec<FailureSummary>,
+    /// What is missing here and why, such as rows of the history that cannot be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// Hours of a probe that are kept.
@@ -83,6 +87,9 @@ pub struct FailureList {
 pub struct HourList {
     /// The latest first.
     pub hours: Vec<ProbeHour>,
+    /// What is missing here and why, such as rows of the history that cannot be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// Failed chats of probes and bursts: the last 24 of every scenario, target and mode; with a data
@@ -96,7 +103,7 @@ pub struct HourList {
     responses(
         (status = 200, description = "The latest first", body = FailureList),
         (status = 400, description = "A parameter is unknown or cannot be read", body = ErrorBody),
-        (status = 500, description = "The history cannot be read", body = ErrorBody),
+        OfHistory,
     ),
 )]
 pub(in crate::web) async fn failures(
@@ -112,8 +119,11 @@ pub(in crate::web) async fn failures(
         before: filter.before,
         limit: filter.limit.get(),
     };
-    let failures = app.web.history.list_failures(query).await?;
-    Ok(Json(FailureList { failures }))
+    let listing = app.web.history.list_failures(query).await?;
+    Ok(Json(FailureList {
+        warnings: listing.warnings(),
+        failures: listing.entries,
+    }))
 }
 
 /// A failed chat, step by step: what it sent, what was answered, which events came, and when. Secrets
@@ -127,7 +137,7 @@ pub(in crate::web) async fn failures(
     responses(
         (status = 200, description = "The explanation", body = FailureReport),
         (status = 404, description = "No such failure", body = ErrorBody),
-        (status = 500, description = "The history cannot be read", body = ErrorBody),
+        OfHistory,
     ),
 )]
 pub(in crate::web) async fn failure(
@@ -159,7 +169,7 @@ impl App {
         (status = 200, description = "The latest first", body = HourList),
         (status = 400, description = "A parameter is unknown or cannot be read", body = ErrorBody),
         (status = 404, description = "No such probe, now or in what is kept", body = ErrorBody),
-        (status = 500, description = "The history cannot be read", body = ErrorBody),
+        OfHistory,
     ),
 )]
 pub(in crate::web) async fn hours(
@@ -168,12 +178,17 @@ pub(in crate::web) async fn hours(
     Parameters(filter): Parameters<HourFilter>,
 ) -> Result<Json<HourList>, Refusal> {
     let query = filter.query(&name)?;
-    let hours = app.web.history.hours(query).await?;
+    let listing = app.web.history.hours(query).await?;
+    let warnings = listing.warnings();
+    let hours = listing.entries;
     let plan = app.web.scheduler.plan();
-    if hours.is_empty() && !plan.probes.iter().any(|probe| *probe.name == *name) {
+    if hours.is_empty()
+        && warnings.is_empty()
+        && !plan.probes.iter().any(|probe| *probe.name == *name)
+    {
         return Err(Refusal::NotFound(format!(
             "there is no probe `{name}`, and nothing of one is kept"
         )));
     }
-    Ok(Json(HourList { hours }))
+    Ok(Json(HourList { hours, warnings }))
 }

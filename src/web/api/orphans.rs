@@ -34,6 +34,9 @@ pub struct OrphanList {
     pub total: u64,
     /// By their number in the run.
     pub orphans: Vec<Orphan>,
+    /// What is missing here and why, such as rows of the history that cannot be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// The chats of a run that may still be open at the target, in pages: of an interrupted run all, of any other
@@ -66,12 +69,12 @@ pub(in crate::web) async fn list(
         )));
     }
     let report = app.find_run(&id).await?.report();
-    let kept = app
-        .web
-        .history
-        .orphans(&report, filter.after, filter.limit.get());
+    let history = &app.web.history;
+    let listing = history.orphans(&report, filter.after, filter.limit.get());
+    let listing = listing.await?;
     Ok(Json(OrphanList {
         total: report.orphans_total.max(report.orphans.len() as u64),
-        orphans: kept.await?,
+        warnings: listing.warnings(),
+        orphans: listing.entries,
     }))
 }

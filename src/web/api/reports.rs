@@ -215,20 +215,38 @@ impl App {
         &self,
         run: &RunReport,
     ) -> Result<Option<String>, Refusal> {
-        let own = (&run.scenario, &run.target, RunState::Ended);
-        let earlier = self.list_runs(RunQuery {
-            name: Some(run.name.clone()),
-            mode: Some(run.mode),
-            before: Some(run.id.clone()),
-            limit: Limit::default().get(),
-            ..RunQuery::default()
-        });
-        let earlier = earlier.await?;
-        let mut alike = earlier
-            .iter()
-            .filter(|other| own == (&other.scenario, &other.target, other.state));
-        Ok(alike.next().map(|report| report.id.clone()))
+        let earlier = self.list_runs(earlier(run)).await?;
+        let mut alike = earlier.entries.iter().filter(|other| is_like(run, other));
+        match (alike.next(), earlier.broken_off) {
+            (Some(other), _) => Ok(Some(other.id.clone())),
+            (None, None) => Ok(None),
+            (None, Some(error)) => Err(Refusal::Unavailable(format!(
+                "the history cannot be read: {error}"
+            ))),
+        }
     }
+
+    /// The same of the runs in memory alone, for whoever must not wait for a disk.
+    pub(in crate::web) fn previous_in_memory(&self, run: &RunReport) -> Option<String> {
+        let earlier = self.runs_in_memory(&earlier(run));
+        let mut alike = earlier.into_values().rev();
+        let found = alike.find(|other| is_like(run, other))?;
+        Some(found.id.clone())
+    }
+}
+
+fn earlier(run: &RunReport) -> RunQuery {
+    RunQuery {
+        name: Some(run.name.clone()),
+        mode: Some(run.mode),
+        before: Some(run.id.clone()),
+        limit: Limit::default().get(),
+        ..RunQuery::default()
+    }
+}
+
+fn is_like(run: &RunReport, other: &RunReport) -> bool {
+    (&run.scenario, &run.target, RunState::Ended) == (&other.scenario, &other.target, other.state)
 }
 
 /// What changed from another run, the baseline, to this one, and whether it is more than noise.

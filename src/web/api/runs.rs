@@ -6,13 +6,13 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     event::{Mode, Trigger, Verdict},
-    history::RunQuery,
+    history::{Listing, RunQuery},
     runner::{ChatCounts, RunReport, RunState},
     scheduler::RunEntry,
     web::{
         App,
         extract::{Name, Parameters},
-        openapi::OfRun,
+        openapi::{OfHistory, OfRun},
         refusal::{ErrorBody, Refusal},
     },
 };
@@ -75,6 +75,9 @@ pub(in crate::web) struct RunFilter {
 pub struct RunList {
     /// The latest first.
     pub runs: Vec<RunSummary>,
+    /// What is missing here and why, such as rows of the history that cannot be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// A run in short.
@@ -182,28 +185,47 @@ impl App {
 }
 
 impl App {
-    /// Runs in progress, those that the scheduler remembers and those of the history; the latest first.
+    /// Runs in progress and those that the scheduler remembers, by their ids.
+    pub(in crate::web) fn runs_in_memory(
+        &self,
+        query: &RunQuery,
+    ) -> BTreeMap<String, Arc<RunReport>> {
+        let entries = self.web.scheduler.runs();
+        let known = entries.iter().filter(|entry| may_take(query, entry));
+        known
+            .map(RunEntry::report)
+            .filter(|report| takes(query, report))
+            .map(|report| (report.id.clone(), report))
+            .collect()
+    }
+
+    /// The same and those of the history; the latest first. If it cannot be read, those in memory, and why
+    /// there are no others.
     pub(in crate::web) async fn list_runs(
         &self,
         query: RunQuery,
-    ) -> Result<Vec<Arc<RunReport>>, Refusal> {
-        let entries = self.web.scheduler.runs();
-        let known = entries.iter().filter(|entry| may_take(&query, entry));
-        let mut runs: BTreeMap<_, _> = known
-            .map(RunEntry::report)
-            .filter(|report| takes(&query, report))
-            .map(|report| (report.id.clone(), report))
-            .collect();
+    ) -> Result<Listing<Arc<RunReport>>, Refusal> {
+        let mut runs = self.runs_in_memory(&query);
+        let mut listing = Listing::default();
         let limit = query.limit;
         // None that is kept is in progress: who asks for such does not depend on the disk.
         let over = [RunState::Ended, RunState::Interrupted];
         if query.state.is_none_or(|state| over.contains(&state)) {
-            for report in self.web.history.runs(query).await? {
-                let id = report.id.clone();
-                runs.entry(id).or_insert_with(|| Arc::new(report));
+            match self.web.history.runs(query).await {
+                Ok(kept) => {
+                    listing.unreadable = kept.unreadable;
+                    listing.broken_off = kept.broken_off;
+                    for report in kept.entries {
+                        let id = report.id.clone();
+                        runs.entry(id).or_insert_with(|| Arc::new(report));
+                    }
+                }
+                Err(error) if runs.is_empty() => return Err(error.into()),
+                Err(error) => listing.broken_off = Some(error.to_string()),
             }
         }
-        Ok(runs.into_values().rev().take(limit).collect())
+        listing.entries = runs.into_values().rev().take(limit).collect();
+        Ok(listing)
     }
 }
 
@@ -218,17 +240,18 @@ impl App {
     responses(
         (status = 200, description = "The latest first", body = RunList),
         (status = 400, description = "A parameter is unknown or cannot be read", body = ErrorBody),
-        (status = 500, description = "The history cannot be read", body = ErrorBody),
+        OfHistory,
     ),
 )]
 pub(in crate::web) async fn list(
     State(app): State<Arc<App>>,
     Parameters(filter): Parameters<RunFilter>,
 ) -> Result<Json<RunList>, Refusal> {
-    let runs = app.list_runs(filter.into()).await?;
-    let runs = runs.iter().map(|report| RunSummary::from(&**report));
+    let listing = app.list_runs(filter.into()).await?;
+    let runs = listing.entries.iter();
     Ok(Json(RunList {
-        runs: runs.collect(),
+        runs: runs.map(|report| RunSummary::from(&**report)).collect(),
+        warnings: listing.warnings(),
     }))
 }
 

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     event::Mode,
-    history::{FailureQuery, FailureSummary, ProbeHour},
+    history::{FailureQuery, FailureSummary, HistoryError, Listing, ProbeHour},
     runner::Quantiles,
     web::{
         App,
@@ -38,17 +38,28 @@ pub(super) async fn show(
 async fn page(app: &App, viewer: Viewer, name: &str, filter: HourFilter) -> Result<Page, Refusal> {
     let query = filter.query(name)?;
     let most = query.limit;
-    let hours = app.web.history.hours(query).await?;
+    let hours = app.web.history.hours(query);
     let failures = app.web.history.list_failures(FailureQuery {
         name: Some(name.to_owned()),
         mode: Some(Mode::Probe),
         limit: FAILURES,
         ..FailureQuery::default()
     });
-    let failures = failures.await?;
+    // Both at once: they may wait for the same disk.
+    let (hours, failures) = tokio::join!(hours, failures);
     let scheduler = &app.web.scheduler;
     let known = scheduler.probes();
     let status = known.iter().find(|probe| probe.name == name);
+    if status.is_none()
+        && let Err(error) = hours
+    {
+        return Err(error.into());
+    }
+    // A probe is shown without them if the history cannot be read: somebody may want to pause it.
+    let (hours, mut warnings) = shown(hours);
+    let (failures, more) = shown(failures);
+    warnings.extend(more);
+    warnings.dedup();
     if status.is_none() && hours.is_empty() && failures.is_empty() {
         return Err(Refusal::NotFound(format!(
             "there is no probe `{name}`, and nothing of one is kept"
@@ -66,6 +77,7 @@ async fn page(app: &App, viewer: Viewer, name: &str, filter: HourFilter) -> Resu
                 (ticks(&results(name, &scheduler.runs())))
             }
         }
+        @for warning in &warnings { p.note { (warning) } }
         h2 { "Last failures" }
         (failed(&failures))
         p { a href={ "/runs?mode=probe&name=" (name) } { "Its runs in the history" } }
@@ -80,6 +92,17 @@ async fn page(app: &App, viewer: Viewer, name: &str, filter: HourFilter) -> Resu
         title: format!("Probe {name}"),
         main,
     })
+}
+
+/// What can be shown of a list, and what has to be said of it.
+fn shown<T>(listed: Result<Listing<T>, HistoryError>) -> (Vec<T>, Vec<String>) {
+    match listed {
+        Ok(listing) => {
+            let warnings = listing.warnings();
+            (listing.entries, warnings)
+        }
+        Err(error) => (Vec::new(), vec![Refusal::from(error).to_string()]),
+    }
 }
 
 fn failed(failures: &[FailureSummary]) -> Markup {

@@ -1,6 +1,6 @@
 //! One run: what it does now, or what it came to.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{extract::State, response::Response};
 use maud::{Markup, html};
@@ -12,7 +12,6 @@ use super::{
 };
 use crate::{
     event::{Mode, Trigger},
-    history::Baseline,
     report::html::search,
     runner::{Example, RunReport, RunState, ThresholdReport},
     scheduler::RunEntry,
@@ -29,9 +28,14 @@ pub(super) async fn show(State(app): State<Arc<App>>, viewer: Viewer, Name(id): 
 async fn page(app: &App, viewer: Viewer, id: &str) -> Result<Page, Refusal> {
     let run = app.find_run(id).await?;
     let report = run.report();
-    let previous = app.previous(&report).await?;
-    let baselines = app.web.history.baselines().await?;
-    let setup = failed_setup(app, &report).await?;
+    // Whoever looks at a run in progress may want to stop it, which must not wait for a disk.
+    let previous = match &run {
+        RunEntry::Active(_) => Ok(app.previous_in_memory(&report)),
+        RunEntry::Ended(_) => app.previous(&report).await,
+    };
+    let setup = failed_setup(app, &report).await;
+    let unknown = previous.as_ref().err().map(ToString::to_string);
+    let previous = previous.ok().flatten();
     let main = html! {
         div data-live={ "/live/runs/" (report.id) } {
             (above(&run, &report, viewer))
@@ -39,7 +43,8 @@ async fn page(app: &App, viewer: Viewer, id: &str) -> Result<Page, Refusal> {
             @if report.mode == Mode::Burst { (figures::charts(&report)) }
             (below(&report))
         }
-        (documents(&report, previous.as_deref(), &baselines))
+        @if let Some(why) = &unknown { p.note { "Runs before this one are not known here: " (why) } }
+        (documents(&report, previous.as_deref(), &app.web.history.named_runs()))
         @if viewer.may_change && report.state == RunState::Ended { (naming(&report)) }
     };
     Ok(Page {
@@ -50,13 +55,14 @@ async fn page(app: &App, viewer: Viewer, id: &str) -> Result<Page, Refusal> {
 }
 
 /// The failure of a burst's setup, if that is why no chat began: it is kept as that of its chat 0.
-async fn failed_setup(app: &App, report: &RunReport) -> Result<Option<String>, Refusal> {
+async fn failed_setup(app: &App, report: &RunReport) -> Option<String> {
     if report.state != RunState::Ended || report.chats.started > 0 {
-        return Ok(None);
+        return None;
     }
     let id = format!("{}-0", report.id);
-    let kept = app.web.history.failure(&id).await?;
-    Ok(kept.map(|failure| failure.id))
+    // A run is shown without it if the history cannot be read.
+    let kept = app.web.history.failure(&id).await.ok()?;
+    kept.map(|failure| failure.id)
 }
 
 /// The parts of the page that change.
@@ -230,7 +236,7 @@ fn orphans(report: &RunReport) -> Markup {
     } }
 }
 
-fn correlation(names: &std::collections::BTreeMap<String, String>) -> Markup {
+fn correlation(names: &BTreeMap<String, String>) -> Markup {
     html! { @if !names.is_empty() {
         br; span.quiet { @for (name, value) in names { (name) " " code { (value) } " " } }
     } }
@@ -244,10 +250,14 @@ fn naming(report: &RunReport) -> Markup {
     } }
 }
 
-fn documents(report: &RunReport, previous: Option<&str>, baselines: &[Baseline]) -> Markup {
+fn documents(
+    report: &RunReport,
+    previous: Option<&str>,
+    baselines: &BTreeMap<String, String>,
+) -> Markup {
     let path = format!("/api/v1/runs/{}", report.id);
     let (own, others_than_it): (Vec<_>, Vec<_>) =
-        (baselines.iter()).partition(|baseline| baseline.report.id == report.id);
+        (baselines.iter()).partition(|(_, run)| **run == report.id);
     let others = [
         ("report.json", "JSON"),
         ("steps.csv", "steps as CSV"),
@@ -265,13 +275,13 @@ fn documents(report: &RunReport, previous: Option<&str>, baselines: &[Baseline])
                 a href={ (path) "/compare/" (previous) "/report.html" } { "Compare with the run before" }
             }
             a href={ "/runs?with=" (report.id) } { "Compare with another run" }
-            @for baseline in others_than_it {
-                a href={ (path) "/compare/" (baseline.name) "/report.html" } {
-                    "Compare with the baseline " (baseline.name)
+            @for (baseline, _) in others_than_it {
+                a href={ (path) "/compare/" (baseline) "/report.html" } {
+                    "Compare with the baseline " (baseline)
                 }
             }
         }
-        @for baseline in own { p { "It is the baseline " code { (baseline.name) } "." } }
+        @for (baseline, _) in own { p { "It is the baseline " code { (baseline) } "." } }
         details {
             summary { "Inputs" }
             dl.facts {

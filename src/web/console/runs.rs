@@ -50,7 +50,9 @@ pub(super) async fn show(
 }
 
 async fn page(app: &App, filter: &Filter) -> Result<Page, Refusal> {
-    let mut runs = app.list_runs(filter.query()?).await?;
+    let listing = app.list_runs(filter.query()?).await?;
+    let warnings = listing.warnings();
+    let mut runs = listing.entries;
     let more = runs.len() > SHOWN;
     runs.truncate(SHOWN);
     let with = match &*filter.with {
@@ -60,6 +62,7 @@ async fn page(app: &App, filter: &Filter) -> Result<Page, Refusal> {
     let main = html! {
         h1 { "History" }
         (form(filter))
+        @for warning in &warnings { p.note { (warning) } }
         form #compare action="/compare" {
             @if let Some(run) = &with { (other(run)) }
             @if runs.is_empty() { p { "There are no runs like this." } } @else {

@@ -3,6 +3,7 @@
 mod changes;
 mod configuration;
 mod console;
+mod frozen;
 mod health;
 mod openapi;
 mod orders;

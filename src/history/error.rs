@@ -1,0 +1,80 @@
+use std::{io, path::PathBuf, time::Duration};
+
+use rusqlite::ErrorCode;
+
+/// Why something cannot be kept or read.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// The folder cannot be had.
+    #[error(
+        "cannot use the folder `{path}`: {error}; give it to the user that chatprobe runs as, or change `data.directory`"
+    )]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// It was there, and the way to it leads elsewhere now.
+    #[error(
+        "`{0}` was deleted or moved while it was in use; what was in it is gone from here, and a new one begins unless it is put back"
+    )]
+    Missing(PathBuf),
+    /// Two processes would take each other's runs for interrupted ones.
+    #[error("another chatprobe keeps its history in `{0}`; stop it or change `data.directory`")]
+    Taken(PathBuf),
+    /// A later chatprobe has written it.
+    #[error(
+        "`{path}` is of version {version}, which this chatprobe does not know; start the later one again, or move the file away"
+    )]
+    TooNew {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        version: usize,
+    },
+    /// The database says no.
+    #[error("{0}")]
+    Database(#[from] rusqlite::Error),
+    /// Something in it cannot be read or made.
+    #[error("an entry is not as it should be: {0}")]
+    Entry(#[from] serde_json::Error),
+    /// The disk does not answer, or others ask for more than it can give.
+    #[error("the disk did not answer within {} s; `chatprobe_history_write_seconds` shows whether it hangs", .0.as_secs())]
+    Slow(Duration),
+    /// The task that should have read it is gone.
+    #[error("the reading was given up")]
+    GivenUp,
+}
+
+impl HistoryError {
+    pub(super) fn is_damage(&self) -> bool {
+        let damage = [ErrorCode::DatabaseCorrupt, ErrorCode::NotADatabase];
+        self.code().is_some_and(|code| damage.contains(&code))
+    }
+
+    /// Whether the same entry may be written later, because it is not the entry that is at fault.
+    pub(super) fn may_pass(&self) -> bool {
+        let own = [
+            ErrorCode::TooBig,
+            ErrorCode::ConstraintViolation,
+            ErrorCode::TypeMismatch,
+        ];
+        match self {
+            Self::Entry(_) => false,
+            Self::Database(_) => self.code().is_some_and(|code| !own.contains(&code)),
+            _ => true,
+        }
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.code() == Some(ErrorCode::DiskFull)
+    }
+
+    fn code(&self) -> Option<ErrorCode> {
+        match self {
+            Self::Database(error) => error.sqlite_error_code(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Files that somebody else cut.
+
+use std::fs::{self, File};
+
+use super::{MOST, database, kept, open, value, writer};
+use crate::history::{
+    figures::Figures,
+    file::{HistoryFile, path_in},
+    write::Write,
+};
+
+/// Cuts the file of a writer that has written one run, and lets it write another one.
+fn cut_to(bytes: u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = path_in(folder.path());
+    let (mut writer, figures) = writer(folder.path());
+    writer.keep(vec![Write::Ended(Box::new(kept("first")))]);
+    // What is written last is in the log, and then in the file.
+    let to_the_file = "PRAGMA wal_checkpoint(TRUNCATE)";
+    let _: i64 = value(&database(folder.path()), to_the_file);
+    writer.keep(vec![Write::Tidy]);
+    assert!(fs::metadata(&path).unwrap().len() > 4_096);
+    writer.keep(vec![Write::Ended(Box::new(kept("first")))]);
+    let before = figures.now();
+    assert_eq!((before.set_aside, before.lost), (0, 0));
+
+    File::options()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_len(bytes)
+        .unwrap();
+    writer.keep(vec![Write::Ended(Box::new(kept("second")))]);
+    let now = figures.now();
+    assert_eq!(now.set_aside, 1);
+    // The hour and the run that were written since the last look.
+    assert_eq!(now.lost, 2);
+    assert!(!now.broken, "what comes later is written again");
+    let ids: String = value(
+        &database(folder.path()),
+        "SELECT group_concat(id) FROM runs",
+    );
+    assert_eq!(ids, "second");
+    assert!(path.with_file_name("history.sqlite.damaged").exists());
+}
+
+#[test]
+fn a_file_that_is_cut_to_nothing_in_use_is_set_aside_and_counted() {
+    cut_to(0);
+}
+
+#[test]
+fn a_file_that_is_cut_to_its_first_page_in_use_is_set_aside_and_counted() {
+    cut_to(4_096);
+}
+
+#[test]
+fn a_file_that_an_administrator_made_smaller_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut writer, figures) = writer(folder.path());
+    writer.keep(vec![Write::Ended(Box::new(kept("first")))]);
+    let administrator = database(folder.path());
+    administrator
+        .execute_batch(
+            "CREATE TABLE more (text); INSERT INTO more VALUES (hex(randomblob(50000)));
+             PRAGMA wal_checkpoint(TRUNCATE);",
+        )
+        .unwrap_or_default();
+    writer.keep(vec![Write::Tidy]);
+    let large = fs::metadata(path_in(folder.path())).unwrap().len();
+    for statement in [
+        "DROP TABLE more",
+        "VACUUM",
+        "PRAGMA wal_checkpoint(TRUNCATE)",
+    ] {
+        let mut statement = administrator.prepare(statement).unwrap();
+        let mut rows = statement.query([]).unwrap();
+        while rows.next().unwrap().is_some() {}
+    }
+    drop(administrator);
+    assert!(fs::metadata(path_in(folder.path())).unwrap().len() < large);
+    writer.keep(vec![Write::Tidy]);
+    assert_eq!(figures.now().set_aside, 0);
+    let runs: u64 = value(&database(folder.path()), "SELECT count(*) FROM runs");
+    assert_eq!(runs, 1);
+}
+
+#[test]
+fn a_log_that_was_deleted_in_use_makes_the_file_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = open(folder.path(), MOST).unwrap();
+    assert!(!file.is_missing());
+    fs::remove_file(folder.path().join("history.sqlite-wal")).unwrap();
+    assert!(file.is_missing());
+}
+
+#[test]
+fn where_0_or_1_bytes_are_left_a_new_file_begins_which_is_counted() {
+    for left in ["", "S"] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(path_in(folder.path()), left).unwrap();
+        let figures = Figures::default();
+        let file = HistoryFile::open(folder.path(), MOST, &figures).unwrap();
+        assert_eq!(figures.now().set_aside, 1);
+        let runs: u64 = value(&file.connection, "SELECT count(*) FROM runs");
+        assert_eq!(runs, 0);
+        let aside = folder.path().join("history.sqlite.damaged");
+        assert!(!aside.exists(), "there is nothing in it to look at");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let figures = Figures::default();
+    drop(HistoryFile::open(folder.path(), MOST, &figures).unwrap());
+    assert_eq!(figures.now().set_aside, 0, "the first file of a folder");
+}
+
+#[test]
+fn the_log_of_a_file_of_which_nothing_is_left_is_kept_for_somebody_to_look_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("history.sqlite-wal");
+    fs::write(path_in(folder.path()), "").unwrap();
+    fs::write(log, "frames").unwrap();
+    drop(open(folder.path(), MOST).unwrap());
+    let aside = folder.path().join("history.sqlite.damaged-wal");
+    assert_eq!(fs::read_to_string(aside).unwrap(), "frames");
+}

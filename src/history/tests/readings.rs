@@ -1,0 +1,113 @@
+//! Disks that do not answer. A pipe without another end hangs whoever opens it, like a frozen file system,
+//! and lets go as soon as somebody opens the other end.
+
+use std::{
+    fs::File,
+    path::Path,
+    process::Command,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tokio::{sync::mpsc, task::yield_now, time::advance};
+use tokio_util::sync::CancellationToken;
+
+use super::MOST;
+use crate::{
+    config::Data,
+    event::{Event, HistoryFigures, Observer, Observers},
+    history::{
+        History, HistoryError, Recorder, RunQuery, baselines::Named, figures::Figures,
+        file::path_in,
+    },
+};
+
+fn pipe(path: &Path) {
+    let made = Command::new("mkfifo").arg(path).status().unwrap();
+    assert!(made.success());
+}
+
+#[tokio::test(start_paused = true)]
+async fn readings_of_a_disk_that_hangs_end_soon_and_there_are_never_more_than_four_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    pipe(&path_in(folder.path()));
+    let figures = Arc::<Figures>::default();
+    let (requests, _requested) = mpsc::channel(1);
+    let named = Arc::<Named>::default();
+    let failures = Arc::default();
+    let history = History::in_folder(folder.path(), failures, figures.clone(), named, requests);
+    for round in 1..=3 {
+        let readings: Vec<_> = (0..10)
+            .map(|_| {
+                let history = history.clone();
+                tokio::spawn(async move { history.runs(RunQuery::default()).await })
+            })
+            .collect();
+        for _ in 0..100 {
+            yield_now().await;
+        }
+        advance(Duration::from_secs(3)).await;
+        for reading in readings {
+            let read = reading.await.unwrap();
+            assert!(matches!(read, Err(HistoryError::Slow(_))), "{read:?}");
+        }
+        assert_eq!(figures.now().reads_given_up, 10 * round);
+        assert_eq!(history.readers_free(), Some(0), "they are not done");
+    }
+    // Whoever hangs goes on, finds no database, and gives its place back. Those who come later do not hang.
+    let _writer = File::options()
+        .write(true)
+        .open(path_in(folder.path()))
+        .unwrap();
+    while history.readers_free() != Some(4) {
+        std::thread::yield_now();
+        yield_now().await;
+    }
+}
+
+/// The figures that were told last.
+#[derive(Default)]
+struct Last(Mutex<HistoryFigures>);
+
+impl Observer for Last {
+    fn observe(&self, event: &Event) {
+        if let Event::HistoryKept(figures) = event {
+            *self.0.lock().unwrap() = *figures;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_to_a_disk_that_hangs_is_seen_while_it_does_and_holds_up_no_start() {
+    let folder = tempfile::tempdir().unwrap();
+    pipe(&path_in(folder.path()));
+    let settings = Data {
+        max_bytes: MOST,
+        ..Data::default()
+    };
+    let (mut recorder, _history) = Recorder::start(folder.path(), &settings).unwrap();
+    // Five seconds of the paused clock, and no end.
+    recorder.opened().await;
+    let last = Arc::<Last>::default();
+    let end = CancellationToken::new();
+    let observers = Observers::default().and(last.clone());
+    let recording = tokio::spawn(recorder.record(observers, end.clone()));
+    let figures = async |holds: fn(&HistoryFigures) -> bool| {
+        loop {
+            advance(Duration::from_millis(250)).await;
+            yield_now().await;
+            let now = *last.0.lock().unwrap();
+            if holds(&now) {
+                return now;
+            }
+        }
+    };
+    let now = figures(|now| now.slow_writes == 1).await;
+    assert!(now.broken && now.write >= Duration::from_secs(3), "{now:?}");
+    // It goes on, finds no database, and says so.
+    let _reader = File::open(path_in(folder.path())).unwrap();
+    let now = figures(|now| now.write.is_zero()).await;
+    assert!(now.broken && now.slow_writes == 1, "{now:?}");
+    end.cancel();
+    recording.await.unwrap();
+}

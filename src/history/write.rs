@@ -1,0 +1,50 @@
+use std::sync::Arc;
+
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::{baselines, open_chats::Opened};
+use crate::{
+    event::{FailedChat, RunIdentity},
+    runner::{RunRecord, RunReport, WholeSecond},
+};
+
+/// Something to be kept.
+pub(super) enum Write {
+    /// A burst began.
+    Begun(Box<RunReport>),
+    /// Some of its seconds are over, the first of this number.
+    Seconds {
+        run: String,
+        first: u64,
+        seconds: Vec<WholeSecond>,
+        /// For the histograms in them, given back with the entry.
+        _room: Option<OwnedSemaphorePermit>,
+    },
+    /// What chats are called, and which of them ended.
+    Chats {
+        opened: Vec<Opened>,
+        closed: Vec<(Arc<RunIdentity>, u64)>,
+    },
+    /// A run ended.
+    Ended(Box<RunRecord>),
+    /// Chats failed.
+    Failures(Vec<Arc<FailedChat>>),
+    /// A name for a run, or of one.
+    Baseline(baselines::Request),
+    /// What is too old or too much goes.
+    Tidy,
+}
+
+impl Write {
+    /// Rows that it stands for.
+    pub(super) fn rows(&self) -> u64 {
+        let rows = match self {
+            Self::Begun(_) | Self::Ended(_) => 1,
+            Self::Seconds { seconds, .. } => seconds.len(),
+            Self::Chats { opened, closed } => opened.len() + closed.len(),
+            Self::Failures(failures) => failures.len(),
+            Self::Baseline(_) | Self::Tidy => 0,
+        };
+        rows as u64
+    }
+}
