@@ -20,14 +20,16 @@ async fn killed_at_any_moment_the_database_opens_and_nothing_is_counted_twice() 
     let mut folder = Folder::new();
     let mut killed: Vec<Killed> = Vec::new();
     let mut seen_before = 0;
-    for _ in 0..kills {
+    for kill in 0..kills as u64 {
         let mut service = serve_in(folder, &configuration).await;
         // The earlier ones are checked once more at the end: that each time costs the square of the kills.
         if let Some(latest) = killed.last_mut() {
             latest.check(&service).await;
         }
         let run = service.burst("{ chats: 5000, ramp: 10s }", QUICK, "").await;
-        let after = Duration::from_millis(fastrand::u64(0..2_500));
+        // At random within its part of the span, so that all of it is tried.
+        let part = 2_500 / kills as u64;
+        let after = Duration::from_millis(part * kill + fastrand::u64(0..part));
         sleep(after).await;
         service.process.signal(Signal::SIGKILL);
         eventually("its end", async || {
