@@ -4,13 +4,10 @@ use proptest::prelude::*;
 use rusqlite::{Connection, params, types::Value};
 use tokio::sync::mpsc;
 
-use super::{MOST, record};
+use super::{MOST, open, record};
 use crate::{
     fuzz::{fuzz, inputs},
-    history::{
-        FailureQuery, History, HourQuery, RunQuery,
-        file::{HistoryFile, path_in},
-    },
+    history::{FailureQuery, History, HourQuery, RunQuery, file::path_in},
 };
 
 const WORDS: &[&[u8]] = &[
@@ -62,10 +59,16 @@ fn no_row_breaks_the_history_and_a_run_beside_it_is_still_read() {
         .unwrap();
     let report = serde_json::to_string(&record(0, 0).report).unwrap();
     let rest = r#"{"samples":[],"chat_duration":[],"steps":{}}"#;
-    drop(HistoryFile::open(folder.path(), MOST).unwrap());
+    drop(open(folder.path(), MOST).unwrap());
     let connection = Connection::open(path_in(folder.path())).unwrap();
     let (requests, _requests) = mpsc::channel(1);
-    let history = History::in_folder(folder.path(), Arc::default(), Arc::default(), requests);
+    let history = History::in_folder(
+        folder.path(),
+        Arc::default(),
+        Arc::default(),
+        Arc::default(),
+        requests,
+    );
     fuzz("history_row", inputs("history_row", WORDS), |input| {
         let hostile = match std::str::from_utf8(input) {
             Ok(text) => Value::from(text.to_owned()),
@@ -113,14 +116,14 @@ fn no_row_breaks_the_history_and_a_run_beside_it_is_still_read() {
             params![hostile],
         );
         keep("COMMIT", &[]);
-        let file = HistoryFile::open(folder.path(), MOST);
-        drop(file);
+        prop_assert!(open(folder.path(), MOST).is_ok());
         runtime.block_on(async {
             let runs = RunQuery {
                 limit: 10,
                 ..RunQuery::default()
             };
-            let _ = history.runs(runs).await;
+            let runs = history.runs(runs).await;
+            prop_assert!(runs.is_ok_and(|runs| !runs.entries.is_empty()));
             for id in ["good", "report", "rest", "begun", "seconds"] {
                 let _ = (history.report(id).await, history.record(id).await);
             }
