@@ -122,7 +122,8 @@ impl Connections {
             if !full && let Some(place) = descriptors::take(self.purpose()) {
                 return self.seat(peer, place);
             }
-            if !self.make_room() {
+            // Where it is the descriptor that lacks, that of another listener does as well.
+            if !self.make_room() && (full || !descriptors::relieve()) {
                 self.intake
                     .fall_short(Shortage::Full, &format_args!("that of {peer}"));
             } else if full {

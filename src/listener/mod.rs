@@ -55,6 +55,7 @@ use crate::{descriptors, vitals::AcceptQueues};
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often connections are looked at that have waited too long, at the least.
 const LOOK: Duration = Duration::from_secs(1);
+const SHORTEST_LOOK: Duration = Duration::from_millis(5);
 
 /// What clients may take of a listener.
 #[derive(Debug, Clone, Copy)]
@@ -92,13 +93,14 @@ impl Limits {
         grace: Duration::from_secs(2),
     };
 
-    /// A quarter of the shortest time, so that each is kept roughly.
+    /// How often to look: a quarter of the shortest time, so that each is kept roughly.
     fn look(&self) -> Duration {
         let shortest = [self.silent, self.head, self.body, self.idle];
         shortest
             .into_iter()
             .map(|time| time / 4)
             .fold(LOOK, Duration::min)
+            .max(SHORTEST_LOOK)
     }
 }
 
