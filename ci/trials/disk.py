@@ -44,6 +44,10 @@ def full(trial, folder):
         kept = service.run(later)
         trial.saw(f"a burst after it is kept: {kept['state']}, {kept['chats']['passed']} passed")
         trial.expect(kept["state"] == "ended" and kept["chats"]["passed"] == 5, "a burst after it is not kept")
+        # Its record was in memory while there was no room.
+        kept = service.run(run)
+        trial.saw(f"that of the full disk is {kept['state']}, {kept['chats']['passed']} passed")
+        trial.expect(kept["state"] == "ended" and kept["chats"]["passed"] == 200, "the burst of the full disk is not kept")
 
 
 def frozen(trial, folder):
@@ -68,11 +72,12 @@ def frozen(trial, folder):
                     until = time.monotonic() + seconds
                     while time.monotonic() < until:
                         began = time.monotonic()
-                        status, _ = service.get("/metrics", timeout=5)
+                        for page in ("/metrics", f"/runs/{run}"):
+                            status, _ = service.get(page, timeout=5)
+                            trial.expect(status == 200, f"GET {page}: {status}")
                         slowest = max(slowest, time.monotonic() - began)
-                        trial.expect(status == 200, f"GET /metrics: {status}")
                         time.sleep(0.2)
-                trial.saw(f"/metrics within {slowest * 1000:.0f} ms")
+                trial.saw(f"/metrics and the page of the burst within {slowest * 1000:.0f} ms")
             finally:
                 command("fsfreeze", "--unfreeze", str(data))
             service.request("POST", f"/api/v1/runs/{run}/stop", {"now": True})
