@@ -10,7 +10,7 @@ pub struct Prometheus {
 
 /// The time that the alerts take, in a hurry: the windows of the rules, and how long something has to
 /// hold. The longest windows stay; they see all there is.
-const HURRIED: [(&str, &str); 10] = [
+const HURRIED: [(&str, &str); 11] = [
     ("[5m]", "[10s]"),
     ("[15m]", "[30s]"),
     ("[30m]", "[60s]"),
@@ -21,6 +21,7 @@ const HURRIED: [(&str, &str); 10] = [
     ("for: 1m", "for: 2s"),
     // How often groups are evaluated.
     ("interval: 30s", "interval: 1s"),
+    ("interval: 1m", "interval: 1s"),
     ("interval: 2m", "interval: 1s"),
 ];
 
