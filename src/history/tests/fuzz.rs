@@ -134,12 +134,12 @@ fn no_row_breaks_the_history_and_a_run_beside_it_is_still_read() {
                 before: None,
                 limit: 10,
             };
-            let _ = history.hours(hours).await;
+            prop_assert!(history.hours(hours).await.is_ok());
             let failures = FailureQuery {
                 limit: 10,
                 ..FailureQuery::default()
             };
-            let _ = history.list_failures(failures).await;
+            prop_assert!(history.list_failures(failures).await.is_ok());
             let _ = history.failure("f").await;
             Ok(())
         })
