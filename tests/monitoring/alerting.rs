@@ -158,6 +158,29 @@ fn a_parameter_that_cannot_be_is_refused_by_its_name() {
             "missing_for =",
             "missing or unknown: missed_for, missing_for",
         ),
+        (
+            r#"["cluster", "namespace"]"#,
+            r#""cluster""#,
+            "`keep` is 'cluster', not a list of labels",
+        ),
+        (r#"["cluster","#, "[5,", "`keep` names 5"),
+        (r#""(.*/)?chatprobe""#, "5", "`job` is 5, not a regular"),
+        (
+            r#""(.*/)?chatprobe""#,
+            r#""(chatprobe""#,
+            "`job` is '(chatprobe', no regular expression: missing )",
+        ),
+        (
+            r#""15s""#,
+            r#""5m""#,
+            "`scrape_interval` is 5m, more than 60s",
+        ),
+        (r#""1h""#, r#""1m""#, "`missed_for` is 1m, less than 4m"),
+        (
+            r#""http://localhost:8080""#,
+            "8080",
+            "links.console is 8080",
+        ),
     ] {
         let refused = generate(&Folder::new(), &right.replace(from, to));
         let error = String::from_utf8_lossy(&refused.stderr);
@@ -167,8 +190,76 @@ fn a_parameter_that_cannot_be_is_refused_by_its_name() {
 }
 
 #[test]
-fn rules_routes_words_and_runbooks_are_as_they_should_be() {
-    let checked = Command::new(project("alerting/check")).output().unwrap();
+fn a_quote_in_the_name_of_a_job_stays_within_its_string() {
+    let folder = Folder::new();
+    let parameters = text("alerting/parameters.toml").replace(r#""(.*/)?chatprobe""#, r#"'a"\.b'"#);
+    let made = generate(&folder, &parameters);
+    assert!(made.status.success(), "{made:?}");
+    let service = fs::read_to_string(folder.argument("made/prometheus/rules/service.yml")).unwrap();
+    assert!(service.contains(r#"up{job=~"a\"\\.b"}"#), "{service}");
+}
+
+#[test]
+fn a_check_of_a_folder_that_does_not_exist_says_what_would_be_written_to_it() {
+    let folder = Folder::new();
+    let to = folder.argument("made");
+    let mut command = Command::new(project("alerting/generate"));
+    let checked = command.args(["--check", "--to", &to]).output().unwrap();
     let said = String::from_utf8_lossy(&checked.stderr);
-    assert!(checked.status.success(), "{said}");
+    assert_eq!(checked.status.code(), Some(1), "{said}");
+    assert!(said.contains("prometheus/rules/outages.yml is not what"));
+    assert!(!said.contains("Traceback"), "{said}");
+    assert!(!Path::new(&to).exists());
+}
+
+/// A copy of what `alerting/check` looks at, with parameters as an installation of its own would have.
+fn installation() -> Folder {
+    let folder = Folder::new();
+    let parts = ["alerting", "prometheus", "grafana", "docs/runbooks"];
+    let mut copy = Command::new("cp");
+    copy.current_dir(project("")).args(["-r", "--parents"]);
+    assert!(
+        copy.args(parts)
+            .arg(folder.argument(""))
+            .status()
+            .unwrap()
+            .success()
+    );
+    for (path, changes) in [
+        (
+            "alerting/parameters.toml",
+            &[
+                (r#"["cluster", "namespace"]"#, r#"["region"]"#),
+                ("http://localhost", "https://watch.example"),
+                (r#""30m""#, r#""45m""#),
+                ("15s", "30s"),
+            ][..],
+        ),
+        ("prometheus/prometheus.yml", &[("15s", "30s")]),
+        (
+            "grafana/provisioning/datasources/prometheus.yaml",
+            &[("15s", "30s")],
+        ),
+    ] {
+        let shipped = text(path);
+        let changed = changes
+            .iter()
+            .fold(shipped.clone(), |text, (from, to)| text.replace(from, to));
+        assert_ne!(changed, shipped, "{path}");
+        folder.write(path, &changed);
+    }
+    folder
+}
+
+#[test]
+fn rules_routes_words_and_runbooks_are_as_they_should_be_whatever_the_parameters() {
+    let mut same = Command::new(project("alerting/generate"));
+    let same = same.arg("--check").output().unwrap();
+    assert!(same.status.success(), "{same:?}");
+    let folder = installation();
+    for script in ["alerting/generate", "alerting/check"] {
+        let ran = Command::new(folder.argument(script)).output().unwrap();
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert!(ran.status.success(), "{said}");
+    }
 }
