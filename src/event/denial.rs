@@ -5,6 +5,8 @@ pub enum Denial {
     NoToken,
     /// Its token is not the admin token.
     WrongToken,
+    /// Its token was not compared, because too many wrong ones came before.
+    Throttled,
     /// There is no admin token, and it does not come from this machine.
     NotLocal,
     /// There is no admin token, and it comes from a page of another site.
@@ -15,9 +17,10 @@ pub enum Denial {
 
 impl Denial {
     /// Every reason.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::NoToken,
         Self::WrongToken,
+        Self::Throttled,
         Self::NotLocal,
         Self::OtherSite,
         Self::ForeignHost,
@@ -28,6 +31,7 @@ impl Denial {
         match self {
             Self::NoToken => "no_token",
             Self::WrongToken => "wrong_token",
+            Self::Throttled => "throttled",
             Self::NotLocal => "not_local",
             Self::OtherSite => "other_site",
             Self::ForeignHost => "foreign_host",

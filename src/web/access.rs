@@ -1,15 +1,17 @@
-//! Who may change something: whoever has the admin token or, where there is none, whoever sits at
-//! this machine. And under which names the service answers without a token.
+//! Access to the web port.
+//!
+//! Changes need the admin token. If none is configured, they are accepted from this machine only, and requests are
+//! answered only if their `Host` is `localhost`, an IP address or a configured name.
 
 mod guesses;
 mod sender;
 mod token;
 
-use std::{ffi::OsString, net::SocketAddr, path::Path};
+use std::{ffi::OsString, net::SocketAddr, path::Path, time::Duration};
 
 pub use self::token::{NewToken, Source, TOKEN_VARIABLE, TokenError, create_token};
 pub(super) use self::{
-    guesses::{Guesses, Held},
+    guesses::{Guesses, Refused},
     sender::Sender,
 };
 use self::{
@@ -46,6 +48,14 @@ pub(super) enum Denied {
     NoToken,
     #[error("this is not the admin token")]
     WrongToken,
+    /// Not compared.
+    #[error(
+        "too many wrong admin tokens came before, so this token was not compared; send it again after the seconds in `Retry-After`"
+    )]
+    Throttled {
+        /// After which time it may be compared.
+        again: Duration,
+    },
     #[error(
         "without an admin token, changes are accepted from this machine only; set {TOKEN_VARIABLE} or `admin.token_file`, start anew, and send `Authorization: Bearer ...`"
     )]
@@ -73,6 +83,7 @@ impl Denied {
         match self {
             Self::NoToken => Denial::NoToken,
             Self::WrongToken => Denial::WrongToken,
+            Self::Throttled { .. } => Denial::Throttled,
             Self::Remote | Self::NotLocal => Denial::NotLocal,
             Self::OtherSite => Denial::OtherSite,
             Self::ForeignHost => Denial::ForeignHost,
@@ -119,16 +130,12 @@ impl Access {
         self.token.is_some()
     }
 
-    /// Whether this is the admin token.
-    pub(super) fn is_token(&self, given: &str) -> bool {
-        (self.token.as_ref()).is_some_and(|token| token.is(given.trim().as_bytes()))
-    }
-
-    /// Whether requests for this host are answered at all. With a token they are, whatever the host.
+    /// Whether requests for this host are answered at all.
     ///
-    /// Without one, everything else would be answered to any page in a browser at this machine whose own name
-    /// was made to point here (DNS rebinding); its `Host` is that name. An address is none, and neither is the
-    /// missing host of a client older than HTTP/1.1, which is no browser.
+    /// With a token, they are. Without one, a page in a browser at this machine could otherwise read everything, if the
+    /// name of its site was made to resolve to this machine (DNS rebinding): the `Host` of its requests is that name.
+    /// An IP address in `Host` is answered, since it cannot be made to resolve to another address. So is a request
+    /// without a host, which only clients older than HTTP/1.1 send; browsers always send one.
     pub(super) fn answers(&self, host: Option<&Host>) -> Result<(), Denied> {
         let Some(host) = host else {
             return Ok(());
@@ -146,18 +153,40 @@ impl Access {
     }
 
     /// Whether a request may change something.
-    pub(super) fn check(&self, sender: &Sender<'_>) -> Result<(), Denied> {
+    pub(super) fn check(&self, sender: &Sender<'_>, guesses: &Guesses) -> Result<(), Refused> {
         match &self.token {
-            Some(token) => token.check(sender.headers),
-            None => check_local(sender),
+            Some(token) => {
+                let given = token::given(sender.headers)?;
+                guesses.compare(sender.peer, || token.is(given))
+            }
+            None => Ok(check_local(sender)?),
         }
+    }
+
+    /// Whether this is the admin token.
+    pub(super) fn check_token(
+        &self,
+        given: &str,
+        peer: Option<SocketAddr>,
+        guesses: &Guesses,
+    ) -> Result<(), Refused> {
+        let given = given.trim().as_bytes();
+        guesses.compare(peer, || {
+            (self.token.as_ref()).is_some_and(|token| token.is(given))
+        })
+    }
+
+    /// Whether a request may change something because it comes from this machine and there is no token.
+    pub(super) fn is_local_change(&self, sender: &Sender<'_>) -> bool {
+        self.token.is_none() && check_local(sender).is_ok()
     }
 }
 
-/// Without a token, sitting at this machine is what entitles. A browser sits here as well and
-/// follows any page: one that names another site in `Origin` or `Sec-Fetch-Site` is not heard, and
-/// neither is one whose own name was made to point here (its `Host` is not ours). What a proxy
-/// passes on comes from anywhere.
+/// Without a token, a change has to come from this machine: over a loopback address, under the name `localhost` or a
+/// loopback address, and not through a proxy, behind which anybody may be.
+///
+/// A browser at this machine also sends requests on behalf of pages of other sites. These are refused by `Origin` and
+/// `Sec-Fetch-Site`, or by `Host` if the name of the other site was made to resolve to this machine.
 fn check_local(sender: &Sender<'_>) -> Result<(), Denied> {
     if !sender.peer.is_some_and(|peer| is_loopback(peer.ip())) {
         return Err(Denied::Remote);

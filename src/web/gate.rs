@@ -10,11 +10,11 @@ use axum::{
     middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
 };
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::{
     App,
-    access::{Denied, Held, Sender},
+    access::{Refused, Sender},
     console::{self, SIGN_IN, SIGN_OUT},
     refusal::Refusal,
 };
@@ -75,7 +75,8 @@ async fn read_body(request: Request, next: Next) -> Response {
     }
 }
 
-/// Lets everybody read who asks for a host of ours, and only those change something who may.
+/// Answers requests for a host of this service (see [`super::access::Access::answers`]). Those that change something need
+/// the right to do so.
 async fn check_access(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let sender = Sender::of(&request);
     let host = match sender.host() {
@@ -83,11 +84,10 @@ async fn check_access(State(app): State<Arc<App>>, request: Request, next: Next)
         Err(error) => return Refusal::malformed(error.to_string()).into_response(),
     };
     let path = request.uri().path();
-    // Whoever signs in has nothing but the token yet, which that form looks at. Whoever signs out may have
-    // been signed out by time, and changes nothing but that.
+    // Signing in compares the token of the form itself. Signing out ends the own session only, which may have expired.
     let open = request.method().is_safe() || [SIGN_IN, SIGN_OUT].contains(&path);
-    let allowed = app.web.access.answers(host.as_ref());
-    match allowed.and_then(|()| {
+    let answered = app.web.access.answers(host.as_ref()).map_err(Refused::from);
+    match answered.and_then(|()| {
         if open {
             Ok(())
         } else {
@@ -95,10 +95,9 @@ async fn check_access(State(app): State<Arc<App>>, request: Request, next: Next)
         }
     }) {
         Ok(()) => next.run(request).await,
-        Err(denied) => {
-            let told = (request.method(), path);
-            let held = app.deny(denied, &sender, told).await;
-            after(held, Refusal::from(denied).into_response())
+        Err(refused) => {
+            app.deny(refused, &sender, (request.method(), path)).await;
+            Refusal::from(refused.denied).into_response()
         }
     }
 }
@@ -107,10 +106,10 @@ impl App {
     /// Tells log and metrics of a request that is refused, and holds back the answer to a wrong token.
     pub(super) async fn deny(
         &self,
-        denied: Denied,
+        Refused { denied, delay }: Refused,
         sender: &Sender<'_>,
         (method, path): (&Method, &str),
-    ) -> Held {
+    ) {
         let peer = sender.peer;
         (self.web.observers).tell(&Event::RequestDenied(denied.kind()));
         if let Some(untold) = self.refused.admit() {
@@ -120,21 +119,10 @@ impl App {
             let host = host.map(|host| host.get(..LOGGED_HOST).unwrap_or(host));
             tracing::warn!(peer, host, %method, path, untold, "refused: {denied}");
         }
-        if denied == Denied::WrongToken {
-            self.guesses.wrong(peer, &self.closing).await
-        } else {
-            Held::Waited
+        if !delay.is_zero() {
+            self.closing.run_until_cancelled(sleep(delay)).await;
         }
     }
-}
-
-/// The answer to somebody who was refused. One that could not be held back costs its connection.
-pub(super) fn after(held: Held, mut answer: Response) -> Response {
-    if held == Held::NoPlace {
-        let close = HeaderValue::from_static("close");
-        answer.headers_mut().insert(header::CONNECTION, close);
-    }
-    answer
 }
 
 async fn bound_time(request: Request, next: Next) -> Response {

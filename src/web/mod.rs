@@ -36,7 +36,7 @@ pub use openapi::document;
 pub use refusal::ErrorBody;
 
 use self::{
-    access::{Denied, Guesses, Sender},
+    access::{Guesses, Refused, Sender},
     api::turns::Turns,
     console::Live,
     refusal_log::RefusalLog,
@@ -121,15 +121,11 @@ impl App {
 
     /// Whether a request may change something: it has the token, or it comes from a page of ours in a
     /// browser that has signed in.
-    fn may_change(&self, sender: &Sender<'_>) -> Result<(), Denied> {
+    fn may_change(&self, sender: &Sender<'_>) -> Result<(), Refused> {
         if self.sessions.has(sender.headers) && session::is_from_here(sender.headers) {
             return Ok(());
         }
-        self.web.access.check(sender)?;
-        if self.web.access.has_token() {
-            self.guesses.right(sender.peer);
-        }
-        Ok(())
+        self.web.access.check(sender, &self.guesses)
     }
 }
 

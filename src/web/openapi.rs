@@ -69,6 +69,10 @@ impl IntoResponses for Changes {
                 "There is no admin token set, and the request does not come from this machine or not under its name",
             ),
             ("413", "The body is too large"),
+            (
+                "429",
+                "Too many wrong admin tokens came before, and this one was not compared; `Retry-After` says when to send it again",
+            ),
             ("503", "The service is shutting down, or took too long"),
         ])
     }

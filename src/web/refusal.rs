@@ -117,6 +117,7 @@ impl Refusal {
         match self {
             Self::Malformed { .. } => StatusCode::BAD_REQUEST,
             Self::Denied(denied) if denied.asks_for_token() => StatusCode::UNAUTHORIZED,
+            Self::Denied(Denied::Throttled { .. }) => StatusCode::TOO_MANY_REQUESTS,
             Self::Denied(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
@@ -137,7 +138,7 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = self.status();
         let again = match &self {
-            Self::Busy { again, .. } => Some(*again),
+            Self::Busy { again, .. } | Self::Denied(Denied::Throttled { again }) => Some(*again),
             _ => None,
         };
         // Whoever asks for too much would fill the log as well.
@@ -162,7 +163,8 @@ impl IntoResponse for Refusal {
                 .insert(header::WWW_AUTHENTICATE, challenge);
         }
         if let Some(again) = again {
-            let seconds = HeaderValue::from(again.as_secs());
+            // Whole seconds; a part of one is not up yet.
+            let seconds = HeaderValue::from(again.as_secs() + u64::from(again.subsec_nanos() > 0));
             response.headers_mut().insert(header::RETRY_AFTER, seconds);
         }
         response

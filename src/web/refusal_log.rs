@@ -1,20 +1,21 @@
-//! What the log hears of those who are refused, which anybody can be as often as they like.
+//! Log lines about refused requests. Their number is bounded, since anybody can send as many such requests as they
+//! like.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::line_budget::LineBudget;
 
-/// Lines of the log about refusals of one kind.
+/// The budget of log lines about refusals of one kind.
 #[derive(Debug, Default)]
 pub(super) struct RefusalLog(Mutex<LineBudget>);
 
 impl RefusalLog {
-    /// If the log may have a line about this one: how many it had none about before.
+    /// If the log may have a line about this refusal: the number of refusals since the last line that got none.
     pub(super) fn admit(&self) -> Option<u64> {
         self.lines().admit()
     }
 
-    /// Tells how many there were that no line told of.
+    /// Logs the number of refusals since the last line that got none.
     pub(super) fn tell_rest(&self, what: &str) {
         let untold = self.lines().take_left_out();
         if untold > 0 {

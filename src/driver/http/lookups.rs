@@ -22,13 +22,13 @@ use super::resolver::LookupError;
 pub(super) const MOST_THREADS: usize = 64;
 /// Names that are being looked up or wait for a thread.
 pub(super) const MOST_NAMES: usize = 1024;
-/// How long a name waits for a thread. Lookups that are answered take milliseconds, so that by then every
-/// thread has a name whose lookup hangs.
+/// How long a name waits for a thread. A lookup that gets an answer takes milliseconds; if no thread is free after
+/// this time, the lookups of all threads hang.
 pub(super) const BEGINS_WITHIN: Duration = Duration::from_secs(5);
 /// A thread that has nothing to do ends after this time.
 const IDLE_FOR: Duration = Duration::from_secs(10);
 
-/// What looks a name up; it may block. The ports of the addresses do not count.
+/// Looks a name up; it may block. The ports of the addresses are ignored.
 type LookUp = dyn Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 
 /// The lookups in progress. Clones share them.

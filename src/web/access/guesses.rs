@@ -1,127 +1,198 @@
-//! Wrong admin tokens, and how long whoever sends them waits for the answer.
+//! Wrong admin tokens: how long their answers are held back, and how many tokens of a peer are compared.
 //!
-//! The right token is never delayed, whoever sent wrong ones before: nobody can be locked out. What keeps
-//! it from being guessed is its length; the delay keeps guesses from taking the connections and the CPU.
+//! After its free guesses, each wrong token of a peer takes a place for as long as its answer is held back, whether or
+//! not the client waits for it. A peer without a free place is told to come again later, and its token is not
+//! compared: otherwise many connections at once, or clients that do not wait, would guess as fast as they like.
+//!
+//! One peer can take a few of the places only, and half of them are kept for peers that have none, so that few peers
+//! together cannot keep another from using the right token. What keeps a token from being guessed is its length; the
+//! delay keeps guesses from taking the connections and the CPU.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use tokio::{
-    sync::Semaphore,
-    time::{Instant, sleep},
-};
-use tokio_util::sync::CancellationToken;
+use tokio::time::Instant;
 
-/// So many wrong tokens in a row are answered at once: people mistype.
+use super::{Denied, sender::is_loopback};
+
+/// Wrong tokens of a peer in a row that are answered at once: people mistype.
 const FREE: u32 = 3;
-/// The delay of the next one; each doubles it.
+/// Wrong tokens of all peers within [`BUSY_FOR`] after which no peer has free guesses, except those that sent the right
+/// token of late. Otherwise a client with many addresses would have free guesses with each of them.
+const FREE_TOGETHER: usize = 30;
+const BUSY_FOR: Duration = Duration::from_mins(1);
+/// The delay of the first answer that is held back; each further one doubles it.
 const FIRST_DELAY: Duration = Duration::from_millis(250);
 /// A little less than clients that have a time limit usually wait.
 const LONGEST_DELAY: Duration = Duration::from_secs(8);
-/// Whoever sends none for so long begins anew.
+/// A peer that sends no token for this time is forgotten.
 const REMEMBERED: Duration = Duration::from_mins(15);
-/// Peers that are known; whoever was quiet longest makes room.
+/// Peers that are remembered. Beyond that, those without the right token and with the oldest token are forgotten first.
 const MOST_PEERS: usize = 1_024;
-/// Answers that are held back at once, of 512 connections: guesses leave the others a quarter of them.
+/// Answers that are held back at once, of 512 connections: guesses leave a quarter of them to others.
 const MOST_HELD: usize = 384;
+/// Answers that are held back for one peer: with the longest delay, it has one guess a second.
+const MOST_HELD_OF_ONE: usize = 8;
+/// Places that a peer with places may still take. The others are for peers that have none.
+const SHARED_PLACES: usize = MOST_HELD / 2;
 
-/// The wrong tokens of late, by who sent them.
+/// The admin tokens that peers sent of late.
+#[derive(Debug, Default)]
+pub(in crate::web) struct Guesses(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    peers: HashMap<IpAddr, Peer>,
+    /// The times of the last wrong tokens of all peers, [`FREE_TOGETHER`] at most.
+    recent: VecDeque<Instant>,
+}
+
 #[derive(Debug)]
-pub(in crate::web) struct Guesses {
-    peers: Mutex<HashMap<IpAddr, Wrong>>,
-    places: Semaphore,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Wrong {
-    /// In a row.
-    tokens: u32,
+struct Peer {
+    /// Wrong tokens in a row.
+    wrong: u32,
+    /// Whether it has sent the right token.
+    proven: bool,
+    /// When its last token was compared.
     last: Instant,
+    /// The ends of the delays of its answers, [`MOST_HELD_OF_ONE`] at most.
+    places: Vec<Instant>,
 }
 
-/// How the answer to a wrong token was held back.
+/// A request that is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::web) enum Held {
-    /// For as long as is due.
-    Waited,
-    /// Not at all, because too many are: its connection is to be closed.
-    NoPlace,
+pub(in crate::web) struct Refused {
+    pub(in crate::web) denied: Denied,
+    /// How long the answer is held back.
+    pub(in crate::web) delay: Duration,
 }
 
-impl Default for Guesses {
-    fn default() -> Self {
+impl From<Denied> for Refused {
+    fn from(denied: Denied) -> Self {
         Self {
-            peers: Mutex::default(),
-            places: Semaphore::new(MOST_HELD),
+            denied,
+            delay: Duration::ZERO,
         }
     }
 }
 
 impl Guesses {
-    /// Notes a wrong token and waits as long as its answer is held back, or until `closing`.
-    pub(in crate::web) async fn wrong(
+    /// Compares the token that a peer sent, unless too many wrong ones came before.
+    pub(in crate::web) fn compare(
         &self,
         peer: Option<SocketAddr>,
-        closing: &CancellationToken,
-    ) -> Held {
-        let delay = self.note(network(peer));
-        if delay.is_zero() {
-            return Held::Waited;
+        is_right: impl FnOnce() -> bool,
+    ) -> Result<(), Refused> {
+        let (peer, now) = (network(peer), Instant::now());
+        // Locked until the token is noted, so that tokens at the same time are not all compared as the first.
+        let mut state = self.state();
+        state.forget(now);
+        let delay = state.delay(peer);
+        if !delay.is_zero() && !state.has_place(peer) {
+            let again = state.next_place(peer, now).unwrap_or(delay);
+            return Err(Denied::Throttled { again }.into());
         }
-        let Ok(_place) = self.places.try_acquire() else {
-            return Held::NoPlace;
+        let right = is_right();
+        state.note(peer, (!right).then_some(delay), now);
+        if right {
+            return Ok(());
+        }
+        let denied = Denied::WrongToken;
+        Err(Refused { denied, delay })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Whole after every statement.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Forgets what has ended by now.
+    fn forget(&mut self, now: Instant) {
+        for peer in self.peers.values_mut() {
+            peer.places.retain(|end| *end > now);
+        }
+        self.peers
+            .retain(|_, peer| now.duration_since(peer.last) < REMEMBERED);
+        self.recent
+            .retain(|came| now.duration_since(*came) < BUSY_FOR);
+    }
+
+    /// How long the answer is held back if the next token of this peer is wrong.
+    fn delay(&self, peer: IpAddr) -> Duration {
+        let peer = self.peers.get(&peer);
+        let wrong = peer.map_or(0, |peer| peer.wrong);
+        let has_free = self.recent.len() < FREE_TOGETHER || peer.is_some_and(|peer| peer.proven);
+        if has_free && wrong < FREE {
+            return Duration::ZERO;
+        }
+        let factor = 2_u32.saturating_pow(wrong.saturating_sub(FREE));
+        FIRST_DELAY.saturating_mul(factor).min(LONGEST_DELAY)
+    }
+
+    fn has_place(&self, peer: IpAddr) -> bool {
+        let own = self.peers.get(&peer).map_or(0, |peer| peer.places.len());
+        let all: usize = self.peers.values().map(|peer| peer.places.len()).sum();
+        let most = if all < SHARED_PLACES {
+            MOST_HELD_OF_ONE
+        } else {
+            1
         };
-        closing.run_until_cancelled(sleep(delay)).await;
-        Held::Waited
+        own < most && all < MOST_HELD
     }
 
-    /// Whoever has the right token only mistyped before.
-    pub(in crate::web) fn right(&self, peer: Option<SocketAddr>) {
-        self.peers().remove(&network(peer));
+    /// After which time this peer has one place less.
+    fn next_place(&self, peer: IpAddr, now: Instant) -> Option<Duration> {
+        let end = self.peers.get(&peer)?.places.iter().min()?;
+        Some(end.duration_since(now))
     }
 
-    /// How long the answer to this wrong token is held back.
-    fn note(&self, peer: IpAddr) -> Duration {
-        let mut peers = self.peers();
-        peers.retain(|_, wrong| wrong.last.elapsed() < REMEMBERED);
-        if peers.len() >= MOST_PEERS && !peers.contains_key(&peer) {
-            let quiet = peers.iter().min_by_key(|(_, wrong)| wrong.last);
-            if let Some(quiet) = quiet.map(|(peer, _)| *peer) {
-                peers.remove(&quiet);
+    /// Notes a token of this peer: a wrong one with the delay of its answer, or the right one.
+    fn note(&mut self, peer: IpAddr, wrong: Option<Duration>, now: Instant) {
+        if self.peers.len() >= MOST_PEERS && !self.peers.contains_key(&peer) {
+            // There are more peers than places.
+            let idle = self.peers.iter().filter(|(_, peer)| peer.places.is_empty());
+            let oldest = idle.min_by_key(|(_, peer)| (peer.proven, peer.last));
+            if let Some(oldest) = oldest.map(|(peer, _)| *peer) {
+                self.peers.remove(&oldest);
             }
         }
-        let last = Instant::now();
-        let wrong = peers.entry(peer).or_insert(Wrong { tokens: 0, last });
-        wrong.last = last;
-        wrong.tokens = wrong.tokens.saturating_add(1);
-        delay(wrong.tokens)
-    }
-
-    fn peers(&self) -> MutexGuard<'_, HashMap<IpAddr, Wrong>> {
-        // A map that is whole after every statement.
-        self.peers.lock().unwrap_or_else(PoisonError::into_inner)
+        let peer = self.peers.entry(peer).or_insert(Peer {
+            wrong: 0,
+            proven: false,
+            last: now,
+            places: Vec::new(),
+        });
+        peer.last = now;
+        let Some(delay) = wrong else {
+            peer.wrong = 0;
+            peer.proven = true;
+            return;
+        };
+        peer.wrong = peer.wrong.saturating_add(1);
+        if !delay.is_zero() {
+            peer.places.push(now + delay);
+        }
+        if self.recent.len() >= FREE_TOGETHER {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(now);
     }
 }
 
-/// The delay of so many wrong tokens in a row.
-fn delay(tokens: u32) -> Duration {
-    let Some(doublings) = tokens.checked_sub(FREE + 1) else {
-        return Duration::ZERO;
-    };
-    let factor = 2_u32.saturating_pow(doublings);
-    FIRST_DELAY.saturating_mul(factor).min(LONGEST_DELAY)
-}
-
-/// Who counts as one: an IPv4 address, or a network of IPv6, of which everybody has 2^64 addresses.
+/// The addresses that count as one peer: an IPv4 address; a network of IPv6, since everybody there has 2^64 addresses;
+/// this machine, since each of its processes has all addresses of 127.0.0.0/8.
 fn network(peer: Option<SocketAddr>) -> IpAddr {
     let ip = peer.map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| {
         peer.ip().to_canonical()
     });
     match ip {
+        _ if is_loopback(ip) => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V4(_) => ip,
         IpAddr::V6(ip) => {
             let [a, b, c, d, ..] = ip.segments();
@@ -131,112 +202,4 @@ fn network(peer: Option<SocketAddr>) -> IpAddr {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn peer(text: &str) -> SocketAddr {
-        text.parse().unwrap()
-    }
-
-    /// How long the answer to a wrong token takes.
-    async fn wrong(guesses: &Guesses, from: &str) -> Duration {
-        let began = Instant::now();
-        let held = guesses
-            .wrong(Some(peer(from)), &CancellationToken::new())
-            .await;
-        assert_eq!(held, Held::Waited);
-        began.elapsed()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_delay_of_wrong_tokens_doubles_from_the_fourth_on_up_to_its_limit() {
-        let guesses = Guesses::default();
-        let mut delays = Vec::new();
-        for port in 1..=11 {
-            // Another port is no other peer.
-            delays.push(
-                wrong(&guesses, &format!("192.0.2.1:{port}"))
-                    .await
-                    .as_millis(),
-            );
-        }
-        assert_eq!(
-            delays,
-            [0, 0, 0, 250, 500, 1_000, 2_000, 4_000, 8_000, 8_000, 8_000]
-        );
-        assert_eq!(wrong(&guesses, "192.0.2.2:1").await, Duration::ZERO);
-        assert_eq!(delay(u32::MAX), LONGEST_DELAY);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_right_token_and_a_quarter_of_an_hour_end_it() {
-        let guesses = Guesses::default();
-        for _ in 0..4 {
-            wrong(&guesses, "192.0.2.1:1").await;
-        }
-        guesses.right(Some(peer("192.0.2.1:2")));
-        assert_eq!(wrong(&guesses, "192.0.2.1:1").await, Duration::ZERO);
-        for _ in 0..3 {
-            wrong(&guesses, "192.0.2.1:1").await;
-        }
-        tokio::time::advance(REMEMBERED).await;
-        assert_eq!(wrong(&guesses, "192.0.2.1:1").await, Duration::ZERO);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn one_network_of_ipv6_is_one_peer() {
-        let guesses = Guesses::default();
-        for host in 1..=3 {
-            wrong(&guesses, &format!("[2001:db8::{host}]:1")).await;
-        }
-        assert_eq!(wrong(&guesses, "[2001:db8::99]:1").await, FIRST_DELAY);
-        assert_eq!(wrong(&guesses, "[2001:db8:0:1::1]:1").await, Duration::ZERO);
-        assert_eq!(
-            network(Some(peer("[::ffff:192.0.2.1]:1"))),
-            network(Some(peer("192.0.2.1:9")))
-        );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn only_so_many_peers_are_known_and_the_quiet_ones_go_first() {
-        let guesses = Guesses::default();
-        let address = |number: u32| IpAddr::from(Ipv4Addr::from_bits(number));
-        for number in 1..=3_000 {
-            guesses.note(address(number));
-            tokio::time::advance(Duration::from_millis(1)).await;
-        }
-        assert_eq!(guesses.peers().len(), MOST_PEERS);
-        assert!(guesses.peers().contains_key(&address(3_000)));
-        assert!(!guesses.peers().contains_key(&address(1)));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn only_so_many_answers_are_held_back_and_the_end_of_the_service_frees_them() {
-        let guesses = std::sync::Arc::new(Guesses::default());
-        let closing = CancellationToken::new();
-        for _ in 0..FREE {
-            wrong(&guesses, "192.0.2.1:1").await;
-        }
-        let held: Vec<_> = (0..MOST_HELD)
-            .map(|_| {
-                let (guesses, closing) = (guesses.clone(), closing.clone());
-                tokio::spawn(
-                    async move { guesses.wrong(Some(peer("192.0.2.1:1")), &closing).await },
-                )
-            })
-            .collect();
-        // Until each of them has had its turn.
-        for _ in 0..MOST_HELD {
-            tokio::task::yield_now().await;
-        }
-        assert_eq!(guesses.places.available_permits(), 0);
-        let began = Instant::now();
-        let more = guesses.wrong(Some(peer("192.0.2.1:1")), &closing).await;
-        assert_eq!((more, began.elapsed()), (Held::NoPlace, Duration::ZERO));
-        closing.cancel();
-        for held in held {
-            assert_eq!(held.await.unwrap(), Held::Waited);
-        }
-        assert_eq!(began.elapsed(), Duration::ZERO);
-    }
-}
+mod tests;

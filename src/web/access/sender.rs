@@ -12,25 +12,30 @@ use axum::{
     },
 };
 
-/// Headers that proxies and load balancers add, besides those that begin with [`FORWARDED_BEGIN`].
-const OF_PROXIES: [&str; 15] = [
-    "forwarded",
+/// Headers that proxies and load balancers add, besides those that [`is_of_proxies`] knows by a part of their name.
+const OF_PROXIES: [&str; 9] = [
     "via",
-    "x-real-ip",
-    "x-client-ip",
-    "x-cluster-client-ip",
-    "x-original-forwarded-for",
+    "x-host",
     "x-original-host",
     "x-original-url",
+    "x-varnish",
     "x-proxyuser-ip",
     "x-envoy-external-address",
     "x-amzn-trace-id",
-    "true-client-ip",
-    "cf-connecting-ip",
-    "fastly-client-ip",
     "cdn-loop",
 ];
-const FORWARDED_BEGIN: &str = "x-forwarded-";
+/// How names of headers end that carry the address of the client of a proxy.
+const CLIENT_ADDRESS_ENDS: [&str; 9] = [
+    "client-ip",
+    "clientip",
+    "client-addr",
+    "real-ip",
+    "originating-ip",
+    "remote-ip",
+    "remote-addr",
+    "connecting-ip",
+    "connecting-ipv6",
+];
 
 /// What of a request says who sends it.
 #[derive(Debug, Clone, Copy)]
@@ -115,10 +120,7 @@ impl<'a> Sender<'a> {
     /// which neither browsers nor current clients do.
     pub(super) fn is_proxied(&self) -> bool {
         self.version < Version::HTTP_11
-            || (self.headers.keys()).any(|name| {
-                let name = name.as_str();
-                name.starts_with(FORWARDED_BEGIN) || OF_PROXIES.contains(&name)
-            })
+            || (self.headers.keys()).any(|name| is_of_proxies(name.as_str()))
     }
 
     /// Whether it comes from nowhere, or from a page of this very host: `Origin` and `Sec-Fetch-Site` name
@@ -133,6 +135,14 @@ impl<'a> Sender<'a> {
         let mut sites = self.headers.get_all("sec-fetch-site").iter();
         same_origin && sites.all(|site| ["same-origin", "none"].iter().any(|own| site == own))
     }
+}
+
+/// Whether proxies and load balancers add the header of this name, which is in lower case. No browser and no usual
+/// client sends one.
+fn is_of_proxies(name: &str) -> bool {
+    name.contains("forwarded")
+        || (CLIENT_ADDRESS_ENDS.iter()).any(|end| name.ends_with(end))
+        || OF_PROXIES.contains(&name)
 }
 
 /// A host with or without a port, as a request names it.

@@ -195,24 +195,7 @@ impl Token {
         Ok(Self(format!("{text:\0<LONGEST_TOKEN$}").into()))
     }
 
-    /// Whether these headers have it.
-    pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), Denied> {
-        let mut given = headers.get_all(AUTHORIZATION).iter();
-        let (Some(value), None) = (given.next(), given.next()) else {
-            return Err(Denied::NoToken);
-        };
-        let (scheme, token) = split_scheme(value.as_bytes()).ok_or(Denied::NoToken)?;
-        if !scheme.eq_ignore_ascii_case(b"bearer") {
-            return Err(Denied::NoToken);
-        }
-        if self.is(token) {
-            Ok(())
-        } else {
-            Err(Denied::WrongToken)
-        }
-    }
-
-    /// Takes as long whatever the token is, and wherever the first difference lies.
+    /// Whether this is the token. The time that it takes does not depend on where the first difference is.
     pub(super) fn is(&self, given: &[u8]) -> bool {
         let mut filled = [0; LONGEST_TOKEN];
         let Some(start) = filled.get_mut(..given.len()) else {
@@ -220,6 +203,20 @@ impl Token {
         };
         start.copy_from_slice(given);
         filled.ct_eq(self.0.expose_secret().as_bytes()).into()
+    }
+}
+
+/// The token that these headers have.
+pub(super) fn given(headers: &HeaderMap) -> Result<&[u8], Denied> {
+    let mut given = headers.get_all(AUTHORIZATION).iter();
+    let (Some(value), None) = (given.next(), given.next()) else {
+        return Err(Denied::NoToken);
+    };
+    let (scheme, token) = split_scheme(value.as_bytes()).ok_or(Denied::NoToken)?;
+    if scheme.eq_ignore_ascii_case(b"bearer") {
+        Ok(token)
+    } else {
+        Err(Denied::NoToken)
     }
 }
 

@@ -15,7 +15,6 @@ use crate::web::{
     App,
     access::{Denied, Sender},
     extract::Form,
-    gate::after,
     refusal::Refusal,
     session::is_from_here,
 };
@@ -64,16 +63,16 @@ pub(super) async fn sign_in(
         return Ok(page(ELSEWHERE).answer_with(StatusCode::FORBIDDEN, viewer));
     }
     let sender = Sender::of_parts(&parts);
-    if !app.web.access.is_token(&token) {
-        let told = (&parts.method, PATH);
-        let held = app.deny(Denied::WrongToken, &sender, told).await;
-        let wrong = page("This is not the admin token.");
-        return Ok(after(
-            held,
-            wrong.answer_with(StatusCode::FORBIDDEN, viewer),
-        ));
+    let checked = (app.web.access).check_token(&token, sender.peer, &app.guesses);
+    if let Err(refused) = checked {
+        app.deny(refused, &sender, (&parts.method, PATH)).await;
+        return match refused.denied {
+            Denied::WrongToken => {
+                Ok(page("This is not the admin token.").answer_with(StatusCode::FORBIDDEN, viewer))
+            }
+            denied => Err(denied.into()),
+        };
     }
-    app.guesses.right(sender.peer);
     // The browser forgets the one that it has.
     app.sessions.close(headers);
     let forwarded = headers.get("x-forwarded-proto");

@@ -1,13 +1,12 @@
 //! Who may change something, seen from outside.
 
-use axum::{body::Body, extract::Request, http::HeaderValue};
-use tokio::time::Instant;
+use axum::body::Body;
 
-use super::{Service, TOKEN, local, request};
+use super::{Service, TOKEN, hosts::under, local, request};
 use crate::{printable, web::gate::MOST_BYTES};
 
 /// Whatever changes something.
-const CHANGES: [(&str, &str); 9] = [
+pub(super) const CHANGES: [(&str, &str); 9] = [
     ("POST", "/api/v1/bursts"),
     ("POST", "/api/v1/runs/x/stop"),
     ("POST", "/api/v1/runs/x/pause"),
@@ -90,133 +89,6 @@ async fn without_a_token_changes_come_from_this_machine_only() {
             near.text
         );
     }
-}
-
-/// The same request for another host.
-fn under(host: &str, mut request: Request) -> Request {
-    let host = HeaderValue::from_str(host).unwrap();
-    request.headers_mut().insert("host", host);
-    request
-}
-
-#[tokio::test]
-async fn without_a_token_a_rebound_name_is_answered_nowhere() {
-    let service = Service::start().await;
-    let run = service.burst("{ burst: lunch-rush }").await;
-    let events = format!("/api/v1/runs/{}/events", run.id());
-    let page = format!("/runs/{}", run.id());
-    let live = format!("/live/runs/{}", run.id());
-    let reads = [
-        "/",
-        "/runs",
-        &page,
-        "/live/now",
-        &live,
-        &events,
-        "/console.js",
-        "/sign-in",
-        "/metrics",
-        "/healthz",
-        "/readyz",
-        "/api/v1/runs",
-        "/api/v1/openapi.json",
-        "/nowhere",
-    ];
-    let reads = reads
-        .into_iter()
-        .flat_map(|path| [("GET", path), ("HEAD", path)]);
-    for (method, path) in reads
-        .chain(CHANGES)
-        .chain([("POST", "/sign-in"), ("POST", "/sign-out")])
-    {
-        let rebound = local(method, path).body(Body::empty()).unwrap();
-        let answer = service.send(under("evil.example:8080", rebound)).await;
-        assert_eq!(answer.status, 403, "{method} {path}");
-        assert!(
-            !answer.text.contains("lunch-rush"),
-            "{method} {path}: {}",
-            answer.text
-        );
-        if method != "HEAD" {
-            assert!(
-                answer.text.contains("a name in `admin.hosts`"),
-                "{}",
-                answer.text
-            );
-        }
-    }
-    let metrics = service.web.metrics.render().unwrap();
-    let denied = "chatprobe_web_requests_denied_total{reason=\"foreign_host\"} 39\n";
-    assert!(metrics.contains(denied), "{metrics}");
-    // As Prometheus and a kubelet ask: for an address.
-    for host in ["127.0.0.1:8080", "10.1.2.3:8080", "[::1]"] {
-        let scrape = local("GET", "/metrics").body(Body::empty()).unwrap();
-        assert_eq!(
-            service.send(under(host, scrape)).await.status,
-            200,
-            "{host}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn a_request_for_two_hosts_or_none_is_refused_with_a_token_too() {
-    for service in [Service::start().await, Service::with_token().await] {
-        let send = |path: &str, hosts: &[&str]| {
-            let mut request = local("GET", path).body(Body::empty()).unwrap();
-            request.headers_mut().remove("host");
-            for host in hosts {
-                let host = HeaderValue::from_str(host).unwrap();
-                request.headers_mut().append("host", host);
-            }
-            service.send(request)
-        };
-        let path = "/api/v1/runs";
-        let two = send(path, &["localhost", "localhost"]).await.error();
-        let several = "the request has several `Host` headers; send one";
-        assert_eq!(two, (400, several.to_owned()));
-        assert_eq!(send(path, &[]).await.status, 400);
-        let absolute = send("http://localhost/api/v1/runs", &["127.0.0.1"]).await;
-        assert_eq!(absolute.status, 400, "{}", absolute.text);
-        let absolute = send("http://localhost/api/v1/runs", &["localhost"]).await;
-        assert_eq!(absolute.status, 200, "{}", absolute.text);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn wrong_tokens_are_answered_ever_later_and_the_right_one_at_once() {
-    let service = Service::with_token().await;
-    let send = async |token: &str| {
-        let reload = local("POST", "/api/v1/reload")
-            .header("authorization", format!("Bearer {token}"))
-            .body(Body::empty());
-        let began = Instant::now();
-        let status = service.send(reload.unwrap()).await.status;
-        (status, began.elapsed().as_millis())
-    };
-    let sign_in = async |token: &str| {
-        let form = local("POST", "/sign-in")
-            .header("content-type", "application/x-www-form-urlencoded")
-            .header("origin", "http://localhost:8080")
-            .body(Body::from(format!("token={token}")));
-        let began = Instant::now();
-        let status = service.send(form.unwrap()).await.status;
-        (status, began.elapsed().as_millis())
-    };
-    for delay in [0, 0, 0, 250, 500] {
-        assert_eq!(send("wrong-token-of-somebody").await, (401, delay));
-    }
-    assert_eq!(sign_in("wrong").await, (403, 1_000));
-    // A guess on a page is none: no token is looked at there.
-    let page = local("GET", "/").header("authorization", format!("Bearer {TOKEN}"));
-    let page = service.send(page.body(Body::empty()).unwrap()).await;
-    assert!(!page.text.contains("data-post"));
-    assert_eq!(send(TOKEN).await, (200, 0));
-    assert_eq!(send("wrong-token-of-somebody").await, (401, 0));
-    assert_eq!(sign_in(TOKEN).await, (303, 0));
-    let metrics = service.web.metrics.render().unwrap();
-    let denied = "chatprobe_web_requests_denied_total{reason=\"wrong_token\"} 7\n";
-    assert!(metrics.contains(denied), "{metrics}");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod configuration;
 mod console;
 mod frozen;
 mod health;
+mod hosts;
 mod openapi;
 mod orders;
 mod probes;
@@ -14,6 +15,7 @@ mod runs;
 mod sign_in;
 mod sockets;
 mod stream;
+mod tokens;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
