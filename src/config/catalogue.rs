@@ -217,14 +217,13 @@ pub fn check_addresses(
     problems: &Problems,
 ) -> bool {
     let before = problems.count();
-    let mut origins = target.origins();
-    origins.add_all(&scenario.origins);
-    let scope = Arc::new(Scope::of_run(Arc::new(RunScope {
+    let mut run = RunScope {
         target: target.variable(),
         inputs: inputs.clone(),
-        origins: Arc::new(origins),
         ..RunScope::default()
-    })));
+    };
+    run.origins = Arc::new(scenario.origins_of_run(target.origins(), &run));
+    let scope = Arc::new(Scope::of_run(Arc::new(run)));
     for step in scenario.all_steps() {
         let Action::Http(action) = &step.action else {
             continue;

@@ -192,13 +192,14 @@ impl End {
 
 fn run_scope(spec: &RunSpec, callback_url: Option<String>) -> RunScope {
     let one = |name: &'static str, value: String| BTreeMap::from([(name, value)]).into();
-    let mut origins = spec.target.origins();
-    origins.add_all(&spec.scenario.origins);
-    RunScope {
+    let mut scope = RunScope {
         target: spec.target.variable(),
         inputs: spec.inputs.clone(),
         run: one("id", spec.identity.id.clone()),
         callback: callback_url.map_or_else(Default::default, |url| one("url", url)),
-        origins: Arc::new(origins),
-    }
+        origins: Arc::default(),
+    };
+    let origins = spec.scenario.origins_of_run(spec.target.origins(), &scope);
+    scope.origins = Arc::new(origins);
+    scope
 }

@@ -223,6 +223,20 @@ impl Scenario {
         steps
     }
 
+    /// The servers that anything in a run may lead requests to: those of the target, and those that the scenario
+    /// names by its own text and values of the configuration.
+    pub fn origins_of_run(&self, of_target: Origins, run: &RunScope) -> Origins {
+        let mut origins = of_target;
+        origins.add_all(&self.origins);
+        let scope = Arc::new(Scope::of_run(Arc::new(run.clone())));
+        for step in self.all_steps() {
+            if let Action::Http(action) = &step.action {
+                action.add_origin(&scope, &mut origins);
+            }
+        }
+        origins
+    }
+
     /// Whether some step measures how long customers wait for an agent.
     pub fn observes_agent_join(&self) -> bool {
         let join = Some(Observation::AgentJoin);

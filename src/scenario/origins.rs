@@ -80,7 +80,7 @@ impl Origins {
     }
 
     /// Checks a rendered address, of which the first `own` bytes are text of the scenario and values of the
-    /// target. If these name the server, nobody else had a say, and nothing has to be parsed.
+    /// target. If the server ends within these bytes, the rest cannot change it.
     pub fn check(&self, address: &str, own: usize) -> Result<(), AddressError> {
         if end_of_server(address).is_some_and(|end| end <= own) {
             return Ok(());
@@ -209,6 +209,35 @@ fn is_secure(address: &Url) -> Option<bool> {
         "https" | "wss" => Some(true),
         _ => None,
     }
+}
+
+/// Scheme, host and port of every address in the text of a template. A host that is followed by an expression is
+/// not complete.
+pub(super) fn written_addresses(text: &str) -> impl Iterator<Item = &str> {
+    text.match_indices("://").filter_map(|(at, mark)| {
+        let scheme = ["https", "http"].into_iter().find(|scheme| {
+            let begin = at.checked_sub(scheme.len());
+            let written = begin.and_then(|begin| text.get(begin..at));
+            written.is_some_and(|written| written.eq_ignore_ascii_case(scheme))
+        })?;
+        let host = &text[at + mark.len()..];
+        let plain = |c: char| c.is_alphanumeric() || ".-_:[]".contains(c);
+        let length = host.find(|c| !plain(c)).unwrap_or(host.len());
+        let (host, rest) = host.split_at(length);
+        let ends =
+            rest.is_empty() || rest.starts_with(['/', '?', '#', '\'', '"']) || ends_branch(rest);
+        let address = &text[at - scheme.len()..at + mark.len() + length];
+        (ends && !host.is_empty()).then_some(address)
+    })
+}
+
+/// Whether a text goes on with the end of a branch: `{% else %}`, `{% elif ... %}` or `{% endif %}`.
+fn ends_branch(text: &str) -> bool {
+    let statement = text.strip_prefix("{%").unwrap_or_default();
+    let statement = statement.trim_start_matches(['-', '+']).trim_start();
+    ["else", "elif", "endif"]
+        .iter()
+        .any(|word| statement.starts_with(word))
 }
 
 /// Where host and port of an address end, if they are of plain characters: then every parser finds the same

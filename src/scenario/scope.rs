@@ -31,7 +31,7 @@ pub struct EvaluationError {
 }
 
 /// What is the same for every chat of a run.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct RunScope {
     /// `target`: its name, url, variables and secrets.
     pub target: Value,

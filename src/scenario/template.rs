@@ -11,7 +11,7 @@ use std::{
 use minijinja::{Environment, Value};
 
 pub(super) use self::address::Address;
-use self::address::OF_CONFIGURATION;
+use self::address::{OF_CONFIGURATION, own_begin};
 use super::{
     EvaluationError, Expression, Names, Parameters, Scope,
     expression::{Undefined, boolean_word, describe, is_exceeded, path},
@@ -37,6 +37,8 @@ enum Body {
         environment: Box<Environment<'static>>,
         /// Whether it depends on values of the configuration alone.
         own: bool,
+        /// What stands in front of the first statement and of the first expression with other values.
+        begin: Vec<Part>,
     },
 }
 
@@ -267,6 +269,7 @@ fn program(text: &str, node: &Node, names: &Names, problems: &Problems) -> Optio
     known.then(|| Body::Program {
         environment: Box::new(environment),
         own,
+        begin: own_begin(text, node, names),
     })
 }
 

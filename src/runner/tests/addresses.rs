@@ -39,3 +39,17 @@ async fn a_server_that_the_scenario_names_may_be_captured_too() {
     bench.run(&scenario, "{ chats: 1 }").await;
     assert_eq!(other.requests(), ["/upload", "/first"]);
 }
+
+#[tokio::test]
+async fn a_link_back_to_a_server_that_the_scenario_names_by_a_variable_is_followed() {
+    let other = Puppet::start().await;
+    let named = "  - step: named\n    http: { get: 'http://{{ target.api_host }}/first' }\n";
+    let scenario = UPLOAD.replace("OTHER", &other.url) + named;
+    let host = other.url.trim_start_matches("http://");
+    let variables = parse("c.yaml", &format!("{{ api_host: '{host}' }}")).unwrap();
+    let problems = Problems::default();
+    let variables = variables.entries("variables", &problems);
+    let (bench, _puppet) = Bench::with_puppet_and(|target| target.with(variables, &problems)).await;
+    bench.run(&scenario, "{ chats: 1 }").await;
+    assert_eq!(other.requests(), ["/upload", "/first"]);
+}

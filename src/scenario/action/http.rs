@@ -11,8 +11,8 @@ use super::{Payload, PlainRequest};
 use crate::{
     document::{Mapping, Node, Problems, Value},
     scenario::{
-        AddressError, EvaluationError, Names, Scope, Template, has_credentials, names::Look,
-        origins::end_of_server, template::Address,
+        AddressError, EvaluationError, Names, Origins, Scope, Template, has_credentials,
+        names::Look, origins::written_addresses, template::Address,
     },
     units::{Size, UnitError},
 };
@@ -169,13 +169,22 @@ impl HttpAction {
 
     fn render_url(&self, scope: &Arc<Scope>) -> Result<String, EvaluationError> {
         if let Some(url) = self.url.as_plain() {
-            // It was checked when it was read.
+            // It is in the scenario or the command line as a whole, so no value can change its server.
             return Ok(url.to_owned());
         }
         let address = self.url.render_address(scope)?;
         let checked = scope.origins().check(&address.text, address.own);
         checked.map_err(|error| self.misled(&error))?;
         Ok(address.text)
+    }
+
+    /// Adds the server that the scenario and the configuration name at the beginning of the address, as in
+    /// `https://{{ target.api_host }}/items`.
+    pub(in crate::scenario) fn add_origin(&self, scope: &Arc<Scope>, origins: &mut Origins) {
+        let own = self.url.render_own(scope).ok();
+        if let Some(address) = own.filter(Address::names_server) {
+            origins.add_address(&address.text);
+        }
     }
 
     /// Finds out whether every request would be refused because of where its address leads, as far as that is
@@ -302,6 +311,8 @@ fn read_address<'a>(map: &mut Mapping<'a>, problems: &Problems) -> Option<(Metho
 /// Reads the address, which has to be whole: there is no other one to put a path behind.
 fn read_url(node: &Node, names: &mut Names, problems: &Problems) -> Option<Template> {
     let url = Template::read(node, names, problems)?;
+    let text = node.as_written().unwrap_or_default();
+    written_addresses(text).for_each(|address| names.note_address(address));
     // What stands for an expression is plain and short.
     let Some(outline) = url.outline() else {
         return Some(url);
@@ -323,11 +334,6 @@ fn read_url(node: &Node, names: &mut Names, problems: &Problems) -> Option<Templ
     if Url::parse(&outline).is_ok_and(|outline| has_credentials(&outline)) {
         problems.add(&node.place, AddressError::Credentials.to_string());
         return None;
-    }
-    if url.as_plain().is_some()
-        || begin.is_some_and(|begin| end_of_server(begin).is_some_and(|end| end < begin.len()))
-    {
-        names.note_address(&outline);
     }
     Some(url)
 }

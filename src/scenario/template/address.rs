@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Body, PROGRAM, Part, Template};
-use crate::scenario::{EvaluationError, Scope, limits::Bounded};
+use super::{Body, PROGRAM, Part, Template, parts};
+use crate::{
+    document::{Node, Problems},
+    scenario::{EvaluationError, Names, Scope, limits::Bounded},
+};
 
 /// Variables whose values the configuration gives.
 pub(super) const OF_CONFIGURATION: [&str; 2] = ["target", "callback"];
@@ -28,9 +31,27 @@ impl Template {
     ) -> Result<Address, EvaluationError> {
         match &self.body {
             Body::Parts(parts) => render_parts(parts, scope),
-            Body::Plain(_) => self.render_whole(true, scope),
-            Body::Program { own, .. } => self.render_whole(*own, scope),
+            Body::Plain(_) => self.render_whole(true, &[], scope),
+            Body::Program { own, begin, .. } => self.render_whole(*own, begin, scope),
         }
+    }
+
+    /// The beginning of an address that is text of the scenario and values of the configuration.
+    pub(in crate::scenario) fn render_own(
+        &self,
+        scope: &Arc<Scope>,
+    ) -> Result<Address, EvaluationError> {
+        let parts = match &self.body {
+            Body::Parts(parts) => parts,
+            Body::Program {
+                own: false, begin, ..
+            } => begin,
+            Body::Plain(_) | Body::Program { .. } => return self.render_address(scope),
+        };
+        let count = parts.iter().take_while(|part| part.is_own()).count();
+        let begin = render_parts(&parts[..count], scope)?;
+        let whole = matches!(self.body, Body::Parts(_)) && count == parts.len();
+        Ok(if whole { begin } else { begin.cut_off() })
     }
 
     /// The beginning of an address, up to the first expression whose value is not known before a run.
@@ -42,7 +63,7 @@ impl Template {
             if self.depends_only_on(&BEFORE_RUN) {
                 return self.render_address(scope);
             }
-            return render_parts(&[], scope).map(Address::cut_off);
+            return self.render_own(scope);
         };
         let known = |part: &&Part| match part {
             Part::Literal(_) => true,
@@ -57,10 +78,27 @@ impl Template {
         })
     }
 
-    fn render_whole(&self, own: bool, scope: &Arc<Scope>) -> Result<Address, EvaluationError> {
+    fn render_whole(
+        &self,
+        own: bool,
+        begin: &[Part],
+        scope: &Arc<Scope>,
+    ) -> Result<Address, EvaluationError> {
         let text = self.render(scope)?;
+        let own = if own {
+            text.len()
+        } else {
+            let begin = render_parts(begin, scope)?.text;
+            // A mark such as `{%-` cuts off white space in front of it.
+            let begin = begin.trim_end();
+            if text.starts_with(begin) {
+                begin.len()
+            } else {
+                0
+            }
+        };
         Ok(Address {
-            own: if own { text.len() } else { 0 },
+            own,
             text,
             whole: true,
         })
@@ -142,6 +180,23 @@ fn render_parts(parts: &[Part], scope: &Arc<Scope>) -> Result<Address, Evaluatio
         text: text.into_text(),
         whole: true,
     })
+}
+
+/// The parts of a program in front of the first statement, comment or cut of white space, up to the first
+/// expression with values that are not of the configuration.
+pub(super) fn own_begin(text: &str, node: &Node, names: &Names) -> Vec<Part> {
+    let marks = ["{%", "{#", "{{-", "-}}"];
+    let end = marks.iter().filter_map(|mark| text.find(mark)).min();
+    let mut begin = &text[..end.unwrap_or(text.len())];
+    if text[begin.len()..].starts_with("-}}") {
+        begin = &begin[..begin.rfind("{{").unwrap_or(0)];
+    }
+    // What is wrong with the program was noted when it was compiled.
+    let parts = parts(begin, node, names, &Problems::default());
+    let mut parts = parts.unwrap_or_default();
+    let own = parts.iter().take_while(|part| part.is_own()).count();
+    parts.truncate(own);
+    parts
 }
 
 impl Part {

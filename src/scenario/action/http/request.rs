@@ -11,8 +11,8 @@ use crate::scenario::Origins;
 pub struct HttpRequest {
     /// Any method, standard or not.
     pub method: Method,
-    /// An absolute `http` or `https` URL; it may have a query of its own. A user and
-    /// password in it are sent as basic authentication.
+    /// An absolute `http` or `https` URL; it may have a query of its own. URLs of scenarios have no user and
+    /// password; those in a URL of the command line are sent as basic authentication.
     pub url: String,
     /// Sent as they are, repeated names included.
     pub headers: Vec<(String, String)>,

@@ -1,3 +1,5 @@
+mod addresses;
+
 use super::*;
 use crate::{
     document::parse,
@@ -180,116 +182,6 @@ fn the_request_is_known_to_its_headers_only() {
         said.iter()
             .any(|said| said.contains("undefined variable `request`"))
     );
-}
-
-/// The address that is asked if the scenario says `get: ADDRESS`.
-fn address(written: &str, captured: &str) -> Result<String, String> {
-    let target = [
-        ("url", "http://h"),
-        ("host", "chat.example"),
-        ("auth", "https://auth.example/base"),
-    ];
-    let mut origins = Origins::default();
-    for address in [
-        "http://h",
-        "https://auth.example/base",
-        "https://also.example",
-    ] {
-        origins.add_address(address);
-    }
-    let run = RunScope {
-        target: minijinja::Value::from_pairs(target),
-        inputs: minijinja::Value::from_pairs([("path", captured)]),
-        origins: Arc::new(origins),
-        ..RunScope::default()
-    };
-    let mut scope = Scope::of_run(Arc::new(run));
-    scope.capture(&"next".into(), captured.into());
-    let request = action(&format!("{{ get: \"{written}\" }}"));
-    let rendered = request.render(&Arc::new(scope), Duration::from_secs(1));
-    rendered
-        .map(|request| request.url)
-        .map_err(|error| error.to_string())
-}
-
-#[test]
-fn inputs_and_captures_choose_paths_and_allowed_servers() {
-    for (written, captured, asked) in [
-        ("{{ target.url }}{{ next }}", "/a?b", "http://h/a?b"),
-        ("{{ target.url }}/{{ next }}", "@evil", "http://h/@evil"),
-        ("{{ next }}", "http://h/page/2", "http://h/page/2"),
-        (
-            "{{ next }}",
-            "https://auth.example/x",
-            "https://auth.example/x",
-        ),
-        (
-            "{{ next }}",
-            "https://also.example/x",
-            "https://also.example/x",
-        ),
-        (
-            "https://{{ target.host }}/{{ next }}",
-            "x",
-            "https://chat.example/x",
-        ),
-        (
-            "https://{{ target.host }}:8443{{ next }}",
-            "/x",
-            "https://chat.example:8443/x",
-        ),
-        ("{{ target.url ~ '/a' }}{{ next }}", "@b", "http://h/a@b"),
-        (
-            "{% if next %}{{ target.auth }}{% endif %}/x",
-            "y",
-            "https://auth.example/base/x",
-        ),
-        (
-            "{% if target.host %}http://any.example/{% endif %}",
-            "y",
-            "http://any.example/",
-        ),
-    ] {
-        assert_eq!(
-            address(written, captured).as_deref(),
-            Ok(asked),
-            "{written}"
-        );
-    }
-    for (written, captured) in [
-        ("{{ target.url }}{{ inputs.path }}", "@127.0.0.1:27993/"),
-        ("{{ target.url }}{{ next }}", ".evil.example/"),
-        ("{{ target.url ~ next }}", "1/"),
-        ("{{ next }}", "https://evil.example/"),
-        ("{{ inputs.path }}", "http://h:8081/"),
-        ("https://{{ next }}.example.com/", "tenant"),
-        (
-            "{% if next %}http://{{ next }}{% endif %}/x",
-            "evil.example",
-        ),
-    ] {
-        let refused = address(written, captured).unwrap_err();
-        assert!(refused.starts_with("a.yaml:1:8: the address "), "{refused}");
-    }
-}
-
-#[test]
-fn servers_in_the_text_of_a_scenario_are_allowed() {
-    let mut names = Names::open();
-    for text in [
-        "{ get: 'https://one.example/a/{{ x }}' }",
-        "{ get: 'https://two.example' }",
-        "{ get: 'https://three.example{{ x }}' }",
-        "{ get: 'https://{{ x }}.four.example/' }",
-    ] {
-        let node = parse("a.yaml", text).unwrap();
-        HttpAction::read(&node, &mut names, &Problems::default()).unwrap();
-    }
-    let expected: Origins = ["https://one.example", "https://two.example"]
-        .iter()
-        .map(|address| crate::scenario::Origin::read(address).unwrap())
-        .collect();
-    assert_eq!(names.take_origins(), expected);
 }
 
 #[test]
