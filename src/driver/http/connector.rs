@@ -169,8 +169,9 @@ impl Connector {
         let found = if let Some(address) = literal(host) {
             vec![(address, port).into()]
         } else {
-            progress.reach(Stage::Lookup);
-            let found = self.resolver.look_up(host, port).await;
+            progress.reach(Stage::LookupThread);
+            let begun = || progress.lookup_begun();
+            let found = self.resolver.look_up(host, port, begun).await;
             found.map_err(|error| Cause::of(&error))?
         };
         let addresses = in_turn(found, local);

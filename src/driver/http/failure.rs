@@ -58,7 +58,7 @@ pub enum HttpFailureKind {
     AnswerTooLarge,
     /// The answer redirects to where it is not followed.
     Redirect,
-    /// This machine had no file or port left for a connection; the target is not to blame.
+    /// This machine had no file, port or lookup thread left for a connection; the target is not to blame.
     Exhausted,
 }
 
@@ -72,7 +72,7 @@ impl fmt::Display for HttpFailureKind {
             Self::BadRequest => "bad request",
             Self::AnswerTooLarge => "answer too large",
             Self::Redirect => "redirect not followed",
-            Self::Exhausted => "this machine has no files or ports left",
+            Self::Exhausted => "this machine has no files, ports or lookup threads left",
         })
     }
 }
@@ -104,6 +104,8 @@ impl Cause {
     pub(super) fn of(error: &(dyn Error + 'static)) -> Self {
         let (kind, detail) = if is_exhaustion(error) {
             (HttpFailureKind::Exhausted, describe(error))
+        } else if let Some(error) = find::<LookupError>(error).filter(|error| error.is_our_own()) {
+            (HttpFailureKind::Exhausted, one_line(&error.to_string()))
         } else if let Some(error) = find::<LookupError>(error) {
             (HttpFailureKind::Dns, one_line(&error.to_string()))
         } else if let Some(error) = find::<rustls::Error>(error) {

@@ -2,8 +2,8 @@
 //!
 //! `getaddrinfo` follows the settings of the system: nsswitch.conf, hosts, resolv.conf and the modules that they
 //! name. It blocks while it waits, for half a minute and more where a name server does not answer. So lookups
-//! have threads that nothing else uses, and one name has one of them at most: everybody who asks for it meanwhile
-//! waits for the same lookup.
+//! have threads that nothing else uses. Everybody who asks for a name while it is being looked up waits for the same
+//! lookup. Where that hangs, a second thread asks once more, in case the name server answers again.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -14,7 +14,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::watch, time::timeout};
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout},
+};
 
 use super::resolver::LookupError;
 
@@ -25,6 +28,10 @@ pub(super) const MOST_NAMES: usize = 1024;
 /// How long a name waits for a thread. A lookup that gets an answer takes milliseconds; if no thread is free after
 /// this time, the lookups of all threads hang.
 pub(super) const BEGINS_WITHIN: Duration = Duration::from_secs(5);
+/// A name whose lookup takes longer than this is looked up once more for the next who asks.
+pub(super) const HANGS_AFTER: Duration = Duration::from_secs(5);
+/// Threads that look up the same name or are to do so.
+const MOST_THREADS_PER_NAME: usize = 2;
 /// A thread that has nothing to do ends after this time.
 const IDLE_FOR: Duration = Duration::from_secs(10);
 
@@ -44,12 +51,27 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    /// By name, until the lookup has ended.
-    lookups: HashMap<Arc<str>, watch::Sender<Stage>>,
+    /// By name, until no thread looks it up any more.
+    lookups: HashMap<Arc<str>, Lookup>,
     /// Names that no thread has taken yet.
     queue: VecDeque<Arc<str>>,
     threads: usize,
     idle: usize,
+}
+
+/// A name that is being looked up.
+struct Lookup {
+    /// Of the lookup that whoever asks joins.
+    stage: watch::Sender<Stage>,
+    asked: Instant,
+    /// Threads that look the name up, or will when they take it from the queue.
+    threads: usize,
+}
+
+/// A lookup that a thread has begun.
+pub(super) struct Begun {
+    name: String,
+    stage: watch::Receiver<Stage>,
 }
 
 /// How far a lookup is.
@@ -75,27 +97,21 @@ impl Lookups {
         }))
     }
 
-    /// The addresses of a name.
-    pub(super) async fn addresses(&self, name: &str) -> Result<Arc<[SocketAddr]>, LookupError> {
-        let mut lookup = self.join(name)?;
-        let begins = lookup.wait_for(|stage| !matches!(stage, Stage::Waiting));
+    /// Waits until a thread looks the name up.
+    pub(super) async fn begin(&self, name: &str) -> Result<Begun, LookupError> {
+        let mut stage = self.join(name)?;
+        let name = name.to_owned();
+        let begins = stage.wait_for(|stage| !matches!(stage, Stage::Waiting));
         if timeout(BEGINS_WITHIN, begins).await.is_err() {
-            return Err(LookupError::Busy {
-                name: name.to_owned(),
-            });
+            return Err(LookupError::Busy { name });
         }
-        let failed = |error| LookupError::Failed {
-            name: name.to_owned(),
-            error,
-        };
-        loop {
-            if let Stage::Ended(result) = &*lookup.borrow_and_update() {
-                return result.clone().map_err(failed);
-            }
-            if lookup.changed().await.is_err() {
-                return Err(failed(Arc::new(io::Error::other("the lookup broke off"))));
-            }
-        }
+        Ok(Begun { name, stage })
+    }
+
+    /// The addresses of a name.
+    #[cfg(test)]
+    pub(super) async fn addresses(&self, name: &str) -> Result<Arc<[SocketAddr]>, LookupError> {
+        self.begin(name).await?.addresses().await
     }
 
     /// Names that are being looked up or wait for it.
@@ -107,14 +123,24 @@ impl Lookups {
     /// The lookup of a name in progress, or a new one.
     fn join(&self, name: &str) -> Result<watch::Receiver<Stage>, LookupError> {
         let mut state = self.0.state();
-        if let Some(lookup) = state.lookups.get(name) {
-            return Ok(lookup.subscribe());
+        let known = state.lookups.get(name);
+        if let Some(lookup) = known.filter(|lookup| lookup.is_enough()) {
+            return Ok(lookup.stage.subscribe());
         }
-        if state.lookups.len() >= MOST_NAMES {
+        if known.is_none() && state.lookups.len() >= MOST_NAMES {
             return Err(LookupError::TooMany {
                 name: name.to_owned(),
             });
         }
+        self.need_thread(name, &mut state)?;
+        let name: Arc<str> = name.into();
+        state.queue.push_back(name.clone());
+        let lookup = state.lookups.entry(name).or_default();
+        Ok(lookup.add_thread())
+    }
+
+    /// Sees to it that a thread takes one more name from the queue.
+    fn need_thread(&self, name: &str, state: &mut State) -> Result<(), LookupError> {
         if state.idle > state.queue.len() {
             self.0.work.notify_one();
         } else if state.threads < MOST_THREADS {
@@ -130,11 +156,7 @@ impl Lookups {
                 Err(_) => {}
             }
         }
-        let name: Arc<str> = name.into();
-        let (lookup, joined) = watch::channel(Stage::Waiting);
-        state.lookups.insert(name.clone(), lookup);
-        state.queue.push_back(name);
-        Ok(joined)
+        Ok(())
     }
 
     fn start_thread(&self) -> io::Result<()> {
@@ -172,24 +194,99 @@ impl Shared {
         mut state: MutexGuard<'a, State>,
     ) -> MutexGuard<'a, State> {
         let lookup = state.lookups.get(name);
-        let Some(lookup) = lookup.filter(|lookup| lookup.receiver_count() > 0) else {
-            // Whoever asked has given up.
-            state.lookups.remove(name);
+        let wanted =
+            lookup.is_some_and(|lookup| !lookup.is_over() && lookup.stage.receiver_count() > 0);
+        if !wanted {
+            // Another thread was faster, or whoever asked has given up.
+            state.end(name, Err(io::ErrorKind::Interrupted.into()));
             return state;
-        };
-        lookup.send_replace(Stage::Begun);
+        }
+        if let Some(lookup) = lookup {
+            lookup.stage.send_replace(Stage::Begun);
+        }
         drop(state);
         let result = (self.look_up)(name);
         let mut state = self.state();
-        if let Some(lookup) = state.lookups.remove(name) {
-            lookup.send_replace(Stage::Ended(result.map(Into::into).map_err(Arc::new)));
-        }
+        state.end(name, result);
         state
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         // Lists and numbers that are whole after every statement.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// One thread has done with a name. The first that ends answers all who wait.
+    fn end(&mut self, name: &str, result: io::Result<Vec<SocketAddr>>) {
+        let Some(lookup) = self.lookups.get_mut(name) else {
+            return;
+        };
+        if !lookup.is_over() {
+            let result = result.map(Into::into).map_err(Arc::new);
+            lookup.stage.send_replace(Stage::Ended(result));
+        }
+        lookup.threads -= 1;
+        if lookup.threads == 0 {
+            self.lookups.remove(name);
+        }
+    }
+}
+
+impl Default for Lookup {
+    fn default() -> Self {
+        Self {
+            stage: watch::Sender::new(Stage::Waiting),
+            asked: Instant::now(),
+            threads: 0,
+        }
+    }
+}
+
+impl Lookup {
+    /// One more thread looks the name up. Whoever waits for the lookup in progress gets the answer of either.
+    fn add_thread(&mut self) -> watch::Receiver<Stage> {
+        self.threads += 1;
+        if self.is_over() {
+            self.stage = watch::Sender::new(Stage::Waiting);
+            self.asked = Instant::now();
+        }
+        self.stage.subscribe()
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(*self.stage.borrow(), Stage::Ended(_))
+    }
+
+    /// Whether whoever asks for the name now waits for the lookup in progress.
+    fn is_enough(&self) -> bool {
+        let useful = match *self.stage.borrow() {
+            Stage::Waiting => true,
+            Stage::Begun => self.asked.elapsed() < HANGS_AFTER,
+            Stage::Ended(_) => false,
+        };
+        useful || self.threads >= MOST_THREADS_PER_NAME
+    }
+}
+
+impl Begun {
+    /// The addresses of the name.
+    pub(super) async fn addresses(mut self) -> Result<Arc<[SocketAddr]>, LookupError> {
+        loop {
+            if let Stage::Ended(result) = &*self.stage.borrow_and_update() {
+                return result.clone().map_err(|error| LookupError::Failed {
+                    name: self.name.clone(),
+                    error,
+                });
+            }
+            if self.stage.changed().await.is_err() {
+                return Err(LookupError::Failed {
+                    name: self.name,
+                    error: Arc::new(io::Error::other("the lookup broke off")),
+                });
+            }
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::failure::Cause;
+use super::{failure::Cause, lookups::MOST_THREADS};
 use crate::scenario::{Phase, Phases};
 
 /// Addresses that a failure names; a name may have dozens.
@@ -41,6 +41,8 @@ pub(super) struct Progress {
 pub(super) enum Stage {
     /// A connection, or leave to open one.
     Connection,
+    /// A thread for the lookup of a name.
+    LookupThread,
     /// The addresses of a name.
     Lookup,
     /// A TCP connection.
@@ -59,7 +61,7 @@ impl Stage {
     fn phase(self) -> Option<Phase> {
         match self {
             Self::Connection | Self::Body => None,
-            Self::Lookup => Some(Phase::Lookup),
+            Self::LookupThread | Self::Lookup => Some(Phase::Lookup),
             Self::Connect | Self::Tunnel => Some(Phase::Connect),
             Self::Tls => Some(Phase::Tls),
             Self::Answer => Some(Phase::FirstByte),
@@ -124,6 +126,11 @@ impl Progress {
         self.since = now;
     }
 
+    /// The lookup of the name has a thread. The wait for it counts as part of the lookup.
+    pub(super) fn lookup_begun(&mut self) {
+        self.stage = Stage::Lookup;
+    }
+
     /// The connection is ready and the request goes out. It counts from when the connection was ready:
     /// nothing was waited for since.
     pub(super) fn send(&mut self) {
@@ -169,7 +176,9 @@ impl Progress {
     pub(super) fn out_of_time(&self) -> Cause {
         let cause = self.late_stage();
         match (&self.proxy, self.stage) {
-            (Some(proxy), Stage::Lookup | Stage::Connect) => cause.at_proxy(proxy),
+            (Some(proxy), Stage::LookupThread | Stage::Lookup | Stage::Connect) => {
+                cause.at_proxy(proxy)
+            }
             _ => cause,
         }
     }
@@ -179,6 +188,9 @@ impl Progress {
         match self.stage {
             Stage::Connection => Cause::connect(&format!(
                 "no connection within {timeout:?}: none to this server was free, and none could be opened"
+            )),
+            Stage::LookupThread => Cause::exhausted(&format!(
+                "no connection within {timeout:?}: all {MOST_THREADS} threads for lookups were in use by other names"
             )),
             Stage::Lookup => Cause::lookup(format!(
                 "no connection within {timeout:?}: the lookup of the name did not end"

@@ -45,6 +45,14 @@ pub(super) enum LookupError {
 }
 
 impl LookupError {
+    /// Whether no lookup was begun because this machine has no thread for it.
+    pub(super) fn is_our_own(&self) -> bool {
+        matches!(
+            self,
+            Self::Busy { .. } | Self::TooMany { .. } | Self::NoThread { .. }
+        )
+    }
+
     pub(super) fn system(&self) -> Option<&io::Error> {
         match self {
             Self::Failed { error, .. } => Some(error),
@@ -57,15 +65,18 @@ impl LookupError {
 }
 
 impl Resolver {
-    /// The addresses of a name, at least one, with this port.
+    /// The addresses of a name, at least one, with this port. `begun` is called when the lookup has a thread.
     pub(super) async fn look_up(
         &self,
         name: &str,
         port: u16,
+        begun: impl FnOnce(),
     ) -> Result<Vec<SocketAddr>, LookupError> {
         let found: Vec<SocketAddr> = match self {
             Self::System(lookups) => {
-                let found = lookups.addresses(name).await?;
+                let lookup = lookups.begin(name).await?;
+                begun();
+                let found = lookup.addresses().await?;
                 let addresses = found.iter().copied();
                 addresses
                     .map(|mut address| {
@@ -82,7 +93,10 @@ impl Resolver {
                     .collect()
             }
             #[cfg(test)]
-            Self::Silent => std::future::pending().await,
+            Self::Silent => {
+                begun();
+                std::future::pending().await
+            }
         };
         if found.is_empty() {
             let name = name.to_owned();

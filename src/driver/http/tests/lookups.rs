@@ -12,7 +12,7 @@ use std::{
 
 use super::{
     super::{
-        lookups::{BEGINS_WITHIN, MOST_NAMES, MOST_THREADS},
+        lookups::{BEGINS_WITHIN, HANGS_AFTER, MOST_NAMES, MOST_THREADS},
         resolver::LookupError,
     },
     addresses::with_resolver,
@@ -137,7 +137,7 @@ async fn all_who_ask_for_a_name_share_one_lookup_and_a_later_one_is_new() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_that_finds_no_thread_fails_with_the_reason_dns_and_says_so() {
+async fn a_name_that_finds_no_thread_is_not_charged_to_the_target() {
     let mut hanging = Hanging::new();
     let asked: Vec<_> = (0..MOST_THREADS)
         .map(|number| hanging.ask(format!("hangs-{number}")))
@@ -147,10 +147,24 @@ async fn a_name_that_finds_no_thread_fails_with_the_reason_dns_and_says_so() {
     let refused = hanging.lookups.addresses("other").await.unwrap_err();
     assert_eq!(before.elapsed(), BEGINS_WITHIN);
     let cause = Cause::of(&refused).after(&progress::Progress::begin(Duration::from_secs(9)));
-    assert_eq!(cause.kind, HttpFailureKind::Dns);
+    assert_eq!(cause.kind, HttpFailureKind::Exhausted);
+    assert_eq!(
+        crate::scenario::Reason::from(cause.kind),
+        crate::scenario::Reason::Internal
+    );
     assert_eq!(
         cause.detail,
         "the lookup of `other` did not begin within 5s: all 64 threads for lookups are in use by other names"
+    );
+    // So does a request whose time limit is shorter than the wait for a thread.
+    let client = with_resolver(Resolver::System(hanging.lookups.clone()));
+    let mut request = get("http://other.example/");
+    request.timeout = Duration::from_secs(1);
+    let failure = client.send(request).await.unwrap_err();
+    assert_eq!(
+        failure.to_string(),
+        "this machine has no files, ports or lookup threads left: no connection within 1s: all 64 threads for lookups \
+         were in use by other names"
     );
     hanging.release.take();
     for asked in asked {
@@ -176,6 +190,7 @@ async fn more_names_than_may_wait_are_refused_at_once() {
     hanging.until_begun(MOST_THREADS).await;
     let refused = hanging.lookups.addresses("one more").await.unwrap_err();
     assert!(matches!(refused, LookupError::TooMany { .. }), "{refused}");
+    assert!(refused.is_our_own());
     // One of those that are looked up is no further name.
     let known = hanging.ask("hangs-0".to_owned());
     // Nobody waits for half of them any more, so that they are not looked up.
@@ -196,4 +211,88 @@ async fn more_names_than_may_wait_are_refused_at_once() {
     );
     let begun = hanging.begun.load(Ordering::SeqCst);
     assert!(begun < MOST_NAMES, "{begun} lookups");
+}
+
+/// Lookups of which the first `hanging` do not end before the sender sends something for each; later ones are
+/// answered.
+fn hanging_at_first(hanging: usize) -> (Lookups, Arc<AtomicUsize>, mpsc::Sender<()>) {
+    let (release, released) = mpsc::channel::<()>();
+    let released = Mutex::new(released);
+    let begun = Arc::new(AtomicUsize::new(0));
+    let count = begun.clone();
+    let lookups = Lookups::with(move |_| {
+        if count.fetch_add(1, Ordering::SeqCst) < hanging {
+            released.lock().unwrap().recv().ok();
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        Ok(vec![HERE])
+    });
+    (lookups, begun, release)
+}
+
+fn ask(lookups: &Lookups) -> tokio::task::JoinHandle<Result<Arc<[SocketAddr]>, LookupError>> {
+    let lookups = lookups.clone();
+    tokio::spawn(async move { lookups.addresses("name").await })
+}
+
+async fn until(begun: &AtomicUsize, count: usize) {
+    while begun.load(Ordering::SeqCst) < count {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_whose_lookup_hangs_is_found_as_soon_as_its_server_answers_again() {
+    let (lookups, begun, release) = hanging_at_first(1);
+    let first = ask(&lookups);
+    until(&begun, 1).await;
+    tokio::time::advance(HANGS_AFTER.saturating_sub(Duration::from_millis(1))).await;
+    let second = ask(&lookups);
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(begun.load(Ordering::SeqCst), 1);
+    tokio::time::advance(Duration::from_millis(1)).await;
+    let third = ask(&lookups);
+    for asked in [third, first, second] {
+        assert_eq!(asked.await.unwrap().unwrap()[..], [HERE]);
+    }
+    assert_eq!(begun.load(Ordering::SeqCst), 2);
+    // The first thread still hangs, and nobody waits for it.
+    let later = ask(&lookups);
+    until(&begun, 3).await;
+    assert_eq!(later.await.unwrap().unwrap()[..], [HERE]);
+    assert_eq!(
+        (begun.load(Ordering::SeqCst), lookups.in_progress()),
+        (3, 1)
+    );
+    release.send(()).unwrap();
+    while lookups.in_progress() > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_has_two_threads_at_most() {
+    let (lookups, begun, release) = hanging_at_first(2);
+    let mut asked = vec![ask(&lookups)];
+    until(&begun, 1).await;
+    for _ in 0..5 {
+        tokio::time::advance(HANGS_AFTER).await;
+        asked.push(ask(&lookups));
+        until(&begun, 2).await;
+    }
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(begun.load(Ordering::SeqCst), 2);
+    // The first that ends answers all.
+    release.send(()).unwrap();
+    for asked in asked {
+        asked.await.unwrap().unwrap_err();
+    }
+    let later = ask(&lookups);
+    until(&begun, 3).await;
+    assert_eq!(later.await.unwrap().unwrap()[..], [HERE]);
+    release.send(()).unwrap();
 }
