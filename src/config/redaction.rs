@@ -12,7 +12,7 @@ use base64::{
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::scenario::{Reading, readings};
+use crate::scenario::{Reading, TOKEN_BEGIN, readings};
 
 /// What stands where a secret stood.
 pub const MASK: &str = "***";
@@ -26,7 +26,7 @@ const MOST_BYTES: usize = 256 * 1024;
 /// A text, in bytes, that is looked through for every value sooner than an automaton is built.
 const SHORT_TEXT: usize = 1024;
 /// Of a character in another form, in bytes.
-const LONGEST_CHARACTER: usize = 16;
+const LONGEST_CHARACTER: usize = 20;
 /// Of a secret, in bytes: what Base64 makes of less is part of many a word.
 const SHORTEST_IN_BASE64: usize = 4;
 
@@ -56,7 +56,7 @@ enum Search {
 }
 
 impl Redaction {
-    /// Of secrets and of values from answers. Beyond a thousand values, or 256 KB of what they may be written
+    /// Of secrets and of values from answers. Base64 is looked for secrets and for tokens of callback addresses. Beyond a thousand values, or 256 KB of what they may be written
     /// as, no text is shown at all.
     pub(super) fn new<'a>(secrets: impl Iterator<Item = &'a str>, values: &'a [String]) -> Self {
         let mut forms = HashSet::new();
@@ -76,7 +76,12 @@ impl Redaction {
         let mut within_bounds = values.len() <= MOST_VALUES;
         let mut values = values.into_iter();
         while let Some(value) = values.next().filter(|_| within_bounds) {
-            for form in written_forms(value) {
+            let in_base64 = if is_token(value) {
+                base64_forms(value)
+            } else {
+                Vec::new()
+            };
+            for form in written_forms(value).into_iter().chain(in_base64) {
                 let length = form.len();
                 bytes += if forms.insert(form) { length } else { 0 };
             }
@@ -107,14 +112,23 @@ impl Redaction {
         if text.len() > SHORT_TEXT || values.len() > MOST_VALUES {
             return true;
         }
-        // Most values are the same in every form.
-        let is_plain = |value: &str| value.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        // Most values are the same in every form, or read where `-` and `_` are percent-encoded.
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        let is_plain = |value: &str| value.bytes().all(plain);
         let is_written = |value: &String| {
             text.contains(&**value)
                 || (!is_plain(value) && written_forms(value).iter().any(|form| text.contains(form)))
         };
-        let is_read = |reading: Reading| values.iter().any(|value| reading.text.contains(value));
-        values.iter().any(is_written) || readings(text).into_iter().any(is_read)
+        let is_in_base64 = |text: &str| {
+            let tokens = values.iter().filter(|value| is_token(value));
+            { tokens }.any(|token| has_base64(text, token))
+        };
+        let is_read = |reading: Reading| {
+            values.iter().any(|value| reading.text.contains(value)) || is_in_base64(&reading.text)
+        };
+        values.iter().any(is_written)
+            || is_in_base64(text)
+            || readings(text).into_iter().any(is_read)
     }
 
     /// The text with `***` in place of every secret. What is put in is not looked at again.
@@ -227,6 +241,22 @@ impl fmt::Debug for Redaction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redaction").finish_non_exhaustive()
     }
+}
+
+/// Whether a value is the token of a callback address. Servers sign and encode these, as they do secrets.
+fn is_token(value: &str) -> bool {
+    value.starts_with(TOKEN_BEGIN)
+}
+
+/// Whether a text has a value in Base64.
+fn has_base64(text: &str, value: &str) -> bool {
+    // Without the characters that neighbours have a part in.
+    let shortest = (value.len() * 4 / 3).saturating_sub(2);
+    let in_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_".contains(byte);
+    let mut runs = text.as_bytes().split(|byte| !in_base64(byte));
+    // Most texts have no word as long as that.
+    runs.any(|run| run.len() >= shortest)
+        && base64_forms(value).iter().any(|form| text.contains(form))
 }
 
 /// Whether the form may be the beginning of a longer one.

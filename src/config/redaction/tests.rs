@@ -184,3 +184,50 @@ fn base64_is_found_in_html_and_addresses_too() {
         );
     }
 }
+
+#[test]
+fn a_callback_address_is_found_in_base64_and_other_values_are_not() {
+    let token = format!("{TOKEN_BEGIN}5f2b1c9a77de4f0c9e0a8f3e1d2c3b4a");
+    let values = [token.clone(), "chat-0123456789".to_owned()];
+    for begin in ["http://h:1/cb/", "http://h:12/cb/", "http://h:123/cb/"] {
+        let address = format!("{begin}{token}?x=1");
+        for encoded in [
+            STANDARD_NO_PAD.encode(&address),
+            URL_SAFE_NO_PAD.encode(&address),
+        ] {
+            for text in [format!("got <{encoded}>"), format!("got &lt;{encoded}%3D")] {
+                assert!(Redaction::may_concern(&text, &values), "{text}");
+                let shown = of_values(&values).redact(text.clone());
+                assert!(
+                    shown.contains(MASK) && shown.len() < text.len() - 40,
+                    "{shown}"
+                );
+            }
+        }
+    }
+    let other = format!(
+        "got {}",
+        STANDARD_NO_PAD.encode("of chat-0123456789 and of many others")
+    );
+    assert!(!Redaction::may_concern(&other, &values));
+    assert_eq!(of_values(&values).redact(other.clone()), other);
+}
+
+#[test]
+fn a_value_with_hyphens_is_found_percent_encoded() {
+    let values = ["a-b_c".to_owned()];
+    for text in [
+        "it is a%2Db%5Fc",
+        "it is a%2db%5fc",
+        "it is a&#45;b_c",
+        "it is a-b_c",
+    ] {
+        assert!(Redaction::may_concern(text, &values), "{text}");
+        assert_eq!(
+            of_values(&values).redact(text.to_owned()),
+            "it is ***",
+            "{text}"
+        );
+    }
+    assert!(!Redaction::may_concern("it is a-b-c", &values));
+}

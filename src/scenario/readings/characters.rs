@@ -1,17 +1,22 @@
 //! Characters in another form, at the beginning of a text: which one, and how many bytes stand for it.
 
 /// The longest name of a character, in bytes.
-const LONGEST_NAME: usize = 16;
+const LONGEST_NAME: usize = 20;
+
+/// Names that browsers understand without the semicolon too.
+const WITHOUT_SEMICOLON: [&str; 8] = ["amp", "AMP", "gt", "GT", "lt", "LT", "quot", "QUOT"];
 
 /// The ASCII characters that HTML has names for.
-const NAMES: [(&str, char); 42] = [
+const NAMES: [(&str, char); 45] = [
     ("AMP", '&'),
+    ("DiacriticalGrave", '`'),
     ("GT", '>'),
     ("Hat", '^'),
     ("LT", '<'),
     ("NewLine", '\n'),
     ("QUOT", '"'),
     ("Tab", '\t'),
+    ("UnderBar", '_'),
     ("VerticalLine", '|'),
     ("amp", '&'),
     ("apos", '\''),
@@ -46,6 +51,7 @@ const NAMES: [(&str, char); 42] = [
     ("rsqb", ']'),
     ("semi", ';'),
     ("sol", '/'),
+    ("verbar", '|'),
     ("vert", '|'),
 ];
 
@@ -63,14 +69,18 @@ const LATIN: [&str; 96] = [
     "uuml", "yacute", "thorn", "yuml",
 ];
 
-/// `&amp;`, `&#38;` or `&#x26;`. Browsers understand the numbers without the semicolon too.
+/// `&amp;`, `&#38;` or `&#x26;`. Browsers understand the numbers and some names without the semicolon too.
 pub(super) fn referred(text: &str) -> Option<(char, usize)> {
     let reference = text.strip_prefix('&')?;
     let Some(number) = reference.strip_prefix('#') else {
         let head = &reference.as_bytes()[..reference.len().min(LONGEST_NAME)];
-        let length = head.iter().position(|&byte| byte == b';')?;
-        let character = named(&reference[..length])?;
-        return Some((character, 1 + length + 1));
+        let length = head.iter().position(|&byte| byte == b';');
+        let whole = length.and_then(|length| Some((named(&reference[..length])?, 1 + length + 1)));
+        return whole.or_else(|| {
+            let mut names = WITHOUT_SEMICOLON.iter();
+            let name = names.find(|name| reference.starts_with(**name))?;
+            Some((named(name)?, 1 + name.len()))
+        });
     };
     let (digits, radix, before) = match number.strip_prefix(['x', 'X']) {
         Some(digits) => (digits, 16, 3),

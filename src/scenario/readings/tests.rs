@@ -14,6 +14,9 @@ fn a_character_is_read_in_every_form() {
     for encoded in [
         "a&quot;b",
         "a&QUOT;b",
+        "a&quotb",
+        "a&QUOTb",
+        "a&ampquot;b",
         "a&#34;b",
         "a&#034;b",
         "a&#x22;b",
@@ -45,6 +48,8 @@ fn a_character_is_read_in_every_form() {
         ("%f0%9f%98%80", "😀"),
         ("&Tab;&nbsp;&yuml;", "\t\u{a0}ÿ"),
         ("a\\/b\\n", "a/b\n"),
+        ("a&ltb&GTc&amp", "a<b>c&"),
+        ("&verbar;&UnderBar;&DiacriticalGrave;", "|_`"),
     ] {
         assert!(
             said(encoded).contains(&meant.to_owned()),
@@ -78,7 +83,8 @@ fn what_stands_for_no_character_stays() {
         "%C3",
         "%C3%",
         "%ff%ff",
-        "&amp",
+        "&am",
+        "&apos",
     ] {
         assert_eq!(said(text), Vec::<String>::new(), "{text}");
     }
