@@ -50,9 +50,15 @@ impl Origin {
         })
     }
 
-    /// What the first line of a request asks for: path and query.
+    /// What the first line of a request asks for: path and query. `path` begins with a slash, or is a whole URL.
     pub(super) fn ask(&self, path: &str, query: &[(String, String)]) -> Result<Uri, Cause> {
-        let mut url = self.base.join(path).map_err(unusable)?;
+        // A whole URL is not read as relative to the base: `http:host/a` has another path then.
+        let url = if path.starts_with('/') {
+            self.base.join(path)
+        } else {
+            Url::parse(path)
+        };
+        let mut url = url.map_err(unusable)?;
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
@@ -63,9 +69,12 @@ impl Origin {
 
 /// `http://host:1/a?b` into `http://host:1` and `/a?b`. The second, read on its own, must not mean
 /// another host, as `//a` and `/\a` would, nor the first a host that the whole has not: such a URL, and one
-/// without a path, is `None`.
+/// without a path or with another scheme, is `None`.
 pub(super) fn split(text: &str) -> Option<(&str, &str)> {
-    let after_scheme = text.find("://")? + 3;
+    let (scheme, _) = text.split_once("://")?;
+    let of_web = ["http", "https"].iter();
+    { of_web }.find(|known| known.eq_ignore_ascii_case(scheme))?;
+    let after_scheme = scheme.len() + "://".len();
     let slash = after_scheme + text[after_scheme..].find('/')?;
     let (origin, path) = text.split_at(slash);
     let first = path.as_bytes().get(1)?;
@@ -116,6 +125,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_url_without_slashes_behind_its_scheme_is_read_whole() {
+        for (text, path) in [
+            ("http:host/a://b/c", "/a://b/c"),
+            ("http:/host/a://b/c", "/a://b/c"),
+            ("HTTP://host/a://b/c", "/a://b/c"),
+        ] {
+            assert_eq!(asked(text).as_deref(), Some(path), "{text}");
+        }
+        assert_eq!(split("http:host/a://b/c"), None);
+        assert_eq!(split("HTTPS://host/a"), Some(("HTTPS://host", "/a")));
     }
 
     #[test]

@@ -8,7 +8,8 @@ use crate::scenario::{
     HttpBody, HttpRequest, Origin, has_credentials, location, note_confidential, shown_address,
 };
 
-/// Headers of a scenario that another server may see. All others may hold what is only for the first one.
+/// Headers of a scenario that are sent to another server too. All others are left out there, because they may hold
+/// credentials of the first server.
 const HARMLESS: [&str; 9] = [
     "accept",
     "accept-charset",
