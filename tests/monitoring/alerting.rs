@@ -107,6 +107,9 @@ fn rules_and_boards_are_made_with_the_labels_links_and_times_of_a_parameters_fil
     assert!(service.contains("for: 4m") && service.contains("one every 30s"));
     let routes = read("alerting/alertmanager.yml");
     assert!(routes.contains("group_by: [alertname, region, scenario, target]"));
+    // alertmanager.yml names it.
+    let words = "alerting/templates/slack.tmpl";
+    assert_eq!(read(words), text(words));
     let board = read("grafana/dashboards/overview.json");
     assert!(board.contains("label_values(chatprobe_build_info, region)"));
     for text in [outages, service, routes, board] {

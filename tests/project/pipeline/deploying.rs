@@ -194,6 +194,25 @@ async fn the_operator_gets_the_rules_of_prometheus() {
             assert!(line.is_empty() || after.contains(&beneath), "{line}");
         }
     }
+    // A folder of one's own has rules of its own.
+    fs::create_dir_all(checkout.path("own/prometheus/rules")).unwrap();
+    checkout.write("own/prometheus/rules/mine.yml", "groups: []\n");
+    let own = checkout.path("own").display().to_string();
+    let ran = checkout.run("deploy/prometheus-rules", &[&own], &[]).await;
+    assert_eq!(ran.code, 0, "{}", ran.said);
+    let rules = checkout.read(&format!("own/{made}"));
+    assert!(rules.contains("  name: chatprobe-mine\n"), "{rules}");
+    assert!(rules.ends_with("spec:\n  groups: []\n"), "{rules}");
+    assert_eq!(checkout.read(made), after);
+    let ran = checkout
+        .run("deploy/prometheus-rules", &["/tmp"], &[])
+        .await;
+    assert_eq!(ran.code, 2, "{}", ran.said);
+    assert!(
+        ran.said.contains("/tmp has no prometheus/rules"),
+        "{}",
+        ran.said
+    );
 }
 
 const TO_APPLY: &str = "deploy/kubernetes/to-apply/kustomization.yaml";
