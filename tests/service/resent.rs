@@ -10,7 +10,7 @@ steps:
   - step: first
     http: { get: '{{ target.url }}/first' }
   - step: second
-    http: { post: '{{ target.url }}/second', json: {} }
+    http: { put: '{{ target.url }}/second', json: {} }
   - step: third
     http: { get: '{{ target.url }}/third' }
     follow: 1
