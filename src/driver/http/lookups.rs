@@ -120,6 +120,13 @@ impl Lookups {
         self.0.state().lookups.len()
     }
 
+    /// Threads that look the name up or are to do so.
+    #[cfg(test)]
+    pub(super) fn threads_for(&self, name: &str) -> usize {
+        let state = self.0.state();
+        state.lookups.get(name).map_or(0, |lookup| lookup.threads)
+    }
+
     /// The lookup of a name in progress, or a new one.
     fn join(&self, name: &str) -> Result<watch::Receiver<Stage>, LookupError> {
         let mut state = self.0.state();
