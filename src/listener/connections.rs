@@ -122,7 +122,7 @@ impl Connections {
             if !full && let Some(place) = descriptors::take(self.purpose()) {
                 return self.seat(peer, place);
             }
-            // Where it is the descriptor that lacks, that of another listener does as well.
+            // If the process has no descriptor left, an idle connection of any listener frees one.
             if !self.make_room() && (full || !descriptors::relieve()) {
                 self.intake
                     .fall_short(Shortage::Full, &format_args!("that of {peer}"));
@@ -245,16 +245,26 @@ impl Connections {
             state.open -= 1;
             self.intake.connections.fetch_sub(1, Ordering::Relaxed);
         }
-        self.forget_bytes(shared);
-    }
-
-    fn forget_bytes(&self, shared: &Shared) {
-        let bytes = shared.bytes.swap(0, Ordering::Relaxed);
-        self.intake.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        shared.forget_bytes(&self.intake);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
+    }
+}
+
+impl Shared {
+    /// Adds bytes that were read; returns the sum of all connections. The sum grows first, and the release
+    /// here pairs with the acquire of `forget_bytes`, so that no thread subtracts what is not added yet.
+    fn count_bytes(&self, intake: &Intake, bytes: u64) -> u64 {
+        let before = intake.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Release);
+        before.saturating_add(bytes)
+    }
+
+    fn forget_bytes(&self, intake: &Intake) {
+        let bytes = self.bytes.swap(0, Ordering::Acquire);
+        intake.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 
@@ -289,8 +299,7 @@ impl Seat {
             return;
         }
         let intake = &self.connections.intake;
-        self.shared.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let all = intake.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let all = self.shared.count_bytes(intake, bytes);
         {
             let mut course = self.course();
             match course.waiting {
@@ -331,7 +340,7 @@ impl Seat {
             (false, false) => Phase::Silent,
         };
         course.ahead = false;
-        self.connections.forget_bytes(&self.shared);
+        self.shared.forget_bytes(&self.connections.intake);
         self.enter(&mut course, Some(next));
     }
 
@@ -374,3 +383,6 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     // Numbers and lists that are whole after every statement.
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,36 @@
+use std::thread;
+
+use super::*;
+use crate::listener::Listeners;
+
+/// One thread reads for a connection while another closes it.
+#[test]
+fn the_sum_of_bytes_never_falls_below_zero() {
+    const READS: usize = 100_000;
+    let listeners = Listeners::default();
+    let intake = listeners.of(Name::Callbacks);
+    let shared = Shared {
+        peer: "192.0.2.7:4711".parse().unwrap(),
+        bytes: AtomicU64::new(0),
+        counted: AtomicBool::new(true),
+        end: CancellationToken::new(),
+    };
+    let reading = AtomicBool::new(true);
+    let most = thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let sums = (0..READS).map(|_| shared.count_bytes(intake, 7));
+            let most = sums.max();
+            reading.store(false, Ordering::Release);
+            most
+        });
+        let mut most = Some(0);
+        while reading.load(Ordering::Acquire) {
+            shared.forget_bytes(intake);
+            most = most.max(Some(intake.bytes.load(Ordering::Relaxed)));
+        }
+        most.max(reader.join().unwrap())
+    });
+    shared.forget_bytes(intake);
+    assert_eq!(intake.bytes.load(Ordering::Relaxed), 0);
+    assert!(most <= Some(READS as u64 * 7), "{most:?}");
+}
