@@ -93,9 +93,7 @@ impl Exchange {
     /// process was full.
     pub fn dropped_connections(&self) -> u64 {
         let names = [Name::Callbacks, Name::Simulator].into_iter();
-        names
-            .map(|name| self.listeners().of(name).figures().dropped)
-            .sum()
+        names.map(|name| self.listeners().of(name).dropped()).sum()
     }
 
     /// The largest body of an event.

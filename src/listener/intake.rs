@@ -10,6 +10,7 @@ use std::{
 
 use tokio::time::Instant;
 
+use super::queue::{Overflows, Reader};
 use crate::line_budget::LineBudget;
 
 /// Which listener.
@@ -130,6 +131,9 @@ pub struct Intake {
     closed: [AtomicU64; Closed::ALL.len()],
     waited: AtomicU64,
     dropped: AtomicU64,
+    accepted: AtomicU64,
+    /// `None` until it listens.
+    overflows: Mutex<Option<Overflows>>,
     latest: Mutex<Latest>,
 }
 
@@ -149,14 +153,28 @@ impl Intake {
             closed: Default::default(),
             waited: AtomicU64::default(),
             dropped: AtomicU64::default(),
+            accepted: AtomicU64::default(),
+            overflows: Mutex::default(),
             latest: Mutex::default(),
         }
     }
 
-    /// The last shortage, if there was one at or after a moment.
+    /// The last shortage, if there was one at or after a moment. Reads what the kernel has counted until now.
     pub fn shortage_since(&self, moment: Instant) -> Option<Shortage> {
-        let shortage = self.latest().shortage;
-        shortage.and_then(|(at, shortage)| (at >= moment).then_some(shortage))
+        let known = || {
+            let (at, shortage) = self.latest().shortage?;
+            (at >= moment).then_some(shortage)
+        };
+        known().or_else(|| {
+            self.count_overflows(Overflows::look_between);
+            known()
+        })
+    }
+
+    /// [`Figures::dropped`] until now, with what the kernel has counted since the last reading.
+    pub fn dropped(&self) -> u64 {
+        self.count_overflows(Overflows::look_between);
+        self.dropped.load(Ordering::Relaxed)
     }
 
     /// How it stands.
@@ -206,6 +224,32 @@ impl Intake {
         );
     }
 
+    /// From now on it listens, with an accept queue of this length.
+    pub(super) fn listen(&self, length: u32, read: Reader) {
+        let overflows = Overflows::new(length, self.accepted.load(Ordering::Relaxed), read);
+        *lock(&self.overflows) = Some(overflows);
+    }
+
+    pub(super) fn count_accepted(&self) {
+        self.accepted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Ends a period of those that [`Overflows`] compares.
+    pub(super) fn end_period(&self) {
+        self.count_overflows(Overflows::end_period);
+    }
+
+    fn count_overflows(&self, look: fn(&mut Overflows, u64) -> u64) {
+        let own = {
+            let mut overflows = lock(&self.overflows);
+            let accepted = self.accepted.load(Ordering::Relaxed);
+            overflows.as_mut().map_or(0, |it| look(it, accepted))
+        };
+        if own > 0 {
+            self.count_dropped(own);
+        }
+    }
+
     pub(crate) fn count_dropped(&self, count: u64) {
         self.dropped.fetch_add(count, Ordering::Relaxed);
         let detail = format!("{count} of them, each a second late or lost");
@@ -213,9 +257,13 @@ impl Intake {
     }
 
     fn latest(&self) -> MutexGuard<'_, Latest> {
-        // Values that are whole after every statement.
-        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.latest)
     }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Values that are whole after every statement.
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The listeners of the process. Clones share them.

@@ -9,14 +9,7 @@ mod intake;
 mod queue;
 mod stream;
 
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -46,10 +39,9 @@ pub use self::{
 };
 use self::{
     connections::Seat,
-    queue::Overflows,
     stream::{AnswerEnd, BodyEnd, Followed, Heard},
 };
-use crate::{descriptors, vitals::AcceptQueues};
+use crate::descriptors;
 
 /// How long to wait before accepting again when there are no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -144,11 +136,13 @@ pub async fn accept(
     abort: &CancellationToken,
     shutdown: &CancellationToken,
 ) {
-    let accepted = AtomicU64::new(0);
+    connections
+        .intake
+        .listen(queue::longest(), queue::overflows);
     let accepting = async {
         loop {
             let (stream, peer) = take_one(listener, connections).await;
-            accepted.fetch_add(1, Ordering::Relaxed);
+            connections.intake.count_accepted();
             let seat = connections.admit(peer).await;
             let unread = connections.limits.unread;
             let serving = serve_one(stream, seat, router.clone(), unread, shutdown.clone());
@@ -158,7 +152,7 @@ pub async fn accept(
     };
     tokio::select! {
         () = accepting => {}
-        () = watch(connections, &accepted) => {}
+        () = watch(connections) => {}
     }
 }
 
@@ -175,7 +169,7 @@ async fn take_one(listener: &TcpListener, connections: &Connections) -> (TcpStre
             Err(error) => {
                 connections.intake.fall_short(Shortage::NotAccepted, &error);
                 if descriptors::are_exhausted(&error) {
-                    // Of this listener or another; it is free in a moment.
+                    // Any listener may close one; its descriptor is free once the task of the connection ends.
                     descriptors::relieve();
                 }
                 sleep(ACCEPT_PAUSE).await;
@@ -185,24 +179,15 @@ async fn take_one(listener: &TcpListener, connections: &Connections) -> (TcpStre
 }
 
 /// Closes connections that wait too long, and counts those that found the accept queue full, for ever.
-async fn watch(connections: &Connections, accepted: &AtomicU64) {
+async fn watch(connections: &Connections) {
     let pause = connections.limits.look();
-    let queues = AcceptQueues::read().unwrap_or_default();
-    let mut overflows = Overflows::new(queue::longest(), queues.overflows);
     let mut looked = Instant::now();
     loop {
         sleep(pause).await;
         connections.close_expired();
-        if looked.elapsed() < LOOK {
-            continue;
-        }
-        looked = Instant::now();
-        // A reading that cannot be had is had the next time.
-        if let Some(queues) = AcceptQueues::read() {
-            let own = overflows.look(queues.overflows, accepted.load(Ordering::Relaxed));
-            if own > 0 {
-                connections.intake.count_dropped(own);
-            }
+        if looked.elapsed() >= LOOK {
+            looked = Instant::now();
+            connections.intake.end_period();
         }
     }
 }

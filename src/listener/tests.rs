@@ -1,3 +1,5 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use axum::{
     body::{Bytes, to_bytes},
     routing::{get, post},
@@ -351,4 +353,22 @@ async fn over_sockets_the_silent_and_the_slow_are_closed_and_answers_are_written
     assert_eq!(counts, [1, 2, 2]);
     assert_eq!(connections.intake.figures().bytes, 0);
     end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_asks_for_a_shortage_hears_of_the_accept_queue_before_the_next_periodic_look() {
+    static COUNTED: AtomicU64 = AtomicU64::new(7);
+    let intake = intake();
+    let began = Instant::now();
+    intake.listen(3, || Some(COUNTED.load(Ordering::Relaxed)));
+    advance(Duration::from_millis(100)).await;
+    COUNTED.store(9, Ordering::Relaxed);
+    assert_eq!(intake.shortage_since(began), None);
+    (0..3).for_each(|_| intake.count_accepted());
+    advance(Duration::from_millis(100)).await;
+    assert_eq!(intake.shortage_since(began), Some(Shortage::AcceptQueue));
+    COUNTED.store(10, Ordering::Relaxed);
+    advance(Duration::from_millis(100)).await;
+    assert_eq!(intake.dropped(), 3);
+    assert_eq!(intake.figures().dropped, 3);
 }
