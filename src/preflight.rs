@@ -9,6 +9,7 @@ use std::net::UdpSocket;
 
 pub use self::machine::Machine;
 use crate::{
+    descriptors,
     driver::{Connections, Sharing},
     load::Profile,
     scenario::{Action, Scenario},
@@ -25,8 +26,6 @@ const SECONDS_IN_TIME_WAIT: f64 = 60.0;
 const LEAST_SECONDS_A_REQUEST: f64 = 15e-6;
 /// What one takes usually, with an event or two in its wake.
 const USUAL_SECONDS_A_REQUEST: f64 = 100e-6;
-/// Files besides the connections to the target: listeners, logs, connections from the target.
-const OTHER_FILES: u64 = 300;
 
 const MORE_PORTS: &str = "`sysctl net.ipv4.ip_local_port_range='1024 65535'` makes it 64512 each, and \
                           `connections: { from: [...] }` of the target takes more addresses";
@@ -137,14 +136,15 @@ impl Machine {
                 (who, &mut findings.doubts)
             }
         };
-        let files = connections.saturating_add(OTHER_FILES);
-        let open = self.open.unwrap_or(0);
-        let free = self.files.saturating_sub(open);
-        if files > free {
+        let free = self.outbound_left();
+        if connections > free {
+            let all = connections.saturating_add(self.outbound);
             found.push(format!(
-                "{who}: with {OTHER_FILES} for the rest that makes {files} files, and {free} more may be opened; \
-                 `ulimit -n {}` (or LimitNOFILE, or ulimits of the container) allows them",
-                files.saturating_add(open)
+                "{who}: {connections} connections, and {free} more to targets may be opened, because of {} files some are \
+                 kept for events, the web and the program itself; `ulimit -n {}` (or LimitNOFILE, or ulimits of the \
+                 container) allows them",
+                self.files,
+                descriptors::limit_for_outbound(all)
             ));
         }
         let ports = self.ports_of(wanted);

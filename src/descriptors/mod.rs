@@ -9,7 +9,10 @@ use nix::{
     sys::resource::{Resource, getrlimit, setrlimit},
 };
 
-pub use self::places::{Place, Purpose, Relief, relieve, relieve_by, take, take_outbound};
+pub use self::places::{
+    Place, Purpose, Relief, limit_for_outbound, most_outbound, outbound, relieve, relieve_by, take,
+    take_outbound,
+};
 
 /// Allows this process as many as the system lets it ask for. The usual allowance of 1024 is made
 /// for programs that wait for descriptors with `select`, which this one does not.

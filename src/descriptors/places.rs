@@ -10,8 +10,10 @@ use std::{
 use nix::errno::Errno;
 use tokio::time::sleep;
 
-/// Descriptors that are no connections at the most: the runtime, listeners, the history, logs, `/proc`.
+/// Descriptors that are no connections: the runtime, listeners, the history, logs, `/proc`. A process with a
+/// high limit may use the most, one with a low limit uses the least all the same.
 const MOST_OTHERS: u64 = 64;
+const LEAST_OTHERS: u64 = 32;
 /// Connections of the web that are always possible.
 const MOST_KEPT_FOR_WEB: u64 = 32;
 /// Connections from clients that outbound ones always leave room for.
@@ -50,6 +52,25 @@ pub trait Relief: Send + Sync {
 /// A place for a connection, if the limit of the process leaves one.
 pub fn take(purpose: Purpose) -> Option<Place> {
     ACCOUNT.take(purpose, super::allowed())
+}
+
+/// Connections to targets that are open.
+pub fn outbound() -> u64 {
+    lock(&ACCOUNT.0).outbound
+}
+
+/// How many connections to targets a process with this limit may have open at once.
+pub fn most_outbound(allowed: u64) -> u64 {
+    match allowed {
+        // Where the limit is not known, the system decides alone.
+        0 => u64::MAX,
+        _ => Shares::of(allowed).outbound,
+    }
+}
+
+/// A limit that allows so many connections to targets at once.
+pub const fn limit_for_outbound(connections: u64) -> u64 {
+    connections.saturating_add(MOST_OTHERS + MOST_KEPT_FOR_WEB + MOST_KEPT_FOR_INBOUND)
 }
 
 /// A place for a connection to a target. If there is none, an idle connection from a client is closed for it.
@@ -115,9 +136,9 @@ struct Shares {
 
 impl Shares {
     fn of(allowed: u64) -> Self {
-        let others = MOST_OTHERS.min(allowed / 4);
+        let others = (allowed / 4).clamp(LEAST_OTHERS, MOST_OTHERS);
         let kept_for_web = MOST_KEPT_FOR_WEB.min(allowed / 8);
-        let common = allowed - others - kept_for_web;
+        let common = allowed.saturating_sub(others + kept_for_web);
         Self {
             common,
             outbound: common - MOST_KEPT_FOR_INBOUND.min(common / 4),
@@ -192,7 +213,8 @@ mod tests {
     #[test]
     fn chats_that_take_every_connection_leave_some_for_events_and_for_the_web() {
         for (allowed, outbound, inbound, web) in [
-            (64, 30, 10, 8),
+            (16, 0, 0, 2),
+            (64, 18, 6, 8),
             (256, 120, 40, 32),
             (1_024, 800, 128, 32),
             (20_000, 19_776, 128, 32),
@@ -205,7 +227,7 @@ mod tests {
             ];
             assert_eq!(all.each_ref().map(Vec::len), [outbound, inbound, web]);
             let others = allowed - all.iter().map(Vec::len).sum::<usize>() as u64;
-            assert!(others >= 64.min(allowed / 4), "{others} of {allowed}");
+            assert!(others >= 32.min(allowed - 2), "{others} of {allowed}");
         }
     }
 
@@ -221,6 +243,18 @@ mod tests {
         assert_eq!(take_all(account, Purpose::Web, 256).len(), 192);
         let chats = take_all(account, Purpose::Outbound, 256);
         assert!(!account.may_have_more(Purpose::Outbound, 256), "{chats:?}");
+    }
+
+    #[test]
+    fn the_limit_that_is_recommended_allows_the_connections() {
+        for connections in [0, 1, 18, 100, 500, 20_000] {
+            let limit = limit_for_outbound(connections);
+            assert!(
+                most_outbound(limit) >= connections,
+                "{connections}: {limit}"
+            );
+        }
+        assert_eq!([0, 64, 256].map(most_outbound), [u64::MAX, 18, 120]);
     }
 
     #[test]

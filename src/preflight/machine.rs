@@ -16,6 +16,8 @@ pub struct Machine {
     pub files: u64,
     /// Those of them that are open; `None` where `/proc` does not show them.
     pub open: Option<u64>,
+    /// Of them, connections to targets.
+    pub outbound: u64,
     /// Local ports, so many connections from one address to another; `None` where `/proc` does not
     /// show them.
     pub ports: Option<u64>,
@@ -39,9 +41,20 @@ impl Machine {
             cpus: available_parallelism().map_or(1, usize::from),
             files: descriptors::allowed(),
             open: descriptors::open(),
+            outbound: descriptors::outbound(),
             ports: ports(),
             memory: memory(),
             limits: cgroup::Limits::read(),
+        }
+    }
+
+    /// Connections to targets that may still be opened. Files that were open already when the process
+    /// started may leave fewer than its own rule.
+    pub(super) fn outbound_left(&self) -> u64 {
+        let share = descriptors::most_outbound(self.files).saturating_sub(self.outbound);
+        match (self.files, self.open) {
+            (0, _) | (_, None) => share,
+            (files, Some(open)) => share.min(files.saturating_sub(open)),
         }
     }
 

@@ -8,6 +8,7 @@ const PLENTY: Machine = Machine {
     cpus: 64,
     files: 1_000_000,
     open: Some(0),
+    outbound: 0,
     ports: Some(60_000),
     memory: Some(1 << 40),
     limits: Some(Limits {
@@ -134,7 +135,7 @@ fn too_few_files_or_ports_are_doubtful_because_most_targets_answer_soon() {
     let load = "{ rate: 1/s, for: 1m, max_active: 2000 }";
     let said = findings(&narrow(), load, None);
     assert_eq!(said.refusals, Vec::<String>::new());
-    assert!(said.doubts[0].contains("makes 2300 files"), "{said:?}");
+    assert!(said.doubts[0].contains("`ulimit -n 2224`"), "{said:?}");
     assert!(said.doubts[1].contains("1000 are possible"), "{said:?}");
     assert_eq!(said.doubts.len(), 2);
     let fewer = findings_with("{ most: 500 }", &narrow(), load, None);
@@ -152,7 +153,7 @@ fn customers_with_a_connection_each_are_refused_where_there_is_no_room_for_them(
             0,
             [
                 "2000 chats have a connection each",
-                "makes 2300 files, and 1024 more may be opened",
+                "2000 connections, and 800 more to targets may be opened, because of 1024 files",
             ],
         ),
         (
@@ -173,6 +174,36 @@ fn customers_with_a_connection_each_are_refused_where_there_is_no_room_for_them(
         findings_with(two, &machine, load, None),
         Findings::default()
     );
+}
+
+#[test]
+fn connections_are_held_against_the_share_that_the_process_grants_them() {
+    let refusals = |files, outbound, open, chats| {
+        let machine = Machine {
+            files,
+            open,
+            outbound,
+            ..PLENTY
+        };
+        let load = format!("{{ chats: {chats} }}");
+        findings_with("{ per_customer: true }", &machine, &load, None).refusals
+    };
+    for (files, outbound, open, most) in [
+        (256, 0, Some(40), 120),
+        (256, 20, Some(60), 100),
+        (256, 0, None, 120),
+        (1_024, 0, Some(40), 800),
+        // It inherited many.
+        (256, 0, Some(200), 56),
+    ] {
+        assert_eq!(refusals(files, outbound, open, most), Vec::<String>::new());
+        assert_eq!(
+            refusals(files, outbound, open, most + 1).len(),
+            1,
+            "{files}"
+        );
+    }
+    assert_eq!(refusals(0, 0, Some(40), 50_000), Vec::<String>::new());
 }
 
 #[test]
