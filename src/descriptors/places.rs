@@ -8,7 +8,7 @@ use std::{
 };
 
 use nix::errno::Errno;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 /// Descriptors that are no connections: the runtime, listeners, the history, logs, `/proc`. A process with a
 /// high limit may use the most, one with a low limit uses the least all the same.
@@ -47,6 +47,11 @@ pub struct Place {
 pub trait Relief: Send + Sync {
     /// Closes one, soon; whether there was one.
     fn give_up_one(&self) -> bool;
+
+    /// Since when the one has been idle that it would give up, if it can say so.
+    fn idle_since(&self) -> Option<Instant> {
+        None
+    }
 }
 
 /// A place for a connection, if the limit of the process leaves one.
@@ -73,38 +78,26 @@ pub const fn limit_for_outbound(connections: u64) -> u64 {
     connections.saturating_add(MOST_OTHERS + MOST_KEPT_FOR_WEB + MOST_KEPT_FOR_INBOUND)
 }
 
-/// A place for a connection to a target. If there is none, an idle connection from a client is closed for it.
+/// A place for a connection to a target. If there is none, an idle connection is closed for it: one from a
+/// client if outbound ones have not their whole share, otherwise one to a target.
 ///
 /// # Errors
 /// `EMFILE`, as the system says it, if no descriptor becomes free.
 pub async fn take_outbound() -> io::Result<Place> {
-    if let Some(place) = take(Purpose::Outbound) {
-        return Ok(place);
-    }
-    if ACCOUNT.may_have_more(Purpose::Outbound, super::allowed()) && relieve() {
-        for _ in 0..LOOKS {
-            sleep(LOOK).await;
-            if let Some(place) = take(Purpose::Outbound) {
-                return Ok(place);
-            }
-        }
-    }
-    Err(Errno::EMFILE.into())
+    ACCOUNT.take_outbound(&GIVERS, super::allowed()).await
 }
 
-/// Has an idle connection closed because the process has no descriptor left; whether there was one.
+/// Has an idle connection from a client closed because the process has no descriptor left; whether there was
+/// one.
 pub fn relieve() -> bool {
-    let mut givers = lock(&GIVERS);
-    givers.retain(|giver| giver.strong_count() > 0);
-    givers
-        .iter()
-        .filter_map(Weak::upgrade)
-        .any(|giver| giver.give_up_one())
+    GIVERS.relieve(Purpose::Inbound)
 }
 
-/// Asks this one from now on when descriptors run out.
-pub fn relieve_by(giver: Weak<dyn Relief>) {
-    lock(&GIVERS).push(giver);
+/// Asks this one from now on when connections of its purpose are to be given up.
+pub fn relieve_by(purpose: Purpose, giver: Weak<dyn Relief>) {
+    let mut givers = lock(&GIVERS.0);
+    givers.retain(|(_, giver)| giver.strong_count() > 0);
+    givers.push((purpose, giver));
 }
 
 static ACCOUNT: Account = Account(Mutex::new(Taken {
@@ -112,7 +105,31 @@ static ACCOUNT: Account = Account(Mutex::new(Taken {
     inbound: 0,
     web: 0,
 }));
-static GIVERS: Mutex<Vec<Weak<dyn Relief>>> = Mutex::new(Vec::new());
+static GIVERS: Givers = Givers(Mutex::new(Vec::new()));
+
+/// Who has connections of which purpose to give up.
+struct Givers(Mutex<Vec<(Purpose, Weak<dyn Relief>)>>);
+
+impl Givers {
+    /// Has the connection closed that has been idle the longest, at least of those of one giver; whether
+    /// there was one.
+    fn relieve(&self, purpose: Purpose) -> bool {
+        let of_purpose: Vec<_> = {
+            let givers = lock(&self.0);
+            let of_purpose = givers.iter().filter(|(of, _)| *of == purpose);
+            of_purpose
+                .filter_map(|(_, giver)| giver.upgrade())
+                .collect()
+        };
+        let mut idle: Vec<_> = of_purpose
+            .iter()
+            .map(|giver| (giver.idle_since(), giver))
+            .collect();
+        // Those that do not say come first.
+        idle.sort_by_key(|(since, _)| *since);
+        idle.into_iter().any(|(_, giver)| giver.give_up_one())
+    }
+}
 
 #[derive(Debug)]
 struct Account(Mutex<Taken>);
@@ -181,9 +198,26 @@ impl Account {
         })
     }
 
-    /// Whether this purpose has not all of its own share, so that it gains if others give something up.
-    fn may_have_more(&self, purpose: Purpose, allowed: u64) -> bool {
-        purpose != Purpose::Outbound || lock(&self.0).outbound < Shares::of(allowed).outbound
+    async fn take_outbound(&'static self, givers: &Givers, allowed: u64) -> io::Result<Place> {
+        if let Some(place) = self.take(Purpose::Outbound, allowed) {
+            return Ok(place);
+        }
+        let relieved = (self.outbound_may_have_more(allowed) && givers.relieve(Purpose::Inbound))
+            || givers.relieve(Purpose::Outbound);
+        if relieved {
+            for _ in 0..LOOKS {
+                sleep(LOOK).await;
+                if let Some(place) = self.take(Purpose::Outbound, allowed) {
+                    return Ok(place);
+                }
+            }
+        }
+        Err(Errno::EMFILE.into())
+    }
+
+    /// Whether connections to targets have not their whole share, so that they gain if others are given up.
+    fn outbound_may_have_more(&self, allowed: u64) -> bool {
+        lock(&self.0).outbound < Shares::of(allowed).outbound
     }
 }
 
@@ -200,6 +234,8 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn account() -> &'static Account {
@@ -237,12 +273,59 @@ mod tests {
         let events = take_all(account, Purpose::Inbound, 256);
         assert_eq!(events.len(), 160);
         assert!(account.take(Purpose::Outbound, 256).is_none());
-        assert!(account.may_have_more(Purpose::Outbound, 256));
+        assert!(account.outbound_may_have_more(256));
         assert_eq!(take_all(account, Purpose::Web, 256).len(), 32);
         drop(events);
         assert_eq!(take_all(account, Purpose::Web, 256).len(), 192);
         let chats = take_all(account, Purpose::Outbound, 256);
-        assert!(!account.may_have_more(Purpose::Outbound, 256), "{chats:?}");
+        assert!(!account.outbound_may_have_more(256), "{chats:?}");
+    }
+
+    /// Holds places of idle connections, the oldest first.
+    struct Idle {
+        since: Instant,
+        places: Mutex<Vec<Place>>,
+    }
+
+    impl Relief for Idle {
+        fn give_up_one(&self) -> bool {
+            lock(&self.places).pop().is_some()
+        }
+
+        fn idle_since(&self) -> Option<Instant> {
+            (!lock(&self.places).is_empty()).then_some(self.since)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn idle_connections_make_room_for_one_to_another_target_the_oldest_first() {
+        let (account, now) = (account(), Instant::now());
+        let idle = |purpose, count: usize, seconds| {
+            let places = (0..count).filter_map(|_| account.take(purpose, 256));
+            let idle = Arc::new(Idle {
+                since: now - Duration::from_secs(seconds),
+                places: Mutex::new(places.collect()),
+            });
+            let weak: Weak<dyn Relief> = Arc::downgrade(&idle) as _;
+            (idle, (purpose, weak))
+        };
+        let (young, of_young) = idle(Purpose::Outbound, 100, 1);
+        let (old, of_old) = idle(Purpose::Outbound, 20, 9);
+        let (inbound, of_inbound) = idle(Purpose::Inbound, 40, 20);
+        let givers = Givers(Mutex::new(vec![of_young, of_old, of_inbound]));
+        let left = || [&young, &old, &inbound].map(|idle| lock(&idle.places).len());
+        let mut taken = Vec::new();
+        for expected in [[100, 19, 40], [100, 18, 40]] {
+            taken.push(account.take_outbound(&givers, 256).await.unwrap());
+            assert_eq!(left(), expected);
+        }
+        // Events never lose their place to more than the share of chats.
+        lock(&young.places).clear();
+        lock(&old.places).clear();
+        taken.extend(take_all(account, Purpose::Outbound, 256));
+        let error = account.take_outbound(&givers, 256).await.unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(Errno::EMFILE as i32));
+        assert_eq!((taken.len(), left()), (120, [0, 0, 40]));
     }
 
     #[test]

@@ -103,7 +103,7 @@ impl Connections {
         if connections.purpose() == Purpose::Inbound {
             let weak = Arc::downgrade(&connections);
             let giver: Weak<dyn Relief> = weak;
-            descriptors::relieve_by(giver);
+            descriptors::relieve_by(Purpose::Inbound, giver);
         }
         connections
     }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
@@ -19,6 +19,7 @@ use super::{
     progress::{Progress, Stage},
     sender::Sender,
 };
+use crate::descriptors::{self, Purpose, Relief};
 
 /// Shorter than what common servers allow, so that it is mostly us who close an idle connection.
 const IDLE_FOR: Duration = Duration::from_secs(30);
@@ -84,7 +85,7 @@ pub(super) struct Connection {
 
 impl Lane {
     pub(super) fn new(origin: Origin, connector: Connector, wanted: &Connections) -> Arc<Self> {
-        Arc::new(Self {
+        let lane = Arc::new(Self {
             origin,
             connector,
             max_age: match wanted.sharing {
@@ -98,7 +99,11 @@ impl Lane {
             opening_at_most: wanted.opening.get(),
             opening: Arc::new(Semaphore::new(wanted.opening.get())),
             state: Mutex::default(),
-        })
+        });
+        let weak = Arc::downgrade(&lane);
+        let giver: Weak<dyn Relief> = weak;
+        descriptors::relieve_by(Purpose::Outbound, giver);
+        lane
     }
 
     /// Waits for an idle connection or opens one. A wait that is given up loses nothing.
@@ -321,6 +326,23 @@ impl Lane {
     fn state(&self) -> MutexGuard<'_, State> {
         // Counters and lists that are whole after every statement.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is idle may be closed where the process has no descriptor left for a connection to another server.
+impl Relief for Lane {
+    fn give_up_one(&self) -> bool {
+        let oldest = {
+            let mut state = self.state();
+            let oldest = state.idle.pop_front();
+            state.places -= usize::from(oldest.is_some());
+            oldest
+        };
+        oldest.is_some()
+    }
+
+    fn idle_since(&self) -> Option<Instant> {
+        self.state().idle.front().map(|idle| idle.since)
     }
 }
 

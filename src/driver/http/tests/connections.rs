@@ -15,6 +15,7 @@ use super::{
     server::{OK, Server},
     *,
 };
+use crate::descriptors::Relief as _;
 
 fn client(connections: &str) -> HttpClient {
     driver();
@@ -267,6 +268,33 @@ async fn what_was_idle_for_long_is_closed() {
     assert!(lock(&client.0.lanes).is_empty());
     client.send(get(server.url("/3"))).await.unwrap();
     let expected = [(0, "/1"), (0, "/2"), (1, "/3")].map(|(n, t)| (n, t.to_owned()));
+    assert_eq!(server.arrivals(), expected);
+}
+
+#[tokio::test]
+async fn an_idle_connection_can_be_given_up_for_another_server_and_one_in_use_cannot() {
+    let closed = Arc::new(Notify::new());
+    let told = closed.clone();
+    let server = Server::start(move |mut peer| {
+        let closed = told.clone();
+        async move {
+            peer.answer(1).await;
+            assert_eq!(peer.stream.read(&mut [0]).await.unwrap(), 0);
+            closed.notify_one();
+        }
+    })
+    .await;
+    let client = client("{ most: 1 }");
+    client.send(get(server.url("/1"))).await.unwrap();
+    let lane = lock(&client.0.lanes).values().next().unwrap().clone();
+    assert!(lane.idle_since().is_some());
+    assert!(lane.give_up_one());
+    closed.notified().await;
+    assert_eq!(lane.idle_since(), None);
+    assert!(!lane.give_up_one());
+    // Its place is free for another connection.
+    client.send(get(server.url("/2"))).await.unwrap();
+    let expected = [(0, "/1"), (1, "/2")].map(|(n, t)| (n, t.to_owned()));
     assert_eq!(server.arrivals(), expected);
 }
 
