@@ -175,7 +175,11 @@ def silent(trial, folder):
         with Canaries(service, trial):
             time.sleep(3)
         closed = sum(1 for client in silent if is_closed(client))
-        trial.saw(f"{closed} of {len(silent)} silent connections were closed")
+        counted = service.metric("chatprobe_listener_closed_total", listener="callbacks", reason="room")
+        trial.saw(f"{closed} of {len(silent)} silent connections were closed, {counted:.0f} of them to make room")
+        trial.expect(closed > 0, "no silent connection was closed")
+        trial.expect(counted > 0, "chatprobe_listener_closed_total counts no connection that was closed to make room")
+        trial.expect("a connection was closed to make room for another" in service.program.log(), "no warning in the log")
         for client in silent:
             client.close()
 
@@ -226,8 +230,9 @@ def at_once(trial, folder):
 
 def few_files(trial, folder):
     """The web answers a process that has no files left for chats."""
-    trial.did("a burst of 400 chats at once in a process with 256 files")
-    with Service(folder, limits="-n 256") as service:
+    trial.did("a burst of 400 chats at once, whose target answers after 3 s, in a process with 256 files")
+    slow = "faults: { slow: [{ probability: 1, by: 3s, only: [session_create] }] }"
+    with Service(folder, limits="-n 256", centre=slow) as service:
         inputs = {"session_pause": "5s", "first_message_delay": "10ms", "reply_delay": "10ms"}
         run = service.burst({"chats": 400}, inputs=inputs)
         slowest, until = 0.0, time.monotonic() + 5
@@ -239,6 +244,11 @@ def few_files(trial, folder):
             time.sleep(0.2)
         trial.saw(f"the run is shown within {slowest * 1000:.0f} ms")
         service.request("POST", f"/api/v1/runs/{run}/stop", {"now": True})
-        service.ended(run)
+        ended = service.ended(run)
+        short = sum(1 for failure in ended["failures"] if "Too many open files" in failure["detail"])
+        trial.saw(f"{ended['chats']['failed']} chats failed; the run is {ended['verdict']}")
+        # Otherwise the trial has shown nothing.
+        trial.expect(short > 0, "no chat failed because of a lack of files")
+        trial.expect(ended["verdict"] == "invalid", f"the run is {ended['verdict']}")
         before = service.canaries()[0]
         eventually("canary", lambda: service.canaries()[0] > before)
