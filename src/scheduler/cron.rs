@@ -6,21 +6,24 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::time::Instant;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use uuid::Uuid;
 
 use super::{
     handle::{Scheduler, Shared},
-    starts::{Rung, Starts},
+    starts::{Planned, Rung, Starts},
+    wall_clock::WallClock,
 };
 use crate::config::Burst;
 
 /// The clock of a computer may be set: no job sleeps longer than this without a look at it.
 const LONGEST_SLEEP: Duration = Duration::from_mins(10);
-/// How often the clock is looked at for having been set back.
+/// How often the clock is looked at for having been set.
 const LOOK: Duration = Duration::from_secs(1);
-/// Starts may be this late after the clock was set back; by more, and they are planned anew.
-const SET_BACK: TimeDelta = TimeDelta::minutes(1);
+/// Why a start is skipped that cannot be made up for.
+const TOO_LATE: &str =
+    "it was due more than 3 hours ago: this process stood still, or the clock was set forward";
 
 /// The bursts of a plan that start by themselves.
 ///
@@ -54,10 +57,10 @@ impl CronClock {
     }
 
     /// Starts these bursts when they are due, and no others. What was due under the plan before
-    /// and did not get to start is made up for.
+    /// and did not get to start is made up for, or reported if it is too late.
     pub(super) async fn follow(&self, bursts: &[Arc<Burst>]) -> Result<(), JobSchedulerError> {
         let now = Utc::now();
-        let (plan, before) = {
+        let (Planned { plan, too_late }, before) = {
             let mut armed = self.armed();
             let schedules = bursts
                 .iter()
@@ -67,6 +70,11 @@ impl CronClock {
                 std::mem::take(&mut armed.jobs),
             )
         };
+        for burst in bursts {
+            if too_late.contains(&burst.name) {
+                self.shared.skip_scheduled(burst, TOO_LATE);
+            }
+        }
         for job in before.values() {
             // It may have fired by now, and be gone.
             if let Err(error) = self.jobs.remove(job).await {
@@ -137,15 +145,13 @@ impl CronClock {
         match armed.starts.ring(plan, &burst.name, Utc::now()) {
             Rung::Outdated => Err(Outdated),
             Rung::Early(due) => Ok(Some(due)),
+            Rung::Again(next) => Ok(next),
             Rung::Start(next) => {
                 self.shared.start_scheduled(burst);
                 Ok(next)
             }
             Rung::TooLate(next) => {
-                self.shared.skip_scheduled(
-                    burst,
-                    "it was due more than 3 hours ago: this process stood still, or the clock was set forward",
-                );
+                self.shared.skip_scheduled(burst, TOO_LATE);
                 Ok(next)
             }
         }
@@ -170,26 +176,25 @@ impl Scheduler {
 }
 
 impl Shared {
-    /// Plans all starts anew when the clock has been set back: jobs wait for a time that the clock shows.
+    /// Plans all starts anew when the clock has been set: jobs wait for a time that the clock shows.
     async fn watch_clock(self: Arc<Self>) {
-        let mut latest = Utc::now();
+        let mut clock = WallClock::new(Utc::now(), Instant::now());
         while self
             .closing
             .run_until_cancelled(tokio::time::sleep(LOOK))
             .await
             .is_some()
         {
-            let now = Utc::now();
-            if now + SET_BACK > latest {
-                latest = latest.max(now);
+            let Some(leap) = clock.leap(Utc::now(), Instant::now()) else {
                 continue;
-            }
-            let seconds = (latest - now).num_seconds();
-            latest = now;
-            tracing::warn!(
-                seconds,
-                "the clock of this computer was set back: starts of bursts are planned anew"
-            );
+            };
+            let cause = if leap < TimeDelta::zero() {
+                "the clock of this computer was set back"
+            } else {
+                "the clock of this computer was set forward, or the computer was suspended"
+            };
+            let seconds = leap.num_seconds().abs();
+            tracing::warn!(seconds, "{cause}: starts of bursts are planned anew");
             let cron = self.cron.lock().await;
             let plan = self.state().plan.clone();
             if let Some(clock) = &*cron

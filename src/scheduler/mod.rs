@@ -15,6 +15,7 @@ mod reload;
 mod runs;
 mod shutdown;
 mod starts;
+mod wall_clock;
 
 pub use handle::{BurstRefused, Scheduler};
 pub use orders::OrderRefused;

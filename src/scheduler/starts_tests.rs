@@ -77,13 +77,28 @@ impl Service {
         service
     }
 
-    fn reload(&mut self) {
+    /// The number of starts that were too late to be made up for.
+    fn reload(&mut self) -> usize {
         let plan = [(Arc::from("rush"), self.schedule.clone())];
-        self.plan = self.starts.follow(plan, self.clock.now());
+        let planned = self.starts.follow(plan, self.clock.now());
+        self.plan = planned.plan;
+        planned.too_late.len()
     }
 
     fn due(&self) -> Option<DateTime<Utc>> {
         self.starts.due("rush")
+    }
+
+    /// Sets the clock, which the service notices at once.
+    fn set_clock(&mut self, to: &str) -> usize {
+        self.clock = Clock::set(at(to));
+        self.reload()
+    }
+
+    /// Sets the clock, and an alarm rings before the service notices.
+    fn ring_at(&mut self, to: &str) -> Rung {
+        self.clock = Clock::set(at(to));
+        self.starts.ring(self.plan, "rush", self.clock.now())
     }
 
     /// Sleeps to the next start and begins it.
@@ -197,8 +212,7 @@ async fn a_clock_that_is_set_back_by_a_day_has_the_starts_planned_anew() {
         let mut service = Service::new(&schedule(cron, Tz::UTC), at("2026-05-02T02:59:59Z"));
         service.until(at("2026-05-02T03:00:01Z")).await;
         assert_eq!(service.started, [at("2026-05-02T03:00:00Z")], "{cron}");
-        service.clock = Clock::set(at("2026-05-01T02:59:00Z"));
-        service.reload();
+        assert_eq!(service.set_clock("2026-05-01T02:59:00Z"), 0);
         assert_eq!(service.due(), Some(at("2026-05-01T03:00:00Z")), "{cron}");
     }
 }
@@ -206,18 +220,109 @@ async fn a_clock_that_is_set_back_by_a_day_has_the_starts_planned_anew() {
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_is_set_back_by_a_little_starts_no_fixed_time_twice() {
     let now = at("2026-05-02T03:00:05Z");
-    let set_back = |cron| {
-        let schedule = schedule(cron, Tz::UTC);
-        async move {
-            let mut service = Service::new(&schedule, now - TimeDelta::minutes(1));
-            service.until(now).await;
-            service.clock = Clock::set(at("2026-05-02T02:10:00Z"));
-            service.reload();
-            service.due().unwrap()
+    for (cron, set_to, due) in [
+        ("0 3 * * *", "2026-05-02T02:10:00Z", "2026-05-03T03:00:00Z"),
+        (
+            "*/20 * * * *",
+            "2026-05-02T02:10:00Z",
+            "2026-05-02T02:20:00Z",
+        ),
+        // An interval is not started twice by a small correction.
+        (
+            "*/20 * * * *",
+            "2026-05-02T02:59:10Z",
+            "2026-05-02T03:20:00Z",
+        ),
+    ] {
+        let mut service = Service::new(&schedule(cron, Tz::UTC), now - TimeDelta::minutes(1));
+        service.until(now).await;
+        assert_eq!(service.set_clock(set_to), 0, "{cron}");
+        assert_eq!(service.due(), Some(at(due)), "{cron} at {set_to}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_forward_leaves_out_what_is_hours_late_and_keeps_the_start_to_come() {
+    let daily = schedule("0 3 * * *", Tz::UTC);
+    for (set_to, skipped, due) in [
+        // A week later, five minutes before the start, and a little and much too long after it.
+        ("2026-05-09T02:55:00Z", 1, "2026-05-09T03:00:00Z"),
+        ("2026-05-09T03:04:00Z", 1, "2026-05-09T03:00:00Z"),
+        ("2026-05-09T05:59:00Z", 1, "2026-05-09T03:00:00Z"),
+        ("2026-05-09T06:01:00Z", 1, "2026-05-10T03:00:00Z"),
+        // Over the start of the same day.
+        ("2026-05-02T05:59:00Z", 0, "2026-05-02T03:00:00Z"),
+        ("2026-05-02T06:01:00Z", 1, "2026-05-03T03:00:00Z"),
+    ] {
+        let mut service = Service::new(&daily, at("2026-05-02T00:00:00Z"));
+        assert_eq!(service.set_clock(set_to), skipped, "{set_to}");
+        assert_eq!(service.due(), Some(at(due)), "{set_to}");
+        // The alarm may ring before the leap is noticed.
+        let mut service = Service::new(&daily, at("2026-05-02T00:00:00Z"));
+        let rung = service.ring_at(set_to);
+        if skipped == 1 {
+            assert_eq!(rung, Rung::TooLate(Some(at(due))), "{set_to}");
+        } else {
+            assert_eq!(rung, Rung::Start(Some(at("2026-05-03T03:00:00Z"))));
         }
-    };
-    assert_eq!(set_back("0 3 * * *").await, at("2026-05-03T03:00:00Z"));
-    assert_eq!(set_back("*/20 * * * *").await, at("2026-05-02T02:20:00Z"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn starts_that_were_missed_together_are_made_up_for_by_one() {
+    for cron in ["* * * * * *", "*/10 * * * *", "0 1,2,3 * * *"] {
+        let mut service = Service::new(&schedule(cron, Tz::UTC), at("2026-05-02T00:00:00Z"));
+        assert_eq!(service.set_clock("2026-05-09T03:05:00Z"), 1, "{cron}");
+        // Alarms ring some seconds late on a busy computer.
+        sleep(std::time::Duration::from_secs(5)).await;
+        let now = service.clock.now();
+        let rung = service.starts.ring(service.plan, "rush", now);
+        assert_eq!(rung, Rung::Start(service.due()), "{cron}");
+        assert!(service.due().unwrap() > now, "{cron}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_by_a_day_and_corrected_starts_no_time_twice() {
+    let tomorrow = at("2026-05-03T03:00:00Z");
+    // Without and with a start while the clock is wrong.
+    for wrong in ["2026-05-01T03:10:00Z", "2026-05-01T02:59:00Z"] {
+        for noticed in [true, false] {
+            let daily = schedule("0 3 * * *", Tz::UTC);
+            let mut service = Service::new(&daily, at("2026-05-02T02:59:00Z"));
+            service.until(at("2026-05-02T03:10:00Z")).await;
+            assert_eq!(service.set_clock(wrong), 0);
+            service.until(at("2026-05-01T03:15:00Z")).await;
+            assert_eq!(service.due(), Some(at("2026-05-02T03:00:00Z")));
+            if noticed {
+                assert_eq!(service.set_clock("2026-05-02T03:15:00Z"), 0, "{wrong}");
+            } else {
+                let rung = service.ring_at("2026-05-02T03:15:00Z");
+                assert_eq!(rung, Rung::Again(Some(tomorrow)), "{wrong}");
+            }
+            assert_eq!(service.due(), Some(tomorrow), "{wrong}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_was_a_day_ahead_leaves_out_no_start_once_it_is_corrected() {
+    let daily = schedule("0 3 * * *", Tz::UTC);
+    let mut service = Service::new(&daily, at("2026-05-02T01:00:00Z"));
+    // The start of the second day is too late by the wrong clock, the one of the third day is not.
+    assert_eq!(service.set_clock("2026-05-03T02:59:00Z"), 1);
+    service.until(at("2026-05-03T03:01:00Z")).await;
+    assert_eq!(service.set_clock("2026-05-02T01:03:00Z"), 0);
+    service.until(at("2026-05-03T04:00:00Z")).await;
+    let [second, third] = [at("2026-05-02T03:00:00Z"), at("2026-05-03T03:00:00Z")];
+    assert_eq!(service.started, [third, second, third]);
+
+    // What the wrong clock left out has not started.
+    let mut service = Service::new(&daily, at("2026-05-02T01:00:00Z"));
+    let rung = service.ring_at("2026-05-03T01:00:00Z");
+    assert_eq!(rung, Rung::TooLate(Some(third)));
+    assert_eq!(service.set_clock("2026-05-02T01:00:00Z"), 0);
+    assert_eq!(service.due(), Some(second));
 }
 
 #[test]

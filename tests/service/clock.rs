@@ -63,7 +63,7 @@ async fn next_start(service: &Service) -> String {
 
 // It takes some seconds: schedules and the look at the clock have a grain of a second.
 #[tokio::test]
-async fn a_start_in_the_repeated_hour_is_not_made_up_for_and_a_clock_set_back_plans_anew() {
+async fn a_start_in_the_repeated_hour_is_not_made_up_for_and_a_clock_that_is_set_plans_anew() {
     let folder = Folder::new();
     let centre = Centre::start("{}").await;
     let burst = |name: &str, cron: &str| {
@@ -116,5 +116,25 @@ async fn a_start_in_the_repeated_hour_is_not_made_up_for_and_a_clock_set_back_pl
     for name in ["chatprobe_bursts_total", "chatprobe_burst_skipped_total"] {
         assert!(count(&metrics, name, "nightly") < 0.5, "{name}");
     }
+
+    // A day forward: the start of that day is too late, and the one of this day is still to come.
+    folder.write("clock", "@2026-10-25 00:10:00");
+    service
+        .process
+        .line("the clock of this computer was set forward")
+        .await;
+    eventually("the start to come", async || {
+        (next_start(&service).await == "2026-10-25T00:30:00Z").then_some(())
+    })
+    .await;
+    let metrics = service.metrics().await;
+    let skipped = count(&metrics, "chatprobe_burst_skipped_total", "nightly");
+    assert!((skipped - 1.0).abs() < 0.5, "{skipped}");
+    folder.write("clock", "@2026-10-25 00:40:00");
+    service
+        .when("a start that is made up for", |metrics| {
+            count(metrics, "chatprobe_bursts_total", "nightly") > 0.5
+        })
+        .await;
     service.process.finish().await;
 }
