@@ -9,7 +9,11 @@ use std::{
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use tokio::{sync::oneshot, time::timeout};
 
-use super::{History, HistoryError, Listing, figures::Figures, listing::read_rows};
+use super::{
+    History, HistoryError, Listing,
+    figures::Figures,
+    listing::{of_row, read_rows},
+};
 use crate::runner::RunReport;
 
 /// So many at the most.
@@ -106,10 +110,10 @@ impl History {
     /// The run of this name.
     pub async fn baseline(&self, name: &str) -> Result<Option<Baseline>, HistoryError> {
         let name = name.to_owned();
-        let found = self.read(move |connection, _| {
+        let found = self.read(move |connection, figures| {
             let mut query = connection.prepare(&format!("{SELECT} WHERE baselines.name = ?"))?;
-            let found = query.query_row([name], |row| Ok(read(row))).optional()?;
-            found.transpose()
+            let found = query.query_row([&name], |row| Ok(read(row))).optional()?;
+            of_row(found.transpose(), "baselines", &name, figures)
         });
         Ok(found.await?.flatten())
     }

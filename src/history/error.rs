@@ -39,6 +39,18 @@ pub enum HistoryError {
     /// Something in it cannot be read or made.
     #[error("an entry is not as it should be: {0}")]
     Entry(#[from] serde_json::Error),
+    /// One row cannot be read, which was logged and counted; others can.
+    #[error(
+        "this row cannot be read: `{row}` of the table `{table}` of the history: {error}; other rows are not affected"
+    )]
+    Row {
+        /// Its table.
+        table: &'static str,
+        /// What names it there.
+        row: String,
+        /// What is wrong with it.
+        error: Box<HistoryError>,
+    },
     /// The disk does not answer, or others ask for more than it can give.
     #[error("the disk did not answer within {} s; `chatprobe_history_write_seconds` shows whether it hangs", .0.as_secs())]
     Slow(Duration),
@@ -51,6 +63,21 @@ impl HistoryError {
     pub(super) fn is_damage(&self) -> bool {
         let damage = [ErrorCode::DatabaseCorrupt, ErrorCode::NotADatabase];
         self.code().is_some_and(|code| damage.contains(&code))
+    }
+
+    /// Whether the row that was read is at fault, and not the file.
+    pub(super) fn is_of_row(&self) -> bool {
+        match self {
+            Self::Entry(_) => true,
+            Self::Database(error) => matches!(
+                error,
+                rusqlite::Error::InvalidColumnType(..)
+                    | rusqlite::Error::FromSqlConversionFailure(..)
+                    | rusqlite::Error::IntegralValueOutOfRange(..)
+                    | rusqlite::Error::Utf8Error(..)
+            ),
+            _ => false,
+        }
     }
 
     /// Whether the same entry may be written later, because it is not the entry that is at fault.

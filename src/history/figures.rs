@@ -43,7 +43,7 @@ impl Figures {
                 table,
                 row,
                 untold,
-                "a row of the history cannot be read and is left out: {error}; it stays in the file until it is too old"
+                "a row of the history cannot be read and is left out: {error}"
             );
         }
     }

@@ -80,6 +80,26 @@ pub(super) fn read_rows<T>(
     Ok(listing)
 }
 
+/// What was read of the one row that somebody asked for; if the row is at fault, that is logged and counted.
+pub(super) fn of_row<T>(
+    read: Result<T, HistoryError>,
+    table: &'static str,
+    row: &str,
+    figures: &Figures,
+) -> Result<T, HistoryError> {
+    read.map_err(|error| {
+        if !error.is_of_row() {
+            return error;
+        }
+        figures.leave_out(table, row, &error);
+        HistoryError::Row {
+            table,
+            row: row.to_owned(),
+            error: Box::new(error),
+        }
+    })
+}
+
 /// What a row is called, whatever stands there.
 fn name(row: &Row<'_>) -> String {
     match row.get_ref(0) {

@@ -8,6 +8,7 @@ use super::{
     error::HistoryError,
     explanation::{FailureReport, FailureSummary},
     figures::Figures,
+    listing::of_row,
     open_chats,
     reading::{Readable, Readers},
     rows::Rest,
@@ -64,10 +65,7 @@ impl History {
     /// What is kept of a run that is over.
     pub async fn report(&self, id: &str) -> Result<Option<RunReport>, HistoryError> {
         let id = id.to_owned();
-        let found = self.read(move |connection, _| {
-            let query = "SELECT report FROM runs WHERE id = ? AND rest IS NOT NULL";
-            one(connection, query, &id)
-        });
+        let found = self.read(move |connection, figures| report(connection, &id, figures));
         Ok(found.await?.flatten())
     }
 
@@ -75,8 +73,7 @@ impl History {
     pub async fn record(&self, id: &str) -> Result<Option<RunRecord>, HistoryError> {
         let id = id.to_owned();
         let found = self.read(move |connection, figures| {
-            let query = "SELECT report FROM runs WHERE id = ? AND rest IS NOT NULL";
-            let Some(report) = one(connection, query, &id)? else {
+            let Some(report) = report(connection, &id, figures)? else {
                 return Ok(None);
             };
             let rest = one(connection, "SELECT rest FROM runs WHERE id = ?", &id);
@@ -158,8 +155,9 @@ impl History {
         if found.is_some() {
             return Ok(found);
         }
-        let found = self.read(move |connection, _| {
-            one(connection, "SELECT failure FROM failures WHERE id = ?", &id)
+        let found = self.read(move |connection, figures| {
+            let found = one(connection, "SELECT failure FROM failures WHERE id = ?", &id);
+            of_row(found, "failures", &id, figures)
         });
         Ok(found.await?.flatten())
     }
@@ -187,6 +185,15 @@ impl History {
             None => Ok(None),
         }
     }
+}
+
+fn report(
+    connection: &Connection,
+    id: &str,
+    figures: &Figures,
+) -> Result<Option<RunReport>, HistoryError> {
+    let query = "SELECT report FROM runs WHERE id = ? AND rest IS NOT NULL";
+    of_row(one(connection, query, id), "runs", id, figures)
 }
 
 /// The one text that a query finds for an id, read as JSON.

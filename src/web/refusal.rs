@@ -83,6 +83,9 @@ pub(super) enum Refusal {
     /// The disk.
     #[error("the history cannot be read: {0}; the log and `chatprobe_history_broken` tell more")]
     Unreadable(HistoryError),
+    /// One row of the history, which the log has told already.
+    #[error("{0}")]
+    UnreadableRow(HistoryError),
     /// The same the other way round.
     #[error("the history cannot be written: {0}; the log and `chatprobe_history_broken` tell more")]
     Unwritable(HistoryError),
@@ -126,9 +129,10 @@ impl Refusal {
             Self::MediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unusable { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Unavailable(_) | Self::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Unreadable(_) | Self::Unwritable(_) | Self::Internal(_) => {
-                StatusCode::INTERNAL_SERVER_ERROR
-            }
+            Self::Unreadable(_)
+            | Self::UnreadableRow(_)
+            | Self::Unwritable(_)
+            | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 }
@@ -141,8 +145,9 @@ impl IntoResponse for Refusal {
             Self::Busy { again, .. } | Self::Denied(Denied::Throttled { again }) => Some(*again),
             _ => None,
         };
-        // Whoever asks for too much would fill the log as well.
-        if status.is_server_error() && again.is_none() {
+        // Whoever asks for too much would fill the log as well, and rows have a budget of lines.
+        let is_logged = again.is_some() || matches!(self, Self::UnreadableRow(_));
+        if status.is_server_error() && !is_logged {
             tracing::warn!("{self}");
         }
         // It quotes the request, and goes to terminals and into pages.
@@ -214,6 +219,7 @@ impl From<HistoryError> for Refusal {
                 error: Self::Unreadable(error).to_string(),
                 again: DISK_AGAIN,
             },
+            HistoryError::Row { .. } => Self::UnreadableRow(error),
             _ => Self::Unreadable(error),
         }
     }
@@ -241,5 +247,26 @@ impl From<BaselineError> for Refusal {
 impl From<MetricsError> for Refusal {
     fn from(error: MetricsError) -> Self {
         Self::Internal(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_that_cannot_be_read_is_said_to_be_one_and_the_disk_is_not_blamed() {
+        let error = serde_json::from_str::<u64>("no JSON").unwrap_err();
+        let row = HistoryError::Row {
+            table: "runs",
+            row: "r-1".to_owned(),
+            error: Box::new(error.into()),
+        };
+        let refusal = Refusal::from(row);
+        assert_eq!(refusal.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let said = refusal.to_string();
+        let beginning = "this row cannot be read: `r-1` of the table `runs` of the history: ";
+        assert!(said.starts_with(beginning), "{said}");
+        assert!(!said.contains("chatprobe_history_broken"), "{said}");
     }
 }

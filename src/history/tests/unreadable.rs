@@ -1,14 +1,17 @@
 //! Rows that cannot be read among others that can.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, params};
 use serde_json::json;
+use tokio::sync::mpsc;
 
 use super::{MOST, open, record, value};
 use crate::{
     event::{Mode, Verdict},
     history::{
-        FailureQuery, HourQuery, Listing, RunQuery, baselines::Named, figures::Figures,
-        file::HistoryFile, open_chats, rows::apply, write::Write,
+        FailureQuery, History, HistoryError, HourQuery, Listing, RunQuery, baselines::Named,
+        figures::Figures, file::HistoryFile, open_chats, rows::apply, write::Write,
     },
     runner::{RunState, Sample},
 };
@@ -112,6 +115,41 @@ fn a_baseline_whose_run_cannot_be_read_is_left_out_and_its_name_is_known() {
     named.read(&file.connection, &Figures::default());
     assert_eq!(named.all().len(), 6);
     assert_eq!(named.all()["name of b0"], "b0");
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_and_is_asked_for_by_its_id_is_counted_and_said_to_be_one() {
+    let (folder, file) = runs();
+    for statement in [
+        "INSERT INTO baselines SELECT 'name of ' || id, id, '' FROM runs",
+        "INSERT INTO failures SELECT id, id, 's', 't', 'probe', 0, report FROM runs",
+    ] {
+        file.connection.execute(statement, []).unwrap();
+    }
+    let figures = Arc::<Figures>::default();
+    let (requests, _requested) = mpsc::channel(1);
+    let (failures, named) = (Arc::default(), Arc::default());
+    let history = History::in_folder(folder.path(), failures, figures.clone(), named, requests);
+    for number in 0..UNREADABLE.len() as u64 {
+        let id = format!("b{number}");
+        let name = format!("name of {id}");
+        let found = [
+            ("runs", &id, history.report(&id).await.map(drop)),
+            ("runs", &id, history.record(&id).await.map(drop)),
+            ("failures", &id, history.failure(&id).await.map(drop)),
+            ("baselines", &name, history.baseline(&name).await.map(drop)),
+        ];
+        for (of, named, found) in found {
+            let Err(HistoryError::Row { table, row, error }) = found else {
+                panic!("{of} {named}: {found:?}");
+            };
+            assert_eq!((table, &row), (of, named), "{error}");
+        }
+        assert_eq!(figures.now().unreadable, 4 * (number + 1));
+    }
+    assert!(history.report("a").await.unwrap().is_some());
+    assert!(history.report("nobody").await.unwrap().is_none());
+    assert_eq!(figures.now().unreadable, 16);
 }
 
 #[test]
