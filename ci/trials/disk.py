@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import time
 
 from service import Canaries, Service, eventually
@@ -70,17 +71,35 @@ def frozen(trial, folder):
                 with Canaries(service, trial):
                     slowest = 0.0
                     until = time.monotonic() + seconds
+                    broken = 0
                     while time.monotonic() < until:
+                        broken = max(broken, service.metric("chatprobe_history_broken"))
                         began = time.monotonic()
                         for page in ("/metrics", f"/runs/{run}"):
                             status, _ = service.get(page, timeout=5)
                             trial.expect(status == 200, f"GET {page}: {status}")
                         slowest = max(slowest, time.monotonic() - began)
                         time.sleep(0.2)
+                slow = service.metric("chatprobe_history_slow_writes_total")
                 trial.saw(f"/metrics and the page of the burst within {slowest * 1000:.0f} ms")
+                trial.saw(f"`chatprobe_history_broken` {broken:.0f}, {slow:.0f} slow write")
+                trial.expect(broken == 1, "chatprobe_history_broken stays 0")
+                trial.expect(slow == 1, f"{slow:.0f} slow writes")
             finally:
                 command("fsfreeze", "--unfreeze", str(data))
             service.request("POST", f"/api/v1/runs/{run}/stop", {"now": True})
             ended = service.ended(run)
             trial.expect(ended["chats"]["failed"] == 0, f"{ended['chats']['failed']} chats failed")
+            trial.did("SIGTERM while it is frozen again")
+            if not command("fsfreeze", "--freeze", str(data)):
+                raise Skipped("nobody may freeze a file system here")
+            try:
+                eventually("write that hangs", lambda: service.metric("chatprobe_history_write_seconds") > 0.5)
+                began = time.monotonic()
+                service.program.send(signal.SIGTERM)
+                # The kernel does not let go of a thread that hangs, and so keeps the exit code.
+                eventually("end of the process", service.program.is_over, patience=2 + 5 + 2)
+                trial.saw(f"over after {time.monotonic() - began:.1f} s")
+            finally:
+                command("fsfreeze", "--unfreeze", str(data))
             trial.expect(service.program.end() == 0, "it does not end well")

@@ -89,6 +89,11 @@ class Program:
     def send(self, number):
         self.process.send_signal(number)
 
+    def is_over(self):
+        """Whether it has ended, apart from threads that the kernel does not let go of."""
+        stat = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text()
+        return stat.rpartition(")")[2].split()[0] == "Z"
+
     def end(self, number=signal.SIGTERM, patience=PATIENCE):
         """Its exit code."""
         with contextlib.suppress(ProcessLookupError):
