@@ -2,14 +2,14 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Read as _},
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
+    io,
+    os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::atomic::Ordering,
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, types::FromSql};
 
 use super::{error::HistoryError, figures::Figures, interrupted, tidy::Clock};
 
@@ -89,6 +89,9 @@ pub(super) const MIGRATIONS: [&str; 4] = [
 /// The file with the one connection that writes to it.
 pub(super) struct HistoryFile {
     pub(super) connection: Connection,
+    /// The same file, for its head. It stays open as long as the connection: whoever closes a file gives up
+    /// all locks that the process has on it, those of SQLite among them.
+    head: File,
     /// What is believed of the time.
     pub(super) clock: Clock,
     path: PathBuf,
@@ -96,6 +99,8 @@ pub(super) struct HistoryFile {
     places: [Option<(u64, u64)>; 2],
     /// The size of the file when it was last written, in bytes.
     size: u64,
+    /// What SQLite changes when another connection has written; of when the file was last written.
+    data_version: i64,
     /// Held as long as the file is in use.
     _lock: File,
 }
@@ -132,17 +137,22 @@ impl HistoryFile {
             clear_rest(directory).map_err(folder)?;
             figures.set_aside.fetch_add(1, Ordering::Relaxed);
         }
-        // SQLite gives the log the rights of the file.
-        private_file(&path).map_err(folder)?;
-        let mut connection = Connection::open(&path)?;
-        prepare(&connection)?;
-        let version = migrate(&mut connection, &path)?;
-        interrupted::conclude(&mut connection, version, figures)?;
-        // Only now: what an earlier process left may need more while it is put in order.
-        bound(&connection, max_bytes)?;
+        let is_new = path.symlink_metadata().is_err();
+        let head = {
+            // SQLite gives the log the rights of the file.
+            let _made = private_file(&path).map_err(folder)?;
+            File::open(&path).map_err(folder)?
+        };
+        let connection = connect(&path, max_bytes, figures).inspect_err(|_| {
+            if is_new {
+                remove_if_empty(&path);
+            }
+        })?;
         Ok(Self {
             clock: Clock::of(&connection)?,
+            data_version: data_version(&connection)?,
             connection,
+            head,
             places: places(&path),
             size: length(&path),
             path,
@@ -155,20 +165,85 @@ impl HistoryFile {
         places(&self.path) != self.places
     }
 
-    /// The sizes before and now, in bytes, if somebody else has cut the file so that pages of it are gone.
-    pub(super) fn was_cut(&self) -> Option<(u64, u64)> {
-        let now = length(&self.path);
-        let cut = now < self.size && pages_need(&self.path).is_none_or(|needed| now < needed);
-        cut.then_some((self.size, now))
+    /// What somebody else did to the file without SQLite, if that can be seen: pages of it are gone, or it is
+    /// another one.
+    pub(super) fn damage(&self) -> Option<String> {
+        let (before, now) = (self.size, length(&self.path));
+        let cut = || format!("somebody cut it from {before} to {now} bytes while it was in use");
+        let Some(needed) = pages_need(&self.head) else {
+            return Some(if now < before {
+                cut()
+            } else {
+                "somebody overwrote it while it was in use, so that it is no file of SQLite"
+                    .to_owned()
+            });
+        };
+        if now >= before {
+            return None;
+        }
+        if now < needed {
+            return Some(cut());
+        }
+        let is_other = self.is_other(now).unwrap_or_else(|error| error.is_damage());
+        is_other.then(|| {
+            format!(
+                "somebody put another one of {now} bytes in its place, of {before} bytes, while it was in use"
+            )
+        })
     }
 
-    /// Notes the size after something was written.
-    pub(super) fn note_size(&mut self) {
+    /// Whether a file that became smaller, and has so many bytes now, is not what SQLite made of it.
+    fn is_other(&self, now: u64) -> Result<bool, HistoryError> {
+        let (page, pages): (u64, u64) = (self.pragma("page_size")?, self.pragma("page_count")?);
+        // Nobody has written over SQLite: only what was in the log may have been moved to the file.
+        if data_version(&self.connection)? == self.data_version && now != page * pages {
+            return Ok(true);
+        }
+        // Pages in memory are those of the file as it was.
+        self.connection.execute_batch("PRAGMA shrink_memory")?;
+        let found: String = self.pragma("quick_check(1)")?;
+        Ok(found != "ok")
+    }
+
+    fn pragma<T: FromSql>(&self, pragma: &str) -> rusqlite::Result<T> {
+        let query = format!("PRAGMA {pragma}");
+        self.connection.query_row(&query, [], |row| row.get(0))
+    }
+
+    /// Notes what the file is like after something was written.
+    pub(super) fn note(&mut self) {
         self.size = length(&self.path);
+        if let Ok(version) = data_version(&self.connection) {
+            self.data_version = version;
+        }
     }
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// Opens the database, makes or migrates it, and concludes the runs that an earlier process left.
+fn connect(path: &Path, max_bytes: u64, figures: &Figures) -> Result<Connection, HistoryError> {
+    let mut connection = Connection::open(path)?;
+    prepare(&connection)?;
+    let version = migrate(&mut connection, path)?;
+    interrupted::conclude(&mut connection, version, figures)?;
+    // Only now: what an earlier process left may need more while it is put in order.
+    bound(&connection, max_bytes)?;
+    Ok(connection)
+}
+
+/// Removes a file that was made just now and has nothing in it: the next attempt would take it for one that
+/// somebody cut.
+fn remove_if_empty(path: &Path) {
+    if length(path) < LEAST
+        && let Err(error) = fs::remove_file(path)
+    {
+        tracing::debug!(
+            "`{}` is empty and cannot be removed: {error}",
+            path.display()
+        );
     }
 }
 
@@ -183,15 +258,19 @@ fn log_of(path: &Path) -> PathBuf {
     path.with_file_name(format!("{NAME}-wal"))
 }
 
+fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "data_version", |row| row.get(0))
+}
+
 fn length(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |file| file.len())
 }
 
 /// What the pages take that the file says it has, in bytes; `None` if it has no head.
 /// <https://www.sqlite.org/fileformat.html#the_database_header>
-fn pages_need(path: &Path) -> Option<u64> {
+fn pages_need(file: &File) -> Option<u64> {
     let mut head = [0; 32];
-    File::open(path).ok()?.read_exact(&mut head).ok()?;
+    file.read_exact_at(&mut head, 0).ok()?;
     let (magic, rest) = head.split_first_chunk::<16>()?;
     // 1 stands for 65,536.
     let size = match u16::from_be_bytes(*rest.first_chunk()?) {

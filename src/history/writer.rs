@@ -161,7 +161,7 @@ impl Writer {
             self.follow(request);
         }
         if let Some(file) = &mut self.file {
-            file.note_size();
+            file.note();
         }
         let bytes = file::size(&self.directory);
         self.figures.bytes.store(bytes, Ordering::Relaxed);
@@ -188,7 +188,8 @@ impl Writer {
     }
 
     /// At the end of the process there is no other time.
-    fn give_up(&mut self) {
+    pub(super) fn give_up(&mut self) {
+        self.tried = None;
         self.try_again();
         let left = self.unwritten.len();
         if left > 0 {
@@ -200,7 +201,7 @@ impl Writer {
         }
     }
 
-    /// A file that is not in its place any more, or was cut, is let go, with its lock; the next entry opens
+    /// A file that is not in its place any more, or was damaged, is let go, with its lock; the next entry opens
     /// it anew.
     fn look(&mut self) {
         let unseen = std::mem::take(&mut self.unseen);
@@ -212,9 +213,9 @@ impl Writer {
             );
             self.file = None;
             self.tried = None;
-        } else if let Some((before, now)) = file.was_cut() {
+        } else if let Some(damage) = file.damage() {
             self.set_aside(&format!(
-                "somebody cut it from {before} to {now} bytes while it was in use; the last {unseen} rows are lost at least"
+                "{damage}; the last {unseen} rows are lost at least"
             ));
         } else {
             return;
@@ -302,7 +303,7 @@ impl Writer {
                 self.set_aside(&error.to_string());
             } else {
                 tracing::error!(
-                    "the history in `{}` cannot be tidied: {error}; what is too old or too much stays until it can",
+                    "the history in `{}` cannot be tidied: {error}; expired rows, and the oldest ones beyond `data.max_bytes`, stay until it can",
                     self.directory.display()
                 );
             }

@@ -1,6 +1,11 @@
-//! Files that somebody else cut.
+//! Files that somebody else cut, overwrote or replaced.
 
-use std::fs::{self, File};
+use std::{
+    fs::{self, File},
+    path::Path,
+};
+
+use rusqlite::Connection;
 
 use super::{MOST, database, kept, open, value, writer};
 use crate::history::{
@@ -9,12 +14,15 @@ use crate::history::{
     write::Write,
 };
 
-/// Cuts the file of a writer that has written one run, and lets it write another one.
-fn cut_to(bytes: u64) {
+/// Damages the file of a writer that has written one run, and lets it write another one.
+fn damaged(damage: impl FnOnce(&Path)) {
     let folder = tempfile::tempdir().unwrap();
     let path = path_in(folder.path());
     let (mut writer, figures) = writer(folder.path());
-    writer.keep(vec![Write::Ended(Box::new(kept("first")))]);
+    let mut first = kept("first");
+    // More than a file without any run has.
+    first.report.load = "x".repeat(100_000);
+    writer.keep(vec![Write::Ended(Box::new(first))]);
     // What is written last is in the log, and then in the file.
     let to_the_file = "PRAGMA wal_checkpoint(TRUNCATE)";
     let _: i64 = value(&database(folder.path()), to_the_file);
@@ -24,12 +32,7 @@ fn cut_to(bytes: u64) {
     let before = figures.now();
     assert_eq!((before.set_aside, before.lost), (0, 0));
 
-    File::options()
-        .write(true)
-        .open(&path)
-        .unwrap()
-        .set_len(bytes)
-        .unwrap();
+    damage(&path);
     writer.keep(vec![Write::Ended(Box::new(kept("second")))]);
     let now = figures.now();
     assert_eq!(now.set_aside, 1);
@@ -42,6 +45,46 @@ fn cut_to(bytes: u64) {
     );
     assert_eq!(ids, "second");
     assert!(path.with_file_name("history.sqlite.damaged").exists());
+}
+
+fn cut_to(bytes: u64) {
+    damaged(|path| {
+        let file = File::options().write(true).open(path).unwrap();
+        file.set_len(bytes).unwrap();
+    });
+}
+
+/// The bytes of a history without runs.
+fn without_runs() -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(folder.path(), MOST).unwrap());
+    fs::read(path_in(folder.path())).unwrap()
+}
+
+#[test]
+fn a_file_that_is_overwritten_with_as_many_bytes_in_use_is_set_aside_and_counted() {
+    damaged(|path| {
+        let bytes = fs::metadata(path).unwrap().len();
+        fs::write(path, vec![b'x'; usize::try_from(bytes).unwrap()]).unwrap();
+    });
+}
+
+#[test]
+fn a_file_in_whose_place_a_smaller_whole_one_is_put_in_use_is_set_aside_and_counted() {
+    damaged(|path| fs::write(path, without_runs()).unwrap());
+}
+
+#[test]
+fn a_smaller_file_with_broken_pages_is_found_where_somebody_wrote_over_sqlite_too() {
+    damaged(|path| {
+        let administrator = Connection::open(path).unwrap();
+        administrator
+            .execute_batch("PRAGMA user_version = 4")
+            .unwrap();
+        let mut bytes = without_runs();
+        bytes[4_096..].fill(0xff);
+        fs::write(path, bytes).unwrap();
+    });
 }
 
 #[test]
@@ -122,4 +165,21 @@ fn the_log_of_a_file_of_which_nothing_is_left_is_kept_for_somebody_to_look_at() 
     drop(open(folder.path(), MOST).unwrap());
     let aside = folder.path().join("history.sqlite.damaged-wal");
     assert_eq!(fs::read_to_string(aside).unwrap(), "frames");
+}
+
+#[test]
+fn a_file_that_could_not_be_begun_is_not_taken_for_one_that_was_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    // SQLite cannot write a page without its journal, like on a full disk.
+    let obstacle = folder.path().join("history.sqlite-journal");
+    fs::create_dir(&obstacle).unwrap();
+    let figures = Figures::default();
+    for _ in 0..2 {
+        let opened = HistoryFile::open(folder.path(), MOST, &figures);
+        assert!(opened.is_err());
+        assert!(!path_in(folder.path()).exists());
+    }
+    fs::remove_dir(obstacle).unwrap();
+    HistoryFile::open(folder.path(), MOST, &figures).unwrap();
+    assert_eq!(figures.now().set_aside, 0);
 }

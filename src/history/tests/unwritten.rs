@@ -53,3 +53,19 @@ async fn the_end_of_a_run_is_written_once_there_is_a_folder_for_it_and_other_row
     );
     assert_eq!(runs, 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_run_is_tried_once_more_at_shutdown_however_short_ago_the_folder_was_missing()
+{
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    fs::write(&data, "a file where a folder should be").unwrap();
+    let (mut writer, figures) = writer(&data);
+    writer.keep(vec![end("1")]);
+    fs::remove_file(&data).unwrap();
+    writer.give_up();
+    let now = figures.now();
+    assert_eq!((now.written, now.lost, now.broken), (2, 0, false));
+    let runs: u64 = value(&database(&data), "SELECT count(*) FROM runs");
+    assert_eq!(runs, 1);
+}
