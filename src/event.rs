@@ -130,7 +130,7 @@ pub struct HistoryFigures {
     pub lost: u64,
     /// Damaged files that were set aside.
     pub set_aside: u64,
-    /// How often what is too old or too much could not be removed.
+    /// How often expired rows, or the oldest ones of a file that is too large, could not be deleted.
     pub tidy_failed: u64,
     /// The size of the file and its log.
     pub bytes: u64,

@@ -1,4 +1,4 @@
-//! What is too old or too much goes, the oldest first.
+//! Expired rows are deleted, and the oldest ones if the file is too large.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -31,7 +31,7 @@ pub(super) enum Write {
     Failures(Vec<Arc<FailedChat>>),
     /// A name for a run, or of one.
     Baseline(baselines::Request),
-    /// What is too old or too much goes.
+    /// Expired rows are deleted, and the oldest ones if the file is too large.
     Tidy,
 }
 

@@ -2,11 +2,12 @@
 //! and lets go as soon as somebody opens the other end.
 
 use std::{
+    fmt::Debug,
     fs::File,
     path::Path,
     process::Command,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use tokio::{sync::mpsc, task::yield_now, time::advance};
@@ -21,6 +22,23 @@ use crate::{
         file::path_in,
     },
 };
+
+/// A wait for a thread, which the paused clock does not bound.
+struct Patience(SystemTime);
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self(SystemTime::now())
+    }
+}
+
+impl Patience {
+    /// Ends the test when it has waited for ten seconds.
+    fn check(&self, seen: &impl Debug) {
+        let waited = self.0.elapsed().unwrap_or_default();
+        assert!(waited < Duration::from_secs(10), "still {seen:?}");
+    }
+}
 
 fn pipe(path: &Path) {
     let made = Command::new("mkfifo").arg(path).status().unwrap();
@@ -59,7 +77,9 @@ async fn readings_of_a_disk_that_hangs_end_soon_and_there_are_never_more_than_fo
         .write(true)
         .open(path_in(folder.path()))
         .unwrap();
+    let patience = Patience::default();
     while history.readers_free() != Some(4) {
+        patience.check(&history.readers_free());
         std::thread::yield_now();
         yield_now().await;
     }
@@ -93,6 +113,7 @@ async fn a_write_to_a_disk_that_hangs_is_seen_while_it_does_and_holds_up_no_star
     let observers = Observers::default().and(last.clone());
     let recording = tokio::spawn(recorder.record(observers, end.clone()));
     let figures = async |holds: fn(&HistoryFigures) -> bool| {
+        let patience = Patience::default();
         loop {
             advance(Duration::from_millis(250)).await;
             yield_now().await;
@@ -100,6 +121,7 @@ async fn a_write_to_a_disk_that_hangs_is_seen_while_it_does_and_holds_up_no_star
             if holds(&now) {
                 return now;
             }
+            patience.check(&now);
         }
     };
     let now = figures(|now| now.slow_writes == 1).await;

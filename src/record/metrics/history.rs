@@ -24,7 +24,7 @@ impl HistorySeries {
             written: make.fraction_counter("chatprobe_history_rows_written_total", "Rows of the history that were written.")?,
             lost: make.fraction_counter("chatprobe_history_rows_lost_total", "Rows of the history that could not be written.")?,
             set_aside: make.fraction_counter("chatprobe_history_files_set_aside_total", "Damaged files of the history that were set aside.")?,
-            tidy_failed: make.fraction_counter("chatprobe_history_tidy_failures_total", "How often what is too old could not be removed from the history.")?,
+            tidy_failed: make.fraction_counter("chatprobe_history_tidy_failures_total", "How often expired rows of the history could not be deleted.")?,
             size: make.gauge("chatprobe_history_size_bytes", "Size of the history's file and its log.")?,
             broken: make.gauge("chatprobe_history_broken", "1 if the latest rows of the history could not be written, or wait for a disk that hangs.")?,
             slow_writes: make.fraction_counter("chatprobe_history_slow_writes_total", "Writes to the history that took longer than 3 s, the one in progress among them.")?,
