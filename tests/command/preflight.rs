@@ -37,16 +37,16 @@ async fn a_run_that_does_not_fit_into_its_control_group_exits_with_two() {
 #[tokio::test]
 async fn a_run_that_may_not_work_says_so_and_goes_on() {
     let centre = Centre::start("{}").await;
-    let run = Run::of_shipped(&centre.url).load("{ chats: 60, ramp: 500ms }");
+    let run = Run::of_shipped(&centre.url).load("{ chats: 130, ramp: 1s }");
     let run = run.finish(run.start_limited("-n 256")).await.exits(0);
-    let doubt = "60 chats need up to 60 connections";
-    let remedy = "that makes 360 files";
+    let doubt = "130 chats need up to 130 connections";
+    let remedy = "`ulimit -n 354`";
     assert!(
         run.log.contains(doubt) && run.log.contains(remedy),
         "{}",
         run.log
     );
-    assert_eq!(run.chats("passed"), 60);
+    assert_eq!(run.chats("passed"), 130);
     let doubts = &run.report["doubts"];
     assert_eq!(doubts.as_array().unwrap().len(), 1, "{doubts}");
     assert!(doubts[0].as_str().unwrap().contains(remedy), "{doubts}");
