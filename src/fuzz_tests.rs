@@ -24,7 +24,7 @@ use tokio::time::Instant;
 /// Inputs without a time; with one, inputs between two looks at the clock.
 const FEW: u32 = 48;
 /// No input may take longer to judge.
-const LONGEST: Duration = Duration::from_secs(10);
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// How long to try inputs, in seconds.
 const SECONDS: &str = "CHATPROBE_FUZZ_SECONDS";

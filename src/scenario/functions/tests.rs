@@ -126,3 +126,48 @@ fn the_time_is_taken_when_it_is_asked_for_first_and_anew_with_what_comes_next() 
     scope.renew_moment();
     assert!(moment(&scope) > first);
 }
+
+#[test]
+fn a_filter_makes_no_more_than_ten_thousand_lists_or_columns() {
+    for (source, most) in [
+        ("[1, 2] | slice(COUNT) | length", 10_000),
+        ("[1, 2] | batch(COUNT, 0) | first | length", 10_000),
+        ("'a\\nb' | indent(COUNT) | length", 10_003),
+        ("'a\\nb' | indent(width=COUNT) | length", 10_003),
+    ] {
+        let allowed = value(&source.replace("COUNT", "10000"));
+        assert_eq!(allowed, Ok(Value::from(most)), "{source}");
+        for count in ["10001", "1000000000"] {
+            let why = value(&source.replace("COUNT", count)).unwrap_err();
+            assert!(why.contains("at most 10000"), "{why}");
+        }
+    }
+}
+
+#[test]
+fn a_filter_makes_no_text_of_more_than_sixteen_mebibytes() {
+    for source in [
+        "('x' * 10000) | join('y' * 10000)",
+        "[text, text] | join('y' * 20000000)",
+        "('x' * 10000) | replace('x', 'y' * 10000)",
+        "text | replace('', 'y' * 20000000)",
+    ] {
+        assert!(value(source).unwrap_err().contains("16 MiB"), "{source}");
+    }
+    assert_eq!(text("[1, 2] | join('-')"), "1-2");
+    assert_eq!(text("text | replace('a', 'b')"), "b b/ü?&=~");
+}
+
+#[test]
+fn what_is_divided_by_nothing_is_an_error() {
+    for source in [
+        "7 is divisibleby 0",
+        "7 is divisibleby false",
+        "7.5 is divisibleby 0.0",
+    ] {
+        assert!(value(source).unwrap_err().contains("divisible"), "{source}");
+    }
+    let least = "(-170141183460469231731687303715884105727 - 1) is divisibleby -1";
+    assert_eq!(value(least), Ok(Value::from(true)));
+    assert_eq!(value("42 is divisibleby 5"), Ok(Value::from(false)));
+}
