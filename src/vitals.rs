@@ -76,7 +76,7 @@ pub struct Load {
     /// Threads of the whole host, whatever the container, that run or wait for a CPU at this moment,
     /// the one that reads among them.
     pub run_queue: u64,
-    /// Connections that found an accept queue of the network namespace full, whoever listens there.
+    /// Connections that found an accept queue of the network namespace full, of any process.
     pub listen_overflows: u64,
     /// Those and the ones that such a listener dropped for another reason.
     pub listen_drops: u64,

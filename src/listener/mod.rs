@@ -212,7 +212,7 @@ async fn serve_one(
         let mut request = request.map(|body| Body::new(Followed::new(body, end)));
         request.extensions_mut().insert(ConnectInfo(seat.peer()));
         let answer = router.call(request);
-        // In a box, so that the connection can be moved, and taken apart at its end.
+        // In a box: the connection has to be `Unpin`, because its stream is taken out of it at its end.
         Box::pin(async move {
             let response = answer.await.map_err(|never| match never {})?;
             if let Some(reset) = response.extensions().get::<Reset>() {

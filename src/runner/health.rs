@@ -125,7 +125,7 @@ impl Health {
         (overflows > 0).then(|| {
             format!(
                 "{overflows} connections found an accept queue of this network namespace full (ListenOverflows) and \
-                 came a second late or not at all; `ss -ltn` shows the queues, whoever listens"
+                 came a second late or not at all; `ss -ltn` shows the queues of all processes"
             )
         })
     }

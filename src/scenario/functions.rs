@@ -153,9 +153,9 @@ fn indent(
     blank_lines: Option<bool>,
     named: Kwargs,
 ) -> Result<Value, Error> {
-    let width = match named.get::<Option<usize>>("width")? {
+    let width = match width {
         Some(width) => Some(width),
-        None => width,
+        None => named.get("width")?,
     };
     check_made(width.unwrap_or_default())?;
     filters::indent(value, width, first_line, blank_lines, named)

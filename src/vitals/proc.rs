@@ -28,7 +28,7 @@ pub(super) struct Counters {
     accept_queues: AcceptQueues,
 }
 
-/// What the kernel has counted of the accept queues of this network namespace, whoever listens.
+/// What the kernel has counted of the accept queues of this network namespace, for all processes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct AcceptQueues {
     /// Connections that found one full: `ListenOverflows`.

@@ -145,7 +145,7 @@ impl IntoResponse for Refusal {
             Self::Busy { again, .. } | Self::Denied(Denied::Throttled { again }) => Some(*again),
             _ => None,
         };
-        // Whoever asks for too much would fill the log as well, and rows have a budget of lines.
+        // Not logged: requests beyond the limits could fill the log, and unreadable rows have been logged.
         let is_logged = again.is_some() || matches!(self, Self::UnreadableRow(_));
         if status.is_server_error() && !is_logged {
             tracing::warn!("{self}");

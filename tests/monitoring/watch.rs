@@ -240,7 +240,7 @@ async fn agents_who_do_not_join_during_a_burst_are_a_ticket_and_a_page_if_it_out
     watch.slack.message(&resolved(nobody)).await;
     assert_eq!(watch.titles(), [trouble, nobody, &resolved(nobody)]);
 
-    // A target that is down is told whatever runs.
+    // A burst does not hold back the page for a target that is down.
     watch.probes_pass(3.0).await;
     watch.start_burst("rush").await;
     watch.faults(no_session()).await;

@@ -204,7 +204,7 @@ impl Shared {
         let wanted =
             lookup.is_some_and(|lookup| !lookup.is_over() && lookup.stage.receiver_count() > 0);
         if !wanted {
-            // Another thread was faster, or whoever asked has given up.
+            // Another thread has taken the name, or nobody waits for it any more.
             state.end(name, Err(io::ErrorKind::Interrupted.into()));
             return state;
         }

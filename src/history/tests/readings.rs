@@ -72,7 +72,7 @@ async fn readings_of_a_disk_that_hangs_end_soon_and_there_are_never_more_than_fo
         assert_eq!(figures.now().reads_given_up, 10 * round);
         assert_eq!(history.readers_free(), Some(0), "they are not done");
     }
-    // Whoever hangs goes on, finds no database, and gives its place back. Those who come later do not hang.
+    // The blocked readers go on, find no database and end. Later reads are not blocked.
     let _writer = File::options()
         .write(true)
         .open(path_in(folder.path()))

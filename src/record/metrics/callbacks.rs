@@ -65,7 +65,7 @@ impl Callbacks {
     pub(super) fn new(make: &Maker<'_>) -> Result<Self, MetricsError> {
         let events = make.counters(
             "chatprobe_callback_events_total",
-            "Inbound events, by what became of them; scenario and target are \"none\" where no run knows the event.",
+            "Inbound events, by what became of them; scenario and target are \"none\" for an event that belongs to no run.",
             &["scenario", "target", "fate"],
         )?;
         Ok(Self {

@@ -94,7 +94,7 @@ impl Own {
             )?,
             listen_overflows: make.fraction_counter(
                 "chatprobe_host_listen_overflows_total",
-                "Connections that found an accept queue of the network namespace full since the process began, whoever listens.",
+                "Connections that found an accept queue of the network namespace full since the process began, of any process.",
             )?,
             listen_drops: make.fraction_counter(
                 "chatprobe_host_listen_drops_total",

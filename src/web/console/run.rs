@@ -28,7 +28,7 @@ pub(super) async fn show(State(app): State<Arc<App>>, viewer: Viewer, Name(id): 
 async fn page(app: &App, viewer: Viewer, id: &str) -> Result<Page, Refusal> {
     let run = app.find_run(id).await?;
     let report = run.report();
-    // Whoever looks at a run in progress may want to stop it, which must not wait for a disk.
+    // The page of a run in progress has the stop button, so it must not wait for the disk.
     let previous = match &run {
         RunEntry::Active(_) => Ok(app.previous_in_memory(&report)),
         RunEntry::Ended(_) => app.previous(&report).await,

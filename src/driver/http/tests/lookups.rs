@@ -33,7 +33,7 @@ struct Hanging {
 impl Hanging {
     fn new() -> Self {
         let (release, released) = mpsc::channel::<()>();
-        // Locked by whoever waits for the release; all others wait for that one.
+        // The first lookup holds the lock while it waits for the release, and the others wait for the lock.
         let released = Mutex::new(released);
         let begun = Arc::new(AtomicUsize::new(0));
         let count = begun.clone();
@@ -171,7 +171,7 @@ async fn a_name_that_finds_no_thread_is_not_charged_to_the_target() {
         asked.await.unwrap().unwrap();
     }
     tokio::time::resume();
-    // Whoever asked for it has given up, so that it was not looked up.
+    // Its request had timed out, so it was not looked up.
     assert_eq!(
         hanging.lookups.addresses("other").await.unwrap()[..],
         [HERE]

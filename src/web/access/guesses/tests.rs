@@ -159,7 +159,7 @@ async fn many_wrong_tokens_within_a_minute_end_the_free_guesses_of_all_peers() {
         assert_eq!(wrong(&guesses, &numbered(number)), FIRST_DELAY);
     }
     assert_eq!(right(&guesses, "192.0.2.2:1"), Ok(()));
-    // Whoever had the right token still mistypes for free.
+    // A peer that has sent the right token still has free guesses.
     assert_eq!(wrong(&guesses, "192.0.2.1:1"), Duration::ZERO);
     tokio::time::advance(BUSY_FOR).await;
     assert_eq!(wrong(&guesses, "192.0.2.3:1"), Duration::ZERO);
