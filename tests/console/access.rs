@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Browser, Centre, Folder, QUICK, SCENARIO, Service, eventually, plain};
+use crate::{
+    PROBE,
+    support::{Browser, Centre, Folder, QUICK, SCENARIO, Service, eventually, plain},
+};
 
 const TAB: &str = "\u{e004}";
 const ENTER: &str = "\u{e007}";
 const LEFT: &str = "\u{e012}";
-
-const PROBE: &str =
-    "probes: { watch: { scenario: contact-center-chat, target: centre, every: 1h } }";
 
 /// What a reader can operate.
 const CONTROLS: [&str; 8] = [

@@ -3,5 +3,10 @@
 
 mod access;
 mod pages;
+mod restarts;
 #[path = "../support/mod.rs"]
 mod support;
+
+/// A probe that does nothing while a test looks at something else.
+const PROBE: &str =
+    "probes: { watch: { scenario: contact-center-chat, target: centre, every: 1h } }";

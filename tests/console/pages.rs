@@ -1,21 +1,17 @@
 //! The console in a real browser.
 
 use serde_json::json;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
-};
 
-use crate::support::{Browser, Centre, Folder, Service, eventually, free_address, plain};
+use crate::{
+    PROBE,
+    support::{Browser, Centre, Folder, Service, eventually, plain},
+};
 
 const HOME: &str = "\u{e011}";
 
-const MORE: &str =
-    "probes: { watch: { scenario: contact-center-chat, target: centre, every: 1h } }";
-
 async fn start() -> (Centre, Service) {
     let centre = Centre::start("{ join: 300ms, answer: 100ms, typing: 0s }").await;
-    let service = Service::start(&plain(&centre.url, MORE)).await;
+    let service = Service::start(&plain(&centre.url, PROBE)).await;
     (centre, service)
 }
 
@@ -163,7 +159,7 @@ async fn a_run_is_read_as_a_report_and_two_are_compared() {
 #[tokio::test]
 async fn a_failure_is_followed_from_its_run_to_its_explanation() {
     let centre = Centre::start("{ join: 1h }").await;
-    let service = Service::start(&plain(&centre.url, MORE)).await;
+    let service = Service::start(&plain(&centre.url, PROBE)).await;
     let inputs = "{ session_pause: 0s, agent_join_timeout: 300ms }";
     let body = format!(
         "{{ scenario: contact-center-chat, target: centre, inputs: {inputs}, load: {{ chats: 2 }} }}"
@@ -199,7 +195,7 @@ async fn only_who_has_signed_in_can_touch_and_the_token_stays_nowhere() {
     let token = "a-token-of-this-test";
     let environment = [("CHATPROBE_ADMIN_TOKEN", token)];
     let service =
-        Service::start_in(Folder::new(), &plain(&centre.url, MORE), &[], &environment).await;
+        Service::start_in(Folder::new(), &plain(&centre.url, PROBE), &[], &environment).await;
     let browser = Browser::start(1280, 900).await;
     browser.open(&format!("{}/", service.web)).await;
     browser.shows("table", "watch").await;
@@ -232,7 +228,7 @@ async fn only_who_has_signed_in_can_touch_and_the_token_stays_nowhere() {
 #[tokio::test]
 async fn counts_begin_anew_for_the_eye_with_their_rates_and_failures() {
     let centre = Centre::start("{ join: 1h }").await;
-    let service = Service::start(&plain(&centre.url, MORE)).await;
+    let service = Service::start(&plain(&centre.url, PROBE)).await;
     let inputs = "{ session_pause: 0s, agent_join_timeout: 300ms }";
     let body = format!(
         "{{ scenario: contact-center-chat, target: centre, inputs: {inputs}, load: {{ rate: 4/s, for: 10m }} }}"
@@ -279,177 +275,4 @@ async fn counts_begin_anew_for_the_eye_with_their_rates_and_failures() {
         (failed().await? >= 12 && listed().await >= 8).then_some(())
     })
     .await;
-}
-
-/// The first run gets a name, from its page that is open, and the second one is held against it.
-async fn name_and_compare(browser: &Browser, service: &Service, first: &str, second: &str) {
-    browser.fill("[name='baseline']", "release-4").await;
-    browser.click("[data-baseline] button").await;
-    browser.shows("#said", "the baseline release-4 now").await;
-    browser
-        .open(&format!("{}/runs/{second}", service.web))
-        .await;
-    let named = format!("/api/v1/runs/{second}/compare/release-4/report.html");
-    browser.click(&format!("[href='{named}']")).await;
-    browser.shows("body", "agent_join").await;
-    assert_eq!(browser.path().await, named);
-    browser.open(&format!("{}/runs/{first}", service.web)).await;
-    browser.shows("main", "It is the baseline release-4").await;
-}
-
-#[tokio::test]
-async fn what_was_is_there_after_a_restart() {
-    let centre = Centre::start("{ join: 1h }").await;
-    let inputs = "{ session_pause: 0s, agent_join_timeout: 1500ms }";
-    let probe = format!(
-        "data: {{ directory: data }}\nprobes: {{ watch: {{ scenario: contact-center-chat, target: centre, every: 1h, inputs: {inputs} }} }}"
-    );
-    let configuration = plain(&centre.url, &probe);
-    let service = Service::start(&configuration).await;
-    let start = async |load: &str, inputs: &str| {
-        let body = format!(
-            "{{ scenario: contact-center-chat, target: centre, inputs: {inputs}, load: {load} }}"
-        );
-        service
-            .order("POST", "/api/v1/bursts", &body)
-            .await
-            .text("id")
-    };
-    let first = start("{ chats: 2, ramp: 2s }", inputs).await;
-    let second = start("{ chats: 2 }", inputs).await;
-    for run in [&first, &second] {
-        eventually("the end of the run", async || {
-            let report = service.read(&format!("/api/v1/runs/{run}")).await.body;
-            (report["state"] == "ended").then_some(())
-        })
-        .await;
-    }
-    let cut = start(
-        "{ chats: 3 }",
-        "{ session_pause: 0s, agent_join_timeout: 1h }",
-    )
-    .await;
-    let database = rusqlite::Connection::open(service.folder.path("data/history.sqlite")).unwrap();
-    eventually("open chats and an hour in the file", async || {
-        let count = |table: &str| {
-            let query = format!("SELECT count(*) FROM {table}");
-            database.query_row(&query, [], |row| row.get::<_, u64>(0))
-        };
-        (count("open_chats").ok()? == 3 && count("probe_hours").ok()? == 1).then_some(())
-    })
-    .await;
-    drop(database);
-    // Killed, not asked to end.
-    let Service {
-        process, folder, ..
-    } = service;
-    drop(process);
-
-    let configuration = configuration.replace("every: 1h", "every: 2h");
-    let service = Service::start_in(folder, &configuration, &[], &[]).await;
-    let browser = Browser::start(1280, 900).await;
-    browser.open(&format!("{}/", service.web)).await;
-    browser.click("nav a[href='/runs']").await;
-    browser.shows("tbody", "interrupted").await;
-    browser.fill("[name='name']", "ad-").await;
-    browser.click("form[role='search'] button").await;
-    for run in [&first, &second] {
-        browser.click(&format!("[value='{run}']")).await;
-    }
-    browser.click("#compare button").await;
-    browser.shows("body", "agent_join").await;
-    let compared = format!("/api/v1/runs/{second}/compare/{first}/report.html");
-    assert_eq!(browser.path().await, compared);
-
-    // With its seconds.
-    browser.open(&format!("{}/runs/{first}", service.web)).await;
-    browser.shows("h1", "failed").await;
-    eventually("lines in the charts", async || {
-        let script = "return document.querySelectorAll('#charts path.s0[d*=\"L\"]').length";
-        (browser.run(script, json!([])).await.as_u64()? >= 3).then_some(())
-    })
-    .await;
-
-    name_and_compare(&browser, &service, &first, &second).await;
-
-    browser.click("[data-failure] a").await;
-    browser.shows(".note.failed", "agent_join_timeout").await;
-
-    browser
-        .open(&format!(
-            "{}/runs?from=2020-01-01&verdict=failed",
-            service.web
-        ))
-        .await;
-    browser.shows("tbody", "watch").await;
-    browser
-        .open(&format!("{}/runs?to=2020-01-01", service.web))
-        .await;
-    browser
-        .shows("#compare", "There are no runs like this.")
-        .await;
-    let interrupted = format!("{}/runs?verdict=interrupted", service.web);
-    browser.open(&interrupted).await;
-    browser.click(&format!("a[href='/runs/{cut}']")).await;
-    browser.shows("h1", "interrupted").await;
-    browser
-        .shows("#failures", "may still be open at the target")
-        .await;
-    browser.shows("#failures", "session_id").await;
-
-    browser.open(&format!("{}/", service.web)).await;
-    browser.click("a[href='/probes/watch']").await;
-    browser.shows("h1", "Probe watch").await;
-    browser.shows("tbody", "agent_join_timeout").await;
-    let burst = service.read("/api/v1/failures?name=ad-hoc").await.body;
-    assert_eq!(burst["failures"].as_array().unwrap().len(), 4, "{burst:#}");
-    browser.click(".failures a").await;
-    browser.shows("h1", "of watch").await;
-    assert_eq!(browser.complaints().await, Vec::<String>::new());
-}
-
-/// A proxy before a service that is not there.
-async fn refuse(listener: TcpListener) {
-    loop {
-        let (mut client, _) = listener.accept().await.unwrap();
-        // Whatever it asks for.
-        let asked = client.read(&mut [0; 4096]).await;
-        if asked.is_err() {
-            continue;
-        }
-        let answer = b"HTTP/1.1 502 Bad Gateway\r\ncontent-type: text/html\r\nconnection: close\r\n\r\n<h1>Bad Gateway</h1>";
-        client.write_all(answer).await.ok();
-    }
-}
-
-#[tokio::test]
-async fn an_open_page_goes_on_by_itself_after_a_restart_behind_a_proxy() {
-    let centre = Centre::start("{}").await;
-    let address = free_address();
-    let here = plain(&centre.url, MORE).replace("web: 127.0.0.1:0", &format!("web: {address}"));
-    let service = Service::start(&here).await;
-    let browser = Browser::start(1280, 900).await;
-    browser.open(&format!("{}/", service.web)).await;
-    browser.shows("table", "watch").await;
-    // Killed, not asked to end.
-    drop(service);
-    let proxy = TcpListener::bind(address).await.unwrap();
-    let proxy = tokio::spawn(refuse(proxy));
-    for pause in ["2 s", "4 s"] {
-        let says = format!("not up to date. Trying again in {pause}.");
-        browser.shows("#said", &says).await;
-    }
-    eventually("what the proxy answered to an order", async || {
-        browser.click("button[aria-label='Pause: watch']").await;
-        // The next attempt to connect says something else in this place.
-        let said = browser.text("#said").await?;
-        let says = "502 was answered, but not by chatprobe: does it run?";
-        (said == says).then_some(())
-    })
-    .await;
-    proxy.abort();
-    assert!(proxy.await.unwrap_err().is_cancelled());
-    let _service = Service::start(&here.replace("watch:", "another:")).await;
-    browser.shows("#said", "Connected again.").await;
-    browser.shows("table", "another").await;
 }
