@@ -17,7 +17,7 @@ pub enum HistoryError {
     },
     /// It was there, and the way to it leads elsewhere now.
     #[error(
-        "`{0}` was deleted or moved while it was in use; what was in it is gone from here, and a new one begins unless it is put back"
+        "`{0}` or its log was deleted, moved or replaced while it was in use; what was in it is gone from here, and a new one begins unless there is one in its place"
     )]
     Missing(PathBuf),
     /// Two processes would take each other's runs for interrupted ones.

@@ -1,90 +1,34 @@
-//! The SQLite file: opened, migrated, locked, set aside.
+//! The SQLite file: opened, locked, watched for what others do to it, set aside.
 
 use std::{
     fs::{self, File},
     io,
-    os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
-    sync::atomic::Ordering,
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags, types::FromSql};
+use rusqlite::{Connection, OpenFlags};
 
-use super::{error::HistoryError, figures::Figures, interrupted, tidy::Clock};
+use super::{
+    creation,
+    error::HistoryError,
+    figures::Figures,
+    generation::{Generation, Head},
+    interrupted,
+    schema::migrate,
+    tidy::Clock,
+};
 
-const NAME: &str = "history.sqlite";
+pub(super) const NAME: &str = "history.sqlite";
 /// How long the connection that writes waits for another one.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long one that reads does, for which somebody waits.
 const READERS_PATIENCE: Duration = Duration::from_secs(1);
 /// A smaller file could not keep one run.
 const SMALLEST: u64 = 1_000_000;
-/// In bytes; no file of SQLite with anything in it is smaller than one page of the smallest size.
-const LEAST: u64 = 512;
 /// In bytes; what a big transaction left of the log is cut off.
 const LONGEST_LOG: u64 = 8_000_000;
-
-/// Each brings the file from the version of its place to the next one.
-pub(super) const MIGRATIONS: [&str; 4] = [
-    "
-    CREATE TABLE runs (
-        id TEXT PRIMARY KEY,
-        mode TEXT NOT NULL,
-        name TEXT NOT NULL,
-        state TEXT NOT NULL,
-        report TEXT NOT NULL,
-        -- Samples and histograms; NULL while the run is in progress.
-        rest TEXT
-    );
-    CREATE INDEX runs_by_name ON runs (name, id);
-    CREATE TABLE samples (
-        run TEXT NOT NULL,
-        number INTEGER NOT NULL,
-        sample TEXT NOT NULL,
-        PRIMARY KEY (run, number)
-    ) WITHOUT ROWID;
-    CREATE TABLE open_chats (
-        run TEXT NOT NULL,
-        chat INTEGER NOT NULL,
-        correlation TEXT NOT NULL,
-        PRIMARY KEY (run, chat)
-    ) WITHOUT ROWID;
-    CREATE TABLE probe_hours (
-        name TEXT NOT NULL,
-        scenario TEXT NOT NULL,
-        target TEXT NOT NULL,
-        hour INTEGER NOT NULL,
-        sums TEXT NOT NULL,
-        PRIMARY KEY (name, hour, scenario, target)
-    ) WITHOUT ROWID;
-    CREATE TABLE failures (
-        id TEXT PRIMARY KEY,
-        run TEXT NOT NULL,
-        scenario TEXT NOT NULL,
-        target TEXT NOT NULL,
-        mode TEXT NOT NULL,
-        failed_at INTEGER NOT NULL,
-        failure TEXT NOT NULL
-    );
-    CREATE INDEX failures_by_time ON failures (failed_at, id);
-    CREATE INDEX failures_by_run ON failures (run, failed_at);
-",
-    // How long the chats and the steps of a second took, packed; NULL where that is not known.
-    "ALTER TABLE samples ADD COLUMN histograms BLOB",
-    "
-    CREATE TABLE baselines (
-        name TEXT PRIMARY KEY,
-        run TEXT NOT NULL,
-        set_at TEXT NOT NULL
-    ) WITHOUT ROWID;
-",
-    // The chats that an interrupted run left open are kept as long as it is, whatever removes it.
-    "
-    CREATE TRIGGER open_chats_go_with_their_run AFTER DELETE ON runs
-    BEGIN DELETE FROM open_chats WHERE run = old.id; END;
-",
-];
 
 /// The file with the one connection that writes to it.
 pub(super) struct HistoryFile {
@@ -96,11 +40,10 @@ pub(super) struct HistoryFile {
     pub(super) clock: Clock,
     path: PathBuf,
     /// Device and inode of the file that is open, and of its log.
-    places: [Option<(u64, u64)>; 2],
+    identities: [Option<(u64, u64)>; 2],
     /// The size of the file when it was last written, in bytes.
     size: u64,
-    /// What SQLite changes when another connection has written; of when the file was last written.
-    data_version: i64,
+    pub(super) generation: Generation,
     /// Held as long as the file is in use.
     _lock: File,
 }
@@ -133,44 +76,48 @@ impl HistoryFile {
             Err(fs::TryLockError::Error(error)) => return Err(folder(error)),
         }
         let path = path_in(directory);
-        if fs::metadata(&path).is_ok_and(|file| file.is_file() && file.len() < LEAST) {
-            clear_rest(directory).map_err(folder)?;
-            figures.set_aside.fetch_add(1, Ordering::Relaxed);
+        creation::clear_rest(directory, figures).map_err(folder)?;
+        if path.symlink_metadata().is_err() {
+            creation::create(directory)?;
         }
-        let is_new = path.symlink_metadata().is_err();
         let head = {
-            // SQLite gives the log the rights of the file.
-            let _made = private_file(&path).map_err(folder)?;
+            // One that cannot be written is refused here, where the reason is known.
+            let _writable = File::options().write(true).open(&path).map_err(folder)?;
             File::open(&path).map_err(folder)?
         };
-        let connection = connect(&path, max_bytes, figures).inspect_err(|_| {
-            if is_new {
-                remove_if_empty(&path);
-            }
-        })?;
+        let connection = connect(&path, max_bytes, figures)?;
+        let in_file = Head::read(&head).map_or(0, |head| head.generation);
         Ok(Self {
             clock: Clock::of(&connection)?,
-            data_version: data_version(&connection)?,
             connection,
+            generation: Generation::begin(in_file),
             head,
-            places: places(&path),
+            identities: identities(&path),
             size: length(&path),
             path,
             _lock: lock,
         })
     }
 
-    /// Whether the file or its log was deleted or moved: what is written to it nobody finds any more.
+    /// Whether the file or its log was deleted, moved or replaced: what is written to it nobody finds any more.
     pub(super) fn is_missing(&self) -> bool {
-        places(&self.path) != self.places
+        identities(&self.path) != self.identities
     }
 
-    /// What somebody else did to the file without SQLite, if that can be seen: pages of it are gone, or it is
-    /// another one.
+    /// Whether another file is in its place and its own log is still beside that, which SQLite would take for the log of
+    /// the other one.
+    pub(super) fn leaves_log(&self) -> bool {
+        let [file, log] = identities(&self.path);
+        let [own_file, own_log] = self.identities;
+        file.is_some() && file != own_file && log.is_some() && log == own_log
+    }
+
+    /// What somebody else did to the file without SQLite, if that can be seen: pages of it are gone, or another one was
+    /// written over it.
     pub(super) fn damage(&self) -> Option<String> {
         let (before, now) = (self.size, length(&self.path));
         let cut = || format!("somebody cut it from {before} to {now} bytes while it was in use");
-        let Some(needed) = pages_need(&self.head) else {
+        let Some(head) = Head::read(&self.head) else {
             return Some(if now < before {
                 cut()
             } else {
@@ -178,13 +125,10 @@ impl HistoryFile {
                     .to_owned()
             });
         };
-        if now >= before {
-            return None;
-        }
-        if now < needed {
+        if now < before && now < head.bytes {
             return Some(cut());
         }
-        let is_other = self.is_other(now).unwrap_or_else(|error| error.is_damage());
+        let is_other = !self.generation.may_be_followed_by(head.generation);
         is_other.then(|| {
             format!(
                 "somebody put another one of {now} bytes in its place, of {before} bytes, while it was in use"
@@ -192,29 +136,11 @@ impl HistoryFile {
         })
     }
 
-    /// Whether a file that became smaller, and has so many bytes now, is not what SQLite made of it.
-    fn is_other(&self, now: u64) -> Result<bool, HistoryError> {
-        let (page, pages): (u64, u64) = (self.pragma("page_size")?, self.pragma("page_count")?);
-        // Nobody has written over SQLite: only what was in the log may have been moved to the file.
-        if data_version(&self.connection)? == self.data_version && now != page * pages {
-            return Ok(true);
-        }
-        // Pages in memory are those of the file as it was.
-        self.connection.execute_batch("PRAGMA shrink_memory")?;
-        let found: String = self.pragma("quick_check(1)")?;
-        Ok(found != "ok")
-    }
-
-    fn pragma<T: FromSql>(&self, pragma: &str) -> rusqlite::Result<T> {
-        let query = format!("PRAGMA {pragma}");
-        self.connection.query_row(&query, [], |row| row.get(0))
-    }
-
     /// Notes what the file is like after something was written.
     pub(super) fn note(&mut self) {
         self.size = length(&self.path);
-        if let Ok(version) = data_version(&self.connection) {
-            self.data_version = version;
+        if let Some(head) = Head::read(&self.head) {
+            self.generation.note(head.generation);
         }
     }
 
@@ -234,55 +160,23 @@ fn connect(path: &Path, max_bytes: u64, figures: &Figures) -> Result<Connection,
     Ok(connection)
 }
 
-/// Removes a file that was made just now and has nothing in it: the next attempt would take it for one that
-/// somebody cut.
-fn remove_if_empty(path: &Path) {
-    if length(path) < LEAST
-        && let Err(error) = fs::remove_file(path)
-    {
-        tracing::debug!(
-            "`{}` is empty and cannot be removed: {error}",
-            path.display()
-        );
-    }
-}
-
-fn places(path: &Path) -> [Option<(u64, u64)>; 2] {
+fn identities(path: &Path) -> [Option<(u64, u64)>; 2] {
     [path, &log_of(path)].map(|path| {
         let file = fs::metadata(path).ok()?;
         Some((file.dev(), file.ino()))
     })
 }
 
-fn log_of(path: &Path) -> PathBuf {
+pub(super) fn log_of(path: &Path) -> PathBuf {
     path.with_file_name(format!("{NAME}-wal"))
 }
 
-fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
-    connection.pragma_query_value(None, "data_version", |row| row.get(0))
-}
-
-fn length(path: &Path) -> u64 {
+pub(super) fn length(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |file| file.len())
 }
 
-/// What the pages take that the file says it has, in bytes; `None` if it has no head.
-/// <https://www.sqlite.org/fileformat.html#the_database_header>
-fn pages_need(file: &File) -> Option<u64> {
-    let mut head = [0; 32];
-    file.read_exact_at(&mut head, 0).ok()?;
-    let (magic, rest) = head.split_first_chunk::<16>()?;
-    // 1 stands for 65,536.
-    let size = match u16::from_be_bytes(*rest.first_chunk()?) {
-        1 => 65_536,
-        size => u64::from(size),
-    };
-    let pages = u32::from_be_bytes(*rest.last_chunk()?);
-    (magic == b"SQLite format 3\0").then(|| size * u64::from(pages))
-}
-
 /// Opens a file; one that was not there is for its owner alone.
-fn private_file(path: &Path) -> io::Result<File> {
+pub(super) fn private_file(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.write(true).create(true).truncate(false).mode(0o600);
     options.open(path)
@@ -290,8 +184,6 @@ fn private_file(path: &Path) -> io::Result<File> {
 
 fn prepare(connection: &Connection) -> Result<(), HistoryError> {
     connection.busy_timeout(PATIENCE)?;
-    // Of a file that exists already these two change nothing.
-    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "journal_size_limit", LONGEST_LOG)?;
@@ -307,24 +199,6 @@ pub(super) fn bound(connection: &Connection, max_bytes: u64) -> Result<(), Histo
     Ok(())
 }
 
-/// Brings the file to the latest version; the one that it had before.
-fn migrate(connection: &mut Connection, path: &Path) -> Result<usize, HistoryError> {
-    let version: usize = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if version > MIGRATIONS.len() {
-        return Err(HistoryError::TooNew {
-            path: path.to_owned(),
-            version,
-        });
-    }
-    for (from, migration) in MIGRATIONS.iter().enumerate().skip(version) {
-        let step = connection.transaction()?;
-        step.execute_batch(migration)?;
-        step.pragma_update(None, "user_version", from + 1)?;
-        step.commit()?;
-    }
-    Ok(version)
-}
-
 /// A connection that can only read.
 pub(super) fn open_to_read(path: &Path) -> Result<Connection, HistoryError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -333,39 +207,28 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, HistoryError> {
     Ok(connection)
 }
 
-/// Moves a damaged file out of the way with its log, for somebody to look at; the one before it goes.
+/// Moves a damaged file out of the way with its log, for somebody to look at; the one before it is deleted.
 pub(super) fn set_aside(directory: &Path) -> io::Result<PathBuf> {
-    let aside = format!("{NAME}.damaged");
     // The log first: without the file it would be taken for that of the next one.
-    for ending in ["-shm", "-wal", ""] {
-        let from = directory.join(format!("{NAME}{ending}"));
-        let to = directory.join(format!("{aside}{ending}"));
-        unless_missing(fs::remove_file(&to))?;
-        unless_missing(fs::rename(from, to))?;
-    }
-    Ok(directory.join(aside))
+    set_log_aside(directory)?;
+    move_aside(directory, "")
 }
 
-/// Clears the way for a new file where an earlier one was cut to nothing.
-fn clear_rest(directory: &Path) -> io::Result<()> {
-    let path = path_in(directory);
-    let bytes = length(&path);
-    // SQLite would delete the log of an empty file, and it may have what the file had.
-    let rest = if length(&log_of(&path)) > 0 {
-        let aside = set_aside(directory)?;
-        format!("its log is `{}-wal`", aside.display())
-    } else {
-        fs::remove_file(&path)?;
-        "nothing can be recovered of it".to_owned()
-    };
-    tracing::error!(
-        "the history `{}` was cut to {bytes} bytes: a new one begins, and {rest}",
-        path.display()
-    );
-    Ok(())
+/// Moves the log out of the way, for somebody to look at; the one before it is deleted.
+pub(super) fn set_log_aside(directory: &Path) -> io::Result<PathBuf> {
+    move_aside(directory, "-shm")?;
+    move_aside(directory, "-wal")
 }
 
-fn unless_missing(result: io::Result<()>) -> io::Result<()> {
+/// Renames the file of the history with this ending, if there is one; its new path.
+fn move_aside(directory: &Path, ending: &str) -> io::Result<PathBuf> {
+    let to = directory.join(format!("{NAME}.damaged{ending}"));
+    unless_missing(fs::remove_file(&to))?;
+    unless_missing(fs::rename(directory.join(format!("{NAME}{ending}")), &to))?;
+    Ok(to)
+}
+
+pub(super) fn unless_missing(result: io::Result<()>) -> io::Result<()> {
     result.or_else(|error| match error.kind() {
         io::ErrorKind::NotFound => Ok(()),
         _ => Err(error),

@@ -6,12 +6,14 @@
 //! The last [`Failures`] of every subject are in memory besides, with or without a file.
 
 mod baselines;
+mod creation;
 mod error;
 mod excerpt;
 mod explanation;
 mod failures;
 mod figures;
 mod file;
+mod generation;
 mod hours;
 mod interrupted;
 mod listing;
@@ -22,6 +24,7 @@ mod reader;
 mod reading;
 mod recorder;
 mod rows;
+mod schema;
 #[cfg(test)]
 mod tests;
 mod tidy;

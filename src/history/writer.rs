@@ -211,8 +211,12 @@ impl Writer {
             tracing::error!(
                 "the history is missing: {missing}; the last {unseen} rows are lost with it"
             );
+            let leaves_log = file.leaves_log();
             self.file = None;
             self.tried = None;
+            if leaves_log {
+                self.set_log_aside();
+            }
         } else if let Some(damage) = file.damage() {
             self.set_aside(&format!(
                 "{damage}; the last {unseen} rows are lost at least"
@@ -282,13 +286,19 @@ impl Writer {
 
     fn transact(&mut self, batch: &[Write]) -> Result<u64, HistoryError> {
         let figures = self.figures.clone();
-        let connection = &mut self.open()?.connection;
-        let change = connection.transaction()?;
+        let file = self.open()?;
+        let change = file.connection.transaction()?;
         let mut rows = 0;
         for write in batch {
             rows += apply(&change, write, &figures)?;
         }
+        if rows > 0 {
+            file.generation.write_next(&change)?;
+        }
         change.commit()?;
+        if rows > 0 {
+            file.generation.advance();
+        }
         Ok(rows)
     }
 
@@ -346,6 +356,20 @@ impl Writer {
             Err(error) => tracing::error!(
                 "the history is damaged ({why}) and cannot be set aside: {error}; move `{}` away",
                 file::path_in(&self.directory).display()
+            ),
+        }
+    }
+
+    /// Keeps the log of a file that another one replaced from being written to that.
+    fn set_log_aside(&self) {
+        match file::set_log_aside(&self.directory) {
+            Ok(log) => tracing::error!(
+                "the log of the history that was replaced is now `{}`",
+                log.display()
+            ),
+            Err(error) => tracing::error!(
+                "the log of the history that was replaced cannot be set aside: {error}; what is read in `{}` may be wrong",
+                self.directory.display()
             ),
         }
     }

@@ -1,6 +1,7 @@
 //! Files that somebody else cut, overwrote or replaced.
 
 use std::{
+    cmp::Ordering,
     fs::{self, File},
     path::Path,
 };
@@ -10,7 +11,7 @@ use rusqlite::Connection;
 use super::{MOST, database, kept, open, value, writer};
 use crate::history::{
     figures::Figures,
-    file::{HistoryFile, path_in},
+    file::{HistoryFile, log_of, path_in},
     write::Write,
 };
 
@@ -54,10 +55,14 @@ fn cut_to(bytes: u64) {
     });
 }
 
-/// The bytes of a history without runs.
-fn without_runs() -> Vec<u8> {
+/// The bytes of a history with one run of this size.
+fn another(bytes: usize) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
-    drop(open(folder.path(), MOST).unwrap());
+    let (mut writer, _) = writer(folder.path());
+    let mut run = kept("foreign");
+    run.report.load = "x".repeat(bytes);
+    writer.keep(vec![Write::Ended(Box::new(run))]);
+    drop(writer);
     fs::read(path_in(folder.path())).unwrap()
 }
 
@@ -70,21 +75,75 @@ fn a_file_that_is_overwritten_with_as_many_bytes_in_use_is_set_aside_and_counted
 }
 
 #[test]
-fn a_file_in_whose_place_a_smaller_whole_one_is_put_in_use_is_set_aside_and_counted() {
-    damaged(|path| fs::write(path, without_runs()).unwrap());
+fn a_file_that_is_overwritten_with_another_whole_one_in_use_is_set_aside_and_counted() {
+    // A smaller one, one of the same size, a larger one.
+    for (bytes, order) in [
+        (10, Ordering::Less),
+        (100_000, Ordering::Equal),
+        (200_000, Ordering::Greater),
+    ] {
+        damaged(|path| {
+            let other = another(bytes);
+            let before = fs::metadata(path).unwrap().len();
+            assert_eq!((other.len() as u64).cmp(&before), order);
+            fs::write(path, other).unwrap();
+        });
+    }
 }
 
 #[test]
-fn a_smaller_file_with_broken_pages_is_found_where_somebody_wrote_over_sqlite_too() {
+fn another_file_is_found_where_somebody_wrote_over_sqlite_too() {
     damaged(|path| {
         let administrator = Connection::open(path).unwrap();
         administrator
             .execute_batch("PRAGMA user_version = 4")
             .unwrap();
-        let mut bytes = without_runs();
-        bytes[4_096..].fill(0xff);
-        fs::write(path, bytes).unwrap();
+        fs::write(path, another(10)).unwrap();
     });
+}
+
+#[test]
+fn an_earlier_copy_that_is_put_back_in_use_is_set_aside_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = path_in(folder.path());
+    let (mut writer, figures) = writer(folder.path());
+    let mut copies = Vec::new();
+    for _ in 0..2 {
+        writer.keep(vec![Write::Ended(Box::new(kept("first")))]);
+        let _: i64 = value(&database(folder.path()), "PRAGMA wal_checkpoint(TRUNCATE)");
+        writer.keep(vec![Write::Tidy]);
+        copies.push(fs::read(&path).unwrap());
+    }
+    assert_eq!(copies[0].len(), copies[1].len());
+    assert_eq!(figures.now().set_aside, 0);
+    fs::write(&path, &copies[0]).unwrap();
+    writer.keep(vec![Write::Ended(Box::new(kept("second")))]);
+    assert_eq!(figures.now().set_aside, 1);
+    let ids: String = value(
+        &database(folder.path()),
+        "SELECT group_concat(id) FROM runs",
+    );
+    assert_eq!(ids, "second");
+}
+
+#[test]
+fn another_file_that_is_moved_in_its_place_is_taken_over_without_the_log_of_the_one_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = path_in(folder.path());
+    let (mut writer, figures) = writer(folder.path());
+    writer.keep(vec![Write::Ended(Box::new(kept("first")))]);
+    assert!(fs::metadata(log_of(&path)).unwrap().len() > 0);
+    let other = folder.path().join("other");
+    fs::write(&other, another(200_000)).unwrap();
+    fs::rename(other, &path).unwrap();
+    writer.keep(vec![Write::Ended(Box::new(kept("second")))]);
+    drop(writer);
+    let found = database(folder.path());
+    let ids = "SELECT group_concat(id, ' ') FROM (SELECT id FROM runs ORDER BY id)";
+    assert_eq!(value::<String>(&found, ids), "foreign second");
+    assert_eq!(value::<String>(&found, "PRAGMA integrity_check"), "ok");
+    assert_eq!(figures.now().lost, 2, "the first run and its hour");
+    assert!(folder.path().join("history.sqlite.damaged-wal").exists());
 }
 
 #[test]
@@ -168,10 +227,10 @@ fn the_log_of_a_file_of_which_nothing_is_left_is_kept_for_somebody_to_look_at() 
 }
 
 #[test]
-fn a_file_that_could_not_be_begun_is_not_taken_for_one_that_was_cut() {
+fn a_file_that_could_not_be_finished_is_not_taken_for_one_that_was_cut() {
     let folder = tempfile::tempdir().unwrap();
     // SQLite cannot write a page without its journal, like on a full disk.
-    let obstacle = folder.path().join("history.sqlite-journal");
+    let obstacle = folder.path().join("history.sqlite.new-journal");
     fs::create_dir(&obstacle).unwrap();
     let figures = Figures::default();
     for _ in 0..2 {
@@ -180,6 +239,33 @@ fn a_file_that_could_not_be_begun_is_not_taken_for_one_that_was_cut() {
         assert!(!path_in(folder.path()).exists());
     }
     fs::remove_dir(obstacle).unwrap();
+    // What a process that was killed may have left.
+    for left in ["history.sqlite.new", "history.sqlite.new-journal"] {
+        fs::write(folder.path().join(left), "some bytes").unwrap();
+    }
     HistoryFile::open(folder.path(), MOST, &figures).unwrap();
     assert_eq!(figures.now().set_aside, 0);
+    let names = fs::read_dir(folder.path()).unwrap();
+    let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["history.sqlite", "lock"]);
+}
+
+#[test]
+fn a_log_whose_file_was_deleted_is_kept_and_not_written_to_the_new_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = path_in(folder.path());
+    let (mut writer, _) = writer(folder.path());
+    writer.keep(vec![Write::Ended(Box::new(kept("first")))]);
+    let log = fs::read(log_of(&path)).unwrap();
+    drop(writer);
+    fs::remove_file(&path).unwrap();
+    fs::write(log_of(&path), &log).unwrap();
+    let figures = Figures::default();
+    let file = HistoryFile::open(folder.path(), MOST, &figures).unwrap();
+    assert_eq!(figures.now().set_aside, 1);
+    let runs: u64 = value(&file.connection, "SELECT count(*) FROM runs");
+    assert_eq!(runs, 0);
+    let aside = folder.path().join("history.sqlite.damaged-wal");
+    assert_eq!(fs::read(aside).unwrap(), log);
 }

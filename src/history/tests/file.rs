@@ -4,11 +4,7 @@ use rusqlite::{Connection, params};
 
 use super::{MOST, open, record};
 use crate::{
-    history::{
-        HistoryError,
-        file::{MIGRATIONS, path_in},
-        rows::Rest,
-    },
+    history::{HistoryError, file::path_in, rows::Rest, schema::MIGRATIONS},
     runner::{Quantiles, RunReport, RunState, Sample, StepSample},
 };
 

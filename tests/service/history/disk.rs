@@ -36,6 +36,65 @@ async fn a_damaged_file_is_set_aside_and_a_new_one_begins() {
 }
 
 #[tokio::test]
+async fn a_process_that_is_killed_while_it_makes_the_file_leaves_nothing_that_looks_cut() {
+    let centre = Centre::start("{}").await;
+    let folder = Folder::new();
+    let file = folder.write("chatprobe.yaml", &plain(&centre.url, DATA));
+    // The write that makes a file larger than so many blocks of 512 bytes ends the process (SIGXFSZ).
+    for blocks in [0, 1, 2, 8, 16, 32, 64] {
+        let limits = format!("-c 0; ulimit -f {blocks}");
+        let mut process = Process::start_limited(&limits, &["serve", "--config", &file]);
+        let killed = eventually("the end of the process", async || {
+            (!process.is_running()).then_some(())
+        });
+        killed.await;
+        let empty = std::fs::metadata(folder.path("data/history.sqlite"));
+        assert!(empty.is_err() || empty.unwrap().len() > 0, "{blocks}");
+    }
+    let mut service = serve_in(folder, &plain(&centre.url, DATA)).await;
+    let log = service.process.log();
+    assert!(!log.contains("cut") && !log.contains("damaged"), "{log}");
+    let metrics = service.metrics().await;
+    assert_eq!(
+        metrics.count("chatprobe_history_files_set_aside_total", &[]),
+        0
+    );
+    let run = service.burst("{ chats: 2 }", QUICK, "").await;
+    ended(&service, &run).await;
+    service.process.finish().await;
+    assert_eq!(rows(&database(&service.folder), "runs"), 1);
+}
+
+#[tokio::test]
+async fn a_file_that_is_overwritten_by_another_one_in_use_is_set_aside() {
+    let centre = Centre::start("{}").await;
+    let mut other = serve_in(Folder::new(), &plain(&centre.url, DATA)).await;
+    let foreign = other.burst("{ chats: 200 }", QUICK, "").await;
+    ended(&other, &foreign).await;
+    other.process.finish().await;
+
+    let mut service = serve_in(Folder::new(), &plain(&centre.url, DATA)).await;
+    let path = service.folder.path("data/history.sqlite");
+    let size = std::fs::metadata(&path).unwrap().len();
+    // The same file, as `cp` does it.
+    let foreign = other.folder.path("data/history.sqlite");
+    assert!(std::fs::copy(foreign, &path).unwrap() >= size);
+    let run = service.burst("{ chats: 2 }", QUICK, "").await;
+    ended(&service, &run).await;
+    let told = service.process.line("the history is damaged").await;
+    assert!(told.contains("in its place"), "{told}");
+    service
+        .when("the file that was set aside", |metrics| {
+            metrics.count("chatprobe_history_files_set_aside_total", &[]) == 1
+        })
+        .await;
+    service.process.finish().await;
+    let kept = database(&service.folder);
+    assert_eq!(rows(&kept, "runs"), 1);
+    assert_sound(&kept);
+}
+
+#[tokio::test]
 async fn a_folder_that_is_moved_away_is_told_and_a_new_one_begins() {
     let centre = Centre::start("{}").await;
     let mut service = serve_in(Folder::new(), &plain(&centre.url, DATA)).await;
@@ -50,7 +109,7 @@ async fn a_folder_that_is_moved_away_is_told_and_a_new_one_begins() {
     let report = ended(&service, &second).await;
     assert_eq!(report["verdict"], "passed", "{report}");
     let told = service.process.line("the history is missing").await;
-    assert!(told.contains("deleted or moved"), "{told}");
+    assert!(told.contains("deleted, moved or replaced"), "{told}");
     eventually("a new file with the second run", async || {
         let path = service.folder.path("data/history.sqlite");
         let kept = std::path::Path::new(&path).exists();
