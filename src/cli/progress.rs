@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use super::output::tell;
 use crate::{
     load::Profile,
-    runner::{ChatCounts, RunHandle},
+    runner::{ChatCounts, RunHandle, ThresholdReport, ThresholdState},
 };
 
 /// How often the bar moves.
@@ -86,8 +86,13 @@ impl Progress {
             Some(search) => format!("{} active, {search}", chats.in_progress),
             None => phase(self.total, &chats, self.duration.saturating_sub(elapsed)),
         };
+        // A search judges its steps, and says how far it is.
+        let thresholds = match run.search() {
+            Some(_) => String::new(),
+            None => thresholds(&run.thresholds()),
+        };
         let text = format!(
-            "passed {}  failed {}  {rate:.1}/s  {phase}",
+            "passed {}  failed {}  {rate:.1}/s  {phase}{thresholds}",
             chats.passed, chats.failed
         );
         self.bar.set_message(text.clone());
@@ -135,9 +140,47 @@ fn phase(total: Option<u64>, chats: &ChatCounts, left: Duration) -> String {
     format!("starting, {active} active, {left} s left")
 }
 
+/// How many thresholds stand how, so far; nothing if there are none.
+fn thresholds(all: &[ThresholdReport]) -> String {
+    let states = [
+        ThresholdState::Held,
+        ThresholdState::Broken,
+        ThresholdState::Pending,
+    ];
+    let counts = states.into_iter().filter_map(|state| {
+        let count = all.iter().filter(|threshold| threshold.state == state);
+        let count = count.count();
+        (count > 0).then(|| format!("{count} {}", state.in_words()))
+    });
+    let counts: Vec<_> = counts.collect();
+    if counts.is_empty() {
+        return String::new();
+    }
+    format!("  thresholds: {}", counts.join(", "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn thresholds_are_counted_by_how_they_stand() {
+        let threshold = |state| ThresholdReport {
+            threshold: "p95 <= 1s".to_owned(),
+            state,
+            measured: "nothing".to_owned(),
+        };
+        let all = [
+            ThresholdState::Pending,
+            ThresholdState::Broken,
+            ThresholdState::Pending,
+        ];
+        assert_eq!(
+            thresholds(&all.map(threshold)),
+            "  thresholds: 1 broken, 2 pending"
+        );
+        assert_eq!(thresholds(&[]), "");
+    }
 
     fn counts(started: u64, in_progress: u64, dropped: u64) -> ChatCounts {
         ChatCounts {

@@ -5,7 +5,10 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use crate::{
     event::Verdict,
     report::{Baseline, Word, wording},
-    runner::{BrokenBy, Example, HealthReport, Quantiles, RunReport, SearchReport, SearchStep},
+    runner::{
+        BrokenBy, Example, HealthReport, Quantiles, RunReport, SearchReport, SearchStep,
+        ThresholdState,
+    },
     scenario::Reason,
 };
 
@@ -155,10 +158,13 @@ fn write_machine(text: &mut String, machine: &HealthReport) -> std::fmt::Result 
 
 fn write_thresholds(text: &mut String, report: &RunReport) -> std::fmt::Result {
     for threshold in &report.thresholds {
-        let held = if threshold.held { "held  " } else { "BROKEN" };
+        let word = match threshold.state {
+            ThresholdState::Broken => "BROKEN",
+            other => other.in_words(),
+        };
         writeln!(
             text,
-            "{held} {} ({})",
+            "{word:<6} {} ({})",
             threshold.threshold, threshold.measured
         )?;
     }

@@ -8,7 +8,7 @@ use super::Baseline;
 use crate::{
     event::Verdict,
     printable,
-    runner::{RunRecord, RunReport, RunState, StepReport, ThresholdReport},
+    runner::{RunRecord, RunReport, RunState, StepReport, ThresholdReport, ThresholdState},
 };
 
 /// A test for the verdict, one for each step and threshold, and one for the baseline if there is one.
@@ -71,12 +71,20 @@ fn of_step(step: &StepReport, report: &RunReport) -> TestCase {
 
 fn threshold(threshold: &ThresholdReport, report: &RunReport) -> TestCase {
     let measured = format!("measured: {}", threshold.measured);
-    let status = if report.search.is_some() {
-        skipped("each step of the search is judged, and the run as a whole is not".to_owned())
-    } else if threshold.held {
-        TestCaseStatus::success()
-    } else {
-        failure(measured.clone())
+    let so_far = format!("so far {}, {measured}", threshold.state.in_words());
+    let status = match (threshold.state, report.verdict) {
+        _ if report.search.is_some() => {
+            skipped("each step of the search is judged, and the run as a whole is not".to_owned())
+        }
+        (_, None) if report.state == RunState::Interrupted => {
+            skipped(format!("the run was cut off; {so_far}"))
+        }
+        (_, None) => skipped(format!("the run is in progress; {so_far}")),
+        (ThresholdState::Held, _) => TestCaseStatus::success(),
+        (ThresholdState::Broken, _) => failure(measured.clone()),
+        (ThresholdState::Pending | ThresholdState::NotJudged, _) => {
+            skipped("the run was stopped before anything was measured".to_owned())
+        }
     };
     let mut case = case("thresholds", &threshold.threshold, status, report);
     case.set_system_out(measured);
@@ -159,7 +167,7 @@ mod tests {
         let mut record = record(&failing);
         record.report.thresholds = vec![ThresholdReport {
             threshold: "failed <= 60%".to_owned(),
-            held: true,
+            state: ThresholdState::Held,
             measured: "1 of 2".to_owned(),
         }];
         let tests: Vec<_> = cases(&document(&record, None))
@@ -180,7 +188,7 @@ mod tests {
 
         record.report.verdict = Some(Verdict::Failed);
         record.report.verdict_reasons = vec!["broken: <failed>".to_owned()];
-        record.report.thresholds[0].held = false;
+        record.report.thresholds[0].state = ThresholdState::Broken;
         assert_eq!(
             told(&document(&record, None)),
             [
@@ -197,6 +205,18 @@ mod tests {
             "what was not measured is nobody's fault"
         );
         record.report.verdict = None;
+        for state in [RunState::Running, RunState::Interrupted] {
+            record.report.state = state;
+            for threshold in [
+                ThresholdState::Pending,
+                ThresholdState::Held,
+                ThresholdState::Broken,
+            ] {
+                record.report.thresholds[0].state = threshold;
+                assert_eq!(told(&document(&record, None))[2], "skipped");
+            }
+        }
+        record.report.state = RunState::Running;
         assert_eq!(told(&document(&record, None))[0], "skipped");
         record.report.state = RunState::Interrupted;
         assert_eq!(

@@ -8,7 +8,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{ChatCounts, RunRecord, RunReport, Sample, Tally, WholeSecond};
+use super::{ChatCounts, RunRecord, RunReport, Sample, Tally, ThresholdReport, WholeSecond};
 use crate::{load::LoadError, units::Rate};
 
 /// How a run is stopped.
@@ -140,6 +140,11 @@ impl RunHandle {
     /// How far the run's search is, in words, if it is one.
     pub fn search(&self) -> Option<String> {
         self.tally.search()
+    }
+
+    /// The thresholds as they stand; cheaper than a report.
+    pub fn thresholds(&self) -> Vec<ThresholdReport> {
+        self.tally.thresholds()
     }
 
     /// How many chats there are and were; cheaper than a report.

@@ -40,7 +40,7 @@ pub use performer::TraceBudget;
 pub use record::{Histogram, RunRecord};
 pub use report::{
     Books, ChatCounts, Example, Orphan, Quantiles, RequestFigures, RunReport, RunState, StepReport,
-    ThresholdReport,
+    ThresholdReport, ThresholdState,
 };
 pub use tally::Tally;
 pub use timeline::{MachineSample, Sample, StepSample, WholeSecond};

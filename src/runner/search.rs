@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::{
     BrokenBy, RunSpec, SearchOutcome, SearchReport, SearchStep, Tally, ThresholdReport,
-    verdict::Delays, window::Window,
+    ThresholdState, verdict::Delays, window::Window,
 };
 use crate::{
     config::HealthBudget,
@@ -173,11 +173,15 @@ impl Searching {
         let thresholds: Vec<_> = self
             .thresholds
             .iter()
-            .map(|threshold| ThresholdReport::of(threshold, window.measure(threshold)))
+            .map(|threshold| {
+                ThresholdReport::of(threshold, window.measure(threshold), ThresholdState::Broken)
+            })
             .collect();
         let mut reasons = self.own_faults(window);
         let own = !reasons.is_empty();
-        let broken = thresholds.iter().filter(|threshold| !threshold.held);
+        let broken = thresholds
+            .iter()
+            .filter(|judged| judged.state != ThresholdState::Held);
         reasons.extend(broken.map(|broken| {
             let ThresholdReport {
                 threshold,

@@ -5,7 +5,7 @@ use std::{
 
 use super::{
     Books, ChatCounts, Histogram, Quantiles, RequestFigures, RunRecord, RunReport, RunSpec,
-    RunState, SearchReport, ThresholdReport,
+    RunState, SearchReport, ThresholdReport, ThresholdState,
     figures::{Figures, StepFigures},
     pacing::Wanted,
     timeline::{Sample, WholeSecond},
@@ -183,9 +183,10 @@ impl Tally {
 
     /// The figures as they stand.
     pub fn report(&self) -> RunReport {
-        let thresholds = self.threshold_reports();
-        let differences = self.differences();
-        let figures = self.figures();
+        self.report_of(&self.figures())
+    }
+
+    fn report_of(&self, figures: &Figures) -> RunReport {
         let identity = &self.spec.identity;
         let ended = figures.ended.is_some();
         let settled: u64 = figures.by_fate.values().sum();
@@ -219,12 +220,16 @@ impl Tally {
             requests: RequestFigures::over(figures.send_lateness.count(), figures.elapsed()),
             chat_duration: Quantiles::of(&figures.chat_duration),
             steps: figures.steps.iter().map(StepFigures::report).collect(),
-            thresholds,
+            thresholds: self.judged(figures),
             books: Books {
                 received: figures.received,
                 by_fate: figures.by_fate.clone(),
                 waiting: figures.received.saturating_sub(settled),
-                differences: if ended { differences } else { Vec::new() },
+                differences: if ended {
+                    figures.differences()
+                } else {
+                    Vec::new()
+                },
             },
             start_lateness: Quantiles::of(&figures.lateness),
             send_lateness: Quantiles::of(&figures.send_lateness),
@@ -240,11 +245,10 @@ impl Tally {
 
     /// Everything that is worth keeping.
     pub fn record(&self) -> RunRecord {
-        let report = self.report();
         let figures = self.figures();
         let steps = figures.steps.iter();
         RunRecord {
-            report,
+            report: self.report_of(&figures),
             samples: figures.timeline.since(0).0,
             chat_duration: Histogram::from(&figures.chat_duration),
             steps: steps
@@ -265,11 +269,26 @@ impl Tally {
         Some(moment.to_string())
     }
 
-    fn threshold_reports(&self) -> Vec<ThresholdReport> {
-        let thresholds = self.spec.thresholds.iter();
-        thresholds
-            .map(|threshold| ThresholdReport::of(threshold, self.measure(threshold)))
-            .collect()
+    /// The thresholds as they stand, for whoever does not need the whole report.
+    pub(super) fn thresholds(&self) -> Vec<ThresholdReport> {
+        self.judged(&self.figures())
+    }
+
+    fn judged(&self, figures: &Figures) -> Vec<ThresholdReport> {
+        let unmeasured = match figures.verdict {
+            None => ThresholdState::Pending,
+            Some(Verdict::Stopped) => ThresholdState::NotJudged,
+            Some(_) => ThresholdState::Broken,
+        };
+        let is_search = self.spec.load.search().is_some();
+        let thresholds = self.spec.thresholds.iter().map(|threshold| {
+            let mut judged = ThresholdReport::of(threshold, figures.measure(threshold), unmeasured);
+            if is_search {
+                judged.state = ThresholdState::NotJudged;
+            }
+            judged
+        });
+        thresholds.collect()
     }
 
     fn figures(&self) -> MutexGuard<'_, Figures> {

@@ -27,7 +27,7 @@ mod waits;
 use std::{sync::Arc, time::Duration};
 
 use self::{heard::Heard, puppet::Puppet};
-use super::{Engine, Order, RunHandle, RunReport, RunSpec, Stop, TraceBudget};
+use super::{Engine, Order, RunHandle, RunReport, RunSpec, Stop, ThresholdState, TraceBudget};
 use crate::{
     callbacks::Exchange,
     config::{CallbackLimits, HealthBudget, Target},

@@ -6,6 +6,7 @@ mod pages;
 mod restarts;
 #[path = "../support/mod.rs"]
 mod support;
+mod thresholds;
 
 /// A probe that does nothing while a test looks at something else.
 const PROBE: &str =

@@ -9,7 +9,10 @@ use crate::{
         Baseline,
         wording::{or_dash, percent, seconds},
     },
-    runner::{BrokenBy, Quantiles, RunReport, RunState, SearchReport, SearchStep, ThresholdReport},
+    runner::{
+        BrokenBy, Quantiles, RunReport, RunState, SearchReport, SearchStep, ThresholdReport,
+        ThresholdState,
+    },
     scenario::Reason,
 };
 
@@ -106,28 +109,34 @@ pub fn thresholds(report: &RunReport) -> Markup {
     html! {
         section {
             h2 { "Thresholds" }
-            @if report.state == RunState::Interrupted {
-                p { "Not judged: the run was cut off." }
-            } @else if report.thresholds.is_empty() {
+            @if report.thresholds.is_empty() {
                 p { "None were given; every chat has to pass." }
             } @else if report.search.is_some() {
                 p { "Each step of the search is judged by them, and the run as a whole is not." }
+            } @else if report.state == RunState::Interrupted {
+                p { "The run was cut off and not judged: this is how they stood at the end of its last second that was kept." }
+            } @else if report.verdict.is_none() {
+                p { "The run is in progress: this is how they stand so far." }
             }
             @if !report.thresholds.is_empty() {
                 (table("Thresholds", &["", "Threshold", "Measured"].map(Column::Text), &html! {
-                    @for threshold in &report.thresholds { (judged(threshold, report.search.is_some())) }
+                    @for threshold in &report.thresholds { (judged(threshold)) }
                 }))
             }
         }
     }
 }
 
-fn judged(threshold: &ThresholdReport, for_information: bool) -> Markup {
+fn judged(threshold: &ThresholdReport) -> Markup {
+    let (sign, class) = match threshold.state {
+        ThresholdState::Pending => ("…", ""),
+        ThresholdState::Held => ("✓", "good"),
+        ThresholdState::Broken => ("✗", "bad"),
+        ThresholdState::NotJudged => ("–", ""),
+    };
     html! {
         tr {
-            @if for_information { td { "–" } }
-            @else if threshold.held { td.word.good { "✓ held" } }
-            @else { td.word.bad { "✗ broken" } }
+            td.word.(class) { (sign) " " (threshold.state.in_words()) }
             th scope="row" { (threshold.threshold) }
             td { (threshold.measured) }
         }

@@ -150,11 +150,16 @@ fn a_run_that_was_cut_off_is_not_in_progress_and_what_is_unknown_is_no_zero() {
     report.steps[0].failed += 2;
     report.books.received = 7;
     report.books.by_fate = [(Fate::Consumed, 4)].into();
+    report.thresholds = serde_json::from_value(serde_json::json!([
+        { "threshold": "p95 <= 1s", "state": "pending", "measured": "nothing" },
+    ]))
+    .unwrap();
     let page = document(&record, None);
     for told in [
         "Interrupted: the process ended under it</h2>",
         "3 were in progress when it was cut off",
-        "Not judged",
+        "cut off and not judged",
+        "… pending",
         "ask: timeout",
         "ask: reason unknown</h3><p>2 of 82",
         "a dash is unknown",

@@ -84,7 +84,7 @@ async fn a_target_breaks_where_its_capacity_is_and_the_narrowing_ends() {
     assert_eq!(report.verdict, Some(Verdict::Passed));
     assert_eq!(report.verdict_reasons, Vec::<String>::new());
     // Over the whole run the threshold is broken, which is what a search is for.
-    assert!(!report.thresholds[0].held);
+    assert_eq!(report.thresholds[0].state, ThresholdState::NotJudged);
 }
 
 #[tokio::test(start_paused = true)]
@@ -316,6 +316,8 @@ async fn a_stop_ends_a_search_without_an_outcome() {
     let run = bench.start(QUICK, RATES);
     sleep(ms(4_050)).await;
     assert_eq!(run.search().unwrap(), "15/s, measuring; 10/s held");
+    let over_all = &run.report().thresholds[0];
+    assert_eq!(over_all.state, ThresholdState::NotJudged);
     run.order(Order::Stop(Stop::Finish)).await.unwrap();
     let report = over(&run).await;
     assert_eq!(report.verdict, Some(Verdict::Stopped));

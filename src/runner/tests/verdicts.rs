@@ -26,7 +26,8 @@ async fn thresholds_decide_where_there_are_any() {
     bench.thresholds = "[ { failed: 50% }, { p95: 1s } ]";
     let report = bench.run(HALF_FAIL, "{ chats: 4 }").await;
     assert_eq!(report.verdict, Some(Verdict::Passed));
-    assert!(report.thresholds.iter().all(|threshold| threshold.held));
+    let states = report.thresholds.iter().map(|threshold| threshold.state);
+    assert!(states.eq([ThresholdState::Held; 2]));
     assert_eq!(bench.heard.run_ended(), (Verdict::Passed, false));
 
     let mut bench = Bench::new();
@@ -46,7 +47,67 @@ async fn a_latency_of_nothing_is_no_success() {
         .await;
     assert_eq!(report.verdict, Some(Verdict::Failed));
     assert_eq!(report.verdict_reasons, ["nothing measured for: p95 <= 1h"]);
-    assert!(!report.thresholds[0].held);
+    assert_eq!(report.thresholds[0].state, ThresholdState::Broken);
+}
+
+/// One a kind: a share and a latency of whole chats, the same of a step that passes at once, and a latency of a
+/// step that nothing passes in time.
+const ONE_A_KIND: &str = "[ { failed: 50% }, { p95: 1h }, { step: quick, failed: 1% }, { step: quick, max: 1h }, \
+                          { step: slow, mean: 1h } ]";
+const QUICK_AND_SLOW: &str = "
+steps:
+  - think: 1s
+  - step: quick
+    http: { post: '{{ target.url }}/quick', json: {} }
+  - think: 1s
+  - step: slow
+    when: 'false'
+    http: { post: '{{ target.url }}/slow', json: {} }
+";
+
+fn states(report: &RunReport) -> Vec<ThresholdState> {
+    let thresholds = report.thresholds.iter();
+    thresholds.map(|threshold| threshold.state).collect()
+}
+
+#[tokio::test]
+async fn a_threshold_is_pending_until_something_is_measured_for_it_and_broken_without_at_the_end() {
+    let (mut bench, puppet) = Bench::with_puppet().await;
+    bench.thresholds = ONE_A_KIND;
+    let (pending, held, broken) = (
+        ThresholdState::Pending,
+        ThresholdState::Held,
+        ThresholdState::Broken,
+    );
+    let run = bench.start(QUICK_AND_SLOW, "{ chats: 1 }");
+    let begun = run.report();
+    assert_eq!(states(&begun), [pending; 5]);
+    assert!(begun.thresholds.iter().all(|one| one.measured == "nothing"));
+    assert_eq!(states(&run.record().report), [pending; 5]);
+    while run.thresholds()[2].state == pending {
+        assert!(puppet.requests().len() <= 1);
+        sleep(ms(5)).await;
+    }
+    assert_eq!(
+        states(&run.report()),
+        [pending, pending, held, held, pending]
+    );
+    let report = over(&run).await;
+    assert_eq!(states(&report), [held, held, held, held, broken]);
+    let nothing = "nothing measured for: slow mean <= 1h";
+    assert_eq!(report.verdict_reasons, [nothing]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_threshold_is_not_judged_if_the_run_is_stopped_before_anything_is_measured() {
+    let mut bench = Bench::new();
+    bench.thresholds = "[ { failed: 10% }, { p95: 1s } ]";
+    let run = bench.start("steps: [ { think: 10s } ]", "{ chats: 3 }");
+    sleep(s(1)).await;
+    run.order(Order::Stop(Stop::AT_ONCE)).await.unwrap();
+    let report = over(&run).await;
+    assert_eq!(report.verdict, Some(Verdict::Stopped));
+    assert_eq!(states(&report), [ThresholdState::NotJudged; 2]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -174,8 +174,7 @@ fn thresholds(thresholds: &[ThresholdReport]) -> Markup {
     html! { @if !thresholds.is_empty() {
         ul.figures aria-label="Thresholds" {
             @for threshold in thresholds { li {
-                @if threshold.held { span.standing.passed { "✓ held" } }
-                @else { span.standing.failed { "✗ broken" } }
+                (Standing::of_threshold(threshold.state).show())
                 " " code { (threshold.threshold) } ": " (threshold.measured)
             } }
         }

@@ -2,7 +2,11 @@
 
 use maud::{Markup, html};
 
-use crate::{event::Verdict, report::wording, runner::RunState};
+use crate::{
+    event::Verdict,
+    report::wording,
+    runner::{RunState, ThresholdState},
+};
 
 /// Where there is nothing to tell.
 const NOTHING: &str = "–";
@@ -30,6 +34,17 @@ impl Standing {
             (None, RunState::Ended) => ("stopped", "■", "ended"),
             (None, RunState::Interrupted) => ("invalid", "?", "interrupted"),
         };
+        Self { class, sign, word }
+    }
+
+    pub(super) fn of_threshold(state: ThresholdState) -> Self {
+        let (class, sign) = match state {
+            ThresholdState::Pending => ("active", "…"),
+            ThresholdState::Held => ("passed", "✓"),
+            ThresholdState::Broken => ("failed", "✗"),
+            ThresholdState::NotJudged => ("stopped", "–"),
+        };
+        let word = state.in_words();
         Self { class, sign, word }
     }
 

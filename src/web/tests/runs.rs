@@ -1,6 +1,7 @@
 use serde_json::Value;
 
 use super::Service;
+use crate::runner::RunHandle;
 
 async fn names(service: &Service, query: &str) -> Vec<String> {
     let answer = service.get(&format!("/api/v1/runs{query}")).await;
@@ -86,6 +87,53 @@ async fn a_run_is_shown_with_its_figures_while_it_goes_on_and_after_it_ended() {
     assert_eq!(report["state"], "ended");
     assert_eq!(report["chats"]["passed"], 3);
     assert_ne!(report["verdict"], Value::Null);
+}
+
+/// A run of three chats, each of them with a pause that `reply_delay` says.
+async fn thinking(service: &Service, reply_delay: &str) -> RunHandle {
+    let more = format!("load: {{ chats: 3 }}, inputs: {{ reply_delay: {reply_delay} }}");
+    let thresholds = "thresholds: [ { p95: 15s }, { failed: 0% }, { mean: 1ms } ]";
+    let body = format!("{{ burst: lunch-rush, {more}, {thresholds} }}");
+    service.burst(&body).await
+}
+
+#[tokio::test]
+async fn thresholds_are_pending_in_every_document_of_a_run_in_progress_and_judged_after_its_end() {
+    let service = Service::start().await;
+    let states = |report: &Value| -> Vec<String> {
+        let thresholds = report["thresholds"].as_array().unwrap().iter();
+        let states = thresholds.map(|threshold| threshold["state"].as_str().unwrap().to_owned());
+        states.collect()
+    };
+    let run = thinking(&service, "1h").await;
+    let path = format!("/api/v1/runs/{}", run.id());
+    let read = async |path: &str| service.get(path).await.text;
+    let report = service.get(&path).await.json();
+    assert_eq!(states(&report), ["pending"; 3]);
+    let record = service.get(&format!("{path}/report.json")).await.json();
+    assert_eq!(states(&record["report"]), ["pending"; 3]);
+    for page in [format!("/runs/{}", run.id()), format!("{path}/report.html")] {
+        let page = read(&page).await;
+        assert_eq!(page.matches("… pending").count(), 3, "{page}");
+        assert!(!page.contains("✗ broken"), "{page}");
+    }
+    let junit = read(&format!("{path}/junit.xml")).await;
+    assert_eq!(junit.matches("<skipped").count(), 4, "{junit}");
+    assert!(!junit.contains("<failure"), "{junit}");
+    service
+        .order("POST", &format!("{path}/stop"), "{ now: true }")
+        .await;
+    service.ended(&run).await;
+    let report = service.get(&path).await.json();
+    assert_eq!(states(&report), ["not_judged"; 3]);
+
+    let run = thinking(&service, "20ms").await;
+    service.ended(&run).await;
+    let report = service.get(&format!("/api/v1/runs/{}", run.id())).await;
+    assert_eq!(states(&report.json()), ["held", "held", "broken"]);
+    let page = read(&format!("/runs/{}", run.id())).await;
+    assert_eq!(page.matches("✓ held").count(), 2, "{page}");
+    assert_eq!(page.matches("✗ broken").count(), 1, "{page}");
 }
 
 #[tokio::test]
