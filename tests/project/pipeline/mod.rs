@@ -293,6 +293,8 @@ async fn the_first_run_of_the_image_makes_a_token_and_keeps_it_with_the_history(
         Some(0) => {
             let says = "as 10001:10001, root read-only, token made once";
             assert!(said(&ran).contains(says), "{}", said(&ran));
+            let says = "and so is one with a mounted configuration";
+            assert!(said(&ran).contains(says), "{}", said(&ran));
         }
         Some(3) => assert!(
             said(&ran).contains("allows no namespaces"),
