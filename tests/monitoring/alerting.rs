@@ -90,6 +90,7 @@ fn rules_and_boards_are_made_with_the_labels_links_and_times_of_a_parameters_fil
     let parameters = text("alerting/parameters.toml")
         .replace(r#"["cluster", "namespace"]"#, r#"["region"]"#)
         .replace("http://localhost:8080", "https://probe.example/console")
+        .replace(r#"watchdog = """#, r#"watchdog = "https://ping.example/1""#)
         .replace(r#""30m""#, r#""45m""#)
         .replace(r#""15s""#, r#""30s""#);
     let made = generate(&folder, &parameters);
@@ -107,6 +108,9 @@ fn rules_and_boards_are_made_with_the_labels_links_and_times_of_a_parameters_fil
     assert!(service.contains("for: 4m") && service.contains("one every 30s"));
     let routes = read("alerting/alertmanager.yml");
     assert!(routes.contains("group_by: [alertname, region, scenario, target]"));
+    assert!(routes.contains(
+        "  - name: watchdog\n    webhook_configs:\n      - url: 'https://ping.example/1'\n"
+    ));
     // alertmanager.yml names it.
     let words = "alerting/templates/slack.tmpl";
     assert_eq!(read(words), text(words));
@@ -121,8 +125,8 @@ fn rules_and_boards_are_made_with_the_labels_links_and_times_of_a_parameters_fil
 fn the_document_has_the_parameters_the_examples_and_the_message_as_they_are() {
     let document = text("docs/alerting.md");
     let parameters = text("alerting/parameters.toml");
-    let names = parameters.lines().filter_map(|line| line.split_once(" = "));
-    for (name, _) in names.take(5) {
+    let (own, _) = parameters.split_once("[links]").unwrap();
+    for (name, _) in own.lines().filter_map(|line| line.split_once(" = ")) {
         assert!(document.contains(&format!("| `{name}` |")), "{name}");
     }
     let message = text("alerting/tests/slack/page.txt");
@@ -184,6 +188,11 @@ fn a_parameter_that_cannot_be_is_refused_by_its_name() {
             "8080",
             "links.console is 8080",
         ),
+        (
+            r#"watchdog = """#,
+            r#"watchdog = "ping""#,
+            "watchdog is 'ping', not an address",
+        ),
     ] {
         let refused = generate(&Folder::new(), &right.replace(from, to));
         let error = String::from_utf8_lossy(&refused.stderr);
@@ -215,10 +224,19 @@ fn a_check_of_a_folder_that_does_not_exist_says_what_would_be_written_to_it() {
     assert!(!Path::new(&to).exists());
 }
 
+/// It says how often chatprobe is scraped, as two other files do.
+const SERVICE_MONITOR: &str = "deploy/kubernetes/prometheus-operator/service-monitor.yaml";
+
 /// A copy of what `alerting/check` looks at, with parameters as an installation of its own would have.
 fn installation() -> Folder {
     let folder = Folder::new();
-    let parts = ["alerting", "prometheus", "grafana", "docs/runbooks"];
+    let parts = [
+        "alerting",
+        "prometheus",
+        "grafana",
+        "docs/runbooks",
+        SERVICE_MONITOR,
+    ];
     let mut copy = Command::new("cp");
     copy.current_dir(project("")).args(["-r", "--parents"]);
     assert!(
@@ -236,8 +254,10 @@ fn installation() -> Folder {
                 ("http://localhost", "https://watch.example"),
                 (r#""30m""#, r#""45m""#),
                 ("15s", "30s"),
+                (r#"watchdog = """#, r#"watchdog = "https://ping.example/1""#),
             ][..],
         ),
+        (SERVICE_MONITOR, &[("15s", "30s")]),
         ("prometheus/prometheus.yml", &[("15s", "30s")]),
         (
             "grafana/provisioning/datasources/prometheus.yaml",
@@ -264,5 +284,67 @@ fn rules_routes_words_and_runbooks_are_as_they_should_be_whatever_the_parameters
         let ran = Command::new(folder.argument(script)).output().unwrap();
         let said = String::from_utf8_lossy(&ran.stderr);
         assert!(ran.status.success(), "{said}");
+    }
+}
+
+#[test]
+fn a_scrape_interval_that_another_file_has_otherwise_is_told() {
+    for path in [
+        "prometheus/prometheus.yml",
+        "grafana/provisioning/datasources/prometheus.yaml",
+        SERVICE_MONITOR,
+    ] {
+        let folder = installation();
+        folder.write(path, &text(path));
+        let mut generate = Command::new(folder.argument("alerting/generate"));
+        let refused = generate.output().unwrap();
+        let error = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(2), "{error}");
+        let says = format!("{path}: `");
+        assert!(error.contains(&says), "{error}");
+        assert!(error.contains("is not 30s, as parameters.toml"), "{error}");
+    }
+}
+
+/// Rules that promtool takes and that are not as they should be.
+const FAULTY: &str = "
+      - record: chatprobe_bursts_everywhere
+        expr: max by (target) (chatprobe_burst_active)
+      - record: chatprobe_bursts_everywhere
+        expr: max(chatprobe_burst_active)
+      - record: target:chatprobe_burst_active:max1d
+        expr: max by (@{keep}target) (max_over_time(chatprobe_burst_active[1d]))
+";
+
+#[test]
+fn rules_that_are_twins_drop_labels_or_have_other_names_are_no_success() {
+    let folder = installation();
+    // What is tried takes half a minute, and is tried elsewhere.
+    for file in fs::read_dir(folder.path("alerting/tests")).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_some_and(|end| end == "yml") {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    let bursts = "alerting/source/rules/bursts.yml";
+    let shipped = text(bursts);
+    let (first, rest) = shipped.split_once("rules:\n").unwrap();
+    folder.write(bursts, &format!("{first}rules:{FAULTY}{rest}"));
+    let made = Command::new(folder.argument("alerting/generate")).output();
+    assert!(made.unwrap().status.success());
+    let mut check = Command::new(folder.argument("alerting/check"));
+    let checked = check.output().unwrap();
+    let said = String::from_utf8_lossy(&checked.stderr);
+    assert_eq!(checked.status.code(), Some(1), "{said}");
+    for says in [
+        "promtool finds fault with prometheus/rules/bursts.yml",
+        "duplicate rule(s) found",
+        "Not called LEVEL:METRIC:OPERATIONS: chatprobe_bursts_everywhere",
+        "drops the labels of the parameters",
+        "expr: max by (target) (chatprobe_burst_active)",
+        "expr: max(chatprobe_burst_active)",
+        "Windows of 30m or more need a group with an interval:\nprometheus/rules/bursts.yml: chatprobe-bursts:",
+    ] {
+        assert!(said.contains(says), "{says}: {said}");
     }
 }

@@ -68,7 +68,7 @@ fn the_boards_are_complete_and_their_links_lead_to_each_other() {
 #[test]
 fn a_board_that_lacks_something_is_told_by_what_it_lacks() {
     type Change = fn(&mut Value);
-    let changes: [(Change, &str); 10] = [
+    let changes: [(Change, &str); 11] = [
         (
             |board| board["panels"][1]["id"] = board["panels"][0]["id"].clone(),
             "2 panels have the id 1",
@@ -107,6 +107,10 @@ fn a_board_that_lacks_something_is_told_by_what_it_lacks() {
         (
             |board| board["panels"][0]["targets"][0]["expr"] = "sum(up) or vector(0)".into(),
             "makes a number of no data",
+        ),
+        (
+            |board| board["panels"][0]["targets"][0]["expr"] = "up".into(),
+            "does not select by `namespace`: up",
         ),
         (
             |board| board["annotations"]["list"] = serde_json::json!([]),
@@ -171,9 +175,7 @@ impl Watched {
         ))
         .await;
         let address = service.web.strip_prefix("http://").unwrap();
-        // Nobody is told of the alerts.
-        let prometheus =
-            Prometheus::watching(address, &crate::support::free_address().to_string()).await;
+        let prometheus = Prometheus::shared(address).await;
         // Rates need two samples, the first of them from before what they are to count.
         let passed = "sum(chatprobe_chats_passed_total{mode='probe'})";
         prometheus.when(passed, |count| count > 1.5).await;
@@ -231,7 +233,8 @@ async fn every_query_returns_data_where_everything_happens() {
 
     // And what returns nothing, names what is not there, or is no query, is found.
     let service = changed("service", |board| {
-        board["panels"][1]["targets"][0]["expr"] = "process_gone_seconds".into();
+        let gone = r#"process_gone_seconds{cluster=~"$cluster",namespace=~"$namespace"}"#;
+        board["panels"][1]["targets"][0]["expr"] = gone.into();
         board["panels"][2]["targets"][0]["expr"] = "sum(".into();
     });
     complains(

@@ -43,13 +43,34 @@ impl Prometheus {
         Self::start_in(folder, chatprobe).await
     }
 
+    /// The same as others have it: under another name of the job, with the labels of a cluster, and alerts that reach
+    /// nobody.
+    pub async fn shared(chatprobe: &str) -> Self {
+        let folder = with_rules();
+        let nobody = free_address();
+        folder.write(
+            "targets/alertmanager.yml",
+            &format!("[{{ targets: ['{nobody}'] }}]"),
+        );
+        let labels = "labels: { cluster: east, namespace: synthetic }";
+        let target = format!("[{{ targets: ['{chatprobe}'], {labels} }}]");
+        folder.write("targets/chatprobe.yml", &target);
+        let config = repository("prometheus/prometheus.yml");
+        let renamed = config.replace("job_name: chatprobe", "job_name: monitored-pods");
+        assert_ne!(config, renamed);
+        Self::start_with(folder, &renamed).await
+    }
+
     async fn start_in(folder: Folder, chatprobe: &str) -> Self {
         folder.write(
             "targets/chatprobe.yml",
             &format!("[{{ targets: ['{chatprobe}'] }}]"),
         );
+        Self::start_with(folder, &repository("prometheus/prometheus.yml")).await
+    }
+
+    async fn start_with(folder: Folder, config: &str) -> Self {
         let listen = free_address().to_string();
-        let config = repository("prometheus/prometheus.yml");
         assert!(config.contains("scrape_interval: 15s"), "{config}");
         let config = config
             .replace("interval: 15s", "interval: 1s")
