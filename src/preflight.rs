@@ -12,7 +12,7 @@ use crate::{
     descriptors,
     driver::{Connections, Sharing},
     load::Profile,
-    scenario::{Action, Scenario},
+    scenario::{Bounds, Cost},
 };
 
 /// Memory of a chat in progress, in bytes; see docs/performance.md, rounded up.
@@ -43,12 +43,13 @@ impl Machine {
     /// What a load asks of it. `room`: the most chats at once, where the load itself has no bound.
     pub fn examine(
         &self,
-        scenario: &Scenario,
+        cost: &Cost,
         connections: &Connections,
         load: &Profile,
         room: Option<u64>,
     ) -> Findings {
         let mut findings = Findings::default();
+        findings.doubts.extend(certain_failures(cost));
         examine_sources(connections, &mut findings);
         self.examine_view(&mut findings);
         let most = [load.peak_active(), room].into_iter().flatten().min();
@@ -58,7 +59,7 @@ impl Machine {
             self.examine_ports_in_time(chats, connections, load, &mut findings);
         }
         if let Some(rate) = load.peak_rate().filter(|_| load.is_open()) {
-            self.examine_rate(rate.as_per_second(), requests(scenario), &mut findings);
+            self.examine_rate(rate.as_per_second(), cost.chat, &mut findings);
         }
         findings
     }
@@ -191,12 +192,20 @@ impl Machine {
         ports.saturating_mul(sources)
     }
 
-    fn examine_rate(&self, rate: f64, requests: usize, findings: &mut Findings) {
-        #[expect(clippy::cast_precision_loss, reason = "steps are far fewer than 2^52")]
-        let requests = requests as f64;
+    /// Of requests whose number is not known before, the fewest have to be possible, and the most that there
+    /// can be have to be usual.
+    fn examine_rate(&self, rate: f64, requests: Bounds, findings: &mut Findings) {
         let (cpus, bound) = self.cpus_available();
-        let least = rate * requests * LEAST_SECONDS_A_REQUEST;
-        let usual = rate * requests * USUAL_SECONDS_A_REQUEST;
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "CPUs are told with one digit behind the point"
+        )]
+        let taken = |requests: u64, seconds: f64| rate * requests as f64 * seconds;
+        let least = taken(requests.least, LEAST_SECONDS_A_REQUEST);
+        let usual = taken(
+            requests.most.unwrap_or(requests.least),
+            USUAL_SECONDS_A_REQUEST,
+        );
         if least > cpus {
             findings.refusals.push(format!(
                 "{rate} starts a second with {requests} requests each take {least:.1} CPUs at the least \
@@ -213,21 +222,19 @@ impl Machine {
     }
 }
 
+/// What the inputs make fail, whatever the target does.
+pub fn certain_failures(cost: &Cost) -> impl Iterator<Item = String> {
+    cost.errors
+        .iter()
+        .map(|error| format!("with these inputs every chat that comes to {error} fails there"))
+}
+
 /// Connections to one server that chats have at the most.
 fn most_connections(chats: u64, wanted: &Connections) -> u64 {
     match wanted.sharing {
         Sharing::PerCustomer => chats,
         Sharing::Shared { most, .. } => chats.min(u64::try_from(most.get()).unwrap_or(u64::MAX)),
     }
-}
-
-/// Requests of a chat whose steps all pass, those of a repeat once.
-pub fn requests(scenario: &Scenario) -> usize {
-    let mut requests = 0;
-    for item in &scenario.steps {
-        item.each_step(&mut |step| requests += usize::from(matches!(step.action, Action::Http(_))));
-    }
-    requests
 }
 
 /// Connections cannot leave from an address that is another machine's.

@@ -10,6 +10,7 @@ use crate::{
     config::{Burst, Plan, Target},
     driver::{EnvironmentProxies, ProxyChoice, Tls},
     event::{Event, Observer},
+    preflight::certain_failures,
     record::{Boundaries, Metrics},
     service,
     simulator::Agents,
@@ -134,6 +135,19 @@ fn describe_burst(text: &mut String, burst: &Burst) -> fmt::Result {
         let due = due.with_timezone(&schedule.time_zone);
         let due = due.format("%Y-%m-%d %H:%M:%S %Z");
         writeln!(text, "            next due {due}")?;
+    }
+    let cost = burst.cost();
+    match burst.load.chats() {
+        Some(chats) => writeln!(
+            text,
+            "            {chats} chats with {} requests each, {} in all",
+            cost.chat,
+            cost.of_chats(chats)
+        )?,
+        None => writeln!(text, "            {} requests a chat", cost.chat)?,
+    }
+    for doubt in certain_failures(&cost) {
+        writeln!(text, "            doubtful: {doubt}")?;
     }
     for threshold in &burst.thresholds {
         let abort = if threshold.abort() {

@@ -303,12 +303,8 @@ impl Run {
 
 /// Says what is doubtful about this machine and returns it; what it cannot do is an error.
 fn examine(spec: &RunSpec) -> Result<Vec<String>, String> {
-    let findings = Machine::look().examine(
-        &spec.scenario,
-        &spec.target.connections,
-        &spec.load,
-        spec.room,
-    );
+    let cost = (spec.scenario).cost(spec.target.variable(), &spec.inputs);
+    let findings = Machine::look().examine(&cost, &spec.target.connections, &spec.load, spec.room);
     for doubt in &findings.doubts {
         tell(format_args!("doubtful: {doubt}"));
     }

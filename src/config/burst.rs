@@ -9,7 +9,7 @@ use super::{
 use crate::{
     document::{Entry, Mapping, Node, Place, Problems},
     load::{Profile, Threshold},
-    scenario::{Scenario, check_label},
+    scenario::{Cost, Scenario, check_label},
     units::{Rate, seed},
 };
 
@@ -119,6 +119,11 @@ impl Burst {
         };
         let burst = Self::read_parts(map, unsaid, name, catalogue, caps, problems)?;
         Some(Self { asked_by, ..burst })
+    }
+
+    /// What a run of it costs.
+    pub fn cost(&self) -> Cost {
+        self.scenario.cost(self.target.variable(), &self.inputs)
     }
 
     fn read_parts(

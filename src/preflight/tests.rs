@@ -1,7 +1,10 @@
+use minijinja::Value;
+
 use super::*;
 use crate::{
     cgroup::{CpuLimit, Limits, MemoryLimit},
     document::{Problems, parse},
+    scenario::Scenario,
 };
 
 const PLENTY: Machine = Machine {
@@ -29,7 +32,8 @@ fn findings_with(connections: &str, machine: &Machine, load: &str, room: Option<
     let load = Profile::read(&read(load), &problems);
     assert_eq!(problems.into_result(), Ok(()));
     let connections = serde_yaml::from_str(connections).unwrap();
-    machine.examine(&scenario.unwrap(), &connections, &load.unwrap(), room)
+    let cost = (scenario.unwrap()).cost(Value::UNDEFINED, &Value::UNDEFINED);
+    machine.examine(&cost, &connections, &load.unwrap(), room)
 }
 
 #[test]
@@ -268,6 +272,31 @@ fn a_rate_is_refused_where_it_cannot_be_and_doubted_where_it_may_not_be() {
         ]
     );
     assert_eq!(impossible.doubts, Vec::<String>::new());
+}
+
+#[test]
+fn of_requests_that_are_not_known_the_fewest_refuse_and_the_most_are_doubted() {
+    let machine = Machine { cpus: 2, ..PLENTY };
+    let at = |rate: u32, least, most| {
+        let problems = Problems::default();
+        let load = parse("test.yaml", &format!("{{ rate: {rate}/s, for: 1m }}")).unwrap();
+        let cost = Cost {
+            chat: Bounds { least, most },
+            around: Bounds::exactly(0),
+            errors: Vec::new(),
+        };
+        let load = Profile::read(&load, &problems).unwrap();
+        machine.examine(&cost, &Connections::default(), &load, None)
+    };
+    assert_eq!(at(80_000, 1, Some(1)).refusals, Vec::<String>::new());
+    assert!(
+        at(80_000, 2, None).refusals[0].contains("with at least 2 requests each take 2.4 CPUs")
+    );
+    assert_eq!(at(1_000, 2, None), Findings::default());
+    assert!(
+        at(1_000, 2, Some(50)).doubts[0]
+            .contains("with 2 to 50 requests each usually take 5.0 CPUs")
+    );
 }
 
 #[test]

@@ -7,8 +7,10 @@
 mod action;
 mod answer;
 mod callbacks;
+mod condition;
 mod confidential;
 mod cookies;
+mod cost;
 mod expression;
 mod functions;
 mod input;
@@ -44,6 +46,7 @@ pub use answer::{Answer, location, shown_address};
 pub use callbacks::{Callbacks, FieldPath, Verification, VerificationAnswer};
 pub use confidential::{TOKEN_BEGIN, is_confidential, note_confidential};
 pub use cookies::Cookies;
+pub use cost::{Bounds, Cost};
 pub use expression::Expression;
 pub use input::{Input, InputKind};
 pub use names::{Names, is_name};

@@ -65,6 +65,15 @@ impl Pause {
         Some(Self { when, shape })
     }
 
+    /// What it is made of.
+    pub(super) fn settings(&self) -> impl Iterator<Item = &Setting<Duration>> {
+        let (first, second) = match &self.shape {
+            Shape::Fixed(one) | Shape::Exponential(one) => (one, None),
+            Shape::Uniform(one, other) | Shape::Normal(one, other) => (one, Some(other)),
+        };
+        [first].into_iter().chain(second)
+    }
+
     /// How long this chat pauses this time.
     pub fn sample(
         &self,

@@ -261,6 +261,11 @@ impl Scope {
         self.passed = passed;
     }
 
+    /// `repeat.index`, inside a repeat.
+    pub(super) fn round(&self) -> Option<u64> {
+        self.round
+    }
+
     /// `repeat.index`, from one; returns that of the repeat around.
     pub fn set_round(&mut self, round: Option<u64>) -> Option<u64> {
         std::mem::replace(&mut self.round, round)

@@ -92,6 +92,18 @@ impl<T: Quantity> Setting<T> {
         Some(Self::Computed(expression))
     }
 
+    /// The quantity before a run, if it depends on these variables alone.
+    pub(super) fn foresee(
+        &self,
+        scope: &Arc<Scope>,
+        known: &[&str],
+    ) -> Option<Result<T, EvaluationError>> {
+        match self {
+            Self::Computed(expression) if !expression.depends_only_on(known) => None,
+            _ => Some(self.evaluate(scope)),
+        }
+    }
+
     /// The quantity in a scope.
     pub fn evaluate(&self, scope: &Arc<Scope>) -> Result<T, EvaluationError> {
         match self {

@@ -245,7 +245,7 @@ impl Shared {
             configuration: Some(self.state().plan.fingerprint),
         };
         let findings = Machine::look().examine(
-            &spec.scenario,
+            &burst.cost(),
             &spec.target.connections,
             &spec.load,
             Some(peak),

@@ -9,7 +9,8 @@ use super::{BurstRefused, Installed, Scheduler, handle::Shared};
 use crate::{
     config::{Burst, Plan},
     document::Problem,
-    preflight::{Findings, Machine, requests},
+    preflight::{Findings, Machine},
+    scenario::Bounds,
     units::{Rate, duration},
 };
 
@@ -30,8 +31,11 @@ pub struct BurstPreview {
     pub starts_per_second: Option<f64>,
     /// When no chat starts any more, at the latest.
     pub duration: String,
-    /// Requests of a chat whose steps all pass, those of a repeat once.
-    pub requests_of_a_chat: u64,
+    /// Requests of a chat whose steps all pass, with these inputs. What depends on answers of the target is
+    /// bounded.
+    pub requests_of_a_chat: Bounds,
+    /// Requests of the whole run, its setup and teardown included, if no arrival is dropped; null if `chats` is.
+    pub requests: Option<Bounds>,
     /// Why it would be refused, each with what to do.
     pub refusals: Vec<String>,
     /// What may go wrong on this machine.
@@ -58,15 +62,11 @@ impl Scheduler {
 impl Shared {
     fn preview(&self, burst: &Burst) -> BurstPreview {
         let (room, peak, cap) = self.room_for(burst);
+        let cost = burst.cost();
         let Findings {
             mut refusals,
             doubts,
-        } = Machine::look().examine(
-            &burst.scenario,
-            &burst.target.connections,
-            &burst.load,
-            Some(peak),
-        );
+        } = Machine::look().examine(&cost, &burst.target.connections, &burst.load, Some(peak));
         let promised = self.runs.promised();
         if promised.saturating_add(peak) > cap {
             let wanted = peak;
@@ -85,7 +85,8 @@ impl Shared {
             most_at_once: room.or(burst.load.peak_active()),
             starts_per_second: burst.load.peak_rate().map(Rate::as_per_second),
             duration: duration::format(burst.load.duration()),
-            requests_of_a_chat: u64::try_from(requests(&burst.scenario)).unwrap_or(u64::MAX),
+            requests_of_a_chat: cost.chat,
+            requests: burst.load.chats().map(|chats| cost.of_chats(chats)),
             refusals,
             doubts,
         }

@@ -16,6 +16,8 @@ async fn the_shipped_configuration_is_valid_and_told() {
         "burst     nightly: contact-center-chat against contact-center, at `0 3 * * *` Europe/Berlin",
         "burst     lunch-rush: contact-center-chat against contact-center, when asked for",
         "            next due 20",
+        "            60 chats with 5 requests each, 302 in all",
+        "            100 chats with 5 requests each, 502 in all",
         "            agent_join p95 <= 15s",
         "            failed <= 1%, else it ends",
         "listen    web 127.0.0.1:8080",

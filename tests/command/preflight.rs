@@ -1,6 +1,8 @@
 //! What this machine cannot do is refused before anything is sent; what is doubtful is said.
 
-use crate::support::{Centre, Group, QUICK, Run, SCENARIO, Service, eventually, plain};
+use serde_json::json;
+
+use crate::support::{Centre, Folder, Group, QUICK, Run, SCENARIO, Service, eventually, plain};
 
 #[tokio::test]
 async fn a_run_that_cannot_work_exits_with_two_and_sends_nothing() {
@@ -99,6 +101,93 @@ async fn a_burst_that_cannot_work_is_refused_in_words() {
     assert!(said.contains("CPUs at the least"), "{said}");
     let runs = service.read("/api/v1/runs?mode=burst").await.body;
     assert_eq!(runs["runs"].as_array().unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn a_preview_counts_the_requests_that_the_run_then_makes() {
+    let centre = Centre::start("{}").await;
+    let service = Service::start(&plain(&centre.url, "")).await;
+    for (messages, of_a_chat) in [(0, 3), (2, 5), (10, 13)] {
+        let quick = QUICK.trim_end_matches('}');
+        let inputs = format!("{quick}, messages: {messages} }}");
+        let load = "{ chats: 4 }";
+        let body =
+            format!("{{ scenario: {SCENARIO}, target: centre, load: {load}, inputs: {inputs} }}");
+        let preview = service.order("POST", "/api/v1/bursts/preview", &body).await;
+        let exactly = |number: u64| json!({ "least": number, "most": number });
+        assert_eq!(preview.body["requests_of_a_chat"], exactly(of_a_chat));
+        // One more makes the webhook, and one deletes it.
+        let all = 4 * of_a_chat + 2;
+        assert_eq!(preview.body["requests"], exactly(all), "{messages}");
+
+        let id = service.burst(load, &inputs, "").await;
+        let ended = eventually("the end of the run", async || {
+            let run = service.read(&format!("/api/v1/runs/{id}")).await.body;
+            (run["state"] == "ended").then_some(run)
+        });
+        let run = ended.await;
+        assert_eq!(
+            (&run["chats"]["passed"], &run["requests"]["count"]),
+            (&json!(4), &json!(all))
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_preview_says_bounds_where_the_target_decides_and_what_fails_in_any_case() {
+    let centre = Centre::start("{}").await;
+    let service = Service::start(&plain(&centre.url, "")).await;
+    let folder = Folder::new();
+    let get = "http: { get: '{{ target.url }}/stats' }";
+    let scenario = format!(
+        "scenario: some
+inputs: {{ n: 1 }}
+steps:
+  - {{ step: a, {get}, capture: {{ engagements: body.engagements }} }}
+  - {{ step: b, when: engagements, {get} }}
+  - {{ step: c, when: not engagements, {get} }}
+  - {{ repeat: '{{{{ inputs.n - 1 }}}}', steps: [{{ step: d, {get} }}] }}
+  - {{ repeat: '{{{{ engagements | length }}}}', when: inputs.n > 5, steps: [{{ step: e, {get} }}] }}
+"
+    );
+    folder.write("some.yaml", &scenario);
+    let more = format!("scenarios: ['{}']", folder.argument("some.yaml"));
+    let configuration =
+        plain(&centre.url, "").replacen("scenarios:", &format!("{more}\nx-others:"), 1);
+    service.reload(&configuration);
+    let preview = async |n: i64| {
+        let body = format!(
+            "{{ scenario: some, target: centre, load: {{ chats: 10 }}, inputs: {{ n: {n} }} }}"
+        );
+        eventually("the scenario", async || {
+            let answer = service.order("POST", "/api/v1/bursts/preview", &body).await;
+            (answer.status == 200).then_some(answer.body)
+        })
+        .await
+    };
+    let seen = preview(1).await;
+    assert_eq!(seen["requests"], json!({ "least": 10, "most": 30 }));
+    assert_eq!(seen["doubts"], json!([]));
+    let seen = preview(6).await;
+    assert_eq!(seen["requests"], json!({ "least": 60, "most": null }));
+    let doubts = preview(0).await["doubts"].to_string();
+    assert!(
+        doubts.contains("some.yaml:7:") && doubts.contains("`-1` is not"),
+        "{doubts}"
+    );
+}
+
+#[tokio::test]
+async fn the_inputs_decide_whether_a_run_is_too_much_for_the_machine() {
+    let centre = Centre::start("{}").await;
+    let cpus = std::thread::available_parallelism().unwrap().get();
+    let load = format!("{{ rate: {}/s, for: 5ms }}", 200 * cpus);
+    let run = Run::of_shipped(&centre.url).load(&load);
+    run.with(&["--input", "messages=0"]).done().await.exits(0);
+    let run = Run::of_shipped(&centre.url).load(&load);
+    let run = run.with(&["--input", "messages=1000"]).done().await;
+    assert_eq!(run.code, 2, "{}", run.log);
+    assert!(run.log.contains("with 1003 requests each"), "{}", run.log);
 }
 
 #[tokio::test]

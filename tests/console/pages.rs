@@ -36,8 +36,12 @@ async fn a_burst_is_started_from_the_form_watched_changed_and_stopped() {
             .fill(&format!("[name='input.{input}']"), "100ms")
             .await;
     }
-    browser.click("#preview").await;
-    browser.shows("#cost", "3,000 chats and about").await;
+    for (messages, requests) in [("0", "9,002"), ("10", "39,002"), ("2", "15,002")] {
+        browser.fill("[name='input.messages']", messages).await;
+        browser.click("#preview").await;
+        let cost = format!("3,000 chats and about {requests} requests");
+        browser.shows("#cost", &cost).await;
+    }
     browser.click("#burst [type='submit']").await;
     browser.shows("h1", "running").await;
     let path = browser.path().await;

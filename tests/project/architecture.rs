@@ -81,6 +81,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "load",
             "preflight",
             "runner",
+            "scenario",
             "units",
         ],
     ),

@@ -290,7 +290,7 @@ async fn a_burst_is_shown_before_it_starts() {
     );
     assert_eq!(
         (&seen["duration"], &seen["requests_of_a_chat"]),
-        (&"30s".into(), &0.into())
+        (&"30s".into(), &serde_json::json!({ "least": 0, "most": 0 }))
     );
     assert_eq!(seen["refusals"].to_string(), "[]");
     assert_eq!(preview("{ burst: lunch }").await.status, 422);

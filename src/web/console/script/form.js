@@ -39,6 +39,23 @@ if (form) {
       return line;
     }));
   };
+  const digits = (number) => number.toLocaleString("en-US");
+  /** A number of requests, which may depend on answers of the target. */
+  const bounds = ({ least, most }) => {
+    if (least === most) {
+      return digits(least);
+    }
+    if (most === null) {
+      return least === 0 ? "any number of" : `at least ${digits(least)}`;
+    }
+    return least === 0 ? `up to ${digits(most)}` : `${digits(least)} to ${digits(most)}`;
+  };
+  const requests = ({ requests: all, requests_of_a_chat: each }) => {
+    if (all === null) {
+      return ` with ${bounds(each)} requests each`;
+    }
+    return ` and ${all.least === all.most ? "about " : ""}${bounds(all)} requests`;
+  };
   form.addEventListener("click", (event) => {
     const load = event.target.closest("[data-load]");
     if (load) {
@@ -48,12 +65,11 @@ if (form) {
   document.getElementById("preview").addEventListener("click", async () => {
     try {
       const seen = await send("/api/v1/bursts/preview");
-      const chats = seen.chats === null ? "As many chats as the target allows" : `${seen.chats.toLocaleString("en-US")} chats`;
-      const most = seen.most_at_once === null ? "" : `, at most ${seen.most_at_once.toLocaleString("en-US")} at once`;
+      const chats = seen.chats === null ? "As many chats as the target allows" : `${digits(seen.chats)} chats`;
+      const most = seen.most_at_once === null ? "" : `, at most ${digits(seen.most_at_once)} at once`;
       const rate = seen.starts_per_second === null ? "" : `, up to ${short(seen.starts_per_second)} starts a second`;
-      const whole = seen.chats === null ? "" : ` and about ${(seen.chats * seen.requests_of_a_chat).toLocaleString("en-US")} requests`;
       tell([
-        [`${chats}${whole}${most}${rate}; starts end after ${seen.duration}.`, ""],
+        [`${chats}${requests(seen)}${most}${rate}; starts end after ${seen.duration}.`, ""],
         ...seen.refusals.map((text) => [`It would be refused: ${text}`, "note failed"]),
         ...seen.doubts.map((text) => [`Doubtful: ${text}`, "note"]),
       ]);

@@ -1,0 +1,390 @@
+//! How many requests a run sends, as far as its inputs decide before anything is known of the target.
+
+use std::{collections::BTreeSet, fmt, sync::Arc};
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{
+    Action, EvaluationError, Expression, Item, Quantity, Repeat, RunScope, Scenario, Scope,
+    Setting, Step, condition::Foreknown,
+};
+
+/// Rounds of repeats that are looked at one by one, because something in them depends on the round.
+const MOST_ROUNDS: u64 = 10_000;
+/// Settings that cannot be computed and are told.
+const MOST_ERRORS: usize = 5;
+
+/// A count that may depend on what is known only in the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Bounds {
+    /// The least that it can be.
+    pub least: u64,
+    /// The most that it can be; null if nothing bounds it.
+    pub most: Option<u64>,
+}
+
+/// What a run asks of the target if all its steps pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cost {
+    /// Requests of a chat, those of its `always` steps included.
+    pub chat: Bounds,
+    /// Requests of the setup and the teardown, once a run.
+    pub around: Bounds,
+    /// Why steps that are reached fail with these inputs, whatever the target does; a few of them.
+    pub errors: Vec<EvaluationError>,
+}
+
+impl Bounds {
+    const ZERO: Self = Self::exactly(0);
+
+    /// A number that is known.
+    pub const fn exactly(number: u64) -> Self {
+        Self {
+            least: number,
+            most: Some(number),
+        }
+    }
+
+    const fn up_to(most: Option<u64>) -> Self {
+        Self { least: 0, most }
+    }
+
+    /// Whether the number is known.
+    pub fn is_exact(self) -> bool {
+        self.most == Some(self.least)
+    }
+
+    /// The sum of both.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        let sum = |(a, b): (u64, u64)| a.saturating_add(b);
+        Self {
+            least: sum((self.least, other.least)),
+            most: self.most.zip(other.most).map(sum),
+        }
+    }
+
+    /// The product of both.
+    #[must_use]
+    pub fn times(self, other: Self) -> Self {
+        let product = |(a, b): (u64, u64)| a.saturating_mul(b);
+        Self {
+            least: product((self.least, other.least)),
+            most: match (self.most, other.most) {
+                (Some(0), _) | (_, Some(0)) => Some(0),
+                (a, b) => a.zip(b).map(product),
+            },
+        }
+    }
+}
+
+/// As it stands before a noun: `7`, `at least 7`, `up to 7`, `3 to 7`, `any number of`.
+impl fmt::Display for Bounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.least, self.most) {
+            (least, Some(most)) if least == most => write!(f, "{least}"),
+            (0, Some(most)) => write!(f, "up to {most}"),
+            (least, Some(most)) => write!(f, "{least} to {most}"),
+            (0, None) => f.write_str("any number of"),
+            (least, None) => write!(f, "at least {least}"),
+        }
+    }
+}
+
+impl Cost {
+    /// Requests of a run with so many chats.
+    pub fn of_chats(&self, chats: u64) -> Bounds {
+        self.chat.times(Bounds::exactly(chats)).plus(self.around)
+    }
+}
+
+impl Scenario {
+    /// What a run of this scenario costs, with the values that expressions see as `target` and `inputs`.
+    pub fn cost(&self, target: minijinja::Value, inputs: &minijinja::Value) -> Cost {
+        let run = RunScope {
+            target,
+            inputs: inputs.clone(),
+            ..RunScope::default()
+        };
+        let mut scope = Scope::of_run(Arc::new(run));
+        // Every step passes.
+        scope.set_passed(true);
+        let mut counter = Counter {
+            scope: Arc::new(scope),
+            captures: BTreeSet::new(),
+            rounds: MOST_ROUNDS,
+            errors: Vec::new(),
+        };
+        let setup = counter.count_all(&self.setup);
+        let of_setup = counter.captures.clone();
+        let steps = counter.count_all(&self.steps);
+        let always = counter.count_all(&self.always);
+        counter.captures = of_setup;
+        let teardown = counter.count_all(&self.teardown);
+        Cost {
+            chat: steps.plus(always),
+            around: setup.plus(teardown),
+            errors: counter.errors,
+        }
+    }
+}
+
+struct Counter {
+    scope: Arc<Scope>,
+    /// Those that exist for certain by now.
+    captures: BTreeSet<Arc<str>>,
+    /// How many rounds may still be looked at one by one.
+    rounds: u64,
+    errors: Vec<EvaluationError>,
+}
+
+impl Counter {
+    fn count_all(&mut self, items: &[Item]) -> Bounds {
+        items
+            .iter()
+            .fold(Bounds::ZERO, |sum, item| sum.plus(self.count(item)))
+    }
+
+    fn count(&mut self, item: &Item) -> Bounds {
+        match item {
+            Item::Step(step) => self.count_step(step),
+            Item::Think(pause) => {
+                if self.applies(pause.when.as_ref()).most != Some(0) {
+                    for setting in pause.settings() {
+                        self.foresee(setting);
+                    }
+                }
+                Bounds::ZERO
+            }
+            Item::Repeat(repeat) => self.count_repeat(repeat),
+        }
+    }
+
+    fn count_step(&mut self, step: &Step) -> Bounds {
+        let applies = self.applies(step.when.as_ref());
+        if applies.most == Some(0) {
+            return Bounds::ZERO;
+        }
+        self.foresee(&step.timeout);
+        if applies.least > 0 {
+            let names = step.captures.iter().map(|(name, _)| name.clone());
+            self.captures.extend(names);
+        }
+        let requests = match step.action {
+            Action::Http(_) => 1,
+            Action::WaitFor(_) => 0,
+        };
+        applies.times(Bounds::exactly(requests))
+    }
+
+    fn count_repeat(&mut self, repeat: &Repeat) -> Bounds {
+        let applies = self.applies(repeat.when.as_ref());
+        let rounds = if applies.most == Some(0) {
+            Bounds::ZERO
+        } else {
+            match self.foresee(&repeat.count) {
+                None => Bounds::up_to(None),
+                Some(rounds) => rounds.map_or(Bounds::ZERO, Bounds::exactly),
+            }
+        };
+        let all = applies.times(rounds);
+        if all.most == Some(0) {
+            return Bounds::ZERO;
+        }
+        let before = self.captures.clone();
+        let requests =
+            if rounds.is_exact() && rounds.least <= self.rounds && looks_at_round(&repeat.items) {
+                self.rounds -= rounds.least;
+                applies.times(self.count_rounds(rounds.least, &repeat.items))
+            } else {
+                let around = Arc::make_mut(&mut self.scope).set_round(None);
+                let round = self.count_all(&repeat.items);
+                Arc::make_mut(&mut self.scope).set_round(around);
+                all.times(round)
+            };
+        if all.least == 0 {
+            self.captures = before;
+        }
+        requests
+    }
+
+    fn count_rounds(&mut self, rounds: u64, items: &[Item]) -> Bounds {
+        let around = Arc::make_mut(&mut self.scope).set_round(None);
+        let mut sum = Bounds::ZERO;
+        for index in 1..=rounds {
+            Arc::make_mut(&mut self.scope).set_round(Some(index));
+            sum = sum.plus(self.count_all(items));
+        }
+        Arc::make_mut(&mut self.scope).set_round(around);
+        sum
+    }
+
+    /// How often what has this condition is done: once, never, or one of them.
+    fn applies(&self, when: Option<&Expression>) -> Bounds {
+        let Some(when) = when else {
+            return Bounds::exactly(1);
+        };
+        let foreknown = Foreknown {
+            scope: &self.scope,
+            variables: self.variables(),
+            captures: &self.captures,
+        };
+        match foreknown.holds(when) {
+            Some(holds) => Bounds::exactly(u64::from(holds)),
+            None => Bounds::up_to(Some(1)),
+        }
+    }
+
+    /// The value of a setting, if it is known already. That it cannot be computed is noted.
+    fn foresee<T: Quantity>(&mut self, setting: &Setting<T>) -> Option<Result<T, EvaluationError>> {
+        let value = setting.foresee(&self.scope, self.variables())?;
+        if let Err(error) = &value
+            && self.errors.len() < MOST_ERRORS
+            && !self.errors.contains(error)
+        {
+            self.errors.push(error.clone());
+        }
+        Some(value)
+    }
+
+    fn variables(&self) -> &'static [&'static str] {
+        const ALL: [&str; 4] = ["inputs", "target", "passed", "repeat"];
+        if self.scope.round().is_some() {
+            &ALL
+        } else {
+            &ALL[..3]
+        }
+    }
+}
+
+/// Whether a condition or a count in here depends on the round.
+fn looks_at_round(items: &[Item]) -> bool {
+    let looks = |when: &Option<Expression>| when.as_ref().is_some_and(|it| it.mentions("repeat"));
+    items.iter().any(|item| match item {
+        Item::Step(step) => looks(&step.when),
+        Item::Think(_) => false,
+        Item::Repeat(repeat) => {
+            let count = match &repeat.count {
+                Setting::Fixed(_) => false,
+                Setting::Computed(count) => count.mentions("repeat"),
+            };
+            // Inside, it is the round of that one.
+            looks(&repeat.when) || count
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use minijinja::Value;
+
+    use super::*;
+    use crate::document::{Problems, parse};
+
+    fn cost(scenario: &str, inputs: &[(&'static str, Value)]) -> Cost {
+        let problems = Problems::default();
+        let text = format!("scenario: s\ninputs: {{ n: 2, fast: true, pause: 1s }}\n{scenario}");
+        let scenario = Scenario::read(&parse("s.yaml", &text).unwrap(), &problems);
+        assert_eq!(problems.into_result(), Ok(()), "{text}");
+        let inputs = [("n", Value::from(2)), ("fast", true.into())]
+            .into_iter()
+            .chain(inputs.iter().cloned());
+        scenario
+            .unwrap()
+            .cost(Value::UNDEFINED, &Value::from_pairs(inputs))
+    }
+
+    const GET: &str = "http: { get: 'http://x/' }";
+
+    fn of_chat(steps: &str, inputs: &[(&'static str, Value)]) -> String {
+        let steps = steps.replace("GET", GET);
+        cost(&format!("steps:\n{steps}"), inputs).chat.to_string()
+    }
+
+    #[test]
+    fn requests_are_those_that_the_inputs_ask_for() {
+        let steps = "
+  - { step: a, GET, capture: { id: body.id } }
+  - repeat: '{{ inputs.n }}'
+    steps:
+      - { step: b, GET }
+      - { step: c, when: repeat.index > 1, GET }
+      - { step: d, when: inputs.fast and inputs.n > 5, GET }
+  - { step: e, when: not inputs.fast, GET }
+  - { step: f, when: inputs.fast, GET }
+always:
+  - { step: g, when: id is defined and not passed, GET }
+  - { step: h, GET }";
+        for (n, requests) in [(0, "3"), (2, "6"), (10, "32")] {
+            assert_eq!(of_chat(steps, &[("n", n.into())]), requests, "{n}");
+        }
+    }
+
+    #[test]
+    fn what_is_known_only_in_the_run_is_a_bound() {
+        let first = "- { step: a, GET, capture: { id: body.id, count: body.count } }\n";
+        for (rest, requests) in [
+            ("- { step: b, when: id == 5, GET }", "1 to 2"),
+            (
+                "- { repeat: '{{ count }}', steps: [{ step: b, GET }] }",
+                "at least 1",
+            ),
+            ("- { repeat: '{{ count }}', steps: [{ think: 1s }] }", "1"),
+            (
+                "- { repeat: 3, when: id == 5, steps: [{ step: b, GET }, { step: c, when: id == 6, GET }] }",
+                "1 to 7",
+            ),
+            (
+                "- { repeat: 3, steps: [{ step: b, when: id == 5, GET, capture: { c: body.c } }, { step: d, when: c is defined, GET }] }",
+                "1 to 7",
+            ),
+            // Too many rounds to look at each.
+            (
+                "- { repeat: 20000, steps: [{ step: b, when: repeat.index == 1, GET }] }",
+                "1 to 20001",
+            ),
+            (
+                "- { repeat: 18446744073709551615, steps: [{ step: b, GET }, { step: c, GET }] }",
+                "18446744073709551615",
+            ),
+        ] {
+            assert_eq!(of_chat(&format!("{first}{rest}"), &[]), requests, "{rest}");
+        }
+        let only = "- { repeat: '{{ chat.number }}', steps: [{ step: b, GET }] }";
+        assert_eq!(of_chat(only, &[]), "any number of");
+        assert_eq!(
+            of_chat("- { step: b, when: chat.number == 3, GET }", &[]),
+            "up to 1"
+        );
+    }
+
+    #[test]
+    fn setup_and_teardown_are_counted_once_a_run() {
+        let cost = cost(
+            &"setup: [{ step: a, GET, capture: { hook: body.id } }]
+steps: [{ step: b, GET, capture: { id: body.id } }, { step: c, GET }]
+teardown: [{ step: d, when: hook is defined, GET }, { step: e, when: inputs.n == 9, GET }]"
+                .replace("GET", GET),
+            &[],
+        );
+        assert_eq!(cost.of_chats(100), Bounds::exactly(202));
+    }
+
+    #[test]
+    fn what_fails_with_these_inputs_whatever_the_target_does_is_told() {
+        let scenario = "steps:\n  - { repeat: '{{ inputs.n }}', steps: [{ think: '{{ inputs.pause }}' }] }\n  - { think: '{{ inputs.pause }}', when: not inputs.fast }";
+        let errors = |n: i64, pause: &str| {
+            let inputs = [("n", n.into()), ("pause", pause.into())];
+            let errors = cost(scenario, &inputs).errors;
+            errors.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(errors(1, "5s"), Vec::<String>::new());
+        assert_eq!(
+            errors(-1, "5s"),
+            ["s.yaml:4:18: `inputs.n`: `-1` is not a whole number of at least 0"]
+        );
+        assert_eq!(errors(0, "-5s"), Vec::<String>::new());
+        assert_eq!(errors(1, "-5s").len(), 1);
+    }
+}
