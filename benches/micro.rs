@@ -8,7 +8,7 @@ use chatprobe::{
     callbacks::{Exchange, Match, Request},
     config::{CallbackLimits, Target},
     document::{Problems, parse},
-    event::{Event, Mode, Observer as _, Observers, RunIdentity, Subject, Trigger},
+    event::{Event, Mode, Observer as _, Observers, RunIdentity, StepOutcome, Subject, Trigger},
     load::{Profile, Shape},
     record::{Boundaries, Metrics},
     runner::{RunSpec, Tally},
@@ -146,7 +146,7 @@ fn step_passed() -> Event {
         run: run(),
         step: "send_chat".into(),
         observation: None,
-        outcome: Ok(Duration::from_micros(1_234)),
+        outcome: StepOutcome::Passed(Duration::from_micros(1_234)),
     }
 }
 

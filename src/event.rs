@@ -48,6 +48,17 @@ impl fmt::Display for Failure {
     }
 }
 
+/// What a step came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepOutcome {
+    /// It passed, and took so long.
+    Passed(Duration),
+    /// It failed.
+    Failed(Reason),
+    /// It was cut short because its run was stopped: it has neither passed nor failed.
+    Stopped,
+}
+
 /// How a chat ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
@@ -200,8 +211,8 @@ pub enum Event {
         observation: Option<Observation>,
         /// How its request was sent; `None` if there was none, or if a stop cut it off.
         sent: Option<Sent>,
-        /// How long it took if it passed, else why not.
-        outcome: Result<Duration, Reason>,
+        /// What it came to.
+        outcome: StepOutcome,
     },
     /// It is known, or better known than before, what the target calls a chat.
     ChatNamed {

@@ -9,7 +9,6 @@ use crate::{
         BrokenBy, Example, HealthReport, Quantiles, RunReport, SearchReport, SearchStep,
         ThresholdState,
     },
-    scenario::Reason,
 };
 
 /// Chats that may be open at the target and are listed; the report has more of them.
@@ -75,6 +74,7 @@ fn write_all(text: &mut String, report: &RunReport) -> std::fmt::Result {
         )?;
     }
     write_machine(text, &report.machine)?;
+    write_stopped(text, report)?;
     write_failures(text, report)?;
     write_orphans(text, report)?;
     match &report.search {
@@ -212,16 +212,23 @@ fn search_steps(steps: &[SearchStep]) -> Table {
     table
 }
 
+/// Steps that were cut short because the run was stopped.
+fn write_stopped(text: &mut String, report: &RunReport) -> std::fmt::Result {
+    let stopped = report.steps.iter().filter(|step| step.stopped > 0);
+    let counts: Vec<_> = stopped
+        .map(|step| format!("{} at {}", step.stopped, step.step))
+        .collect();
+    if counts.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "stopped: {}", counts.join(", "))
+}
+
 /// Steps that failed, by reason, each with the latest chat of which the details are known.
 fn write_failures(text: &mut String, report: &RunReport) -> std::fmt::Result {
     for step in &report.steps {
         for (reason, count) in &step.failed_by_reason {
-            let word = if *reason == Reason::Stopped {
-                "stopped"
-            } else {
-                "failed"
-            };
-            writeln!(text, "{word}: {count} at {}: {reason}", step.step)?;
+            writeln!(text, "failed: {count} at {}: {reason}", step.step)?;
             let alike = |example: &&Example| example.step == step.step && example.reason == *reason;
             let Some(example) = report.failures.iter().rev().find(alike) else {
                 continue;

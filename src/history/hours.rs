@@ -42,6 +42,9 @@ pub struct StepHour {
     /// The failures by reason.
     #[schema(value_type = BTreeMap<String, u64>)]
     pub failed_by_reason: BTreeMap<Reason, u64>,
+    /// How often it was cut short because its run was stopped.
+    #[serde(default)]
+    pub stopped: u64,
     /// How long it took when it passed.
     pub latency: Histogram,
 }
@@ -59,6 +62,7 @@ impl ProbeHour {
         for step in &record.report.steps {
             let sum = self.steps.entry(step.step.clone()).or_default();
             sum.passed += step.passed;
+            sum.stopped += step.stopped;
             add_counts(&mut sum.failed_by_reason, &step.failed_by_reason);
             if let Some(latency) = record.steps.get(&step.step) {
                 sum.latency = Histogram::merged(&[&sum.latency, latency]);

@@ -197,6 +197,7 @@ fn add_up(report: &mut RunReport, samples: &[Arc<Sample>], version: usize) {
         let add = |(sum, step): (&mut StepReport, &StepSample)| {
             sum.passed += step.passed;
             sum.failed += step.failed;
+            sum.stopped += step.stopped;
             add_counts(&mut sum.failed_by_reason, &step.failed_by_reason);
         };
         report.steps.iter_mut().zip(&sample.steps).for_each(add);

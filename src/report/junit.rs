@@ -52,11 +52,16 @@ fn of_step(step: &StepReport, report: &RunReport) -> TestCase {
         // Writing to a string cannot fail.
         let _ = write!(told, "; {count} {reason}");
     }
+    if step.stopped > 0 {
+        // Likewise.
+        let _ = write!(told, "; {} stopped before their end", step.stopped);
+    }
     let mut latest = report.failures.iter().rev();
     if let Some(example) = latest.find(|example| example.step == step.step) {
         let _ = write!(told, "; such as chat {}: {}", example.chat, example.detail);
     }
     let status = match (step.passed, step.failed) {
+        (0, 0) if step.stopped > 0 => skipped("the run was stopped before its end".to_owned()),
         (0, 0) => skipped("it was never done".to_owned()),
         (_, 1..) if report.verdict == Some(Verdict::Failed) => failure(told.clone()),
         _ => TestCaseStatus::success(),

@@ -3,7 +3,7 @@
 use crate::runner::{MachineSample, Quantiles, RunRecord, RunReport, Sample, StepSample};
 
 /// The columns of [`steps`].
-const STEPS: [&str; 11] = [
+const STEPS: [&str; 12] = [
     "step",
     "passed",
     "failed",
@@ -15,6 +15,7 @@ const STEPS: [&str; 11] = [
     "p99_seconds",
     "max_seconds",
     "requests_resent",
+    "stopped",
 ];
 
 /// The columns of [`timeline`] before those of the steps.
@@ -63,7 +64,7 @@ pub fn steps(report: &RunReport) -> String {
             reasons.join(" "),
         ];
         row.extend([mean, p50, p90, p95, p99, max].map(cell));
-        row.push(step.resent.to_string());
+        row.extend([step.resent, step.stopped].map(|count| count.to_string()));
         row
     });
     written(STEPS.map(str::to_owned).to_vec(), rows)
@@ -79,6 +80,7 @@ pub fn timeline(record: &RunRecord) -> String {
             "p50_seconds",
             "p95_seconds",
             "max_seconds",
+            "stopped",
         ];
         head.extend(columns.map(|column| format!("{}.{column}", step.step)));
     }
@@ -119,11 +121,13 @@ fn second(sample: &Sample) -> Vec<String> {
         p50,
         p95,
         max,
+        stopped,
         ..
     } in &sample.steps
     {
         row.extend([passed.to_string(), failed.to_string()]);
         row.extend([*p50, *p95, *max].map(cell));
+        row.push(stopped.to_string());
     }
     row
 }

@@ -14,9 +14,9 @@ use super::{
     window::{Outcomes, Window, measured},
 };
 use crate::{
-    event::{Ending, Event, Fate, RunIdentity, Verdict},
+    event::{Ending, Event, Fate, RunIdentity, StepOutcome, Verdict},
     load::{Measured, Threshold},
-    scenario::{Observation, Reason, Scenario},
+    scenario::{Observation, Scenario},
 };
 
 /// Failed chats that a report shows.
@@ -234,7 +234,7 @@ impl Figures {
         }
     }
 
-    fn step_ended(&mut self, step: &Arc<str>, outcome: Result<Duration, Reason>) {
+    fn step_ended(&mut self, step: &Arc<str>, outcome: StepOutcome) {
         let Some(figures) = self.steps.iter_mut().find(|known| known.step == *step) else {
             return;
         };
@@ -295,6 +295,7 @@ impl StepFigures {
             passed: self.outcomes.passed,
             failed: self.outcomes.failed(),
             failed_by_reason: self.outcomes.failed_by_reason.clone(),
+            stopped: self.outcomes.stopped,
             resent: self.resent,
             latency: Quantiles::of(&self.outcomes.latency),
         }

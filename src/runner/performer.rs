@@ -20,7 +20,7 @@ use super::context::{FOREVER, Patience, RunContext};
 use crate::{
     callbacks::Mailbox,
     driver::Customer,
-    event::{Event, Failure, Sent},
+    event::{Event, Failure, Sent, StepOutcome},
     scenario::{
         EvaluationError, Expression, Item, Pause, Reason, Repeat, Scope, Step, is_confidential,
         key_text, note_confidential,
@@ -289,29 +289,32 @@ impl Performer {
         }
         self.trace(step, outcome.as_ref().err());
         Arc::make_mut(&mut self.scope).look_away();
+        let came_to = match &outcome {
+            Ok(latency) => StepOutcome::Passed(*latency),
+            Err(refusal) => refusal.outcome(),
+        };
         self.context.tell(&Event::StepEnded {
             run: self.context.spec.identity.clone(),
             step: step.name.clone(),
             observation: step.observe,
             sent: self.sent.as_deref().copied(),
-            outcome: outcome.as_ref().map_err(|refusal| refusal.reason).copied(),
+            outcome: came_to,
         });
-        let failed = outcome.as_ref().err().map(|refusal| refusal.reason);
         match self.patience {
-            Patience::None => self.leftover.note_step(step, failed),
-            Patience::Cleanup | Patience::Teardown => self.leftover.note_cleanup(step, failed),
+            Patience::None => self.leftover.note_step(step, came_to),
+            Patience::Cleanup | Patience::Teardown => self.leftover.note_cleanup(step, came_to),
         }
         match outcome {
             Ok(_) => Ok(()),
-            // Whatever the step came to, the stop is why the rest is missing.
-            Err(refusal) if refusal.reason == Reason::Stopped || self.is_stopped() => {
-                Err(Interrupt::Stopped)
+            Err(Refusal::Failed { reason, detail }) if !self.is_stopped() => {
+                Err(Interrupt::Failed(Failure {
+                    step: step.name.clone(),
+                    reason,
+                    detail: self.presentable(detail),
+                }))
             }
-            Err(refusal) => Err(Interrupt::Failed(Failure {
-                step: step.name.clone(),
-                reason: refusal.reason,
-                detail: self.presentable(refusal.detail),
-            })),
+            // Whatever the step came to, the stop is why the rest is missing.
+            Err(_) => Err(Interrupt::Stopped),
         }
     }
 }

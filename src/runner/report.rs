@@ -261,6 +261,9 @@ pub struct StepReport {
     /// The failures by reason.
     #[schema(value_type = BTreeMap<String, u64>)]
     pub failed_by_reason: BTreeMap<Reason, u64>,
+    /// How often it was cut short because the run was stopped: neither passed nor failed.
+    #[serde(default)]
+    pub stopped: u64,
     /// How many of its requests were sent once more, because the target closed the connection under them.
     #[serde(default)]
     pub resent: u64,

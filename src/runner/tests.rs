@@ -175,6 +175,12 @@ async fn sleep(duration: Duration) {
     tokio::time::sleep(duration).await;
 }
 
+/// How often the step was cut short by the end of its run.
+fn stopped(report: &RunReport, name: &str) -> u64 {
+    let step = report.steps.iter().find(|step| step.step == name);
+    step.unwrap().stopped
+}
+
 /// How often the step passed and why it failed.
 fn step(report: &RunReport, name: &str) -> (u64, Vec<Reason>) {
     let step = report.steps.iter().find(|step| step.step == name).unwrap();

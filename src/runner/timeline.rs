@@ -80,6 +80,9 @@ pub struct StepSample {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(value_type = BTreeMap<String, u64>)]
     pub failed_by_reason: BTreeMap<Reason, u64>,
+    /// How often it was cut short because the run was stopped.
+    #[serde(default)]
+    pub stopped: u64,
     /// The median of those that passed, in seconds.
     pub p50: Option<f64>,
     /// 95 of 100 that passed were as quick, in seconds.
@@ -190,11 +193,11 @@ impl Timeline {
             } => match ending {
                 Ending::Passed => {
                     counts.passed += 1;
-                    self.second.chats.record(Ok(*duration));
+                    self.second.chats.pass(*duration);
                 }
                 Ending::Failed(failure) => {
                     counts.failed += 1;
-                    self.second.chats.record(Err(failure.reason));
+                    self.second.chats.fail(failure.reason);
                 }
                 Ending::Stopped => counts.stopped += 1,
             },
@@ -316,6 +319,7 @@ impl StepSample {
             passed: outcomes.passed,
             failed: outcomes.failed(),
             failed_by_reason: outcomes.failed_by_reason.clone(),
+            stopped: outcomes.stopped,
             p50: quantile(latency, 0.5),
             p95: quantile(latency, 0.95),
             max: quantile(latency, 1.0),

@@ -6,7 +6,7 @@ use std::{
 
 use super::{health::Health, latencies::Latencies};
 use crate::{
-    event::{Ending, Event},
+    event::{Ending, Event, StepOutcome},
     load::{Measure, Measured, Statistic, Threshold},
     scenario::Reason,
 };
@@ -16,6 +16,8 @@ use crate::{
 pub(super) struct Outcomes {
     pub(super) passed: u64,
     pub(super) failed_by_reason: BTreeMap<Reason, u64>,
+    /// Cut short by the stop of the run; in no share of what failed.
+    pub(super) stopped: u64,
     pub(super) latency: Latencies,
 }
 
@@ -24,18 +26,26 @@ impl Outcomes {
         Self {
             passed: 0,
             failed_by_reason: BTreeMap::new(),
+            stopped: 0,
             latency: Latencies::new(),
         }
     }
 
-    pub(super) fn record(&mut self, outcome: Result<Duration, Reason>) {
+    pub(super) fn record(&mut self, outcome: StepOutcome) {
         match outcome {
-            Ok(latency) => {
-                self.passed += 1;
-                self.latency.record(latency);
-            }
-            Err(reason) => *self.failed_by_reason.entry(reason).or_default() += 1,
+            StepOutcome::Passed(latency) => self.pass(latency),
+            StepOutcome::Failed(reason) => self.fail(reason),
+            StepOutcome::Stopped => self.stopped += 1,
         }
+    }
+
+    pub(super) fn pass(&mut self, latency: Duration) {
+        self.passed += 1;
+        self.latency.record(latency);
+    }
+
+    pub(super) fn fail(&mut self, reason: Reason) {
+        *self.failed_by_reason.entry(reason).or_default() += 1;
     }
 
     pub(super) fn failed(&self) -> u64 {
@@ -142,10 +152,10 @@ impl Window {
             } => {
                 self.ended += 1;
                 match ending {
-                    Ending::Passed => self.chats.record(Ok(*duration)),
+                    Ending::Passed => self.chats.pass(*duration),
                     Ending::Failed(failure) => {
                         self.internal += u64::from(failure.reason == Reason::Internal);
-                        self.chats.record(Err(failure.reason));
+                        self.chats.fail(failure.reason);
                     }
                     Ending::Stopped => {}
                 }

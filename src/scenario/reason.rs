@@ -40,15 +40,13 @@ pub enum Reason {
     Disconnected,
     /// A template or expression met a value that it cannot work with.
     Template,
-    /// The run was stopped while the chat was in progress.
-    Stopped,
     /// A fault of chatprobe itself.
     Internal,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 12] = [
         Self::Dns,
         Self::Connect,
         Self::Tls,
@@ -60,7 +58,6 @@ impl Reason {
         Self::ReplyTimeout,
         Self::Disconnected,
         Self::Template,
-        Self::Stopped,
         Self::Internal,
     ];
 
@@ -78,7 +75,6 @@ impl Reason {
             Self::ReplyTimeout => "reply_timeout",
             Self::Disconnected => "disconnected",
             Self::Template => "template",
-            Self::Stopped => "stopped",
             Self::Internal => "internal",
         }
     }

@@ -91,7 +91,6 @@ impl Step {
             Reason::Expectation,
             Reason::Capture,
             Reason::Template,
-            Reason::Stopped,
             Reason::Internal,
         ]);
         reasons

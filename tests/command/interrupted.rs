@@ -140,7 +140,11 @@ async fn answers_that_do_not_come_in_time_are_given_up_and_told() {
     desk.has(1, "POST /chat").await;
     let run = interrupted(&run, process).await;
     assert_eq!(desk.requests(), ["POST /chat"]);
-    assert_eq!(run.failed("open", "stopped"), 1);
+    assert_eq!(
+        (&run.step("open")["stopped"], &run.step("open")["failed"]),
+        (&json!(1), &json!(0))
+    );
+    assert!(run.output.contains("stopped: 1 at open\n"), "{run:#?}");
     assert_eq!(run.report["orphans_total"], 1);
     let told = "may still be open at the target: 1\n    chat 1: `open` got no answer";
     assert!(run.output.contains(told), "{run:#?}");
@@ -163,10 +167,10 @@ async fn a_second_signal_ends_at_once_and_what_is_open_is_listed() {
     let orphans = run.report["orphans"].as_array().unwrap();
     let setup = orphans.iter().find(|orphan| orphan["chat"] == 0).unwrap();
     assert_eq!(setup["correlation"]["hook"], "7");
-    assert_eq!(setup["why"], "`unhook` failed: stopped");
+    assert_eq!(setup["why"], "`unhook` was stopped");
     assert!(
         run.output
-            .contains("    the setup: `unhook` failed: stopped hook=7"),
+            .contains("    the setup: `unhook` was stopped hook=7"),
         "{run:#?}"
     );
 }
@@ -188,7 +192,7 @@ async fn chats_that_are_being_closed_at_the_second_signal_are_listed_by_their_na
     assert_eq!(run.report["orphans_total"], 2);
     for orphan in run.report["orphans"].as_array().unwrap() {
         assert_eq!(orphan["correlation"]["chat_id"], "7");
-        assert_eq!(orphan["why"], "`close` failed: stopped");
+        assert_eq!(orphan["why"], "`close` was stopped");
     }
     assert!(run.output.contains("chat_id=7"), "{run:#?}");
 }

@@ -98,7 +98,7 @@ async fn a_run_is_written_as_documents_that_say_the_same() {
 
     for step in run.report["steps"].as_array().unwrap() {
         let name = step["step"].as_str().unwrap();
-        for count in ["passed", "failed"] {
+        for count in ["passed", "failed", "stopped"] {
             let told = reported.sum("timeline.csv", &format!("{name}.{count}"));
             assert_eq!(told, step[count].as_u64().unwrap(), "{name}.{count}");
         }
@@ -158,6 +158,11 @@ async fn an_interrupted_run_has_its_documents_too() {
     process.signal(Signal::SIGINT);
     let run = reported.run.finish(process).await;
     assert_eq!(run.code, 130, "{run:#?}");
+    for step in run.report["steps"].as_array().unwrap() {
+        let name = step["step"].as_str().unwrap();
+        let told = reported.sum("timeline.csv", &format!("{name}.stopped"));
+        assert_eq!(told, step["stopped"].as_u64().unwrap(), "{name}");
+    }
     assert_eq!(reported.record()["report"]["verdict"], "stopped");
     assert!(
         reported

@@ -89,6 +89,11 @@ async fn a_burst_is_started_from_the_form_watched_changed_and_stopped() {
     browser.confirm().await;
     browser.shows("h1", "stopped").await;
     late.shows("h1", "stopped").await;
+    // What the stop cut short is no failure.
+    late.shows("[data-step='whole chats'] .reasons", "stopped")
+        .await;
+    let red = "return document.querySelectorAll('tr.failed').length";
+    assert_eq!(late.run(red, json!([])).await, json!(0));
     for what in ["First chat began", "Last chat ended"] {
         browser.shows("#standing", what).await;
     }

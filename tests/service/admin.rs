@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::support::{
     Answer, Centre, Folder, Metrics, PROBE, Process, QUICK, SCENARIO, Service, events, eventually,
-    free_address, plain, requests,
+    free_address, get, plain, requests,
 };
 
 const BURST: [(&str, &str); 3] = [PROBE[0], PROBE[1], ("mode", "burst")];
@@ -161,6 +161,76 @@ async fn a_run_that_is_ended_now_takes_its_chats_back_at_the_centre() {
     let stats = centre.settled().await;
     assert_eq!(requests(&stats, "session_terminate", "200"), 12, "{stats}");
     assert_eq!(requests(&stats, "webhook_delete", "200"), 1, "{stats}");
+}
+
+#[tokio::test]
+async fn what_a_stop_cuts_short_has_neither_passed_nor_failed_anywhere() {
+    let centre = Centre::start("{ join: 1h }").await;
+    let service = serve(&centre, "").await;
+    let more = ", thresholds: [{ step: agent_join, failed: 50% }]";
+    let run = service.burst("{ chats: 6 }", QUICK, more).await;
+    centre
+        .stats_when("all engagements", |stats| {
+            requests(stats, "engagement_create", "200") == 6
+        })
+        .await;
+    let step = |report: &Value, name: &str| {
+        let steps = report["steps"].as_array().unwrap();
+        let step = steps.iter().find(|step| step["step"] == name).unwrap();
+        ["passed", "failed", "stopped"].map(|count| step[count].as_u64().unwrap())
+    };
+    report_when(&service, &run, "all engagements", |report| {
+        step(report, "engagement_create") == [6, 0, 0]
+    })
+    .await;
+    let answer = order(&service, &run, "stop", "{ now: true }").await;
+    assert_eq!(answer.status, 202, "{answer:?}");
+    let report = ended(&service, &run).await;
+    assert_eq!(step(&report, "agent_join"), [0, 0, 6], "{report}");
+    assert_eq!(step(&report, "interact_end"), [0, 0, 0]);
+    let chats = &report["chats"];
+    assert_eq!(
+        (&chats["failed"], &chats["stopped"]),
+        (&json!(0), &json!(6))
+    );
+    assert_eq!(report["thresholds"][0]["measured"], "nothing");
+
+    let metrics = service.metrics().await;
+    let of_step = [("mode", "burst"), ("step", "agent_join")];
+    assert_eq!(metrics.count("chatprobe_steps_stopped_total", &of_step), 6);
+    assert!(metrics.sum("chatprobe_steps_failed_total", &of_step) < 1.0);
+    assert!(
+        !metrics.text.contains("reason=\"stopped\""),
+        "{}",
+        metrics.text
+    );
+
+    let text = async |path: &str| get(&format!("{}{path}", service.web)).await.unwrap();
+    let page = text(&format!("/runs/{run}")).await;
+    let row = |page: &str, name: &str| {
+        let from = page.find(&format!("data-step=\"{name}\"")).unwrap();
+        let begin = page[..from].rfind("<tr").unwrap();
+        let end = page[from..].find("</tr>").unwrap();
+        page[begin..from + end].to_owned()
+    };
+    for name in ["agent_join", "whole chats"] {
+        let row = row(&page, name);
+        let stopped = format!("stopped <span data-count=\"{name} stopped\">6</span>");
+        assert!(
+            row.contains(&stopped) && !row.contains("class=\"failed\""),
+            "{row}"
+        );
+    }
+    let document = async |name: &str| text(&format!("/api/v1/runs/{run}/{name}")).await;
+    assert!(document("report.html").await.contains("Stopped</th>"));
+    let steps = document("steps.csv").await;
+    let line = steps.lines().find(|line| line.starts_with("agent_join,"));
+    assert!(line.unwrap().starts_with("agent_join,0,0,,") && line.unwrap().ends_with(",6"));
+    let junit = document("junit.xml").await;
+    assert!(
+        junit.contains("0 passed, 0 failed; 6 stopped before their end"),
+        "{junit}"
+    );
 }
 
 #[tokio::test]

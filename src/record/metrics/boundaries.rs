@@ -68,8 +68,8 @@ impl Boundaries {
         let steps = declaration.steps.iter();
         let steps: usize = steps
             .map(|step| {
-                // Passed, and resent.
-                let counters = 1 + usize::from(step.is_request);
+                // Passed, stopped, and resent.
+                let counters = 2 + usize::from(step.is_request);
                 counters + step.reasons.len() + step_histogram
             })
             .sum();

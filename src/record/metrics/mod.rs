@@ -46,7 +46,7 @@ use self::{
 use super::ProcessMonitor;
 use crate::{
     config::{Burst, Objectives},
-    event::{Event, Mode, Observer, RunIdentity, Subject, Verdict},
+    event::{Event, Mode, Observer, RunIdentity, StepOutcome, Subject, Verdict},
     scenario::Reason,
 };
 
@@ -257,7 +257,7 @@ impl Metrics {
                     }
                 }
                 series.step_ended(step, *observation, *outcome);
-                if let (Mode::Probe, Ok(latency)) = (subject.mode, outcome) {
+                if let (Mode::Probe, StepOutcome::Passed(latency)) = (subject.mode, outcome) {
                     self.objectives
                         .step_passed(subject, step, *observation, *latency);
                 }

@@ -1,7 +1,4 @@
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::sync::{Arc, OnceLock};
 
 use prometheus::{Histogram, IntCounter};
 
@@ -10,7 +7,7 @@ use super::{
     family::{Family, Maker, STEP, STEP_REASON, begins_with},
     subjects::StepDeclaration,
 };
-use crate::scenario::Reason;
+use crate::{event::StepOutcome, scenario::Reason};
 
 /// Counters of one thing, one a reason. Those that are not known in advance begin with the first
 /// failure for that reason.
@@ -44,6 +41,7 @@ impl ByReason {
 pub(super) struct StepFamilies {
     passed: Family<IntCounter>,
     failed: Family<IntCounter>,
+    stopped: Family<IntCounter>,
     duration: Family<Histogram>,
     resent: Family<IntCounter>,
 }
@@ -60,6 +58,11 @@ impl StepFamilies {
                 "chatprobe_steps_failed_total",
                 "Steps that failed, by reason.",
                 STEP_REASON,
+            )?,
+            stopped: make.counters(
+                "chatprobe_steps_stopped_total",
+                "Steps that were cut short because their run was stopped; they neither passed nor failed.",
+                STEP,
             )?,
             duration: make.histograms(
                 "chatprobe_step_duration_seconds",
@@ -79,6 +82,7 @@ impl StepFamilies {
     pub(super) fn declare(&self, subject: &[Arc<str>; 3], step: &StepDeclaration) {
         let labels: [&str; 4] = [&subject[0], &subject[1], &subject[2], &step.name];
         self.passed.child(&labels);
+        self.stopped.child(&labels);
         self.duration.child(&labels);
         if step.is_request {
             self.resent.child(&labels);
@@ -96,6 +100,7 @@ impl StepFamilies {
         before_reason.push(step.clone());
         StepSeries {
             passed: self.passed.child(&labels),
+            stopped: self.stopped.child(&labels),
             duration: self.duration.child(&labels),
             failed: ByReason::new(self.failed.clone(), before_reason),
         }
@@ -113,6 +118,7 @@ impl StepFamilies {
         let keep =
             |labels: &[Box<str>]| !begins_with(labels, subject) || find(&labels[3]).is_some();
         self.passed.retain(keep);
+        self.stopped.retain(keep);
         self.duration.retain(keep);
         self.resent.retain(|labels| {
             !begins_with(labels, subject) || find(&labels[3]).is_some_and(|step| step.is_request)
@@ -130,18 +136,20 @@ impl StepFamilies {
 /// One step of one subject.
 pub(super) struct StepSeries {
     passed: IntCounter,
+    stopped: IntCounter,
     duration: Histogram,
     failed: ByReason,
 }
 
 impl StepSeries {
-    pub(super) fn ended(&self, outcome: Result<Duration, Reason>) {
+    pub(super) fn ended(&self, outcome: StepOutcome) {
         match outcome {
-            Ok(duration) => {
+            StepOutcome::Passed(duration) => {
                 self.passed.inc();
                 self.duration.observe(duration.as_secs_f64());
             }
-            Err(reason) => self.failed.inc(reason),
+            StepOutcome::Failed(reason) => self.failed.inc(reason),
+            StepOutcome::Stopped => self.stopped.inc(),
         }
     }
 }

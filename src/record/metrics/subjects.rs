@@ -14,7 +14,7 @@ use super::{
     waits::{AgentFamilies, AgentSeries},
 };
 use crate::{
-    event::{Ending, RunIdentity, Subject},
+    event::{Ending, RunIdentity, StepOutcome, Subject},
     scenario::{Action, Observation, Phases, Reason, Scenario},
 };
 
@@ -64,16 +64,11 @@ impl Declaration {
         steps.any(|step| *step.name == *name && step.is_request)
     }
 
-    /// The reasons for which a chat can fail: those of its steps. One that is stopped has not
-    /// failed and is counted elsewhere.
+    /// The reasons for which a chat can fail: those of its steps.
     pub(super) fn chat_reasons(&self) -> Vec<Reason> {
         let steps = self.steps.iter();
         let reasons: BTreeSet<Reason> = steps.flat_map(|step| step.reasons.clone()).collect();
-        let stopped = |reason: &Reason| *reason == Reason::Stopped;
-        reasons
-            .into_iter()
-            .filter(|reason| !stopped(reason))
-            .collect()
+        reasons.into_iter().collect()
     }
 }
 
@@ -205,7 +200,7 @@ impl SubjectSeries {
         &self,
         step: &Arc<str>,
         observation: Option<Observation>,
-        outcome: Result<Duration, Reason>,
+        outcome: StepOutcome,
     ) {
         self.step(step).ended(outcome);
         match observation {

@@ -1,7 +1,7 @@
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
 use prometheus::{Gauge, Histogram, IntCounter, IntGauge};
@@ -11,7 +11,7 @@ use super::{
     family::{Family, Maker, SUBJECT},
     seconds_since_epoch,
 };
-use crate::scenario::Reason;
+use crate::{event::StepOutcome, scenario::Reason};
 
 /// The metrics about waiting for an agent.
 pub(super) struct AgentFamilies {
@@ -77,11 +77,11 @@ pub(super) struct AgentSeries {
 }
 
 impl AgentSeries {
-    pub(super) fn ended(&self, outcome: Result<Duration, Reason>) {
+    pub(super) fn ended(&self, outcome: StepOutcome) {
         match outcome {
-            Ok(wait) => self.join.observe(wait.as_secs_f64()),
-            Err(Reason::AgentJoinTimeout) => self.timeouts.inc(),
-            Err(_) => {}
+            StepOutcome::Passed(wait) => self.join.observe(wait.as_secs_f64()),
+            StepOutcome::Failed(Reason::AgentJoinTimeout) => self.timeouts.inc(),
+            StepOutcome::Failed(_) | StepOutcome::Stopped => {}
         }
     }
 

@@ -65,24 +65,34 @@ pub fn steps(report: &RunReport) -> Markup {
     let figures = [
         "Passed", "Failed", "p50", "p90", "p95", "p99", "Slowest", "Mean",
     ];
+    let chats = &report.chats;
+    let any_stopped = chats.stopped > 0 || report.steps.iter().any(|step| step.stopped > 0);
     let mut head = vec![Column::Text("Step")];
     head.extend(figures.map(Column::Number));
+    head.extend(any_stopped.then_some(Column::Number("Stopped")));
+    let row = |name: &str, passed, failed, latency: &Quantiles, stopped| {
+        let stopped = any_stopped.then_some(stopped);
+        row(name, passed, failed, latency, stopped)
+    };
     let rows = html! {
         @for step in &report.steps {
-            (row(&step.step, step.passed, step.failed, &step.latency))
+            (row(&step.step, step.passed, step.failed, &step.latency, step.stopped))
         }
-        (row("Whole chats", report.chats.passed, report.chats.failed, &report.chat_duration))
+        (row("Whole chats", chats.passed, chats.failed, &report.chat_duration, chats.stopped))
     };
     html! {
         section {
             h2 { "Steps" }
             (table("Steps", &head, &rows))
-            p { "Latencies are those of what passed." }
+            p {
+                "Latencies are those of what passed."
+                @if any_stopped { " What was stopped with the run has neither passed nor failed." }
+            }
         }
     }
 }
 
-fn row(name: &str, passed: u64, failed: u64, latency: &Quantiles) -> Markup {
+fn row(name: &str, passed: u64, failed: u64, latency: &Quantiles, stopped: Option<u64>) -> Markup {
     let Quantiles {
         p50,
         p90,
@@ -100,6 +110,7 @@ fn row(name: &str, passed: u64, failed: u64, latency: &Quantiles) -> Markup {
             @for latency in [p50, p90, p95, p99, max, mean] {
                 td.number { (or_dash(latency.map(seconds))) }
             }
+            @if let Some(stopped) = stopped { td.number { (stopped) } }
         }
     }
 }

@@ -8,7 +8,7 @@ use super::Performer;
 use crate::{
     callbacks::{Inbound, Match},
     driver::{HttpFailureKind, OnWire},
-    event::{Event, Sent},
+    event::{Event, Sent, StepOutcome},
     runner::context::{FOREVER, RunContext},
     scenario::{
         Action, Answer, EvaluationError, Expression, HttpAction, Observation, Reason, Step,
@@ -21,21 +21,28 @@ const QUOTED: usize = 200;
 
 /// Why one step did not pass.
 #[derive(Debug)]
-pub(super) struct Refusal {
-    pub(super) reason: Reason,
-    pub(super) detail: String,
+pub(super) enum Refusal {
+    Failed {
+        reason: Reason,
+        detail: String,
+    },
+    /// Its run was stopped.
+    Stopped,
 }
 
 impl Refusal {
     pub(super) fn new(reason: Reason, detail: impl Into<String>) -> Self {
-        Self {
+        Self::Failed {
             reason,
             detail: detail.into(),
         }
     }
 
-    fn stopped() -> Self {
-        Self::new(Reason::Stopped, "the run was stopped")
+    pub(super) fn outcome(&self) -> StepOutcome {
+        match self {
+            Self::Failed { reason, .. } => StepOutcome::Failed(*reason),
+            Self::Stopped => StepOutcome::Stopped,
+        }
     }
 }
 
@@ -79,7 +86,7 @@ impl Performer {
                 let patience = self.patience;
                 let result = tokio::select! {
                     biased;
-                    () = context.out_of_patience(patience) => Err(Refusal::stopped()),
+                    () = context.out_of_patience(patience) => Err(Refusal::Stopped),
                     result = self.wait(step, action, timeout) => result,
                 };
                 drop(waiting);
@@ -115,7 +122,7 @@ impl Performer {
             Arc::make_mut(&mut self.scope).set_cookies(Some(cookies.clone()));
         }
         self.seen.get_or_insert_default().request = Some(request);
-        let result = result.ok_or_else(Refusal::stopped)?;
+        let result = result.ok_or(Refusal::Stopped)?;
         let due = self.due;
         let late = |at: Instant| at.saturating_duration_since(due);
         (self.sent, self.due) = match &result {

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use hyper::Method;
 
-use crate::scenario::{Reason, Step};
+use crate::{
+    event::StepOutcome,
+    scenario::{Reason, Step},
+};
 
 /// What the requests so far may have opened, and what was closed again.
 ///
@@ -36,6 +39,8 @@ enum Doubt {
     Unnamed(Reason),
     /// It belongs to `always` or `teardown`.
     Unclosed(Reason),
+    /// Likewise, and was cut short.
+    CutShort,
 }
 
 impl Leftover {
@@ -53,12 +58,12 @@ impl Leftover {
     }
 
     /// Notes the outcome of a step of `setup` or `steps`.
-    pub(super) fn note_step(&mut self, step: &Step, failed: Option<Reason>) {
+    pub(super) fn note_step(&mut self, step: &Step, outcome: StepOutcome) {
         let learns = !step.captures.is_empty() || step.claim.is_some();
-        let doubt = match (self.request.take(), failed) {
-            (Some(Sent::Unanswered), _) => Doubt::NoAnswer,
-            (Some(Sent::Accepted), Some(reason)) => Doubt::Unnamed(reason),
-            (Some(Sent::Accepted), None) | (None, _) => return,
+        let doubt = match (self.request.take(), outcome) {
+            (Some(Sent::Unanswered), _) | (Some(_), StepOutcome::Stopped) => Doubt::NoAnswer,
+            (Some(Sent::Accepted), StepOutcome::Failed(reason)) => Doubt::Unnamed(reason),
+            (Some(Sent::Accepted), StepOutcome::Passed(_)) | (None, _) => return,
         };
         if learns {
             self.note(step, doubt);
@@ -71,11 +76,12 @@ impl Leftover {
     }
 
     /// Notes the outcome of a step of `always` or `teardown`.
-    pub(super) fn note_cleanup(&mut self, step: &Step, failed: Option<Reason>) {
+    pub(super) fn note_cleanup(&mut self, step: &Step, outcome: StepOutcome) {
         self.request = None;
-        match failed {
-            None => self.closed = true,
-            Some(reason) => self.note(step, Doubt::Unclosed(reason)),
+        match outcome {
+            StepOutcome::Passed(_) => self.closed = true,
+            StepOutcome::Failed(reason) => self.note(step, Doubt::Unclosed(reason)),
+            StepOutcome::Stopped => self.note(step, Doubt::CutShort),
         }
     }
 
@@ -100,6 +106,7 @@ impl Leftover {
                 Some(format!("`{step}` was accepted and failed: {reason}"))
             }
             Some((step, Doubt::Unclosed(reason))) => Some(format!("`{step}` failed: {reason}")),
+            Some((step, Doubt::CutShort)) => Some(format!("`{step}` was stopped")),
             None if named && !self.closed => Some("no step closed it".to_owned()),
             None => None,
         }

@@ -19,7 +19,7 @@ use crate::{
     config::Target,
     event::{Beginning, Mode, Trace, TracedAnswer, TracedEvent, TracedRequest, TracedStep},
     runner::context::Patience,
-    scenario::{Answer, HttpRequest, Reason, Step, is_confidential, note_confidential},
+    scenario::{Answer, HttpRequest, Step, is_confidential, note_confidential},
 };
 
 /// What the traces of all bursts' chats in progress may take together, in bytes.
@@ -186,7 +186,7 @@ impl Performer {
         if matches!(self.patience, Patience::Cleanup | Patience::Teardown) {
             return;
         }
-        let failed = refusal.is_some_and(|refusal| refusal.reason != Reason::Stopped);
+        let failed = matches!(refusal, Some(Refusal::Failed { .. }));
         if self.tracing.is_none() && !failed {
             return;
         }
@@ -215,7 +215,13 @@ impl Performer {
             step: step.name.clone(),
             begun: begun.and_then(after),
             took: begun.map(|begun| begun.elapsed()),
-            refused: refusal.map(|refusal| Box::new((refusal.reason, refusal.detail.clone()))),
+            refused: match refusal {
+                Some(Refusal::Failed { reason, detail }) => {
+                    Some(Box::new((*reason, detail.clone())))
+                }
+                // A chat with a step that was stopped is stopped, and its trace shown to nobody.
+                Some(Refusal::Stopped) | None => None,
+            },
             request: seen.request.map(|request| traced_request(&request, target)),
             resent: seen.resent,
             phases: self

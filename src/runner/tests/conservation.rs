@@ -34,9 +34,10 @@ fn steps_of(report: &RunReport) -> Outcomes {
     let mut outcomes = Outcomes::new();
     for step in &report.steps {
         let failed = step.failed_by_reason.iter();
-        let failed = failed.map(|(reason, count)| (Some(*reason), *count));
-        for (reason, count) in failed.chain([(None, step.passed)]) {
-            outcomes.insert((step.step.clone(), reason), count);
+        let failed = failed.map(|(reason, count)| (End::Failed(*reason), *count));
+        let others = [(End::Passed, step.passed), (End::Stopped, step.stopped)];
+        for (end, count) in failed.chain(others) {
+            outcomes.insert((step.step.clone(), end), count);
         }
     }
     outcomes.retain(|_, count| *count > 0);
@@ -105,9 +106,9 @@ fn counts_of(play: &Play, outlook: &Outlook) -> BTreeMap<String, u64> {
         let labels = of_mode(&format!("reason=\"{reason}\",{subject}"));
         add("chats_failed_total", labels, *count);
     }
-    for ((step, failure), count) in &outlook.steps {
+    for ((step, end), count) in &outlook.steps {
         // The only one that asks; a request that is in flight at a stop is given up.
-        if step == "open" && *failure != Some(Reason::Stopped) {
+        if step == "open" && *end != End::Stopped {
             add(
                 "send_lateness_seconds_count",
                 format!("mode=\"{mode}\""),
@@ -116,17 +117,21 @@ fn counts_of(play: &Play, outlook: &Outlook) -> BTreeMap<String, u64> {
         }
         let labels = r#"scenario="s",step=""#.to_owned() + step + r#"",target="t""#;
         let joins = play.joins.contains(step);
-        if let Some(reason) = failure {
-            let labels = of_mode(&format!("reason=\"{reason}\",{labels}"));
-            add("steps_failed_total", labels, *count);
-            if joins && *reason == Reason::AgentJoinTimeout {
-                add("agent_join_timeouts_total", of_mode(subject), *count);
+        match end {
+            End::Failed(reason) => {
+                let labels = of_mode(&format!("reason=\"{reason}\",{labels}"));
+                add("steps_failed_total", labels, *count);
+                if joins && *reason == Reason::AgentJoinTimeout {
+                    add("agent_join_timeouts_total", of_mode(subject), *count);
+                }
             }
-        } else {
-            add("steps_passed_total", of_mode(&labels), *count);
-            add("step_duration_seconds_count", of_mode(&labels), *count);
-            if joins {
-                add("agent_join_seconds_count", of_mode(subject), *count);
+            End::Stopped => add("steps_stopped_total", of_mode(&labels), *count),
+            End::Passed => {
+                add("steps_passed_total", of_mode(&labels), *count);
+                add("step_duration_seconds_count", of_mode(&labels), *count);
+                if joins {
+                    add("agent_join_seconds_count", of_mode(subject), *count);
+                }
             }
         }
     }
@@ -176,7 +181,6 @@ impl Seen {
             Reason::ReplyTimeout,
             Reason::Disconnected,
             Reason::Template,
-            Reason::Stopped,
         ];
         assert_eq!(self.reasons, reasons.into());
         assert_eq!(self.fates, Fate::ALL.into());

@@ -5,10 +5,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::{
-    event::{Ending, Event, Observer, Verdict},
-    scenario::Reason,
-};
+use crate::event::{Ending, Event, Observer, StepOutcome, Verdict};
 
 /// Everything that happened, with its time since the beginning.
 #[derive(Debug)]
@@ -23,7 +20,7 @@ pub(super) enum Note {
     Started {
         lateness: Duration,
     },
-    Step(Arc<str>, Result<Duration, Reason>),
+    Step(Arc<str>, StepOutcome),
     WaitStarted,
     WaitEnded,
     Ended {

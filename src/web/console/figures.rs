@@ -67,6 +67,7 @@ pub(super) fn steps(report: &RunReport) -> Markup {
         passed: report.chats.passed,
         failed: report.chats.failed,
         failed_by_reason: report.chats.failed_by_reason.clone(),
+        stopped: report.chats.stopped,
         resent: report.steps.iter().map(|step| step.resent).sum(),
         latency: report.chat_duration.clone(),
     };
@@ -82,7 +83,7 @@ pub(super) fn steps(report: &RunReport) -> Markup {
                 th scope="col" { "Step" }
                 @for name in counts { th.figure scope="col" { (name) } }
                 @for name in ["p50", "p90", "p95", "p99", "max"] { th.figure scope="col" { (name) } }
-                th scope="col" { "Failures" }
+                th scope="col" { "Details" }
             } }
             tbody { @for step in report.steps.iter().chain([&whole]) { (row(step, report.elapsed_seconds)) } }
         } }
@@ -113,6 +114,9 @@ fn row(step: &StepReport, elapsed: f64) -> Markup {
         td.reasons {
             @for (reason, number) in &step.failed_by_reason {
                 span.reason { code { (reason) } " " span data-count={ (name) " " (reason) } { (count(*number)) } " " }
+            }
+            @if step.stopped > 0 {
+                span.reason { "stopped " span data-count={ (name) " stopped" } { (count(step.stopped)) } " " }
             }
             @if step.resent > 0 { span { "sent again " (count(step.resent)) } }
         }

@@ -50,13 +50,39 @@ fn every_chat_is_counted_by_how_it_ended() {
 }
 
 #[test]
+fn a_step_that_a_stop_cuts_short_has_neither_passed_nor_failed() {
+    let fixture = Fixture::new();
+    let run = probe();
+    fixture.step(&run, "join", JOIN, StepOutcome::Stopped);
+    let labels = "mode=\"probe\",scenario=\"chat\",step=\"join\",target=\"eu\"";
+    let value = |name: &str| fixture.value(&format!("{name}{{{labels}}}"));
+    assert_eq!(value("steps_stopped_total"), Some(1.0));
+    assert_eq!(value("steps_passed_total"), Some(0.0));
+    assert_eq!(value("step_duration_seconds_count"), Some(0.0));
+    assert_eq!(
+        fixture.lines("steps_failed_total", ""),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
 fn a_step_that_failed_has_no_duration() {
     let fixture = Fixture::new();
     let run = probe();
-    fixture.step(&run, "send", None, Ok(Duration::from_millis(20)));
-    fixture.step(&run, "send", None, Ok(Duration::from_millis(30)));
-    fixture.step(&run, "send", None, Err(Reason::Timeout));
-    fixture.step(&run, "bye", None, Err(Reason::Dns));
+    fixture.step(
+        &run,
+        "send",
+        None,
+        StepOutcome::Passed(Duration::from_millis(20)),
+    );
+    fixture.step(
+        &run,
+        "send",
+        None,
+        StepOutcome::Passed(Duration::from_millis(30)),
+    );
+    fixture.step(&run, "send", None, StepOutcome::Failed(Reason::Timeout));
+    fixture.step(&run, "bye", None, StepOutcome::Failed(Reason::Dns));
     let labels =
         |step: &str| format!("mode=\"probe\",scenario=\"chat\",step=\"{step}\",target=\"eu\"");
     let value = |name: &str, step: &str| fixture.value(&format!("{name}{{{}}}", labels(step)));
@@ -104,11 +130,36 @@ fn labels_that_read_alike_in_a_row_are_different_series() {
 fn only_an_agent_who_joined_has_a_wait_and_only_a_timeout_is_one() {
     let fixture = Fixture::new();
     let run = probe();
-    fixture.step(&run, "join", JOIN, Ok(Duration::from_secs(4)));
-    fixture.step(&run, "join", JOIN, Err(Reason::AgentJoinTimeout));
-    fixture.step(&run, "join", JOIN, Err(Reason::AgentJoinTimeout));
-    fixture.step(&run, "join", JOIN, Err(Reason::Disconnected));
-    fixture.step(&run, "other", None, Ok(Duration::from_secs(9)));
+    fixture.step(
+        &run,
+        "join",
+        JOIN,
+        StepOutcome::Passed(Duration::from_secs(4)),
+    );
+    fixture.step(
+        &run,
+        "join",
+        JOIN,
+        StepOutcome::Failed(Reason::AgentJoinTimeout),
+    );
+    fixture.step(
+        &run,
+        "join",
+        JOIN,
+        StepOutcome::Failed(Reason::AgentJoinTimeout),
+    );
+    fixture.step(
+        &run,
+        "join",
+        JOIN,
+        StepOutcome::Failed(Reason::Disconnected),
+    );
+    fixture.step(
+        &run,
+        "other",
+        None,
+        StepOutcome::Passed(Duration::from_secs(9)),
+    );
     let value = |name: &str| fixture.value(&format!("{name}{{{P}}}"));
     assert_eq!(value("agent_join_seconds_count"), Some(1.0));
     assert_eq!(value("agent_join_seconds_sum"), Some(4.0));
@@ -126,9 +177,24 @@ fn a_threshold_is_a_bucket() {
         metrics: Metrics::new(&boundaries).unwrap(),
     };
     let run = probe();
-    fixture.step(&run, "join", JOIN, Ok(Duration::from_millis(6_500)));
-    fixture.step(&run, "join", JOIN, Ok(Duration::from_millis(7_500)));
-    fixture.step(&run, "send", None, Ok(Duration::from_millis(300)));
+    fixture.step(
+        &run,
+        "join",
+        JOIN,
+        StepOutcome::Passed(Duration::from_millis(6_500)),
+    );
+    fixture.step(
+        &run,
+        "join",
+        JOIN,
+        StepOutcome::Passed(Duration::from_millis(7_500)),
+    );
+    fixture.step(
+        &run,
+        "send",
+        None,
+        StepOutcome::Passed(Duration::from_millis(300)),
+    );
     fixture.end_chat(&run, 1, Ending::Passed);
     let join = |le: &str| fixture.value(&format!("agent_join_seconds_bucket{{{P},le=\"{le}\"}}"));
     assert_eq!(

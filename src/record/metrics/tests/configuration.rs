@@ -47,9 +47,9 @@ fn everything_known_is_there_from_the_start_and_events_add_no_series() {
                 &run,
                 "agent_join",
                 Some(Observation::AgentJoin),
-                Ok(Duration::from_secs(1)),
+                StepOutcome::Passed(Duration::from_secs(1)),
             );
-            fixture.step(&run, "send", None, Err(Reason::Status));
+            fixture.step(&run, "send", None, StepOutcome::Failed(Reason::Status));
         }
         fixture.end_chat(&run, 1, Ending::Passed);
         fixture.end_chat(&run, 2, failed(Reason::Status));
@@ -145,7 +145,7 @@ fn what_is_not_kept_goes_and_nothing_else_changes() {
         let run = run_of(name, "1", subject);
         fixture.begin(&run);
         fixture.start_chat(&run);
-        fixture.step(&run, "send", None, Err(Reason::Status));
+        fixture.step(&run, "send", None, StepOutcome::Failed(Reason::Status));
         fixture.end_chat(&run, 1, failed(Reason::Status));
         fixture.end(&run);
     }
@@ -238,7 +238,7 @@ fn declared_anew_a_subject_keeps_its_counts_and_loses_what_it_no_longer_has() {
     let run = run_of("watch", "1", &probe);
     fixture.begin(&run);
     fixture.start_chat(&run);
-    fixture.step(&run, "send", None, Err(Reason::Status));
+    fixture.step(&run, "send", None, StepOutcome::Failed(Reason::Status));
     let mut changed = declaration();
     changed.agent_join = false;
     changed.steps[1].name = "hello".into();
@@ -246,8 +246,8 @@ fn declared_anew_a_subject_keeps_its_counts_and_loses_what_it_no_longer_has() {
     fixture.metrics.declare_subject(&probe, &changed);
     let steps = || fixture.lines("steps_failed_total", "target=\"eu\"");
     // The run goes on with the steps that it began with.
-    assert_eq!(steps().len(), 3 + 3 + 3 + 1);
-    fixture.step(&run, "send", None, Err(Reason::Connect));
+    assert_eq!(steps().len(), 2 + 2 + 2 + 1);
+    fixture.step(&run, "send", None, StepOutcome::Failed(Reason::Connect));
     fixture.end_chat(&run, 1, failed(Reason::Connect));
     fixture.end(&run);
     let line = |step: &str, reason: &str, value: u8| {
@@ -262,7 +262,6 @@ fn declared_anew_a_subject_keeps_its_counts_and_loses_what_it_no_longer_has() {
             line("send", "capture", 0),
             line("hello", "disconnected", 0),
             line("send", "status", 1),
-            line("hello", "stopped", 0),
         ]
     );
     assert_eq!(
@@ -274,7 +273,7 @@ fn declared_anew_a_subject_keeps_its_counts_and_loses_what_it_no_longer_has() {
         1
     );
     // It counts on where it stood.
-    fixture.step(&run, "send", None, Err(Reason::Status));
+    fixture.step(&run, "send", None, StepOutcome::Failed(Reason::Status));
     assert_eq!(steps()[3], line("send", "status", 2));
     assert_eq!(fixture.metrics.series(), fixture.output().len());
 }
@@ -292,7 +291,7 @@ fn scrapes_and_reloads_among_the_events_lose_nothing() {
                     for chat in 0..3 {
                         fixture.start_chat(&run);
                         fixture.wait(1, &run, chat);
-                        fixture.step(&run, "send", None, Err(Reason::Status));
+                        fixture.step(&run, "send", None, StepOutcome::Failed(Reason::Status));
                         fixture.end_chat(&run, chat, failed(Reason::Status));
                     }
                     fixture.end(&run);

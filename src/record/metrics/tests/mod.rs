@@ -14,7 +14,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::*;
 use crate::{
-    event::{Ending, Failure, Sent, Trigger},
+    event::{Ending, Failure, Sent, StepOutcome, Trigger},
     scenario::{Observation, Reason},
 };
 
@@ -84,7 +84,7 @@ impl Fixture {
         run: &Arc<RunIdentity>,
         step: &str,
         observation: Option<Observation>,
-        outcome: Result<Duration, Reason>,
+        outcome: StepOutcome,
     ) {
         self.tell(&Event::StepEnded {
             sent: Some(Sent {
@@ -174,16 +174,12 @@ pub(super) fn declaration() -> Declaration {
         steps: vec![
             StepDeclaration {
                 name: "send".into(),
-                reasons: vec![Reason::Connect, Reason::Status, Reason::Stopped],
+                reasons: vec![Reason::Connect, Reason::Status],
                 is_request: true,
             },
             StepDeclaration {
                 name: "agent_join".into(),
-                reasons: vec![
-                    Reason::AgentJoinTimeout,
-                    Reason::Disconnected,
-                    Reason::Stopped,
-                ],
+                reasons: vec![Reason::AgentJoinTimeout, Reason::Disconnected],
                 is_request: false,
             },
         ],

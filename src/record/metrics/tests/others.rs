@@ -207,7 +207,14 @@ fn chatprobe_says_how_late_it_is_and_what_it_runs() {
         [lateness("0.002", "probe"), lateness("0.005", "probe")],
         [Some(0.0), Some(1.0)]
     );
-    let ask = |run: &Arc<RunIdentity>| fixture.step(run, "ask", None, Ok(Duration::from_secs(1)));
+    let ask = |run: &Arc<RunIdentity>| {
+        fixture.step(
+            run,
+            "ask",
+            None,
+            StepOutcome::Passed(Duration::from_secs(1)),
+        );
+    };
     ask(&probe());
     ask(&burst("1"));
     ask(&burst("1"));
@@ -356,20 +363,28 @@ fn what_a_probe_did_in_time_is_counted_against_its_objectives() {
     let seconds = Duration::from_secs;
     let join = Some(Observation::AgentJoin);
     for (step, observation, outcome) in [
-        ("agent_join", join, Ok(seconds(15))),
-        ("agent_join", join, Ok(seconds(16))),
-        ("agent_join", join, Err(Reason::AgentJoinTimeout)),
-        ("send", None, Ok(seconds(2))),
-        ("send", None, Ok(seconds(1))),
-        ("send", None, Ok(Duration::from_millis(2_001))),
-        ("send", None, Err(Reason::Status)),
+        ("agent_join", join, StepOutcome::Passed(seconds(15))),
+        ("agent_join", join, StepOutcome::Passed(seconds(16))),
+        (
+            "agent_join",
+            join,
+            StepOutcome::Failed(Reason::AgentJoinTimeout),
+        ),
+        ("send", None, StepOutcome::Passed(seconds(2))),
+        ("send", None, StepOutcome::Passed(seconds(1))),
+        (
+            "send",
+            None,
+            StepOutcome::Passed(Duration::from_millis(2_001)),
+        ),
+        ("send", None, StepOutcome::Failed(Reason::Status)),
     ] {
         fixture.step(&run, step, observation, outcome);
     }
     // The same by a burst is a load test, and says nothing about what the probe is held to.
     let burst = run_of("morning", "2", &subject("chat", "eu", Mode::Burst));
     fixture.begin(&burst);
-    fixture.step(&burst, "send", None, Ok(seconds(1)));
+    fixture.step(&burst, "send", None, StepOutcome::Passed(seconds(1)));
     let labels = "scenario=\"chat\",target=\"eu\"";
     assert_eq!(
         fixture.lines("probe_agent_joins_in_time_total", ""),

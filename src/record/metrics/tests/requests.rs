@@ -22,7 +22,7 @@ fn phases_of_requests_are_measured_as_far_as_they_got() {
             phases,
             ..Sent::default()
         }),
-        outcome: Err(Reason::Tls),
+        outcome: StepOutcome::Failed(Reason::Tls),
     });
     let of = |phase: &str, end: &str| {
         let labels = "scenario=\"chat\",target=\"eu\"";
@@ -52,7 +52,7 @@ fn a_certificate_is_known_by_its_target_as_long_as_the_configuration_has_that() 
                 certificate_expires: expires,
                 ..Sent::default()
             }),
-            outcome: Ok(Duration::ZERO),
+            outcome: StepOutcome::Passed(Duration::ZERO),
         });
         assert_eq!(expiry(), Some(shown));
     }

@@ -19,7 +19,7 @@ pub(super) struct Chat<'a> {
     pub(super) mail: Vec<usize>,
     pub(super) consumed: HashSet<usize>,
     pub(super) patience: u64,
-    pub(super) outcomes: Vec<(String, Option<Reason>)>,
+    pub(super) outcomes: Vec<(String, End)>,
     pub(super) ending: End,
     pub(super) steps_over: u64,
 }
@@ -41,15 +41,16 @@ impl<'a> Chat<'a> {
         }
     }
 
-    pub(super) fn record(&mut self, step: &str, failure: Option<Reason>) {
-        self.outcomes.push((step.to_owned(), failure));
+    pub(super) fn record(&mut self, step: &str, outcome: Result<(), End>) {
+        let end = outcome.err().unwrap_or(End::Passed);
+        self.outcomes.push((step.to_owned(), end));
     }
 
     fn is_for(&self, whom: Whom) -> bool {
         whom.has(self.number, self.ending == End::Passed)
     }
 
-    pub(super) fn perform_steps(&mut self) -> Result<(), Reason> {
+    pub(super) fn perform_steps(&mut self) -> Result<(), End> {
         self.pause(PAUSES.0)?;
         for (item, name) in self.case.steps.iter().zip(names("step")) {
             self.perform(item, &name)?;
@@ -65,15 +66,17 @@ impl<'a> Chat<'a> {
         }
     }
 
-    fn perform(&mut self, item: &Item, name: &str) -> Result<(), Reason> {
+    fn perform(&mut self, item: &Item, name: &str) -> Result<(), End> {
         match item {
-            Item::Think { unclear_to, .. } if self.is_for(*unclear_to) => Err(Reason::Template),
+            Item::Think { unclear_to, .. } if self.is_for(*unclear_to) => {
+                Err(End::Failed(Reason::Template))
+            }
             Item::Think { ms, .. } => self.pause(*ms),
             Item::Wait(wait) => self.step(wait, name),
             Item::Repeat { to, .. } if !self.is_for(*to) => Ok(()),
             Item::Repeat { rounds, wait, .. } => (0..*rounds).try_for_each(|_| {
                 if self.patience <= self.now {
-                    return Err(Reason::Stopped);
+                    return Err(End::Stopped);
                 }
                 self.step(wait, name)
             }),
@@ -81,47 +84,47 @@ impl<'a> Chat<'a> {
     }
 
     /// Until then, if there is time.
-    fn go_on_to(&mut self, until: u64) -> Result<(), Reason> {
+    fn go_on_to(&mut self, until: u64) -> Result<(), End> {
         let in_time = self.now < self.patience && until < self.patience;
         self.now = if in_time {
             until
         } else {
             self.now.max(self.patience)
         };
-        in_time.then_some(()).ok_or(Reason::Stopped)
+        in_time.then_some(()).ok_or(End::Stopped)
     }
 
-    fn pause(&mut self, ms: u64) -> Result<(), Reason> {
+    fn pause(&mut self, ms: u64) -> Result<(), End> {
         self.go_on_to(self.now + ms)
     }
 
-    fn step(&mut self, wait: &Wait, name: &str) -> Result<(), Reason> {
+    fn step(&mut self, wait: &Wait, name: &str) -> Result<(), End> {
         if !self.is_for(wait.to) {
             return Ok(());
         }
         let outcome = self.wait(wait);
-        self.record(name, outcome.err());
+        self.record(name, outcome);
         outcome
     }
 
-    fn wait(&mut self, wait: &Wait) -> Result<(), Reason> {
+    fn wait(&mut self, wait: &Wait) -> Result<(), End> {
         if self.is_for(wait.unclear_to) {
-            return Err(Reason::Template);
+            return Err(End::Failed(Reason::Template));
         }
         let deadline = self.now + wait.ms;
         let Some(at) = self.first_for(wait, deadline) else {
             self.go_on_to(deadline)?;
-            return Err(if wait.joins {
+            return Err(End::Failed(if wait.joins {
                 Reason::AgentJoinTimeout
             } else {
                 Reason::ReplyTimeout
-            });
+            }));
         };
         let letter = &self.case.letters[at];
         self.go_on_to(self.now.max(letter.at))?;
         self.consumed.insert(at);
         if letter.kind != wait.kind {
-            return Err(Reason::Disconnected);
+            return Err(End::Failed(Reason::Disconnected));
         }
         match letter.trouble {
             Trouble::Expectation | Trouble::Capture if wait.checks => failure(letter.trouble),
@@ -143,11 +146,11 @@ impl<'a> Chat<'a> {
     }
 }
 
-pub(super) fn failure(trouble: Trouble) -> Result<(), Reason> {
+pub(super) fn failure(trouble: Trouble) -> Result<(), End> {
     match trouble {
         Trouble::None => Ok(()),
-        Trouble::Status => Err(Reason::Status),
-        Trouble::Expectation => Err(Reason::Expectation),
-        Trouble::Capture => Err(Reason::Capture),
+        Trouble::Status => Err(End::Failed(Reason::Status)),
+        Trouble::Expectation => Err(End::Failed(Reason::Expectation)),
+        Trouble::Capture => Err(End::Failed(Reason::Capture)),
     }
 }

@@ -23,7 +23,7 @@ const CLEANUP_AFTER_ABORT: u64 = 10_000;
 
 pub(super) type Fates = BTreeMap<Fate, u64>;
 /// How often each step came to what.
-pub(super) type Outcomes = BTreeMap<(String, Option<Reason>), u64>;
+pub(super) type Outcomes = BTreeMap<(String, End), u64>;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Outlook {
@@ -39,7 +39,7 @@ pub(super) struct Outlook {
     pub(super) verdict: Option<Verdict>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum End {
     Passed,
     Stopped,
@@ -154,14 +154,10 @@ impl<'a> Run<'a> {
         if let Some(key) = chat.key {
             chat.mail = self.mail(key, start);
         }
-        chat.record("open", ending.err());
+        chat.record("open", ending);
         chat.patience = cuts.steps;
         ending = ending.and_then(|()| chat.perform_steps());
-        chat.ending = match ending {
-            Ok(()) => End::Passed,
-            Err(Reason::Stopped) => End::Stopped,
-            Err(reason) => End::Failed(reason),
-        };
+        chat.ending = ending.err().unwrap_or(End::Passed);
         chat.steps_over = chat.now;
         chat.patience = cuts.cleanup;
         chat.clean_up();
@@ -169,11 +165,11 @@ impl<'a> Run<'a> {
         chat
     }
 
-    fn open(&self, answer: &Answer, chat: &mut Chat<'_>) -> Result<(), Reason> {
+    fn open(&self, answer: &Answer, chat: &mut Chat<'_>) -> Result<(), End> {
         failure(answer.trouble)?;
         let held = |other: &Chat<'_>| other.key == Some(answer.key) && other.now > chat.start;
         if self.chats.iter().any(held) {
-            return Err(Reason::Capture);
+            return Err(End::Failed(Reason::Capture));
         }
         chat.key = Some(answer.key);
         Ok(())
