@@ -79,14 +79,16 @@ impl Exchange {
 
     /// What kept the listener for events from taking all that came since a moment: an event that did not
     /// come may be one that was not taken.
-    pub fn shortage_since(&self, moment: Instant) -> Option<Shortage> {
+    pub async fn shortage_since(&self, moment: Instant) -> Option<Shortage> {
         let moment = moment.checked_sub(AFTERMATH).unwrap_or(moment);
-        self.listeners().of(Name::Callbacks).shortage_since(moment)
+        let listener = self.listeners().of(Name::Callbacks);
+        listener.shortage_since(moment).await
     }
 
     /// What kept the simulator in this process from taking all that came since a moment.
-    pub fn simulator_shortage_since(&self, moment: Instant) -> Option<Shortage> {
-        self.listeners().of(Name::Simulator).shortage_since(moment)
+    pub async fn simulator_shortage_since(&self, moment: Instant) -> Option<Shortage> {
+        let listener = self.listeners().of(Name::Simulator);
+        listener.shortage_since(moment).await
     }
 
     /// Connections with events or for the simulator that were dropped because an accept queue of this

@@ -8,10 +8,13 @@ use std::{
     },
 };
 
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant, sleep};
 
-use super::queue::{Overflows, Reader};
+use super::queue::{AGAIN, Overflows, Reader};
 use crate::line_budget::LineBudget;
+
+/// How long it may take until a queue that overflowed is emptied; the longest that Linux has usually takes a tenth of it.
+const CLEARED_UP: Duration = Duration::from_secs(1);
 
 /// Which listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,16 +162,33 @@ impl Intake {
         }
     }
 
-    /// The last shortage, if there was one at or after a moment. Reads what the kernel has counted until now.
-    pub fn shortage_since(&self, moment: Instant) -> Option<Shortage> {
-        let known = || {
-            let (at, shortage) = self.latest().shortage?;
-            (at >= moment).then_some(shortage)
-        };
-        known().or_else(|| {
+    /// The last shortage, if there was one at or after a moment, by what the kernel has counted until now. Waits for a
+    /// while if an accept queue overflowed and it is not clear yet whether it was that of this listener: after a
+    /// standstill of the process, timeouts end before the queue is emptied.
+    pub async fn shortage_since(&self, moment: Instant) -> Option<Shortage> {
+        let until = Instant::now() + CLEARED_UP;
+        loop {
+            let known = self.latest_since(moment);
+            if known.is_some() {
+                return known;
+            }
             self.count_overflows(Overflows::look_between);
-            known()
-        })
+            let known = self.latest_since(moment);
+            if known.is_some() || !self.has_unclear_overflows() || Instant::now() >= until {
+                return known;
+            }
+            sleep(AGAIN).await;
+        }
+    }
+
+    fn latest_since(&self, moment: Instant) -> Option<Shortage> {
+        let (at, shortage) = self.latest().shortage?;
+        (at >= moment).then_some(shortage)
+    }
+
+    fn has_unclear_overflows(&self) -> bool {
+        let overflows = lock(&self.overflows);
+        overflows.as_ref().is_some_and(Overflows::are_unclear)
     }
 
     /// [`Figures::dropped`] until now, with what the kernel has counted since the last reading.

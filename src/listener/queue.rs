@@ -12,7 +12,7 @@ use crate::vitals::AcceptQueues;
 /// What Linux allows since 5.4, if it does not say.
 const USUAL_LENGTH: u32 = 4096;
 /// How old a reading may be before the next one; thousands of chats may fail in the same moment.
-const AGAIN: Duration = Duration::from_millis(10);
+pub(super) const AGAIN: Duration = Duration::from_millis(10);
 
 /// Binds an address. The accept queue is as long as the system allows: thousands of connections may come
 /// before the next is accepted, and one that finds the queue full comes a second late.
@@ -94,7 +94,12 @@ impl Overflows {
         self.look(accepted)
     }
 
-    /// The same, and a period ends: overflows without an owner for two periods are those of other processes.
+    /// Whether there are overflows of which nobody knows yet whether they were those of this queue.
+    pub(super) fn are_unclear(&self) -> bool {
+        self.unclear != [0; 2]
+    }
+
+    /// [`Self::look`], and a period ends: overflows without an owner for two periods are those of other processes.
     pub(super) fn end_period(&mut self, accepted: u64) -> u64 {
         let own = self.look(accepted);
         self.accepted = [self.accepted[1], accepted];

@@ -85,7 +85,8 @@ async fn who_never_sends_goes_soon_and_who_carried_an_event_stays_for_long() {
     assert_eq!(
         connections
             .intake
-            .shortage_since(Instant::now() - Duration::from_hours(1)),
+            .shortage_since(Instant::now() - Duration::from_hours(1))
+            .await,
         None
     );
 }
@@ -168,7 +169,7 @@ async fn at_the_cap_the_one_goes_that_can_be_spared_most() {
         (5, 5, 0)
     );
     assert_eq!(
-        connections.intake.shortage_since(began),
+        connections.intake.shortage_since(began).await,
         Some(Shortage::Room)
     );
     // All are busy: the next one waits.
@@ -176,7 +177,7 @@ async fn at_the_cap_the_one_goes_that_can_be_spared_most() {
     tokio::pin!(waiting);
     assert!(timeout(Duration::from_secs(1), &mut waiting).await.is_err());
     assert_eq!(
-        connections.intake.shortage_since(began),
+        connections.intake.shortage_since(began).await,
         Some(Shortage::Full)
     );
     assert!(connections.intake.figures().waited > 0);
@@ -184,7 +185,7 @@ async fn at_the_cap_the_one_goes_that_can_be_spared_most() {
     let admitted = timeout(Duration::from_secs(1), waiting).await;
     assert!(admitted.is_ok());
     let after = Instant::now() + Duration::from_secs(1);
-    assert_eq!(connections.intake.shortage_since(after), None);
+    assert_eq!(connections.intake.shortage_since(after).await, None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -231,7 +232,7 @@ async fn bytes_of_all_requests_together_are_bounded_and_the_slow_go_first() {
     assert!(has_to_go(&quick) && !has_to_go(&answering));
     assert_eq!(connections.intake.figures().bytes, 300);
     assert_eq!(closed(&connections, Closed::Bytes), 2);
-    let shortage = connections.intake.shortage_since(Instant::now());
+    let shortage = connections.intake.shortage_since(Instant::now()).await;
     assert_eq!(shortage, Some(Shortage::Bytes));
     answering.answered(true);
     assert_eq!(connections.intake.figures().bytes, 0);
@@ -363,10 +364,28 @@ async fn whoever_asks_for_a_shortage_hears_of_the_accept_queue_before_the_next_p
     intake.listen(3, || Some(COUNTED.load(Ordering::Relaxed)));
     advance(Duration::from_millis(100)).await;
     COUNTED.store(9, Ordering::Relaxed);
-    assert_eq!(intake.shortage_since(began), None);
-    (0..3).for_each(|_| intake.count_accepted());
-    advance(Duration::from_millis(100)).await;
-    assert_eq!(intake.shortage_since(began), Some(Shortage::AcceptQueue));
+    // Nobody knows yet whose queue it was.
+    let asked = Instant::now();
+    assert_eq!(intake.shortage_since(began).await, None);
+    assert_eq!(asked.elapsed(), Duration::from_secs(1));
+    let emptied = async {
+        sleep(Duration::from_millis(100)).await;
+        (0..3).for_each(|_| intake.count_accepted());
+    };
+    let asked = Instant::now();
+    let (shortage, ()) = tokio::join!(intake.shortage_since(began), emptied);
+    assert_eq!(shortage, Some(Shortage::AcceptQueue));
+    assert!(asked.elapsed() < Duration::from_millis(120), "{asked:?}");
+    let asked = Instant::now();
+    assert_eq!(
+        intake.shortage_since(asked + Duration::from_secs(9)).await,
+        None
+    );
+    assert_eq!(
+        asked.elapsed(),
+        Duration::ZERO,
+        "there is nothing to wait for"
+    );
     COUNTED.store(10, Ordering::Relaxed);
     advance(Duration::from_millis(100)).await;
     assert_eq!(intake.dropped(), 3);

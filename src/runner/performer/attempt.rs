@@ -146,7 +146,10 @@ impl Performer {
                 (sent.map(Box::new), Instant::now())
             }
         };
-        let answer = result.map_err(|failure| self.unanswered(failure))?;
+        let answer = match result {
+            Ok(answer) => answer,
+            Err(failure) => return Err(self.unanswered(failure).await),
+        };
         self.last_sent = answer.sent_at;
         self.mark(step, answer.sent_at);
         let elapsed = answer.elapsed;
@@ -215,7 +218,10 @@ impl Performer {
         if let Some(error) = exceeded {
             return Err((*error).into());
         }
-        let inbound = result.map_err(|error| self.waited_in_vain(step, since, timeout, &error))?;
+        let inbound = match result {
+            Ok(inbound) => inbound,
+            Err(error) => return Err(self.waited_in_vain(step, since, timeout, &error).await),
+        };
         let latency = inbound.arrived.saturating_duration_since(since);
         self.mark(step, inbound.arrived);
         Arc::make_mut(&mut self.scope).look_at_event(inbound.event, latency, inbound.delivery);

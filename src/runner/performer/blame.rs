@@ -14,7 +14,7 @@ use crate::{
 impl Performer {
     /// Why a wait did not pass. An event that did not come may be one that this process did not take: then
     /// nothing is known about the target.
-    pub(super) fn waited_in_vain(
+    pub(super) async fn waited_in_vain(
         &self,
         step: &Step,
         since: Instant,
@@ -29,7 +29,8 @@ impl Performer {
             (WaitError::Timeout { .. }, None) => Reason::ReplyTimeout,
         };
         let detail = format!("{error} (waited {timeout:?})");
-        match self.context.engine.exchange.shortage_since(since) {
+        let exchange = &self.context.engine.exchange;
+        match exchange.shortage_since(since).await {
             None => Refusal::new(reason, detail),
             Some(shortage) => Refusal::new(
                 Reason::Internal,
@@ -41,11 +42,15 @@ impl Performer {
     }
 
     /// Why a request has no answer. That of a simulator in this process is ours.
-    pub(super) fn unanswered(&self, failure: HttpFailure) -> Refusal {
+    pub(super) async fn unanswered(&self, failure: HttpFailure) -> Refusal {
         let (exchange, reason) = (&self.context.engine.exchange, failure.kind.into());
         let late = [HttpFailureKind::Connect, HttpFailureKind::Timeout].contains(&failure.kind);
-        let shortage = late.then(|| exchange.simulator_shortage_since(failure.sent_at));
-        match shortage.flatten() {
+        let shortage = if late {
+            exchange.simulator_shortage_since(failure.sent_at).await
+        } else {
+            None
+        };
+        match shortage {
             None => Refusal::new(reason, failure.detail),
             Some(shortage) => Refusal::new(
                 Reason::Internal,
