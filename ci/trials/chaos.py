@@ -19,6 +19,7 @@ import time
 import connections
 import disk
 import ends
+import limits
 import names
 import service
 import storms
@@ -35,7 +36,9 @@ TRIALS = {
     "slow": connections.slow,
     "silent": connections.silent,
     "at-once": connections.at_once,
+    "accept-queue": connections.accept_queue,
     "few-files": connections.few_files,
+    "memory": limits.memory,
     "hanging-names": names.hanging,
     "watchers": connections.watchers,
     "signals": storms.signals,

@@ -1,12 +1,16 @@
 """Clients that mean no good, at the web and at the callback listener."""
 
 import contextlib
+import os
+import pathlib
 import select
+import signal
 import socket
 import threading
 import time
 
 from service import Canaries, Service, eventually
+from table import Skipped
 
 # Each is sent as it is and then ended; `@` is where a path of the listener stands.
 MALFORMED = [
@@ -226,6 +230,63 @@ def at_once(trial, folder):
         trial.expect(answered == 1_000, f"{answered} of 1,000 answers")
         # A connection that found no room is tried again after a second.
         trial.expect(slowest < 1, f"the last answer took {slowest:.1f} s")
+
+
+def accept_queue(trial, folder):
+    """Events that find the accept queue of the callback listener full are not charged to the target."""
+    length, waits = 16, {"1900ms": 20, "2600ms": 20}
+    trial.did(
+        f"net.core.somaxconn is {length}; SIGSTOP for 2 s, while 100 connections to the callback listener come, and the events of two "
+        "bursts of 20 chats, of which one waits for its agents until before SIGCONT, and the other until after it"
+    )
+    with accept_queues_of(length), Service(folder, centre="first_events: 1500ms\n") as service:
+        inputs = {"session_pause": "10ms", "first_message_delay": "10ms", "reply_delay": "10ms"}
+        runs = [service.burst({"chats": chats}, inputs={**inputs, "agent_join_timeout": wait}) for wait, chats in waits.items()]
+        eventually("chats that wait", lambda: service.metric("chatprobe_chats_active", mode="burst") == sum(waits.values()))
+        time.sleep(0.3)
+        service.program.send(signal.SIGSTOP)
+        host, port = service.callbacks.split(":")
+        clients = [socket.socket() for _ in range(100)]
+        for client in clients:
+            client.setblocking(False)
+            client.connect_ex((host, int(port)))
+        time.sleep(2)
+        service.program.send(signal.SIGCONT)
+        ended = [service.ended(run) for run in runs]
+        for client in clients:
+            client.close()
+        # Both are read about once a second.
+        own = eventually("overflow that is counted", lambda: service.metric("chatprobe_listener_dropped_connections_total", listener="callbacks"))
+        found = eventually("overflow of the host", lambda: service.metric("chatprobe_host_listen_overflows_total"))
+        trial.saw(f"{found:.0f} connections found an accept queue full, {own:.0f} are counted against the callback listener")
+        for wait, run in zip(waits, ended):
+            reasons, verdict = run["chats"]["failed_by_reason"], run["verdict"]
+            trial.saw(f"of those that wait {wait} {run['chats']['passed']} passed, {reasons.get('internal', 0)} failed with `internal`; the run is {verdict}")
+            trial.expect(set(reasons) <= {"internal"}, f"chats failed because of {reasons}")
+            why = " ".join(run["verdict_reasons"])
+            trial.expect(verdict == "invalid" and "accept queue of chatprobe itself was full" in why, f"the run is {verdict}: {why}")
+        trial.expect(any(run["chats"]["failed"] for run in ended), "no chat failed, so that nothing was shown")
+        trial.expect("the accept queue was full" in service.program.log(), "no warning in the log")
+        with Canaries(service, trial):
+            time.sleep(1)
+
+
+@contextlib.contextmanager
+def accept_queues_of(length):
+    """Listeners that begin meanwhile have accept queues of this length."""
+    setting = pathlib.Path("/proc/sys/net/core/somaxconn")
+    # That of the machine belongs to others.
+    if os.getpid() != 1:
+        raise Skipped("needs namespaces")
+    before = setting.read_text()
+    try:
+        setting.write_text(str(length))
+    except OSError:
+        raise Skipped("nobody may change net.core.somaxconn here") from None
+    try:
+        yield
+    finally:
+        setting.write_text(before)
 
 
 def few_files(trial, folder):

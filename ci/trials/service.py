@@ -42,11 +42,14 @@ class Program:
 
     running = []
 
-    def __init__(self, folder, name, arguments, limits="", variables=None):
+    def __init__(self, folder, name, arguments, limits="", variables=None, group=None):
+        """`limits` as `ulimit` takes them, `group` the file that takes the processes of a control group."""
         self.log_file = folder / f"{name}.log"
         command = [os.environ["CHATPROBE"], *arguments]
         if limits:
             command = ["sh", "-c", f'ulimit {limits} && exec "$0" "$@"', *command]
+        if group:
+            command = ["sh", "-c", 'echo $$ >"$0" && exec "$@"', str(group), *command]
         environment = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
         environment.pop("CHATPROBE_CONFIG", None)
         environment.update(variables or {})
@@ -109,9 +112,10 @@ class Program:
 class Service:
     """`chatprobe serve` against a simulator that it does not share a process with."""
 
-    def __init__(self, folder, more="", limits="", targets="", health=PATIENT, host="127.0.0.1", centre="", scenarios=(), token=None):
+    def __init__(self, folder, more="", limits="", targets="", health=PATIENT, host="127.0.0.1", centre="", scenarios=(), token=None, group=None):
         self.folder = folder
         self.limits = limits
+        self.group = group
         self.token = token
         self.centre_settings = f"agents: unlimited\njoin: 5ms\nanswer: 5ms\ntyping: 5ms\n{centre}"
         self.start_centre("127.0.0.1:0")
@@ -150,7 +154,7 @@ health: {health}
     def start(self):
         arguments = ["serve", "--config", str(self.folder / "chatprobe.yaml")]
         variables = {"CHATPROBE_ADMIN_TOKEN": self.token} if self.token else {}
-        self.program = Program(self.folder, "service", arguments, self.limits, variables)
+        self.program = Program(self.folder, "service", arguments, self.limits, variables, self.group)
         self.web = self.program.address("open")
         self.callbacks = self.program.address("callbacks")
         eventually("answer of /readyz", lambda: self.get("/readyz")[0] == 200)
