@@ -25,7 +25,7 @@ use crate::{
 };
 
 pub use denial::Denial;
-pub use run::{Mode, RunIdentity, Subject, Trigger, Verdict};
+pub use run::{EndedBy, Mode, RunIdentity, Subject, Trigger, Verdict};
 pub use skip::SkipReason;
 pub use trace::{
     Beginning, FailedChat, Trace, TracedAnswer, TracedEvent, TracedRequest, TracedStep,
@@ -214,13 +214,13 @@ pub enum Event {
         /// What it came to.
         outcome: StepOutcome,
     },
-    /// It is known, or better known than before, what the target calls a chat.
+    /// It is known, or better known than before, what the target calls a chat, or what the setup made there.
     ChatNamed {
         /// Its run.
         run: Arc<RunIdentity>,
-        /// The chat's number in its run.
+        /// The chat's number in its run; zero for what the setup made and the teardown is to remove.
         chat: u64,
-        /// What the target calls this chat: names and values.
+        /// What the target calls this chat: names and values. Of the setup: what it captured.
         correlation: Vec<(Arc<str>, String)>,
     },
     /// The steps of a chat are over and one of them failed; its end follows.

@@ -173,11 +173,11 @@ impl Run {
         let watching = progress::show(&run, &load);
         tokio::pin!(watching);
         let interrupted = tokio::select! {
-            () = &mut watching => false,
-            () = interruption.asked() => true,
+            () = &mut watching => None,
+            signal = interruption.asked() => Some(signal),
         };
-        if interrupted {
-            interruption.end(&run).await;
+        if let Some(signal) = interrupted {
+            interruption.end(&run, signal).await;
         }
         if !run.has_ended() {
             tell(summary::cut_off(&run.report()));
@@ -192,7 +192,7 @@ impl Run {
             tell(finding);
         }
         let baseline = earlier.map(|earlier| earlier.against(&ended));
-        let outcome = if interrupted {
+        let outcome = if interrupted.is_some() {
             Outcome::Interrupted
         } else {
             outcome(ended.report.verdict, baseline.as_ref())

@@ -58,7 +58,7 @@ impl Serve {
             tokio::select! {
                 asked = signals.next() => match asked {
                     Asked::Reload => service.reload().await,
-                    Asked::End => {
+                    Asked::End(_) => {
                         signals.settle().await;
                         break Outcome::Success;
                     }

@@ -11,6 +11,7 @@ use tokio::{
 };
 
 use super::Outcome;
+use crate::event::EndedBy;
 
 /// How long the process may take to end by itself once it was asked to a second time.
 const LAST_GRACE: Duration = Duration::from_secs(1);
@@ -29,8 +30,8 @@ pub(super) struct Signals {
 /// What was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asked {
-    /// SIGTERM or SIGINT.
-    End,
+    /// SIGTERM or SIGINT, whichever it was.
+    End(EndedBy),
     /// SIGHUP.
     Reload,
 }
@@ -48,14 +49,14 @@ impl Signals {
 
     pub(super) async fn next(&mut self) -> Asked {
         tokio::select! {
-            _ = self.terminate.recv() => Asked::End,
-            _ = self.interrupt.recv() => Asked::End,
+            _ = self.terminate.recv() => Asked::End(EndedBy::Sigterm),
+            _ = self.interrupt.recv() => Asked::End(EndedBy::Sigint),
             _ = self.hangup.recv() => Asked::Reload,
         }
     }
 
     pub(super) async fn end(&mut self) {
-        while self.next().await != Asked::End {}
+        while !matches!(self.next().await, Asked::End(_)) {}
     }
 
     /// Waits until what comes next is a second request to end, and not the first one repeated.

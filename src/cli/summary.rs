@@ -86,10 +86,7 @@ fn write_all(text: &mut String, report: &RunReport) -> std::fmt::Result {
     }
     let verdict = report.verdict.map_or("none", Verdict::as_str);
     write!(text, "verdict: {verdict}")?;
-    if report.verdict == Some(Verdict::Stopped) {
-        // Nobody else can stop a run from the command line.
-        write!(text, ": interrupted by a signal")?;
-    } else if !report.verdict_reasons.is_empty() {
+    if !report.verdict_reasons.is_empty() {
         write!(text, ": {}", report.verdict_reasons.join("; "))?;
     }
     Ok(())

@@ -110,6 +110,47 @@ impl RunIdentity {
     }
 }
 
+/// What ended a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EndedBy {
+    /// Its load was through.
+    Load,
+    /// Its setup failed.
+    Setup,
+    /// A threshold with `abort` was broken.
+    Threshold,
+    /// An operator stopped it over the admin API or the console.
+    Operator,
+    /// The service was shut down.
+    Shutdown,
+    /// SIGTERM to `chatprobe run`.
+    Sigterm,
+    /// SIGINT to `chatprobe run`, such as by Ctrl-C.
+    Sigint,
+    /// SIGHUP to `chatprobe run`, such as by the end of its terminal.
+    Sighup,
+    /// The process, or the task of the run, ended under it.
+    Crash,
+}
+
+impl EndedBy {
+    /// The words for people.
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::Load => "its load was through",
+            Self::Setup => "the setup failed",
+            Self::Threshold => "ended early: a threshold with `abort` was broken",
+            Self::Operator => "stopped by an operator over the admin API or the console",
+            Self::Shutdown => "stopped because the service was shut down",
+            Self::Sigterm => "stopped by SIGTERM",
+            Self::Sigint => "stopped by SIGINT (Ctrl-C)",
+            Self::Sighup => "stopped by SIGHUP (the terminal was closed)",
+            Self::Crash => "the process ended under it",
+        }
+    }
+}
+
 /// What a run came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -121,7 +162,7 @@ pub enum Verdict {
     /// The generator could not do what the profile asked, or its books do not balance: the
     /// figures say nothing about the target.
     Invalid,
-    /// Somebody stopped it.
+    /// It was stopped before its load was through; [`EndedBy`] says by whom.
     Stopped,
 }
 

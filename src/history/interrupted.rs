@@ -1,6 +1,6 @@
 //! Runs that an earlier process began and did not end.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use rusqlite::{Connection, Transaction, params};
 
@@ -15,17 +15,21 @@ use super::{
     rows::{Rest, word},
 };
 use crate::runner::{
-    Batch, BatchFigures, Batches, Example, HealthReport, Histogram, Orphan, RunReport, RunState,
-    Sample, StepReport, StepSample,
+    Batch, BatchFigures, Batches, Example, HealthReport, Histogram, Orphan, RunReport, Sample,
+    StepReport, StepSample,
 };
 
 /// Orphans that a run lists.
 const MOST_ORPHANS: usize = 1_000;
 /// From this version of the file on seconds know what became of events.
 const KNOWS_FATES: usize = 4;
+/// From this version of the file on the report of a run in progress is that of its last second.
+const KEEPS_REPORTS: usize = 5;
+/// Why what the setup made is still there.
+const NOT_TORN_DOWN: &str = "the process ended before the teardown was over";
 
-/// Gives every such run what its samples add up to, and the chats that it left open. The version is that
-/// of the file before it was migrated. Rows that cannot be read are left out.
+/// Ends every such run as it stood at the end of its last second, with the chats that it left open. The version is
+/// that of the file before it was migrated. Rows that cannot be read are left out.
 pub(super) fn conclude(
     connection: &mut Connection,
     version: usize,
@@ -41,13 +45,13 @@ pub(super) fn conclude(
     };
     for (id, mut report) in left.entries {
         let (samples, batches) = seconds(&change, &id, figures)?;
-        let (orphans, open) = orphans(&change, &id, figures)?;
-        add_up(&mut report, &samples, version);
-        let rest = rest(&mut report, samples, batches);
-        report.state = RunState::Interrupted;
-        report.verdict_reasons = vec![reason(open)];
-        report.orphans = orphans;
-        report.orphans_total = open;
+        let rest = rest(&report, samples, batches);
+        if version < KEEPS_REPORTS {
+            add_up(&mut report, &rest, version);
+        }
+        let open = open_at_target(&change, &id, &report, figures)?;
+        let (known, total) = (open.in_progress, open.total);
+        cut_off(&mut report, open);
         report.failures = examples(&change, &id, figures)?;
         change.execute(
             "UPDATE runs SET state = ?2, report = ?3, rest = ?4 WHERE id = ?1",
@@ -58,7 +62,8 @@ pub(super) fn conclude(
                 serde_json::to_string(&rest)?
             ],
         )?;
-        tracing::warn!(run = %id, burst = %report.name, "interrupted: the process ended under it; {open} chats may be open at the target");
+        let (burst, in_progress) = (&report.name, report.chats.in_progress);
+        tracing::warn!(run = %id, burst, in_progress, known, total, "interrupted: {}; `orphans` of the run lists what may be open at the target", report.verdict_reasons[0]);
     }
     // What could not be read would otherwise be in progress for ever, and never too old.
     change.execute(
@@ -73,17 +78,6 @@ pub(super) fn conclude(
     )?;
     change.commit()?;
     Ok(())
-}
-
-fn reason(open: u64) -> String {
-    let shown = if open > MOST_ORPHANS as u64 {
-        format!(", of which {MOST_ORPHANS} are listed")
-    } else {
-        String::new()
-    };
-    format!(
-        "the process ended under it: the figures are those of the seconds that were kept; {open} chats may still be open at the target{shown}"
-    )
 }
 
 /// The seconds of a run, and those of which the histograms are known in a few pieces.
@@ -124,24 +118,20 @@ fn batch(sample: &Sample, histograms: &[u8]) -> Option<Batch> {
     })
 }
 
-/// What its batches come to.
-fn rest(report: &mut RunReport, samples: Vec<Arc<Sample>>, batches: Vec<Batch>) -> Rest {
+/// What its seconds and batches come to.
+fn rest(report: &RunReport, samples: Vec<Arc<Sample>>, batches: Vec<Batch>) -> Rest {
     let whole = |figures: &dyn Fn(&Batch) -> Option<&BatchFigures>| {
         let figures = batches.iter().filter_map(figures);
         Histogram::merged(&figures.map(|figures| &figures.latency).collect::<Vec<_>>())
     };
-    let chat_duration = whole(&|batch| Some(&batch.chats));
-    report.chat_duration = chat_duration.quantiles();
-    let mut steps = BTreeMap::new();
-    for (place, step) in report.steps.iter_mut().enumerate() {
+    let steps = report.steps.iter().enumerate().map(|(place, step)| {
         let latency = whole(&|batch| batch.steps.get(place));
-        step.latency = latency.quantiles();
-        steps.insert(step.step.clone(), latency);
-    }
+        (step.step.clone(), latency)
+    });
     Rest {
+        chat_duration: whole(&|batch| Some(&batch.chats)),
+        steps: steps.collect(),
         samples,
-        chat_duration,
-        steps,
         batches,
     }
 }
@@ -169,20 +159,75 @@ fn examples(
     Ok(read.entries)
 }
 
-/// The first of them, and how many there are.
-fn orphans(
-    change: &Transaction<'_>,
-    run: &str,
-    figures: &Figures,
-) -> Result<(Vec<Orphan>, u64), HistoryError> {
-    let count = "SELECT count(*) FROM open_chats WHERE run = ?";
-    let count: u64 = change.query_row(count, [run], |row| row.get(0))?;
-    let listed = open_chats::list(change, run, None, MOST_ORPHANS, figures)?;
-    Ok((listed.entries, count))
+/// What a run may have left open at its target.
+struct Open {
+    /// The first of them.
+    listed: Vec<Orphan>,
+    /// How many there are, what the setup made among them.
+    total: u64,
+    /// Those that are chats in progress.
+    in_progress: u64,
+    /// Those of them that began after the last second that was kept.
+    later: u64,
 }
 
-/// The counts of a report that was made when its run began.
-fn add_up(report: &mut RunReport, samples: &[Arc<Sample>], version: usize) {
+fn open_at_target(
+    change: &Transaction<'_>,
+    run: &str,
+    report: &RunReport,
+    figures: &Figures,
+) -> Result<Open, HistoryError> {
+    let teardown = "UPDATE open_chats SET why = ?2 WHERE run = ?1 AND chat = 0 AND why IS NULL";
+    change.execute(teardown, params![run, NOT_TORN_DOWN])?;
+    // Chats are numbered as they become due.
+    let due = report.chats.started + report.chats.dropped;
+    let count = "SELECT count(*), count(*) FILTER (WHERE why IS NULL), \
+                 count(*) FILTER (WHERE why IS NULL AND chat > ?2) FROM open_chats WHERE run = ?1";
+    let (total, in_progress, later) = change.query_row(count, params![run, due], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+    })?;
+    let listed = open_chats::list(change, run, None, MOST_ORPHANS, figures)?;
+    Ok(Open {
+        listed: listed.entries,
+        total,
+        in_progress,
+        later,
+    })
+}
+
+/// Ends the report of a run whose process ended. A chat that is open belongs to those in progress, also if it is
+/// too young for any second that was kept.
+fn cut_off(report: &mut RunReport, open: Open) {
+    report.interrupt("the process");
+    let chats = &mut report.chats;
+    chats.in_progress = (chats.in_progress + open.later).max(open.in_progress);
+    chats.most_in_progress = chats.most_in_progress.max(chats.in_progress);
+    chats.started = chats.passed + chats.failed + chats.stopped + chats.in_progress;
+    let listed = if open.total > MOST_ORPHANS as u64 {
+        format!("; the first {MOST_ORPHANS} are listed")
+    } else {
+        String::new()
+    };
+    report.verdict_reasons.push(format!(
+        "the figures are those at the end of its last second that was kept; {} chats were in progress, of which {} \
+         have a known name at the target and may still be open there{listed}",
+        chats.in_progress, open.in_progress
+    ));
+    if chats.started > 0 && report.first_chat_began_at.is_none() {
+        report.first_chat_began_at = moment(report, report.elapsed_seconds);
+    }
+    report.orphans = open.listed;
+    report.orphans_total = open.total;
+}
+
+/// The figures of a report that was made when its run began.
+fn add_up(report: &mut RunReport, rest: &Rest, version: usize) {
+    let samples = &rest.samples;
+    report.chat_duration = rest.chat_duration.quantiles();
+    for step in &mut report.steps {
+        let latency = rest.steps.get(&step.step);
+        step.latency = latency.map(Histogram::quantiles).unwrap_or_default();
+    }
     let chats = &mut report.chats;
     for sample in samples {
         chats.started += sample.started;

@@ -21,7 +21,7 @@ use crate::{
 const MOST_CHANGES: usize = 100_000;
 
 /// What chats of bursts are called at their targets, from the moment at which they claim it until they
-/// end. Only what changed since it was last written is here.
+/// end, or for good if nothing closed them. Only what changed since it was last written is here.
 #[derive(Debug)]
 pub(super) struct OpenChats {
     pending: Mutex<Pending>,
@@ -43,6 +43,8 @@ pub(super) struct Opened {
     pub(super) run: Arc<RunIdentity>,
     pub(super) chat: u64,
     pub(super) correlation: Correlation,
+    /// Why it is open although it has ended, or is about to; `None` as long as it is in progress.
+    pub(super) why: Option<String>,
 }
 
 impl OpenChats {
@@ -89,7 +91,15 @@ impl OpenChats {
     }
 
     fn close(&self, pending: &mut Pending, run: &Arc<RunIdentity>, chat: u64) {
-        pending.opened.remove(&(Arc::as_ptr(run).addr(), chat));
+        let key = (Arc::as_ptr(run).addr(), chat);
+        if pending
+            .opened
+            .get(&key)
+            .is_some_and(|opened| opened.why.is_some())
+        {
+            return;
+        }
+        pending.opened.remove(&key);
         if pending.closed.len() >= MOST_CHANGES {
             // It goes with the end of its run.
             self.figures.lose(1);
@@ -113,7 +123,7 @@ pub(super) fn list(
     figures: &Figures,
 ) -> Result<Listing<Orphan>, HistoryError> {
     let mut query = connection.prepare(
-        "SELECT chat, correlation FROM open_chats WHERE run = ? AND chat > ? ORDER BY chat",
+        "SELECT chat, correlation, why FROM open_chats WHERE run = ? AND chat > ? ORDER BY chat",
     )?;
     let after = after.map_or(-1, |after| i64::try_from(after).unwrap_or(i64::MAX));
     let rows = query.query(params![run, after])?;
@@ -121,7 +131,7 @@ pub(super) fn list(
         Ok(Orphan {
             chat: row.get(0)?,
             correlation: serde_json::from_str(&row.get::<_, String>(1)?)?,
-            why: None,
+            why: row.get(2)?,
         })
     })
 }
@@ -138,6 +148,21 @@ impl Observer for OpenChats {
                     run: run.clone(),
                     chat: *chat,
                     correlation: correlation.clone(),
+                    why: None,
+                };
+                self.open(&mut self.pending(), opened);
+            }
+            Event::LeftOpen {
+                run,
+                chat,
+                correlation,
+                why,
+            } if run.subject.mode == Mode::Burst => {
+                let opened = Opened {
+                    run: run.clone(),
+                    chat: *chat,
+                    correlation: correlation.clone(),
+                    why: Some(why.clone()),
                 };
                 self.open(&mut self.pending(), opened);
             }

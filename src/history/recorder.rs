@@ -27,7 +27,7 @@ use super::{
 use crate::{
     config::Data,
     event::{Event, Mode, Observer, Observers},
-    runner::{Histogram, RunHandle},
+    runner::{Histogram, RunHandle, WholeSeconds},
 };
 
 /// How often runs are asked for what is new. With a tenth of a second for the run to notice that one of
@@ -263,10 +263,8 @@ impl Followed {
         // Before the rest is looked at: what comes later is not missed.
         let over = self.run.has_ended();
         if !self.announced {
-            let mut report = self.run.report();
-            // Its samples add up to what it did; here is what it set out to do.
-            report.clear_counts();
-            if offer(Write::Begun(Box::new(report))).is_err() {
+            let begun = self.run.whole_seconds(u64::MAX).report;
+            if offer(Write::Begun(begun)).is_err() {
                 return false;
             }
             self.announced = true;
@@ -289,7 +287,11 @@ impl Followed {
         figures: &Figures,
         offer: &mut impl FnMut(Write) -> Result<(), Write>,
     ) -> bool {
-        let (mut seconds, next) = self.run.whole_seconds(self.next_second);
+        let WholeSeconds {
+            mut seconds,
+            next,
+            report,
+        } = self.run.whole_seconds(self.next_second);
         if seconds.is_empty() {
             return true;
         }
@@ -309,9 +311,9 @@ impl Followed {
             .filter(|second| second.batch.is_none())
             .count();
         let write = Write::Seconds {
-            run: self.run.id().to_owned(),
             first: next - seconds.len() as u64,
             seconds,
+            report,
             _room: place,
         };
         let handed = offer(write).is_ok();

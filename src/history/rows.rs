@@ -35,11 +35,11 @@ pub(super) fn apply(
     let rows = match write {
         Write::Begun(report) => begin(change, report)?,
         Write::Seconds {
-            run,
             first,
             seconds,
+            report,
             ..
-        } => keep_seconds(change, run, *first, seconds)?,
+        } => keep_seconds(change, report, *first, seconds)?,
         Write::Chats { opened, closed } => chats(change, opened, closed)?,
         Write::Ended(record) => end(change, record, figures)?,
         Write::Failures(failures) => keep_failures(change, failures)?,
@@ -67,9 +67,10 @@ fn begin(change: &Connection, report: &RunReport) -> Result<usize, HistoryError>
     ])?)
 }
 
+/// With the report that these seconds, and those before, add up to.
 fn keep_seconds(
     change: &Connection,
-    run: &str,
+    report: &RunReport,
     first: u64,
     seconds: &[WholeSecond],
 ) -> Result<usize, HistoryError> {
@@ -78,8 +79,15 @@ fn keep_seconds(
     for (number, WholeSecond { sample, batch }) in (first..).zip(seconds) {
         let histograms = batch.as_ref().map(|batch| pack(batch.latencies()));
         let sample = serde_json::to_string(sample)?;
-        rows += insert.execute(params![run, number, sample, histograms])?;
+        rows += insert.execute(params![report.id, number, sample, histograms])?;
     }
+    let mut update =
+        change.prepare("UPDATE runs SET state = ?2, report = ?3 WHERE id = ?1 AND rest IS NULL")?;
+    update.execute(params![
+        report.id,
+        word(report.state)?,
+        serde_json::to_string(report)?
+    ])?;
     Ok(rows)
 }
 
@@ -88,21 +96,27 @@ fn chats(
     opened: &[Opened],
     closed: &[(Arc<RunIdentity>, u64)],
 ) -> Result<usize, HistoryError> {
-    let mut insert = change.prepare("INSERT OR REPLACE INTO open_chats VALUES (?, ?, ?)")?;
+    let mut insert = change.prepare(
+        "INSERT OR REPLACE INTO open_chats (run, chat, correlation, why) VALUES (?, ?, ?, ?)",
+    )?;
     let mut rows = 0;
     for Opened {
         run,
         chat,
         correlation,
+        why,
     } in opened
     {
         let correlation: BTreeMap<&str, &str> = correlation
             .iter()
             .map(|(name, value)| (&**name, &**value))
             .collect();
-        rows += insert.execute(params![run.id, chat, serde_json::to_string(&correlation)?])?;
+        let correlation = serde_json::to_string(&correlation)?;
+        rows += insert.execute(params![run.id, chat, correlation, why])?;
     }
-    let mut delete = change.prepare("DELETE FROM open_chats WHERE run = ? AND chat = ?")?;
+    // One that nothing closed stays open when it ends.
+    let mut delete =
+        change.prepare("DELETE FROM open_chats WHERE run = ? AND chat = ? AND why IS NULL")?;
     for (run, chat) in closed {
         rows += delete.execute(params![run.id, chat])?;
     }

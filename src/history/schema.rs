@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::error::HistoryError;
 
 /// Each brings the file from the version of its place to the next one.
-pub(super) const MIGRATIONS: [&str; 4] = [
+pub(super) const MIGRATIONS: [&str; 5] = [
     "
     CREATE TABLE runs (
         id TEXT PRIMARY KEY,
@@ -65,6 +65,8 @@ pub(super) const MIGRATIONS: [&str; 4] = [
     CREATE TRIGGER open_chats_go_with_their_run AFTER DELETE ON runs
     BEGIN DELETE FROM open_chats WHERE run = old.id; END;
 ",
+    // Why a chat is open that has ended; NULL as long as it is in progress.
+    "ALTER TABLE open_chats ADD COLUMN why TEXT",
 ];
 
 /// Brings the file to the latest version; the one that it had before.

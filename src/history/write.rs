@@ -10,13 +10,13 @@ use crate::{
 
 /// Something to be kept.
 pub(super) enum Write {
-    /// A burst began.
-    Begun(Box<RunReport>),
-    /// Some of its seconds are over, the first of this number.
+    /// A burst began, or its first seconds come next in a new file.
+    Begun(Arc<RunReport>),
+    /// Some of its seconds are over, the first of this number, and how it stood at the end of the last one.
     Seconds {
-        run: String,
         first: u64,
         seconds: Vec<WholeSecond>,
+        report: Arc<RunReport>,
         /// For the histograms in them, given back with the entry.
         _room: Option<OwnedSemaphorePermit>,
     },

@@ -37,7 +37,7 @@ fn verdict(report: &RunReport) -> TestCase {
         Some(Verdict::Passed) => TestCaseStatus::success(),
         Some(Verdict::Failed) => failure(reasons),
         Some(Verdict::Invalid) => error(format!("says nothing about the target: {reasons}")),
-        Some(Verdict::Stopped) => error("stopped before its end".to_owned()),
+        Some(Verdict::Stopped) => error(format!("stopped before its end: {reasons}")),
         None if report.state == RunState::Interrupted => error(format!("interrupted: {reasons}")),
         None => skipped("the run is in progress".to_owned()),
     };

@@ -8,8 +8,8 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{ChatCounts, RunRecord, RunReport, Sample, Tally, ThresholdReport, WholeSecond};
-use crate::{load::LoadError, units::Rate};
+use super::{ChatCounts, RunRecord, RunReport, Sample, Tally, ThresholdReport, WholeSeconds};
+use crate::{event::EndedBy, load::LoadError, units::Rate};
 
 /// How a run is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,8 +29,9 @@ pub enum Stop {
 /// What can be asked of a run in progress.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Order {
-    /// Start no more chats. An [`Stop::End`] may follow a [`Stop::Finish`].
-    Stop(Stop),
+    /// Start no more chats, and for whom. An [`Stop::End`] may follow a [`Stop::Finish`]; what ended the run is then
+    /// what stopped it first.
+    Stop(Stop, EndedBy),
     /// Start no chats for now; the schedule waits.
     Pause,
     /// Go on where the schedule stood.
@@ -133,7 +134,7 @@ impl RunHandle {
     }
 
     /// The same with their histograms: see [`Tally::whole_seconds`].
-    pub fn whole_seconds(&self, from: u64) -> (Vec<WholeSecond>, u64) {
+    pub fn whole_seconds(&self, from: u64) -> WholeSeconds {
         self.tally.whole_seconds(from)
     }
 

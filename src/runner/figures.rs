@@ -7,14 +7,14 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    ChatCounts, Example, Orphan, Quantiles, RunState, SearchReport, StepReport,
+    ChatCounts, Example, Orphan, Quantiles, RunReport, RunState, SearchReport, StepReport,
     health::Health,
     latencies::Latencies,
     timeline::Timeline,
     window::{Outcomes, Window, measured},
 };
 use crate::{
-    event::{Ending, Event, Fate, RunIdentity, StepOutcome, Verdict},
+    event::{EndedBy, Ending, Event, Fate, RunIdentity, StepOutcome, Verdict},
     load::{Measured, Threshold},
     scenario::{Observation, Scenario},
 };
@@ -32,6 +32,10 @@ pub(super) struct Figures {
     pub(super) ended: Option<Duration>,
     pub(super) verdict: Option<Verdict>,
     pub(super) verdict_reasons: Vec<String>,
+    /// What told it to end, or ended it.
+    pub(super) ended_by: Option<EndedBy>,
+    /// The report at the end of the last second; `None` before the first.
+    pub(super) last_second: Option<Arc<RunReport>>,
     pub(super) chats: ChatCounts,
     /// When the first chat began and when the last one so far ended, since the run began.
     pub(super) first_chat: Option<Duration>,
@@ -83,6 +87,8 @@ impl Figures {
             ended: None,
             verdict: None,
             verdict_reasons: Vec::new(),
+            ended_by: None,
+            last_second: None,
             chats: ChatCounts::default(),
             first_chat: None,
             last_chat: None,

@@ -43,4 +43,4 @@ pub use report::{
     ThresholdReport, ThresholdState,
 };
 pub use tally::Tally;
-pub use timeline::{MachineSample, Sample, StepSample, WholeSecond};
+pub use timeline::{MachineSample, Sample, StepSample, WholeSecond, WholeSeconds};

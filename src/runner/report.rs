@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::{HealthReport, SearchReport, latencies::Latencies};
 use crate::{
-    event::{Fate, Mode, Trigger, Verdict},
+    event::{EndedBy, Fate, Mode, Trigger, Verdict},
     load::{Judgement, Measured, Threshold},
     scenario::{Observation, Reason},
 };
@@ -38,6 +38,12 @@ pub struct RunReport {
     pub verdict: Option<Verdict>,
     /// Why, in words.
     pub verdict_reasons: Vec<String>,
+    /// What ended it, or told it to end. `load`: its load was through. `setup`: its setup failed. `threshold`: one
+    /// with `abort` was broken. `operator`: the admin API or the console. `shutdown`: the service was shut down.
+    /// `sigterm`, `sigint`, `sighup`: this signal to `chatprobe run`. `crash`: the process ended under it.
+    /// Null as long as it goes on and nothing told it to end.
+    #[serde(default)]
+    pub ended_by: Option<EndedBy>,
     /// The load profile as it was asked for.
     pub load: String,
     /// What it was changed to last while the run went on, such as `rate: 5/s`.
@@ -117,32 +123,19 @@ pub struct Orphan {
 }
 
 impl RunReport {
-    /// Leaves what the run set out to do, and of what it did nothing.
-    pub fn clear_counts(&mut self) {
-        self.elapsed_seconds = 0.0;
-        self.first_chat_began_at = None;
-        self.last_chat_ended_at = None;
-        self.chats = ChatCounts::default();
-        self.requests = RequestFigures::default();
-        self.chat_duration = Quantiles::default();
-        for step in &mut self.steps {
-            let name = std::mem::take(&mut step.step);
-            *step = StepReport {
-                step: name,
-                ..StepReport::default()
-            };
+    /// Gives a run its end that has come to none of its own, because what performed it ended: `by` in words.
+    pub fn interrupt(&mut self, by: &str) {
+        self.state = RunState::Interrupted;
+        self.verdict_reasons = vec![match self.ended_by {
+            None => format!("{by} ended under it"),
+            Some(asked) => format!("{}; {by} ended before the run did", asked.in_words()),
+        }];
+        self.ended_by.get_or_insert(EndedBy::Crash);
+        for threshold in &mut self.thresholds {
+            if threshold.state == ThresholdState::Pending {
+                threshold.state = ThresholdState::NotJudged;
+            }
         }
-        self.thresholds.clear();
-        self.books = Books::default();
-        self.start_lateness = Quantiles::default();
-        self.send_lateness = Quantiles::default();
-        self.connection_wait = Quantiles::default();
-        self.scheduler_lag = Quantiles::default();
-        self.precision = None;
-        self.machine = HealthReport::default();
-        self.failures.clear();
-        self.orphans.clear();
-        self.orphans_total = 0;
     }
 }
 

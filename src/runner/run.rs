@@ -18,7 +18,7 @@ use super::{
     verdict::{Course, judge},
 };
 use crate::{
-    event::{Ending, Event, FailedChat, Failure, Mode, Trace, Verdict},
+    event::{EndedBy, Ending, Event, FailedChat, Failure, Mode, Trace, Verdict},
     scenario::{Item, Scenario, Scope},
     vitals::Mark,
 };
@@ -120,11 +120,19 @@ impl Run {
                     self.fail_setup(failure, performer.take_trace());
                 }
             },
-            Err(Interrupt::Stopped) => self.course.stopped = true,
+            // What told it to end is noted.
+            Err(Interrupt::Stopped) => {}
             Err(Interrupt::Failed(failure)) => self.fail_setup(failure, performer.take_trace()),
         }
-        let scope = performer.scope().clone();
+        let (scope, correlation) = (performer.scope().clone(), performer.captures());
         self.set_up = performer.leftover();
+        if self.set_up.has_opened() && !self.context.spec.scenario.teardown.is_empty() {
+            self.tell(&Event::ChatNamed {
+                run: self.context.spec.identity.clone(),
+                chat: 0,
+                correlation,
+            });
+        }
         scope
     }
 
@@ -160,6 +168,7 @@ impl Run {
             });
         }
         self.course.setup_failed = Some(failure);
+        self.tally.note_end(EndedBy::Setup);
     }
 
     async fn tear_down(&mut self, scope: Scope) {
@@ -224,7 +233,7 @@ impl Run {
         loop {
             self.clear_ended();
             let now = Instant::now();
-            if !self.course.stopped && !self.course.aborted {
+            if self.course.stopped.is_none() && !self.course.aborted {
                 self.start_due(&scope, now);
                 if self.search_on(now) {
                     self.start_due(&scope, now);
@@ -264,7 +273,7 @@ impl Run {
 
     /// Notes what the profile wants, which is nothing once the run starts no more chats.
     fn ask(&self, now: Instant) {
-        if !self.course.stopped && !self.course.aborted {
+        if self.course.stopped.is_none() && !self.course.aborted {
             self.tally.ask(self.pacing.wanted(now));
         }
     }
@@ -280,7 +289,7 @@ impl Run {
             Some(search) => search.is_over(),
             None => self.pacing.is_over(self.next, now),
         };
-        self.course.stopped || self.course.aborted || through
+        self.course.stopped.is_some() || self.course.aborted || through
     }
 
     fn next_look(&self) -> Option<Instant> {
@@ -391,6 +400,7 @@ impl Run {
         });
         if hopeless && !self.course.aborted {
             self.course.aborted = true;
+            self.tally.note_end(EndedBy::Threshold);
             self.context
                 .ending
                 .give(ANSWERS_AFTER_ABORT, CLEANUP_AFTER_ABORT);
@@ -401,8 +411,11 @@ impl Run {
         let now = Instant::now();
         let finishing = self.measured || self.starts_are_over(now);
         let result = match order {
-            Order::Stop(stop) => {
-                self.course.stopped |= !self.measured;
+            Order::Stop(stop, by) => {
+                if !self.measured {
+                    self.course.stopped.get_or_insert(by);
+                    self.tally.note_end(by);
+                }
                 if let Stop::End { answers, cleanup } = stop {
                     self.context.ending.give(answers, cleanup);
                 }

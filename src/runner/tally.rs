@@ -8,13 +8,13 @@ use super::{
     RunState, SearchReport, ThresholdReport, ThresholdState,
     figures::{Figures, StepFigures},
     pacing::Wanted,
-    timeline::{Sample, WholeSecond},
+    timeline::{Sample, WholeSeconds},
     verdict::Delays,
     window::Window,
 };
 use crate::{
     config::HealthBudget,
-    event::{Event, Observer, RunIdentity, Verdict},
+    event::{EndedBy, Event, Mode, Observer, RunIdentity, Verdict},
     load::{Measured, Threshold},
     scenario::Parameters,
     vitals::Beat,
@@ -32,11 +32,18 @@ impl Tally {
     /// The books of a run in which nothing has happened yet.
     pub fn new(spec: RunSpec) -> Self {
         let figures = Mutex::new(Figures::new(&spec.scenario));
-        Self {
+        let tally = Self {
             spec,
             started_at: jiff::Timestamp::now(),
             figures,
-        }
+        };
+        tally.keep_last_second(&mut tally.figures());
+        tally
+    }
+
+    /// The report as it stands is that of the last second from now on.
+    fn keep_last_second(&self, figures: &mut Figures) {
+        figures.last_second = Some(Arc::new(self.without_lists(figures)));
     }
 
     /// The run's name, subject and trigger.
@@ -51,6 +58,7 @@ impl Tally {
     pub(super) fn conclude(&self, verdict: Verdict, reasons: Vec<String>) {
         let mut figures = self.figures();
         figures.state = RunState::Ended;
+        figures.ended_by.get_or_insert(EndedBy::Load);
         let elapsed = figures.elapsed();
         figures.ended = Some(elapsed);
         let in_progress = figures.chats.in_progress;
@@ -76,6 +84,11 @@ impl Tally {
                 "chats may still be open at the target; `orphans` in the report of the run lists them"
             );
         }
+    }
+
+    /// Something ends the run, unless something did so before.
+    pub(super) fn note_end(&self, by: EndedBy) {
+        self.figures().ended_by.get_or_insert(by);
     }
 
     pub(super) fn note_change(&self, change: String) {
@@ -112,7 +125,13 @@ impl Tally {
     pub(super) fn tick(&self) {
         let figures = &mut *self.figures();
         let elapsed = figures.elapsed();
-        figures.timeline.tick(elapsed, figures.chats.in_progress);
+        let in_progress = figures.chats.in_progress;
+        // Nobody follows the seconds of a probe.
+        if figures.timeline.tick(elapsed, in_progress)
+            && self.spec.identity.subject.mode == Mode::Burst
+        {
+            self.keep_last_second(figures);
+        }
     }
 
     /// What happened second by second, from the sample of this number on, and the number of the next
@@ -121,9 +140,17 @@ impl Tally {
         self.figures().timeline.since(from)
     }
 
-    /// The same with the histograms of each second, as long as they are there.
-    pub fn whole_seconds(&self, from: u64) -> (Vec<WholeSecond>, u64) {
-        self.figures().timeline.whole_since(from)
+    /// The same with the histograms of each second, as long as they are there, and with the report of a burst at
+    /// the end of the last one.
+    pub fn whole_seconds(&self, from: u64) -> WholeSeconds {
+        let figures = self.figures();
+        let (seconds, next) = figures.timeline.whole_since(from);
+        let report = figures.last_second.clone();
+        WholeSeconds {
+            seconds,
+            next,
+            report: report.unwrap_or_else(|| Arc::new(self.without_lists(&figures))),
+        }
     }
 
     /// What says that the machine, and not the target, decided about the figures.
@@ -187,6 +214,15 @@ impl Tally {
     }
 
     fn report_of(&self, figures: &Figures) -> RunReport {
+        RunReport {
+            failures: figures.failures.iter().cloned().collect(),
+            orphans: figures.orphans.clone(),
+            ..self.without_lists(figures)
+        }
+    }
+
+    /// The report without the lists of failures and of chats that may be open.
+    fn without_lists(&self, figures: &Figures) -> RunReport {
         let identity = &self.spec.identity;
         let ended = figures.ended.is_some();
         let settled: u64 = figures.by_fate.values().sum();
@@ -202,6 +238,7 @@ impl Tally {
             state: figures.state,
             verdict: figures.verdict,
             verdict_reasons: figures.verdict_reasons.clone(),
+            ended_by: figures.ended_by,
             load: self.spec.load.to_string(),
             load_changed_to: figures.load_changed_to.clone(),
             search: figures.search.clone(),
@@ -237,8 +274,8 @@ impl Tally {
             scheduler_lag: Quantiles::of(&figures.lag),
             precision: (figures.health).precision(&figures.lag, &figures.send_lateness),
             machine: figures.health.report(),
-            failures: figures.failures.iter().cloned().collect(),
-            orphans: figures.orphans.clone(),
+            failures: Vec::new(),
+            orphans: Vec::new(),
             orphans_total: figures.orphans_total,
         }
     }

@@ -33,7 +33,7 @@ use crate::{
     config::{CallbackLimits, HealthBudget, Target},
     document::{Problems, parse},
     driver::HttpDriver,
-    event::{Ending, Mode, Observer, Observers, RunIdentity, Subject, Trigger, Verdict},
+    event::{EndedBy, Ending, Mode, Observer, Observers, RunIdentity, Subject, Trigger, Verdict},
     load::{Profile, Threshold},
     scenario::{Parameters, Reason, Scenario},
     units::Share,
@@ -161,6 +161,11 @@ fn budget() -> HealthBudget {
         cpu_missing: Share::percent(100),
         ..HealthBudget::default()
     }
+}
+
+/// The order of an operator to stop.
+const fn by_operator(stop: Stop) -> Order {
+    Order::Stop(stop, EndedBy::Operator)
 }
 
 const fn s(seconds: u64) -> Duration {

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    Batch, BatchFigures, Histogram, batches::Batches, latencies::Latencies, pacing::Wanted,
-    window::Outcomes,
+    Batch, BatchFigures, Histogram, RunReport, batches::Batches, latencies::Latencies,
+    pacing::Wanted, window::Outcomes,
 };
 use crate::{
     event::{Ending, Event, Fate},
@@ -115,6 +115,18 @@ pub struct WholeSecond {
     pub sample: Arc<Sample>,
     /// What ended in it; `None` if it was not asked for within half a minute.
     pub batch: Option<Arc<Batch>>,
+}
+
+/// Seconds of a run that are over, and how the run stood behind the last of all its seconds so far.
+#[derive(Debug, Clone)]
+pub struct WholeSeconds {
+    /// The seconds from the one that was asked for on.
+    pub seconds: Vec<WholeSecond>,
+    /// The number of the next one.
+    pub next: u64,
+    /// The report as it was when the second before `next` ended, to which all seconds add up; without the lists of
+    /// failures and of chats that may be open.
+    pub report: Arc<RunReport>,
 }
 
 /// The samples of a run in progress, and what has happened since the last.
@@ -244,11 +256,13 @@ impl Timeline {
         }
     }
 
-    /// Makes a sample of what has happened, if another whole second of the run is over.
-    pub(super) fn tick(&mut self, elapsed: Duration, in_progress: u64) {
-        if elapsed.as_secs() > self.begun.as_secs() {
+    /// Makes a sample of what has happened, if another whole second of the run is over; whether that was so.
+    pub(super) fn tick(&mut self, elapsed: Duration, in_progress: u64) -> bool {
+        let over = elapsed.as_secs() > self.begun.as_secs();
+        if over {
             self.close(elapsed, in_progress);
         }
+        over
     }
 
     /// Makes a sample of what has happened since the last one.

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::{SearchOutcome, Tally, latencies::Latencies};
 use crate::{
     config::HealthBudget,
-    event::{Failure, Verdict},
+    event::{EndedBy, Failure, Verdict},
     load::{Judgement, Threshold},
     scenario::Reason,
     units::duration,
@@ -16,7 +16,8 @@ const WORTH_A_WORD: Duration = Duration::from_millis(100);
 #[derive(Debug, Default)]
 pub(super) struct Course {
     pub(super) setup_failed: Option<Failure>,
-    pub(super) stopped: bool,
+    /// What stopped it, if something did.
+    pub(super) stopped: Option<EndedBy>,
     pub(super) aborted: bool,
     /// Chats whose task broke: a bug, and their books may be off.
     pub(super) broken_chats: u64,
@@ -38,12 +39,10 @@ pub(super) fn judge(
         return (Verdict::Invalid, invalid);
     }
     if let Some(failure) = &course.setup_failed {
-        return (
-            Verdict::Failed,
-            vec![format!("the setup failed: {failure}")],
-        );
+        let why = format!("{}: {failure}", EndedBy::Setup.in_words());
+        return (Verdict::Failed, vec![why]);
     }
-    if let (Some((outcome, summary)), false) = (&course.search, course.stopped) {
+    if let (Some((outcome, summary)), None) = (&course.search, course.stopped) {
         return match outcome {
             Some(SearchOutcome::Limit | SearchOutcome::HeldToTheEnd) => {
                 (Verdict::Passed, Vec::new())
@@ -55,14 +54,11 @@ pub(super) fn judge(
     }
     let mut broken = broken_thresholds(tally, thresholds);
     if course.aborted {
-        broken.insert(
-            0,
-            "ended early: a threshold with `abort` was broken".to_owned(),
-        );
+        broken.insert(0, EndedBy::Threshold.in_words().to_owned());
         return (Verdict::Failed, broken);
     }
-    if course.stopped {
-        return (Verdict::Stopped, vec!["somebody stopped it".to_owned()]);
+    if let Some(by) = course.stopped {
+        return (Verdict::Stopped, vec![by.in_words().to_owned()]);
     }
     let chats = tally.chats();
     if thresholds.is_empty() && chats.failed > 0 {

@@ -37,7 +37,7 @@ impl Scheduler {
                     .order_customers(run, wanted, caps.max_active_chats)
                     .await;
             }
-            Order::Stop(_) | Order::Pause | Order::Resume => {}
+            Order::Stop(..) | Order::Pause | Order::Resume => {}
         }
         Ok(run.order(order).await?)
     }

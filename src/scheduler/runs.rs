@@ -168,7 +168,11 @@ impl Runs {
             return;
         };
         // Made without a lock that others wait for.
-        let record = Arc::new(handle.record());
+        let mut record = handle.record();
+        if record.report.verdict.is_none() {
+            record.report.interrupt("its task");
+        }
+        let record = Arc::new(record);
         let report = Arc::new(record.report.clone());
         let mut state = self.state();
         state.active.remove(id);

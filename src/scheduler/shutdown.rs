@@ -5,7 +5,10 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Scheduler, handle::Shared};
-use crate::runner::{Order, RunHandle, Stop};
+use crate::{
+    event::EndedBy,
+    runner::{Order, RunHandle, Stop},
+};
 
 /// After the grace, answers of requests that are on their way are waited for so long.
 const ANSWERS: Duration = Duration::from_secs(2);
@@ -36,16 +39,16 @@ impl Scheduler {
         if let Some(cron) = shared.cron.lock().await.take() {
             cron.stop().await;
         }
-        shared.order_all(Order::Stop(Stop::Finish)).await;
+        shared.stop_all(Stop::Finish).await;
         let mut outcome = Ok(());
         let deadline = Instant::now() + grace;
         if !shared.all_ended(deadline).await {
             tracing::warn!("the grace is over: ending the chats in progress");
             shared
-                .order_all(Order::Stop(Stop::End {
+                .stop_all(Stop::End {
                     answers: ANSWERS,
                     cleanup: CLEANUP,
-                }))
+                })
                 .await;
             let deadline = Instant::now() + ANSWERS + CLEANUP * 2 + LAST_MOMENT;
             if !shared.all_ended(deadline).await {
@@ -63,7 +66,7 @@ impl Scheduler {
     pub async fn give_up(&self) {
         self.shared.closing.cancel();
         let giving_up = async {
-            self.shared.order_all(Order::Stop(Stop::AT_ONCE)).await;
+            self.shared.stop_all(Stop::AT_ONCE).await;
             self.shared.all_ended(Instant::now() + GIVING_UP).await
         };
         if timeout(GIVING_UP, giving_up).await != Ok(true) {
@@ -75,10 +78,10 @@ impl Scheduler {
 }
 
 impl Shared {
-    async fn order_all(&self, order: Order) {
+    async fn stop_all(&self, stop: Stop) {
         for run in self.runs.active() {
             // A run that has ended meanwhile needs no order.
-            let _ = run.order(order).await;
+            let _ = run.order(Order::Stop(stop, EndedBy::Shutdown)).await;
         }
     }
 

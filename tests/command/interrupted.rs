@@ -113,7 +113,11 @@ async fn a_setup_whose_answer_is_on_its_way_is_taken_back() {
 
 #[tokio::test]
 async fn chats_whose_answers_are_on_their_way_are_closed() {
-    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
+    for (signal, name) in [
+        (Signal::SIGTERM, "SIGTERM"),
+        (Signal::SIGINT, "SIGINT"),
+        (Signal::SIGHUP, "SIGHUP"),
+    ] {
         let (desk, url) = Desk::start().await;
         let run = run(&url, &[CHAT]).load("{ customers: 3, for: 1h }");
         let process = run.start();
@@ -129,6 +133,9 @@ async fn chats_whose_answers_are_on_their_way_are_closed() {
         assert_eq!((run.chats("started"), run.chats("stopped")), (3, 3));
         assert_eq!((run.passed("open"), run.passed("close")), (3, 3));
         assert_eq!(run.report["orphans_total"], 0);
+        assert_eq!(run.report["ended_by"], name.to_lowercase());
+        let says = format!("verdict: stopped: stopped by {name}");
+        assert!(run.output.contains(&says), "{run:#?}");
     }
 }
 

@@ -179,7 +179,7 @@ async fn an_interrupt_ends_the_chats_with_their_always_steps() {
     assert_eq!(run.report["verdict"], "stopped");
     assert!(
         run.output
-            .ends_with("verdict: stopped: interrupted by a signal\n"),
+            .ends_with("verdict: stopped: stopped by SIGINT (Ctrl-C)\n"),
         "{run:#?}"
     );
     for (step, count) in [

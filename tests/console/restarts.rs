@@ -65,7 +65,7 @@ async fn what_was_is_there_after_a_restart() {
             let query = format!("SELECT count(*) FROM {table}");
             database.query_row(&query, [], |row| row.get::<_, u64>(0))
         };
-        (count("open_chats").ok()? == 3 && count("probe_hours").ok()? == 1).then_some(())
+        (count("open_chats").ok()? == 4 && count("probe_hours").ok()? == 1).then_some(())
     })
     .await;
     drop(database);

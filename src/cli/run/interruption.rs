@@ -9,6 +9,7 @@ use crate::{
         output::tell,
         signals::{Asked, Signals},
     },
+    event::EndedBy,
     runner::{Order, RunHandle, Stop},
     units::duration,
 };
@@ -40,12 +41,12 @@ impl Interruption {
         })
     }
 
-    /// Completes with the first signal that ends the run.
-    pub(super) async fn asked(&mut self) {
+    /// Completes with the first signal that ends the run, and says which one it is.
+    pub(super) async fn asked(&mut self) -> EndedBy {
         loop {
             match self.signals.next().await {
-                Asked::End => return,
-                Asked::Reload if self.hangup_ends => return,
+                Asked::End(signal) => return signal,
+                Asked::Reload if self.hangup_ends => return EndedBy::Sighup,
                 Asked::Reload => {}
             }
         }
@@ -54,7 +55,7 @@ impl Interruption {
     /// Ends the run: nothing begins any more, answers that are on their way are waited for, then chats are
     /// closed by their `always` steps and the run by its teardown. A second signal gives all of that up. The
     /// end of the terminal, which may follow upon another signal, is no second one.
-    pub(super) async fn end(mut self, run: &RunHandle) {
+    pub(super) async fn end(mut self, run: &RunHandle, signal: EndedBy) {
         let grace = duration::format(self.grace);
         let stop = Stop::End {
             answers: self.grace,
@@ -62,14 +63,15 @@ impl Interruption {
         };
         let ending = async {
             // A run that has just ended needs no order.
-            let _ = run.order(Order::Stop(stop)).await;
+            let _ = run.order(Order::Stop(stop, signal)).await;
             run.ended().await;
         };
         let second = async {
             self.signals.settle().await;
             tell(format_args!(
-                "interrupted: nothing new begins, answers on their way are waited for up to {grace}, then the chats in \
-                 progress are closed; once more to end at once"
+                "{}: nothing new begins, answers on their way are waited for up to {grace}, then the chats in \
+                 progress are closed; once more to end at once",
+                signal.in_words()
             ));
             self.signals.end().await;
         };
@@ -78,7 +80,7 @@ impl Interruption {
             () = second => {}
         }
         let giving_up = async {
-            let _ = run.order(Order::Stop(Stop::AT_ONCE)).await;
+            let _ = run.order(Order::Stop(Stop::AT_ONCE, signal)).await;
             run.ended().await;
         };
         // Whether it was in time shows in the run.

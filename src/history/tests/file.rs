@@ -1,8 +1,8 @@
 use std::{fs::Permissions, os::unix::fs::PermissionsExt as _};
 
-use rusqlite::{Connection, params};
+use rusqlite::params;
 
-use super::{MOST, open, record};
+use super::{MOST, begun, earlier, open};
 use crate::{
     history::{HistoryError, file::path_in, rows::Rest, schema::MIGRATIONS},
     runner::{Quantiles, RunReport, RunState, Sample, StepSample},
@@ -72,12 +72,8 @@ fn a_file_of_a_later_chatprobe_is_left_alone() {
 #[test]
 fn a_file_of_an_earlier_chatprobe_is_opened_with_the_run_that_it_had_in_progress() {
     let folder = tempfile::tempdir().unwrap();
-    let earlier = Connection::open(path_in(folder.path())).unwrap();
-    earlier.execute_batch(MIGRATIONS[0]).unwrap();
-    earlier.pragma_update(None, "user_version", 1).unwrap();
-    let mut report = record(0, 0).report;
-    report.clear_counts();
-    let report = serde_json::to_string(&report).unwrap();
+    let earlier = earlier(folder.path(), 1);
+    let report = serde_json::to_string(&begun()).unwrap();
     let insert = "INSERT INTO runs VALUES ('r', 'burst', 'n', 'running', ?, NULL)";
     earlier.execute(insert, [report]).unwrap();
     for number in 0..2 {

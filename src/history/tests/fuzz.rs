@@ -100,7 +100,7 @@ fn no_row_breaks_the_history_and_a_run_beside_it_is_still_read() {
             params![hostile],
         );
         keep(
-            "INSERT INTO open_chats VALUES ('seconds', 1, ?)",
+            "INSERT INTO open_chats VALUES ('seconds', 1, ?1, ?1)",
             params![hostile],
         );
         keep(

@@ -1,29 +1,136 @@
 use std::{collections::BTreeMap, time::Duration};
 
-use rusqlite::params;
+use rusqlite::{Connection, params};
+use serde_json::json;
 
-use super::{MOST, open, record, value};
+use super::{MOST, begun, earlier, open, value};
 use crate::{
-    event::Fate,
+    event::{EndedBy, Fate},
     history::{figures::Figures, open_chats, rows::Rest, tidy},
-    runner::{HealthReport, MachineSample, MeanAndMost, RunReport, Sample, StepSample},
-    scenario::Reason,
+    runner::{
+        ChatCounts, MachineSample, MeanAndMost, RunReport, Sample, StepSample, ThresholdState,
+    },
+    scenario::{Observation, Reason},
 };
 
+const IN_PROGRESS: &str = "INSERT INTO runs VALUES (?, 'burst', 'n', 'running', ?, NULL)";
+
+fn report_of(connection: &Connection) -> RunReport {
+    let report: String = value(connection, "SELECT report FROM runs");
+    serde_json::from_str(&report).unwrap()
+}
+
+/// Forty chats began until the last second ended: 25 of them are in progress, and one that has ended is still open.
+fn half_way() -> RunReport {
+    let mut report = begun();
+    report.chats = ChatCounts {
+        started: 40,
+        passed: 10,
+        failed: 4,
+        stopped: 1,
+        in_progress: 25,
+        most_in_progress: 25,
+        ..ChatCounts::default()
+    };
+    report.steps[0].observes = Some(Observation::AgentJoin);
+    report.steps[0].resent = 3;
+    report.load_changed_to = Some("rate: 9/s".to_owned());
+    report.precision = Some(0.5);
+    report.elapsed_seconds = 12.0;
+    report.thresholds = ["held", "broken", "pending"]
+        .map(|state| json!({ "threshold": "t", "state": state, "measured": "m" }))
+        .map(|threshold| serde_json::from_value(threshold).unwrap())
+        .into();
+    report
+}
+
 #[test]
-fn a_run_that_was_cut_off_knows_why_chats_failed_what_became_of_events_and_the_machine() {
+fn a_run_that_was_cut_off_is_as_it_was_at_its_last_second_and_every_open_chat_was_in_progress() {
     let folder = tempfile::tempdir().unwrap();
     let file = open(folder.path(), MOST).unwrap();
-    let mut report = record(0, 0).report;
-    report.precision = Some(0.5);
-    report.clear_counts();
+    let before = half_way();
+    let text = serde_json::to_string(&before).unwrap();
+    file.connection
+        .execute(IN_PROGRESS, params!["r", text])
+        .unwrap();
+    let insert = "INSERT INTO open_chats VALUES ('r', ?, '{}', ?)";
+    let open_chat = |chat: u64, why: Option<&str>| {
+        file.connection.execute(insert, params![chat, why]).unwrap();
+    };
+    open_chat(0, None);
+    open_chat(3, Some("no step closed it"));
+    // One in progress has no name yet, and three began after the last second.
+    (17..=40)
+        .chain(41..=43)
+        .for_each(|chat| open_chat(chat, None));
+    drop(file);
+    let file = open(folder.path(), MOST).unwrap();
+    let report = report_of(&file.connection);
+    let chats = &report.chats;
+    assert_eq!((chats.started, chats.in_progress), (43, 28));
+    assert_eq!(chats.most_in_progress, 28);
+    assert_eq!((chats.passed, chats.failed, chats.stopped), (10, 4, 1));
+    assert_eq!(report.orphans_total, 29);
+    let why = |chat| {
+        let orphan = report.orphans.iter().find(|orphan| orphan.chat == chat);
+        orphan.unwrap().why.as_deref()
+    };
     assert_eq!(
-        (report.precision, &report.machine),
-        (None, &HealthReport::default())
+        why(0),
+        Some("the process ended before the teardown was over")
     );
-    let report = serde_json::to_string(&report).unwrap();
-    let insert = "INSERT INTO runs VALUES ('r', 'burst', 'n', 'running', ?, NULL)";
-    file.connection.execute(insert, [report]).unwrap();
+    assert_eq!((why(3), why(41)), (Some("no step closed it"), None));
+    let [by, numbers] = &report.verdict_reasons[..] else {
+        panic!("{:?}", report.verdict_reasons);
+    };
+    assert_eq!(by, "the process ended under it");
+    assert!(
+        numbers.contains("28 chats were in progress, of which 27 have"),
+        "{numbers}"
+    );
+    assert_eq!(report.ended_by, Some(EndedBy::Crash));
+    let states = report.thresholds.iter().map(|threshold| threshold.state);
+    let (held, broken) = (ThresholdState::Held, ThresholdState::Broken);
+    assert!(states.eq([held, broken, ThresholdState::NotJudged]));
+    assert_eq!(report.steps, before.steps);
+    assert_eq!(report.load_changed_to, before.load_changed_to);
+    assert_eq!(report.precision, before.precision);
+    assert!((report.elapsed_seconds - 12.0).abs() < f64::EPSILON);
+}
+
+#[test]
+fn a_run_that_was_told_to_end_before_the_process_did_says_by_whom() {
+    for (by, says) in [
+        (EndedBy::Shutdown, "the service was shut down"),
+        (EndedBy::Operator, "an operator"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = open(folder.path(), MOST).unwrap();
+        let mut report = half_way();
+        report.ended_by = Some(by);
+        let report = serde_json::to_string(&report).unwrap();
+        file.connection
+            .execute(IN_PROGRESS, params!["r", report])
+            .unwrap();
+        drop(file);
+        let file = open(folder.path(), MOST).unwrap();
+        let report = report_of(&file.connection);
+        assert_eq!(report.ended_by, Some(by));
+        let why = &report.verdict_reasons[0];
+        assert!(why.contains(says), "{why}");
+        assert!(
+            why.contains("the process ended before the run did"),
+            "{why}"
+        );
+    }
+}
+
+#[test]
+fn a_run_of_an_earlier_chatprobe_is_what_its_seconds_add_up_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = earlier(folder.path(), 4);
+    let report = serde_json::to_string(&begun()).unwrap();
+    file.execute(IN_PROGRESS, params!["r", report]).unwrap();
     for number in 0..2 {
         let reasons = BTreeMap::from([(Reason::Timeout, 2), (Reason::Connect, number)]);
         let sample = Sample {
@@ -46,14 +153,11 @@ fn a_run_that_was_cut_off_knows_why_chats_failed_what_became_of_events_and_the_m
         };
         let sample = serde_json::to_string(&sample).unwrap();
         let insert = "INSERT INTO samples VALUES ('r', ?, ?, NULL)";
-        file.connection
-            .execute(insert, params![number, sample])
-            .unwrap();
+        file.execute(insert, params![number, sample]).unwrap();
     }
     drop(file);
     let file = open(folder.path(), MOST).unwrap();
-    let report: String = value(&file.connection, "SELECT report FROM runs");
-    let report: RunReport = serde_json::from_str(&report).unwrap();
+    let report = report_of(&file.connection);
     let reasons = BTreeMap::from([(Reason::Timeout, 4), (Reason::Connect, 1)]);
     assert_eq!(report.chats.failed_by_reason, reasons);
     assert_eq!(report.steps[0].failed_by_reason, reasons);
@@ -70,13 +174,11 @@ fn a_run_that_was_cut_off_knows_why_chats_failed_what_became_of_events_and_the_m
 fn the_chats_that_were_open_are_all_kept_as_long_as_their_run() {
     let folder = tempfile::tempdir().unwrap();
     let mut file = open(folder.path(), 10 * MOST).unwrap();
-    let mut report = record(0, 0).report;
-    report.clear_counts();
-    let report = serde_json::to_string(&report).unwrap();
+    let report = serde_json::to_string(&begun()).unwrap();
     let filling = file.connection.transaction().unwrap();
     let insert = "INSERT INTO runs VALUES ('1', 'burst', 'n', 'running', ?, NULL)";
     filling.execute(insert, [report]).unwrap();
-    let insert = "INSERT INTO open_chats VALUES (?, ?, '{\"key\":\"v\"}')";
+    let insert = "INSERT INTO open_chats (run, chat, correlation) VALUES (?, ?, '{\"key\":\"v\"}')";
     for chat in 1..=1_500 {
         filling.execute(insert, params!["1", chat]).unwrap();
     }
@@ -108,9 +210,7 @@ fn the_chats_that_were_open_are_all_kept_as_long_as_their_run() {
 fn a_file_that_is_full_is_opened_with_the_run_that_was_cut_off() {
     let folder = tempfile::tempdir().unwrap();
     let mut file = open(folder.path(), 10 * MOST).unwrap();
-    let mut report = record(0, 0).report;
-    report.clear_counts();
-    let report = serde_json::to_string(&report).unwrap();
+    let report = serde_json::to_string(&begun()).unwrap();
     let sample = serde_json::to_string(&Sample::default()).unwrap();
     let filling = file.connection.transaction().unwrap();
     let insert = "INSERT INTO runs VALUES ('r', 'burst', 'n', 'running', ?, NULL)";

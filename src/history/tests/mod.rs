@@ -18,12 +18,13 @@ use super::{
     HistoryError,
     figures::Figures,
     file::{HistoryFile, path_in},
+    schema::MIGRATIONS,
     writer::Writer,
 };
 use crate::{
     config::Data,
     event::{Mode, RunIdentity, Subject, Trigger, Verdict},
-    runner::RunRecord,
+    runner::{ChatCounts, RunRecord, RunReport},
 };
 
 const MOST: u64 = 1_000_000;
@@ -94,6 +95,27 @@ fn record(passed: u64, micros: u64) -> RunRecord {
         record["steps"]["say"] = serde_json::json!([[micros, 1]]);
     }
     serde_json::from_value(record).unwrap()
+}
+
+/// The report of a burst in which nothing has happened yet.
+fn begun() -> RunReport {
+    let mut report = record(0, 0).report;
+    report.mode = Mode::Burst;
+    report.verdict = None;
+    report.elapsed_seconds = 0.0;
+    report.chats = ChatCounts::default();
+    report.steps[0].passed = 0;
+    report
+}
+
+/// A file as the chatprobe of an earlier version left it.
+fn earlier(folder: &Path, version: usize) -> Connection {
+    let file = Connection::open(path_in(folder)).unwrap();
+    for migration in &MIGRATIONS[..version] {
+        file.execute_batch(migration).unwrap();
+    }
+    file.pragma_update(None, "user_version", version).unwrap();
+    file
 }
 
 /// Of a probe that did not pass, so that it is kept, with its hour.

@@ -8,22 +8,29 @@ use crate::{
     history::{figures::Figures, open_chats::OpenChats, write::Write},
 };
 
+/// What a chat is called, and whether it stays open although it has ended.
+type Open = BTreeMap<u64, (String, bool)>;
+
 /// The chats that are open after these changes, by their number.
-fn apply(open: &mut BTreeMap<u64, String>, write: Write) {
+fn apply(open: &mut Open, write: Write) {
     let Write::Chats { opened, closed } = write else {
         panic!("other changes");
     };
     for opened in opened {
-        open.insert(opened.chat, opened.correlation[0].1.clone());
+        let name = opened.correlation[0].1.clone();
+        open.insert(opened.chat, (name, opened.why.is_some()));
     }
     for (_, chat) in closed {
-        open.remove(&chat);
+        if open.get(&chat).is_some_and(|(_, left)| !left) {
+            open.remove(&chat);
+        }
     }
 }
 
 #[derive(Debug, Clone)]
 enum Step {
     Name(u64, String),
+    LeaveOpen(u64),
     End(u64),
     Offer { taken: bool },
 }
@@ -31,6 +38,7 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         (0..5_u64, "[ab]").prop_map(|(chat, name)| Step::Name(chat, name)),
+        (0..5_u64).prop_map(Step::LeaveOpen),
         (0..5_u64).prop_map(Step::End),
         any::<bool>().prop_map(|taken| Step::Offer { taken }),
     ]
@@ -38,21 +46,32 @@ fn step() -> impl Strategy<Value = Step> {
 
 proptest! {
     #[test]
-    fn open_chats_are_those_that_have_a_name_and_no_end(steps in prop::collection::vec(step(), 0..40)) {
+    fn open_chats_are_those_that_have_a_name_and_no_end_or_that_nothing_closed(steps in prop::collection::vec(step(), 0..40)) {
         let chats = OpenChats::new(Arc::<Figures>::default());
         let run = run();
-        let (mut written, mut real, mut over) = (BTreeMap::new(), BTreeMap::new(), [false; 5]);
+        let (mut written, mut real, mut over) = (Open::new(), Open::new(), [false; 5]);
         for step in steps.into_iter().chain([Step::Offer { taken: true }]) {
             match step {
                 // A chat that has ended does nothing any more.
-                Step::Name(chat, _) | Step::End(chat) if over[usize::try_from(chat).unwrap()] => {}
+                Step::Name(chat, _) | Step::LeaveOpen(chat) | Step::End(chat)
+                    if over[usize::try_from(chat).unwrap()] => {}
+                // Its end is all that follows.
+                Step::Name(chat, _) if real.get(&chat).is_some_and(|(_, left)| *left) => {}
+                Step::LeaveOpen(chat) => {
+                    let name = real.get(&chat).map_or("c".to_owned(), |(name, _)| name.clone());
+                    real.insert(chat, (name.clone(), true));
+                    let (correlation, why) = (vec![("key".into(), name)], "nothing closed it".to_owned());
+                    chats.observe(&Event::LeftOpen { run: run.clone(), chat, correlation, why });
+                }
                 Step::Name(chat, name) => {
-                    real.insert(chat, name.clone());
+                    real.insert(chat, (name.clone(), false));
                     let correlation = vec![("key".into(), name)];
                     chats.observe(&Event::ChatNamed { run: run.clone(), chat, correlation });
                 }
                 Step::End(chat) => {
-                    real.remove(&chat);
+                    if real.get(&chat).is_some_and(|(_, left)| !left) {
+                        real.remove(&chat);
+                    }
                     over[usize::try_from(chat).unwrap()] = true;
                     chats.observe(&Event::ChatEnded {
                         run: run.clone(),

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::{MOST, open, record, value};
+use super::{MOST, begun, open, record, value};
 use crate::{
     event::{Mode, Verdict},
     history::{
@@ -165,7 +165,7 @@ fn failures_hours_and_open_chats_that_cannot_be_read_are_left_out() {
         let row = match table {
             "failures" => format!("'{key}', 'r', 's', 't', 'probe', 0, {text}"),
             "probe_hours" => format!("'p', '{key}', 't', 0, {text}"),
-            _ => format!("'r', {}, {text}", key.len()),
+            _ => format!("'r', {}, {text}, NULL", key.len()),
         };
         let insert = format!("INSERT INTO {table} VALUES ({row})");
         file.connection.execute(&insert, []).unwrap();
@@ -206,9 +206,7 @@ fn failures_hours_and_open_chats_that_cannot_be_read_are_left_out() {
 fn runs_that_were_cut_off_are_concluded_without_the_rows_that_cannot_be_read() {
     let folder = tempfile::tempdir().unwrap();
     let file = open(folder.path(), MOST).unwrap();
-    let mut begun = record(0, 0).report;
-    begun.clear_counts();
-    let begun = serde_json::to_string(&begun).unwrap();
+    let begun = serde_json::to_string(&begun()).unwrap();
     let insert = "INSERT INTO runs VALUES (?, 'burst', 'p', 'running', ?, NULL)";
     file.connection
         .execute(insert, params!["r", begun])
@@ -235,9 +233,9 @@ fn runs_that_were_cut_off_are_concluded_without_the_rows_that_cannot_be_read() {
     let figures = Figures::default();
     let file = HistoryFile::open(folder.path(), MOST, &figures).unwrap();
     assert_eq!(figures.now().unreadable, 2);
-    let passed = "SELECT json_extract(report, '$.chats.passed') FROM runs WHERE id = 'r'";
-    let passed: u64 = value(&file.connection, passed);
-    assert_eq!(passed, 6);
+    let seconds = "SELECT json_array_length(rest, '$.samples') FROM runs WHERE id = 'r'";
+    let seconds: u64 = value(&file.connection, seconds);
+    assert_eq!(seconds, 2);
     // The other one is in progress no more, so that it is deleted when it is too old.
     let open: u64 = value(
         &file.connection,

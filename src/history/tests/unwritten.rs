@@ -1,6 +1,6 @@
 //! Ends of runs for which there is no room on the disk at first.
 
-use std::{fs, time::Duration};
+use std::{fs, sync::Arc, time::Duration};
 
 use tokio::time::advance;
 
@@ -40,7 +40,7 @@ async fn the_end_of_a_run_is_written_once_there_is_a_folder_for_it_and_other_row
     let data = folder.path().join("data");
     fs::write(&data, "a file where a folder should be").unwrap();
     let (mut writer, figures) = writer(&data);
-    let begun = Write::Begun(Box::new(kept("0").report));
+    let begun = Write::Begun(Arc::new(kept("0").report));
     writer.keep(vec![begun, end("1")]);
     assert_eq!(figures.now().lost, 1, "its begin alone");
     fs::remove_file(&data).unwrap();

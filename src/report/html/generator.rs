@@ -52,7 +52,7 @@ pub fn health(report: &RunReport) -> Markup {
         section {
             h2 { "Generator" }
             @if report.state == RunState::Interrupted {
-                p { "The run was cut off: of the generator only what its seconds have is known, and a dash is unknown." }
+                p { "The run was cut off: this is how the generator stood at the end of its last second that was kept, and a dash is unknown." }
             }
             (table("Delays", &delay_head, &html! {
                 @for (name, delay) in delays { (delayed(name, delay)) }

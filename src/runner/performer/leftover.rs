@@ -85,6 +85,11 @@ impl Leftover {
         }
     }
 
+    /// Whether something may have been opened, whatever became of it since.
+    pub(in crate::runner) fn has_opened(&self) -> bool {
+        self.opened
+    }
+
     /// What the setup left open, given what the teardown did.
     pub(in crate::runner) fn after(self, teardown: Self) -> Self {
         Self {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::driver::Sharing;
 
-const END: Order = Order::Stop(Stop::End {
+const END: Order = by_operator(Stop::End {
     answers: s(10),
     cleanup: s(10),
 });
@@ -90,7 +90,7 @@ async fn answers_are_waited_for_as_long_as_the_order_says() {
         cleanup: s(10),
     };
     let asked = tokio::time::Instant::now();
-    run.order(Order::Stop(end)).await.unwrap();
+    run.order(by_operator(end)).await.unwrap();
     let report = over(&run).await;
     assert!(asked.elapsed() >= ms(200), "{:?}", asked.elapsed());
     assert_eq!(puppet.requests(), ["/open"]);
@@ -109,7 +109,7 @@ async fn a_second_end_waits_for_no_answer() {
     let run = bench.start(&slow, "{ chats: 2 }");
     arrived(&puppet, 2).await;
     run.order(END).await.unwrap();
-    run.order(Order::Stop(Stop::AT_ONCE)).await.unwrap();
+    run.order(by_operator(Stop::AT_ONCE)).await.unwrap();
     let report = over(&run).await;
     assert!(report.elapsed_seconds < 10.0, "{}", report.elapsed_seconds);
     assert_eq!(report.chats.stopped, 2);

@@ -47,7 +47,7 @@ async fn whoever_waits_is_one_of_the_customers() {
     run.order(Order::Customers(1)).await.unwrap();
     sleep(s(4)).await;
     assert_eq!(bench.heard.starts()[3..], [ms(7_000)]);
-    run.order(Order::Stop(Stop::Finish)).await.unwrap();
+    run.order(by_operator(Stop::Finish)).await.unwrap();
     over(&run).await;
 }
 
@@ -57,7 +57,7 @@ async fn a_run_that_is_stopped_waits_for_no_customer() {
         let bench = Bench::new();
         let run = bench.start(LOOPS, "{ customers: 1, for: 1h }");
         sleep(s(2)).await;
-        run.order(Order::Stop(stop)).await.unwrap();
+        run.order(by_operator(stop)).await.unwrap();
         let report = over(&run).await;
         let elapsed = report.elapsed_seconds;
         assert!((elapsed - 2.0).abs() < 0.01, "{stop:?}: {elapsed}");

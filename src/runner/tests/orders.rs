@@ -70,7 +70,7 @@ async fn a_run_that_is_stopped_during_its_setup_starts_no_chat() {
         let began = tokio::time::Instant::now();
         let run = bench.start(SLOW_SETUP, "{ rate: 1/s, for: 2s }");
         sleep(s(1)).await;
-        run.order(Order::Stop(stop)).await.unwrap();
+        run.order(by_operator(stop)).await.unwrap();
         assert_eq!(run.order(Order::Resume).await, Err(OrderError::Finishing));
         let report = over(&run).await;
         assert_eq!(report.chats.started, 0);
@@ -85,7 +85,7 @@ async fn an_ended_run_takes_no_orders() {
     let run = bench.start("steps: [ { think: 1s } ]", "{ chats: 1 }");
     assert!(!run.has_ended());
     over(&run).await;
-    for order in [Order::Pause, Order::Stop(Stop::Finish)] {
+    for order in [Order::Pause, by_operator(Stop::Finish)] {
         assert_eq!(run.order(order).await, Err(OrderError::Ended));
     }
 }

@@ -318,7 +318,7 @@ async fn a_stop_ends_a_search_without_an_outcome() {
     assert_eq!(run.search().unwrap(), "15/s, measuring; 10/s held");
     let over_all = &run.report().thresholds[0];
     assert_eq!(over_all.state, ThresholdState::NotJudged);
-    run.order(Order::Stop(Stop::Finish)).await.unwrap();
+    run.order(by_operator(Stop::Finish)).await.unwrap();
     let report = over(&run).await;
     assert_eq!(report.verdict, Some(Verdict::Stopped));
     assert_eq!(search(&report).outcome, None);
@@ -362,7 +362,7 @@ async fn nobody_changes_the_load_of_a_search() {
     for order in [rate, Order::Customers(5)] {
         assert_eq!(run.order(order).await, Err(OrderError::Searching));
     }
-    run.order(Order::Stop(Stop::Finish)).await.unwrap();
+    run.order(by_operator(Stop::Finish)).await.unwrap();
     over(&run).await;
 }
 

@@ -11,12 +11,41 @@ async fn a_run_that_finishes_lets_its_chats_end() {
     let bench = Bench::new();
     let run = bench.start(CLEANS_UP, "{ rate: 1/s, for: 60s }");
     sleep(ms(1_500)).await;
-    run.order(Order::Stop(Stop::Finish)).await.unwrap();
+    run.order(by_operator(Stop::Finish)).await.unwrap();
     let report = over(&run).await;
     assert_eq!((report.chats.started, report.chats.passed), (2, 2));
     assert_eq!(report.verdict, Some(Verdict::Stopped));
     assert_eq!(bench.heard.ends(), [13, 14].map(s));
     assert!((report.elapsed_seconds - 17.0).abs() < 0.01);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_says_what_ended_it_and_the_first_of_several_holds() {
+    let bench = Bench::new();
+    let report = bench.run(CLEANS_UP, "{ chats: 1 }").await;
+    assert_eq!(report.ended_by, Some(EndedBy::Load));
+    for (by, says) in [
+        (EndedBy::Operator, "stopped by an operator"),
+        (EndedBy::Shutdown, "the service was shut down"),
+        (EndedBy::Sigterm, "stopped by SIGTERM"),
+        (EndedBy::Sigint, "stopped by SIGINT"),
+        (EndedBy::Sighup, "stopped by SIGHUP"),
+    ] {
+        let run = bench.start(CLEANS_UP, "{ rate: 1/s, for: 60s }");
+        sleep(ms(1_500)).await;
+        assert_eq!(run.report().ended_by, None);
+        run.order(Order::Stop(Stop::Finish, by)).await.unwrap();
+        assert_eq!(run.report().ended_by, Some(by), "while chats finish");
+        let later = Order::Stop(Stop::AT_ONCE, EndedBy::Shutdown);
+        run.order(later).await.unwrap();
+        let report = over(&run).await;
+        assert_eq!(report.ended_by, Some(by));
+        assert_eq!(report.verdict, Some(Verdict::Stopped));
+        assert!(report.verdict_reasons[0].contains(says), "{says}");
+    }
+    let fails = "setup: [ { think: '{{ target.name }}' } ]\nsteps: [ { think: 1s } ]";
+    let report = bench.run(fails, "{ chats: 1 }").await;
+    assert_eq!(report.ended_by, Some(EndedBy::Setup));
 }
 
 #[tokio::test(start_paused = true)]
@@ -28,7 +57,7 @@ async fn a_run_that_is_ended_stops_its_chats_but_lets_them_clean_up() {
         answers: s(0),
         cleanup: s(5),
     };
-    run.order(Order::Stop(end)).await.unwrap();
+    run.order(by_operator(end)).await.unwrap();
     let report = over(&run).await;
     assert_eq!((report.chats.started, report.chats.stopped), (2, 2));
     assert_eq!(bench.heard.ends(), [ms(4_500); 2]);
@@ -52,7 +81,7 @@ async fn the_time_to_clean_up_is_bounded_and_the_teardown_has_its_own() {
         answers: s(0),
         cleanup: s(1),
     };
-    run.order(Order::Stop(end)).await.unwrap();
+    run.order(by_operator(end)).await.unwrap();
     let report = over(&run).await;
     assert_eq!(bench.heard.ends(), [ms(2_500); 2]);
     assert!(
@@ -71,7 +100,7 @@ async fn an_endless_time_to_clean_up_is_no_fault() {
         answers: Duration::MAX,
         cleanup: Duration::MAX,
     };
-    run.order(Order::Stop(end)).await.unwrap();
+    run.order(by_operator(end)).await.unwrap();
     let report = over(&run).await;
     assert_eq!(report.verdict, Some(Verdict::Stopped));
 }
@@ -81,13 +110,13 @@ async fn an_end_may_follow_a_finish() {
     let bench = Bench::new();
     let run = bench.start(CLEANS_UP, "{ rate: 1/s, for: 60s }");
     sleep(ms(500)).await;
-    run.order(Order::Stop(Stop::Finish)).await.unwrap();
+    run.order(by_operator(Stop::Finish)).await.unwrap();
     sleep(s(1)).await;
     let end = Stop::End {
         answers: s(0),
         cleanup: s(0),
     };
-    run.order(Order::Stop(end)).await.unwrap();
+    run.order(by_operator(end)).await.unwrap();
     let report = over(&run).await;
     assert_eq!((report.chats.started, report.chats.stopped), (1, 1));
     assert_eq!(bench.heard.ends(), [ms(1_500)]);
@@ -102,7 +131,7 @@ async fn a_stop_during_the_teardown_shortens_it_and_leaves_the_verdict() {
         answers: s(0),
         cleanup: s(0),
     };
-    run.order(Order::Stop(end)).await.unwrap();
+    run.order(by_operator(end)).await.unwrap();
     let report = over(&run).await;
     assert_eq!(report.verdict, Some(Verdict::Passed));
     assert!((report.elapsed_seconds - 14.0).abs() < 0.01);
@@ -114,7 +143,7 @@ async fn a_paused_run_can_be_stopped() {
     let run = bench.start(CLEANS_UP, "{ rate: 1/s, for: 60s }");
     sleep(ms(500)).await;
     run.order(Order::Pause).await.unwrap();
-    run.order(Order::Stop(Stop::Finish)).await.unwrap();
+    run.order(by_operator(Stop::Finish)).await.unwrap();
     let report = over(&run).await;
     assert_eq!((report.chats.started, report.chats.passed), (1, 1));
 }
@@ -146,7 +175,7 @@ teardown:
         answers: s(0),
         cleanup: s(10),
     };
-    run.order(Order::Stop(end)).await.unwrap();
+    run.order(by_operator(end)).await.unwrap();
     let report = over(&run).await;
     assert_eq!(puppet.requests(), ["/hangs", "/bye", "/unhook"]);
     assert_eq!(step(&report, "hangs"), (0, vec![]));
@@ -165,7 +194,7 @@ async fn of_two_ends_the_one_in_more_of_a_hurry_holds() {
         let run = bench.start(CLEANS_UP, "{ chats: 1 }");
         sleep(s(1)).await;
         let end = |cleanup| {
-            Order::Stop(Stop::End {
+            by_operator(Stop::End {
                 answers: s(0),
                 cleanup,
             })
@@ -183,7 +212,7 @@ async fn a_repetition_of_nothing_can_be_ended() {
     let bench = Bench::new();
     let nothing = "steps: [ { repeat: 1000000000000, steps: [ { think: 1s, when: 'false' } ] } ]";
     let run = bench.start(nothing, "{ chats: 1 }");
-    run.order(Order::Stop(Stop::End {
+    run.order(by_operator(Stop::End {
         answers: s(0),
         cleanup: s(1),
     }))

@@ -1,5 +1,5 @@
 use super::*;
-use crate::runner::{Histogram, Sample};
+use crate::runner::{Histogram, Sample, WholeSeconds};
 
 fn sum(samples: &[Arc<Sample>], count: impl Fn(&Sample) -> u64) -> u64 {
     samples.iter().map(|sample| count(sample)).sum()
@@ -80,7 +80,7 @@ async fn the_histograms_of_a_second_are_there_for_half_a_minute() {
     let bench = Bench::new();
     let run = bench.start("steps: [ { think: 10ms } ]", "{ rate: 10/s, for: 40s }");
     let report = over(&run).await;
-    let (seconds, next) = run.whole_seconds(0);
+    let WholeSeconds { seconds, next, .. } = run.whole_seconds(0);
     let (samples, _) = run.samples(0);
     assert_eq!(seconds.len(), samples.len());
     for (number, second) in seconds.iter().enumerate() {
@@ -93,8 +93,34 @@ async fn the_histograms_of_a_second_are_there_for_half_a_minute() {
         assert_eq!(ended, kept.then_some(second.sample.passed), "{number}");
     }
     assert_eq!(sum(&samples, |sample| sample.passed), report.chats.passed);
-    let (last, _) = run.whole_seconds(next - 1);
+    let last = run.whole_seconds(next - 1).seconds;
     assert!(last.len() == 1 && last[0].batch.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_report_that_comes_with_seconds_is_what_they_add_up_to() {
+    let mut bench = Bench::new();
+    bench.thresholds = "[ { p95: 1s }, { failed: 50% } ]";
+    let run = bench.start("steps: [ { think: 730ms } ]", "{ rate: 7/s, for: 10s }");
+    let mut moments = std::collections::BTreeSet::new();
+    for _ in 0..20 {
+        tokio::time::sleep(ms(190)).await;
+        let WholeSeconds {
+            seconds, report, ..
+        } = run.whole_seconds(0);
+        let samples: Vec<_> = seconds.iter().map(|second| second.sample.clone()).collect();
+        let chats = &report.chats;
+        assert_eq!(sum(&samples, |sample| sample.started), chats.started);
+        assert_eq!(sum(&samples, |sample| sample.passed), chats.passed);
+        assert_eq!(chats.in_progress, chats.started - chats.passed);
+        assert_eq!(report.chat_duration.count, chats.passed);
+        let measured = format!("0 of {}", chats.passed);
+        let measured = (chats.passed > 0).then_some(measured);
+        let says = measured.unwrap_or("nothing".to_owned());
+        assert_eq!(report.thresholds[1].measured, says);
+        moments.insert(chats.started);
+    }
+    assert_eq!(moments.len(), 4, "nothing, and three seconds");
 }
 
 #[tokio::test(start_paused = true)]

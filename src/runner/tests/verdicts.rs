@@ -104,7 +104,7 @@ async fn a_threshold_is_not_judged_if_the_run_is_stopped_before_anything_is_meas
     bench.thresholds = "[ { failed: 10% }, { p95: 1s } ]";
     let run = bench.start("steps: [ { think: 10s } ]", "{ chats: 3 }");
     sleep(s(1)).await;
-    run.order(Order::Stop(Stop::AT_ONCE)).await.unwrap();
+    run.order(by_operator(Stop::AT_ONCE)).await.unwrap();
     let report = over(&run).await;
     assert_eq!(report.verdict, Some(Verdict::Stopped));
     assert_eq!(states(&report), [ThresholdState::NotJudged; 2]);
@@ -119,6 +119,7 @@ async fn a_broken_threshold_ends_a_run_early_if_it_says_so() {
     assert_eq!(report.verdict, Some(Verdict::Failed));
     let early = "ended early: a threshold with `abort` was broken";
     assert_eq!(report.verdict_reasons, [early, "broken: failed <= 10%"]);
+    assert_eq!(report.ended_by, Some(EndedBy::Threshold));
     // Twenty measurements are enough: the odd ones take a second.
     assert!(
         (20..40).contains(&report.chats.started),

@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use utoipa::ToSchema;
 
 use crate::{
+    event::EndedBy,
     runner::{Order, OrderError, RunReport, Stop},
     scheduler::{OrderRefused, RunEntry},
     units::Rate,
@@ -141,7 +142,7 @@ pub(in crate::web) async fn stop(
     } else {
         Stop::Finish
     };
-    let report = app.order(&id, Order::Stop(stop)).await?;
+    let report = app.order(&id, Order::Stop(stop, EndedBy::Operator)).await?;
     Ok((StatusCode::ACCEPTED, report))
 }
 

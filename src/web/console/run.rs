@@ -159,7 +159,10 @@ fn chats(run: &RunEntry, report: &RunReport) -> Markup {
         ("dropped", chats.dropped, ""),
     ];
     html! { ul.figures aria-label="Chats" {
-        li { strong { (count(chats.in_progress)) } " in progress" }
+        li {
+            strong { (count(chats.in_progress)) } " in progress"
+            @if report.state == RunState::Interrupted { " when it was cut off" }
+        }
         @for (name, number, class) in counted {
             li class=[(number > 0 && !class.is_empty()).then_some(class)] {
                 strong data-count={ "chats " (name) } { (count(number)) } " " (name)
@@ -219,7 +222,9 @@ fn orphans(report: &RunReport) -> Markup {
     html! { @if !orphans.is_empty() {
         h2 { "Chats that may still be open at the target" }
         p {
-            @if report.state == RunState::Interrupted { "They were in progress when the process ended. " }
+            @if report.state == RunState::Interrupted {
+                "Those without a reason were in progress when the process ended. "
+            }
             @else { "Nothing confirmed that they were closed. " }
             "End them there by what the target calls them."
         }

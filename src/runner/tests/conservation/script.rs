@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, fmt::Write as _};
 
 use serde_json::json;
 
-use super::super::{Mode, Order, Stop, ms};
+use super::super::{Mode, Order, Stop, by_operator, ms};
 
 /// In milliseconds, as all times in here.
 pub(super) const GRID: u64 = 200;
@@ -316,8 +316,8 @@ impl Act {
         match self {
             Self::Pause => Order::Pause,
             Self::Resume => Order::Resume,
-            Self::Finish => Order::Stop(Stop::Finish),
-            Self::End { cleanup } => Order::Stop(Stop::End {
+            Self::Finish => by_operator(Stop::Finish),
+            Self::End { cleanup } => by_operator(Stop::End {
                 answers: ms(0),
                 cleanup: ms(cleanup),
             }),
