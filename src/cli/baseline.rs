@@ -1,47 +1,94 @@
-//! `--baseline`: an earlier run that this one is held against.
+//! `--baseline`: earlier runs that this one is held against.
 
-use std::{fs::File, io::Read as _, path::Path};
+use std::{
+    fs::File,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
 
-use crate::{report::Baseline, runner::RunRecord, units::Share};
+use crate::{
+    report::{Baseline, MOST_BASELINES},
+    runner::{MOST_BATCHES, RunRecord},
+    units::Share,
+};
 
 /// More than the record of any run has.
 const MOST_BYTES: u64 = 256 * 1024 * 1024;
 
-/// An earlier run, and how much worse than it this one may be.
+/// Earlier runs, and how much worse than they this one may be.
 pub(super) struct Earlier {
-    record: RunRecord,
+    /// At least one.
+    records: Vec<RunRecord>,
     limit: Option<Share>,
 }
 
 impl Earlier {
-    /// Reads the record of a run of this scenario.
-    pub(super) fn read(path: &Path, scenario: &str, limit: Option<Share>) -> Result<Self, String> {
-        let refused = |why: &str| {
-            format!(
-                "--baseline: `{}` {why}; name the report.json of a run with --report",
-                path.display()
-            )
-        };
-        let mut text = String::new();
-        File::open(path)
-            .and_then(|file| file.take(MOST_BYTES + 1).read_to_string(&mut text))
-            .map_err(|error| refused(&format!("cannot be read: {error}")))?;
-        if text.len() as u64 > MOST_BYTES {
-            return Err(refused("is larger than the record of any run"));
+    /// Reads the records of runs of this scenario; `None` if there are none to read.
+    pub(super) fn read(
+        paths: &[PathBuf],
+        scenario: &str,
+        limit: Option<Share>,
+    ) -> Result<Option<Self>, String> {
+        if paths.len() > MOST_BASELINES {
+            return Err(format!(
+                "--baseline: {} runs are given, and {MOST_BASELINES} can be compared at most; leave the oldest out",
+                paths.len()
+            ));
         }
-        let record: RunRecord = serde_json::from_str(&text)
-            .map_err(|error| refused(&format!("is not the record of a run: {error}")))?;
-        let theirs = &record.report.scenario;
-        if theirs != scenario {
-            return Err(refused(&format!(
-                "is of the scenario `{theirs}`, and this is `{scenario}`"
-            )));
+        let mut records: Vec<RunRecord> = Vec::new();
+        for path in paths {
+            let record = read(path, scenario)?;
+            // The same run twice would seem to say that runs do not differ.
+            if records
+                .iter()
+                .any(|other| other.report.id == record.report.id)
+            {
+                return Err(refused(
+                    path,
+                    &format!("is the run `{}`, which is given already", record.report.id),
+                ));
+            }
+            records.push(record);
         }
-        Ok(Self { record, limit })
+        Ok((!records.is_empty()).then_some(Self { records, limit }))
     }
 
-    /// Holds a run that has ended against it.
+    /// Holds a run that has ended against them.
     pub(super) fn against(&self, run: &RunRecord) -> Baseline {
-        Baseline::new(&self.record, run, self.limit.map(Share::as_ratio))
+        let records: Vec<_> = self.records.iter().collect();
+        Baseline::new(&records, run, self.limit.map(Share::as_ratio))
     }
+}
+
+fn read(path: &Path, scenario: &str) -> Result<RunRecord, String> {
+    let mut text = String::new();
+    File::open(path)
+        .and_then(|file| file.take(MOST_BYTES + 1).read_to_string(&mut text))
+        .map_err(|error| refused(path, &format!("cannot be read: {error}")))?;
+    if text.len() as u64 > MOST_BYTES {
+        return Err(refused(path, "is larger than the record of any run"));
+    }
+    let record: RunRecord = serde_json::from_str(&text)
+        .map_err(|error| refused(path, &format!("is not the record of a run: {error}")))?;
+    if record.batches.len() > MOST_BATCHES {
+        return Err(refused(
+            path,
+            "is not the record of a run: it has too many batches",
+        ));
+    }
+    let theirs = &record.report.scenario;
+    if theirs != scenario {
+        return Err(refused(
+            path,
+            &format!("is of the scenario `{theirs}`, and this is `{scenario}`"),
+        ));
+    }
+    Ok(record)
+}
+
+fn refused(path: &Path, why: &str) -> String {
+    format!(
+        "--baseline: `{}` {why}; name the report.json of a run with --report",
+        path.display()
+    )
 }

@@ -94,13 +94,14 @@ pub(super) struct Run {
     #[arg(long, value_name = "FOLDER")]
     report: Option<PathBuf>,
 
-    /// Says what changed since an earlier run: the report.json of one with --report.
-    #[arg(long, value_name = "FILE")]
-    baseline: Option<PathBuf>,
+    /// Says what changed since an earlier run: the report.json of one with --report. Repeat it for several
+    /// runs, so that how much runs differ from each other counts too.
+    #[arg(long = "baseline", value_name = "FILE")]
+    baselines: Vec<PathBuf>,
 
     /// Fails if a latency or a share that failed rose by more than this part of what it was, such as
     /// `20%`, and by more than noise.
-    #[arg(long, value_name = "PERCENT", requires = "baseline")]
+    #[arg(long, value_name = "PERCENT", requires = "baselines")]
     regression: Option<Share>,
 
     /// Where the target's events come in.
@@ -133,7 +134,8 @@ impl Run {
     async fn execute(self) -> Result<Outcome, Outcome> {
         let (mut spec, budget) = (self.prepare()).map_err(|problems| report_problems(&problems))?;
         spec.doubts = examine(&spec).map_err(unusable)?;
-        let earlier = self.earlier(&spec.scenario.name).map_err(unusable)?;
+        let earlier = Earlier::read(&self.baselines, &spec.scenario.name, self.regression);
+        let earlier = earlier.map_err(unusable)?;
         let callback_url = self.callback_url.as_deref().map(check_url).transpose();
         let callback_url =
             callback_url.map_err(|message| unusable(format_args!("--callback-url: {message}")))?;
@@ -198,11 +200,6 @@ impl Run {
             outcome(ended.report.verdict, baseline.as_ref())
         };
         Ok(report.conclude(&ended, baseline.as_ref(), outcome))
-    }
-
-    fn earlier(&self, scenario: &str) -> Result<Option<Earlier>, String> {
-        let read = |path| Earlier::read(path, scenario, self.regression);
-        self.baseline.as_deref().map(read).transpose()
     }
 
     fn prepare(&self) -> Result<(RunSpec, HealthBudget), Vec<Problem>> {
@@ -315,7 +312,7 @@ fn examine(spec: &RunSpec) -> Result<Vec<String>, String> {
     }
 }
 
-/// The exit code is the verdict, unless it passed and is worse than an earlier run.
+/// The exit code is the verdict, unless it passed and is worse than earlier runs.
 fn outcome(verdict: Option<Verdict>, baseline: Option<&Baseline>) -> Outcome {
     match verdict {
         Some(Verdict::Passed) if baseline.is_some_and(|it| !it.regressions().is_empty()) => {

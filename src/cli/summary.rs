@@ -4,7 +4,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use crate::{
     event::Verdict,
-    report::{Baseline, Word, wording},
+    report::{Baseline, Compared, Word, wording},
     runner::{
         BrokenBy, Example, HealthReport, Quantiles, RunReport, SearchReport, SearchStep,
         ThresholdState,
@@ -92,9 +92,10 @@ fn write_all(text: &mut String, report: &RunReport) -> std::fmt::Result {
     Ok(())
 }
 
-/// What changed since an earlier run, and what of it is more than is allowed.
+/// What changed since earlier runs, and what of it is more than is allowed.
 fn write_baseline(text: &mut String, baseline: &Baseline) -> std::fmt::Result {
     let compared = &baseline.comparison;
+    write!(text, "\ncompared: {}", compared.headline)?;
     for caveat in &compared.caveats {
         write!(text, "\ncompared with care: {caveat}")?;
     }
@@ -104,20 +105,34 @@ fn write_baseline(text: &mut String, baseline: &Baseline) -> std::fmt::Result {
         subject.changes.iter().map(move |change| (of, change))
     });
     for (of, change) in changes {
-        if matches!(change.word, Word::Worse | Word::Better) {
-            write!(text, "\n{of} {}", wording::change(change))?;
+        match change.word {
+            Word::Worse | Word::Better => write!(text, "\n{of} {}", wording::change(change))?,
+            Word::RunToRun => write!(
+                text,
+                "\n{of} {} ({})",
+                wording::change(change),
+                change.word.as_str()
+            )?,
+            Word::Noise | Word::TooLittle => {}
         }
     }
     let (judged, of) = baseline.judged();
     write!(
         text,
-        "\nbaseline: run {}; of {judged} of {of} figures enough was measured for a word",
-        compared.baseline.id
+        "\nbaseline: {}; enough was measured to judge {judged} of {of} figures",
+        runs(&compared.baselines)
     )?;
     for regression in baseline.regressions() {
         write!(text, "\nFAILED against the baseline: {regression}")?;
     }
     Ok(())
+}
+
+/// The ids of runs.
+fn runs(runs: &[Compared]) -> String {
+    let ids: Vec<_> = runs.iter().map(|run| run.id.as_str()).collect();
+    let word = if ids.len() == 1 { "run" } else { "runs" };
+    format!("{word} {}", ids.join(", "))
 }
 
 /// Requests that the target may have seen twice.

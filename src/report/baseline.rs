@@ -1,7 +1,7 @@
-use super::{Comparison, Regression, wording};
+use super::{Comparison, Regression, Word, wording};
 use crate::runner::RunRecord;
 
-/// An earlier run that a run is held against.
+/// One or more earlier runs that a run is held against.
 #[derive(Debug, Clone)]
 pub struct Baseline {
     /// What changed since.
@@ -11,10 +11,10 @@ pub struct Baseline {
 }
 
 impl Baseline {
-    /// Holds `run` against `baseline`.
-    pub fn new(baseline: &RunRecord, run: &RunRecord, limit: Option<f64>) -> Self {
+    /// Holds `run` against `baselines`.
+    pub fn new(baselines: &[&RunRecord], run: &RunRecord, limit: Option<f64>) -> Self {
         Self {
-            comparison: Comparison::of(baseline, run),
+            comparison: Comparison::of(baselines, run),
             limit,
         }
     }
@@ -29,7 +29,7 @@ impl Baseline {
         let words = found.iter().map(|regression| in_words(regression, limit));
         let gone = self.comparison.steps_gone.iter();
         let gone = gone
-            .map(|step| format!("{step} is gone: the baseline has this step, and the run has not"));
+            .map(|step| format!("{step} is gone: a baseline has this step, and the run has not"));
         words.chain(gone).collect()
     }
 
@@ -39,7 +39,7 @@ impl Baseline {
             let subjects = self.comparison.subjects.iter();
             subjects.flat_map(|subject| &subject.changes)
         };
-        let judged = changes().filter(|change| change.interval.is_some());
+        let judged = changes().filter(|change| change.word != Word::TooLittle);
         (judged.count(), changes().count())
     }
 }
@@ -63,15 +63,15 @@ mod tests {
         let before = record(&[Second::default()]);
         let mut after = before.clone();
         after.report.steps[0].step = "demand".to_owned();
-        let told = Baseline::new(&before, &after, Some(0.2)).regressions();
+        let told = Baseline::new(&[&before], &after, Some(0.2)).regressions();
         assert_eq!(
             told,
-            ["ask is gone: the baseline has this step, and the run has not"]
+            ["ask is gone: a baseline has this step, and the run has not"]
         );
-        let told = Baseline::new(&before, &after, None).regressions();
+        let told = Baseline::new(&[&before], &after, None).regressions();
         assert_eq!(told, Vec::<String>::new());
         after.report.steps.push(before.report.steps[0].clone());
-        let told = Baseline::new(&before, &after, Some(0.2)).regressions();
+        let told = Baseline::new(&[&before], &after, Some(0.2)).regressions();
         assert_eq!(told, Vec::<String>::new(), "one more");
     }
 }

@@ -1,4 +1,4 @@
-//! A run, or two side by side, as one HTML file that needs nothing else: no network, no script.
+//! A run, or several side by side, as one HTML file that needs nothing else: no network, no script.
 //!
 //! Each part of it is a function of its own, for pages that want a part.
 
@@ -24,7 +24,7 @@ use crate::{
     runner::{RunRecord, RunReport},
 };
 
-/// The report of a run, as it stands; held against another run if there is one.
+/// The report of a run, as it stands; held against other runs if there are any.
 pub fn document(record: &RunRecord, baseline: Option<&Baseline>) -> String {
     let report = &record.report;
     let title = format!("{} {}", report.name, report.started_at);
@@ -46,11 +46,17 @@ pub fn document(record: &RunRecord, baseline: Option<&Baseline>) -> String {
     page(&title, &body)
 }
 
-/// Two runs side by side.
+/// A run held against others.
 pub fn comparison_document(compared: &super::Comparison) -> String {
-    let title = format!("{} and {}", compared.run.id, compared.baseline.id);
+    let baselines = compared.baselines.iter().map(|run| run.id.as_str());
+    let baselines: Vec<_> = baselines.collect();
+    let title = format!("{} and {}", compared.run.id, baselines.join(", "));
+    let against = match baselines.len() {
+        1 => "held against an earlier run".to_owned(),
+        several => format!("held against {several} earlier runs"),
+    };
     let body = html! {
-        h1 { (compared.run.name) " " small { "held against an earlier run" } }
+        h1 { (compared.run.name) " " small { (against) } }
         (comparison(compared))
     };
     page(&title, &body)

@@ -4,16 +4,17 @@ use std::{fmt::Write as _, time::Duration};
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::Baseline;
+use super::{Baseline, Overall};
 use crate::{
     event::Verdict,
     printable,
     runner::{RunRecord, RunReport, RunState, StepReport, ThresholdReport, ThresholdState},
 };
 
-/// A test for the verdict, one for each step and threshold, and one for the baseline if there is one.
+/// A test for the verdict, one for each step and threshold, and one for the baselines if there are any.
 ///
-/// A step fails where the run does: what its thresholds allow for is no failure.
+/// A step fails where the run does: what its thresholds allow for is no failure. A comparison for which too little
+/// was measured is skipped: that the run is no worse was not seen.
 pub fn document(record: &RunRecord, baseline: Option<&Baseline>) -> String {
     let report = &record.report;
     let took = Duration::try_from_secs_f64(report.elapsed_seconds).unwrap_or_default();
@@ -99,14 +100,26 @@ fn threshold(threshold: &ThresholdReport, report: &RunReport) -> TestCase {
 fn against(baseline: &Baseline, report: &RunReport) -> TestCase {
     let regressions = baseline.regressions();
     let (judged, of) = baseline.judged();
-    let status = if regressions.is_empty() {
-        TestCaseStatus::success()
-    } else {
+    let compared = &baseline.comparison;
+    let status = if !regressions.is_empty() {
         failure(regressions.join("; "))
+    } else if compared.overall == Overall::TooShort {
+        skipped(compared.headline.clone())
+    } else {
+        TestCaseStatus::success()
     };
-    let name = format!("no worse than run {}", baseline.comparison.baseline.id);
+    let ids: Vec<_> = compared
+        .baselines
+        .iter()
+        .map(|run| run.id.as_str())
+        .collect();
+    let runs = if ids.len() == 1 { "run" } else { "runs" };
+    let name = format!("no worse than {runs} {}", ids.join(", "));
     let mut case = case("baseline", &name, status, report);
-    case.set_system_out(format!("{judged} of {of} figures could be judged"));
+    case.set_system_out(format!(
+        "{} {judged} of {of} figures could be judged",
+        compared.headline
+    ));
     case
 }
 
@@ -243,7 +256,7 @@ mod tests {
             ]
         };
         let (before, after) = (record(&seconds(0.5)), record(&seconds(0.7)));
-        let baseline = |limit| Baseline::new(&before, &after, limit);
+        let baseline = |limit| Baseline::new(&[&before], &after, limit);
         let failed = told(&document(&after, Some(&baseline(Some(0.2)))));
         let message = "Failure: whole chats mean: 523 ms before, 731 ms now: +40.0%, where 20.0% are allowed; ";
         assert!(failed[2].starts_with(message), "{failed:?}");
@@ -251,6 +264,11 @@ mod tests {
             let passed = told(&document(&after, Some(&baseline(allowed))));
             assert_eq!(passed, ["passed"; 3]);
         }
+        let short = record(&[Second::default()]);
+        let baseline = Baseline::new(&[&before, &before], &short, Some(0.2));
+        let document = document(&short, Some(&baseline));
+        assert_eq!(told(&document)[2], "skipped", "nothing was seen");
+        assert_eq!(cases(&document)[2].1, "no worse than runs 0123, 0123");
     }
 
     #[test]

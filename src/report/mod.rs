@@ -1,5 +1,5 @@
-//! What is told of a run when it is over, or as it stands: documents made of a [`RunRecord`], and two
-//! runs side by side. No I/O.
+//! What is told of a run when it is over, or as it stands: documents made of a [`RunRecord`], and runs
+//! side by side. No I/O.
 //!
 //! [`html`] is for people and has its parts and [`chart`]s as functions of their own; [`tables`] are for
 //! spreadsheets, [`junit`] is for pipelines. As JSON a record is itself the document.
@@ -17,4 +17,7 @@ mod testing;
 pub mod wording;
 
 pub use baseline::Baseline;
-pub use compare::{Change, Compared, Comparison, Figure, Regression, SubjectComparison, Word};
+pub use compare::{
+    Change, Compared, Comparison, Figure, MOST_BASELINES, Method, Overall, Regression,
+    SubjectComparison, Word,
+};

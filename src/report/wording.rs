@@ -37,13 +37,23 @@ pub(super) fn signed_percent(change: f64) -> String {
     format!("{sign}{}", percent(change.abs()))
 }
 
+/// A probability, with more digits where it decides something.
+pub(super) fn probability(p: f64) -> String {
+    match p {
+        ..0.001 => "< 0.001".to_owned(),
+        ..0.1 => format!("{p:.4}"),
+        _ => format!("{p:.2}"),
+    }
+}
+
 /// A change with what it was before and is now.
 pub fn change(change: &Change) -> String {
-    let format = match change.figure {
-        Figure::Failed => percent,
-        _ => seconds,
+    let figure = |value: Option<f64>, count: u64| {
+        or_dash(value.map(|value| match change.figure {
+            Figure::Failed => format!("{} of {count}", percent(value)),
+            _ => seconds(value),
+        }))
     };
-    let figure = |value: Option<f64>| or_dash(value.map(format));
     let by = match change.relative() {
         Some(part) if part.is_finite() => signed_percent(part),
         _ => "from nothing".to_owned(),
@@ -51,8 +61,8 @@ pub fn change(change: &Change) -> String {
     format!(
         "{}: {} before, {} now: {by}",
         change.figure.as_str(),
-        figure(change.before),
-        figure(change.after)
+        figure(change.before, change.before_count),
+        figure(change.after, change.after_count)
     )
 }
 
@@ -73,6 +83,18 @@ mod tests {
         ] {
             assert_eq!(seconds(length), text);
             assert!(text.len() <= 7);
+        }
+    }
+
+    #[test]
+    fn a_probability_is_never_said_to_be_nothing() {
+        for (p, text) in [
+            (1.0, "1.00"),
+            (0.050_4, "0.0504"),
+            (0.001, "0.0010"),
+            (1e-12, "< 0.001"),
+        ] {
+            assert_eq!(probability(p), text);
         }
     }
 

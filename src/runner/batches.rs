@@ -7,7 +7,7 @@ use super::Histogram;
 
 /// Pieces that are kept at most. A simulation's output needs ten to thirty of them, and more do not
 /// tell more (Schmeiser, Batch Size Effects in the Analysis of Simulation Output, 1982).
-const MOST: usize = 32;
+pub const MOST_BATCHES: usize = 32;
 
 /// One of the pieces of about equal length that a run is kept in.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -53,7 +53,7 @@ impl Batches {
         match self.batches.last_mut() {
             Some(last) if !is_full(last) => last.absorb(second),
             _ => {
-                if self.batches.len() == MOST {
+                if self.batches.len() == MOST_BATCHES {
                     self.join_pairs();
                 }
                 self.batches.push(second.clone());

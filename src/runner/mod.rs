@@ -31,7 +31,7 @@ mod timeline;
 mod verdict;
 mod window;
 
-pub use batches::{Batch, BatchFigures, Batches};
+pub use batches::{Batch, BatchFigures, Batches, MOST_BATCHES};
 pub use control::{Order, OrderError, RunHandle, Stop};
 pub use engine::{Engine, RunSpec};
 pub use findings::{BrokenBy, SearchLevel, SearchOutcome, SearchReport, SearchStep};

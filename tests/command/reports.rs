@@ -218,6 +218,64 @@ async fn what_is_worse_than_an_earlier_run_by_more_than_is_allowed_exits_with_on
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn verdicts_and_counts_lead_a_comparison_of_runs_that_are_too_short_for_more() {
+    let failing =
+        "{ faults: { errors: [{ probability: 0.7, status: 503, only: [engagement_create] }] } }";
+    let (good, bad) = tokio::join!(Centre::start("{}"), Centre::start(failing));
+    let load = |chats: u32| format!("{{ chats: {chats}, ramp: 1s }}");
+    let (few, many) = (load(20), load(60));
+    let baseline = Reported::new(&good).with(&["--load", &few]);
+    let again = Reported::new(&good).with(&["--load", &few]);
+    let (one, other) = tokio::join!(baseline.run.done(), again.run.done());
+    one.exits(0);
+    other.exits(0);
+    let (baseline, again) = (baseline.path("report.json"), again.path("report.json"));
+
+    let worse = Reported::new(&bad).with(&["--load", &many, "--baseline", &baseline]);
+    let told = worse.run.done().await.exits(1);
+    let passed = told.chats("passed");
+    let says = format!("\ncompared: Worse. Now failed: {passed} of 60 chats passed (");
+    assert!(told.output.contains(&says), "{}", told.output);
+    let says = "Before passed: 20 of 20 chats passed (100.0%). Of ";
+    assert!(told.output.contains(says), "{}", told.output);
+    assert!(
+        told.output
+            .contains("\n(whole chats) failed: 0% of 20 before, "),
+        "{}",
+        told.output
+    );
+    let page = worse.text("report.html");
+    assert!(
+        page.contains(&format!("Worse. Now failed: {passed} of 60 chats passed (")),
+        "{page}"
+    );
+
+    // With two baselines, and one of them twice.
+    let both = ["--baseline", &baseline, "--baseline", &again];
+    let same = Reported::new(&good)
+        .with(&["--load", &few, "--regression", "20%"])
+        .with(&both);
+    let told = same.run.done().await.exits(0);
+    for says in [
+        "\ncompared: Too short to compare. Now passed: 20 of 20",
+        "Before 2 runs (2 passed): 40 of 40 chats passed",
+        "\nbaseline: runs ",
+    ] {
+        assert!(told.output.contains(says), "{}", told.output);
+    }
+    assert!(
+        same.text("junit.xml").contains("<skipped"),
+        "nobody saw that it is no worse"
+    );
+    let twice = ["--baseline", &baseline, "--baseline", &baseline];
+    let refused = Run::of_shipped(&good.url).with(&twice).done().await;
+    assert!(
+        refused.code == 2 && refused.log.contains(", which is given already; "),
+        "{refused:#?}"
+    );
+}
+
 #[tokio::test]
 async fn a_step_of_the_baseline_that_is_gone_does_not_pass_silently() {
     let centre = Centre::start("{}").await;

@@ -107,14 +107,14 @@ async fn a_burst_is_started_from_the_form_watched_changed_and_stopped() {
 }
 
 #[tokio::test]
-async fn a_run_is_read_as_a_report_and_two_are_compared() {
+async fn a_run_is_read_as_a_report_and_is_compared_with_one_or_more() {
     let (_centre, service) = start().await;
     let inputs = "{ session_pause: 0s, first_message_delay: 0s, reply_delay: 0s }";
     let body = format!(
         "{{ scenario: contact-center-chat, target: centre, inputs: {inputs}, load: {{ chats: 3 }} }}"
     );
     let mut runs = Vec::new();
-    for _ in 0..2 {
+    for _ in 0..3 {
         let run = service
             .order("POST", "/api/v1/bursts", &body)
             .await
@@ -152,9 +152,10 @@ async fn a_run_is_read_as_a_report_and_two_are_compared() {
             .await,
         true
     );
-    for run in &runs {
+    for run in &runs[..2] {
         browser.click(&format!("[value='{run}']")).await;
     }
+    browser.shows("#compare button", "Compare two").await;
     browser.click("#compare button").await;
     let compared = format!("/api/v1/runs/{}/compare/{}/report.html", runs[1], runs[0]);
     eventually("the comparison", async || {
@@ -162,6 +163,25 @@ async fn a_run_is_read_as_a_report_and_two_are_compared() {
     })
     .await;
     browser.shows("body", "agent_join").await;
+    let says =
+        "Too short to compare. Now passed: 3 of 3 chats passed (100.0%). Before passed: 3 of 3";
+    browser.shows("[data-overall]", says).await;
+
+    // The latest with all others, chosen on the list, or one on its page.
+    browser
+        .open(&format!("{}/runs?with={}", service.web, runs[0]))
+        .await;
+    for run in &runs[1..] {
+        browser.click(&format!("[value='{run}']")).await;
+    }
+    let button = "Compare the latest with the 2 others";
+    browser.shows("#compare button", button).await;
+    browser.click("#compare button").await;
+    let says = "Before 2 runs (2 passed): 6 of 6 chats passed";
+    browser.shows("[data-overall]", says).await;
+    let both = format!("{},{}", runs[0], runs[1]);
+    let compared = format!("/api/v1/runs/{}/compare/{both}/report.html", runs[2]);
+    assert_eq!(browser.path().await, compared);
     assert_eq!(browser.complaints().await, Vec::<String>::new());
 }
 

@@ -11,7 +11,7 @@ use crate::{
     support::{Browser, Centre, Service, eventually, free_address, plain},
 };
 
-/// The first run gets a name, from its page that is open, and the second one is held against it.
+/// The first run gets a name, from its page that is open, and the second one is held against it and gets one, too.
 async fn name_and_compare(browser: &Browser, service: &Service, first: &str, second: &str) {
     browser.fill("[name='baseline']", "release-4").await;
     browser.click("[data-baseline] button").await;
@@ -19,12 +19,32 @@ async fn name_and_compare(browser: &Browser, service: &Service, first: &str, sec
     browser
         .open(&format!("{}/runs/{second}", service.web))
         .await;
+    browser.fill("[name='baseline']", "release-5").await;
+    browser.click("[data-baseline] button").await;
+    browser.shows("#said", "the baseline release-5 now").await;
     let named = format!("/api/v1/runs/{second}/compare/release-4/report.html");
     browser.click(&format!("[href='{named}']")).await;
     browser.shows("body", "agent_join").await;
     assert_eq!(browser.path().await, named);
     browser.open(&format!("{}/runs/{first}", service.web)).await;
     browser.shows("main", "It is the baseline release-4").await;
+}
+
+/// The run whose page is open is held against two that have names.
+async fn compare_with_both(browser: &Browser, run: &str, baselines: [&str; 2]) {
+    browser.click("details:has(#several) summary").await;
+    for baseline in baselines {
+        browser
+            .click(&format!("#several [value='{baseline}']"))
+            .await;
+    }
+    browser.click("#several button").await;
+    let says =
+        "Now interrupted: no chat passed or failed. Before 2 runs (2 failed): 0 of 4 chats passed";
+    browser.shows("[data-overall]", says).await;
+    let [one, other] = baselines;
+    let compared = format!("/api/v1/runs/{run}/compare/{one},{other}/report.html");
+    assert_eq!(browser.path().await, compared);
 }
 
 #[tokio::test]
@@ -126,6 +146,7 @@ async fn what_was_is_there_after_a_restart() {
         .shows("#failures", "may still be open at the target")
         .await;
     browser.shows("#failures", "session_id").await;
+    compare_with_both(&browser, &cut, [&first, &second]).await;
 
     browser.open(&format!("{}/", service.web)).await;
     browser.click("a[href='/probes/watch']").await;

@@ -62,7 +62,7 @@ async fn a_run_with_a_name_outlives_restarts_and_tidying_and_others_are_held_aga
     let second = ended(&service, "{ chats: 2 }").await;
     let compared = format!("/api/v1/runs/{second}/compare/release-4");
     let before = read(&service, &compared).await;
-    assert_eq!(before["baseline"]["id"], first.as_str());
+    assert_eq!(before["baselines"][0]["id"], first.as_str());
     assert_eq!(before["run"]["id"], second.as_str());
     let page = service.read(&format!("{compared}/report.html")).await;
     assert_eq!(page.status, 200);
@@ -107,13 +107,13 @@ async fn a_run_with_a_name_outlives_restarts_and_tidying_and_others_are_held_aga
         [("release-4".to_owned(), oldest.to_owned())]
     );
     let after = read(&service, &compared).await;
-    assert_eq!(after["baseline"]["id"], oldest);
+    assert_eq!(after["baselines"][0]["id"], oldest);
     assert_eq!(after["run"], before["run"]);
 
     let (status, set) = put(&service, "release-4", &second).await;
     assert_eq!(status, 200, "{set}");
     let held = read(&service, &compared).await;
-    assert_eq!(held["baseline"]["id"], second.as_str());
+    assert_eq!(held["baselines"][0]["id"], second.as_str());
     let deleted = service
         .order("DELETE", "/api/v1/baselines/release-4", "")
         .await;

@@ -1,10 +1,13 @@
-//! How much the figures of one run vary by themselves: a circular block bootstrap over its batches.
+//! How much the figures of one run vary by themselves, by its batches.
+//!
+//! Overlapping blocks of batches tell the variance of a mean (Meketon and Schmeiser, Overlapping Batch Means: Something
+//! for Nothing?, 1984). It is what infinitely many draws of a circular block bootstrap (Politis and Romano, 1992) have,
+//! so nothing of it is due to draws. The variance of a quantile is that of the share below it, seen through the
+//! distribution (Woodruff, Confidence Intervals for Medians and Other Position Measures, 1952).
 
+use super::uncertainty::{Deviation, number, whole};
 use crate::runner::BatchFigures;
 
-/// Draws. For a standard deviation 200 are enough (Efron and Tibshirani, An Introduction to the
-/// Bootstrap, 1993, chapter 6).
-const DRAWS: usize = 200;
 /// A block is this part of the run: what happens in one second bears upon the next ones, and upon the
 /// next block as little as can be had.
 const BLOCKS: usize = 8;
@@ -12,22 +15,15 @@ const BLOCKS: usize = 8;
 const SHORTEST: usize = 3;
 /// Fewer batches say nothing about how a run varies.
 const LEAST: usize = 4 * SHORTEST;
-/// The same run gives the same words.
-const SEED: u64 = 0x6261_7463_6865_7300;
+/// So many standard errors to both sides the distribution is looked at, as for an interval of 95 %: with one, tails
+/// seem to vary less than they do.
+const ERRORS: f64 = 2.0;
 /// Latencies have three digits: of their logarithm less is not known.
-const RESOLUTION: f64 = 0.001;
-
-/// How far a figure of a run lies from what it would be over many such runs.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Deviation {
-    pub(super) variance: f64,
-    /// Degrees of freedom: blocks less one.
-    pub(super) freedom: f64,
-}
+pub(super) const RESOLUTION: f64 = 0.001;
 
 /// The deviations of the figures of a step; of the logarithm of latencies, and of the share that
-/// failed. `None` where a draw had nothing to measure.
-#[derive(Debug, Clone, Copy)]
+/// failed. `None` where there was nothing to measure.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Spread {
     pub(super) mean: Option<Deviation>,
     pub(super) p50: Option<Deviation>,
@@ -36,14 +32,24 @@ pub(super) struct Spread {
     pub(super) failed: Option<Deviation>,
 }
 
-/// What all batches hold, by latency.
-struct Sorted {
-    /// Microseconds, the batch, how many.
-    latencies: Vec<(f64, usize, f64)>,
-    batches: Vec<Totals>,
+/// The batches of a run.
+struct Batches {
+    /// By latency, ascending.
+    latencies: Vec<Latency>,
+    totals: Vec<Totals>,
+    all: Totals,
+    /// Batches of a block.
+    length: usize,
 }
 
-/// The totals of a batch or a draw.
+/// Those of one batch that took as long.
+struct Latency {
+    micros: f64,
+    batch: usize,
+    count: f64,
+}
+
+/// What ended in a batch, or in all of them.
 #[derive(Debug, Clone, Copy, Default)]
 struct Totals {
     passed: f64,
@@ -51,51 +57,28 @@ struct Totals {
     micros: f64,
 }
 
-/// The figures of one draw.
-#[derive(Debug, Clone, Copy, Default)]
-struct Drawn {
-    /// Logarithms of mean, p50, p95 and p99; not finite if nothing passed.
-    latencies: [f64; 4],
-    failed: f64,
-}
-
 impl Spread {
     /// `None` if there are too few batches.
     pub(super) fn of(batches: &[&BatchFigures]) -> Option<Self> {
-        let count = batches.len();
-        if count < LEAST {
+        if batches.len() < LEAST {
             return None;
         }
-        let sorted = Sorted::of(batches);
-        let length = count.div_ceil(BLOCKS).max(SHORTEST);
-        let mut random = fastrand::Rng::with_seed(SEED);
-        let draws: Vec<_> = (0..DRAWS)
-            .map(|_| sorted.figures(&times_drawn(count, length, &mut random)))
-            .collect();
-        let blocks = whole(count) / whole(length);
-        let deviation = |of: &dyn Fn(&Drawn) -> f64, least: f64| {
-            // Blocks vary about the mean of the same run, which lies between them.
-            let variance = variance(draws.iter().map(of)) * blocks / (blocks - 1.0);
-            variance.is_finite().then(|| Deviation {
-                variance: variance.max(least),
-                freedom: blocks - 1.0,
-            })
-        };
-        let latency = |at: usize| deviation(&|drawn| drawn.latencies[at], RESOLUTION * RESOLUTION);
+        let batches = Batches::of(batches);
         Some(Self {
-            mean: latency(0),
-            p50: latency(1),
-            p95: latency(2),
-            p99: latency(3),
-            failed: deviation(&|drawn| drawn.failed, sorted.least_variance_of_failed()),
+            mean: batches.of_mean(),
+            p50: batches.of_quantile(0.5),
+            p95: batches.of_quantile(0.95),
+            p99: batches.of_quantile(0.99),
+            failed: batches.of_failed(),
         })
     }
 }
 
-impl Sorted {
+impl Batches {
     fn of(batches: &[&BatchFigures]) -> Self {
         let mut latencies = Vec::new();
         let mut totals = Vec::new();
+        let mut all = Totals::default();
         for (at, batch) in batches.iter().enumerate() {
             let mut total = Totals {
                 failed: number(batch.failed),
@@ -105,85 +88,222 @@ impl Sorted {
                 let (micros, count) = (latency.as_secs_f64() * 1e6, number(count));
                 total.passed += count;
                 total.micros += micros * count;
-                latencies.push((micros, at, count));
+                latencies.push(Latency {
+                    // Less than a microsecond has no logarithm.
+                    micros: micros.max(1.0),
+                    batch: at,
+                    count,
+                });
             }
+            all.passed += total.passed;
+            all.failed += total.failed;
+            all.micros += total.micros;
             totals.push(total);
         }
-        latencies.sort_by(|one, other| one.0.total_cmp(&other.0));
+        latencies.sort_by(|one, other| one.micros.total_cmp(&other.micros));
         Self {
             latencies,
-            batches: totals,
+            length: batches.len().div_ceil(BLOCKS).max(SHORTEST),
+            totals,
+            all,
         }
     }
 
-    /// Of a run that had each batch so many times.
-    fn figures(&self, times: &[f64]) -> Drawn {
-        let mut all = Totals::default();
-        for (batch, times) in self.batches.iter().zip(times) {
-            all.passed += batch.passed * times;
-            all.failed += batch.failed * times;
-            all.micros += batch.micros * times;
-        }
-        let mut latencies = [all.micros / all.passed, f64::NAN, f64::NAN, f64::NAN];
-        let ranks = [0.5, 0.95, 0.99].map(|share| (share * all.passed).ceil());
-        let (mut below, mut at) = (0.0, 0);
-        for (micros, batch, count) in &self.latencies {
-            below += count * times[*batch];
-            while at < ranks.len() && below >= ranks[at] && all.passed > 0.0 {
-                latencies[at + 1] = *micros;
-                at += 1;
+    fn of_mean(&self) -> Option<Deviation> {
+        let mean = self.all.micros / self.all.passed;
+        let parts = self.totals.iter().map(|batch| (batch.micros, batch.passed));
+        let variance = self.variance_of_ratio(parts)? / (mean * mean);
+        self.deviation(variance, RESOLUTION * RESOLUTION)
+    }
+
+    fn of_failed(&self) -> Option<Deviation> {
+        let ended = |totals: &Totals| totals.passed + totals.failed;
+        let parts = self.totals.iter().map(|batch| (batch.failed, ended(batch)));
+        let independent = Deviation::of_independent(self.all.failed, ended(&self.all));
+        self.deviation(self.variance_of_ratio(parts)?, independent.variance)
+    }
+
+    /// Of the logarithm of the latency that this share does not exceed.
+    fn of_quantile(&self, share: f64) -> Option<Deviation> {
+        let quantile = self.quantile(share)?;
+        let mut below = vec![0.0; self.totals.len()];
+        for latency in &self.latencies {
+            if latency.micros <= quantile {
+                below[latency.batch] += latency.count;
             }
-            if at == ranks.len() {
-                break;
+        }
+        let parts = below.into_iter().zip(&self.totals);
+        let parts = parts.map(|(below, batch)| (below, batch.passed));
+        let error = self.variance_of_ratio(parts)?.sqrt();
+        let reach = ERRORS * error;
+        let shares = [share - reach, share + reach].map(|share| share.clamp(0.0, 1.0));
+        let [low, high] = shares.map(|share| self.quantile(share).map(f64::ln));
+        let deviation = if error > 0.0 {
+            // At an end of the distribution there is less of it than that.
+            (high? - low?) * error / (shares[1] - shares[0])
+        } else {
+            0.0
+        };
+        self.deviation(deviation * deviation, RESOLUTION * RESOLUTION)
+    }
+
+    /// The latency in microseconds that this share does not exceed; `None` if nothing passed.
+    fn quantile(&self, share: f64) -> Option<f64> {
+        let rank = (share * self.all.passed).ceil();
+        let mut below = 0.0;
+        let found = self.latencies.iter().find(|latency| {
+            below += latency.count;
+            below >= rank
+        });
+        found
+            .or(self.latencies.last())
+            .map(|latency| latency.micros)
+    }
+
+    /// The variance of the sum of the first over the sum of the second, each by batch.
+    fn variance_of_ratio(&self, parts: impl Iterator<Item = (f64, f64)> + Clone) -> Option<f64> {
+        let (of, all) = parts
+            .clone()
+            .fold((0.0, 0.0), |sum, part| (sum.0 + part.0, sum.1 + part.1));
+        let away: Vec<_> = parts
+            .map(|(of_batch, batch)| of_batch - batch * of / all)
+            .collect();
+        let count = away.len();
+        // Behind the last batch a block goes on at the first one.
+        let mut block: f64 = away.iter().take(self.length).sum();
+        let mut squares = 0.0;
+        for first in 0..count {
+            squares += block * block;
+            block += away[(first + self.length) % count] - away[first];
+        }
+        let of_block = squares / whole(count) / (all * all);
+        let variance = of_block * self.blocks();
+        variance.is_finite().then_some(variance)
+    }
+
+    fn blocks(&self) -> f64 {
+        whole(self.totals.len()) / whole(self.length)
+    }
+
+    fn deviation(&self, variance: f64, least: f64) -> Option<Deviation> {
+        let blocks = self.blocks();
+        // Blocks vary about the mean of the same run, which lies between them.
+        let variance = (variance * blocks / (blocks - 1.0)).max(least);
+        variance.is_finite().then_some(Deviation {
+            variance,
+            freedom: blocks - 1.0,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::runner::Histogram;
+
+    /// Batches of a hundred latencies or so each, and of some failures.
+    fn batches(count: u64, random: &mut fastrand::Rng) -> Vec<BatchFigures> {
+        let mut batch = |_| {
+            let level = random.u64(..100_000);
+            let latencies = (0..80 + random.u64(..40)).map(|_| {
+                let micros = 200_000 + level + random.u64(..300_000);
+                (Duration::from_micros(micros), 1)
+            });
+            BatchFigures {
+                latency: Histogram::from_iter(latencies.collect::<Vec<_>>()),
+                failed: random.u64(..20),
+            }
+        };
+        (0..count).map(&mut batch).collect()
+    }
+
+    /// The figures of a run: logarithms of mean, p50, p95 and p99, and the share that failed.
+    fn figures(batches: &[&BatchFigures]) -> [f64; 5] {
+        let histograms: Vec<_> = batches.iter().map(|batch| &batch.latency).collect();
+        let latency = Histogram::merged(&histograms).quantiles();
+        let failed: u64 = batches.iter().map(|batch| batch.failed).sum();
+        let log = |seconds: Option<f64>| seconds.unwrap().ln();
+        [
+            log(latency.mean),
+            log(latency.p50),
+            log(latency.p95),
+            log(latency.p99),
+            number(failed) / number(failed + latency.count),
+        ]
+    }
+
+    #[test]
+    fn a_deviation_is_that_of_runs_which_are_put_together_of_blocks() {
+        let mut random = fastrand::Rng::with_seed(7);
+        let (count, length, draws) = (32, 4, 400);
+        let batches = batches(count, &mut random);
+        let batches: Vec<_> = batches.iter().collect();
+        let spread = Spread::of(&batches).unwrap();
+        let mut sums = [[0.0; 2]; 5];
+        for _ in 0..draws {
+            let run = (0..batches.len() / length).flat_map(|_| {
+                let first = random.usize(..batches.len());
+                (first..first + length).map(|at| at % batches.len())
+            });
+            let run: Vec<_> = run
+                .collect::<Vec<_>>()
+                .iter()
+                .map(|at| batches[*at])
+                .collect();
+            for (sum, figure) in sums.iter_mut().zip(figures(&run)) {
+                sum[0] += figure;
+                sum[1] += figure * figure;
             }
         }
-        Drawn {
-            latencies: latencies.map(f64::ln),
-            failed: all.failed / (all.passed + all.failed),
+        let found = [
+            spread.mean,
+            spread.p50,
+            spread.p95,
+            spread.p99,
+            spread.failed,
+        ];
+        for (at, (found, [sum, squares])) in found.into_iter().zip(sums).enumerate() {
+            let mean = sum / whole(draws);
+            let drawn = (squares / whole(draws) - mean * mean) * 8.0 / 7.0;
+            let found = found.unwrap();
+            assert!((found.freedom - 7.0).abs() < 1e-9);
+            let ratio = (found.variance / drawn).sqrt();
+            // Four hundred draws are right to 3.5 % or so, and a tail has steps.
+            let allowed = if at == 2 || at == 3 { 0.3 } else { 0.12 };
+            assert!((ratio - 1.0).abs() < allowed, "{at}: {ratio}");
         }
+        assert_eq!(Spread::of(&batches), Some(spread), "nothing of it is drawn");
     }
 
-    /// Where nothing or all failed, the draws are alike; one failure more would not have been strange.
-    fn least_variance_of_failed(&self) -> f64 {
-        let failed: f64 = self.batches.iter().map(|batch| batch.failed).sum();
-        let passed: f64 = self.batches.iter().map(|batch| batch.passed).sum();
-        let (share, of) = ((failed + 1.0) / (passed + failed + 2.0), passed + failed);
-        share * (1.0 - share) / of.max(1.0)
-    }
-}
-
-/// How often each batch is in a run that is put together of blocks, as long as the real one. A block
-/// that reaches the end goes on at the beginning.
-fn times_drawn(count: usize, length: usize, random: &mut fastrand::Rng) -> Vec<f64> {
-    let mut times = vec![0.0; count];
-    let mut missing = count;
-    while missing > 0 {
-        let begin = random.usize(..count);
-        let length = length.min(missing);
-        for at in begin..begin + length {
-            times[at % count] += 1.0;
+    #[test]
+    fn what_never_varies_is_known_to_three_digits_and_no_better() {
+        let batch = BatchFigures {
+            latency: Histogram::from_iter([(Duration::from_millis(500), 10)]),
+            failed: 0,
+        };
+        let spread = Spread::of(&[&batch; 12]).unwrap();
+        for latency in [spread.mean, spread.p50, spread.p95, spread.p99] {
+            let deviation = latency.unwrap().variance.sqrt();
+            assert!((deviation - RESOLUTION).abs() < 1e-9, "{deviation}");
         }
-        missing -= length;
+        let failed = Deviation::of_independent(0.0, 120.0);
+        assert!((spread.failed.unwrap().variance - failed.variance).abs() < 1e-12);
     }
-    times
-}
 
-/// Not finite if one of the values is not.
-fn variance(values: impl Iterator<Item = f64> + Clone) -> f64 {
-    let count = whole(values.clone().count());
-    let mean = values.clone().sum::<f64>() / count;
-    values.map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "batches and draws are few")]
-fn whole(count: usize) -> f64 {
-    count as f64
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a variance needs no more digits"
-)]
-fn number(count: u64) -> f64 {
-    count as f64
+    #[test]
+    fn of_few_batches_and_of_nothing_that_passed_nothing_is_known() {
+        let batches = batches(11, &mut fastrand::Rng::with_seed(1));
+        assert_eq!(Spread::of(&batches.iter().collect::<Vec<_>>()), None);
+        let failing = BatchFigures {
+            failed: 5,
+            ..BatchFigures::default()
+        };
+        let spread = Spread::of(&[&failing; 12]).unwrap();
+        assert_eq!((spread.mean, spread.p50, spread.p99), (None, None, None));
+        assert!(spread.failed.is_some());
+        let nothing = Spread::of(&[&BatchFigures::default(); 12]).unwrap();
+        assert_eq!(nothing.failed, None);
+    }
 }

@@ -1,21 +1,23 @@
-//! Two runs side by side.
+//! Runs side by side.
 
 use maud::{Markup, html};
 
 use super::{Column, table};
-use crate::{
-    report::{Change, Compared, Comparison, Figure, Word, wording},
-    runner::RunState,
-};
+use crate::report::{Change, Compared, Comparison, Figure, Method, Overall, Word, wording};
 
 /// What changed, and whether it is more than noise.
 pub fn comparison(compared: &Comparison) -> Markup {
     let mut head = ["", "Figure", "In a word"].map(Column::Text).to_vec();
-    head.extend(["Before", "Now", "Change", "Interval"].map(Column::Number));
+    head.extend(["Before", "Now", "Change", "Interval", "p"].map(Column::Number));
+    head.push(Column::Text("Told by"));
     html! {
         section {
             h2 { "Compared" }
-            dl.facts { (side("Before", &compared.baseline)) (side("Now", &compared.run)) }
+            (headline(compared))
+            dl.facts {
+                @for baseline in &compared.baselines { (side("Before", baseline)) }
+                (side("Now", &compared.run))
+            }
             @for caveat in &compared.caveats { p.doubt { "With care: " (caveat) "." } }
             (in_short(compared))
             (table("Compared", &head, &html! {
@@ -27,9 +29,33 @@ pub fn comparison(compared: &Comparison) -> Markup {
             }))
             p {
                 "Where nothing changed, " (wording::percent(compared.confidence))
-                " of such comparisons find no change at all. The intervals are wide enough for that, and hold "
-                "what varies within a run; how much the same target differs from one day to the next they do not know."
+                " of such comparisons find no change at all (p is adjusted for that, by Holm's method). "
+                "An interval is as wide as the level at which its figure was judged. " (between_runs(compared))
             }
+        }
+    }
+}
+
+/// Verdicts and counts, and what the figures come to; told by a word besides the colour.
+fn headline(compared: &Comparison) -> Markup {
+    let class = match compared.overall {
+        Overall::Worse => "failed",
+        Overall::Better | Overall::Unchanged => "passed",
+        Overall::Mixed | Overall::RunToRun | Overall::VerdictChanged | Overall::TooShort => "open",
+    };
+    html! { p.verdict.(class) data-overall { strong { (compared.headline) } } }
+}
+
+/// What is known of how much runs differ from each other.
+fn between_runs(compared: &Comparison) -> Markup {
+    let count = compared.baselines.len();
+    html! {
+        @if count > 1 {
+            "What varies within a run counts, and how much the " (count) " baselines differ from each other: "
+            "a change is told if the run is further from them than one more of them would be."
+        } @else {
+            "What varies within a run counts; how much the same target differs from one run to the next, one baseline "
+            "cannot tell. Several can."
         }
     }
 }
@@ -44,12 +70,13 @@ fn in_short(compared: &Comparison) -> Markup {
         });
         changes.filter(|(_, change)| change.word == word).collect()
     };
-    let (worse, better) = (moved(Word::Worse), moved(Word::Better));
     html! {
-        @if worse.is_empty() && better.is_empty() {
-            p { "Nothing that was measured often enough changed by more than noise." }
-        }
-        @for (title, changes) in [("Worse", worse), ("Better", better)] {
+        @for (title, word) in [
+            ("Worse", Word::Worse),
+            ("Better", Word::Better),
+            ("Unclear: runs may differ by as much", Word::RunToRun),
+        ] {
+            @let changes = moved(word);
             @if !changes.is_empty() {
                 h3 { (title) }
                 ul { @for (of, change) in changes { li { (of) " " (wording::change(change)) } } }
@@ -61,24 +88,16 @@ fn in_short(compared: &Comparison) -> Markup {
 fn side(which: &str, run: &Compared) -> Markup {
     html! {
         div {
-            dt { (which) ": " (outcome(run)) }
+            dt { (which) ": " (run.outcome()) }
             dd { (run.name) ", " (run.started_at) ", " code { (run.load) } ", run " (run.id) }
         }
     }
 }
 
-fn outcome(run: &Compared) -> &'static str {
-    match (run.verdict, run.state) {
-        (Some(verdict), _) => verdict.as_str(),
-        (None, RunState::Interrupted) => "interrupted",
-        (None, _) => "in progress",
-    }
-}
-
 fn row(subject: &str, change: &Change) -> Markup {
-    let figure = |value: Option<f64>| {
+    let figure = |value: Option<f64>, count: u64| {
         wording::or_dash(value.map(|value| match change.figure {
-            Figure::Failed => wording::percent(value),
+            Figure::Failed => format!("{} of {count}", wording::percent(value)),
             _ => wording::seconds(value),
         }))
     };
@@ -96,6 +115,7 @@ fn row(subject: &str, change: &Change) -> Markup {
     let (class, sign) = match change.word {
         Word::Worse => ("bad", "▲ "),
         Word::Better => ("good", "▼ "),
+        Word::RunToRun => ("doubt", "? "),
         Word::Noise | Word::TooLittle => ("plain", ""),
     };
     html! {
@@ -103,10 +123,12 @@ fn row(subject: &str, change: &Change) -> Markup {
             th scope="row" { (subject) }
             td { (change.figure.as_str()) }
             td.word.(class) { (sign) (change.word.as_str()) }
-            td.number { (figure(change.before)) }
-            td.number { (figure(change.after)) }
+            td.number { (figure(change.before, change.before_count)) }
+            td.number { (figure(change.after, change.after_count)) }
             td.number { (wording::or_dash(moved)) }
             td.number { (wording::or_dash(interval)) }
+            td.number { (wording::or_dash(change.p.map(wording::probability))) }
+            td { (wording::or_dash(change.method.map(Method::as_str))) }
         }
     }
 }

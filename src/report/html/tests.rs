@@ -62,9 +62,9 @@ fn poisoned() -> RunRecord {
 #[test]
 fn whatever_others_say_stays_text() {
     let record = poisoned();
-    let baseline = Baseline::new(&usual(), &record, Some(0.0));
+    let baseline = Baseline::new(&[&usual()], &record, Some(0.0));
     let mut page = document(&record, Some(&baseline));
-    page.push_str(&comparison_document(&Comparison::of(&record, &record)));
+    page.push_str(&comparison_document(&Comparison::of(&[&record], &record)));
     assert!(
         !page.contains("<script") && !page.contains("alert(\"1\")"),
         "{page}"
@@ -168,7 +168,7 @@ fn a_run_that_was_cut_off_is_not_in_progress_and_what_is_unknown_is_no_zero() {
     ] {
         assert!(page.contains(told), "{told} in {page}");
     }
-    let compared = comparison_document(&Comparison::of(&record, &record));
+    let compared = comparison_document(&Comparison::of(&[&record], &record));
     assert!(compared.contains("Now: interrupted"), "{compared}");
     assert!(compared.contains("the run was interrupted"), "{compared}");
     for page in [page, compared] {
@@ -237,7 +237,7 @@ fn the_steps_that_thresholds_are_about_are_drawn_first() {
 
 #[test]
 fn a_comparison_says_what_it_does_not_know() {
-    let page = comparison_document(&Comparison::of(&usual(), &usual()));
+    let page = comparison_document(&Comparison::of(&[&usual()], &usual()));
     for told in [
         "no more than noise",
         "too little measured",
@@ -257,19 +257,76 @@ fn what_changed_stands_above_the_table() {
         record(&vec![second; 20])
     };
     let (quick, slow) = (seconds(0.5), seconds(0.7));
-    let worse = comparison(&Comparison::of(&quick, &slow)).into_string();
+    let worse = comparison(&Comparison::of(&[&quick], &slow)).into_string();
     let told = "<h3>Worse</h3><ul><li>Whole chats mean: 550 ms before, 770 ms now: +40.0%</li>";
     assert!(
         worse.contains(told) && !worse.contains("<h3>Better"),
         "{worse}"
     );
-    let better = comparison(&Comparison::of(&slow, &quick)).into_string();
+    let better = comparison(&Comparison::of(&[&slow], &quick)).into_string();
     assert!(
         better.contains("<h3>Better</h3>") && !better.contains("<h3>Worse"),
         "{better}"
     );
-    let same = comparison(&Comparison::of(&quick, &quick)).into_string();
-    assert!(same.contains("changed by more than noise.</p>"), "{same}");
+    let same = comparison(&Comparison::of(&[&quick], &quick)).into_string();
+    assert!(same.contains("too little measured.</strong>"), "{same}");
+}
+
+#[test]
+fn verdicts_and_counts_are_the_headline_of_a_comparison() {
+    let run = |passed: usize, failed: u64, verdict: Verdict| {
+        let mut seconds = vec![Second::default(); 5];
+        seconds[0].passed = vec![0.5; passed];
+        seconds[0].failed = failed;
+        let mut record = record(&seconds);
+        record.report.verdict = Some(verdict);
+        record
+    };
+    let headline = |before: &[&RunRecord], after: &RunRecord| {
+        let page = comparison_document(&Comparison::of(before, after));
+        let (_, told) = page.split_once("data-overall><strong>").unwrap();
+        told.split_once("</strong>").unwrap().0.to_owned()
+    };
+    let good = run(20, 0, Verdict::Passed);
+    let bad = run(156, 44, Verdict::Failed);
+    let told = headline(&[&good], &bad);
+    let says = "Worse. Now failed: 156 of 200 chats passed (78.0%). \
+                Before passed: 20 of 20 chats passed (100.0%). Of 10 figures: 2 worse, 8 too little measured.";
+    assert_eq!(told, says);
+    let told = headline(&[&good], &good);
+    assert!(
+        told.starts_with("Too short to compare. Now passed: "),
+        "{told}"
+    );
+    let several = [&good, &bad, &good];
+    let told = headline(&several, &good);
+    let says = "Before 3 runs (1 failed, 2 passed): 196 of 240 chats passed";
+    assert!(told.contains(says), "{told}");
+    let page = comparison_document(&Comparison::of(&several, &good));
+    assert_eq!(page.matches("<dt>Before: ").count(), 3, "{page}");
+    assert!(
+        page.contains("the 3 baselines differ from each other"),
+        "{page}"
+    );
+}
+
+#[test]
+fn a_row_tells_counts_a_bounded_interval_and_the_method() {
+    let failing = |failed: u64| {
+        record(&[Second {
+            passed: vec![0.5; 30],
+            failed,
+        }])
+    };
+    let page = comparison(&Comparison::of(&[&failing(0)], &failing(30))).into_string();
+    for told in [
+        "0% of 30</td>",
+        "50.0% of 60</td>",
+        "+50.0% points</td>",
+        "&lt; 0.001</td><td>exact test</td>",
+    ] {
+        assert!(page.contains(told), "{told} in {page}");
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A run as documents, and two runs side by side.
+//! A run as documents, and runs side by side.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use axum::{
 
 use crate::{
     history::RunQuery,
-    report::{Comparison, html, junit, tables},
+    report::{Comparison, MOST_BASELINES, html, junit, tables},
     runner::{RunRecord, RunReport, RunState},
     web::{
         App,
         api::{runs::Limit, turns::Turn},
         extract::{Name, TwoNames},
         openapi::{Made, OfRun},
-        refusal::Refusal,
+        refusal::{ErrorBody, Refusal},
     },
 };
 
@@ -185,28 +185,60 @@ pub(in crate::web) async fn tests(
 
 /// In the place of a baseline: the run before.
 pub(super) const PREVIOUS: &str = "previous";
+/// Between baselines; neither ids of runs nor names of baselines have it.
+pub(in crate::web) const BETWEEN_BASELINES: char = ',';
+
+/// A run and the baselines that it is held against.
+struct SideBySide {
+    run: Arc<RunRecord>,
+    baselines: Vec<Arc<RunRecord>>,
+}
+
+impl SideBySide {
+    fn compare(&self) -> Comparison {
+        let baselines: Vec<_> = self.baselines.iter().map(Arc::as_ref).collect();
+        Comparison::of(&baselines, &self.run)
+    }
+}
 
 impl App {
-    /// The run and its baseline.
-    async fn two_records(
-        &self,
-        names: &TwoNames,
-    ) -> Result<(Arc<RunRecord>, Arc<RunRecord>), Refusal> {
-        let TwoNames(run, baseline) = names;
+    async fn side_by_side(&self, names: &TwoNames) -> Result<SideBySide, Refusal> {
+        let TwoNames(run, baselines) = names;
         let run = self.find_record(run).await?;
-        let baseline = if baseline == PREVIOUS {
-            let report = &run.report;
-            let previous = self.previous(report).await?.ok_or_else(|| {
-                Refusal::NotFound(format!(
-                    "there is no run of `{}` before `{}` that is known; name another one",
-                    report.name, report.id
-                ))
-            })?;
-            self.find_record(&previous).await?
-        } else {
-            self.find_record(&self.named_run(baseline).await?).await?
-        };
-        Ok((run, baseline))
+        let names: Vec<_> = baselines.split(BETWEEN_BASELINES).collect();
+        if names.len() > MOST_BASELINES {
+            return Err(Refusal::malformed(format!(
+                "{} baselines are named, and {MOST_BASELINES} can be compared at most; leave the oldest out",
+                names.len()
+            )));
+        }
+        let mut baselines: Vec<Arc<RunRecord>> = Vec::new();
+        for name in &names {
+            let id = self.baseline_of(&run.report, name).await?;
+            // The same run twice would seem to say that runs do not differ.
+            let is_twice = baselines.iter().any(|other| other.report.id == id);
+            if is_twice || (names.len() > 1 && run.report.id == id) {
+                return Err(Refusal::malformed(format!(
+                    "`{name}` is the run `{id}`, which is compared already; name each run once"
+                )));
+            }
+            baselines.push(self.find_record(&id).await?);
+        }
+        Ok(SideBySide { run, baselines })
+    }
+
+    /// The id of what a run is held against.
+    async fn baseline_of(&self, run: &RunReport, name: &str) -> Result<String, Refusal> {
+        if name != PREVIOUS {
+            return self.named_run(name).await;
+        }
+        let previous = self.previous(run).await?;
+        previous.ok_or_else(|| {
+            Refusal::NotFound(format!(
+                "there is no run of `{}` before `{}` that is known; name another one",
+                run.name, run.id
+            ))
+        })
     }
 
     /// The latest run of the same before this one that has ended, if one of that name not long before is
@@ -249,18 +281,19 @@ fn is_like(run: &RunReport, other: &RunReport) -> bool {
     (&run.scenario, &run.target, RunState::Ended) == (&other.scenario, &other.target, other.state)
 }
 
-/// What changed from another run, the baseline, to this one, and whether it is more than noise.
+/// What changed from one or more other runs, the baselines, to this one, and whether it is more than noise.
 #[utoipa::path(
     get,
-    path = "/api/v1/runs/{id}/compare/{baseline}",
+    path = "/api/v1/runs/{id}/compare/{baselines}",
     operation_id = "compare_runs",
     tag = "reports",
     params(
         ("id" = String, Path, description = "The run"),
-        ("baseline" = String, Path, description = "The run that it is held against: its id, the name of a baseline, or `previous` for the last of the same that ended before"),
+        ("baselines" = String, Path, description = "What it is held against: the id of a run, the name of a baseline, or `previous` for the last of the same that ended before; up to 20 of them with commas between"),
     ),
     responses(
         (status = 200, description = "What changed", body = Comparison),
+        (status = 400, description = "Too many baselines, or one of them twice", body = ErrorBody),
         OfRun,
         Made,
     ),
@@ -270,25 +303,23 @@ pub(in crate::web) async fn compare(
     names: TwoNames,
 ) -> Result<Response, Refusal> {
     let turn = app.turns.next().await?;
-    let two = app.two_records(&names).await?;
-    made(turn, two, JSON, |(run, baseline)| {
-        json(&Comparison::of(&baseline, &run))
-    })
-    .await
+    let found = app.side_by_side(&names).await?;
+    made(turn, found, JSON, |found| json(&found.compare())).await
 }
 
 /// The same as a page that needs nothing else.
 #[utoipa::path(
     get,
-    path = "/api/v1/runs/{id}/compare/{baseline}/report.html",
+    path = "/api/v1/runs/{id}/compare/{baselines}/report.html",
     operation_id = "show_comparison",
     tag = "reports",
     params(
         ("id" = String, Path, description = "The run"),
-        ("baseline" = String, Path, description = "The run that it is held against: its id, the name of a baseline, or `previous` for the last of the same that ended before"),
+        ("baselines" = String, Path, description = "What it is held against: the id of a run, the name of a baseline, or `previous` for the last of the same that ended before; up to 20 of them with commas between"),
     ),
     responses(
         (status = 200, description = "The page", body = String, content_type = "text/html"),
+        (status = 400, description = "Too many baselines, or one of them twice", body = ErrorBody),
         OfRun,
         Made,
     ),
@@ -298,9 +329,9 @@ pub(in crate::web) async fn compare_page(
     names: TwoNames,
 ) -> Result<Response, Refusal> {
     let turn = app.turns.next().await?;
-    let two = app.two_records(&names).await?;
-    made(turn, two, HTML, |(run, baseline)| {
-        html::comparison_document(&Comparison::of(&baseline, &run))
+    let found = app.side_by_side(&names).await?;
+    made(turn, found, HTML, |found| {
+        html::comparison_document(&found.compare())
     })
     .await
 }

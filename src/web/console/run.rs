@@ -254,6 +254,20 @@ fn naming(report: &RunReport) -> Markup {
     } }
 }
 
+/// A form that holds the run against several baselines at once.
+fn several(report: &RunReport, baselines: &[(&String, &String)]) -> Markup {
+    html! { details {
+        summary { "Compare with several baselines" }
+        form.controls #several action="/compare" {
+            input type="hidden" name="of" value=(report.id);
+            @for (baseline, run) in baselines {
+                label { input type="checkbox" name="run" value=(run); " " (baseline) }
+            }
+            button { "Compare" }
+        }
+    } }
+}
+
 fn documents(
     report: &RunReport,
     previous: Option<&str>,
@@ -279,12 +293,13 @@ fn documents(
                 a href={ (path) "/compare/" (previous) "/report.html" } { "Compare with the run before" }
             }
             a href={ "/runs?with=" (report.id) } { "Compare with another run" }
-            @for (baseline, _) in others_than_it {
+            @for (baseline, _) in &others_than_it {
                 a href={ (path) "/compare/" (baseline) "/report.html" } {
                     "Compare with the baseline " (baseline)
                 }
             }
         }
+        @if others_than_it.len() > 1 { (several(report, &others_than_it)) }
         @for (baseline, _) in own { p { "It is the baseline " code { (baseline) } "." } }
         details {
             summary { "Inputs" }

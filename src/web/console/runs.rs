@@ -9,6 +9,7 @@ use serde::Deserialize;
 use url::form_urlencoded;
 
 use super::{
+    compare::MOST_RUNS,
     frame::{Page, Viewer},
     words::{Standing, count, moment, span, time},
 };
@@ -37,7 +38,7 @@ pub(super) struct Filter {
     to: String,
     /// Only those before this run: the last one of the page before.
     before: String,
-    /// A run that one of these is to be compared with.
+    /// A run that some of these are to be compared with.
     with: String,
 }
 
@@ -63,13 +64,16 @@ async fn page(app: &App, filter: &Filter) -> Result<Page, Refusal> {
         h1 { "History" }
         (form(filter))
         @for warning in &warnings { p.note { (warning) } }
-        form #compare action="/compare" {
+        form #compare action="/compare" data-most=(MOST_RUNS) {
             @if let Some(run) = &with { (other(run)) }
             @if runs.is_empty() { p { "There are no runs like this." } } @else {
                 (table(&runs, filter))
                 p.controls {
-                    button { "Compare two" }
-                    span.quiet { "Choose two runs, or one and the other on another page." }
+                    button { "Compare" }
+                    span.quiet {
+                        "Choose two runs or more, or one and others on another page. The latest is held against all "
+                        "the others; several of them show how much runs differ from each other."
+                    }
                 }
             }
         }
@@ -186,8 +190,8 @@ fn other(run: &RunReport) -> Markup {
     html! {
         input type="hidden" name="run" value=(run.id);
         p.note {
-            "Choose the run to compare with " a href={ "/runs/" (run.id) } { (run.name) }
-            " of " (moment(&run.started_at)) ". The earlier one is what the other is held against."
+            "Choose the runs to compare with " a href={ "/runs/" (run.id) } { (run.name) }
+            " of " (moment(&run.started_at)) ". The latest of all is held against the others."
         }
     }
 }

@@ -179,13 +179,37 @@ async fn the_history_has_pages_that_keep_the_filter_and_the_choice() {
 }
 
 #[tokio::test]
-async fn two_runs_are_compared_without_a_script() {
+async fn runs_are_compared_without_a_script_the_latest_with_all_others() {
     let service = Service::start().await;
+    let names = |count: u8| (b'a'..b'a' + count).map(|letter| char::from(letter).to_string());
+    let many = |count| {
+        names(count)
+            .map(|run| format!("run={run}"))
+            .collect::<Vec<_>>()
+            .join("&")
+    };
+    let others = |count| names(count).collect::<Vec<_>>().join(",");
     for (query, status, place) in [
         ("run=b&run=a", 303, "/api/v1/runs/b/compare/a/report.html"),
         ("run=a%2F..&run=a%2F..", 303, "/runs?with=a%2F.."),
         ("", 303, "/runs"),
-        ("run=a&run=b&run=c", 400, ""),
+        (
+            "run=c&run=b&run=a",
+            303,
+            "/api/v1/runs/c/compare/a,b/report.html",
+        ),
+        (
+            "of=b&run=c&run=a",
+            303,
+            "/api/v1/runs/b/compare/a,c/report.html",
+        ),
+        ("of=b", 303, "/runs?with=b"),
+        (
+            &many(21),
+            303,
+            &format!("/api/v1/runs/u/compare/{}/report.html", others(20)),
+        ),
+        (&many(22), 400, ""),
     ] {
         let answer = service.get(&format!("/compare?{query}")).await;
         assert_eq!(answer.status, status, "{query}");

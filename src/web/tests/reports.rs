@@ -69,7 +69,7 @@ async fn two_runs_can_be_held_against_each_other() {
     );
     let told = answer.json();
     assert_eq!(
-        (&told["baseline"]["id"], &told["run"]["id"]),
+        (&told["baselines"][0]["id"], &told["run"]["id"]),
         (&one.id().into(), &other.id().into())
     );
     let chats = &told["subjects"][0]["changes"][1];
@@ -79,6 +79,71 @@ async fn two_runs_can_be_held_against_each_other() {
     );
     let page = service.get(&format!("{path}/report.html")).await;
     assert!(page.text.contains("too little measured"), "{}", page.text);
+    assert_eq!(told["overall"], "too_short");
+    let headline = told["headline"].as_str().unwrap();
+    assert!(
+        headline.contains("Now passed: 3 of 3 chats passed"),
+        "{headline}"
+    );
+    assert!(page.text.contains(headline), "the page says the same");
+}
+
+#[tokio::test]
+async fn a_run_is_held_against_several_at_once_each_of_them_once() {
+    let service = Service::start().await;
+    let mut runs = Vec::new();
+    for _ in 0..3 {
+        let run = service.burst(QUICK).await;
+        service.ended(&run).await;
+        runs.push(run.id().to_owned());
+        // Ids tell milliseconds.
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    }
+    let [one, other, last] = &*runs else {
+        panic!("{runs:?}")
+    };
+    let path = |baselines: &str| format!("/api/v1/runs/{last}/compare/{baselines}");
+    for named in [format!("{one},{other}"), format!("{one},previous")] {
+        let told = service.get(&path(&named)).await.json();
+        let ids: Vec<_> = told["baselines"].as_array().unwrap().iter().collect();
+        assert_eq!(
+            (&ids[0]["id"], &ids[1]["id"]),
+            (&one.as_str().into(), &other.as_str().into())
+        );
+        // Nothing failed in any of them, which is known of nine chats.
+        let failed = &told["subjects"][0]["changes"][4];
+        assert_eq!(
+            (&failed["before_count"], &failed["after_count"]),
+            (&6.into(), &3.into())
+        );
+        assert_eq!(failed["method"], "runs");
+        let page = service.get(&format!("{}/report.html", path(&named))).await;
+        assert!(
+            page.text.contains("held against 2 earlier runs"),
+            "{}",
+            page.text
+        );
+    }
+    let many = vec!["x"; 21].join(",");
+    for (baselines, says) in [
+        (format!("{other},previous"), "is compared already"),
+        (format!("{one},{last}"), "is compared already"),
+        (
+            many,
+            "21 baselines are named, and 20 can be compared at most",
+        ),
+    ] {
+        for end in ["", "/report.html"] {
+            let (status, error) = service
+                .get(&format!("{}{end}", path(&baselines)))
+                .await
+                .error();
+            assert_eq!(status, 400, "{error}");
+            assert!(error.contains(says), "{error}");
+        }
+    }
+    let (status, error) = service.get(&path(&format!("{one},nobody"))).await.error();
+    assert!(status == 404 && error.contains("`nobody`"), "{error}");
 }
 
 #[tokio::test]
@@ -100,7 +165,7 @@ async fn a_run_can_be_held_against_the_one_before() {
     };
     for (run, before) in [(&runs[2], &runs[0]), (&running, &runs[2])] {
         let told = previous(run).await.json();
-        assert_eq!(told["baseline"]["id"], before.id());
+        assert_eq!(told["baselines"][0]["id"], before.id());
     }
     let (status, error) = previous(&runs[0]).await.error();
     assert_eq!(status, 404);

@@ -1,12 +1,19 @@
-// Two runs of the history beside each other; the form says which.
+// Runs of the history beside each other; the form says which.
 const compare = document.getElementById("compare");
 if (compare) {
   const button = compare.querySelector("button");
+  const most = Number(compare.dataset.most);
+  const label = (chosen) => {
+    if (chosen === 1) return "Compare with a run of another page";
+    if (chosen > most) return `Choose ${most} at most`;
+    if (chosen > 2) return `Compare the latest with the ${chosen - 1} others`;
+    return "Compare two";
+  };
   const check = () => {
     const fields = [...compare.querySelectorAll("[name=run]:not([disabled])")];
     const chosen = fields.filter((field) => field.type === "hidden" || field.checked).length;
-    button.disabled = chosen < 1 || chosen > 2;
-    button.textContent = chosen === 1 ? "Compare with a run of another page" : "Compare two";
+    button.disabled = chosen < 1 || chosen > most;
+    button.textContent = label(chosen);
   };
   if (button) {
     compare.addEventListener("change", check);

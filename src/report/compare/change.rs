@@ -1,0 +1,199 @@
+//! What changed about one figure, and in which words that is told.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{CONFIDENCE, contrast::Contrast, holm::Holm};
+
+/// What changed about one figure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Change {
+    /// Which one.
+    pub figure: Figure,
+    /// What it was in the baseline: seconds, or a share from 0 to 1. Of several baselines the geometric mean of
+    /// latencies, and the share over all of them.
+    pub before: Option<f64>,
+    /// How often that was measured.
+    pub before_count: u64,
+    /// What it is in the run.
+    pub after: Option<f64>,
+    /// How often that was measured.
+    pub after_count: u64,
+    /// The change of a latency as a part of what it was, 0.2 for 20 % more; the difference of a share.
+    pub change: Option<f64>,
+    /// The interval in which the change lies, both ends in the unit of `change`, at the level at which the figure was
+    /// judged, which is at least `confidence`. It reaches to zero unless the figure is worse or better. That of a
+    /// share is within -1 and 1.
+    pub interval: Option<[f64; 2]>,
+    /// How probable so large a difference is by chance, adjusted for the number of figures (Holm): worse or better
+    /// if it is at most 1 - `confidence`.
+    pub p: Option<f64>,
+    /// How that was computed; null where nothing can be said.
+    pub method: Option<Method>,
+    /// What to make of it.
+    pub word: Word,
+}
+
+/// A figure that is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Figure {
+    /// The mean of those that passed.
+    Mean,
+    /// The median of those that passed.
+    P50,
+    /// 95 of 100 that passed were as quick.
+    P95,
+    /// 99 of 100 that passed were as quick.
+    P99,
+    /// The share that failed.
+    Failed,
+}
+
+/// What tells a change from chance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// Fisher's exact test of the counts, in runs that are too short for anything else: chats are taken as independent.
+    Exact,
+    /// What varies within a run, by its batches; for shares Fisher's test has to agree.
+    Batches,
+    /// What varies within a run and from one baseline to another.
+    Runs,
+}
+
+/// What to make of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Word {
+    /// It rose, by more than noise.
+    Worse,
+    /// It fell, by more than noise.
+    Better,
+    /// It changed by more than what varies within the runs, and by no more than runs may differ from each other,
+    /// as far as the baselines tell.
+    RunToRun,
+    /// It is no more than chance makes of runs that are alike.
+    Noise,
+    /// Too little was measured for a word.
+    TooLittle,
+}
+
+impl Figure {
+    pub(super) const ALL: [Self; 5] = [Self::Mean, Self::P50, Self::P95, Self::P99, Self::Failed];
+
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Mean => "mean",
+            Self::P50 => "p50",
+            Self::P95 => "p95",
+            Self::P99 => "p99",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// How many have to be measured in each run: ten beyond a quantile.
+    pub(super) const fn least(self) -> u64 {
+        match self {
+            Self::P50 | Self::Failed => 20,
+            Self::Mean => 30,
+            Self::P95 => 200,
+            Self::P99 => 1000,
+        }
+    }
+}
+
+impl Method {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Exact => "exact test",
+            Self::Batches => "batches",
+            Self::Runs => "runs",
+        }
+    }
+}
+
+impl Word {
+    pub(super) const ALL: [Self; 5] = [
+        Self::Worse,
+        Self::Better,
+        Self::RunToRun,
+        Self::Noise,
+        Self::TooLittle,
+    ];
+
+    /// The word as people read it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Worse => "worse",
+            Self::Better => "better",
+            Self::RunToRun => "unclear: runs may differ by as much",
+            Self::Noise => "no more than noise",
+            Self::TooLittle => "too little measured",
+        }
+    }
+}
+
+/// The tests of a comparison: by all chance that is known of, and by what varies within the runs alone.
+pub(super) struct Tests {
+    all: Holm,
+    within: Holm,
+}
+
+impl Tests {
+    pub(super) fn of<'a>(contrasts: impl Iterator<Item = &'a Contrast> + Clone) -> Self {
+        let tests = contrasts.filter_map(|contrast| contrast.evidence.as_ref());
+        let tests = tests.filter(|evidence| evidence.is_test);
+        let error = 1.0 - CONFIDENCE;
+        Self {
+            all: Holm::new(tests.clone().map(|evidence| evidence.p), error),
+            within: Holm::new(tests.filter_map(|evidence| evidence.p_within), error),
+        }
+    }
+}
+
+impl Change {
+    pub(super) fn of(contrast: &Contrast, tests: &Tests) -> Self {
+        let evidence = contrast.evidence.as_ref();
+        // Where no other difference was possible there was no test.
+        let tested = evidence.filter(|evidence| evidence.is_test);
+        let level = tests.all.level(tested.map_or(1.0, |evidence| evidence.p));
+        let interval = evidence.and_then(|evidence| evidence.interval(level));
+        let found = tested.is_some_and(|evidence| tests.all.finds(evidence.p));
+        let found_within = tested
+            .and_then(|evidence| evidence.p_within)
+            .is_some_and(|p| tests.within.finds(p));
+        let word = match contrast.change.filter(|_| evidence.is_some()) {
+            Some(change) if found && change > 0.0 => Word::Worse,
+            Some(change) if found && change < 0.0 => Word::Better,
+            Some(_) if found_within => Word::RunToRun,
+            Some(_) if contrast.is_enough => Word::Noise,
+            _ => Word::TooLittle,
+        };
+        Self {
+            figure: contrast.figure,
+            before: contrast.before.value,
+            before_count: contrast.before.count,
+            after: contrast.after.value,
+            after_count: contrast.after.count,
+            change: contrast.change,
+            // The test of a share and its interval are of different kinds; the test decides.
+            interval: interval.map(|[from, to]| match word {
+                Word::Worse => [from.max(0.0), to],
+                Word::Better => [from, to.min(0.0)],
+                _ => [from.min(0.0), to.max(0.0)],
+            }),
+            p: evidence.map(|_| tested.map_or(1.0, |evidence| tests.all.adjusted(evidence.p))),
+            method: evidence.map(|evidence| evidence.method),
+            word,
+        }
+    }
+
+    /// The change as a part of what it was; infinite if there was nothing.
+    pub fn relative(&self) -> Option<f64> {
+        let (before, after) = self.before.zip(self.after)?;
+        Some(after / before - 1.0)
+    }
+}
