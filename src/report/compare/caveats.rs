@@ -2,6 +2,7 @@
 
 use std::{collections::HashSet, fmt::Write as _};
 
+use super::contrast::ENOUGH_RUNS;
 use crate::{
     event::Verdict,
     runner::{RunReport, RunState},
@@ -9,9 +10,6 @@ use crate::{
 
 /// Steps that a caveat names.
 const MOST_LISTED: usize = 8;
-/// From so many baselines on, Student's distribution is no longer many times as wide as with all the runs there
-/// could be.
-const ENOUGH_RUNS: usize = 5;
 
 /// The steps of some runs that none of the others has, each once.
 pub(super) fn steps_only_in(ones: &[&RunReport], others: &[&RunReport]) -> Vec<String> {

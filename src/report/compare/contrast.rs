@@ -10,6 +10,10 @@ use super::{
     uncertainty::{BetweenRuns, Deviation, Uncertainty, number, smoothed, whole},
 };
 
+/// From so many baselines on, Student's distribution is no longer many times as wide as with all the runs there
+/// could be.
+pub(super) const ENOUGH_RUNS: usize = 5;
+
 /// A figure of both sides.
 #[derive(Debug, Clone)]
 pub(super) struct Contrast {
@@ -116,7 +120,9 @@ fn of_latencies(figure: Figure, before: &[Estimate], after: &Estimate) -> Contra
         change: value
             .zip(after.value)
             .map(|(before, after)| after / before - 1.0),
-        is_enough: evidence.is_some(),
+        is_enough: evidence
+            .as_ref()
+            .is_some_and(|evidence| evidence.p_within.is_some() || known.len() >= ENOUGH_RUNS),
         evidence,
     }
 }

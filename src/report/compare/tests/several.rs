@@ -86,6 +86,17 @@ fn runs_without_batches_are_compared_if_there_are_several() {
     );
     let one = compare(&before[0], &after);
     assert_eq!(one.subjects[1].changes[1].word, Word::TooLittle);
+    // Few of them can tell a change, and not that there is none.
+    let (before, after) = series(short(0.5), short(0.5), 5);
+    let median = |before| held_against(before, &after).subjects[0].changes[1].clone();
+    assert_eq!(median(&before[..]).word, Word::Noise);
+    let few = median(&before[..4]);
+    assert_eq!(
+        (few.word, few.method),
+        (Word::TooLittle, Some(Method::Runs))
+    );
+    let few = held_against(&before[..4], &after);
+    assert_eq!(few.overall, Overall::TooShort);
 }
 
 #[test]
