@@ -118,7 +118,8 @@ fn mailbox(bencher: Bencher<'_, '_>) {
     let scenario = scenario();
     let exchange = Exchange::new(CallbackLimits::default(), Observers::default());
     let run_scope = Scope::of_run(Arc::new(RunScope::default()));
-    let path = exchange.open(run(), scenario, run_scope, Observers::default());
+    let target = Arc::new(Target::new("t", "http://t"));
+    let path = exchange.open(run(), scenario, target, run_scope, Observers::default());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()

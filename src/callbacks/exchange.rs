@@ -12,7 +12,7 @@ use super::{
     route::Route,
 };
 use crate::{
-    config::CallbackLimits,
+    config::{CallbackLimits, Target},
     event::{Event, Fate, Observers, RunIdentity},
     listener::{Listeners, Name, Shortage},
     scenario::{Scenario, Scope, TOKEN_BEGIN},
@@ -108,6 +108,7 @@ impl Exchange {
         &self,
         run: Arc<RunIdentity>,
         scenario: Arc<Scenario>,
+        target: Arc<Target>,
         scope: Scope,
         observers: Observers,
     ) -> Path {
@@ -126,6 +127,7 @@ impl Exchange {
             owner,
             line,
             scenario,
+            target,
             scope,
         });
         state.routes.insert(token.clone(), route.clone());
@@ -146,15 +148,18 @@ impl Exchange {
     ) -> Result<Reception, Refusal> {
         let Some(route) = self.route(path) else {
             self.settle_for_nobody(Fate::Unknown);
+            let refusal = Refusal::NoSuchPath;
             self.shared
                 .refused
-                .note(path, request, &Refusal::NoSuchPath);
-            return Err(Refusal::NoSuchPath);
+                .note(path, request, &refusal, &refusal.to_string());
+            return Err(refusal);
         };
-        let taken = route.take(arrived, request, self.max_body_bytes());
+        let most = self.max_body_bytes();
+        let taken = route.take(arrived, request, most);
         if let Err(refusal) = &taken {
             route.owner.pass(Fate::Rejected);
-            self.shared.refused.note(path, request, refusal);
+            let reason = route.explain(refusal, request, most);
+            self.shared.refused.note(path, request, refusal, &reason);
         }
         taken
     }
@@ -165,7 +170,8 @@ impl Exchange {
             Some(route) => route.owner.pass(Fate::Rejected),
             None => self.settle_for_nobody(Fate::Rejected),
         }
-        self.shared.refused.note(path, request, refusal);
+        let reason = refusal.to_string();
+        self.shared.refused.note(path, request, refusal, &reason);
     }
 
     /// What whoever started a run should know about the events that came.

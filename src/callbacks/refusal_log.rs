@@ -29,8 +29,8 @@ struct Refused {
 }
 
 impl RefusalLog {
-    /// Notes a request that was refused.
-    pub(super) fn note(&self, path: &str, request: &Request<'_>, refusal: &Refusal) {
+    /// Notes a request that was refused; the reason is shown as it is, to people.
+    pub(super) fn note(&self, path: &str, request: &Request<'_>, refusal: &Refusal, reason: &str) {
         let path = masked(path);
         let content_type = request.headers.get(CONTENT_TYPE).map_or_else(
             || "none".to_owned(),
@@ -39,10 +39,6 @@ impl RefusalLog {
                 text.chars().take(SHOWN).collect()
             },
         );
-        let reason = match refusal.detail() {
-            Some(detail) => format!("{refusal}: {detail}"),
-            None => refusal.to_string(),
-        };
         let admitted = {
             let mut refused = self.refused();
             if *refusal == Refusal::NoSuchPath {
@@ -51,7 +47,7 @@ impl RefusalLog {
                 refused.stray_lines.admit()
             } else {
                 refused.events += 1;
-                refused.why.clone_from(&reason);
+                reason.clone_into(&mut refused.why);
                 refused.event_lines.admit()
             }
         };

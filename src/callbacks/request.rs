@@ -12,7 +12,7 @@ use minijinja::Value;
 use super::Refusal;
 use crate::{
     body::{Compression, form_fields, read_json},
-    scenario::Delivery,
+    scenario::{Delivery, is_confidential, note_confidential},
 };
 
 /// A request whose body has been read.
@@ -44,6 +44,25 @@ impl<'a> Request<'a> {
         let codings = self.headers.get_all(CONTENT_ENCODING).iter();
         let compression = Compression::read(codings.map(HeaderValue::as_bytes))?;
         Ok(compression.decode(self.body.clone(), most)?)
+    }
+
+    /// What stands under confidential names in its headers, its address and its body, which may have `most` bytes
+    /// without its compression.
+    pub(super) fn confidential_values(&self, most: usize) -> Vec<String> {
+        let mut values = Vec::new();
+        for (name, value) in self.headers {
+            if is_confidential(name.as_str()) {
+                let value = String::from_utf8_lossy(value.as_bytes());
+                // Expressions see it without the scheme that may stand before it, too.
+                values.extend(value.split_whitespace().next_back().map(str::to_owned));
+                values.push(value.into_owned());
+            }
+        }
+        note_confidential(self.query.unwrap_or_default(), &mut values);
+        if let Ok(content) = self.content(most) {
+            note_confidential(&String::from_utf8_lossy(&content), &mut values);
+        }
+        values
     }
 
     /// What the request says, or nothing: some centres ask with an empty request whether anybody is

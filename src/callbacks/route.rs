@@ -7,12 +7,17 @@ use tokio::time::Instant;
 
 use super::{Inbound, Refusal, Request, identity::Identity, line::Line, owner::Owner};
 use crate::{
+    config::Target,
     event::Fate,
-    scenario::{Callbacks, Delivery, Scenario, Scope, VerificationAnswer, key_text},
+    scenario::{
+        Callbacks, Delivery, Scenario, Scope, VerificationAnswer, key_text, note_confidential,
+    },
 };
 
 /// Events in one delivery.
 const MOST_EVENTS: usize = 1_000;
+/// What is shown of the detail of a refusal, in characters.
+const LONGEST_DETAIL: usize = 1_000;
 
 /// The path of one run: whose its events are, and how they are read.
 #[derive(Debug)]
@@ -20,6 +25,7 @@ pub(super) struct Route {
     pub(super) owner: Arc<Owner>,
     pub(super) line: Arc<Line>,
     pub(super) scenario: Arc<Scenario>,
+    pub(super) target: Arc<Target>,
     pub(super) scope: Scope,
 }
 
@@ -73,6 +79,19 @@ impl Route {
         let bytes = content.len() + besides;
         self.take_all(callbacks, event, arrived, kept.as_ref(), bytes)?;
         Ok(Reception::Taken)
+    }
+
+    /// Why a request was refused, for people. Details quote what expressions saw: they are shown without secrets of the
+    /// target, and without what the request has under confidential names.
+    pub(super) fn explain(&self, refusal: &Refusal, request: &Request<'_>, most: usize) -> String {
+        let Some(detail) = refusal.detail() else {
+            return refusal.to_string();
+        };
+        let mut values = request.confidential_values(most);
+        note_confidential(detail, &mut values);
+        let detail = self.target.redact_besides(detail.to_owned(), &values);
+        let shown: String = detail.chars().take(LONGEST_DETAIL).collect();
+        format!("{refusal}: {shown}")
     }
 
     fn scope_of(&self, event: Value, delivery: Option<&Arc<Delivery>>) -> Arc<Scope> {

@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use super::{Exchange, Inbound, Mailbox, Match, Path, Reception, Refusal, Request, WaitError};
 use crate::{
-    config::CallbackLimits,
+    config::{CallbackLimits, Target},
     document::{Problems, parse},
     event::{Event, Fate, Mode, Observer, Observers, RunIdentity, Subject, Trigger},
     scenario::{RunScope, Scenario, Scope},
@@ -90,6 +90,7 @@ struct Bench {
     everybody: Arc<Ledger>,
     observers: Observers,
     scenario: Arc<Scenario>,
+    target: Arc<Target>,
 }
 
 /// A run that only has a path; it is over when the path is dropped.
@@ -99,6 +100,9 @@ struct TestRun {
     path: Option<Path>,
     ledger: Arc<Ledger>,
 }
+
+/// A secret of the target.
+const SECRET: &str = "shared-with-the-centre";
 
 const CALLBACKS: &str = "{ key: event.key, id: event.id, disconnected: event.kind == 'left' }";
 
@@ -119,6 +123,7 @@ impl Bench {
             everybody,
             observers,
             scenario: Arc::new(scenario.unwrap()),
+            target: Arc::new(Target::new("t", "http://t").with_secret("word", SECRET)),
         }
     }
 
@@ -133,7 +138,11 @@ impl Bench {
         let path = self.exchange.open(
             identity.clone(),
             self.scenario.clone(),
-            Scope::of_run(Arc::new(RunScope::default())),
+            self.target.clone(),
+            Scope::of_run(Arc::new(RunScope {
+                target: self.target.variable(),
+                ..RunScope::default()
+            })),
             self.observers.and(ledger.clone()),
         );
         TestRun {

@@ -34,6 +34,7 @@ impl RunContext {
             engine.exchange.open(
                 spec.identity.clone(),
                 spec.scenario.clone(),
+                spec.target.clone(),
                 Scope::of_run(Arc::new(run_scope(&spec, None))),
                 observers.clone(),
             )

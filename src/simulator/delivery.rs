@@ -231,7 +231,10 @@ impl Courier {
         let acknowledged = match acknowledge(request).await {
             Ok(acknowledged) => acknowledged,
             Err(error) => {
-                tracing::debug!(url = %notice.url, %error, "an event was not delivered");
+                // Whoever knows the rest of the address can send events to its run.
+                let receiver = notice.url.origin().ascii_serialization();
+                let error = error.without_url();
+                tracing::debug!(receiver, webhook = notice.lane.webhook, %error, "an event was not delivered");
                 false
             }
         };

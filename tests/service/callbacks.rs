@@ -10,7 +10,7 @@ use std::{
 
 use chatprobe::{
     callbacks::{Exchange, Inbound, Mailbox, Match, Path, WaitError, receiver},
-    config::CallbackLimits,
+    config::{CallbackLimits, Target},
     document::{Problems, parse},
     event::{Event, Fate, Mode, Observer, Observers, RunIdentity, Subject, Trigger},
     scenario::{RunScope, Scenario, Scope},
@@ -81,6 +81,7 @@ impl Listener {
         let path = exchange.open(
             Arc::new(run),
             Arc::new(scenario),
+            Arc::new(Target::new("t", "http://127.0.0.1")),
             Scope::of_run(Arc::new(RunScope::default())),
             Observers::default().and(of_run.clone()),
         );

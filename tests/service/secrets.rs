@@ -10,7 +10,7 @@ use axum::{
 };
 use tokio::net::TcpListener;
 
-use crate::support::{Folder, Process, Service, free_address, get, install_crypto};
+use crate::support::{Folder, Process, QUICK, Service, free_address, get, install_crypto, plain};
 
 /// From the environment; quoted in JSON and in a log it looks different.
 const TOKEN: &str = r#"to"ken\of/the+desk"#;
@@ -184,6 +184,81 @@ async fn secrets_are_neither_logged_nor_shown() {
             .unwrap()
             .contains(&format!("{TOKEN} {PASSWORD}"))
     );
+}
+
+/// Sends two events that nobody can accept, one of them with something confidential, before it answers.
+async fn centre_with_secrets() -> String {
+    install_crypto();
+    let routes = Router::new().fallback(|request: Request| async move {
+        let url = request.headers()["x-callback"].to_str().unwrap().to_owned();
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        for event in [
+            serde_json::json!({ "secret_of": "the target" }),
+            serde_json::json!({ "access_token": PASSWORD }),
+        ] {
+            let sent = client.post(&url).json(&event).send();
+            assert_eq!(sent.await.unwrap().status(), StatusCode::UNAUTHORIZED);
+        }
+        StatusCode::OK
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(axum::serve(listener, routes).into_future());
+    url
+}
+
+#[tokio::test]
+async fn a_refused_event_shows_no_secret() {
+    let url = centre_with_secrets().await;
+    let folder = Folder::new();
+    folder.write("password", PASSWORD);
+    let accept = "raw_body | sha256(event.access_token or target.token)";
+    folder.write(
+        "scenarios/html.yaml",
+        &format!(
+            "scenario: html\ncallbacks: {{ key: event.id, accept: {accept} }}\nsteps:\n  - step: tell\n    \
+             http: {{ get: '{{{{ target.url }}}}', headers: {{ X-Callback: '{{{{ callback.url }}}}' }} }}\n"
+        ),
+    );
+    let configuration = configuration(&url);
+    let (before, _) = configuration.split_once("probes:").unwrap();
+    let configuration = format!(
+        "{before}probes: {{ html: {{ scenario: html, target: desk, every: 1h }} }}\n\
+         listen: {{ web: 127.0.0.1:0, callbacks: 127.0.0.1:0 }}\n"
+    );
+    let environment = [("DESK_TOKEN", TOKEN)];
+    let mut service = Service::start_in(folder, &configuration, &[], &environment).await;
+    let refused = service.process.lines("a callback was refused", 2).await;
+    for line in &refused {
+        assert!(line.contains("there is no encoding `***`"), "{line}");
+    }
+    // The beginning of the path tells the requests of one run from those of others.
+    let log = service.process.log().replace("path=\"/cb-", "");
+    assert_discreet("the log", &log);
+    service.process.finish().await;
+
+    let file = service.folder.argument("chatprobe.yaml");
+    let mut process = Process::start_in(&["run", "html", "--config", &file], &environment);
+    process.ended().await;
+    let summary = process.log() + &process.output();
+    assert!(summary.contains("refused callbacks: 2"), "{summary}");
+    assert_discreet("the summary", &summary);
+}
+
+#[tokio::test]
+async fn an_event_that_the_simulator_cannot_deliver_shows_no_callback_address() {
+    let address = free_address();
+    let more = format!(
+        "simulator: {{ listen: '{address}' }}\ncallbacks: {{ url: 'http://127.0.0.1:1/events' }}\n\
+         shutdown: {{ grace: 0s }}\n"
+    );
+    let configuration = plain(&format!("http://{address}"), &more);
+    let arguments = ["--log", "debug"];
+    let mut service = Service::start_in(Folder::new(), &configuration, &arguments, &[]).await;
+    service.burst("{ chats: 1 }", QUICK, "").await;
+    let line = service.process.line("an event was not delivered").await;
+    assert!(line.contains("http://127.0.0.1:1"), "{line}");
+    assert_discreet("the log", &service.process.log());
 }
 
 #[tokio::test]

@@ -271,6 +271,50 @@ async fn a_condition_that_cannot_be_computed_accepts_nothing() {
 }
 
 #[test]
+fn the_reason_of_a_refusal_shows_no_secret() {
+    // Each fails with a message that quotes what it saw: there is no encoding of this name.
+    for (callbacks, detail) in [
+        (
+            "accept: 'raw_body | sha256(target.word)'",
+            "there is no encoding `***`",
+        ),
+        (
+            "accept: 'raw_body | sha256(event.access_token)'",
+            "there is no encoding `***`",
+        ),
+        (
+            "accept: 'raw_body | sha256(headers.authorization[7:])'",
+            "there is no encoding `***`",
+        ),
+        (
+            "accept: 'raw_body | sha256(query.api_key)'",
+            "there is no encoding `***`",
+        ),
+        (
+            "events: 'event.name | sha256(target.word ~ event.name)'",
+            "there is no encoding `***Jane`",
+        ),
+        (
+            "verify: [{ when: event.name, answer: '{{ event.name | sha256(event.access_token) }}' }]",
+            "there is no encoding `***`",
+        ),
+    ] {
+        let callbacks = format!("{{ key: event.key, {callbacks} }}");
+        let bench = Bench::with(&callbacks, CallbackLimits::default());
+        let run = bench.run();
+        let body = r#"{ "key": "a", "name": "Jane", "access_token": "t-0123456789" }"#;
+        let mut sent = post(body).header("authorization", "Bearer h-0123456789");
+        sent.query = Some("api_key=q-0123456789");
+        sent.to(&bench, &run).unwrap_err();
+        let findings = bench.exchange.findings();
+        assert!(findings[0].contains(detail), "{callbacks}: {findings:?}");
+        for secret in [SECRET, "0123456789"] {
+            assert!(!findings[0].contains(secret), "{callbacks}: {findings:?}");
+        }
+    }
+}
+
+#[test]
 fn a_form_is_known_by_its_content_type() {
     let bench = Bench::new();
     let run = bench.run();
