@@ -13,7 +13,7 @@ fn project(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-fn text(path: &str) -> String {
+pub fn text(path: &str) -> String {
     fs::read_to_string(project(path)).unwrap()
 }
 
@@ -76,7 +76,7 @@ fn rules_and_boards_name_metrics_that_exist_and_leave_none_out_unsaid() {
 }
 
 /// `alerting/generate` with parameters that differ from those of the project.
-fn generate(folder: &Folder, parameters: &str) -> Output {
+pub fn generate(folder: &Folder, parameters: &str) -> Output {
     let file = folder.write("parameters.toml", parameters);
     let to = folder.argument("made");
     let mut command = Command::new(project("alerting/generate"));

@@ -2,14 +2,26 @@
 //! Alertmanager with the configuration and the rules of this repository.
 
 use std::{
+    fs,
     io::Write as _,
     process::{Command, Stdio},
+    time::Duration,
 };
 
+use axum::{Router, routing::post};
 use serde_json::{Value, json};
+use tokio::{
+    net::TcpListener,
+    sync::mpsc::{UnboundedReceiver, unbounded_channel},
+    time::{Instant, timeout},
+};
 
-use crate::support::{
-    ALERTMANAGER, Alertmanager, Centre, Message, Prometheus, QUICK, SCENARIO, Service, Slack, plain,
+use crate::{
+    alerting::{generate, text},
+    support::{
+        ALERTMANAGER, Alertmanager, Centre, Folder, Message, PATIENCE, Prometheus, QUICK, SCENARIO,
+        Service, Slack, plain,
+    },
 };
 
 /// All of it, on loopback.
@@ -272,6 +284,53 @@ async fn bursts_during_an_outage_add_no_message_and_hold_none_back() {
     assert_eq!(watch.titles(), [FAILING, &resolved(FAILING), failed]);
 }
 
+/// As Prometheus sends them.
+async fn send(alertmanager: &Alertmanager, alerts: &[Value]) {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let url = format!("http://{}/api/v2/alerts", alertmanager.address);
+    let taken = client.post(url).json(alerts).send().await.unwrap();
+    assert!(taken.status().is_success(), "{taken:?}");
+}
+
+/// The address that a service outside would give, and when something is posted there.
+async fn dead_mans_switch() -> (String, UnboundedReceiver<Instant>) {
+    let (told, posted) = unbounded_channel();
+    let ping = move || {
+        let told = told.clone();
+        // The test has its posts when it ends, and more may come.
+        async move { told.send(Instant::now()).unwrap_or(()) }
+    };
+    let app = Router::new().route("/ping/1", post(ping));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/ping/1", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    (url, posted)
+}
+
+#[tokio::test]
+async fn the_watchdog_is_posted_to_the_address_of_the_parameters_in_every_interval() {
+    let (url, mut posted) = dead_mans_switch().await;
+    let folder = Folder::new();
+    let address = format!("watchdog = \"{url}\"");
+    let parameters = text("alerting/parameters.toml").replace("watchdog = \"\"", &address);
+    assert!(generate(&folder, &parameters).status.success());
+    let config = fs::read_to_string(folder.argument("made/alerting/alertmanager.yml")).unwrap();
+    let slack = Slack::start().await;
+    let alertmanager = Alertmanager::start_with(config, &slack.url).await;
+    let watchdog = json!({ "labels": { "alertname": "ChatprobeWatchdog", "severity": "info" } });
+    send(&alertmanager, &[watchdog]).await;
+
+    let mut posts = Vec::new();
+    for _ in 0..4 {
+        posts.push(timeout(PATIENCE, posted.recv()).await.unwrap().unwrap());
+    }
+    for pair in posts.windows(2) {
+        let between = pair[1] - pair[0];
+        assert!(between < Duration::from_secs(6), "{between:?}");
+    }
+    assert!(slack.titles().is_empty(), "{:?}", slack.titles());
+}
+
 #[tokio::test]
 async fn of_many_alerts_ten_are_listed_and_nothing_in_them_is_a_command_to_slack() {
     let slack = Slack::start().await;
@@ -286,10 +345,7 @@ async fn of_many_alerts_ten_are_listed_and_nothing_in_them_is_a_command_to_slack
         })
     };
     let alerts: Vec<_> = (1..=13).map(alert).collect();
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let url = format!("http://{}/api/v2/alerts", alertmanager.address);
-    let taken = client.post(url).json(&alerts).send().await.unwrap();
-    assert!(taken.status().is_success(), "{taken:?}");
+    send(&alertmanager, &alerts).await;
 
     let message = slack
         .message("[TICKET] ChatprobeStepsSlow: a&lt;b&gt;&amp;c on t")

@@ -2,7 +2,7 @@
 
 use super::{Folder, Program, free_address};
 
-/// Under the configuration of the repository, in a hurry.
+/// In a hurry.
 pub struct Alertmanager {
     /// Without a scheme.
     pub address: String,
@@ -13,13 +13,17 @@ pub struct Alertmanager {
 pub const ALERTMANAGER: &str = "http://alertmanager.example";
 
 impl Alertmanager {
-    /// Sends to this Slack.
+    /// Under the configuration of the repository; sends to this Slack.
     pub async fn start(slack: &str) -> Self {
+        let path = format!("{}/alerting/alertmanager.yml", env!("CARGO_MANIFEST_DIR"));
+        Self::start_with(std::fs::read_to_string(path).unwrap(), slack).await
+    }
+
+    /// Under this configuration, which was made with other parameters.
+    pub async fn start_with(mut config: String, slack: &str) -> Self {
         let root = env!("CARGO_MANIFEST_DIR");
         let folder = Folder::new();
         let secret = folder.write("slack_url", slack);
-        let mut config =
-            std::fs::read_to_string(format!("{root}/alerting/alertmanager.yml")).unwrap();
         for (from, to) in [
             ("/run/secrets/slack_url", &*secret),
             (
@@ -28,6 +32,9 @@ impl Alertmanager {
             ),
             ("group_wait: 30s", "group_wait: 5s"),
             ("group_interval: 5m", "group_interval: 1s"),
+            // Those of the watchdog, one as much shorter as the other.
+            ("group_interval: 1m", "group_interval: 4s"),
+            ("repeat_interval: 50s", "repeat_interval: 3333ms"),
         ] {
             assert!(config.contains(from), "alertmanager.yml has no `{from}`");
             config = config.replace(from, to);
