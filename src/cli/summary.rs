@@ -31,8 +31,11 @@ pub(super) fn text(report: &RunReport, baseline: Option<&Baseline>) -> String {
 fn write_all(text: &mut String, report: &RunReport) -> std::fmt::Result {
     writeln!(
         text,
-        "{} against {}, load {}, {:.1} s",
-        report.scenario, report.target, report.load, report.elapsed_seconds
+        "{} against {}, load {}, {}",
+        report.scenario,
+        report.target,
+        report.load,
+        wording::span(report.elapsed_seconds)
     )?;
     writeln!(text, "{}", steps(report).trim_fmt())?;
     let chats = &report.chats;
@@ -49,8 +52,9 @@ fn write_all(text: &mut String, report: &RunReport) -> std::fmt::Result {
     let requests = &report.requests;
     writeln!(
         text,
-        "requests: {}, {:.1}/s",
-        requests.count, requests.per_second
+        "requests: {}, {}",
+        requests.count,
+        wording::rate(requests.per_second)
     )?;
     let books = &report.books;
     if books.received > 0 {
@@ -67,10 +71,10 @@ fn write_all(text: &mut String, report: &RunReport) -> std::fmt::Result {
         )?;
     }
     if let Some(precision) = report.precision {
-        let millis = precision * 1e3;
         writeln!(
             text,
-            "latencies may have been measured up to {millis:.1} ms too long"
+            "latencies may have been measured up to {} too long",
+            wording::seconds(precision)
         )?;
     }
     write_machine(text, &report.machine)?;
@@ -151,20 +155,24 @@ fn write_resent(text: &mut String, report: &RunReport) -> std::fmt::Result {
     )
 }
 
-/// Over so short a run that nothing was read there is nothing to say.
+/// Nothing is read during a run of less than a second, and some kernels do not tell everything.
 fn write_machine(text: &mut String, machine: &HealthReport) -> std::fmt::Result {
-    let means = [machine.cpus, machine.cpus_missing, machine.host_busy];
-    let mosts = [machine.files, machine.sockets, machine.run_queue];
-    let ([Some(cpus), Some(missing), Some(busy)], [Some(files), Some(sockets), Some(run_queue)]) = (
-        means.map(|reading| reading.mean),
-        mosts.map(|reading| reading.most),
-    ) else {
-        return Ok(());
+    let reading = |value: Option<f64>, format: fn(f64) -> String| {
+        value.map_or_else(|| wording::NOT_MEASURED.to_owned(), format)
     };
+    if machine.cpus.mean.is_none() {
+        return writeln!(text, "machine: not measured, the run was too short");
+    }
     writeln!(
         text,
-        "machine: {cpus:.1} CPUs used and {missing:.1} missing, host busy to {:.0}%; at most {files} files, {sockets} sockets, run queue {run_queue}",
-        busy * 100.0,
+        "machine: CPUs used {} and missing {}, host busy {}; at most: memory {}, files {}, sockets {}, run queue {}",
+        reading(machine.cpus.mean, wording::number),
+        reading(machine.cpus_missing.mean, wording::number),
+        reading(machine.host_busy.mean, wording::percent),
+        reading(machine.memory_bytes.most, wording::bytes),
+        reading(machine.files.most, wording::number),
+        reading(machine.sockets.most, wording::number),
+        reading(machine.run_queue.most, wording::number),
     )
 }
 
@@ -213,8 +221,8 @@ fn search_steps(steps: &[SearchStep]) -> Table {
         let mut row = vec![
             step.load.text.clone(),
             word.to_owned(),
-            format!("{:.1}/s", step.started_per_second),
-            format!("{:.1}/s", step.ended_per_second),
+            wording::rate(step.started_per_second),
+            wording::rate(step.ended_per_second),
             step.in_progress.to_string(),
         ];
         row.extend(step.thresholds.iter().map(|judged| judged.measured.clone()));

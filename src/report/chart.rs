@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 
 use maud::{Markup, html};
 
+use super::wording::{bytes, number, rate};
+
 /// How charts look; the page says what the colours `--ink`, `--grid` and `--line-1` to `--line-4` are.
 pub const STYLE: &str = include_str!("chart.css");
 
@@ -64,25 +66,16 @@ impl Unit {
     /// The figure with its unit.
     pub fn format(self, value: f64) -> String {
         match self {
-            Self::Count => plain(value),
-            Self::PerSecond => format!("{}/s", plain(value)),
-            Self::Seconds if value > 0.0 && value < 1.0 => format!("{} ms", plain(value * 1e3)),
-            Self::Seconds => format!("{} s", plain(value)),
-            Self::Bytes if value >= 1e9 => format!("{} GB", plain(value / 1e9)),
-            Self::Bytes => format!("{} MB", plain(value / 1e6)),
+            Self::Count => number(value),
+            Self::PerSecond => rate(value),
+            Self::Seconds if value > 0.0 && value < 0.999_5 => {
+                format!("{} ms", number(value * 1e3))
+            }
+            Self::Seconds if value < 999.5 => format!("{} s", number(value)),
+            Self::Seconds => format!("{} min", number(value / 60.0)),
+            Self::Bytes => bytes(value),
         }
     }
-}
-
-/// Without digits that say nothing.
-fn plain(value: f64) -> String {
-    let text = match value.abs() {
-        ..1.0 => format!("{value:.2}"),
-        ..100.0 => format!("{value:.1}"),
-        _ => return format!("{value:.0}"),
-    };
-    let text = text.trim_end_matches('0').trim_end_matches('.');
-    text.to_owned()
 }
 
 impl Chart<'_> {
@@ -182,8 +175,10 @@ impl Chart<'_> {
             @let (step, unit) = if scale.seconds > 180.0 { (60.0, "min") } else { (1.0, "s") };
             @for at in ticks(scale.seconds / step, 5.0) {
                 @let x = scale.x(at * step);
-                text.label x=(format!("{x:.1}")) y=(format!("{:.1}", scale.top + PLOT + 15.0)) text-anchor="middle" {
-                    (plain(at)) " " (unit)
+                // Around the end of the axis there is no place for half of it.
+                @let (x, anchor) = if x > right - RIGHT { (WIDTH, "end") } else { (x, "middle") };
+                text.label x=(format!("{x:.1}")) y=(format!("{:.1}", scale.top + PLOT + 15.0)) text-anchor=(anchor) {
+                    (number(at)) " " (unit)
                 }
             }
         }

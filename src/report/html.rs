@@ -18,7 +18,7 @@ pub use generator::{books, health, load};
 pub use style::{STYLE, policy};
 pub use summary::{errors, orphans, search, steps, thresholds, verdict};
 
-use super::Baseline;
+use super::{Baseline, wording};
 use crate::{
     printable,
     runner::{RunRecord, RunReport},
@@ -27,7 +27,7 @@ use crate::{
 /// The report of a run, as it stands; held against other runs if there are any.
 pub fn document(record: &RunRecord, baseline: Option<&Baseline>) -> String {
     let report = &record.report;
-    let title = format!("{} {}", report.name, report.started_at);
+    let title = format!("{} {}", report.name, wording::moment(&report.started_at));
     let body = html! {
         h1 { (report.name) " " small { (report.scenario) " against " (report.target) } }
         (verdict(report, baseline))
@@ -82,19 +82,21 @@ fn page(title: &str, body: &Markup) -> String {
 /// What the run was.
 fn facts(report: &RunReport) -> Markup {
     let seed = report.seed.to_string();
-    let took = super::wording::seconds(report.elapsed_seconds);
-    let moment = |at: &Option<String>| super::wording::or_dash(at.as_ref());
-    let (first, last) = (
+    let took = wording::span(report.elapsed_seconds);
+    let moment = |at: &Option<String>| wording::or_dash(at.as_deref().map(wording::moment));
+    let (began, first, last) = (
+        wording::moment(&report.started_at),
         moment(&report.first_chat_began_at),
         moment(&report.last_chat_ended_at),
     );
     let requests = format!(
-        "{}, {:.1}/s",
-        report.requests.count, report.requests.per_second
+        "{}, {}",
+        wording::count(report.requests.count),
+        wording::rate(report.requests.per_second)
     );
     let told = [
         ("Load", report.load.as_str()),
-        ("Began", &report.started_at),
+        ("Began", &began),
         ("First chat began", &first),
         ("Last chat ended", &last),
         ("Took", &took),

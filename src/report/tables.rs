@@ -89,7 +89,7 @@ pub fn timeline(record: &RunRecord) -> String {
 
 fn second(sample: &Sample) -> Vec<String> {
     let machine = sample.machine;
-    let of = |value: fn(&MachineSample) -> f64| cell(machine.as_ref().map(value));
+    let of = |value: fn(&MachineSample) -> Option<f64>| cell(machine.as_ref().and_then(value));
     let mut row = vec![
         format!("{:.3}", sample.at),
         format!("{:.3}", sample.seconds),
@@ -108,12 +108,12 @@ fn second(sample: &Sample) -> Vec<String> {
     row.extend(counts.map(|count| count.to_string()));
     row.extend([sample.start_late, sample.sent_late].map(cell));
     row.extend([
-        of(|machine| machine.cpu_user),
-        of(|machine| machine.cpu_system),
+        of(|machine| Some(machine.cpu_user)),
+        of(|machine| Some(machine.cpu_system)),
         of(|machine| machine.cpus_missing),
         of(|machine| machine.host_busy),
-        cell(machine.map(|machine| machine.memory_bytes)),
-        cell(machine.map(|machine| machine.files)),
+        cell(machine.and_then(|machine| machine.memory_bytes)),
+        cell(machine.and_then(|machine| machine.files)),
     ]);
     for StepSample {
         passed,

@@ -1,18 +1,70 @@
 //! Figures as people read them.
 
-use std::fmt::Display;
+use std::{fmt::Display, time::Duration};
 
 use super::{Change, Figure};
+use crate::units::duration;
+
+/// Where a machine or its kernel does not tell a figure, or no second was long enough to read it in.
+pub const NOT_MEASURED: &str = "not measured";
+
+/// Writes a figure for people.
+pub type Format = fn(f64) -> String;
 
 /// A time in seconds with three digits, for columns that are narrow.
 pub fn seconds(seconds: f64) -> String {
-    let millis = seconds * 1000.0;
-    match seconds {
-        ..0.01 => format!("{millis:.1} ms"),
-        ..1.0 => format!("{millis:.0} ms"),
-        ..10.0 => format!("{seconds:.2} s"),
-        ..100.0 => format!("{seconds:.1} s"),
-        _ => format!("{seconds:.0} s"),
+    duration::rounded(Duration::try_from_secs_f64(seconds).unwrap_or_default())
+}
+
+/// How long something took as a whole, in seconds: `3 min 20 s`.
+pub fn span(seconds: f64) -> String {
+    duration::span(Duration::try_from_secs_f64(seconds).unwrap_or_default())
+}
+
+/// An RFC 3339 time without parts of seconds: `2026-11-21 20:07:13 UTC`.
+pub fn moment(rfc3339: &str) -> String {
+    format!("{} UTC", whole_seconds(rfc3339).replacen('T', " ", 1))
+}
+
+/// An RFC 3339 time without parts of seconds and without its zone, which is UTC.
+pub fn whole_seconds(rfc3339: &str) -> &str {
+    let whole = rfc3339.split('.').next().unwrap_or(rfc3339);
+    whole.trim_end_matches('Z')
+}
+
+/// A figure with at most three digits and no zeros at its end, from 100 on a whole one: `0.034`, `1.25`, `1234`.
+pub fn number(value: f64) -> String {
+    let text = match value.abs() {
+        ..0.999_5 => format!("{value:.3}"),
+        ..9.995 => format!("{value:.2}"),
+        ..99.95 => format!("{value:.1}"),
+        _ => return format!("{value:.0}"),
+    };
+    match text.trim_end_matches('0').trim_end_matches('.') {
+        "0" | "-0" if value != 0.0 => "<0.001".to_owned(),
+        text => text.to_owned(),
+    }
+}
+
+/// How many a second: `4.9/s`.
+pub fn rate(per_second: f64) -> String {
+    format!("{}/s", number(per_second))
+}
+
+/// `20,000`.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev();
+    let groups: Vec<_> = groups.map(String::from_utf8_lossy).collect();
+    groups.join(",")
+}
+
+/// So many bytes of memory: `35.2 MB`.
+pub fn bytes(bytes: f64) -> String {
+    if bytes >= 1e9 {
+        format!("{} GB", number(bytes / 1e9))
+    } else {
+        format!("{} MB", number(bytes / 1e6))
     }
 }
 
@@ -71,18 +123,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn latencies_have_three_digits_and_fit_their_column() {
-        for (length, text) in [
-            (0.000_04, "0.0 ms"),
-            (0.001_62, "1.6 ms"),
-            (0.542_2, "542 ms"),
-            (0.999_9, "1000 ms"),
-            (1.234_5, "1.23 s"),
-            (18.366, "18.4 s"),
-            (3_600.4, "3600 s"),
+    fn figures_are_short_and_none_but_zero_reads_as_zero() {
+        for (value, text) in [
+            (0.0, "0"),
+            (0.000_2, "<0.001"),
+            (0.034_2, "0.034"),
+            (0.25, "0.25"),
+            (0.999_8, "1"),
+            (4.9, "4.9"),
+            (9.999, "10"),
+            (40.0, "40"),
+            (99.97, "100"),
+            (617.2, "617"),
+            (1_234.4, "1234"),
         ] {
-            assert_eq!(seconds(length), text);
-            assert!(text.len() <= 7);
+            assert_eq!(number(value), text);
+        }
+        assert_eq!(
+            [0, 999, 1_000, 20_000, 1_234_567].map(count),
+            ["0", "999", "1,000", "20,000", "1,234,567"]
+        );
+        assert_eq!(
+            [35_248_128.0, 1_250_000_000.0].map(bytes),
+            ["35.2 MB", "1.25 GB"]
+        );
+        assert_eq!(rate(4.04), "4.04/s");
+        assert_eq!(
+            (seconds(f64::NAN), span(-1.0)),
+            ("0 ms".to_owned(), "0 ms".to_owned())
+        );
+    }
+
+    #[test]
+    fn moments_have_no_parts_of_seconds() {
+        let told = "2026-11-21 20:07:13 UTC";
+        for rfc3339 in ["2026-11-21T20:07:13.123456789Z", "2026-11-21T20:07:13Z"] {
+            assert_eq!(moment(rfc3339), told);
         }
     }
 

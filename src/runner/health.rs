@@ -1,6 +1,6 @@
 //! How the generator itself fared during a run, seen from outside its runtime.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -18,6 +18,7 @@ pub(super) struct Health {
     cpus: Extent,
     host_busy: Extent,
     missing: Extent,
+    memory: Extent,
     files: Extent,
     sockets: Extent,
     run_queue: Extent,
@@ -43,6 +44,9 @@ pub struct HealthReport {
     pub host_busy: MeanAndMost,
     /// CPUs that its threads wanted besides and waited for.
     pub cpus_missing: MeanAndMost,
+    /// Memory of the process in RAM, in bytes.
+    #[serde(default)]
+    pub memory_bytes: MeanAndMost,
     /// Files that the process had open, sockets among them.
     pub files: MeanAndMost,
     /// TCP sockets of the network namespace, whoever had them: those in use, and those in `TIME_WAIT`,
@@ -65,16 +69,17 @@ impl HealthReport {
     /// What the seconds of a run know of the machine, which is not all.
     pub fn of_samples(samples: &[Arc<Sample>]) -> Self {
         let readings = || samples.iter().filter_map(|sample| sample.machine.as_ref());
-        let extent = |of: fn(&MachineSample) -> f64| {
+        let extent = |of: fn(&MachineSample) -> Option<f64>| {
             let mut extent = Extent::default();
             readings().for_each(|reading| extent.note(of(reading)));
             extent.report()
         };
         Self {
-            cpus: extent(|reading| reading.cpu_user + reading.cpu_system),
+            cpus: extent(|reading| Some(reading.cpu_user + reading.cpu_system)),
             host_busy: extent(|reading| reading.host_busy),
             cpus_missing: extent(|reading| reading.cpus_missing),
-            files: extent(|reading| float(reading.files)),
+            memory_bytes: extent(|reading| reading.memory_bytes.map(float)),
+            files: extent(|reading| reading.files.map(float)),
             ..Self::default()
         }
     }
@@ -87,6 +92,7 @@ impl Health {
             cpus: Extent::default(),
             host_busy: Extent::default(),
             missing: Extent::default(),
+            memory: Extent::default(),
             files: Extent::default(),
             sockets: Extent::default(),
             run_queue: Extent::default(),
@@ -97,12 +103,13 @@ impl Health {
     pub(super) fn note(&mut self, beat: &Beat) {
         self.thread_lag.record(beat.late);
         if let Some(load) = beat.load {
-            self.cpus.note(load.cpus);
+            self.cpus.note(Some(load.cpus()));
             self.host_busy.note(load.host_busy);
             self.missing.note(load.missing);
-            self.files.note(float(load.files));
-            self.sockets.note(float(load.sockets));
-            self.run_queue.note(float(load.run_queue));
+            self.memory.note(load.memory.map(float));
+            self.files.note(load.files.map(float));
+            self.sockets.note(load.sockets.map(float));
+            self.run_queue.note(load.run_queue.map(float));
             self.listen_overflows += load.listen_overflows;
         }
     }
@@ -113,6 +120,7 @@ impl Health {
             cpus: self.cpus.report(),
             host_busy: self.host_busy.report(),
             cpus_missing: self.missing.report(),
+            memory_bytes: self.memory.report(),
             files: self.files.report(),
             sockets: self.sockets.report(),
             run_queue: self.run_queue.report(),
@@ -150,7 +158,7 @@ impl Health {
         if stall > budget.stall {
             beyond.push(format!(
                 "the generator stood still for {} (the budget is {})",
-                in_millis(stall),
+                duration::rounded(stall),
                 duration::format(budget.stall)
             ));
         }
@@ -169,10 +177,12 @@ impl Health {
 }
 
 impl Extent {
-    fn note(&mut self, value: f64) {
-        self.sum += value;
-        self.count += 1;
-        self.most = self.most.max(value);
+    fn note(&mut self, reading: Option<f64>) {
+        if let Some(value) = reading {
+            self.sum += value;
+            self.count += 1;
+            self.most = self.most.max(value);
+        }
     }
 
     fn mean(&self) -> f64 {
@@ -190,19 +200,16 @@ impl Extent {
 
 #[expect(
     clippy::cast_precision_loss,
-    reason = "files and threads are far fewer than 2^52"
+    reason = "files, threads and bytes of memory are far fewer than 2^52"
 )]
 fn float(count: u64) -> f64 {
     count as f64
 }
 
-fn in_millis(time: Duration) -> String {
-    let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    duration::format(Duration::from_millis(millis))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

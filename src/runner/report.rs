@@ -8,6 +8,7 @@ use crate::{
     event::{EndedBy, Fate, Mode, Trigger, Verdict},
     load::{Judgement, Measured, Threshold},
     scenario::{Observation, Reason},
+    units::duration,
 };
 
 /// What a run did, felt and came to.
@@ -336,7 +337,7 @@ impl ThresholdReport {
             },
             measured: match measured {
                 Measured::Latency { value, of } => {
-                    format!("{:.3} s over {of}", value.as_secs_f64())
+                    format!("{} over {of}", duration::rounded(value))
                 }
                 Measured::Share { failed, of } => format!("{failed} of {of}"),
                 Measured::Nothing => "nothing".to_owned(),

@@ -91,7 +91,7 @@ pub struct StepSample {
     pub max: Option<f64>,
 }
 
-/// The process and its host in one second.
+/// The process and its host in one second; null where the kernel does not tell.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct MachineSample {
     /// CPUs that the process kept busy in its own code.
@@ -99,13 +99,13 @@ pub struct MachineSample {
     /// CPUs that the kernel kept busy for it.
     pub cpu_system: f64,
     /// CPUs that it wanted besides and waited for.
-    pub cpus_missing: f64,
+    pub cpus_missing: Option<f64>,
     /// The share of the host's CPUs that was busy, 0 to 1.
-    pub host_busy: f64,
+    pub host_busy: Option<f64>,
     /// Memory of the process in RAM.
-    pub memory_bytes: u64,
+    pub memory_bytes: Option<u64>,
     /// Files that it had open, sockets among them.
-    pub files: u64,
+    pub files: Option<u64>,
 }
 
 /// One second of a run with its histograms.

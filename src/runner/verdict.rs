@@ -75,7 +75,7 @@ pub(super) fn judge(
         broken.push(format!(
             "requests waited for a connection up to {} (99th percentile): the target is slow, or its `connections` \
              allow too few",
-            duration::format(Duration::from_millis(millis(waited)))
+            duration::rounded(waited)
         ));
     }
     if broken.is_empty() {
@@ -154,7 +154,7 @@ impl Delays {
         let told = beyond.map(|(what, measured, limit)| {
             format!(
                 "the generator was starved: {what} up to {} late (99th percentile; the budget is {})",
-                duration::format(Duration::from_millis(millis(*measured))),
+                duration::rounded(*measured),
                 duration::format(*limit)
             )
         });
@@ -174,8 +174,4 @@ fn broken_thresholds(tally: &Tally, thresholds: &[Threshold]) -> Vec<String> {
             },
         )
         .collect()
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

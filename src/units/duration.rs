@@ -51,6 +51,33 @@ pub fn format(duration: Duration) -> String {
     PRINTER.unsigned_duration_to_string(&duration)
 }
 
+/// Writes a measured duration for people to read, with at most three digits: `35 ms`, `1.24 s`. One of a
+/// thousand seconds or more is written as [`span`] writes it.
+pub fn rounded(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    // Each limit is where the digits of the line before would become one more.
+    match seconds {
+        ..0.000_000_5 => "0 ms".to_owned(),
+        ..0.000_999_5 => format!("{:.0} µs", seconds * 1e6),
+        ..0.009_95 => format!("{:.1} ms", seconds * 1e3),
+        ..0.999_5 => format!("{:.0} ms", seconds * 1e3),
+        ..9.995 => format!("{seconds:.2} s"),
+        ..99.95 => format!("{seconds:.1} s"),
+        ..999.5 => format!("{seconds:.0} s"),
+        _ => span(duration),
+    }
+}
+
+/// Writes for people how long something took as a whole: `12.3 s`, `3 min 20 s`, `2 h 3 min`.
+pub fn span(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match (seconds / 3600, seconds / 60) {
+        (0, 0) => rounded(duration),
+        (0, minutes) => format!("{minutes} min {} s", seconds % 60),
+        (hours, minutes) => format!("{hours} h {} min", minutes % 60),
+    }
+}
+
 /// Writes the duration as text.
 pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&format(*duration))
@@ -122,6 +149,42 @@ mod tests {
             parse("-5s"),
             Err(UnitError::NegativeDuration("-5s".to_owned()))
         );
+    }
+
+    #[test]
+    fn measured_durations_have_three_digits_and_none_above_zero_reads_as_zero() {
+        for (nanos, told) in [
+            (0, "0 ms"),
+            (1_000, "1 µs"),
+            (40_000, "40 µs"),
+            (999_499, "999 µs"),
+            (999_500, "1.0 ms"),
+            (1_620_000, "1.6 ms"),
+            (9_960_000, "10 ms"),
+            (542_200_000, "542 ms"),
+            (999_600_000, "1.00 s"),
+            (1_234_567_891, "1.23 s"),
+            (9_996_000_000, "10.0 s"),
+            (99_960_000_000, "100 s"),
+            (734_200_000_000, "734 s"),
+            (999_600_000_000, "16 min 39 s"),
+        ] {
+            assert_eq!(rounded(Duration::from_nanos(nanos)), told);
+        }
+    }
+
+    #[test]
+    fn spans_are_told_in_two_units() {
+        for (seconds, told) in [
+            (12.04, "12.0 s"),
+            (60.0, "1 min 0 s"),
+            (200.4, "3 min 20 s"),
+            (3_600.0, "1 h 0 min"),
+            (7_380.0, "2 h 3 min"),
+            (360_000.0, "100 h 0 min"),
+        ] {
+            assert_eq!(span(Duration::from_secs_f64(seconds)), told);
+        }
     }
 
     proptest! {

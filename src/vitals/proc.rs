@@ -8,24 +8,28 @@ use nix::sys::{
 use super::Load;
 use crate::descriptors;
 
-/// What the kernel has counted until now, and what there is now. Where it counts nothing, all is 0.
+/// What the kernel has counted until now, and what there is now; `None` where it does not tell.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Counters {
-    /// Time on a CPU, of all threads together.
-    ran: Duration,
-    /// Time in which a thread could have run and had no CPU.
-    waited: Duration,
-    /// Ticks of all CPUs of the host, and those of them in which one was idle.
-    ticks: u64,
-    idle: u64,
+    /// Time in which a thread could have run and had no CPU, of all threads together.
+    waited: Option<Duration>,
+    host: Option<HostTicks>,
     user: Duration,
     system: Duration,
     /// As [`Load`] has them.
-    memory: u64,
-    files: u64,
-    sockets: u64,
-    run_queue: u64,
+    memory: Option<u64>,
+    files: Option<u64>,
+    sockets: Option<u64>,
+    run_queue: Option<u64>,
     accept_queues: AcceptQueues,
+}
+
+/// Ticks of all CPUs of the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct HostTicks {
+    all: u64,
+    /// Those of them without work.
+    idle: u64,
 }
 
 /// What the kernel has counted of the accept queues of this network namespace, for all processes.
@@ -63,65 +67,67 @@ impl AcceptQueues {
 }
 
 impl Counters {
-    /// `/proc/self/task/*/schedstat` has nanoseconds on a CPU and in a run queue, `/proc/stat` ticks of
-    /// the host and the threads that run or could: <https://docs.kernel.org/scheduler/sched-stats.html>,
-    /// proc(5). Of sockets the kernel has sums for IPv4 and IPv6. An error if this process may open no
+    /// `/proc/self/task/*/schedstat` has nanoseconds in a run queue, `/proc/stat` ticks of the host and the
+    /// threads that run or could: <https://docs.kernel.org/scheduler/sched-stats.html>, proc(5). Of sockets the kernel has sums for IPv4 and IPv6. An error if this process may open no
     /// file to read with: sums that lack something would make the next ones look like a leap.
     pub(super) fn read() -> io::Result<Self> {
-        let (mut ran, mut waited) = (Duration::ZERO, Duration::ZERO);
+        let mut waited = None;
         let tasks = unless_exhausted(fs::read_dir("/proc/self/task").map(Vec::from_iter))?;
         for task in tasks.into_iter().flatten() {
             // A thread may have ended since.
-            let (r, w) = times(&text(task.path().join("schedstat"))?).unwrap_or_default();
-            ran += r;
-            waited += w;
+            if let Some(wait) = wait(&text(task.path().join("schedstat"))?) {
+                waited = Some(waited.unwrap_or(Duration::ZERO) + wait);
+            }
         }
         let (user, system) = cpu_times();
         let stat = text("/proc/stat")?;
-        let (ticks, idle) = host_ticks(&stat).unwrap_or_default();
         let (v4, v6) = (
             text("/proc/self/net/sockstat")?,
             text("/proc/self/net/sockstat6")?,
         );
         Ok(Self {
-            ran,
             waited,
-            ticks,
-            idle,
+            host: host_ticks(&stat),
             user,
             system,
-            memory: number(&text("/proc/self/status")?, "VmRSS:", "VmRSS:").unwrap_or(0) * 1024,
-            files: descriptors::open().unwrap_or(0),
+            memory: number(&text("/proc/self/status")?, "VmRSS:", "VmRSS:").map(|kib| kib * 1024),
+            files: descriptors::open(),
             sockets: sockets(&v4, &v6),
-            run_queue: number(&stat, "procs_running", "procs_running").unwrap_or(0),
+            run_queue: number(&stat, "procs_running", "procs_running"),
             accept_queues: AcceptQueues::of(&text("/proc/self/net/netstat")?),
         })
     }
 
     /// Threads that ended take their times along, so sums may shrink.
     pub(super) fn since(&self, before: &Self, length: Duration) -> Load {
-        let ran = self.ran.saturating_sub(before.ran).as_secs_f64();
-        let waited = self.waited.saturating_sub(before.waited).as_secs_f64();
-        let ticks = self.ticks.saturating_sub(before.ticks);
-        let idle = self.idle.saturating_sub(before.idle);
+        let waited = self.waited.zip(before.waited);
+        let waited = waited.map(|(now, before)| now.saturating_sub(before).as_secs_f64());
+        let host = self.host.zip(before.host);
         let more = |of: fn(&AcceptQueues) -> u64| {
             of(&self.accept_queues).saturating_sub(of(&before.accept_queues))
         };
-        #[expect(clippy::cast_precision_loss, reason = "ticks of a second or so")]
-        let host_busy = share(ticks.saturating_sub(idle) as f64, ticks as f64);
         Load {
-            cpus: ran / length.as_secs_f64(),
             user: self.user.saturating_sub(before.user).as_secs_f64() / length.as_secs_f64(),
             system: self.system.saturating_sub(before.system).as_secs_f64() / length.as_secs_f64(),
             memory: self.memory,
-            host_busy,
-            missing: waited / length.as_secs_f64(),
+            host_busy: host.map(|(now, before)| now.busy_since(before)),
+            missing: waited.map(|waited| waited / length.as_secs_f64()),
             files: self.files,
             sockets: self.sockets,
             run_queue: self.run_queue,
             listen_overflows: more(|queues| queues.overflows),
             listen_drops: more(|queues| queues.drops),
         }
+    }
+}
+
+impl HostTicks {
+    /// The share of the ticks since then in which a CPU had work.
+    #[expect(clippy::cast_precision_loss, reason = "ticks of a second or so")]
+    fn busy_since(self, before: Self) -> f64 {
+        let all = self.all.saturating_sub(before.all);
+        let idle = self.idle.saturating_sub(before.idle);
+        share(all.saturating_sub(idle) as f64, all as f64)
     }
 }
 
@@ -143,14 +149,14 @@ fn share(part: f64, whole: f64) -> f64 {
     if whole > 0.0 { part / whole } else { 0.0 }
 }
 
-fn times(schedstat: &str) -> Option<(Duration, Duration)> {
-    let mut fields = schedstat.split_whitespace().map(str::parse);
-    let (ran, waited) = (fields.next()?.ok()?, fields.next()?.ok()?);
-    Some((Duration::from_nanos(ran), Duration::from_nanos(waited)))
+/// The second field: how long the thread has waited for a CPU.
+fn wait(schedstat: &str) -> Option<Duration> {
+    let waited = schedstat.split_whitespace().nth(1)?.parse().ok()?;
+    Some(Duration::from_nanos(waited))
 }
 
-/// All ticks, and those without work: `idle` and `iowait`.
-fn host_ticks(stat: &str) -> Option<(u64, u64)> {
+/// Without work are `idle` and `iowait`.
+fn host_ticks(stat: &str) -> Option<HostTicks> {
     let fields = stat.lines().next()?.strip_prefix("cpu ")?;
     // Guests are counted among the first two already.
     let ticks: Vec<u64> = fields
@@ -159,17 +165,22 @@ fn host_ticks(stat: &str) -> Option<(u64, u64)> {
         .map_while(|field| field.parse().ok())
         .collect();
     let idle = ticks.get(3)? + ticks.get(4)?;
-    Some((ticks.iter().sum(), idle))
+    Some(HostTicks {
+        all: ticks.iter().sum(),
+        idle,
+    })
 }
 
-/// Those in use and those that wait out their end, which the sum for IPv4 has for both.
-fn sockets(v4: &str, v6: &str) -> u64 {
+/// Those in use and those that wait out their end, which the sum for IPv4 has for both; `None` if the kernel has
+/// neither sum.
+fn sockets(v4: &str, v6: &str) -> Option<u64> {
     let numbers = [
         number(v4, "TCP:", "inuse"),
         number(v4, "TCP:", "tw"),
         number(v6, "TCP6:", "inuse"),
     ];
-    numbers.into_iter().flatten().sum()
+    let known = numbers.iter().any(Option::is_some);
+    known.then(|| numbers.into_iter().flatten().sum())
 }
 
 /// A file of the kernel's, empty where there is none.
@@ -206,14 +217,11 @@ mod tests {
 
     #[test]
     fn the_kernels_texts_are_read_as_their_documents_say() {
-        let (ran, waited) = times("2000000000 500000000 77\n").unwrap();
-        assert_eq!(
-            (ran, waited),
-            (Duration::from_secs(2), Duration::from_millis(500))
-        );
-        assert_eq!(times(""), None);
+        let waited = wait("2000000000 500000000 77\n");
+        assert_eq!(waited, Some(Duration::from_millis(500)));
+        assert_eq!(wait(""), None);
         let stat = "cpu  10 1 5 70 4 0 2 8 3 0\ncpu0 1 2 3\n";
-        assert_eq!(host_ticks(stat), Some((100, 74)));
+        assert_eq!(host_ticks(stat), Some(HostTicks { all: 100, idle: 74 }));
         assert_eq!(host_ticks("intr 1"), None);
         let stat = "cpu  1 2\nprocesses 99\nprocs_running 7\nprocs_blocked 3\n";
         let running = |stat| number(stat, "procs_running", "procs_running");
@@ -225,9 +233,9 @@ mod tests {
         let v4 =
             "sockets: used 290\nTCP: inuse 11 orphan 0 tw 5 alloc 12 mem 1\nUDP: inuse 2 mem 1\n";
         let v6 = "TCP6: inuse 3\nUDP6: inuse 1\n";
-        assert_eq!(sockets(v4, v6), 19);
+        assert_eq!(sockets(v4, v6), Some(19));
         // Without IPv6, and without either.
-        assert_eq!((sockets(v4, ""), sockets("", "")), (16, 0));
+        assert_eq!((sockets(v4, ""), sockets("", "")), (Some(16), None));
     }
 
     #[test]
@@ -258,21 +266,25 @@ mod tests {
     #[test]
     fn what_happened_between_two_readings_is_told_as_shares() {
         let before = Counters {
-            ticks: 1_000,
-            idle: 900,
+            waited: Some(Duration::ZERO),
+            host: Some(HostTicks {
+                all: 1_000,
+                idle: 900,
+            }),
             ..Counters::default()
         };
         let after = Counters {
             user: Duration::from_secs(1),
             system: Duration::from_millis(500),
-            memory: 7,
-            ran: Duration::from_millis(1_500),
-            waited: Duration::from_millis(500),
-            ticks: 1_400,
-            idle: 1_000,
-            files: 40,
-            sockets: 30,
-            run_queue: 5,
+            memory: Some(7),
+            waited: Some(Duration::from_millis(500)),
+            host: Some(HostTicks {
+                all: 1_400,
+                idle: 1_000,
+            }),
+            files: Some(40),
+            sockets: Some(30),
+            run_queue: Some(5),
             accept_queues: AcceptQueues {
                 overflows: 3,
                 drops: 4,
@@ -284,28 +296,47 @@ mod tests {
             Load {
                 user: 0.5,
                 system: 0.25,
-                memory: 7,
-                cpus: 0.75,
-                host_busy: 0.75,
-                missing: 0.25,
-                files: 40,
-                sockets: 30,
-                run_queue: 5,
+                memory: Some(7),
+                host_busy: Some(0.75),
+                missing: Some(0.25),
+                files: Some(40),
+                sockets: Some(30),
+                run_queue: Some(5),
                 listen_overflows: 3,
                 listen_drops: 4,
             }
         );
+        assert!((load.cpus() - 0.75).abs() < 1e-9);
         let nothing = before.since(&after, Duration::from_secs(2));
-        assert_eq!(nothing, Load::default());
+        assert_eq!(
+            nothing,
+            Load {
+                host_busy: Some(0.0),
+                missing: Some(0.0),
+                ..Load::default()
+            }
+        );
+    }
+
+    #[test]
+    fn what_the_kernel_does_not_tell_is_no_zero() {
+        let silent = Counters::default();
+        let load = silent.since(&silent, Duration::from_secs(1));
+        assert_eq!(load, Load::default());
+        assert_eq!((load.memory, load.missing), (None, None));
     }
 
     #[test]
     fn this_kernel_counts() {
         let counters = Counters::read().unwrap();
-        assert!(counters.ran > Duration::ZERO && counters.ticks > counters.idle);
+        let host = counters.host.unwrap();
+        assert!(counters.waited.is_some() && host.all > host.idle);
+        assert!(counters.user + counters.system > Duration::ZERO);
+        assert!(counters.memory.unwrap() > 1 << 20);
         // Whoever holds on to a socket is counted.
         let _listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let counters = Counters::read().unwrap();
-        assert!(counters.files > 3 && counters.sockets > 0 && counters.run_queue > 0);
+        let counts = [counters.files, counters.sockets, counters.run_queue];
+        assert!(counts.map(Option::unwrap).iter().all(|count| *count > 0));
     }
 }

@@ -193,7 +193,8 @@ async fn the_inputs_decide_whether_a_run_is_too_much_for_the_machine() {
 #[tokio::test]
 async fn a_machine_that_hides_proc_is_said_to_and_no_reason_to_refuse() {
     let centre = Centre::start("{}").await;
-    let run = Run::of_shipped(&centre.url).load("{ chats: 3 }");
+    // Longer than the second after which the machine is read.
+    let run = Run::of_shipped(&centre.url).load("{ chats: 3, ramp: 4s }");
     let Some(process) = run.start_without_proc() else {
         eprintln!("this system lets nobody mount anything: not tested");
         return;
@@ -206,4 +207,9 @@ async fn a_machine_that_hides_proc_is_said_to_and_no_reason_to_refuse() {
         assert!(doubts.contains(part) && run.log.contains(part), "{doubts}");
     }
     assert!(!run.log.contains("0 MB are available"), "{}", run.log);
+    // What is not measured is no zero.
+    let machine = &run.report["machine"];
+    assert!(machine["cpus"]["mean"].as_f64().unwrap() > 0.0, "{machine}");
+    assert_eq!(machine["memory_bytes"]["most"], serde_json::Value::Null);
+    assert!(run.output.contains("memory not measured"), "{}", run.output);
 }

@@ -145,6 +145,78 @@ async fn the_page_needs_nothing_from_elsewhere_and_says_the_verdict_first() {
     assert_eq!(reported.failed(), ["thresholds", "verdict"]);
 }
 
+/// The text of a page, each piece for itself.
+fn visible(page: &str) -> String {
+    let (_, body) = page.split_once("<body>").unwrap();
+    let pieces = body.split('<').filter_map(|piece| piece.split_once('>'));
+    pieces.map(|(_, text)| format!("{text}\n")).collect()
+}
+
+/// Times of more than three digits, and moments with parts of seconds.
+fn exact(text: &str) -> Vec<String> {
+    let words: Vec<_> = text
+        .split(|c: char| c.is_whitespace() || ",;()".contains(c))
+        .collect();
+    let digits = |number: &str| {
+        let all = number
+            .chars()
+            .filter(char::is_ascii_digit)
+            .collect::<String>();
+        all.trim_start_matches('0').len()
+    };
+    let times = words.windows(2).filter(|pair| {
+        let is_time = ["s", "ms", "µs", "min", "h"].contains(&pair[1]);
+        is_time && pair[0].parse::<f64>().is_ok() && digits(pair[0]) > 3
+    });
+    let times = times.map(|pair| pair.join(" "));
+    let parts = words.iter().filter(|word| {
+        let (before, behind) = word.split_once('.').unwrap_or_default();
+        before.contains(':') && behind.starts_with(|c: char| c.is_ascii_digit())
+    });
+    times.chain(parts.map(|&word| word.to_owned())).collect()
+}
+
+#[tokio::test]
+async fn people_read_short_figures_and_programs_exact_ones() {
+    let centre = Centre::start("{ faults: { agents: { never_come: 0.5 } } }").await;
+    let inputs = ["-i", "agent_join_timeout=333.333ms"];
+    let reported = Reported::new(&centre)
+        .with(&inputs)
+        .with(&["--threshold", "{ step: agent_join, p95: 10s }"])
+        .with(&["--load", "{ chats: 20, ramp: 3s }"]);
+    let run = reported.run.done().await.exits(0);
+    let page = visible(&reported.text("report.html"));
+    for text in [&page, &run.output, &run.log] {
+        assert_eq!(exact(text), Vec::<String>::new(), "{text}");
+    }
+    let began = run.report["started_at"].as_str().unwrap();
+    assert!(began.contains('.') && !page.contains(began), "{began}");
+    let seconds = run.report["elapsed_seconds"].to_string();
+    assert!(seconds.len() > 5, "{seconds}");
+
+    let machine = &run.report["machine"];
+    let cpus = machine["cpus"]["mean"].as_f64().unwrap();
+    let memory = machine["memory_bytes"]["most"].as_f64().unwrap();
+    // A few chats take little of a CPU, and no program so little memory.
+    assert!(cpus > 0.0 && cpus < 8.0, "{machine:#}");
+    assert!(memory > 5e6 && memory < 4e9, "{machine:#}");
+    for (name, text) in [("CPUs used", &page), ("CPUs used", &run.output)] {
+        let (_, behind) = text.split_once(name).unwrap();
+        let told = behind.split_whitespace().next().unwrap();
+        let told: f64 = told.trim_start_matches('<').parse().unwrap();
+        assert!(
+            (told - cpus).abs() <= 0.05 * cpus.max(0.02),
+            "{told} of {cpus}"
+        );
+    }
+    let told = format!("{:.0}", memory / 1e6);
+    let (_, behind) = page.split_once("Memory in RAM").unwrap();
+    assert!(
+        behind.contains(&told) && behind.contains(" MB"),
+        "{told}: {behind}"
+    );
+}
+
 #[tokio::test]
 async fn an_interrupted_run_has_its_documents_too() {
     let centre = Centre::start("{}").await;

@@ -66,7 +66,7 @@ async fn a_process_that_was_paused_says_so_even_if_no_chat_was_due() {
     process.pause(Duration::from_millis(1_500)).await;
     let run = run.finish(process).await.exits(3);
     assert!(
-        reasons(&run).contains("the generator stood still for 1s"),
+        reasons(&run).contains("the generator stood still for "),
         "{run:#?}"
     );
     let longest = run.report["machine"]["thread_lag"]["max"].as_f64().unwrap();
@@ -139,7 +139,7 @@ async fn a_process_that_has_little_to_do_is_not_starved_by_hogs() {
     // Its listener, the standard ones, and the runtime's own.
     assert!(most("files") > 4.0 && most("sockets") >= 1.0, "{run:#?}");
     let says = format!(
-        "at most {} files, {} sockets, run queue {}\n",
+        "files {}, sockets {}, run queue {}\n",
         most("files"),
         most("sockets"),
         most("run_queue")

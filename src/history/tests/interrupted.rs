@@ -145,8 +145,9 @@ fn a_run_of_an_earlier_chatprobe_is_what_its_seconds_add_up_to() {
             }],
             machine: Some(MachineSample {
                 cpu_user: 1.0,
-                host_busy: 0.5,
-                files: 10 + number,
+                host_busy: Some(0.5),
+                memory_bytes: Some(1_000 + number),
+                files: Some(10 + number),
                 ..MachineSample::default()
             }),
             ..Sample::default()
@@ -166,6 +167,7 @@ fn a_run_of_an_earlier_chatprobe_is_what_its_seconds_add_up_to() {
     assert_eq!(report.books.waiting, 2);
     assert_eq!(report.machine.cpus.mean, Some(1.0));
     assert_eq!(report.machine.files.most, Some(11.0));
+    assert_eq!(report.machine.memory_bytes.mean, Some(1_000.5));
     // No second has it.
     assert_eq!(report.machine.sockets, MeanAndMost::default());
 }

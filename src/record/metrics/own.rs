@@ -127,8 +127,12 @@ impl Own {
     pub(super) fn beaten(&self, beat: &Beat) {
         self.thread_lag.observe(beat.late.as_secs_f64());
         if let Some(load) = beat.load {
-            self.cpus_missing.set(load.missing);
-            self.runnable_threads.set(float(load.run_queue));
+            if let Some(missing) = load.missing {
+                self.cpus_missing.set(missing);
+            }
+            if let Some(threads) = load.run_queue {
+                self.runnable_threads.set(float(threads));
+            }
             self.listen_overflows.inc_by(float(load.listen_overflows));
             self.listen_drops.inc_by(float(load.listen_drops));
         }

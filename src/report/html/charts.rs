@@ -161,14 +161,14 @@ fn latency(groups: &[Group<'_>], step: usize) -> Vec<Line<'static>> {
 
 fn memory(groups: &[Group<'_>]) -> Vec<Line<'static>> {
     vec![machine("in RAM", groups, |machine| {
-        number(machine.memory_bytes)
+        machine.memory_bytes.map(number)
     })]
 }
 
 fn cpus(groups: &[Group<'_>]) -> Vec<Line<'static>> {
     vec![
-        machine("user", groups, |machine| machine.cpu_user),
-        machine("system", groups, |machine| machine.cpu_system),
+        machine("user", groups, |machine| Some(machine.cpu_user)),
+        machine("system", groups, |machine| Some(machine.cpu_system)),
         machine("wanted and not had", groups, |machine| machine.cpus_missing),
     ]
 }
@@ -176,11 +176,11 @@ fn cpus(groups: &[Group<'_>]) -> Vec<Line<'static>> {
 fn machine(
     name: &'static str,
     groups: &[Group<'_>],
-    value: fn(&MachineSample) -> f64,
+    value: fn(&MachineSample) -> Option<f64>,
 ) -> Line<'static> {
     line(name, groups, |group| {
         let known = group.iter().filter_map(|sample| sample.machine.as_ref());
-        known.map(value).reduce(f64::max)
+        known.filter_map(value).reduce(f64::max)
     })
 }
 

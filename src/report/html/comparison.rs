@@ -89,7 +89,7 @@ fn side(which: &str, run: &Compared) -> Markup {
     html! {
         div {
             dt { (which) ": " (run.outcome()) }
-            dd { (run.name) ", " (run.started_at) ", " code { (run.load) } ", run " (run.id) }
+            dd { (run.name) ", " (wording::moment(&run.started_at)) ", " code { (run.load) } ", run " (run.id) }
         }
     }
 }

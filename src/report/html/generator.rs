@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::{Column, table};
 use crate::{
-    report::wording::{or_dash, percent, seconds},
+    report::wording::{Format, NOT_MEASURED, bytes, number, or_dash, percent, rate, seconds, span},
     runner::{MeanAndMost, Quantiles, RunReport, RunState},
 };
 
@@ -18,8 +18,8 @@ pub fn load(report: &RunReport) -> Markup {
                 @if let Some(changed) = &report.load_changed_to { ", changed to " code { (changed) } " while it ran" }
                 "."
             }
-            p { "Achieved: " (chats.started) " chats in " (seconds(report.elapsed_seconds)) ", "
-                (rate(chats.started, report.elapsed_seconds)) " on average, at most "
+            p { "Achieved: " (chats.started) " chats in " (span(report.elapsed_seconds)) ", "
+                (rate(mean_rate(chats.started, report.elapsed_seconds))) " on average, at most "
                 (chats.most_in_progress) " at once; " (chats.dropped) " were due and found no room." }
         }
     }
@@ -34,15 +34,14 @@ pub fn health(report: &RunReport) -> Markup {
         ("Its heartbeat was late", &report.scheduler_lag),
         ("A thread that only sleeps woke late", &machine.thread_lag),
     ];
-    let count: fn(f64) -> String = |value| format!("{value:.1}");
-    let share: fn(f64) -> String = percent;
-    let readings = [
-        ("CPUs used", &machine.cpus, count),
-        ("CPUs wanted and not had", &machine.cpus_missing, count),
-        ("Host busy", &machine.host_busy, share),
-        ("Files open", &machine.files, count),
-        ("TCP sockets", &machine.sockets, count),
-        ("Run queue of the host", &machine.run_queue, count),
+    let readings: [(_, _, Format); 7] = [
+        ("CPUs used", &machine.cpus, number),
+        ("CPUs wanted and not had", &machine.cpus_missing, number),
+        ("Memory in RAM", &machine.memory_bytes, bytes),
+        ("Host busy", &machine.host_busy, percent),
+        ("Files open", &machine.files, number),
+        ("TCP sockets", &machine.sockets, number),
+        ("Run queue of the host", &machine.run_queue, number),
     ];
     let mut delay_head = vec![Column::Text("Delay")];
     delay_head.extend(["p50", "p95", "p99", "Most"].map(Column::Number));
@@ -53,6 +52,8 @@ pub fn health(report: &RunReport) -> Markup {
             h2 { "Generator" }
             @if report.state == RunState::Interrupted {
                 p { "The run was cut off: this is how the generator stood at the end of its last second that was kept, and a dash is unknown." }
+            } @else if machine.cpus.mean.is_none() {
+                p { "The machine is read once a second: this run was too short for a reading." }
             }
             (table("Delays", &delay_head, &html! {
                 @for (name, delay) in delays { (delayed(name, delay)) }
@@ -75,12 +76,14 @@ fn delayed(name: &str, delay: &Quantiles) -> Markup {
     }
 }
 
-fn read(name: &str, reading: MeanAndMost, format: fn(f64) -> String) -> Markup {
+fn read(name: &str, reading: MeanAndMost, format: Format) -> Markup {
     html! {
         tr {
             th scope="row" { (name) }
-            td.number { (or_dash(reading.mean.map(format))) }
-            td.number { (or_dash(reading.most.map(format))) }
+            @match reading.mean.zip(reading.most) {
+                None => td.number colspan="2" { (NOT_MEASURED) },
+                Some((mean, most)) => { td.number { (format(mean)) } td.number { (format(most)) } }
+            }
         }
     }
 }
@@ -116,8 +119,7 @@ pub fn books(report: &RunReport) -> Markup {
     }
 }
 
-fn rate(count: u64, seconds: f64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
-    let rate = count as f64 / seconds.max(0.001);
-    format!("{rate:.1}/s")
+#[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
+fn mean_rate(count: u64, seconds: f64) -> f64 {
+    count as f64 / seconds.max(0.001)
 }

@@ -7,7 +7,7 @@ use crate::{
     event::Verdict,
     report::{
         Baseline,
-        wording::{or_dash, percent, seconds},
+        wording::{or_dash, percent, rate, seconds},
     },
     runner::{
         BrokenBy, Quantiles, RunReport, RunState, SearchReport, SearchStep, ThresholdReport,
@@ -192,8 +192,8 @@ fn search_step(step: &SearchStep) -> Markup {
                 Some(BrokenBy::Target) => td.word.bad { "✗ broken" },
                 Some(BrokenBy::Generator) => td.word.doubt { "? invalid" },
             }
-            td.number { (format!("{:.1}/s", step.started_per_second)) }
-            td.number { (format!("{:.1}/s", step.ended_per_second)) }
+            td.number { (rate(step.started_per_second)) }
+            td.number { (rate(step.ended_per_second)) }
             td.number { (step.in_progress) }
             @for judged in &step.thresholds { td { (judged.measured) } }
         }

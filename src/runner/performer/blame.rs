@@ -9,6 +9,7 @@ use crate::{
     callbacks::WaitError,
     driver::{HttpFailure, HttpFailureKind},
     scenario::{Observation, Reason, Step},
+    units::duration,
 };
 
 impl Performer {
@@ -28,7 +29,7 @@ impl Performer {
             (WaitError::Timeout { .. }, Some(Observation::AgentJoin)) => Reason::AgentJoinTimeout,
             (WaitError::Timeout { .. }, None) => Reason::ReplyTimeout,
         };
-        let detail = format!("{error} (waited {timeout:?})");
+        let detail = format!("{error} (waited {})", duration::rounded(timeout));
         let exchange = &self.context.engine.exchange;
         match exchange.shortage_since(since).await {
             None => Refusal::new(reason, detail),

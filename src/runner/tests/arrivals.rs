@@ -51,7 +51,7 @@ async fn under_an_open_profile_latency_counts_from_the_intended_start() {
     assert_eq!(bench.heard.run_ended(), (Verdict::Invalid, false));
     let reasons = report.verdict_reasons.join("\n");
     assert!(
-        reasons.contains("chats started up to 2s500ms late"),
+        reasons.contains("chats started up to 2.50 s late"),
         "{reasons}"
     );
 }

@@ -44,7 +44,7 @@ async fn an_event_that_may_not_have_been_taken_is_no_timeout_of_the_target() {
     let detail = &report.failures[0].detail;
     assert_eq!(
         detail,
-        "no such event in time (waited 200ms); the listener for events could not take all that came: a connection \
+        "no such event in time (waited 200 ms); the listener for events could not take all that came: a connection \
          had to wait, because all that are allowed are busy"
     );
     let reasons = &report.verdict_reasons[0];

@@ -161,7 +161,7 @@ async fn a_run_whose_heartbeat_came_late_is_invalid() {
     assert_eq!(report.verdict, Some(Verdict::Invalid));
     let reasons = report.verdict_reasons.join("\n");
     assert!(
-        reasons.contains("the run's heartbeat came up to 650ms late"),
+        reasons.contains("the run's heartbeat came up to 650 ms late"),
         "{reasons}"
     );
     assert!(

@@ -62,7 +62,7 @@ async fn a_wait_in_vain_has_the_reason_of_what_it_waited_for() {
 
     let (bench, report) = run("status: 200", &wait("hear", "")).await;
     assert_eq!(step(&report, "hear"), (0, vec![Reason::ReplyTimeout]));
-    let detail = "no such event in time (waited 150ms)";
+    let detail = "no such event in time (waited 150 ms)";
     assert_eq!(report.failures[0].detail, detail);
     assert!(!bench.heard.notes().contains(&heard::Note::WaitStarted));
     assert_eq!(report.failures[0].correlation["key"], "9");

@@ -267,8 +267,8 @@ fn beats_of_the_thread_outside_tell_how_the_machine_treats_the_process() {
     assert_eq!(counters(), [0.0, 0.0]);
     let beat = |late, load| fixture.tell(&Event::Beat(Beat { late, load }));
     let load = Load {
-        missing: 1.5,
-        run_queue: 7,
+        missing: Some(1.5),
+        run_queue: Some(7),
         listen_overflows: 3,
         listen_drops: 4,
         ..Load::default()
@@ -283,6 +283,13 @@ fn beats_of_the_thread_outside_tell_how_the_machine_treats_the_process() {
     assert_eq!(lag("_count"), Some(3.0));
     assert_eq!(lag("_sum"), Some(2.000_06));
     beat(Duration::ZERO, Some(Load::default()));
+    assert_eq!(gauges(), [1.5, 7.0], "the kernel did not tell");
+    let idle = Load {
+        missing: Some(0.0),
+        run_queue: Some(0),
+        ..Load::default()
+    };
+    beat(Duration::ZERO, Some(idle));
     assert_eq!(gauges(), [0.0, 0.0]);
 }
 
