@@ -4,12 +4,9 @@ use serde_json::{Value, json};
 
 use crate::{
     PROBE,
+    keyboard::{ENTER, LEFT, TAB, focused, open, tab_to},
     support::{Browser, Centre, Folder, QUICK, SCENARIO, Service, eventually, plain},
 };
-
-const TAB: &str = "\u{e004}";
-const ENTER: &str = "\u{e007}";
-const LEFT: &str = "\u{e012}";
 
 /// What a reader can operate.
 const CONTROLS: [&str; 8] = [
@@ -138,15 +135,6 @@ async fn every_page() -> (Centre, Service, Vec<String>) {
     (centre, service, pages)
 }
 
-async fn open(browser: &Browser, service: &Service, path: &str) {
-    browser.open(&format!("{}{path}", service.web)).await;
-    let ready = "return document.readyState === 'complete' && [...document.querySelectorAll('#charts svg')].every((chart) => chart.childElementCount)";
-    eventually("a page with its charts", async || {
-        (browser.run(ready, json!([])).await == true).then_some(())
-    })
-    .await;
-}
-
 #[tokio::test]
 async fn a_screen_reader_finds_names_headings_and_captions() {
     let (_centre, service, pages) = every_page().await;
@@ -192,48 +180,16 @@ async fn everything_can_be_told_from_its_background_in_light_and_dark() {
 }
 
 #[tokio::test]
-async fn pages_fit_a_small_screen_and_a_large_one() {
-    let (_centre, service, pages) = every_page().await;
-    for width in [360, 2560] {
-        let browser = Browser::start(width, 740).await;
-        for path in &pages {
-            open(&browser, &service, path).await;
-            let wide = "return document.documentElement.scrollWidth";
-            let wide = browser.run(wide, json!([])).await.as_u64().unwrap();
-            assert!(wide <= u64::from(width), "{path} is {wide} wide");
-        }
-    }
-}
-
-/// What has the focus, as it is called.
-const FOCUSED: &str = "const at = document.activeElement; return (at.ariaLabel ?? at.name ?? '') || at.innerText.trim()";
-
-/// Goes on with the key for that until this has the focus.
-async fn tab_to(browser: &Browser, name: &str) {
-    let mut passed = Vec::new();
-    for _ in 0..60 {
-        browser.press(&[TAB]).await;
-        let focused = browser.run(FOCUSED, json!([])).await;
-        if focused == name {
-            return;
-        }
-        passed.push(focused);
-    }
-    panic!("`{name}` is not among {passed:?}");
-}
-
-#[tokio::test]
 async fn the_keyboard_is_enough() {
     let centre = Centre::start("{ join: 300ms, answer: 100ms, typing: 0s }").await;
     let service = Service::start(&plain(&centre.url, PROBE)).await;
     let browser = Browser::start(1280, 900).await;
     open(&browser, &service, "/").await;
     browser.press(&[TAB]).await;
-    let focused = browser.run(FOCUSED, json!([])).await;
-    assert_eq!(focused, "To the content");
+    assert_eq!(focused(&browser).await, "To the content");
     for expected in ["Now", "History", "New burst"] {
         browser.press(&[TAB]).await;
-        assert_eq!(browser.run(FOCUSED, json!([])).await, expected);
+        assert_eq!(focused(&browser).await, expected);
     }
     let outline = "return getComputedStyle(document.activeElement).outlineStyle";
     assert_eq!(browser.run(outline, json!([])).await, "solid");
@@ -290,7 +246,7 @@ async fn the_keyboard_is_enough_to_sign_in_to_compare_and_to_sign_out() {
     tab_to(&browser, "Sign in").await;
     browser.press(&[ENTER]).await;
     eventually("the field of the token", async || {
-        (browser.run(FOCUSED, json!([])).await == "token").then_some(())
+        (focused(&browser).await == "token").then_some(())
     })
     .await;
     let keys: Vec<_> = token.chars().map(String::from).collect();
@@ -303,7 +259,9 @@ async fn the_keyboard_is_enough_to_sign_in_to_compare_and_to_sign_out() {
     browser.shows("h1", "History").await;
     // The latest comes first.
     for run in runs.iter().rev() {
-        let label = format!("Compare {} of {}", run.text("name"), run.text("started_at"));
+        let began = run.text("started_at").replace('T', " ");
+        let began = began.split('.').next().unwrap();
+        let label = format!("Compare {} of {began} UTC", run.text("name"));
         tab_to(&browser, &label).await;
         browser.press(&[" "]).await;
     }
@@ -321,36 +279,4 @@ async fn the_keyboard_is_enough_to_sign_in_to_compare_and_to_sign_out() {
     tab_to(&browser, "Sign out").await;
     browser.press(&[ENTER]).await;
     browser.shows("header", "Sign in").await;
-}
-
-#[tokio::test]
-async fn what_is_told_does_not_take_the_focus_away() {
-    let centre = Centre::start("{ join: 300ms }").await;
-    let service = Service::start(&plain(&centre.url, PROBE)).await;
-    let body = format!(
-        "{{ scenario: {SCENARIO}, target: centre, load: {{ rate: 5/s, for: 10m }}, inputs: {QUICK} }}"
-    );
-    let run = service
-        .order("POST", "/api/v1/bursts", &body)
-        .await
-        .text("id");
-    let browser = Browser::start(1280, 900).await;
-    open(&browser, &service, &format!("/runs/{run}")).await;
-    tab_to(&browser, "change").await;
-    browser.press(&["3"]).await;
-    let seconds = "return Number(document.querySelector('[data-elapsed]').dataset.elapsed)";
-    let before = browser.run(seconds, json!([])).await.as_f64().unwrap();
-    eventually("two more seconds", async || {
-        let now = browser.run(seconds, json!([])).await.as_f64()?;
-        (now > before + 2.0).then_some(())
-    })
-    .await;
-    assert_eq!(browser.run(FOCUSED, json!([])).await, "change");
-    let typed = "return document.activeElement.value";
-    assert_eq!(browser.run(typed, json!([])).await, "3");
-    tab_to(&browser, "Count from now").await;
-    browser.press(&[ENTER]).await;
-    browser.shows("#since", "Counts and rates since").await;
-    let focused = browser.run(FOCUSED, json!([])).await;
-    assert_eq!(focused, "Count from the beginning");
 }

@@ -2,9 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod access;
+mod focus;
 mod interrupted;
+mod keyboard;
+mod layout;
 mod pages;
 mod restarts;
+mod states;
 #[path = "../support/mod.rs"]
 mod support;
 mod thresholds;

@@ -190,6 +190,21 @@ impl Browser {
         taken["data"].as_str().unwrap().to_owned()
     }
 
+    /// Makes the window of the open page so many pixels wide; until the next page is opened.
+    pub async fn resize(&self, width: u32) {
+        let size =
+            json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false });
+        self.protocol("Emulation.setDeviceMetricsOverride", size)
+            .await;
+    }
+
+    /// Shows pages from now on as they are printed, or as a screen shows them again.
+    pub async fn print(&self, printed: bool) {
+        let media = if printed { "print" } else { "" };
+        self.protocol("Emulation.setEmulatedMedia", json!({ "media": media }))
+            .await;
+    }
+
     /// From now on as somebody who prefers dark pages sees them.
     pub async fn dark(&self) {
         self.prefer("dark").await;

@@ -43,7 +43,7 @@ fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
 fn targets(plan: &Plan) -> Markup {
     html! {
         h2 { "Targets" }
-        div.wide { table {
+        div.wide role="region" aria-label="Targets" tabindex="0" { table {
             caption.unseen { "Targets" }
             thead { tr {
                 th scope="col" { "Target" } th scope="col" { "Address" } th scope="col" { "Variables" }

@@ -2,8 +2,11 @@
 
 use maud::{Markup, html};
 
-use super::words::{Standing, count, known, rate, share, time};
-use crate::runner::{Quantiles, RunReport, StepReport};
+use super::words::{Standing, count, rate, share, time};
+use crate::{
+    report::wording::{Format, NOT_MEASURED, bytes, number, percent},
+    runner::{Quantiles, RunReport, StepReport},
+};
 
 /// A chart of the run: the script draws it of the samples.
 struct Chart {
@@ -77,7 +80,7 @@ pub(super) fn steps(report: &RunReport) -> Markup {
             h2 { "Steps" }
             button type="button" data-reset { "Count from now" } " " span #since.quiet {}
         }
-        div.wide { table {
+        div.wide role="region" aria-label="Steps" tabindex="0" { table {
             caption.unseen { "Steps: how often they passed and failed, and how long those took that passed" }
             thead { tr {
                 th scope="col" { "Step" }
@@ -141,16 +144,22 @@ pub(super) fn books(report: &RunReport) -> Markup {
 
 pub(super) fn generator(report: &RunReport) -> Markup {
     let machine = &report.machine;
+    let readings: [(_, _, Format); 5] = [
+        ("CPUs used", machine.cpus.mean, number),
+        ("CPUs missing", machine.cpus_missing.mean, number),
+        ("Memory, at most", machine.memory_bytes.most, bytes),
+        ("Host busy", machine.host_busy.mean, percent),
+        ("Files, at most", machine.files.most, number),
+    ];
     html! {
         h2 { "Generator" }
         dl.facts {
             div { dt { "Starts late, p99" } dd { (time(report.start_lateness.p99)) } }
             div { dt { "Requests late, p99" } dd { (time(report.send_lateness.p99)) } }
             div { dt { "Waits for a connection, p99" } dd { (time(report.connection_wait.p99)) } }
-            div { dt { "CPUs used" } dd { (known(machine.cpus.mean, |cpus| format!("{cpus:.2}"))) } }
-            div { dt { "CPUs missing" } dd { (known(machine.cpus_missing.mean, |cpus| format!("{cpus:.2}"))) } }
-            div { dt { "Host busy" } dd { (known(machine.host_busy.mean, |share| format!("{:.0} %", share * 100.0))) } }
-            div { dt { "Files, at most" } dd { (known(machine.files.most, |files| format!("{files:.0}"))) } }
+            @for (name, reading, format) in readings {
+                div { dt { (name) } dd { (reading.map_or_else(|| NOT_MEASURED.to_owned(), format)) } }
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     event::Mode,
+    report::wording,
     runner::RunReport,
     scheduler::{ProbeStatus, RunEntry},
     web::{App, health::Stage},
@@ -41,7 +42,7 @@ pub(super) fn fragment(app: &App, viewer: Viewer) -> Markup {
     };
     html! {
         div #bursts data-part {
-            h1 { "Now" }
+            h1 tabindex="-1" { "Now" }
             @if let Some(stage) = stage { p.note { (stage) } }
             h2 { "Bursts in progress" }
             (bursts(&runs))
@@ -63,7 +64,7 @@ fn bursts(runs: &[RunEntry]) -> Markup {
         @if active.is_empty() {
             p { "There are none. " a href="/bursts/new" { "Start one" } "." }
         } @else {
-            div.wide { table {
+            div.wide role="region" aria-label="Bursts in progress" tabindex="0" { table {
                 caption.unseen { "Bursts in progress" }
                 thead { tr {
                     th scope="col" { "Burst" } th scope="col" { "State" } th scope="col" { "Load" }
@@ -93,7 +94,7 @@ fn probes(probes: &[ProbeStatus], runs: &[RunEntry], viewer: Viewer) -> Markup {
         @if probes.is_empty() {
             p { "The configuration has none." }
         } @else {
-            div.wide { table {
+            div.wide role="region" aria-label="Probes with their last results" tabindex="0" { table {
                 caption.unseen { "Probes with their last results" }
                 thead { tr {
                     th scope="col" { "Probe" } th scope="col" { "Every" } th scope="col" { "Latest result" }
@@ -137,8 +138,10 @@ pub(super) fn actions(probe: &ProbeStatus) -> Markup {
         ("/pause", "Pause")
     };
     html! { div.buttons {
-        @for (order, word) in [("/run", "Run now"), (pause, word)] {
-            button data-post={ (path) (order) } aria-label={ (word) ": " (probe.name) } { (word) }
+        // The focus stays at the second when it becomes the other order.
+        @for (order, word, focus) in [("/run", "Run now", "run"), (pause, word, "pause")] {
+            button data-post={ (path) (order) } data-focus={ (focus) " " (probe.name) }
+                aria-label={ (word) ": " (probe.name) } { (word) }
         }
     } }
 }
@@ -159,7 +162,7 @@ pub(super) fn ticks(results: &[Arc<RunReport>]) -> Markup {
         @for run in results.iter().rev() {
             @let standing = Standing::of(run.state, run.verdict);
             li { a class=(standing.class) href={ "/runs/" (run.id) }
-                title={ (standing.word) " at " (run.started_at) } {
+                title={ (standing.word) " at " (wording::moment(&run.started_at)) } {
                 span.unseen { (standing.word) } span aria-hidden="true" { (standing.sign) }
             } }
         }

@@ -127,7 +127,7 @@ fn hourly(hours: &[ProbeHour], kept: bool) -> Markup {
         } @else if hours.is_empty() {
             p { "There are none so far." }
         } @else {
-            div.wide { table {
+            div.wide role="region" aria-label="Hours, the latest first" tabindex="0" { table {
                 caption.unseen { "Hours, the latest first" }
                 thead { tr {
                     th scope="col" { "Hour" } th.figure scope="col" { "Runs" }

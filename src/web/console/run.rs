@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     event::{Mode, Trigger},
-    report::html::search,
+    report::{html::search, wording},
     runner::{Example, RunReport, RunState, ThresholdReport},
     scheduler::RunEntry,
     web::{App, extract::Name, refusal::Refusal},
@@ -49,7 +49,7 @@ async fn page(app: &App, viewer: Viewer, id: &str) -> Result<Page, Refusal> {
     };
     Ok(Page {
         path: "/runs",
-        title: format!("{} of {}", report.name, report.started_at),
+        title: format!("{} of {}", report.name, wording::moment(&report.started_at)),
         main,
     })
 }
@@ -76,7 +76,7 @@ fn above(run: &RunEntry, report: &RunReport, viewer: Viewer) -> Markup {
     let active = matches!(run, RunEntry::Active(_));
     html! {
         div #standing data-part {
-            h1 { (report.name) " " (Standing::of(report.state, report.verdict).show()) }
+            h1 tabindex="-1" { (report.name) " " (Standing::of(report.state, report.verdict).show()) }
             @for reason in &report.verdict_reasons { p.note { (reason) } }
             @for doubt in &report.doubts { p.note.quiet { "Doubtful: " (doubt) } }
             (facts(report, active))
@@ -132,9 +132,9 @@ fn controls(report: &RunReport) -> Markup {
     let path = format!("/api/v1/runs/{}", report.id);
     html! { div.controls role="group" aria-label="Controls" {
         @if report.state == RunState::Paused {
-            button data-post={ (path) "/resume" } { "Resume" }
+            button data-post={ (path) "/resume" } data-focus="pause" { "Resume" }
         } @else {
-            button data-post={ (path) "/pause" } { "Pause" }
+            button data-post={ (path) "/pause" } data-focus="pause" { "Pause" }
         }
         button data-post={ (path) "/stop" } data-body="{\"now\":false}" { "Stop; chats finish" }
         button.danger data-post={ (path) "/stop" } data-body="{\"now\":true}"

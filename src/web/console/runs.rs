@@ -16,6 +16,7 @@ use super::{
 use crate::{
     event::{Mode, RunIdentity, Verdict},
     history::RunQuery,
+    report::wording,
     runner::{RunReport, RunState},
     web::{App, extract::Parameters, refusal::Refusal},
 };
@@ -198,7 +199,7 @@ fn other(run: &RunReport) -> Markup {
 
 fn table(runs: &[Arc<RunReport>], filter: &Filter) -> Markup {
     html! {
-        div.wide { table {
+        div.wide role="region" aria-label="Runs, the latest first" tabindex="0" { table {
             caption.unseen { "Runs, the latest first" }
             thead { tr {
                 th scope="col" { "Run" } th scope="col" { "Result" } th scope="col" { "Kind" }
@@ -213,7 +214,7 @@ fn table(runs: &[Arc<RunReport>], filter: &Filter) -> Markup {
 }
 
 fn row(run: &RunReport, chosen: bool) -> Markup {
-    let of = format!("{} of {}", run.name, run.started_at);
+    let of = format!("{} of {}", run.name, wording::moment(&run.started_at));
     html! { tr {
         th scope="row" {
             input type="checkbox" name="run" value=(run.id) checked[chosen] disabled[chosen]

@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+pub(super) use crate::report::wording::{count, span};
 use crate::{
     event::Verdict,
     report::wording,
@@ -65,29 +66,7 @@ impl Standing {
 
 /// `1.24 s`, `35 ms`; a dash where nothing was measured.
 pub(super) fn time(seconds: Option<f64>) -> String {
-    known(seconds, wording::seconds)
-}
-
-/// A reading, or that there was none.
-pub(super) fn known(value: Option<f64>, format: impl FnOnce(f64) -> String) -> String {
-    value.map_or_else(|| NOTHING.to_owned(), format)
-}
-
-/// `3 min 20 s`: how long something took as a whole.
-pub(super) fn span(seconds: f64) -> String {
-    const MINUTE: f64 = 60.0;
-    const HOUR: f64 = 60.0 * MINUTE;
-    if seconds < MINUTE {
-        return wording::seconds(seconds);
-    }
-    let (large, unit, small, smaller) = if seconds < HOUR {
-        (MINUTE, "min", 1.0, "s")
-    } else {
-        (HOUR, "h", MINUTE, "min")
-    };
-    let whole = (seconds / large).floor();
-    let rest = ((seconds - whole * large) / small).floor();
-    format!("{whole} {unit} {rest} {smaller}")
+    seconds.map_or_else(|| NOTHING.to_owned(), wording::seconds)
 }
 
 /// The share of those that failed; a dash where there was none at all.
@@ -101,19 +80,9 @@ pub(super) fn share(failed: u64, passed: u64) -> String {
 /// `4.9/s`; a dash before any time is over.
 pub(super) fn rate(count: u64, seconds: f64) -> String {
     if seconds > 0.0 {
-        per_second(number(count) / seconds)
+        wording::rate(number(count) / seconds)
     } else {
         NOTHING.to_owned()
-    }
-}
-
-/// Three digits are enough to read, and large ones stay whole.
-fn per_second(rate: f64) -> String {
-    match rate {
-        0.0 => "0/s".to_owned(),
-        ..1.0 => format!("{rate:.2}/s"),
-        ..100.0 => format!("{rate:.1}/s"),
-        _ => format!("{rate:.0}/s"),
     }
 }
 
@@ -122,29 +91,16 @@ fn number(count: u64) -> f64 {
     count as f64
 }
 
-/// `20,000`.
-pub(super) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let groups = digits.as_bytes().rchunks(3).rev();
-    let groups: Vec<_> = groups.map(String::from_utf8_lossy).collect();
-    groups.join(",")
-}
-
 /// An RFC 3339 time without parts of seconds.
 pub(super) fn moment(rfc3339: &str) -> Markup {
-    html! { time datetime=(rfc3339) { (seconds(rfc3339).replacen('T', " ", 1)) " UTC" } }
+    html! { time datetime=(rfc3339) { (wording::moment(rfc3339)) } }
 }
 
 /// The same without the day, where that stands beside it.
 pub(super) fn hour(rfc3339: &str) -> Markup {
-    let whole = seconds(rfc3339);
+    let whole = wording::whole_seconds(rfc3339);
     let hour = whole.split('T').nth(1).unwrap_or(whole);
-    html! { time datetime=(rfc3339) title=(rfc3339) { (hour) " UTC" } }
-}
-
-fn seconds(rfc3339: &str) -> &str {
-    let whole = rfc3339.split('.').next().unwrap_or(rfc3339);
-    whole.trim_end_matches('Z')
+    html! { time datetime=(rfc3339) title=(wording::moment(rfc3339)) { (hour) " UTC" } }
 }
 
 #[cfg(test)]
@@ -155,14 +111,6 @@ mod tests {
     fn figures_are_short() {
         let times = [None, Some(0.0012), Some(0.035), Some(1.237), Some(734.2)].map(time);
         assert_eq!(times, ["–", "1.2 ms", "35 ms", "1.24 s", "734 s"]);
-        assert_eq!(
-            [0, 999, 1_000, 20_000, 1_234_567].map(count),
-            ["0", "999", "1,000", "20,000", "1,234,567"]
-        );
-        assert_eq!(
-            [12.0, 200.4, 7_380.0].map(span),
-            ["12.0 s", "3 min 20 s", "2 h 3 min"]
-        );
         assert_eq!(
             (share(0, 0), share(1, 3)),
             ("–".to_owned(), "25.0%".to_owned())

@@ -24,7 +24,8 @@ function element(name, attributes, parent) {
 /** `machine.cpu_user`, `started/s` or `join.p95` of a sample; null where there is none. */
 function valueOf(sample, at, join) {
   if (at === "memory") {
-    return sample.machine ? sample.machine.memory_bytes / 1e6 : null;
+    const bytes = sample.machine?.memory_bytes ?? null;
+    return bytes === null ? null : bytes / 1e6;
   }
   if (at.endsWith("/s")) {
     const count = sample[at.slice(0, -2)] ?? null;
@@ -41,7 +42,10 @@ function short(value) {
 
 function withUnit(value, unit) {
   if (unit === "s") {
-    return value !== 0 && value < 1 ? `${short(value * 1000)} ms` : `${short(value)} s`;
+    if (value >= 999.5) {
+      return `${short(value / 60)} min`;
+    }
+    return value !== 0 && value < 0.9995 ? `${short(value * 1000)} ms` : `${short(value)} s`;
   }
   return short(value) + (unit === "MB" ? " MB" : unit);
 }
@@ -81,6 +85,8 @@ function prepare(figure, join) {
     point((event.clientX - svg.getBoundingClientRect().left - left) / (right - left));
   });
   svg.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && read(null));
+  // What has the focus is read aloud whenever it changes: it stays at a sample until somebody moves on.
+  svg.addEventListener("focus", () => pointed === null && read(samples.length ? samples.length - 1 : null));
   svg.addEventListener("blur", () => read(null));
   svg.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity }[event.key];

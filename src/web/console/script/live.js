@@ -61,19 +61,40 @@ function subtract(place) {
   }
 }
 
-/** Puts a part in place without taking the focus or a half-written word away. */
+/** By what an element that has the focus is found again when its part is rendered anew. */
+function markOf(element) {
+  const attributes = ["id", "name", "href", "data-post", "aria-label"].map((name) => element.getAttribute(name));
+  return element.dataset.focus ?? [element.tagName, ...attributes].join(" ");
+}
+
+function findAgain(place, mark) {
+  const reachable = "a, button, input, select, textarea, summary, [tabindex]";
+  return [...place.querySelectorAll(reachable)].find((element) => markOf(element) === mark);
+}
+
+/** Puts a part in place without taking the focus, a half-written word or the place in a wide table away. */
 function put(place, html) {
   const active = document.activeElement;
-  const inside = place.contains(active);
-  if (inside && ["INPUT", "SELECT", "TEXTAREA"].includes(active.tagName)) {
+  const mark = place.contains(active) ? markOf(active) : null;
+  const sent = document.createElement("template");
+  sent.innerHTML = html;
+  const again = mark !== null && findAgain(sent.content, mark);
+  if (again && ["INPUT", "SELECT", "TEXTAREA"].includes(active.tagName)) {
     return;
   }
-  const reachable = "a, button";
-  const focused = inside ? [...place.querySelectorAll(reachable)].indexOf(active) : -1;
+  const scrolled = [...place.querySelectorAll(".wide")].map((box) => box.scrollLeft);
   parts.set(place.id, html);
-  place.innerHTML = html;
+  place.replaceChildren(sent.content);
   subtract(place);
-  place.querySelectorAll(reachable)[focused]?.focus();
+  place.querySelectorAll(".wide").forEach((box, at) => {
+    box.scrollLeft = scrolled[at] ?? 0;
+  });
+  if (again) {
+    again.focus({ preventScroll: true });
+  } else if (mark !== null) {
+    // What had it is gone: the heading says what became of it.
+    live.querySelector("h1").focus();
+  }
 }
 
 function show(html) {

@@ -47,10 +47,11 @@ function changes(answer) {
 // Buttons that give an order.
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-post]");
-  if (!button || (button.dataset.confirm && !confirm(button.dataset.confirm))) {
+  if (!button || button.ariaDisabled || (button.dataset.confirm && !confirm(button.dataset.confirm))) {
     return;
   }
-  button.disabled = true;
+  // One that is `disabled` would lose the focus.
+  button.ariaDisabled = "true";
   try {
     const answer = await ask("POST", button.dataset.post, button.dataset.body);
     const place = document.getElementById(button.dataset.show);
@@ -61,7 +62,7 @@ document.addEventListener("click", async (event) => {
   } catch (error) {
     say(error.message);
   }
-  button.disabled = false;
+  button.ariaDisabled = null;
 });
 
 // A form that changes the load of a run.

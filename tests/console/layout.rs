@@ -1,0 +1,125 @@
+//! Pages and reports on screens and on paper of any width, whatever they show.
+
+use serde_json::json;
+
+use crate::{
+    keyboard::{RIGHT, open},
+    states::States,
+    support::{Browser, eventually},
+};
+
+/// Of telephones, tablets, laptops, desks and walls.
+const SCREENS: [u32; 6] = [360, 390, 768, 1024, 1440, 2560];
+/// A4 without the margins of 1 cm that Chromium leaves, at 96 pixels an inch.
+const PAPER: u32 = 718;
+
+/// What reaches over the right edge of the page, but what scrolls in a box of its own.
+const OVER: &str = r"
+const page = document.documentElement;
+const over = [...document.querySelectorAll('body *')]
+    .filter((element) => !element.parentElement.closest('.wide') && !element.closest('.skip'))
+    .filter((element) => element.getBoundingClientRect().right > page.clientWidth + 1)
+    .map((element) => `${element.tagName} ${element.textContent.slice(0, 40)}`);
+return page.scrollWidth > page.clientWidth ? [`${page.scrollWidth} of ${page.clientWidth}`, ...over] : over;
+";
+
+/// What paper cuts off at the right, boxes that scroll on a screen included.
+const CUT: &str = r"
+const page = document.documentElement;
+return [...document.querySelectorAll('body *')]
+    .filter((element) => element.checkVisibility() && !element.closest('.unseen, .skip'))
+    .filter((element) => {
+        const { right, width } = element.getBoundingClientRect();
+        return (width > 0 && right > page.clientWidth + 1) || (element.matches('.wide') && element.scrollWidth > element.clientWidth + 1);
+    })
+    .map((element) => `${element.tagName} ${element.textContent.slice(0, 40)}`);
+";
+
+/// Times with more digits than people read; what was sent or received is quoted as it was.
+const EXACT: &str = r"
+const told = [document.title];
+const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+while (walker.nextNode()) {
+    if (!walker.currentNode.parentElement.closest('pre, code, script, style')) {
+        told.push(walker.currentNode.data);
+    }
+}
+for (const element of document.querySelectorAll('[aria-label], [title]')) {
+    told.push(element.ariaLabel ?? '', element.title);
+}
+const text = told.join('\n');
+const times = [...text.matchAll(/\b(\d+(?:\.\d+)?)\s?(?:s|ms|µs|min|h)\b/g)]
+    .filter(([, number]) => number.replace('.', '').replace(/^0+/, '').length > 3)
+    .map(([time]) => time);
+return [...times, ...[...text.matchAll(/\d:\d\d\.\d+|\d\.\d{4,}/g)].map(([part]) => part)];
+";
+
+#[tokio::test]
+async fn no_page_scrolls_sideways_and_none_is_cut_on_paper() {
+    let states = States::start().await;
+    let browser = Browser::start(1280, 900).await;
+    let mut wrong = Vec::new();
+    for path in &states.pages {
+        browser.print(false).await;
+        open(&browser, &states.service, path).await;
+        for width in SCREENS {
+            browser.resize(width).await;
+            let over = browser.run(OVER, json!([])).await;
+            if over != json!([]) {
+                wrong.push(format!("{path} at {width}: {over}"));
+            }
+        }
+        let exact = browser.run(EXACT, json!([])).await;
+        if exact != json!([]) {
+            wrong.push(format!("{path} has times of many digits: {exact}"));
+        }
+        browser.print(true).await;
+        browser.resize(PAPER).await;
+        let cut = browser.run(CUT, json!([])).await;
+        if cut != json!([]) {
+            wrong.push(format!("{path} on paper: {cut}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The boxes that scroll sideways, as they are called; null for one that the keyboard does not reach or that
+/// nobody called anything.
+const BOXES: &str = r"
+return [...document.querySelectorAll('*')]
+    .filter((element) => element.scrollWidth > element.clientWidth + 1)
+    .filter((element) => ['auto', 'scroll'].includes(getComputedStyle(element).overflowX))
+    .map((element) => (element.tabIndex === 0 && element.role === 'region' ? element.ariaLabel : null));
+";
+
+#[tokio::test]
+async fn a_wide_table_scrolls_in_its_box_with_the_keyboard() {
+    let states = States::start().await;
+    let browser = Browser::start(390, 740).await;
+    let mut seen = 0;
+    for path in &states.pages {
+        open(&browser, &states.service, path).await;
+        let boxes = browser.run(BOXES, json!([])).await;
+        for name in boxes.as_array().unwrap() {
+            let name = name.as_str();
+            let name = name
+                .unwrap_or_else(|| panic!("{path}: a box without a name or the keyboard: {boxes}"));
+            let selector = format!("[role='region'][aria-label='{name}']");
+            browser.focus(&selector).await;
+            let outline = "return getComputedStyle(document.activeElement).outlineStyle";
+            assert_ne!(
+                browser.run(outline, json!([])).await,
+                "none",
+                "{path}: {name}"
+            );
+            browser.press(&[RIGHT, RIGHT]).await;
+            let moved = "return document.querySelector(arguments[0]).scrollLeft > 0";
+            eventually(&format!("{name} of {path} scrolls"), async || {
+                (browser.run(moved, json!([selector])).await == true).then_some(())
+            })
+            .await;
+            seen += 1;
+        }
+    }
+    assert!(seen >= 10, "{seen}");
+}
