@@ -149,7 +149,8 @@ async fn the_page_needs_nothing_from_elsewhere_and_says_the_verdict_first() {
 fn visible(page: &str) -> String {
     let (_, body) = page.split_once("<body>").unwrap();
     let pieces = body.split('<').filter_map(|piece| piece.split_once('>'));
-    pieces.map(|(_, text)| format!("{text}\n")).collect()
+    let texts: Vec<_> = pieces.map(|(_, text)| text).collect();
+    texts.join("\n")
 }
 
 /// Times of more than three digits, and moments with parts of seconds.

@@ -2,11 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod access;
+mod expected;
+mod figures;
 mod focus;
 mod interrupted;
 mod keyboard;
 mod layout;
 mod pages;
+mod reading;
 mod restarts;
 mod states;
 #[path = "../support/mod.rs"]

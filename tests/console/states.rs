@@ -37,8 +37,9 @@ impl States {
         let database = rusqlite::Connection::open(service.folder.path("data/history.sqlite"));
         let database = database.unwrap();
         eventually("open chats in the file", async || {
-            let count = "SELECT count(*) FROM open_chats";
-            let count: u64 = database.query_row(count, [], |row| row.get(0)).ok()?;
+            let count = "SELECT count(*) FROM open_chats WHERE run = ? AND chat > 0";
+            let count = database.query_row(count, [&interrupted], |row| row.get::<_, u64>(0));
+            let count = count.ok()?;
             (count == 3).then_some(())
         })
         .await;
@@ -232,8 +233,9 @@ async fn every_run(service: &Service) -> Vec<String> {
 async fn failures(service: &Service, runs: &[String]) -> Vec<String> {
     let mut pages = Vec::new();
     for run in runs {
-        let report = service.read(&format!("/api/v1/runs/{run}")).await.body;
-        let last = report["failures"].as_array().unwrap().last();
+        let answer = service.read(&format!("/api/v1/runs/{run}")).await;
+        let failures = answer.body["failures"].as_array();
+        let last = failures.unwrap_or_else(|| panic!("{answer:?}")).last();
         pages.extend(last.map(|last| format!("/failures/{}", last["id"].as_str().unwrap())));
     }
     assert!(pages.len() >= 3, "{pages:?}");

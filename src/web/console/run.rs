@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use super::{
     figures,
     frame::{Page, Viewer},
-    words::{Standing, count, hour, moment, rate, span, time},
+    words::{Standing, count, hour, moment, rate, span},
 };
 use crate::{
     event::{Mode, Trigger},
@@ -311,7 +311,6 @@ fn documents(
                 @if let Some(print) = &report.configuration {
                     div { dt { "Configuration" } dd { code { (print) } } }
                 }
-                div { dt { "Latencies right to" } dd { (time(report.precision)) } }
             }
         }
     }
