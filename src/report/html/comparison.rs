@@ -9,7 +9,7 @@ use crate::report::{Change, Compared, Comparison, Figure, Method, Overall, Word,
 pub fn comparison(compared: &Comparison) -> Markup {
     let mut head = ["", "Figure", "In a word"].map(Column::Text).to_vec();
     head.extend(["Before", "Now", "Change", "Interval", "p"].map(Column::Number));
-    head.push(Column::Text("Told by"));
+    head.push(Column::Text("Method"));
     html! {
         section {
             h2 { "Compared" }
@@ -30,7 +30,7 @@ pub fn comparison(compared: &Comparison) -> Markup {
             p {
                 "Where nothing changed, " (wording::percent(compared.confidence))
                 " of such comparisons find no change at all (p is adjusted for that, by Holm's method). "
-                "An interval is as wide as the level at which its figure was judged. " (between_runs(compared))
+                "Each interval is drawn at the level at which its figure was tested. " (between_runs(compared))
             }
         }
     }
