@@ -45,12 +45,12 @@ pub async fn serve(listener: TcpListener, exchange: Exchange, shutdown: Cancella
         bytes: usual.bytes.max(largest.saturating_mul(LARGEST_BODIES)),
         ..usual
     };
-    let intake = exchange.listeners().of(Name::Callbacks).clone();
+    let counters = exchange.listeners().of(Name::Callbacks).clone();
     let routes = Router::new()
         // Not routed: whatever comes is counted, on any path.
         .fallback(receive)
         .with_state(exchange);
-    let connections = Connections::new(limits, intake);
+    let connections = Connections::new(limits, counters);
     listener::serve(listener, routes, connections, shutdown).await;
 }
 

@@ -1,6 +1,6 @@
 //! File descriptors: each connection takes one, and the system gives a process only so many.
 
-mod places;
+mod permits;
 
 use std::{fs, io};
 
@@ -9,9 +9,9 @@ use nix::{
     sys::resource::{Resource, getrlimit, setrlimit},
 };
 
-pub use self::places::{
-    Place, Purpose, Relief, limit_for_outbound, most_outbound, outbound, relieve, relieve_by, take,
-    take_outbound,
+pub use self::permits::{
+    Permit, Purpose, Reclaim, acquire, acquire_outbound, limit_for_outbound, most_outbound,
+    outbound, reclaim, reclaim_from,
 };
 
 /// Allows this process as many as the system lets it ask for. The usual allowance of 1024 is made

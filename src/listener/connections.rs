@@ -15,9 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Limits,
-    intake::{Closed, Intake, Name, Shortage},
+    counters::{Closed, Counters, Name, Shortage},
 };
-use crate::descriptors::{self, Place, Purpose, Relief};
+use crate::descriptors::{self, Permit, Purpose, Reclaim};
 
 /// A head or a body that takes longer is slow, and goes before connections that carried requests.
 const SLOW: Duration = Duration::from_secs(1);
@@ -28,7 +28,7 @@ const LOOK: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub struct Connections {
     pub(super) limits: Limits,
-    pub(super) intake: Arc<Intake>,
+    pub(super) counters: Arc<Counters>,
     state: Mutex<State>,
 }
 
@@ -71,61 +71,61 @@ struct Shared {
     end: CancellationToken,
 }
 
-/// The place of one open connection, until it is dropped.
+/// One of the connections that a listener may have open, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(super) struct ListenerSlot {
     connections: Arc<Connections>,
     shared: Arc<Shared>,
-    course: Mutex<Course>,
-    _place: Place,
+    request_state: Mutex<RequestState>,
+    _permit: Permit,
 }
 
 #[derive(Debug, Default)]
-struct Course {
+struct RequestState {
     /// `None` while a request is being answered.
     waiting: Option<(Phase, u64)>,
     /// It carried a request that was answered well.
-    useful: bool,
+    has_served: bool,
     /// Something of the next request came before the last one was answered.
-    ahead: bool,
+    pipelined: bool,
 }
 
 impl Connections {
     /// None yet.
-    pub fn new(limits: Limits, intake: Arc<Intake>) -> Arc<Self> {
+    pub fn new(limits: Limits, counters: Arc<Counters>) -> Arc<Self> {
         let limit = u64::try_from(limits.connections).unwrap_or(u64::MAX);
-        intake.limit.store(limit, Ordering::Relaxed);
+        counters.limit.store(limit, Ordering::Relaxed);
         let connections = Arc::new(Self {
             limits,
-            intake,
+            counters,
             state: Mutex::default(),
         });
         if connections.purpose() == Purpose::Inbound {
             let weak = Arc::downgrade(&connections);
-            let giver: Weak<dyn Relief> = weak;
-            descriptors::relieve_by(Purpose::Inbound, giver);
+            let reclaimer: Weak<dyn Reclaim> = weak;
+            descriptors::reclaim_from(Purpose::Inbound, reclaimer);
         }
         connections
     }
 
     fn purpose(&self) -> Purpose {
-        match self.intake.name() {
+        match self.counters.name() {
             Name::Web => Purpose::Web,
             Name::Callbacks | Name::Simulator => Purpose::Inbound,
         }
     }
 
     /// Waits for room for one that was accepted. If there is none, the one goes that can be spared most.
-    pub(super) async fn admit(self: &Arc<Self>, peer: SocketAddr) -> Arc<Seat> {
+    pub(super) async fn admit(self: &Arc<Self>, peer: SocketAddr) -> Arc<ListenerSlot> {
         loop {
             let full = self.state().open >= self.limits.connections;
-            if !full && let Some(place) = descriptors::take(self.purpose()) {
-                return self.seat(peer, place);
+            if !full && let Some(permit) = descriptors::acquire(self.purpose()) {
+                return self.slot(peer, permit);
             }
             // If the process has no descriptor left, an idle connection of any listener frees one.
-            if !self.make_room() && (full || !descriptors::relieve()) {
-                self.intake
-                    .fall_short(Shortage::Full, &format_args!("that of {peer}"));
+            if !self.make_room() && (full || !descriptors::reclaim()) {
+                self.counters
+                    .note_shortage(Shortage::Full, &format_args!("that of {peer}"));
             } else if full {
                 continue;
             }
@@ -134,7 +134,7 @@ impl Connections {
         }
     }
 
-    fn seat(self: &Arc<Self>, peer: SocketAddr, place: Place) -> Arc<Seat> {
+    fn slot(self: &Arc<Self>, peer: SocketAddr, permit: Permit) -> Arc<ListenerSlot> {
         let shared = Arc::new(Shared {
             peer,
             bytes: AtomicU64::new(0),
@@ -142,15 +142,15 @@ impl Connections {
             end: CancellationToken::new(),
         });
         self.state().open += 1;
-        self.intake.connections.fetch_add(1, Ordering::Relaxed);
-        let seat = Arc::new(Seat {
+        self.counters.connections.fetch_add(1, Ordering::Relaxed);
+        let slot = Arc::new(ListenerSlot {
             connections: self.clone(),
             shared,
-            course: Mutex::default(),
-            _place: place,
+            request_state: Mutex::default(),
+            _permit: permit,
         });
-        seat.enter(&mut seat.course(), Some(Phase::Silent));
-        seat
+        slot.enter(&mut slot.request_state(), Some(Phase::Silent));
+        slot
     }
 
     /// Closes the connection that can be spared most: the one that has been silent the longest, a slow one,
@@ -174,7 +174,7 @@ impl Connections {
         };
         let waited = since.elapsed();
         let detail = format_args!("that of {peer}, from which nothing had come for {waited:.1?}");
-        self.intake.fall_short(Shortage::Room, &detail);
+        self.counters.note_shortage(Shortage::Room, &detail);
         true
     }
 
@@ -192,7 +192,7 @@ impl Connections {
                 && now.saturating_duration_since(since) >= limit
             {
                 if let Some((peer, _)) = self.close(&mut state, key, why) {
-                    let listener = self.intake.name().as_str();
+                    let listener = self.counters.name().as_str();
                     tracing::debug!(%peer, listener, "closed a connection: {}", why.as_str());
                 }
             }
@@ -204,7 +204,7 @@ impl Connections {
     fn shed(&self) {
         let limit = self.limits.bytes;
         loop {
-            let bytes = self.intake.bytes.load(Ordering::Relaxed);
+            let bytes = self.counters.bytes.load(Ordering::Relaxed);
             if bytes <= limit {
                 return;
             }
@@ -222,7 +222,7 @@ impl Connections {
             let Some((peer, since)) = closed else { return };
             let took = since.elapsed();
             let detail = format_args!("{bytes} bytes; that of {peer}, after {took:.1?}");
-            self.intake.fall_short(Shortage::Bytes, &detail);
+            self.counters.note_shortage(Shortage::Bytes, &detail);
         }
     }
 
@@ -235,7 +235,7 @@ impl Connections {
     ) -> Option<(SocketAddr, Instant)> {
         let Waiting { since, shared } = state.waiting.remove(&key)?;
         self.uncount(state, &shared);
-        self.intake.count_closed(why);
+        self.counters.count_closed(why);
         shared.end.cancel();
         Some((shared.peer, since))
     }
@@ -243,9 +243,9 @@ impl Connections {
     fn uncount(&self, state: &mut State, shared: &Shared) {
         if shared.counted.swap(false, Ordering::Relaxed) {
             state.open -= 1;
-            self.intake.connections.fetch_sub(1, Ordering::Relaxed);
+            self.counters.connections.fetch_sub(1, Ordering::Relaxed);
         }
-        shared.forget_bytes(&self.intake);
+        shared.forget_bytes(&self.counters);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -256,20 +256,20 @@ impl Connections {
 impl Shared {
     /// Adds bytes that were read; returns the sum of all connections. The sum grows first, and the release
     /// here pairs with the acquire of `forget_bytes`, so that no thread subtracts what is not added yet.
-    fn count_bytes(&self, intake: &Intake, bytes: u64) -> u64 {
-        let before = intake.bytes.fetch_add(bytes, Ordering::Relaxed);
+    fn count_bytes(&self, counters: &Counters, bytes: u64) -> u64 {
+        let before = counters.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Release);
         before.saturating_add(bytes)
     }
 
-    fn forget_bytes(&self, intake: &Intake) {
+    fn forget_bytes(&self, counters: &Counters) {
         let bytes = self.bytes.swap(0, Ordering::Acquire);
-        intake.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        counters.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 
-impl Relief for Connections {
-    fn give_up_one(&self) -> bool {
+impl Reclaim for Connections {
+    fn close_idle(&self) -> bool {
         self.make_room()
     }
 }
@@ -282,7 +282,7 @@ impl State {
     }
 }
 
-impl Seat {
+impl ListenerSlot {
     pub(super) fn peer(&self) -> SocketAddr {
         self.shared.peer
     }
@@ -293,19 +293,19 @@ impl Seat {
     }
 
     /// So many bytes came.
-    pub(super) fn heard(&self, bytes: usize) {
+    pub(super) fn received(&self, bytes: usize) {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         if !self.shared.counted.load(Ordering::Relaxed) {
             return;
         }
-        let intake = &self.connections.intake;
-        let all = self.shared.count_bytes(intake, bytes);
+        let counters = &self.connections.counters;
+        let all = self.shared.count_bytes(counters, bytes);
         {
-            let mut course = self.course();
-            match course.waiting {
-                None => course.ahead = true,
+            let mut request_state = self.request_state();
+            match request_state.waiting {
+                None => request_state.pipelined = true,
                 Some((Phase::Silent | Phase::Idle, _)) => {
-                    self.enter(&mut course, Some(Phase::Head));
+                    self.enter(&mut request_state, Some(Phase::Head));
                 }
                 Some((Phase::Head | Phase::Body, _)) => {}
             }
@@ -317,36 +317,36 @@ impl Seat {
 
     /// The head of a request is complete.
     pub(super) fn begin(&self, has_body: bool) {
-        let mut course = self.course();
-        course.ahead = false;
-        self.enter(&mut course, has_body.then_some(Phase::Body));
+        let mut request_state = self.request_state();
+        request_state.pipelined = false;
+        self.enter(&mut request_state, has_body.then_some(Phase::Body));
     }
 
     /// Its body is complete, or is not wanted.
     pub(super) fn end_body(&self) {
-        let mut course = self.course();
-        if matches!(course.waiting, Some((Phase::Body, _))) {
-            self.enter(&mut course, None);
+        let mut request_state = self.request_state();
+        if matches!(request_state.waiting, Some((Phase::Body, _))) {
+            self.enter(&mut request_state, None);
         }
     }
 
     /// It was answered.
     pub(super) fn answered(&self, well: bool) {
-        let mut course = self.course();
-        course.useful |= well;
-        let next = match (course.ahead, course.useful) {
+        let mut request_state = self.request_state();
+        request_state.has_served |= well;
+        let next = match (request_state.pipelined, request_state.has_served) {
             (true, _) => Phase::Head,
             (false, true) => Phase::Idle,
             (false, false) => Phase::Silent,
         };
-        course.ahead = false;
-        self.shared.forget_bytes(&self.connections.intake);
-        self.enter(&mut course, Some(next));
+        request_state.pipelined = false;
+        self.shared.forget_bytes(&self.connections.counters);
+        self.enter(&mut request_state, Some(next));
     }
 
-    fn enter(&self, course: &mut Course, phase: Option<Phase>) {
+    fn enter(&self, request_state: &mut RequestState, phase: Option<Phase>) {
         let mut state = self.connections.state();
-        if let Some(before) = course.waiting.take() {
+        if let Some(before) = request_state.waiting.take() {
             state.waiting.remove(&before);
         }
         // One that has been told to go waits for nothing.
@@ -360,19 +360,19 @@ impl Seat {
             shared: self.shared.clone(),
         };
         state.waiting.insert(key, waiting);
-        course.waiting = Some(key);
+        request_state.waiting = Some(key);
     }
 
-    fn course(&self) -> MutexGuard<'_, Course> {
-        lock(&self.course)
+    fn request_state(&self) -> MutexGuard<'_, RequestState> {
+        lock(&self.request_state)
     }
 }
 
-impl Drop for Seat {
+impl Drop for ListenerSlot {
     fn drop(&mut self) {
-        let mut course = lock(&self.course);
+        let mut request_state = lock(&self.request_state);
         let mut state = self.connections.state();
-        if let Some(key) = course.waiting.take() {
+        if let Some(key) = request_state.waiting.take() {
             state.waiting.remove(&key);
         }
         self.connections.uncount(&mut state, &self.shared);

@@ -1,11 +1,11 @@
 //! Connections from clients: accepted, bounded in number, time and bytes, served in a task each, and ended.
 //!
-//! [`accept`] gives each connection a seat among the [`Connections`] of its listener. They know which of
+//! [`accept`] gives each connection a slot among the [`Connections`] of its listener. They know which of
 //! them wait for their client, close what waits too long, and what can be spared most when there is no room.
-//! [`Intake`] counts that and tells it to whoever waits for what comes in.
+//! [`Counters`] count and log what could not be taken, and report it to those who wait for something to come in.
 
 mod connections;
-mod intake;
+mod counters;
 mod queue;
 mod stream;
 
@@ -34,12 +34,12 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::{
     connections::Connections,
-    intake::{Closed, Figures, Intake, Listeners, Name, Shortage},
+    counters::{Closed, Counters, Figures, Listeners, Name, Shortage},
     queue::bind,
 };
 use self::{
-    connections::Seat,
-    stream::{AnswerEnd, BodyEnd, Followed, Heard},
+    connections::ListenerSlot,
+    stream::{AnswerEnd, BodyEnd, GuardedBody, MeteredStream},
 };
 use crate::descriptors;
 
@@ -137,15 +137,15 @@ pub async fn accept(
     shutdown: &CancellationToken,
 ) {
     connections
-        .intake
+        .counters
         .listen(queue::longest(), queue::overflows);
     let accepting = async {
         loop {
             let (stream, peer) = take_one(listener, connections).await;
-            connections.intake.count_accepted();
-            let seat = connections.admit(peer).await;
+            connections.counters.count_accepted();
+            let slot = connections.admit(peer).await;
             let unread = connections.limits.unread;
-            let serving = serve_one(stream, seat, router.clone(), unread, shutdown.clone());
+            let serving = serve_one(stream, slot, router.clone(), unread, shutdown.clone());
             let abort = abort.clone();
             tasks.spawn(async move { abort.run_until_cancelled(serving).await });
         }
@@ -167,10 +167,12 @@ async fn take_one(listener: &TcpListener, connections: &Connections) -> (TcpStre
                 return (stream, peer);
             }
             Err(error) => {
-                connections.intake.fall_short(Shortage::NotAccepted, &error);
+                connections
+                    .counters
+                    .note_shortage(Shortage::NotAccepted, &error);
                 if descriptors::are_exhausted(&error) {
                     // Any listener may close one; its descriptor is free once the task of the connection ends.
-                    descriptors::relieve();
+                    descriptors::reclaim();
                 }
                 sleep(ACCEPT_PAUSE).await;
             }
@@ -187,7 +189,7 @@ async fn watch(connections: &Connections) {
         connections.close_expired();
         if looked.elapsed() >= LOOK {
             looked = Instant::now();
-            connections.intake.end_period();
+            connections.counters.end_period();
         }
     }
 }
@@ -195,22 +197,22 @@ async fn watch(connections: &Connections) {
 /// Serves one connection to its end.
 async fn serve_one(
     stream: TcpStream,
-    seat: Arc<Seat>,
+    slot: Arc<ListenerSlot>,
     router: Router,
     unread: Duration,
     shutdown: CancellationToken,
 ) {
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(unread));
-    let stream = Heard::new(Box::pin(stream), seat.clone());
+    let stream = MeteredStream::new(Box::pin(stream), slot.clone());
     let router = TowerToHyperService::new(router);
-    let of_service = seat.clone();
+    let of_service = slot.clone();
     let service = service_fn(move |request: Request<Incoming>| {
-        let seat = of_service.clone();
-        seat.begin(!request.body().is_end_stream());
-        let end = BodyEnd(seat.clone());
-        let mut request = request.map(|body| Body::new(Followed::new(body, end)));
-        request.extensions_mut().insert(ConnectInfo(seat.peer()));
+        let slot = of_service.clone();
+        slot.begin(!request.body().is_end_stream());
+        let end = BodyEnd(slot.clone());
+        let mut request = request.map(|body| Body::new(GuardedBody::new(body, end)));
+        request.extensions_mut().insert(ConnectInfo(slot.peer()));
         let answer = router.call(request);
         // In a box: the connection has to be `Unpin`, because its stream is taken out of it at its end.
         Box::pin(async move {
@@ -220,7 +222,7 @@ async fn serve_one(
             }
             let status = response.status();
             let well = status.is_success() || status.is_redirection();
-            Ok(response.map(|body| Followed::new(body, AnswerEnd { seat, well })))
+            Ok(response.map(|body| GuardedBody::new(body, AnswerEnd { slot, well })))
         })
     });
     let mut connection = http1::Builder::new()
@@ -229,17 +231,17 @@ async fn serve_one(
         .serve_connection(TokioIo::new(stream), service);
     let served = tokio::select! {
         served = &mut connection => served,
-        () = seat.ended() => return,
+        () = slot.ended() => return,
         () = shutdown.cancelled() => {
             Pin::new(&mut connection).graceful_shutdown();
             tokio::select! {
                 served = &mut connection => served,
-                () = seat.ended() => return,
+                () = slot.ended() => return,
             }
         }
     };
     let Err(error) = served else { return };
-    let peer = seat.peer();
+    let peer = slot.peer();
     tracing::debug!(%peer, "a connection broke: {error}");
     let cause = std::error::Error::source(&error);
     if cause.is_some_and(<dyn std::error::Error>::is::<Reset>) {

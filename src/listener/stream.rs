@@ -10,21 +10,21 @@ use std::{
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::connections::Seat;
+use super::connections::ListenerSlot;
 
-/// A stream that tells its seat what was read.
-pub(super) struct Heard<S> {
+/// A stream whose read bytes are counted in its slot.
+pub(super) struct MeteredStream<S> {
     pub(super) stream: S,
-    seat: Arc<Seat>,
+    slot: Arc<ListenerSlot>,
 }
 
-impl<S> Heard<S> {
-    pub(super) fn new(stream: S, seat: Arc<Seat>) -> Self {
-        Self { stream, seat }
+impl<S> MeteredStream<S> {
+    pub(super) fn new(stream: S, slot: Arc<ListenerSlot>) -> Self {
+        Self { stream, slot }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Heard<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for MeteredStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -34,13 +34,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Heard<S> {
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
         let read = buffer.filled().len() - before;
         if read > 0 {
-            self.seat.heard(read);
+            self.slot.received(read);
         }
         Poll::Ready(Ok(()))
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Heard<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for MeteredStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -70,19 +70,22 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Heard<S> {
     }
 }
 
-/// A body that tells when whoever has it is through with it.
-pub(super) struct Followed<B, E> {
+/// A body that drops a guard once whoever has it is through with it.
+pub(super) struct GuardedBody<B, E> {
     body: B,
-    _end: E,
+    _guard: E,
 }
 
-impl<B, E> Followed<B, E> {
-    pub(super) fn new(body: B, end: E) -> Self {
-        Self { body, _end: end }
+impl<B, E> GuardedBody<B, E> {
+    pub(super) fn new(body: B, guard: E) -> Self {
+        Self {
+            body,
+            _guard: guard,
+        }
     }
 }
 
-impl<B: Body + Unpin, E: Unpin> Body for Followed<B, E> {
+impl<B: Body + Unpin, E: Unpin> Body for GuardedBody<B, E> {
     type Data = B::Data;
     type Error = B::Error;
 
@@ -103,7 +106,7 @@ impl<B: Body + Unpin, E: Unpin> Body for Followed<B, E> {
 }
 
 /// Dropped when the body of a request is complete, or not wanted.
-pub(super) struct BodyEnd(pub(super) Arc<Seat>);
+pub(super) struct BodyEnd(pub(super) Arc<ListenerSlot>);
 
 impl Drop for BodyEnd {
     fn drop(&mut self) {
@@ -113,13 +116,13 @@ impl Drop for BodyEnd {
 
 /// Dropped when an answer is written.
 pub(super) struct AnswerEnd {
-    pub(super) seat: Arc<Seat>,
+    pub(super) slot: Arc<ListenerSlot>,
     /// Whether it says that the request was a good one.
     pub(super) well: bool,
 }
 
 impl Drop for AnswerEnd {
     fn drop(&mut self) {
-        self.seat.answered(self.well);
+        self.slot.answered(self.well);
     }
 }

@@ -22,32 +22,32 @@ const LIMITS: Limits = Limits {
     ..Limits::USUAL
 };
 
-fn intake() -> Arc<Intake> {
+fn counters() -> Arc<Counters> {
     Listeners::default().of(Name::Callbacks).clone()
 }
 
 fn connections(limits: Limits) -> Arc<Connections> {
-    Connections::new(limits, intake())
+    Connections::new(limits, counters())
 }
 
-async fn admit(connections: &Arc<Connections>) -> Arc<Seat> {
+async fn admit(connections: &Arc<Connections>) -> Arc<ListenerSlot> {
     connections.admit("192.0.2.7:4711".parse().unwrap()).await
 }
 
 /// Lets a request of so many bytes come and be answered.
-fn carry(seat: &Seat, well: bool) {
-    seat.heard(100);
-    seat.begin(true);
-    seat.end_body();
-    seat.answered(well);
+fn carry(slot: &ListenerSlot, well: bool) {
+    slot.received(100);
+    slot.begin(true);
+    slot.end_body();
+    slot.answered(well);
 }
 
-fn has_to_go(seat: &Seat) -> bool {
-    seat.ended().now_or_never().is_some()
+fn has_to_go(slot: &ListenerSlot) -> bool {
+    slot.ended().now_or_never().is_some()
 }
 
 fn closed(connections: &Connections, why: Closed) -> u64 {
-    connections.intake.figures().closed[why as usize]
+    connections.counters.figures().closed[why as usize]
 }
 
 #[tokio::test(start_paused = true)]
@@ -65,7 +65,7 @@ async fn who_never_sends_goes_soon_and_who_carried_an_event_stays_for_long() {
     carry(&good, true);
     // Once good, it may be refused without being thrown out.
     carry(&good, false);
-    let gone = || [&silent, &refused, &good].map(|seat| has_to_go(seat));
+    let gone = || [&silent, &refused, &good].map(|slot| has_to_go(slot));
     advance(Duration::from_secs(29)).await;
     connections.close_expired();
     assert_eq!(gone(), [false, false, false]);
@@ -80,11 +80,11 @@ async fn who_never_sends_goes_soon_and_who_carried_an_event_stays_for_long() {
     assert_eq!(gone(), [true, true, true]);
     assert_eq!(closed(&connections, Closed::Silent), 2);
     assert_eq!(closed(&connections, Closed::Idle), 1);
-    assert_eq!(connections.intake.figures().connections, 0);
+    assert_eq!(connections.counters.figures().connections, 0);
     // That is no shortage: nobody lost a place that was needed.
     assert_eq!(
         connections
-            .intake
+            .counters
             .shortage_since(Instant::now() - Duration::from_hours(1))
             .await,
         None
@@ -94,24 +94,24 @@ async fn who_never_sends_goes_soon_and_who_carried_an_event_stays_for_long() {
 #[tokio::test(start_paused = true)]
 async fn heads_and_bodies_that_do_not_come_to_an_end_are_cut_off() {
     let connections = connections(LIMITS);
-    let [head, body, answering, ahead] = [
+    let [head, body, answering, pipelined] = [
         admit(&connections).await,
         admit(&connections).await,
         admit(&connections).await,
         admit(&connections).await,
     ];
     // More bytes now and then are no reason to wait longer.
-    let feed = || [&head, &body].map(|seat| seat.heard(1));
-    head.heard(10);
-    body.heard(10);
+    let feed = || [&head, &body].map(|slot| slot.received(1));
+    head.received(10);
+    body.received(10);
     body.begin(true);
-    for seat in [&answering, &ahead] {
-        seat.heard(10);
-        seat.begin(false);
+    for slot in [&answering, &pipelined] {
+        slot.received(10);
+        slot.begin(false);
     }
     // Half of the next head comes before the answer.
-    ahead.heard(5);
-    ahead.answered(true);
+    pipelined.received(5);
+    pipelined.answered(true);
     for _ in 0..9 {
         advance(Duration::from_secs(1)).await;
         feed();
@@ -120,7 +120,7 @@ async fn heads_and_bodies_that_do_not_come_to_an_end_are_cut_off() {
     assert_eq!(closed(&connections, Closed::Slow), 0);
     advance(Duration::from_secs(1)).await;
     connections.close_expired();
-    let gone = || [&head, &body, &answering, &ahead].map(|seat| has_to_go(seat));
+    let gone = || [&head, &body, &answering, &pipelined].map(|slot| has_to_go(slot));
     assert_eq!(gone(), [true, false, false, true]);
     advance(Duration::from_secs(20)).await;
     connections.close_expired();
@@ -138,38 +138,38 @@ async fn at_the_cap_the_one_goes_that_can_be_spared_most() {
         connections: 5,
         ..LIMITS
     });
-    let mut seats = Vec::new();
+    let mut slots = Vec::new();
     for _ in 0..5 {
-        seats.push(admit(&connections).await);
+        slots.push(admit(&connections).await);
         advance(Duration::from_millis(10)).await;
     }
     let began = Instant::now();
     // 0 is idle for longer than 1, 2 is slow, 3 and 4 are silent.
-    carry(&seats[0], true);
+    carry(&slots[0], true);
     advance(Duration::from_millis(10)).await;
-    carry(&seats[1], true);
-    seats[2].heard(1);
+    carry(&slots[1], true);
+    slots[2].received(1);
     advance(Duration::from_secs(1)).await;
     let mut order = Vec::new();
     for _ in 0..5 {
         let newcomer = admit(&connections).await;
         // It is being answered from now on.
-        newcomer.heard(1);
+        newcomer.received(1);
         newcomer.begin(false);
-        let gone = (0..5).filter(|&number| has_to_go(&seats[number]));
+        let gone = (0..5).filter(|&number| has_to_go(&slots[number]));
         let news: Vec<_> = gone.filter(|number| !order.contains(number)).collect();
         order.extend(news);
-        seats.push(newcomer);
+        slots.push(newcomer);
     }
     assert_eq!(order, [3, 4, 2, 0, 1]);
     assert_eq!(closed(&connections, Closed::Room), 5);
-    let figures = connections.intake.figures();
+    let figures = connections.counters.figures();
     assert_eq!(
         (figures.connections, figures.limit, figures.waited),
         (5, 5, 0)
     );
     assert_eq!(
-        connections.intake.shortage_since(began).await,
+        connections.counters.shortage_since(began).await,
         Some(Shortage::Room)
     );
     // All are busy: the next one waits.
@@ -177,28 +177,28 @@ async fn at_the_cap_the_one_goes_that_can_be_spared_most() {
     tokio::pin!(waiting);
     assert!(timeout(Duration::from_secs(1), &mut waiting).await.is_err());
     assert_eq!(
-        connections.intake.shortage_since(began).await,
+        connections.counters.shortage_since(began).await,
         Some(Shortage::Full)
     );
-    assert!(connections.intake.figures().waited > 0);
-    drop(seats.pop());
+    assert!(connections.counters.figures().waited > 0);
+    drop(slots.pop());
     let admitted = timeout(Duration::from_secs(1), waiting).await;
     assert!(admitted.is_ok());
     let after = Instant::now() + Duration::from_secs(1);
-    assert_eq!(connections.intake.shortage_since(after).await, None);
+    assert_eq!(connections.counters.shortage_since(after).await, None);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_descriptor_that_is_needed_elsewhere_is_that_of_an_idle_connection() {
     let connections = connections(LIMITS);
     let (silent, busy) = (admit(&connections).await, admit(&connections).await);
-    busy.heard(1);
+    busy.received(1);
     busy.begin(false);
     assert!(connections.make_room());
     assert!(has_to_go(&silent) && !has_to_go(&busy));
     assert!(!connections.make_room(), "the other is busy");
     drop((silent, busy));
-    assert_eq!(connections.intake.figures().connections, 0);
+    assert_eq!(connections.counters.figures().connections, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -212,30 +212,30 @@ async fn bytes_of_all_requests_together_are_bounded_and_the_slow_go_first() {
         admit(&connections).await,
         admit(&connections).await,
     ];
-    answering.heard(300);
+    answering.received(300);
     answering.begin(false);
-    slow.heard(300);
+    slow.received(300);
     slow.begin(true);
     advance(Duration::from_secs(1)).await;
-    quick.heard(300);
-    assert_eq!(connections.intake.figures().bytes, 900);
+    quick.received(300);
+    assert_eq!(connections.counters.figures().bytes, 900);
     assert_eq!(closed(&connections, Closed::Bytes), 0);
-    quick.heard(300);
+    quick.received(300);
     assert!(has_to_go(&slow));
-    assert_eq!(connections.intake.figures().bytes, 900);
+    assert_eq!(connections.counters.figures().bytes, 900);
     // What still comes of one that is going counts no more.
-    slow.heard(300);
+    slow.received(300);
     // Quick ones may take twice as much, and no more.
-    quick.heard(1_100);
+    quick.received(1_100);
     assert!(!has_to_go(&quick));
-    quick.heard(1);
+    quick.received(1);
     assert!(has_to_go(&quick) && !has_to_go(&answering));
-    assert_eq!(connections.intake.figures().bytes, 300);
+    assert_eq!(connections.counters.figures().bytes, 300);
     assert_eq!(closed(&connections, Closed::Bytes), 2);
-    let shortage = connections.intake.shortage_since(Instant::now()).await;
+    let shortage = connections.counters.shortage_since(Instant::now()).await;
     assert_eq!(shortage, Some(Shortage::Bytes));
     answering.answered(true);
-    assert_eq!(connections.intake.figures().bytes, 0);
+    assert_eq!(connections.counters.figures().bytes, 0);
 }
 
 /// A listener with these limits, its connections, and what ends it.
@@ -352,33 +352,35 @@ async fn over_sockets_the_silent_and_the_slow_are_closed_and_answers_are_written
     assert!(slow.0 >= Duration::from_millis(1_200), "{slow:?}");
     let counts = [Closed::Silent, Closed::Slow, Closed::Idle].map(|why| closed(&connections, why));
     assert_eq!(counts, [1, 2, 2]);
-    assert_eq!(connections.intake.figures().bytes, 0);
+    assert_eq!(connections.counters.figures().bytes, 0);
     end().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn whoever_asks_for_a_shortage_hears_of_the_accept_queue_before_the_next_periodic_look() {
     static COUNTED: AtomicU64 = AtomicU64::new(7);
-    let intake = intake();
+    let counters = counters();
     let began = Instant::now();
-    intake.listen(3, || Some(COUNTED.load(Ordering::Relaxed)));
+    counters.listen(3, || Some(COUNTED.load(Ordering::Relaxed)));
     advance(Duration::from_millis(100)).await;
     COUNTED.store(9, Ordering::Relaxed);
     // Nobody knows yet whose queue it was.
     let asked = Instant::now();
-    assert_eq!(intake.shortage_since(began).await, None);
+    assert_eq!(counters.shortage_since(began).await, None);
     assert_eq!(asked.elapsed(), Duration::from_secs(1));
     let emptied = async {
         sleep(Duration::from_millis(100)).await;
-        (0..3).for_each(|_| intake.count_accepted());
+        (0..3).for_each(|_| counters.count_accepted());
     };
     let asked = Instant::now();
-    let (shortage, ()) = tokio::join!(intake.shortage_since(began), emptied);
+    let (shortage, ()) = tokio::join!(counters.shortage_since(began), emptied);
     assert_eq!(shortage, Some(Shortage::AcceptQueue));
     assert!(asked.elapsed() < Duration::from_millis(120), "{asked:?}");
     let asked = Instant::now();
     assert_eq!(
-        intake.shortage_since(asked + Duration::from_secs(9)).await,
+        counters
+            .shortage_since(asked + Duration::from_secs(9))
+            .await,
         None
     );
     assert_eq!(
@@ -388,6 +390,6 @@ async fn whoever_asks_for_a_shortage_hears_of_the_accept_queue_before_the_next_p
     );
     COUNTED.store(10, Ordering::Relaxed);
     advance(Duration::from_millis(100)).await;
-    assert_eq!(intake.dropped(), 3);
-    assert_eq!(intake.figures().dropped, 3);
+    assert_eq!(counters.dropped(), 3);
+    assert_eq!(counters.figures().dropped, 3);
 }

@@ -50,7 +50,7 @@ use floor::Floor;
 
 use crate::{
     descriptors::{self, Purpose},
-    listener::{self, Connections, Intake, Listeners, Name},
+    listener::{self, Connections, Counters, Listeners, Name},
 };
 
 /// How long requests and events in flight may still take after the shutdown began.
@@ -86,7 +86,7 @@ pub enum Error {
 pub struct Simulator {
     centre: Arc<Centre>,
     courier: Arc<Courier>,
-    intake: Arc<Intake>,
+    counters: Arc<Counters>,
 }
 
 /// What all connections share.
@@ -131,14 +131,14 @@ impl Simulator {
         Ok(Self {
             centre: Arc::new(centre),
             courier: Arc::new(courier),
-            intake: Listeners::default().of(Name::Simulator).clone(),
+            counters: Listeners::default().of(Name::Simulator).clone(),
         })
     }
 
     /// The same, counted among the listeners of the process.
     #[must_use]
     pub fn among(mut self, listeners: &Listeners) -> Self {
-        self.intake = listeners.of(Name::Simulator).clone();
+        self.counters = listeners.of(Name::Simulator).clone();
         self
     }
 
@@ -147,7 +147,7 @@ impl Simulator {
         let Self {
             centre,
             courier,
-            intake,
+            counters,
         } = self;
         // Cancels what is left when this future is dropped before its end.
         let _stop = centre.shutdown.clone().drop_guard();
@@ -157,17 +157,17 @@ impl Simulator {
         for _ in 0..couriers(centre.settings.delivery.connections.get()) {
             let (courier, stop, abort) = (courier.clone(), centre.shutdown.clone(), abort.clone());
             // Each has a connection to a receiver most of the time.
-            let place = descriptors::take(Purpose::Inbound);
+            let permit = descriptors::acquire(Purpose::Inbound);
             tasks.spawn(async move {
                 abort.run_until_cancelled(courier.carry(&stop)).await;
-                drop(place);
+                drop(permit);
             });
         }
         let clock = centre.clone();
         tasks.spawn(async move { clock.shutdown.run_until_cancelled(clock.keep_time()).await });
 
         let router = api::router(centre.clone());
-        let connections = Connections::new(centre.settings.of_connections(), intake);
+        let connections = Connections::new(centre.settings.of_connections(), counters);
         let stop = &centre.shutdown;
         let accepting = listener::accept(&listener, &router, &connections, &tasks, &abort, stop);
         shutdown.run_until_cancelled(accepting).await;

@@ -140,8 +140,8 @@ impl Web {
             .allows_listening_on(listener.local_addr()?)
             .map_err(|error| io::Error::new(io::ErrorKind::PermissionDenied, error))?;
         let app = App::new(&self, shutdown.clone());
-        let intake = self.listeners.of(Name::Web).clone();
-        let connections = Connections::new(LIMITS, intake);
+        let counters = self.listeners.of(Name::Web).clone();
+        let connections = Connections::new(LIMITS, counters);
         listener::serve(listener, app.clone().router(), connections, shutdown).await;
         app.refused.tell_rest("requests refused");
         Ok(())

@@ -26,7 +26,7 @@ use super::{
     sender::Sender,
     tls::{Tls, expired, expiry},
 };
-use crate::descriptors::Place;
+use crate::descriptors::Permit;
 
 /// How the connections of one client are opened, wherever they go.
 pub(super) struct Route {
@@ -113,7 +113,7 @@ impl Connector {
             self.open_through(through, progress).await?
         } else {
             let dialled = self.reach(&self.host, self.port, progress).await?;
-            self.speak(dialled.stream, dialled.place, progress).await?
+            self.speak(dialled.stream, dialled.permit, progress).await?
         };
         progress.reach(Stage::Answer);
         Ok(sender)
@@ -128,9 +128,9 @@ impl Connector {
         progress.proxy = Some(proxy.to_string());
         let reached = self.reach(&proxy.host, proxy.port, progress).await;
         let dialled = reached.map_err(|cause| cause.at_proxy(&proxy.to_string()))?;
-        let Dialled { stream, place, .. } = dialled;
+        let Dialled { stream, permit, .. } = dialled;
         if through.forwards.load(Ordering::Relaxed) {
-            return Ok(Sender::open(stream, Some(place))
+            return Ok(Sender::open(stream, Some(permit))
                 .await?
                 .forwarded(through.forwarding.clone()));
         }
@@ -140,14 +140,14 @@ impl Connector {
         match proxy.tunnel(stream, &server).await {
             Ok(tunnel) => {
                 progress.round_trip += asked.elapsed();
-                self.speak(tunnel, place, progress).await
+                self.speak(tunnel, permit, progress).await
             }
             Err(refused) if self.secure.is_none() && refused.is_in_principle() => {
                 through.forwards.store(true, Ordering::Relaxed);
-                drop(place);
+                drop(permit);
                 let reached = self.reach(&proxy.host, proxy.port, progress).await;
                 let dialled = reached.map_err(|cause| cause.at_proxy(&proxy.to_string()))?;
-                Ok(Sender::open(dialled.stream, Some(dialled.place))
+                Ok(Sender::open(dialled.stream, Some(dialled.permit))
                     .await?
                     .forwarded(through.forwarding.clone()))
             }
@@ -190,11 +190,11 @@ impl Connector {
     async fn speak(
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        place: Place,
+        permit: Permit,
         progress: &mut Progress,
     ) -> Result<Sender, Cause> {
         match &self.secure {
-            None => Sender::open(stream, Some(place)).await,
+            None => Sender::open(stream, Some(permit)).await,
             Some(secure) => {
                 progress.reach(Stage::Tls);
                 let shaken = TlsConnector::from(secure.client.clone())
@@ -209,7 +209,7 @@ impl Connector {
                     };
                 }
                 let stream = shaken.map_err(|error| Cause::of(&error))?;
-                Sender::open(stream, Some(place)).await
+                Sender::open(stream, Some(permit)).await
             }
         }
     }

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::failure::Cause;
-use crate::descriptors::{self, Place};
+use crate::descriptors::{self, Permit};
 
 /// How long one address is tried alone, if there is time for all of them: the recommended delay of
 /// [RFC 8305](https://www.rfc-editor.org/rfc/rfc8305), section 8.
@@ -24,7 +24,7 @@ const ALONE: Duration = Duration::from_millis(250);
 pub(super) struct Dialled {
     pub(super) stream: TcpStream,
     /// Belongs to the stream, as long as that is open.
-    pub(super) place: Place,
+    pub(super) permit: Permit,
     /// How long the address took to answer.
     pub(super) round_trip: Duration,
 }
@@ -89,7 +89,7 @@ pub(super) fn in_turn(addresses: Vec<SocketAddr>, local: Option<IpAddr>) -> Vec<
 }
 
 async fn attempt(address: SocketAddr, local: Option<IpAddr>) -> io::Result<Dialled> {
-    let place = descriptors::take_outbound().await?;
+    let permit = descriptors::acquire_outbound().await?;
     let socket = if address.is_ipv4() {
         TcpSocket::new_v4()?
     } else {
@@ -104,7 +104,7 @@ async fn attempt(address: SocketAddr, local: Option<IpAddr>) -> io::Result<Diall
     stream.set_nodelay(true)?;
     Ok(Dialled {
         stream,
-        place,
+        permit,
         round_trip,
     })
 }

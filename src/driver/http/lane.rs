@@ -19,7 +19,7 @@ use super::{
     progress::{Progress, Stage},
     sender::Sender,
 };
-use crate::descriptors::{self, Purpose, Relief};
+use crate::descriptors::{self, Purpose, Reclaim};
 
 /// Shorter than what common servers allow, so that it is mostly us who close an idle connection.
 const IDLE_FOR: Duration = Duration::from_secs(30);
@@ -101,8 +101,8 @@ impl Lane {
             state: Mutex::default(),
         });
         let weak = Arc::downgrade(&lane);
-        let giver: Weak<dyn Relief> = weak;
-        descriptors::relieve_by(Purpose::Outbound, giver);
+        let reclaimer: Weak<dyn Reclaim> = weak;
+        descriptors::reclaim_from(Purpose::Outbound, reclaimer);
         lane
     }
 
@@ -330,8 +330,8 @@ impl Lane {
 }
 
 /// What is idle may be closed where the process has no descriptor left for a connection to another server.
-impl Relief for Lane {
-    fn give_up_one(&self) -> bool {
+impl Reclaim for Lane {
+    fn close_idle(&self) -> bool {
         let oldest = {
             let mut state = self.state();
             let oldest = state.idle.pop_front();

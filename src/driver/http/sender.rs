@@ -22,7 +22,7 @@ use super::{
     proxy::Forwarding,
     watched::{Closing, Notes, Watched},
 };
-use crate::descriptors::Place;
+use crate::descriptors::Permit;
 
 /// Of the head of an answer, in bytes: what hyper takes by itself.
 pub(super) const MAX_HEAD_BYTES: usize = 8192 + 4096 * 100;
@@ -68,10 +68,10 @@ impl Unanswered {
 }
 
 impl Sender {
-    /// Speaks HTTP/1.1 on a stream to the server. The place is that of its socket.
+    /// Speaks HTTP/1.1 on a stream to the server. The permit is that of its socket.
     pub(super) async fn open(
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        place: Option<Place>,
+        permit: Option<Permit>,
     ) -> Result<Self, Cause> {
         let stream = Watched::new(stream);
         let notes = stream.notes();
@@ -87,7 +87,7 @@ impl Sender {
         tokio::spawn(async {
             drop(connection.await);
             drop(ending);
-            drop(place);
+            drop(permit);
         });
         Ok(Self {
             requests,

@@ -29,7 +29,7 @@ async fn run_while(bench: &Bench, scenario: &str, happens: impl Fn(&Bench)) -> R
 
 fn note(bench: &Bench, name: Name, shortage: Shortage) {
     let listeners = bench.engine.exchange.listeners();
-    listeners.of(name).fall_short(shortage, &"a test");
+    listeners.of(name).note_shortage(shortage, &"a test");
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use super::{
     server::{OK, Server},
     *,
 };
-use crate::descriptors::Relief as _;
+use crate::descriptors::Reclaim as _;
 
 fn client(connections: &str) -> HttpClient {
     driver();
@@ -288,10 +288,10 @@ async fn an_idle_connection_can_be_given_up_for_another_server_and_one_in_use_ca
     client.send(get(server.url("/1"))).await.unwrap();
     let lane = lock(&client.0.lanes).values().next().unwrap().clone();
     assert!(lane.idle_since().is_some());
-    assert!(lane.give_up_one());
+    assert!(lane.close_idle());
     closed.notified().await;
     assert_eq!(lane.idle_since(), None);
-    assert!(!lane.give_up_one());
+    assert!(!lane.close_idle());
     // Its place is free for another connection.
     client.send(get(server.url("/2"))).await.unwrap();
     let expected = [(0, "/1"), (1, "/2")].map(|(n, t)| (n, t.to_owned()));

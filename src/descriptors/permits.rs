@@ -38,15 +38,15 @@ pub enum Purpose {
 /// The right to have one connection open, until it is dropped.
 #[derive(Debug)]
 #[must_use]
-pub struct Place {
-    account: &'static Account,
+pub struct Permit {
+    budget: &'static Budget,
     purpose: Purpose,
 }
 
 /// Somebody who can close a connection that is not needed.
-pub trait Relief: Send + Sync {
+pub trait Reclaim: Send + Sync {
     /// Closes one, soon; whether there was one.
-    fn give_up_one(&self) -> bool;
+    fn close_idle(&self) -> bool;
 
     /// Since when the one has been idle that it would give up, if it can say so.
     fn idle_since(&self) -> Option<Instant> {
@@ -54,14 +54,14 @@ pub trait Relief: Send + Sync {
     }
 }
 
-/// A place for a connection, if the limit of the process leaves one.
-pub fn take(purpose: Purpose) -> Option<Place> {
-    ACCOUNT.take(purpose, super::allowed())
+/// A permit for a connection, if the limit of the process leaves one.
+pub fn acquire(purpose: Purpose) -> Option<Permit> {
+    BUDGET.acquire(purpose, super::allowed())
 }
 
 /// Connections to targets that are open.
 pub fn outbound() -> u64 {
-    lock(&ACCOUNT.0).outbound
+    lock(&BUDGET.0).outbound
 }
 
 /// How many connections to targets a process with this limit may have open at once.
@@ -78,64 +78,65 @@ pub const fn limit_for_outbound(connections: u64) -> u64 {
     connections.saturating_add(MOST_OTHERS + MOST_KEPT_FOR_WEB + MOST_KEPT_FOR_INBOUND)
 }
 
-/// A place for a connection to a target. If there is none, an idle connection is closed for it: one from a
+/// A permit for a connection to a target. If there is none, an idle connection is closed for it: one from a
 /// client if outbound ones have not their whole share, otherwise one to a target.
 ///
 /// # Errors
 /// `EMFILE`, as the system says it, if no descriptor becomes free.
-pub async fn take_outbound() -> io::Result<Place> {
-    ACCOUNT.take_outbound(&GIVERS, super::allowed()).await
+pub async fn acquire_outbound() -> io::Result<Permit> {
+    BUDGET.acquire_outbound(&RECLAIMERS, super::allowed()).await
 }
 
 /// Has an idle connection from a client closed because the process has no descriptor left; whether there was
 /// one.
-pub fn relieve() -> bool {
-    GIVERS.relieve(Purpose::Inbound)
+pub fn reclaim() -> bool {
+    RECLAIMERS.reclaim(Purpose::Inbound)
 }
 
 /// Asks this one from now on when connections of its purpose are to be given up.
-pub fn relieve_by(purpose: Purpose, giver: Weak<dyn Relief>) {
-    let mut givers = lock(&GIVERS.0);
-    givers.retain(|(_, giver)| giver.strong_count() > 0);
-    givers.push((purpose, giver));
+pub fn reclaim_from(purpose: Purpose, reclaimer: Weak<dyn Reclaim>) {
+    let mut reclaimers = lock(&RECLAIMERS.0);
+    reclaimers.retain(|(_, reclaimer)| reclaimer.strong_count() > 0);
+    reclaimers.push((purpose, reclaimer));
 }
 
-static ACCOUNT: Account = Account(Mutex::new(Taken {
+static BUDGET: Budget = Budget(Mutex::new(InUse {
     outbound: 0,
     inbound: 0,
     web: 0,
 }));
-static GIVERS: Givers = Givers(Mutex::new(Vec::new()));
+static RECLAIMERS: Reclaimers = Reclaimers(Mutex::new(Vec::new()));
 
 /// Who has connections of which purpose to give up.
-struct Givers(Mutex<Vec<(Purpose, Weak<dyn Relief>)>>);
+struct Reclaimers(Mutex<Vec<(Purpose, Weak<dyn Reclaim>)>>);
 
-impl Givers {
-    /// Has the connection closed that has been idle the longest, at least of those of one giver; whether
+impl Reclaimers {
+    /// Has the connection closed that has been idle the longest, at least of those of one reclaimer; whether
     /// there was one.
-    fn relieve(&self, purpose: Purpose) -> bool {
+    fn reclaim(&self, purpose: Purpose) -> bool {
         let of_purpose: Vec<_> = {
-            let givers = lock(&self.0);
-            let of_purpose = givers.iter().filter(|(of, _)| *of == purpose);
+            let reclaimers = lock(&self.0);
+            let of_purpose = reclaimers.iter().filter(|(of, _)| *of == purpose);
             of_purpose
-                .filter_map(|(_, giver)| giver.upgrade())
+                .filter_map(|(_, reclaimer)| reclaimer.upgrade())
                 .collect()
         };
         let mut idle: Vec<_> = of_purpose
             .iter()
-            .map(|giver| (giver.idle_since(), giver))
+            .map(|reclaimer| (reclaimer.idle_since(), reclaimer))
             .collect();
         // Those that do not say come first.
         idle.sort_by_key(|(since, _)| *since);
-        idle.into_iter().any(|(_, giver)| giver.give_up_one())
+        idle.into_iter()
+            .any(|(_, reclaimer)| reclaimer.close_idle())
     }
 }
 
 #[derive(Debug)]
-struct Account(Mutex<Taken>);
+struct Budget(Mutex<InUse>);
 
 #[derive(Debug, Default, Clone, Copy)]
-struct Taken {
+struct InUse {
     outbound: u64,
     inbound: u64,
     web: u64,
@@ -164,7 +165,7 @@ impl Shares {
     }
 }
 
-impl Taken {
+impl InUse {
     fn of(&mut self, purpose: Purpose) -> &mut u64 {
         match purpose {
             Purpose::Outbound => &mut self.outbound,
@@ -173,7 +174,7 @@ impl Taken {
         }
     }
 
-    fn leaves_one(&self, purpose: Purpose, shares: &Shares) -> bool {
+    fn allows_one_more(&self, purpose: Purpose, shares: &Shares) -> bool {
         let web_in_common = self.web.saturating_sub(shares.kept_for_web);
         let common = self.outbound + self.inbound + web_in_common < shares.common;
         match purpose {
@@ -184,31 +185,36 @@ impl Taken {
     }
 }
 
-impl Account {
-    fn take(&'static self, purpose: Purpose, allowed: u64) -> Option<Place> {
-        let mut taken = lock(&self.0);
+impl Budget {
+    fn acquire(&'static self, purpose: Purpose, allowed: u64) -> Option<Permit> {
+        let mut in_use = lock(&self.0);
         // Where the limit is not known it is 0, and the system decides alone.
-        if allowed > 0 && !taken.leaves_one(purpose, &Shares::of(allowed)) {
+        if allowed > 0 && !in_use.allows_one_more(purpose, &Shares::of(allowed)) {
             return None;
         }
-        *taken.of(purpose) += 1;
-        Some(Place {
-            account: self,
+        *in_use.of(purpose) += 1;
+        Some(Permit {
+            budget: self,
             purpose,
         })
     }
 
-    async fn take_outbound(&'static self, givers: &Givers, allowed: u64) -> io::Result<Place> {
-        if let Some(place) = self.take(Purpose::Outbound, allowed) {
-            return Ok(place);
+    async fn acquire_outbound(
+        &'static self,
+        reclaimers: &Reclaimers,
+        allowed: u64,
+    ) -> io::Result<Permit> {
+        if let Some(permit) = self.acquire(Purpose::Outbound, allowed) {
+            return Ok(permit);
         }
-        let relieved = (self.outbound_may_have_more(allowed) && givers.relieve(Purpose::Inbound))
-            || givers.relieve(Purpose::Outbound);
-        if relieved {
+        let reclaimed = (self.outbound_may_have_more(allowed)
+            && reclaimers.reclaim(Purpose::Inbound))
+            || reclaimers.reclaim(Purpose::Outbound);
+        if reclaimed {
             for _ in 0..LOOKS {
                 sleep(LOOK).await;
-                if let Some(place) = self.take(Purpose::Outbound, allowed) {
-                    return Ok(place);
+                if let Some(permit) = self.acquire(Purpose::Outbound, allowed) {
+                    return Ok(permit);
                 }
             }
         }
@@ -221,9 +227,9 @@ impl Account {
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
-        *lock(&self.account.0).of(self.purpose) -= 1;
+        *lock(&self.budget.0).of(self.purpose) -= 1;
     }
 }
 
@@ -238,12 +244,12 @@ mod tests {
 
     use super::*;
 
-    fn account() -> &'static Account {
-        Box::leak(Box::new(Account(Mutex::default())))
+    fn budget() -> &'static Budget {
+        Box::leak(Box::new(Budget(Mutex::default())))
     }
 
-    fn take_all(account: &'static Account, purpose: Purpose, allowed: u64) -> Vec<Place> {
-        std::iter::from_fn(|| account.take(purpose, allowed)).collect()
+    fn acquire_all(budget: &'static Budget, purpose: Purpose, allowed: u64) -> Vec<Permit> {
+        std::iter::from_fn(|| budget.acquire(purpose, allowed)).collect()
     }
 
     #[test]
@@ -255,11 +261,11 @@ mod tests {
             (1_024, 800, 128, 32),
             (20_000, 19_776, 128, 32),
         ] {
-            let account = account();
+            let budget = budget();
             let all = [
-                take_all(account, Purpose::Outbound, allowed),
-                take_all(account, Purpose::Inbound, allowed),
-                take_all(account, Purpose::Web, allowed),
+                acquire_all(budget, Purpose::Outbound, allowed),
+                acquire_all(budget, Purpose::Inbound, allowed),
+                acquire_all(budget, Purpose::Web, allowed),
             ];
             assert_eq!(all.each_ref().map(Vec::len), [outbound, inbound, web]);
             let others = allowed - all.iter().map(Vec::len).sum::<usize>() as u64;
@@ -269,61 +275,61 @@ mod tests {
 
     #[test]
     fn what_is_not_needed_by_others_may_be_taken_and_comes_back() {
-        let account = account();
-        let events = take_all(account, Purpose::Inbound, 256);
+        let budget = budget();
+        let events = acquire_all(budget, Purpose::Inbound, 256);
         assert_eq!(events.len(), 160);
-        assert!(account.take(Purpose::Outbound, 256).is_none());
-        assert!(account.outbound_may_have_more(256));
-        assert_eq!(take_all(account, Purpose::Web, 256).len(), 32);
+        assert!(budget.acquire(Purpose::Outbound, 256).is_none());
+        assert!(budget.outbound_may_have_more(256));
+        assert_eq!(acquire_all(budget, Purpose::Web, 256).len(), 32);
         drop(events);
-        assert_eq!(take_all(account, Purpose::Web, 256).len(), 192);
-        let chats = take_all(account, Purpose::Outbound, 256);
-        assert!(!account.outbound_may_have_more(256), "{chats:?}");
+        assert_eq!(acquire_all(budget, Purpose::Web, 256).len(), 192);
+        let chats = acquire_all(budget, Purpose::Outbound, 256);
+        assert!(!budget.outbound_may_have_more(256), "{chats:?}");
     }
 
-    /// Holds places of idle connections, the oldest first.
+    /// Holds permits of idle connections, the oldest first.
     struct Idle {
         since: Instant,
-        places: Mutex<Vec<Place>>,
+        permits: Mutex<Vec<Permit>>,
     }
 
-    impl Relief for Idle {
-        fn give_up_one(&self) -> bool {
-            lock(&self.places).pop().is_some()
+    impl Reclaim for Idle {
+        fn close_idle(&self) -> bool {
+            lock(&self.permits).pop().is_some()
         }
 
         fn idle_since(&self) -> Option<Instant> {
-            (!lock(&self.places).is_empty()).then_some(self.since)
+            (!lock(&self.permits).is_empty()).then_some(self.since)
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn idle_connections_make_room_for_one_to_another_target_the_oldest_first() {
-        let (account, now) = (account(), Instant::now());
+        let (budget, now) = (budget(), Instant::now());
         let idle = |purpose, count: usize, seconds| {
-            let places = (0..count).filter_map(|_| account.take(purpose, 256));
+            let permits = (0..count).filter_map(|_| budget.acquire(purpose, 256));
             let idle = Arc::new(Idle {
                 since: now - Duration::from_secs(seconds),
-                places: Mutex::new(places.collect()),
+                permits: Mutex::new(permits.collect()),
             });
-            let weak: Weak<dyn Relief> = Arc::downgrade(&idle) as _;
+            let weak: Weak<dyn Reclaim> = Arc::downgrade(&idle) as _;
             (idle, (purpose, weak))
         };
         let (young, of_young) = idle(Purpose::Outbound, 100, 1);
         let (old, of_old) = idle(Purpose::Outbound, 20, 9);
         let (inbound, of_inbound) = idle(Purpose::Inbound, 40, 20);
-        let givers = Givers(Mutex::new(vec![of_young, of_old, of_inbound]));
-        let left = || [&young, &old, &inbound].map(|idle| lock(&idle.places).len());
+        let reclaimers = Reclaimers(Mutex::new(vec![of_young, of_old, of_inbound]));
+        let left = || [&young, &old, &inbound].map(|idle| lock(&idle.permits).len());
         let mut taken = Vec::new();
         for expected in [[100, 19, 40], [100, 18, 40]] {
-            taken.push(account.take_outbound(&givers, 256).await.unwrap());
+            taken.push(budget.acquire_outbound(&reclaimers, 256).await.unwrap());
             assert_eq!(left(), expected);
         }
-        // Events never lose their place to more than the share of chats.
-        lock(&young.places).clear();
-        lock(&old.places).clear();
-        taken.extend(take_all(account, Purpose::Outbound, 256));
-        let error = account.take_outbound(&givers, 256).await.unwrap_err();
+        // Events never lose their permit to more than the share of chats.
+        lock(&young.permits).clear();
+        lock(&old.permits).clear();
+        taken.extend(acquire_all(budget, Purpose::Outbound, 256));
+        let error = budget.acquire_outbound(&reclaimers, 256).await.unwrap_err();
         assert_eq!(error.raw_os_error(), Some(Errno::EMFILE as i32));
         assert_eq!((taken.len(), left()), (120, [0, 0, 40]));
     }
@@ -344,7 +350,7 @@ mod tests {
     fn an_unknown_limit_is_none() {
         assert_eq!(
             (0..9)
-                .filter_map(|_| account().take(Purpose::Outbound, 0))
+                .filter_map(|_| budget().acquire(Purpose::Outbound, 0))
                 .count(),
             9
         );

@@ -1,4 +1,4 @@
-//! What a listener could not take: counted, logged, and told to whoever waits for what comes in.
+//! What a listener took and what it could not take: counted, logged, reported.
 
 use std::{
     fmt,
@@ -6,9 +6,10 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
-use tokio::time::{Duration, Instant, sleep};
+use tokio::time::{Instant, sleep};
 
 use super::queue::{AGAIN, Overflows, Reader};
 use crate::line_budget::LineBudget;
@@ -126,7 +127,7 @@ pub struct Figures {
 
 /// Counts what one listener takes and what it cannot.
 #[derive(Debug)]
-pub struct Intake {
+pub struct Counters {
     name: Name,
     pub(super) connections: AtomicU64,
     pub(super) limit: AtomicU64,
@@ -146,7 +147,7 @@ struct Latest {
     lines: LineBudget,
 }
 
-impl Intake {
+impl Counters {
     fn new(name: Name) -> Self {
         Self {
             name,
@@ -219,7 +220,7 @@ impl Intake {
     }
 
     /// Notes that something could not be taken; `detail` says which.
-    pub(crate) fn fall_short(&self, shortage: Shortage, detail: &dyn fmt::Display) {
+    pub(crate) fn note_shortage(&self, shortage: Shortage, detail: &dyn fmt::Display) {
         match shortage {
             Shortage::Full | Shortage::NotAccepted => {
                 self.waited.fetch_add(1, Ordering::Relaxed);
@@ -273,7 +274,7 @@ impl Intake {
     pub(crate) fn count_dropped(&self, count: u64) {
         self.dropped.fetch_add(count, Ordering::Relaxed);
         let detail = format!("{count} of them, each a second late or lost");
-        self.fall_short(Shortage::AcceptQueue, &detail);
+        self.note_shortage(Shortage::AcceptQueue, &detail);
     }
 
     fn latest(&self) -> MutexGuard<'_, Latest> {
@@ -288,22 +289,22 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// The listeners of the process. Clones share them.
 #[derive(Debug, Clone)]
-pub struct Listeners([Arc<Intake>; Name::ALL.len()]);
+pub struct Listeners([Arc<Counters>; Name::ALL.len()]);
 
 impl Default for Listeners {
     fn default() -> Self {
-        Self(Name::ALL.map(|name| Arc::new(Intake::new(name))))
+        Self(Name::ALL.map(|name| Arc::new(Counters::new(name))))
     }
 }
 
 impl Listeners {
     /// One of them.
-    pub fn of(&self, name: Name) -> &Arc<Intake> {
+    pub fn of(&self, name: Name) -> &Arc<Counters> {
         &self.0[name as usize]
     }
 
     /// How all of them stand, in the order of [`Name::ALL`].
     pub fn figures(&self) -> [Figures; Name::ALL.len()] {
-        self.0.each_ref().map(|intake| intake.figures())
+        self.0.each_ref().map(|counters| counters.figures())
     }
 }
