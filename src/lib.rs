@@ -38,7 +38,7 @@
 //! A step is written in YAML, read by [`scenario::Step`] into a typed action whose expressions are
 //! compiled, and held by a [`config::Plan`]. [`scheduler::Scheduler`] starts a run of it through
 //! [`runner::Engine::start`]. The run's pacing says when the chat is due; the chat's performer
-//! renders the action in the chat's [`scenario::Scope`], hands it to [`driver::Customer`] or waits
+//! renders the action in the chat's [`scenario::Scope`], hands it to [`driver::HttpSession`] or waits
 //! at its [`callbacks::Mailbox`], checks, captures and claims, and tells exactly one
 //! [`event::Event::StepEnded`]. [`record::Metrics`] counts it, the run's [`runner::Tally`] keeps the
 //! books, and [`web`] shows both.

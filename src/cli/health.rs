@@ -38,7 +38,7 @@ impl Health {
             Err(outcome) => return outcome,
         };
         let mut customer = match HttpDriver::new() {
-            Ok(http) => http.client(&Endpoint::default()).customer(),
+            Ok(http) => http.client(&Endpoint::default()).session(),
             Err(error) => return unusable(error),
         };
         let request = HttpRequest {

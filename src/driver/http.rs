@@ -3,13 +3,12 @@
 mod answer;
 mod connections;
 mod connector;
-mod customer;
 mod dial;
 mod endpoint;
 mod failure;
-mod lane;
 mod lookups;
 mod origin;
+mod pool;
 mod progress;
 mod proxy;
 mod redirect;
@@ -17,6 +16,7 @@ mod request;
 mod resend;
 mod resolver;
 mod sender;
+mod session;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -35,23 +35,23 @@ use url::{Position, Url};
 pub use self::{
     answer::HttpAnswer,
     connections::{Connections, Sharing},
-    customer::{Customer, OnWire},
     endpoint::Endpoint,
     failure::{HttpFailure, HttpFailureKind},
     proxy::{EnvironmentProxies, Proxy, ProxyChoice, ProxyError},
+    session::{HttpSession, OnWire},
     tls::{Tls, TlsError, TlsSettings},
 };
 use self::{
-    connector::Route,
+    connector::ConnectorSettings,
     failure::Cause,
-    lane::Lane,
     lookups::Lookups,
     origin::{Origin, split},
+    pool::Pool,
     resolver::Resolver,
 };
 
 /// Servers that a client can talk to at the same time; a configuration has a handful.
-const MOST_LANES: usize = 1024;
+const MOST_POOLS: usize = 1024;
 
 /// Clients that are kept for whoever asks for one like them; a configuration has a handful.
 const MOST_CLIENTS: usize = 64;
@@ -72,14 +72,14 @@ struct Shared {
 ///
 /// It reports what the server answered: it keeps no cookie, and follows redirects only if a request asks for it.
 #[derive(Debug, Clone)]
-pub struct HttpClient(Arc<Ways>);
+pub struct HttpClient(Arc<Pools>);
 
-/// The ways to all servers.
-struct Ways {
+/// What the sessions of a client share.
+struct Pools {
     connections: Connections,
-    route: Route,
+    connector: ConnectorSettings,
     /// By the beginning of a URL, as it was written.
-    lanes: Mutex<HashMap<Box<str>, Arc<Lane>>>,
+    pools: Mutex<HashMap<Box<str>, Arc<Pool>>>,
 }
 
 /// The driver cannot be set up.
@@ -132,8 +132,8 @@ impl HttpDriver {
     fn client_with(&self, endpoint: &Endpoint, tls: impl Fn(&Tls) -> Tls) -> HttpClient {
         let shared = &self.0;
         let connections = &endpoint.connections;
-        HttpClient(Arc::new(Ways {
-            route: Route {
+        HttpClient(Arc::new(Pools {
+            connector: ConnectorSettings {
                 resolver: shared.resolver.clone(),
                 from: connections.from.as_slice().into(),
                 host: endpoint.host.clone(),
@@ -143,7 +143,7 @@ impl HttpDriver {
                 environment: shared.proxies.clone(),
             },
             connections: connections.clone(),
-            lanes: Mutex::default(),
+            pools: Mutex::default(),
         }))
     }
 
@@ -171,44 +171,44 @@ impl HttpDriver {
 }
 
 impl HttpClient {
-    /// Somebody new.
-    pub fn customer(&self) -> Customer {
-        Customer::of(self.clone())
+    /// A session of a new virtual user.
+    pub fn session(&self) -> HttpSession {
+        HttpSession::of(self.clone())
     }
 
     /// Closes connections that nobody has used for long. Otherwise it is done when the next answer
     /// comes from the same server.
     pub fn close_expired(&self) {
-        lock(&self.0.lanes).retain(|_, lane| !lane.close_expired() || in_use(lane));
+        lock(&self.0.pools).retain(|_, pool| !pool.close_expired() || in_use(pool));
     }
 
-    /// The way to the server of a URL, and the rest of the URL.
-    fn lane<'a>(&self, url: &'a str) -> Result<(Arc<Lane>, &'a str), Cause> {
+    /// The pool of the server of a URL, and the rest of the URL.
+    fn pool<'a>(&self, url: &'a str) -> Result<(Arc<Pool>, &'a str), Cause> {
         if let Some((origin, path)) = split(url) {
-            return Ok((self.lane_to(origin)?, path));
+            return Ok((self.pool_to(origin)?, path));
         }
         let whole = Url::parse(url).map_err(origin::unusable)?;
-        Ok((self.lane_to(&whole[..Position::BeforePath])?, url))
+        Ok((self.pool_to(&whole[..Position::BeforePath])?, url))
     }
 
-    fn lane_to(&self, origin: &str) -> Result<Arc<Lane>, Cause> {
-        let mut lanes = lock(&self.0.lanes);
-        if let Some(lane) = lanes.get(origin) {
-            return Ok(lane.clone());
+    fn pool_to(&self, origin: &str) -> Result<Arc<Pool>, Cause> {
+        let mut pools = lock(&self.0.pools);
+        if let Some(pool) = pools.get(origin) {
+            return Ok(pool.clone());
         }
-        if lanes.len() >= MOST_LANES {
-            lanes.retain(|_, lane| !lane.close_expired() || in_use(lane));
+        if pools.len() >= MOST_POOLS {
+            pools.retain(|_, pool| !pool.close_expired() || in_use(pool));
         }
-        if lanes.len() >= MOST_LANES {
+        if pools.len() >= MOST_POOLS {
             return Err(Cause::bad_request(format!(
-                "requests go to more than {MOST_LANES} servers"
+                "requests go to more than {MOST_POOLS} servers"
             )));
         }
         let read = Origin::read(origin)?;
-        let connector = self.0.route.to(&read.server)?;
-        let lane = Lane::new(read, connector, &self.0.connections);
-        lanes.insert(origin.into(), lane.clone());
-        Ok(lane)
+        let connector = self.0.connector.connector_to(&read.server)?;
+        let pool = Pool::new(read, connector, &self.0.connections);
+        pools.insert(origin.into(), pool.clone());
+        Ok(pool)
     }
 }
 
@@ -217,9 +217,9 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether anybody besides the list of lanes has it.
-fn in_use(lane: &Arc<Lane>) -> bool {
-    Arc::strong_count(lane) > 1
+/// Whether anybody besides the list of pools has it.
+fn in_use(pool: &Arc<Pool>) -> bool {
+    Arc::strong_count(pool) > 1
 }
 
 impl fmt::Debug for Shared {
@@ -229,9 +229,9 @@ impl fmt::Debug for Shared {
 }
 
 /// Without the servers, whose URLs may hold a password.
-impl fmt::Debug for Ways {
+impl fmt::Debug for Pools {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut debug = f.debug_struct("Ways");
+        let mut debug = f.debug_struct("Pools");
         debug
             .field("connections", &self.connections)
             .finish_non_exhaustive()

@@ -3,7 +3,7 @@
 mod http;
 
 pub use http::{
-    Connections, Customer, Endpoint, EnvironmentProxies, HttpAnswer, HttpClient, HttpDriver,
-    HttpFailure, HttpFailureKind, HttpSetupError, OnWire, Proxy, ProxyChoice, ProxyError, Sharing,
+    Connections, Endpoint, EnvironmentProxies, HttpAnswer, HttpClient, HttpDriver, HttpFailure,
+    HttpFailureKind, HttpSession, HttpSetupError, OnWire, Proxy, ProxyChoice, ProxyError, Sharing,
     Tls, TlsError, TlsSettings,
 };

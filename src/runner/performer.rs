@@ -19,7 +19,7 @@ use self::{
 use super::context::{FOREVER, Patience, RunContext};
 use crate::{
     callbacks::Mailbox,
-    driver::Customer,
+    driver::HttpSession,
     event::{Event, Failure, Sent, StepOutcome},
     scenario::{
         EvaluationError, Expression, Item, Pause, Reason, Repeat, Scope, Step, is_confidential,
@@ -39,7 +39,7 @@ pub(super) struct Performer {
     context: Arc<RunContext>,
     scope: Arc<Scope>,
     mailbox: Option<Mailbox>,
-    http: Customer,
+    http: HttpSession,
     /// The chat's number; zero outside chats, where nothing is measured by chat.
     chat: u64,
     random: fastrand::Rng,
@@ -76,7 +76,7 @@ impl Performer {
         // Neighbouring chats must not draw neighbouring sequences.
         let seed = context.spec.seed ^ chat.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         Self {
-            http: context.http.customer().keeping(scope.cookies().cloned()),
+            http: context.http.session().keeping(scope.cookies().cloned()),
             context,
             scope: Arc::new(scope),
             mailbox,

@@ -46,7 +46,7 @@ pub struct HttpAnswer {
 }
 
 /// An answer that has been read, before it is timed.
-pub(super) struct Exchanged {
+pub(super) struct ReadAnswer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
     pub(super) body: Received,
@@ -60,33 +60,33 @@ pub(super) struct Exchanged {
 pub(super) async fn read(
     response: Response<Incoming>,
     limit: Option<usize>,
-) -> Result<Exchanged, Cause> {
+) -> Result<ReadAnswer, Cause> {
     let (head, body) = response.into_parts();
-    let arrived = arrive(body, limit)
+    let read = read_body(body, limit)
         .await
         .map_err(|error| Cause::of(&error))?;
     let read_at = Instant::now();
-    let complete = arrived.complete;
-    Ok(Exchanged {
+    let complete = read.complete;
+    Ok(ReadAnswer {
         status: head.status.as_u16(),
-        body: receive(arrived, limit, &head.headers).await,
+        body: receive(read, limit, &head.headers).await,
         headers: head.headers,
         read_at,
         complete,
     })
 }
 
-/// What arrived of a body.
-struct Arrived {
+/// What was read of a body.
+struct ReadBody {
     kept: Bytes,
     length: u64,
     complete: bool,
 }
 
 /// Grows with what arrives: a `Content-Length` is only a claim.
-async fn arrive(mut body: Incoming, limit: Option<usize>) -> hyper::Result<Arrived> {
+async fn read_body(mut body: Incoming, limit: Option<usize>) -> hyper::Result<ReadBody> {
     let most = limit.unwrap_or(KEPT_BYTES);
-    let mut kept = Kept::default();
+    let mut kept = Frames::default();
     let mut length = 0_u64;
     let mut complete = true;
     while let Some(frame) = body.frame().await {
@@ -104,19 +104,19 @@ async fn arrive(mut body: Incoming, limit: Option<usize>) -> hyper::Result<Arriv
             break;
         }
     }
-    Ok(Arrived {
+    Ok(ReadBody {
         kept: kept.into_bytes(),
         length,
         complete,
     })
 }
 
-async fn receive(arrived: Arrived, limit: Option<usize>, headers: &HeaderMap) -> Received {
-    let Arrived {
+async fn receive(read: ReadBody, limit: Option<usize>, headers: &HeaderMap) -> Received {
+    let ReadBody {
         kept,
         length,
         complete,
-    } = arrived;
+    } = read;
     let values = headers.get_all(CONTENT_ENCODING);
     let compression = Compression::read(values.iter().map(HeaderValue::as_bytes));
     let Some(limit) = limit else {
@@ -139,12 +139,12 @@ async fn receive(arrived: Arrived, limit: Option<usize>, headers: &HeaderMap) ->
 
 /// Frames of a body; a single one is not copied.
 #[derive(Default)]
-struct Kept {
+struct Frames {
     first: Bytes,
     rest: BytesMut,
 }
 
-impl Kept {
+impl Frames {
     fn length(&self) -> usize {
         self.first.len().max(self.rest.len())
     }

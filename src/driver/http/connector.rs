@@ -17,7 +17,7 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{
-    dial::{Dialled, dial, in_turn},
+    dial::{Dialled, dial, interleaved},
     failure::Cause,
     origin,
     progress::{Progress, Stage},
@@ -28,8 +28,8 @@ use super::{
 };
 use crate::descriptors::Permit;
 
-/// How the connections of one client are opened, wherever they go.
-pub(super) struct Route {
+/// How the connections of one client are opened, to whatever server.
+pub(super) struct ConnectorSettings {
     pub(super) resolver: Resolver,
     /// Local addresses, each in its turn; the system chooses, if there are none.
     pub(super) from: Arc<[IpAddr]>,
@@ -50,29 +50,29 @@ pub(super) struct Connector {
     next: AtomicUsize,
     host: String,
     port: u16,
-    secure: Option<Secure>,
+    secure: Option<ServerTls>,
     /// Whether it is the target's own.
     own: bool,
-    proxy: Option<Through>,
+    proxy: Option<ServerProxy>,
 }
 
 /// TLS with one server.
-struct Secure {
+struct ServerTls {
     client: Arc<ClientConfig>,
     name: ServerName<'static>,
 }
 
 /// The proxy to one server.
-struct Through {
+struct ServerProxy {
     proxy: Arc<Proxy>,
     forwarding: Arc<Forwarding>,
     /// It opens no tunnel to this server, so requests are forwarded.
     forwards: AtomicBool,
 }
 
-impl Route {
-    /// The way to a server: scheme, host and perhaps a port.
-    pub(super) fn to(&self, server: &Uri) -> Result<Connector, Cause> {
+impl ConnectorSettings {
+    /// The connector to a server: scheme, host and perhaps a port.
+    pub(super) fn connector_to(&self, server: &Uri) -> Result<Connector, Cause> {
         let host = server.host().unwrap_or_default();
         let own = self.host.as_deref() == Some(host);
         let secure = server.scheme_str() == Some("https");
@@ -81,7 +81,7 @@ impl Route {
         let secure = secure.then(|| {
             let name = tls.name_of(name).map_err(origin::unusable)?;
             let client = tls.client();
-            Ok(Secure { client, name })
+            Ok(ServerTls { client, name })
         });
         let default_port = if secure.is_some() { 443 } else { 80 };
         let proxy = match &self.proxy {
@@ -97,7 +97,7 @@ impl Route {
             port: server.port_u16().unwrap_or(default_port),
             secure: secure.transpose()?,
             own,
-            proxy: proxy.map(|proxy| Through {
+            proxy: proxy.map(|proxy| ServerProxy {
                 forwarding: Arc::new(Forwarding::new(&proxy, server)),
                 proxy,
                 forwards: AtomicBool::new(false),
@@ -112,8 +112,9 @@ impl Connector {
         let sender = if let Some(through) = &self.proxy {
             self.open_through(through, progress).await?
         } else {
-            let dialled = self.reach(&self.host, self.port, progress).await?;
-            self.speak(dialled.stream, dialled.permit, progress).await?
+            let dialled = self.connect(&self.host, self.port, progress).await?;
+            self.handshake(dialled.stream, dialled.permit, progress)
+                .await?
         };
         progress.reach(Stage::Answer);
         Ok(sender)
@@ -121,12 +122,12 @@ impl Connector {
 
     async fn open_through(
         &self,
-        through: &Through,
+        through: &ServerProxy,
         progress: &mut Progress,
     ) -> Result<Sender, Cause> {
         let proxy = &through.proxy;
         progress.proxy = Some(proxy.to_string());
-        let reached = self.reach(&proxy.host, proxy.port, progress).await;
+        let reached = self.connect(&proxy.host, proxy.port, progress).await;
         let dialled = reached.map_err(|cause| cause.at_proxy(&proxy.to_string()))?;
         let Dialled { stream, permit, .. } = dialled;
         if through.forwards.load(Ordering::Relaxed) {
@@ -140,12 +141,12 @@ impl Connector {
         match proxy.tunnel(stream, &server).await {
             Ok(tunnel) => {
                 progress.round_trip += asked.elapsed();
-                self.speak(tunnel, permit, progress).await
+                self.handshake(tunnel, permit, progress).await
             }
             Err(refused) if self.secure.is_none() && refused.is_in_principle() => {
                 through.forwards.store(true, Ordering::Relaxed);
                 drop(permit);
-                let reached = self.reach(&proxy.host, proxy.port, progress).await;
+                let reached = self.connect(&proxy.host, proxy.port, progress).await;
                 let dialled = reached.map_err(|cause| cause.at_proxy(&proxy.to_string()))?;
                 Ok(Sender::open(dialled.stream, Some(dialled.permit))
                     .await?
@@ -156,7 +157,7 @@ impl Connector {
     }
 
     /// A TCP connection to the host.
-    async fn reach(
+    async fn connect(
         &self,
         host: &str,
         port: u16,
@@ -174,7 +175,7 @@ impl Connector {
             let found = self.resolver.look_up(host, port, begun).await;
             found.map_err(|error| Cause::of(&error))?
         };
-        let addresses = in_turn(found, local);
+        let addresses = interleaved(found, local);
         if addresses.is_empty() {
             return Err(Cause::connect(&format!(
                 "`{host}` has no address of the family of `from`"
@@ -187,7 +188,7 @@ impl Connector {
     }
 
     /// TLS if the server wants it, and HTTP/1.1.
-    async fn speak(
+    async fn handshake(
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         permit: Permit,
@@ -202,7 +203,7 @@ impl Connector {
                     .await;
                 if self.own {
                     progress.certificate_expires = match &shaken {
-                        Ok(stream) => shown(stream),
+                        Ok(stream) => certificate_expiry(stream),
                         Err(error) => error
                             .get_ref()
                             .and_then(|error| expired(error.downcast_ref()?)),
@@ -216,7 +217,7 @@ impl Connector {
 }
 
 /// When the certificate ends that the server showed.
-fn shown<S>(stream: &TlsStream<S>) -> Option<std::time::SystemTime> {
+fn certificate_expiry<S>(stream: &TlsStream<S>) -> Option<std::time::SystemTime> {
     let (_, session) = stream.get_ref();
     expiry(session.peer_certificates()?.first()?)
 }

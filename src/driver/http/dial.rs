@@ -18,7 +18,7 @@ use crate::descriptors::{self, Permit};
 
 /// How long one address is tried alone, if there is time for all of them: the recommended delay of
 /// [RFC 8305](https://www.rfc-editor.org/rfc/rfc8305), section 8.
-const ALONE: Duration = Duration::from_millis(250);
+const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 /// A connection that was opened.
 pub(super) struct Dialled {
@@ -38,7 +38,7 @@ pub(super) async fn dial(
 ) -> Result<Dialled, Cause> {
     let mut untried = addresses.iter();
     let shares = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
-    let alone = ALONE.min(time_left / shares.saturating_add(1));
+    let delay = ATTEMPT_DELAY.min(time_left / shares.saturating_add(1));
     let mut attempts = FuturesUnordered::new();
     let mut failures = Vec::new();
     loop {
@@ -52,7 +52,7 @@ pub(super) async fn dial(
             if untried.len() == 0 {
                 std::future::pending::<()>().await;
             } else {
-                sleep(alone).await;
+                sleep(delay).await;
             }
         };
         tokio::select! {
@@ -60,7 +60,7 @@ pub(super) async fn dial(
             result = attempts.next() => match result {
                 Some(Ok(answered)) => return Ok(answered),
                 Some(Err(failure)) => failures.push(failure),
-                None => return Err(nowhere(&failures)),
+                None => return Err(all_failed(&failures)),
             },
             () = next => {}
         }
@@ -69,7 +69,7 @@ pub(super) async fn dial(
 
 /// The addresses that can be reached from the local address, the families in turn, beginning with that
 /// of the first.
-pub(super) fn in_turn(addresses: Vec<SocketAddr>, local: Option<IpAddr>) -> Vec<SocketAddr> {
+pub(super) fn interleaved(addresses: Vec<SocketAddr>, local: Option<IpAddr>) -> Vec<SocketAddr> {
     let reachable =
         |address: &SocketAddr| local.is_none_or(|local| local.is_ipv4() == address.is_ipv4());
     let mut addresses: Vec<_> = addresses.into_iter().filter(reachable).collect();
@@ -110,7 +110,7 @@ async fn attempt(address: SocketAddr, local: Option<IpAddr>) -> io::Result<Diall
 }
 
 /// Why none of them could be connected to.
-fn nowhere(failures: &[(SocketAddr, io::Error)]) -> Cause {
+fn all_failed(failures: &[(SocketAddr, io::Error)]) -> Cause {
     let mut detail = String::new();
     for (address, error) in failures {
         let gap = if detail.is_empty() { "" } else { "; " };

@@ -20,7 +20,7 @@ use tokio::{
 use super::{
     failure::Cause,
     proxy::Forwarding,
-    watched::{Closing, Notes, Watched},
+    watched::{Closing, StreamActivity, WatchedStream},
 };
 use crate::descriptors::Permit;
 
@@ -38,7 +38,7 @@ pub(super) struct Sender {
     ended: oneshot::Receiver<Infallible>,
     /// How requests are written for a proxy that reads them.
     forwarding: Option<Arc<Forwarding>>,
-    notes: Arc<Notes>,
+    activity: Arc<StreamActivity>,
     /// How often something had been written before the latest request.
     writes_before: u64,
     /// How long a byte takes to the server and back, roughly.
@@ -73,8 +73,8 @@ impl Sender {
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         permit: Option<Permit>,
     ) -> Result<Self, Cause> {
-        let stream = Watched::new(stream);
-        let notes = stream.notes();
+        let stream = WatchedStream::new(stream);
+        let activity = stream.activity();
         let (requests, connection) = http1::Builder::new()
             .max_headers(MAX_HEADERS)
             .max_buf_size(MAX_HEAD_BYTES)
@@ -93,7 +93,7 @@ impl Sender {
             requests,
             ended,
             forwarding: None,
-            notes,
+            activity,
             writes_before: 0,
             round_trip: Duration::ZERO,
             expires: None,
@@ -102,12 +102,12 @@ impl Sender {
 
     /// How the server closed the connection, if it did.
     pub(super) fn closing(&self) -> Option<Closing> {
-        self.notes.closing()
+        self.activity.closing()
     }
 
     /// Whether nothing of the latest request went out.
     pub(super) fn wrote_nothing(&self) -> bool {
-        self.notes.writes() == self.writes_before
+        self.activity.writes() == self.writes_before
     }
 
     /// The same where a proxy reads the requests and passes them on.
@@ -144,7 +144,7 @@ impl Sender {
         if let Some(forwarding) = &self.forwarding {
             forwarding.apply(&mut request);
         }
-        self.writes_before = self.notes.writes();
+        self.writes_before = self.activity.writes();
         let mut answer = pin!(self.requests.send_request(request));
         tokio::select! {
             biased;
@@ -169,7 +169,7 @@ mod tests {
             requests,
             ended,
             forwarding: None,
-            notes: Arc::default(),
+            activity: Arc::default(),
             writes_before: 0,
             round_trip: Duration::ZERO,
             expires: None,
@@ -192,7 +192,7 @@ mod tests {
             requests,
             ended,
             forwarding: None,
-            notes: Arc::default(),
+            activity: Arc::default(),
             writes_before: 0,
             round_trip: Duration::ZERO,
             expires: None,

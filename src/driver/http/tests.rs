@@ -40,7 +40,7 @@ const MAX_BODY: usize = 1024 * 1024;
 impl HttpClient {
     /// One request of somebody new.
     async fn send(&self, request: HttpRequest) -> Result<Answered, HttpFailure> {
-        let mut customer = self.customer();
+        let mut customer = self.session();
         let answer = customer.send(&request).await?;
         Ok(Answered {
             body: answer.body.as_whole().unwrap().clone(),

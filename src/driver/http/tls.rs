@@ -150,10 +150,10 @@ fn trusting(
     provider: Arc<CryptoProvider>,
 ) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, TlsError> {
     if settings.insecure {
-        let anybody = Arc::new(Anybody(provider));
+        let verifier = Arc::new(NoVerification(provider));
         return Ok(builder
             .dangerous()
-            .with_custom_certificate_verifier(anybody));
+            .with_custom_certificate_verifier(verifier));
     }
     let Some(authorities) = &settings.authorities else {
         return Ok(builder.with_platform_verifier()?);
@@ -215,9 +215,9 @@ pub(super) fn expired(error: &rustls::Error) -> Option<SystemTime> {
 
 /// Takes the certificate of anybody who has its key.
 #[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
+struct NoVerification(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Anybody {
+impl ServerCertVerifier for NoVerification {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,

@@ -28,12 +28,12 @@ pub(super) struct Closing {
 
 /// What a stream notes for whoever sends requests over it.
 #[derive(Debug, Default)]
-pub(super) struct Notes {
+pub(super) struct StreamActivity {
     closing: OnceLock<Closing>,
     writes: AtomicU64,
 }
 
-impl Notes {
+impl StreamActivity {
     /// How the stream was closed, if it was.
     pub(super) fn closing(&self) -> Option<Closing> {
         self.closing.get().copied()
@@ -46,30 +46,30 @@ impl Notes {
 }
 
 /// A stream with what was read and written last.
-pub(super) struct Watched<S> {
+pub(super) struct WatchedStream<S> {
     stream: S,
     written: Instant,
     answered: bool,
-    notes: Arc<Notes>,
+    activity: Arc<StreamActivity>,
 }
 
-impl<S> Watched<S> {
+impl<S> WatchedStream<S> {
     pub(super) fn new(stream: S) -> Self {
         Self {
             stream,
             written: Instant::now(),
             answered: false,
-            notes: Arc::default(),
+            activity: Arc::default(),
         }
     }
 
-    pub(super) fn notes(&self) -> Arc<Notes> {
-        self.notes.clone()
+    pub(super) fn activity(&self) -> Arc<StreamActivity> {
+        self.activity.clone()
     }
 
     /// Notes the first end there is: that of one direction may be followed by that of the other.
     fn close(&self) {
-        self.notes.closing.get_or_init(|| Closing {
+        self.activity.closing.get_or_init(|| Closing {
             after: self.written.elapsed(),
             answered: self.answered,
         });
@@ -80,7 +80,7 @@ impl<S> Watched<S> {
             Ok(_) => {
                 self.written = Instant::now();
                 self.answered = false;
-                self.notes.writes.fetch_add(1, Ordering::Relaxed);
+                self.activity.writes.fetch_add(1, Ordering::Relaxed);
             }
             Err(_) => self.close(),
         }
@@ -88,7 +88,7 @@ impl<S> Watched<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for WatchedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -106,7 +106,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for WatchedStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -148,26 +148,26 @@ mod tests {
     async fn it_is_noted_whether_the_server_wrote_something_before_it_closed() {
         for (first, second) in [(false, false), (true, false), (false, true)] {
             let (near, mut far) = duplex(64);
-            let mut stream = Watched::new(near);
-            let notes = stream.notes();
+            let mut stream = WatchedStream::new(near);
+            let activity = stream.activity();
             if first {
                 far.write_all(b"x").await.unwrap();
                 stream.read_u8().await.unwrap();
             }
             let before = Instant::now();
             stream.write_all(b"request").await.unwrap();
-            assert_eq!((notes.closing(), notes.writes()), (None, 1));
+            assert_eq!((activity.closing(), activity.writes()), (None, 1));
             if second {
                 far.write_all(b"HTTP/1.1").await.unwrap();
             }
             drop(far);
             stream.read_to_end(&mut Vec::new()).await.unwrap();
-            let closed = notes.closing().unwrap();
+            let closed = activity.closing().unwrap();
             assert_eq!(closed.answered, second);
             assert!(closed.after <= before.elapsed());
             // What comes after the close is not part of it.
             assert!(stream.write_all(b"more").await.is_err());
-            assert_eq!((notes.closing(), notes.writes()), (Some(closed), 1));
+            assert_eq!((activity.closing(), activity.writes()), (Some(closed), 1));
         }
     }
 }

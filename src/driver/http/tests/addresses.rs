@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::{
-    super::dial::in_turn,
+    super::dial::interleaved,
     server::{Server, answer_all},
     *,
 };
@@ -211,7 +211,7 @@ proptest! {
             let text = if four { format!("10.0.0.{number}:80") } else { format!("[::{number}]:80") };
             text.parse().unwrap()
         }).collect();
-        let ordered = in_turn(addresses.clone(), None);
+        let ordered = interleaved(addresses.clone(), None);
         let family = |four: bool, all: &[SocketAddr]| -> Vec<SocketAddr> {
             all.iter().copied().filter(|address| address.is_ipv4() == four).collect()
         };
@@ -224,7 +224,7 @@ proptest! {
         for pair in ordered[..2 * fewer].chunks(2) {
             prop_assert_ne!(pair[0].is_ipv4(), pair[1].is_ipv4());
         }
-        let from_here = in_turn(addresses.clone(), Some(IpAddr::V4(ALIVE)));
+        let from_here = interleaved(addresses.clone(), Some(IpAddr::V4(ALIVE)));
         prop_assert_eq!(from_here, family(true, &addresses));
     }
 }

@@ -50,7 +50,7 @@ fn limited(server: &Server, limit: Option<usize>) -> HttpRequest {
 
 /// Sends the request and another one, and returns the answer and how many connections there were.
 async fn answer_and_connections(server: &Server, limit: Option<usize>) -> (HttpAnswer, usize) {
-    let mut customer = driver().customer();
+    let mut customer = driver().session();
     let answer = customer.send(&limited(server, limit)).await.unwrap();
     customer.send(&get(server.url("/next"))).await.unwrap();
     let connections = server.arrivals().last().unwrap().0 + 1;
@@ -157,7 +157,7 @@ async fn an_endless_body_that_somebody_looks_at_is_too_large() {
         while peer.write(&filler).await {}
     })
     .await;
-    let mut customer = driver().customer();
+    let mut customer = driver().session();
     let answer = customer.send(&get(server.url("/"))).await.unwrap();
     let limit = MAX_BODY;
     let why = Unusable::TooLarge { limit };

@@ -182,7 +182,7 @@ async fn a_server_that_opens_no_connection_is_to_blame_for_the_wait() {
 async fn each_customer_may_have_a_connection_of_its_own() {
     let server = answering().await;
     let client = client("{ per_customer: true }");
-    let (mut one, mut two) = (client.customer(), client.customer());
+    let (mut one, mut two) = (client.session(), client.session());
     for _ in 0..3 {
         one.send(&get(server.url("/one"))).await.unwrap();
         two.send(&get(server.url("/two"))).await.unwrap();
@@ -206,7 +206,7 @@ async fn the_connection_of_a_customer_ends_with_it() {
     })
     .await;
     let client = client("{ per_customer: true }");
-    let mut customer = client.customer();
+    let mut customer = client.session();
     customer.send(&get(server.url("/"))).await.unwrap();
     assert!(end.try_recv().is_err());
     drop(customer);
@@ -265,7 +265,7 @@ async fn what_was_idle_for_long_is_closed() {
     client.send(get(server.url("/2"))).await.unwrap();
     tokio::time::advance(Duration::from_secs(31)).await;
     driver.close_expired();
-    assert!(lock(&client.0.lanes).is_empty());
+    assert!(lock(&client.0.pools).is_empty());
     client.send(get(server.url("/3"))).await.unwrap();
     let expected = [(0, "/1"), (0, "/2"), (1, "/3")].map(|(n, t)| (n, t.to_owned()));
     assert_eq!(server.arrivals(), expected);
@@ -286,12 +286,12 @@ async fn an_idle_connection_can_be_given_up_for_another_server_and_one_in_use_ca
     .await;
     let client = client("{ most: 1 }");
     client.send(get(server.url("/1"))).await.unwrap();
-    let lane = lock(&client.0.lanes).values().next().unwrap().clone();
-    assert!(lane.idle_since().is_some());
-    assert!(lane.close_idle());
+    let pool = lock(&client.0.pools).values().next().unwrap().clone();
+    assert!(pool.idle_since().is_some());
+    assert!(pool.close_idle());
     closed.notified().await;
-    assert_eq!(lane.idle_since(), None);
-    assert!(!lane.close_idle());
+    assert_eq!(pool.idle_since(), None);
+    assert!(!pool.close_idle());
     // Its place is free for another connection.
     client.send(get(server.url("/2"))).await.unwrap();
     let expected = [(0, "/1"), (1, "/2")].map(|(n, t)| (n, t.to_owned()));
@@ -334,10 +334,10 @@ async fn a_connection_that_is_never_idle_grows_old_too() {
 #[tokio::test]
 async fn there_is_an_end_to_the_servers_that_one_client_talks_to() {
     let client = driver();
-    let to = |n: usize| client.lane_to(&format!("http://host-{n}"));
+    let to = |n: usize| client.pool_to(&format!("http://host-{n}"));
     // Those that nobody uses any more make room.
-    assert!((0..3 * MOST_LANES).all(|n| to(n).is_ok()));
-    let used: Vec<_> = (0..MOST_LANES).map(|n| to(n).ok().unwrap()).collect();
+    assert!((0..3 * MOST_POOLS).all(|n| to(n).is_ok()));
+    let used: Vec<_> = (0..MOST_POOLS).map(|n| to(n).ok().unwrap()).collect();
     let more = client.send(get("http://one-more/")).await.unwrap_err();
     assert_eq!(more.kind, HttpFailureKind::BadRequest);
     assert!(more.detail.contains("more than 1024 servers"), "{more}");
@@ -439,7 +439,7 @@ async fn answering_early() -> Server {
 async fn a_server_that_answers_early_does_not_hold_up_the_next_request() {
     for connections in ["{ most: 1 }", "{ per_customer: true }"] {
         let server = answering_early().await;
-        let mut customer = client(connections).customer();
+        let mut customer = client(connections).session();
         let long = HttpBody::Text(vec![b'x'; 64 << 20].into());
         let answer = customer.send(&post(server.url("/long"), long)).await;
         assert_eq!(answer.unwrap().status, 413);

@@ -148,7 +148,7 @@ async fn a_proxy_that_opens_no_tunnel_to_plain_http_forwards_requests() {
     for status in ["403", "405", "501"] {
         let proxy = TestProxy::start(Manner::Refuses(status)).await;
         let client = proxy.client("ada:s3cret@");
-        let mut customer = client.customer();
+        let mut customer = client.session();
         for path in ["/1?a=b", "/2"] {
             let answer = customer
                 .send(&get(format!("http://a.host:8000{path}")))

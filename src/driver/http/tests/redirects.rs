@@ -134,7 +134,7 @@ async fn the_method_and_the_body_stay_or_go_as_in_browsers() {
         request.method = method.parse().unwrap();
         request.body = body;
         request.headers = vec![pair("x-mine", "1"), pair("Content-Language", "de")];
-        driver().customer().send(&request).await.unwrap();
+        driver().session().send(&request).await.unwrap();
         let sent = server.last_request();
         assert!(
             sent.starts_with(&format!("{then} /end ")),

@@ -200,7 +200,7 @@ async fn a_request_that_the_server_may_have_acted_on_is_not_sent_again() {
         driver.send(message(&server, "/1")).await.unwrap();
         let mut request = message(&server, "/2");
         request.method = method.clone();
-        let mut customer = driver.customer();
+        let mut customer = driver.session();
         let failure = customer.send(&request).await.unwrap_err();
         assert_eq!(failure.kind, HttpFailureKind::Connect, "{method}");
         assert_eq!(customer.take_resent(), 0);
@@ -217,7 +217,7 @@ async fn an_idempotent_request_is_sent_again_however_late_the_close() {
         driver.send(message(&server, "/1")).await.unwrap();
         let mut request = get(server.url("/2"));
         request.method = method.clone();
-        let mut customer = driver.customer();
+        let mut customer = driver.session();
         // The answer to HEAD has a body here, which closes that connection.
         assert_eq!(customer.send(&request).await.unwrap().status, 200);
         assert_eq!(customer.take_resent(), 1, "{method}");
@@ -241,7 +241,7 @@ async fn the_timeout_covers_the_resend() {
     driver.send(message(&server, "/1")).await.unwrap();
     let mut request = message(&server, "/2");
     request.timeout = Duration::from_millis(100);
-    let mut customer = driver.customer();
+    let mut customer = driver.session();
     let failure = customer.send(&request).await.unwrap_err();
     assert_eq!(failure.kind, HttpFailureKind::Timeout);
     assert_eq!(server.arrivals(), seen(&[(0, "/1"), (0, "/2"), (1, "/2")]));

@@ -1,4 +1,4 @@
-//! Who sends requests, and what becomes of each.
+//! The session of a virtual user: sends requests and reads their answers.
 
 use std::{
     fmt,
@@ -14,9 +14,9 @@ use url::Url;
 
 use super::{
     HttpAnswer, HttpClient, HttpFailure, HttpFailureKind, Sharing,
-    answer::{Exchanged, read},
+    answer::{ReadAnswer, read},
     failure::Cause,
-    lane::{Connection, Lane},
+    pool::{Connection, Pool},
     progress::{Progress, Stage},
     redirect,
     request::prepare,
@@ -24,11 +24,11 @@ use super::{
 };
 use crate::scenario::{Cookies, HttpRequest};
 
-/// Somebody who sends one request after the other.
-pub struct Customer {
+/// The state of one virtual user at a target. It sends one request after the other.
+pub struct HttpSession {
     client: HttpClient,
     /// Connections that nobody else may use.
-    own: Vec<(Arc<Lane>, Connection)>,
+    own: Vec<(Arc<Pool>, Connection)>,
     /// Requests that were sent once more. It is kept here and not with the answer, so that a request that
     /// is given up counts too.
     resent: u32,
@@ -51,7 +51,7 @@ impl OnWire {
     }
 }
 
-impl Customer {
+impl HttpSession {
     pub(super) fn of(client: HttpClient) -> Self {
         Self {
             client,
@@ -126,7 +126,7 @@ impl Customer {
         request: &HttpRequest,
         on_wire: &OnWire,
         progress: &mut Progress,
-    ) -> Result<Exchanged, Cause> {
+    ) -> Result<ReadAnswer, Cause> {
         let mut redirected = None;
         loop {
             let current = redirected.as_deref().unwrap_or(request);
@@ -156,13 +156,13 @@ impl Customer {
         request: &HttpRequest,
         on_wire: &OnWire,
         progress: &mut Progress,
-    ) -> Result<Exchanged, Cause> {
-        let (lane, path) = self.client.lane(&request.url)?;
+    ) -> Result<ReadAnswer, Cause> {
+        let (pool, path) = self.client.pool(&request.url)?;
         let cookies = self.cookies.as_ref();
         let cookie = cookies.and_then(|cookies| cookies.header(&request.url));
         let cookie = cookie.as_deref();
-        let prepared = prepare(&lane.origin, path, request, cookie)?;
-        let mut connection = self.connection(&lane, progress).await?;
+        let prepared = prepare(&pool.origin, path, request, cookie)?;
+        let mut connection = self.connection(&pool, progress).await?;
         progress.send();
         on_wire.set();
         let exchanged = match connection.sender.send(prepared).await {
@@ -172,8 +172,8 @@ impl Customer {
             }
             Err(lost) => {
                 resend::check(connection.used, &request.method, &connection.sender, &lost)?;
-                let again = prepare(&lane.origin, path, request, cookie)?;
-                connection = lane.replace(connection, progress).await?;
+                let again = prepare(&pool.origin, path, request, cookie)?;
+                connection = pool.replace(connection, progress).await?;
                 self.resent += 1;
                 let again = connection.sender.send(again).await;
                 let response = again.map_err(|error| Cause::of(&error).after_resend())?;
@@ -186,10 +186,10 @@ impl Customer {
             return Ok(exchanged);
         }
         match self.client.0.connections.sharing {
-            Sharing::Shared { .. } => lane.give_back(connection),
+            Sharing::Shared { .. } => pool.give_back(connection),
             Sharing::PerCustomer => {
                 connection.used = true;
-                self.own.push((lane, connection));
+                self.own.push((pool, connection));
             }
         }
         Ok(exchanged)
@@ -198,34 +198,34 @@ impl Customer {
     /// One that is ready for a request.
     async fn connection(
         &mut self,
-        lane: &Arc<Lane>,
+        pool: &Arc<Pool>,
         progress: &mut Progress,
     ) -> Result<Connection, Cause> {
-        let own = (self.own.iter()).position(|(known, _)| Arc::ptr_eq(known, lane));
+        let own = (self.own.iter()).position(|(known, _)| Arc::ptr_eq(known, pool));
         match own {
             Some(at) => {
                 progress.granted_at_once();
                 let connection = self.own.swap_remove(at).1;
-                lane.ready(connection, progress).await
+                pool.ready(connection, progress).await
             }
-            None => lane.connection(progress).await,
+            None => pool.connection(progress).await,
         }
     }
 
     fn out_of_time(&self, request: &HttpRequest, progress: &Progress) -> Cause {
         if !progress.is_granted()
-            && let Ok((lane, _)) = self.client.lane(&request.url)
+            && let Ok((pool, _)) = self.client.pool(&request.url)
         {
-            return lane.shortage(request.timeout);
+            return pool.shortage(request.timeout);
         }
         progress.out_of_time()
     }
 }
 
 /// Without its connections: what they belong to may hold a password.
-impl fmt::Debug for Customer {
+impl fmt::Debug for HttpSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut debug = f.debug_struct("Customer");
+        let mut debug = f.debug_struct("HttpSession");
         debug.field("client", &self.client).finish_non_exhaustive()
     }
 }

@@ -31,8 +31,8 @@ const READY_WITHIN: Duration = Duration::from_millis(500);
 /// The part of the greatest age by which connections differ in theirs.
 const SPREAD: f64 = 0.2;
 
-/// The way to one server.
-pub(super) struct Lane {
+/// The connection pool of one server.
+pub(super) struct Pool {
     pub(super) origin: Origin,
     connector: Connector,
     /// Connections that are older take no further request.
@@ -46,7 +46,7 @@ pub(super) struct Lane {
 #[derive(Default)]
 struct State {
     /// Connections in use, idle, or being opened.
-    places: usize,
+    slots: usize,
     /// What was used last stands last and is taken first. While somebody waits, nothing is idle.
     idle: VecDeque<Idle>,
     /// Whoever came first is served first.
@@ -61,31 +61,31 @@ struct Idle {
 /// What somebody gets who has something to send.
 enum Grant {
     /// A connection that was used before.
-    Used(Place, Sender),
+    Used(PoolSlot, Sender),
     /// Leave to open one.
-    Open(Place, Opening),
+    Open(PoolSlot, Opening),
 }
 
-/// One of the connections that a lane may have. When it is dropped, somebody else may have it.
-struct Place(Option<Arc<Lane>>);
+/// One of the connections that a pool may have. When it is dropped, somebody else may have it.
+struct PoolSlot(Option<Arc<Pool>>);
 
 /// Held while a connection is being opened.
 struct Opening {
     permit: Option<OwnedSemaphorePermit>,
-    lane: Arc<Lane>,
+    pool: Arc<Pool>,
 }
 
 /// A connection in somebody's hands.
 pub(super) struct Connection {
-    place: Place,
+    slot: PoolSlot,
     pub(super) sender: Sender,
     /// It carried a request before.
     pub(super) used: bool,
 }
 
-impl Lane {
+impl Pool {
     pub(super) fn new(origin: Origin, connector: Connector, wanted: &Connections) -> Arc<Self> {
-        let lane = Arc::new(Self {
+        let pool = Arc::new(Self {
             origin,
             connector,
             max_age: match wanted.sharing {
@@ -100,10 +100,10 @@ impl Lane {
             opening: Arc::new(Semaphore::new(wanted.opening.get())),
             state: Mutex::default(),
         });
-        let weak = Arc::downgrade(&lane);
+        let weak = Arc::downgrade(&pool);
         let reclaimer: Weak<dyn Reclaim> = weak;
         descriptors::reclaim_from(Purpose::Outbound, reclaimer);
-        lane
+        pool
     }
 
     /// Waits for an idle connection or opens one. A wait that is given up loses nothing.
@@ -121,29 +121,21 @@ impl Lane {
             grant
         };
         match grant {
-            Grant::Used(place, sender) => {
+            Grant::Used(slot, sender) => {
                 let used = true;
-                let connection = Connection {
-                    place,
-                    sender,
-                    used,
-                };
+                let connection = Connection { slot, sender, used };
                 self.ready(connection, progress).await
             }
-            Grant::Open(place, opening) => {
+            Grant::Open(slot, opening) => {
                 let sender = self.open(progress).await?;
                 drop(opening);
                 let used = false;
-                Ok(Connection {
-                    place,
-                    sender,
-                    used,
-                })
+                Ok(Connection { slot, sender, used })
             }
         }
     }
 
-    /// The connection, or another in its place: it was closed while it was idle, and nothing has been
+    /// The connection, or another one in its slot: it was closed while it was idle, and nothing has been
     /// sent on it.
     pub(super) async fn ready(
         self: &Arc<Self>,
@@ -160,28 +152,24 @@ impl Lane {
         self.replace(connection, progress).await
     }
 
-    /// Another connection in the place of this one.
+    /// Another connection in the slot of this one.
     pub(super) async fn replace(
         self: &Arc<Self>,
         connection: Connection,
         progress: &mut Progress,
     ) -> Result<Connection, Cause> {
         progress.reach(Stage::Connection);
-        let Connection { place, sender, .. } = connection;
+        let Connection { slot, sender, .. } = connection;
         drop(sender);
         // It is never closed; without a permit the connection is opened all the same.
         let opening = Opening {
             permit: self.opening.clone().acquire_owned().await.ok(),
-            lane: self.clone(),
+            pool: self.clone(),
         };
         let sender = self.open(progress).await?;
         drop(opening);
         let used = false;
-        Ok(Connection {
-            place,
-            sender,
-            used,
-        })
+        Ok(Connection { slot, sender, used })
     }
 
     async fn open(&self, progress: &mut Progress) -> Result<Sender, Cause> {
@@ -198,16 +186,16 @@ impl Lane {
     /// A connection whose answer has been read waits for the next request.
     pub(super) fn give_back(self: &Arc<Self>, connection: Connection) {
         let Connection {
-            place, mut sender, ..
+            slot, mut sender, ..
         } = connection;
         if sender.is_ready() {
-            self.keep(place, sender);
+            self.keep(slot, sender);
         } else if !sender.is_closed() {
-            let lane = self.clone();
+            let pool = self.clone();
             // It ends soon, whatever the server does.
             tokio::spawn(async move {
                 if let Ok(Ok(())) = timeout(READY_WITHIN, sender.ready()).await {
-                    lane.keep(place, sender);
+                    pool.keep(slot, sender);
                 }
             });
         }
@@ -216,23 +204,23 @@ impl Lane {
     /// Why no connection was there for so long.
     pub(super) fn shortage(&self, waited: Duration) -> Cause {
         let opening = self.opening_at_most - self.opening.available_permits();
-        let places = self.state().places;
-        if opening >= self.opening_at_most.min(places) {
+        let slots = self.state().slots;
+        if opening >= self.opening_at_most.min(slots) {
             return Cause::connect(&format!(
                 "no connection within {waited:?}: {opening} to this server are being opened, and none came about"
             ));
         }
         Cause::timeout(format!(
-            "no connection was free for {waited:?}: all {places} to this server are in use; `connections` of the \
+            "no connection was free for {waited:?}: all {slots} to this server are in use; `connections` of the \
              target allows more"
         ))
     }
 
-    /// Closes what has been idle for long; whether the lane has no connection then.
+    /// Closes what has been idle for long; whether the pool has no connection then.
     pub(super) fn close_expired(&self) -> bool {
         let mut state = self.state();
         state.close_expired(Instant::now());
-        state.places == 0
+        state.slots == 0
     }
 
     /// What there is, unless somebody else waits for it.
@@ -256,8 +244,8 @@ impl Lane {
                 {
                     return grant;
                 }
-                let (turn, granted) = oneshot::channel();
-                state.waiting.push_back(turn);
+                let (waiter, granted) = oneshot::channel();
+                state.waiting.push_back(waiter);
                 granted
             };
             if let Ok(grant) = granted.await {
@@ -266,23 +254,23 @@ impl Lane {
         }
     }
 
-    fn keep(self: &Arc<Self>, place: Place, sender: Sender) {
+    fn keep(self: &Arc<Self>, slot: PoolSlot, sender: Sender) {
         let now = Instant::now();
         if sender.is_expired(now) {
-            // The place goes to whoever waits, who opens another one.
+            // The slot goes to whoever waits, who opens another one.
             return;
         }
         let mut state = self.state();
         state.close_expired(now);
         state.forget_gone();
-        if let Some(turn) = state.waiting.pop_front() {
-            let unwanted = turn.send(Grant::Used(place, sender));
+        if let Some(waiter) = state.waiting.pop_front() {
+            let unwanted = waiter.send(Grant::Used(slot, sender));
             drop(state);
-            // Who gave up meanwhile leaves the place to the next, without the connection.
+            // Who gave up meanwhile leaves the slot to the next, without the connection.
             drop(unwanted);
         } else {
             state.idle.push_back(Idle { sender, since: now });
-            place.leave_open();
+            slot.leave_open();
         }
     }
 
@@ -297,8 +285,8 @@ impl Lane {
             let Some(grant) = self.next(&mut state) else {
                 break;
             };
-            if let Some(turn) = state.waiting.pop_front() {
-                unwanted.extend(turn.send(grant).err());
+            if let Some(waiter) = state.waiting.pop_front() {
+                unwanted.extend(waiter.send(grant).err());
             }
         }
         // To give something back takes the state.
@@ -307,20 +295,20 @@ impl Lane {
     }
 
     fn next(self: &Arc<Self>, state: &mut State) -> Option<Grant> {
-        let place = || Place(Some(self.clone()));
+        let slot = || PoolSlot(Some(self.clone()));
         while let Some(idle) = state.idle.pop_back() {
             if !idle.sender.is_closed() && !idle.is_over(Instant::now()) {
-                return Some(Grant::Used(place(), idle.sender));
+                return Some(Grant::Used(slot(), idle.sender));
             }
-            state.places -= 1;
+            state.slots -= 1;
         }
-        if state.places >= self.most {
+        if state.slots >= self.most {
             return None;
         }
         let permit = Some(self.opening.clone().try_acquire_owned().ok()?);
-        state.places += 1;
-        let lane = self.clone();
-        Some(Grant::Open(place(), Opening { permit, lane }))
+        state.slots += 1;
+        let pool = self.clone();
+        Some(Grant::Open(slot(), Opening { permit, pool }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -330,12 +318,12 @@ impl Lane {
 }
 
 /// What is idle may be closed where the process has no descriptor left for a connection to another server.
-impl Reclaim for Lane {
+impl Reclaim for Pool {
     fn close_idle(&self) -> bool {
         let oldest = {
             let mut state = self.state();
             let oldest = state.idle.pop_front();
-            state.places -= usize::from(oldest.is_some());
+            state.slots -= usize::from(oldest.is_some());
             oldest
         };
         oldest.is_some()
@@ -357,7 +345,7 @@ impl State {
     fn close_expired(&mut self, now: Instant) {
         while (self.idle.front()).is_some_and(|idle| idle.is_over(now)) {
             self.idle.pop_front();
-            self.places -= 1;
+            self.slots -= 1;
         }
     }
 }
@@ -369,19 +357,19 @@ impl Idle {
     }
 }
 
-impl Place {
+impl PoolSlot {
     /// The connection stays, in nobody's hands.
     fn leave_open(mut self) {
         self.0 = None;
     }
 }
 
-impl Drop for Place {
+impl Drop for PoolSlot {
     fn drop(&mut self) {
-        if let Some(lane) = self.0.take() {
-            let mut state = lane.state();
-            state.places -= 1;
-            lane.serve(state);
+        if let Some(pool) = self.0.take() {
+            let mut state = pool.state();
+            state.slots -= 1;
+            pool.serve(state);
         }
     }
 }
@@ -389,6 +377,6 @@ impl Drop for Place {
 impl Drop for Opening {
     fn drop(&mut self) {
         drop(self.permit.take());
-        self.lane.serve(self.lane.state());
+        self.pool.serve(self.pool.state());
     }
 }
