@@ -72,10 +72,10 @@ struct Shared {
 ///
 /// It reports what the server answered: it keeps no cookie, and follows redirects only if a request asks for it.
 #[derive(Debug, Clone)]
-pub struct HttpClient(Arc<Pools>);
+pub struct HttpClient(Arc<ClientState>);
 
 /// What the sessions of a client share.
-struct Pools {
+struct ClientState {
     connections: Connections,
     connector: ConnectorSettings,
     /// By the beginning of a URL, as it was written.
@@ -132,7 +132,7 @@ impl HttpDriver {
     fn client_with(&self, endpoint: &Endpoint, tls: impl Fn(&Tls) -> Tls) -> HttpClient {
         let shared = &self.0;
         let connections = &endpoint.connections;
-        HttpClient(Arc::new(Pools {
+        HttpClient(Arc::new(ClientState {
             connector: ConnectorSettings {
                 resolver: shared.resolver.clone(),
                 from: connections.from.as_slice().into(),
@@ -229,9 +229,9 @@ impl fmt::Debug for Shared {
 }
 
 /// Without the servers, whose URLs may hold a password.
-impl fmt::Debug for Pools {
+impl fmt::Debug for ClientState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut debug = f.debug_struct("Pools");
+        let mut debug = f.debug_struct("ClientState");
         debug
             .field("connections", &self.connections)
             .finish_non_exhaustive()
