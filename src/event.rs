@@ -86,6 +86,9 @@ pub enum Fate {
     Late,
     /// It was an event of its chat that had come before: the same id, the same content.
     Duplicate,
+    /// The same, and it came through the webhook of another run than before: the target sends every event to each
+    /// webhook that it has.
+    OtherWebhook,
     /// It came on a path that no run has, or its key could not be told.
     Unknown,
     /// It was refused: not to be read, too large, or not accepted by the scenario.
@@ -94,12 +97,13 @@ pub enum Fate {
 
 impl Fate {
     /// Every fate.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Consumed,
         Self::Ignored,
         Self::EarlyExpired,
         Self::Late,
         Self::Duplicate,
+        Self::OtherWebhook,
         Self::Unknown,
         Self::Rejected,
     ];
@@ -112,6 +116,7 @@ impl Fate {
             Self::EarlyExpired => "early_expired",
             Self::Late => "late",
             Self::Duplicate => "duplicate",
+            Self::OtherWebhook => "other_webhook",
             Self::Unknown => "unknown",
             Self::Rejected => "rejected",
         }
@@ -250,6 +255,14 @@ pub enum Event {
         /// Why, in words.
         why: String,
     },
+    /// The teardown of a run failed: something may be left at the target.
+    TeardownFailed {
+        /// Its run.
+        run: Arc<RunIdentity>,
+        /// The first of its steps that failed; `None` if it was cut short, because the time that it had after a stop
+        /// was over.
+        failure: Option<Failure>,
+    },
     /// An arrival found no room and was not started.
     ArrivalDropped {
         /// Its run.
@@ -259,14 +272,18 @@ pub enum Event {
     CallbackReceived {
         /// Whose path, or whose chat if the key is claimed.
         run: Arc<RunIdentity>,
+        /// Whose path it was, if that of another run.
+        through: Option<Arc<RunIdentity>>,
     },
-    /// An inbound event that arrived on one run's path belongs to a chat of another: some servers
-    /// know one callback address only.
+    /// An inbound event that counted for one run belongs to another: some servers know one callback address only,
+    /// or have webhooks of earlier runs.
     CallbackRerouted {
-        /// Whose path it was.
+        /// For which it counted until now.
         from: Arc<RunIdentity>,
-        /// Whose chat it is for.
+        /// Whose chat it is for, or which run is to find that out.
         to: Arc<RunIdentity>,
+        /// On whose path it arrived.
+        through: Arc<RunIdentity>,
     },
     /// A request came on a run's path that is no event: it only asked whether this is the right
     /// receiver.

@@ -121,7 +121,8 @@ impl Exchange {
             .entry(key)
             .or_insert_with(|| Arc::new(Line::new(self.shared.limits)))
             .clone();
-        let owner = Arc::new(Owner::new(run, observers, self.shared.observers.clone()));
+        let afterwards = self.shared.observers.clone();
+        let owner = Arc::new(Owner::new(run, line.next_path(), observers, afterwards));
         line.open(&owner);
         let route = Arc::new(Route {
             owner,
@@ -157,7 +158,7 @@ impl Exchange {
         let most = self.max_body_bytes();
         let taken = route.take(arrived, request, most);
         if let Err(refusal) = &taken {
-            route.owner.pass(Fate::Rejected);
+            route.owner.pass(&route.owner, Fate::Rejected);
             let reason = route.explain(refusal, request, most);
             self.shared.refused.note(path, request, refusal, &reason);
         }
@@ -167,7 +168,7 @@ impl Exchange {
     /// Notes an event whose body could not be read.
     pub fn reject(&self, path: &str, request: &Request<'_>, refusal: &Refusal) {
         match self.route(path) {
-            Some(route) => route.owner.pass(Fate::Rejected),
+            Some(route) => route.owner.pass(&route.owner, Fate::Rejected),
             None => self.settle_for_nobody(Fate::Rejected),
         }
         let reason = refusal.to_string();

@@ -11,7 +11,11 @@ use minijinja::{
 };
 use tokio::time::Instant;
 
-use crate::scenario::{FieldPath, fingerprint, key_text};
+use super::inbound::Repeated;
+use crate::{
+    event::Fate,
+    scenario::{FieldPath, fingerprint, key_text},
+};
 
 /// Ids of a line that are remembered with the chat that they came for: 96 KiB. An id that identifies
 /// nothing comes back for every chat, so the latest few thousand are enough to find it.
@@ -147,8 +151,8 @@ pub(super) enum Relation {
     OtherContent,
     /// Its id and content have come.
     Equal {
-        /// The last time.
-        before: Instant,
+        /// When that was, and what it makes of this one.
+        repeated: Repeated,
         /// Whether ids of this chat do not identify its events: this one came with other contents too, or
         /// at least half of all did. One event that is sent again in a changed form, such as an edited
         /// message, says nothing about the others.
@@ -165,11 +169,28 @@ struct Delivered {
     id: u64,
     content: u64,
     latest: Instant,
+    /// The first paths on which it came; zero for none.
+    paths: [u32; 2],
+}
+
+impl Delivered {
+    /// What another delivery on this path is. Of three paths or more, each delivery on the later ones came through
+    /// another webhook than the first.
+    fn repeated_on(&mut self, path: u32) -> Fate {
+        let [first, second] = &mut self.paths;
+        if *first == path || *second == path {
+            return Fate::Duplicate;
+        }
+        if *second == 0 {
+            *second = path;
+        }
+        Fate::OtherWebhook
+    }
 }
 
 impl Deliveries {
-    /// Notes a delivery.
-    pub(super) fn note(&mut self, identity: &Identity, arrived: Instant) -> Relation {
+    /// Notes a delivery on the path of this number.
+    pub(super) fn note(&mut self, identity: &Identity, arrived: Instant, path: u32) -> Relation {
         let mut relation = Relation::New;
         let mut equal = None;
         for delivered in &mut self.0 {
@@ -177,14 +198,17 @@ impl Deliveries {
                 continue;
             }
             if delivered.content == identity.content {
-                equal = Some(std::mem::replace(&mut delivered.latest, arrived));
+                equal = Some(Repeated {
+                    fate: delivered.repeated_on(path),
+                    before: std::mem::replace(&mut delivered.latest, arrived),
+                });
             } else {
                 relation = Relation::OtherContent;
             }
         }
-        if let Some(before) = equal {
+        if let Some(repeated) = equal {
             return Relation::Equal {
-                before,
+                repeated,
                 ids_repeat: relation == Relation::OtherContent || self.half_of_the_ids_repeat(),
             };
         }
@@ -193,6 +217,7 @@ impl Deliveries {
                 id: identity.hash,
                 content: identity.content,
                 latest: arrived,
+                paths: [path, 0],
             });
         }
         relation
@@ -304,7 +329,7 @@ mod tests {
         let now = Instant::now();
         for number in 0..5_000 {
             let identity = Identity::of(number.to_string(), &Value::UNDEFINED, &[]);
-            assert_eq!(deliveries.note(&identity, now), Relation::New);
+            assert_eq!(deliveries.note(&identity, now, 1), Relation::New);
         }
         assert_eq!(deliveries.0.len(), MOST_DELIVERIES);
     }

@@ -2,7 +2,7 @@ use std::{
     collections::{HashMap, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
 };
 
@@ -25,6 +25,8 @@ pub(super) struct Line {
     state: Mutex<State>,
     /// Chats so far.
     chats: AtomicU64,
+    /// Paths so far.
+    paths: AtomicU32,
     /// Whether an id came that does not identify its event.
     ids_repeat: AtomicBool,
 }
@@ -55,7 +57,8 @@ enum Holder {
 #[derive(Debug)]
 struct Early {
     number: u64,
-    path_owner: Arc<Owner>,
+    /// The run for which it counts: that of its path, or its heir.
+    owner: Arc<Owner>,
     inbound: Inbound,
 }
 
@@ -65,6 +68,7 @@ impl Line {
             limits,
             state: Mutex::default(),
             chats: AtomicU64::new(0),
+            paths: AtomicU32::new(0),
             ids_repeat: AtomicBool::new(false),
         }
     }
@@ -72,6 +76,11 @@ impl Line {
     /// The number of a chat that begins.
     pub(super) fn next_chat(&self) -> u64 {
         self.chats.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The number of the path of a run that begins.
+    pub(super) fn next_path(&self) -> u32 {
+        self.paths.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Whether events came whose ids do not identify them.
@@ -101,8 +110,8 @@ impl Line {
         for early in state.early.remove(key).unwrap_or_default() {
             state.early_events -= 1;
             state.early_bytes -= early.inbound.bytes;
-            if !Arc::ptr_eq(&early.path_owner, &slot.owner) {
-                early.path_owner.reroute(&slot.owner);
+            if !Arc::ptr_eq(&early.owner, &slot.owner) {
+                early.owner.reroute(&slot.owner, &early.inbound.path);
             }
             self.hand_over(&mut state.ids, slot, early.inbound);
         }
@@ -135,20 +144,21 @@ impl Line {
     }
 
     /// Hands an event to whom it is for, or keeps it for whoever will claim its key.
-    pub(super) fn deliver(&self, path_owner: &Arc<Owner>, key: String, inbound: Inbound) {
+    pub(super) fn deliver(&self, key: String, inbound: Inbound) {
+        let path = inbound.path.clone();
         let mut state = self.state();
         let State { holders, ids, .. } = &mut *state;
         match holders.get(&key) {
             Some(Holder::Chat(slot)) => {
-                slot.owner.received();
+                slot.owner.received(&path);
                 self.hand_over(ids, slot, inbound);
             }
             Some(Holder::Ended(owner, _)) => {
-                owner.pass(Fate::Late);
+                owner.pass(&path, Fate::Late);
             }
             None => {
-                path_owner.received();
-                state.keep(path_owner.clone(), key, inbound);
+                path.received(&path);
+                state.keep(path, key, inbound);
                 state.expire(Instant::now(), &self.limits);
             }
         }
@@ -187,7 +197,7 @@ impl Line {
 }
 
 impl State {
-    fn keep(&mut self, path_owner: Arc<Owner>, key: String, inbound: Inbound) {
+    fn keep(&mut self, owner: Arc<Owner>, key: String, inbound: Inbound) {
         let number = self.next_early;
         self.next_early += 1;
         self.early_events += 1;
@@ -196,7 +206,7 @@ impl State {
             .push_back((inbound.arrived, number, key.clone()));
         self.early.entry(key).or_default().push(Early {
             number,
-            path_owner,
+            owner,
             inbound,
         });
         self.forget_claimed();
@@ -216,9 +226,9 @@ impl State {
 
     fn bequeath(&mut self, owner: &Arc<Owner>, heir: &Arc<Owner>) {
         for early in self.early.values_mut().flatten() {
-            if Arc::ptr_eq(&early.path_owner, owner) {
-                owner.reroute(heir);
-                early.path_owner = heir.clone();
+            if Arc::ptr_eq(&early.owner, owner) {
+                owner.reroute(heir, &early.inbound.path);
+                early.owner = heir.clone();
             }
         }
     }
@@ -227,7 +237,7 @@ impl State {
         let (events, bytes) = (&mut self.early_events, &mut self.early_bytes);
         self.early.retain(|_, list| {
             list.retain(|early| {
-                let stays = !Arc::ptr_eq(&early.path_owner, owner);
+                let stays = !Arc::ptr_eq(&early.owner, owner);
                 if !stays {
                     *events -= 1;
                     *bytes -= early.inbound.bytes;
@@ -261,7 +271,7 @@ impl State {
             self.early_events -= 1;
             self.early_bytes -= early.inbound.bytes;
             self.early_order.pop_front();
-            early.path_owner.settle(Fate::EarlyExpired);
+            early.owner.settle(Fate::EarlyExpired);
         }
     }
 

@@ -25,7 +25,7 @@ const MOST_IDS: usize = 3;
 const MOST_ID: usize = 80;
 
 /// Where the events of one chat wait to be asked for. Whatever is left when it is dropped is
-/// settled as ignored or as a duplicate, and what comes later for its keys is late.
+/// settled as ignored or as a repetition, and what comes later for its keys is late.
 #[derive(Debug)]
 pub struct Mailbox {
     line: Arc<Line>,
@@ -169,18 +169,25 @@ impl Slot {
         let mut content = self.content();
         let mut ambiguous = spread == Spread::SeveralChats;
         let relation = inbound.identity.as_ref().map(|identity| {
-            let relation = content.deliveries.note(identity, inbound.arrived);
+            let path = inbound.path.path;
+            let relation = content.deliveries.note(identity, inbound.arrived, path);
             (relation, &identity.id)
         });
         match relation {
             Some((Relation::OtherContent, _)) => ambiguous = true,
-            Some((Relation::Equal { before, ids_repeat }, _)) if ambiguous || ids_repeat => {
-                inbound.repeats = Some(before);
+            Some((
+                Relation::Equal {
+                    repeated,
+                    ids_repeat,
+                },
+                _,
+            )) if ambiguous || ids_repeat => {
+                inbound.repeats = Some(repeated);
             }
-            Some((Relation::Equal { .. }, id)) => {
+            Some((Relation::Equal { repeated, .. }, id)) => {
                 content.duplicates.get_or_insert_default().note(id);
                 drop(content);
-                self.owner.settle(Fate::Duplicate);
+                self.owner.settle(repeated.fate);
                 return false;
             }
             Some((Relation::New, _)) | None => {}

@@ -7,23 +7,31 @@ use crate::event::{Event, Fate, Observers, RunIdentity};
 #[derive(Debug)]
 pub(super) struct Owner {
     run: Arc<RunIdentity>,
+    /// The number of its path, from one; unique in its line.
+    pub(super) path: u32,
     observers: Mutex<Observers>,
     /// Who is told once the run is over: everybody but the run itself, whose books are closed.
     afterwards: Observers,
 }
 
 impl Owner {
-    pub(super) fn new(run: Arc<RunIdentity>, observers: Observers, afterwards: Observers) -> Self {
+    pub(super) fn new(
+        run: Arc<RunIdentity>,
+        path: u32,
+        observers: Observers,
+        afterwards: Observers,
+    ) -> Self {
         Self {
             run,
+            path,
             observers: Mutex::new(observers),
             afterwards,
         }
     }
 
-    /// An event came that will be settled later.
-    pub(super) fn received(&self) {
-        self.observers().tell(&self.receipt());
+    /// An event came on somebody's path that will be settled later.
+    pub(super) fn received(&self, path: &Self) {
+        self.observers().tell(&self.receipt(path));
     }
 
     /// It is known what became of an event that was received before.
@@ -31,11 +39,11 @@ impl Owner {
         self.observers().tell(&self.settlement(fate));
     }
 
-    /// An event came and is settled at once. The run cannot end between the two, or its books
-    /// would not balance.
-    pub(super) fn pass(&self, fate: Fate) {
+    /// An event came on somebody's path and is settled at once. The run cannot end between the two, or its
+    /// books would not balance.
+    pub(super) fn pass(&self, path: &Self, fate: Fate) {
         let observers = self.observers();
-        observers.tell(&self.receipt());
+        observers.tell(&self.receipt(path));
         observers.tell(&self.settlement(fate));
     }
 
@@ -69,11 +77,12 @@ impl Owner {
         );
     }
 
-    /// An event that was received for this run is one of another.
-    pub(super) fn reroute(&self, to: &Self) {
+    /// An event that was received for this run, on somebody's path, is one of another.
+    pub(super) fn reroute(&self, to: &Self, path: &Self) {
         let rerouted = Event::CallbackRerouted {
             from: self.run.clone(),
             to: to.run.clone(),
+            through: path.run.clone(),
         };
         // Some observers watch both runs. One lock at a time: two could be taken in both orders.
         let mine = self.observers().clone();
@@ -86,9 +95,11 @@ impl Owner {
         *self.observers() = self.afterwards.clone();
     }
 
-    fn receipt(&self) -> Event {
+    fn receipt(&self, path: &Self) -> Event {
+        let own = Arc::ptr_eq(&self.run, &path.run);
         Event::CallbackReceived {
             run: self.run.clone(),
+            through: (!own).then(|| path.run.clone()),
         }
     }
 

@@ -173,23 +173,24 @@ impl Route {
     ) {
         let scope = self.scope_of(event.clone(), delivery);
         let Some(key) = key(callbacks, &scope) else {
-            return self.owner.pass(Fate::Unknown);
+            return self.owner.pass(&self.owner, Fate::Unknown);
         };
         let identity = callbacks.id.as_ref().and_then(|id| {
             let value = id.evaluate(&scope).ok()?;
             let there = !value.is_undefined() && !value.is_none();
             let text = || key_text(&value).unwrap_or_else(|| value.to_string());
-            there.then(|| Identity::of(text(), &event, &callbacks.volatile))
+            there.then(|| Box::new(Identity::of(text(), &event, &callbacks.volatile)))
         });
         let inbound = Inbound {
             arrived,
+            path: self.owner.clone(),
             event,
             identity,
             repeats: None,
             delivery: delivery.cloned(),
             bytes,
         };
-        self.line.deliver(&self.owner, key, inbound);
+        self.line.deliver(key, inbound);
     }
 }
 

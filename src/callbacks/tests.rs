@@ -36,19 +36,35 @@ struct Entries {
     received: BTreeMap<String, i64>,
     /// Under an empty name what no run knows.
     settled: BTreeMap<String, Vec<Fate>>,
+    /// Events of one run that came on the path of another.
+    through: BTreeMap<(String, String), i64>,
     rerouted: usize,
     repeated_ids: usize,
     verified: usize,
+}
+
+impl Entries {
+    fn pass_through(&mut self, run: &RunIdentity, through: &RunIdentity, events: i64) {
+        if run.id != through.id {
+            let key = (run.id.clone(), through.id.clone());
+            *self.through.entry(key).or_default() += events;
+        }
+    }
 }
 
 impl Observer for Ledger {
     fn observe(&self, event: &Event) {
         let mut entries = self.0.lock().unwrap();
         match event {
-            Event::CallbackReceived { run } => {
+            Event::CallbackReceived { run, through } => {
                 *entries.received.entry(run.id.clone()).or_default() += 1;
+                if let Some(through) = through {
+                    entries.pass_through(run, through, 1);
+                }
             }
-            Event::CallbackRerouted { from, to } => {
+            Event::CallbackRerouted { from, to, through } => {
+                entries.pass_through(from, through, -1);
+                entries.pass_through(to, through, 1);
                 entries.rerouted += 1;
                 *entries.received.entry(from.id.clone()).or_default() -= 1;
                 *entries.received.entry(to.id.clone()).or_default() += 1;
@@ -199,6 +215,13 @@ impl TestRun {
 
     fn fates(&self) -> Vec<Fate> {
         self.ledger.fates()
+    }
+
+    /// How many events for this run came on the path of another one.
+    fn through(&self, other: &Self) -> i64 {
+        let entries = self.ledger.entries();
+        let key = (self.id.clone(), other.id.clone());
+        entries.through.get(&key).copied().unwrap_or_default()
     }
 
     fn waiting(&self) -> i64 {

@@ -70,6 +70,9 @@ fn write_all(text: &mut String, report: &RunReport) -> std::fmt::Result {
             fates.join(", ")
         )?;
     }
+    if let Some(others) = wording::other_webhooks(books) {
+        writeln!(text, "{others}")?;
+    }
     if let Some(precision) = report.precision {
         writeln!(
             text,
@@ -81,6 +84,9 @@ fn write_all(text: &mut String, report: &RunReport) -> std::fmt::Result {
     write_stopped(text, report)?;
     write_failures(text, report)?;
     write_orphans(text, report)?;
+    if let Some(failure) = &report.teardown_failed {
+        writeln!(text, "{}", wording::teardown_failed(failure))?;
+    }
     match &report.search {
         None => write_thresholds(text, report)?,
         Some(search) => write_search(text, search)?,

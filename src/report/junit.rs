@@ -4,7 +4,7 @@ use std::{fmt::Write as _, time::Duration};
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::{Baseline, Overall};
+use super::{Baseline, Overall, wording};
 use crate::{
     event::Verdict,
     printable,
@@ -44,6 +44,15 @@ fn verdict(report: &RunReport) -> TestCase {
     };
     let mut case = case("verdict", "verdict", status, report);
     case.set_time(Duration::try_from_secs_f64(report.elapsed_seconds).unwrap_or_default());
+    let teardown = report
+        .teardown_failed
+        .as_ref()
+        .map(wording::teardown_failed);
+    let told = [teardown, wording::other_webhooks(&report.books)];
+    let told: Vec<_> = told.into_iter().flatten().collect();
+    if !told.is_empty() {
+        case.set_system_out(told.join("\n"));
+    }
     case
 }
 

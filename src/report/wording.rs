@@ -3,7 +3,10 @@
 use std::{fmt::Display, time::Duration};
 
 use super::{Change, Figure};
-use crate::units::duration;
+use crate::{
+    runner::{Books, TeardownFailure},
+    units::duration,
+};
 
 /// Where a machine or its kernel does not tell a figure, or no second was long enough to read it in.
 pub const NOT_MEASURED: &str = "not measured";
@@ -117,6 +120,44 @@ pub fn change(change: &Change) -> String {
         figure(change.after, change.after_count)
     )
 }
+
+/// Why something may be left at the target.
+pub fn teardown_failed(failure: &TeardownFailure) -> String {
+    let at = match (&failure.step, failure.reason) {
+        (Some(step), Some(reason)) => format!(" at `{step}`: {reason}"),
+        _ => String::new(),
+    };
+    let detail = &failure.detail;
+    format!("the teardown failed{at}: {detail}; something may be left at the target")
+}
+
+/// How many events came through the webhooks of other runs, and of which; `None` if none did.
+pub fn other_webhooks(books: &Books) -> Option<String> {
+    let Books {
+        received,
+        through_other_webhooks: through,
+        ..
+    } = books;
+    let runs = books.other_webhooks.iter();
+    let runs: Vec<_> = runs
+        .map(|webhook| {
+            format!(
+                "{} through that of {} ({})",
+                webhook.events, webhook.name, webhook.run
+            )
+        })
+        .collect();
+    (*through > 0).then(|| {
+        format!(
+            "{through} of {received} events came through the webhooks of other runs: {}; {OTHER_WEBHOOKS}",
+            runs.join(", ")
+        )
+    })
+}
+
+/// How events come through the webhooks of other runs.
+pub const OTHER_WEBHOOKS: &str =
+    "the target still has the webhooks of earlier runs, or one address for all";
 
 #[cfg(test)]
 mod tests {

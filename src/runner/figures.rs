@@ -8,9 +8,11 @@ use tokio::time::Instant;
 
 use super::{
     ChatCounts, Example, Orphan, Quantiles, RunReport, RunState, SearchReport, StepReport,
+    TeardownFailure,
     health::Health,
     latencies::Latencies,
     timeline::Timeline,
+    webhooks::OtherWebhooks,
     window::{Outcomes, Window, measured},
 };
 use crate::{
@@ -53,6 +55,8 @@ pub(super) struct Figures {
     /// The first of those that may be open at the target, and how many there are.
     pub(super) orphans: Vec<Orphan>,
     pub(super) orphans_total: u64,
+    pub(super) teardown_failed: Option<TeardownFailure>,
+    pub(super) other_webhooks: OtherWebhooks,
     pub(super) load_changed_to: Option<String>,
     pub(super) search: Option<SearchReport>,
     /// Besides everything else, the step of a search in progress.
@@ -104,6 +108,8 @@ impl Figures {
             failures: VecDeque::new(),
             orphans: Vec::new(),
             orphans_total: 0,
+            teardown_failed: None,
+            other_webhooks: OtherWebhooks::default(),
             load_changed_to: None,
             search: None,
             window: None,
@@ -210,13 +216,17 @@ impl Figures {
                 }
             }
             Event::ArrivalDropped { .. } => self.chats.dropped += 1,
-            Event::CallbackReceived { .. } => self.received += 1,
-            Event::CallbackRerouted { from, to } => {
-                if from.id == own.id {
-                    self.received -= 1;
-                } else if to.id == own.id {
-                    self.received += 1;
+            Event::CallbackReceived { through, .. } => {
+                self.received += 1;
+                if let Some(through) = through {
+                    self.other_webhooks.add(through);
                 }
+            }
+            Event::CallbackRerouted { from, to, through } => {
+                self.rerouted(from, to, through, own);
+            }
+            Event::TeardownFailed { failure, .. } => {
+                self.teardown_failed = Some(failure.as_ref().into());
             }
             Event::CallbackSettled { fate, .. } => *self.by_fate.entry(*fate).or_default() += 1,
             Event::RunStarted { .. }
@@ -237,6 +247,28 @@ impl Figures {
             | Event::SchedulerLag(_)
             | Event::RequestDenied(_)
             | Event::Beat(_) => {}
+        }
+    }
+
+    /// An event counts for another run from now on.
+    fn rerouted(
+        &mut self,
+        from: &RunIdentity,
+        to: &RunIdentity,
+        through: &RunIdentity,
+        own: &RunIdentity,
+    ) {
+        let elsewhere = through.id != own.id;
+        if from.id == own.id {
+            self.received -= 1;
+            if elsewhere {
+                self.other_webhooks.take(through);
+            }
+        } else if to.id == own.id {
+            self.received += 1;
+            if elsewhere {
+                self.other_webhooks.add(through);
+            }
         }
     }
 

@@ -29,6 +29,7 @@ mod tally;
 mod tests;
 mod timeline;
 mod verdict;
+mod webhooks;
 mod window;
 
 pub use batches::{Batch, BatchFigures, Batches, MOST_BATCHES};
@@ -40,7 +41,8 @@ pub use performer::TraceBudget;
 pub use record::{Histogram, RunRecord};
 pub use report::{
     Books, ChatCounts, Example, Orphan, Quantiles, RequestFigures, RunReport, RunState, StepReport,
-    ThresholdReport, ThresholdState,
+    TeardownFailure, ThresholdReport, ThresholdState,
 };
 pub use tally::Tally;
 pub use timeline::{MachineSample, Sample, StepSample, WholeSecond, WholeSeconds};
+pub use webhooks::OtherWebhook;

@@ -3,9 +3,9 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-use super::{HealthReport, SearchReport, latencies::Latencies};
+use super::{HealthReport, OtherWebhook, SearchReport, latencies::Latencies};
 use crate::{
-    event::{EndedBy, Fate, Mode, Trigger, Verdict},
+    event::{EndedBy, Failure, Fate, Mode, Trigger, Verdict},
     load::{Judgement, Measured, Threshold},
     scenario::{Observation, Reason},
     units::duration,
@@ -108,6 +108,9 @@ pub struct RunReport {
     /// How many of them there are. Those of an interrupted run are all at `/api/v1/runs/{id}/orphans`.
     #[serde(default)]
     pub orphans_total: u64,
+    /// Why the teardown failed, so that something may be left at the target; null if it did not, or not yet.
+    #[serde(default)]
+    pub teardown_failed: Option<TeardownFailure>,
 }
 
 /// A chat that may still be open at the target.
@@ -346,7 +349,7 @@ impl ThresholdReport {
     }
 }
 
-/// received = consumed + ignored + early expired + late + duplicate + unknown + rejected + waiting.
+/// received = consumed + ignored + early expired + late + duplicate + other webhook + unknown + rejected + waiting.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Books {
     /// Events that arrived for this run.
@@ -356,8 +359,40 @@ pub struct Books {
     pub by_fate: BTreeMap<Fate, u64>,
     /// Events of chats in progress that nobody has asked for yet.
     pub waiting: u64,
+    /// Those of the received events that came through the webhooks of other runs, whatever became of them: the target
+    /// still has the webhooks of earlier runs, or one address for all.
+    #[serde(default)]
+    pub through_other_webhooks: u64,
+    /// The runs whose webhooks those were, the first 20.
+    #[serde(default)]
+    pub other_webhooks: Vec<OtherWebhook>,
     /// Sums that should be equal and are not: a bug of chatprobe.
     pub differences: Vec<String>,
+}
+
+/// Why a teardown failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TeardownFailure {
+    /// The first of its steps that failed; null if it was cut short, because its time after a stop was over.
+    pub step: Option<String>,
+    /// The reason of that step.
+    pub reason: Option<Reason>,
+    /// What exactly went wrong.
+    pub detail: String,
+}
+
+impl From<Option<&Failure>> for TeardownFailure {
+    fn from(failure: Option<&Failure>) -> Self {
+        let detail = failure.map_or(
+            "it was cut short, because the time that it had after the stop was over",
+            |failure| &failure.detail,
+        );
+        Self {
+            step: failure.map(|failure| failure.step.to_string()),
+            reason: failure.map(|failure| failure.reason),
+            detail: detail.to_owned(),
+        }
+    }
 }
 
 /// A failed chat.

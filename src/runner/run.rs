@@ -175,11 +175,11 @@ impl Run {
         let (performer, result) = self
             .attend_to(scope, Patience::Teardown, |s| &s.teardown)
             .await;
-        let run = &self.context.spec.identity.id;
-        let failed = matches!(result, Err(Interrupt::Failed(_)));
-        if let Err(Interrupt::Failed(failure)) = result {
-            tracing::warn!(%run, "the teardown failed, something may be left at the target: {failure}");
+        let failed = result.is_err();
+        if let Err(interrupt) = result {
+            self.tell_teardown_failed(interrupt);
         }
+        let run = &self.context.spec.identity.id;
         let correlation = performer.captures();
         let leftover = std::mem::take(&mut self.set_up).after(performer.leftover());
         if let Some(why) = leftover.why(false) {
@@ -193,6 +193,19 @@ impl Run {
                 why,
             });
         }
+    }
+
+    fn tell_teardown_failed(&self, interrupt: Interrupt) {
+        let run = self.context.spec.identity.clone();
+        let failure = match interrupt {
+            Interrupt::Failed(failure) => Some(failure),
+            Interrupt::Stopped => None,
+        };
+        let why = failure
+            .as_ref()
+            .map_or_else(|| "it was cut short".to_owned(), ToString::to_string);
+        tracing::warn!(run = %run.id, "the teardown failed, something may be left at the target: {why}");
+        self.tell(&Event::TeardownFailed { run, failure });
     }
 
     /// Performs the setup or the teardown and follows orders meanwhile.

@@ -262,6 +262,8 @@ impl Tally {
                 received: figures.received,
                 by_fate: figures.by_fate.clone(),
                 waiting: figures.received.saturating_sub(settled),
+                through_other_webhooks: figures.other_webhooks.total,
+                other_webhooks: figures.other_webhooks.runs.clone(),
                 differences: if ended {
                     figures.differences()
                 } else {
@@ -277,6 +279,7 @@ impl Tally {
             failures: Vec::new(),
             orphans: Vec::new(),
             orphans_total: figures.orphans_total,
+            teardown_failed: figures.teardown_failed.clone(),
         }
     }
 

@@ -309,3 +309,16 @@ async fn a_callback_url_with_a_path_works_and_requests_on_unknown_paths_are_told
     assert!(run.log.contains("/hooks/012345…"), "{}", run.log);
     assert!(!run.log.contains("0123456789abcdef"), "{}", run.log);
 }
+
+#[tokio::test]
+async fn a_teardown_that_fails_is_told_and_changes_no_verdict() {
+    let faults =
+        "{ faults: { errors: [{ probability: 1, status: 500, only: [webhook_delete] }] } }";
+    let centre = Centre::start(faults).await;
+    let run = Run::of_shipped(&centre.url).done().await.exits(0);
+    assert_eq!(run.report["teardown_failed"]["step"], "webhook_delete");
+    assert_eq!(run.failed("webhook_delete", "status"), 1);
+    let told = "the teardown failed at `webhook_delete`: status: ";
+    assert!(run.output.contains(told), "{run:#?}");
+    assert!(run.output.ends_with("verdict: passed\n"), "{run:#?}");
+}

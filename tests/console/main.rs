@@ -8,6 +8,7 @@ mod focus;
 mod interrupted;
 mod keyboard;
 mod layout;
+mod leftovers;
 mod pages;
 mod reading;
 mod restarts;

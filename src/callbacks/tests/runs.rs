@@ -14,6 +14,59 @@ async fn an_event_on_the_path_of_another_run_is_one_of_the_run_whose_chat_it_is_
     first.end();
     assert_eq!(first.fates(), [Fate::Consumed, Fate::Late]);
     assert_eq!(second.fates(), []);
+    assert_eq!((first.through(&second), second.through(&first)), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_target_sends_to_the_webhook_of_an_earlier_run_too_is_told_from_a_redelivery() {
+    let bench = Bench::new();
+    let mut earlier = bench.run();
+    earlier.end();
+    let mut run = bench.run();
+    let sent = Instant::now();
+    let reply = |id: u32| json!({ "key": "a", "kind": "reply", "id": id });
+    // The first of them before anybody has the key, and each of them in another order.
+    bench.send(&earlier, &reply(1));
+    bench.send(&run, &reply(1));
+    let mut chat = run.chat_with("a");
+    bench.send(&run, &reply(2));
+    bench.send(&earlier, &reply(2));
+    for _ in 0..2 {
+        super::reply(&mut chat, sent).await.unwrap();
+    }
+    let (other, duplicate) = (Fate::OtherWebhook, Fate::Duplicate);
+    let consumed = Fate::Consumed;
+    assert_eq!(run.fates(), [other, other, consumed, consumed]);
+    for path in [&run, &earlier] {
+        bench.send(path, &reply(1));
+    }
+    drop(chat);
+    bench.send(&earlier, &reply(2));
+    run.end();
+    let after = [duplicate, duplicate, Fate::Late];
+    assert_eq!(run.fates()[4..], after);
+    assert_eq!(run.through(&earlier), 4);
+    assert_eq!(earlier.fates(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_ids_identify_nothing_an_equal_event_through_another_webhook_is_one_if_nothing_was_asked_since()
+ {
+    let bench = Bench::new();
+    let (mut run, mut other) = (bench.run(), bench.run());
+    let mut chat = run.chat_with("a");
+    let reply = |text: &str| json!({ "key": "a", "kind": "reply", "id": 1, "text": text });
+    let sent = Instant::now();
+    for text in ["one", "two"] {
+        bench.send(&run, &reply(text));
+        super::reply(&mut chat, sent).await.unwrap();
+    }
+    bench.send(&other, &reply("two"));
+    assert!(super::reply(&mut chat, sent).await.is_err());
+    drop(chat);
+    run.end();
+    other.end();
+    assert_eq!(run.fates()[2..], [Fate::OtherWebhook]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -32,6 +85,21 @@ async fn an_early_event_on_the_path_of_another_run_changes_over_when_it_is_claim
     second.end();
     assert_eq!(first.fates(), [Fate::Consumed]);
     assert_eq!(second.fates(), []);
+    assert_eq!((first.through(&second), second.through(&first)), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_early_event_has_come_through_its_webhook_whichever_runs_it_counted_for_since() {
+    let bench = Bench::new();
+    let (mut first, mut second, mut third) = (bench.run(), bench.run(), bench.run());
+    bench.send(&first, &event("a", "reply"));
+    first.end();
+    assert_eq!((third.waiting(), third.through(&first)), (1, 1), "the heir");
+    drop(second.chat_with("a"));
+    assert_eq!((second.through(&first), third.through(&first)), (1, 0));
+    second.end();
+    third.end();
+    assert_eq!(second.fates(), [Fate::Ignored]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -286,11 +286,12 @@ impl Metrics {
             | Event::ChatEnded { run, .. } => self.observe_chat(run, event, now),
             Event::ArrivalDropped { run } => self.bursts.arrival_dropped(run),
             // It is counted when it is known what became of it.
-            Event::CallbackReceived { run } => {
+            Event::CallbackReceived { run, .. } => {
                 self.callbacks.received(&(&run.subject).into(), now);
             }
             // What a chat is called and did is for people.
             Event::CallbackRerouted { .. }
+            | Event::TeardownFailed { .. }
             | Event::ChatNamed { .. }
             | Event::ChatFailed(_)
             | Event::LeftOpen { .. } => {}

@@ -4,7 +4,9 @@ use maud::{Markup, html};
 
 use super::{Column, table};
 use crate::{
-    report::wording::{Format, NOT_MEASURED, bytes, number, or_dash, percent, rate, seconds, span},
+    report::wording::{
+        Format, NOT_MEASURED, bytes, number, or_dash, other_webhooks, percent, rate, seconds, span,
+    },
     runner::{MeanAndMost, Quantiles, RunReport, RunState},
 };
 
@@ -112,6 +114,7 @@ pub fn books(report: &RunReport) -> Markup {
                     tr { th scope="row" { "received" } td.number { (books.received) } }
                 }))
             }
+            @if let Some(others) = other_webhooks(books) { p { (others) } }
             @for difference in &books.differences {
                 p.bad { "The books do not balance, which is a bug of chatprobe: " (difference) }
             }

@@ -7,7 +7,7 @@ use crate::{
     event::Verdict,
     report::{
         Baseline,
-        wording::{or_dash, percent, rate, seconds},
+        wording::{or_dash, percent, rate, seconds, teardown_failed},
     },
     runner::{
         BrokenBy, Quantiles, RunReport, RunState, SearchReport, SearchStep, ThresholdReport,
@@ -56,6 +56,7 @@ pub fn verdict(report: &RunReport, baseline: Option<&Baseline>) -> Markup {
                 "."
                 @if chats.dropped > 0 { " " (chats.dropped) " more were due and found no room." }
             }
+            @if let Some(failure) = &report.teardown_failed { p.bad { (teardown_failed(failure)) } }
         }
     }
 }

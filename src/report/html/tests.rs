@@ -4,10 +4,11 @@ use super::*;
 use crate::{
     event::{Fate, Verdict},
     report::{
-        Comparison,
+        Comparison, junit,
         testing::{Second, record},
     },
-    runner::{HealthReport, RunRecord, RunState},
+    runner::{HealthReport, OtherWebhook, RunRecord, RunState, TeardownFailure},
+    scenario::Reason,
 };
 
 const EVIL: &str = "<script>alert(\"1\")</script>'&";
@@ -41,6 +42,11 @@ fn poisoned() -> RunRecord {
     let threshold = serde_json::json!({ "threshold": "x", "held": true, "measured": "x" });
     report["thresholds"] = serde_json::json!([threshold]);
     report["books"]["differences"] = serde_json::json!(["x"]);
+    report["books"]["through_other_webhooks"] = 1.into();
+    report["books"]["other_webhooks"] =
+        serde_json::json!([{ "run": "x", "name": "x", "events": 1 }]);
+    report["teardown_failed"] =
+        serde_json::json!({ "step": "x", "reason": "timeout", "detail": "x" });
     report["failures"] = serde_json::json!([{
         "chat": 1, "step": "x", "reason": "timeout", "detail": "x", "correlation": { EVIL: "x" },
     }]);
@@ -341,13 +347,44 @@ fn the_policy_allows_the_style_of_the_page_and_nothing_else() {
 #[test]
 fn every_fate_of_an_event_is_named() {
     let mut record = usual();
-    record.report.books.received = 7;
+    record.report.books.received = 8;
     record.report.books.by_fate = Fate::ALL.map(|fate| (fate, 1)).into();
     let page = books(&record.report).into_string();
     assert!(
-        page.contains("early expired") && page.contains("duplicate"),
+        page.contains("early expired") && page.contains("other webhook"),
         "{page}"
     );
+}
+
+#[test]
+fn a_failed_teardown_and_events_through_other_webhooks_are_told() {
+    let mut record = usual();
+    let page = document(&record, None);
+    assert!(
+        !page.contains("teardown") && !page.contains("webhook"),
+        "{page}"
+    );
+    record.report.teardown_failed = Some(TeardownFailure {
+        step: Some("unhook".to_owned()),
+        reason: Some(Reason::Status),
+        detail: "500".to_owned(),
+    });
+    let books = &mut record.report.books;
+    (books.received, books.through_other_webhooks) = (9, 4);
+    books.other_webhooks = vec![OtherWebhook {
+        run: "0001".to_owned(),
+        name: "rush".to_owned(),
+        events: 4,
+    }];
+    let page = document(&record, None);
+    let tests = junit::document(&record, None);
+    for told in [
+        "the teardown failed at `unhook`: status: 500; something may be left",
+        "4 of 9 events came through the webhooks of other runs: 4 through that of rush (0001)",
+    ] {
+        assert!(page.contains(told), "{page}");
+        assert!(tests.contains(told), "{tests}");
+    }
 }
 
 #[test]

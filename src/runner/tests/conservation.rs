@@ -72,6 +72,7 @@ fn seen(played: &Played, model: &Outlook) -> Outlook {
         endings: endings_of(&played.heard),
         steps: steps_of(&played.report),
         fates: played.report.books.by_fate.clone(),
+        through_other_webhooks: played.report.books.through_other_webhooks,
         verdict: played.report.verdict,
         ..model.clone()
     }

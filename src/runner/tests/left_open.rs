@@ -109,8 +109,14 @@ teardown:
     };
     let report = run(&scenario(NAMED, "")).await;
     assert_eq!(left_open(&report), []);
+    assert_eq!(report.teardown_failed, None);
     let report = run(&scenario(NAMED, "status: 404")).await;
     assert_eq!(left_open(&report), [(0, "`unhook` failed: status")]);
+    let failed = report.teardown_failed.as_ref().unwrap();
+    assert_eq!(failed.step.as_deref(), Some("unhook"));
+    assert_eq!(failed.reason, Some(Reason::Status));
+    assert!(failed.detail.contains("404"), "{failed:?}");
+    assert_eq!(report.verdict, Some(Verdict::Passed));
     let known = &report.orphans[0].correlation;
     assert_eq!(known["hook_id"], "7");
     assert_eq!(

@@ -134,6 +134,8 @@ async fn a_stop_during_the_teardown_shortens_it_and_leaves_the_verdict() {
     run.order(by_operator(end)).await.unwrap();
     let report = over(&run).await;
     assert_eq!(report.verdict, Some(Verdict::Passed));
+    let failed = report.teardown_failed.unwrap();
+    assert_eq!((failed.step, failed.reason), (None, None));
     assert!((report.elapsed_seconds - 14.0).abs() < 0.01);
 }
 

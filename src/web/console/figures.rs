@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::words::{Standing, count, rate, share, time};
 use crate::{
-    report::wording::{Format, NOT_MEASURED, bytes, number, percent},
+    report::wording::{Format, NOT_MEASURED, OTHER_WEBHOOKS, bytes, number, percent},
     runner::{Quantiles, RunReport, StepReport},
 };
 
@@ -138,6 +138,14 @@ pub(super) fn books(report: &RunReport) -> Markup {
             }
             li { strong { (count(books.waiting)) } " waiting" }
         }
+        @if books.through_other_webhooks > 0 { p.note {
+            strong { (count(books.through_other_webhooks)) } " of them came through the webhooks of other runs:"
+            @for webhook in &books.other_webhooks {
+                " " strong { (count(webhook.events)) } " through that of "
+                a href={ "/runs/" (webhook.run) } { (webhook.name) } ","
+            }
+            " because " (OTHER_WEBHOOKS) "."
+        } }
         @for difference in &books.differences { p.note.failed { (difference) } }
     }
 }

@@ -1,13 +1,13 @@
 //! What is going on: probes with their last results, bursts in progress.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use axum::{extract::State, response::Response};
 use maud::{Markup, html};
 
 use super::{
     frame::{Page, Viewer},
-    words::{Standing, count, span, time},
+    words::{Standing, count, moment, span, time},
 };
 use crate::{
     event::Mode,
@@ -17,6 +17,8 @@ use crate::{
     web::{App, health::Stage},
 };
 
+/// Bursts and probes of which it is told what they left.
+const LEFT: usize = 10;
 /// Results of a probe that are shown.
 const TICKS: usize = 40;
 
@@ -47,6 +49,7 @@ pub(super) fn fragment(app: &App, viewer: Viewer) -> Markup {
             h2 { "Bursts in progress" }
             (bursts(&runs))
         }
+        div #left data-part { (left(&runs)) }
         div #probes data-part {
             h2 { "Probes" }
             (probes(&scheduler.probes(), &runs, viewer))
@@ -87,6 +90,30 @@ fn bursts(runs: &[RunEntry]) -> Markup {
             } }
         }
     }
+}
+
+/// What runs left at their targets, or found there of others: of each burst or probe the latest such run.
+fn left(runs: &[RunEntry]) -> Markup {
+    let reports = runs
+        .iter()
+        .filter(|entry| match entry {
+            RunEntry::Active(run) => run.identity().subject.mode == Mode::Burst,
+            RunEntry::Ended(_) => true,
+        })
+        .map(RunEntry::report);
+    let mut names = HashSet::new();
+    let left = reports
+        .filter(|run| run.teardown_failed.is_some() || run.books.through_other_webhooks > 0)
+        .filter(|run| names.insert((run.mode, run.name.clone())));
+    let left: Vec<_> = left.take(LEFT).collect();
+    html! { @if !left.is_empty() {
+        h2 { "Left at the targets" }
+        ul.failures { @for run in &left { li {
+            a href={ "/runs/" (run.id) } { (run.name) } " of " (moment(&run.started_at))
+            @if let Some(failure) = &run.teardown_failed { br; (wording::teardown_failed(failure)) }
+            @if let Some(others) = wording::other_webhooks(&run.books) { br; (others) }
+        } } }
+    } }
 }
 
 fn probes(probes: &[ProbeStatus], runs: &[RunEntry], viewer: Viewer) -> Markup {

@@ -78,6 +78,7 @@ fn above(run: &RunEntry, report: &RunReport, viewer: Viewer) -> Markup {
         div #standing data-part {
             h1 tabindex="-1" { (report.name) " " (Standing::of(report.state, report.verdict).show()) }
             @for reason in &report.verdict_reasons { p.note { (reason) } }
+            @if let Some(failure) = &report.teardown_failed { p.note.failed { (wording::teardown_failed(failure)) } }
             @for doubt in &report.doubts { p.note.quiet { "Doubtful: " (doubt) } }
             (facts(report, active))
         }

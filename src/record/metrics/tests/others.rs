@@ -27,7 +27,10 @@ fn events_are_counted_by_what_became_of_them() {
     settle(None, Fate::Rejected);
     settle(None, Fate::Rejected);
     // Heard of, and not yet settled.
-    fixture.tell(&Event::CallbackReceived { run: run.clone() });
+    fixture.tell(&Event::CallbackReceived {
+        run: run.clone(),
+        through: None,
+    });
     // Another target of the same scenario.
     let other = run_of("watch", "2", &subject("chat", "us", Mode::Probe));
     fixture.begin(&other);
@@ -39,7 +42,7 @@ fn events_are_counted_by_what_became_of_them() {
         ))
     };
     let of_chat = Fate::ALL.map(|fate| value("chat", "eu", fate).unwrap());
-    assert_eq!(of_chat, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]);
+    assert_eq!(of_chat, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
     let of_other = Fate::ALL.map(|fate| value("chat", "us", fate).unwrap());
     assert_eq!(of_other.iter().sum::<f64>(), 1.0);
     let last_of = |target: &str| {
@@ -50,11 +53,15 @@ fn events_are_counted_by_what_became_of_them() {
     };
     let last = || last_of("eu");
     assert_eq!(last(), Some(f64::from(EPOCH)));
-    fixture.tell_at(9, &Event::CallbackReceived { run: probe() });
+    let received = Event::CallbackReceived {
+        run: probe(),
+        through: None,
+    };
+    fixture.tell_at(9, &received);
     assert_eq!(last(), Some(f64::from(EPOCH) + 9.0));
     assert_eq!(last_of("us"), Some(0.0));
     let of_none = Fate::ALL.map(|fate| value("none", "none", fate).unwrap());
-    assert_eq!(of_none, [0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 2.0]);
+    assert_eq!(of_none, [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 2.0]);
 }
 
 #[test]

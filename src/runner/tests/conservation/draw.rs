@@ -64,8 +64,8 @@ fn trouble() -> impl Strategy<Value = Trouble> {
     ]
 }
 
-/// To whom, how many grids after the beginning of that chat, and what.
-type Draft = (Address, i64, &'static str, Option<u8>, Trouble);
+/// To whom, how many grids after the beginning of that chat, what, and whether on the path of another run.
+type Draft = (Address, i64, &'static str, Option<u8>, Trouble, bool);
 
 fn draft(chats: usize) -> impl Strategy<Value = Draft> {
     let address = prop_oneof![
@@ -87,6 +87,7 @@ fn draft(chats: usize) -> impl Strategy<Value = Draft> {
         kind,
         prop::option::of(0..6_u8),
         trouble(),
+        prop::bool::weighted(0.3),
     )
 }
 
@@ -110,6 +111,7 @@ fn letters(mut drafts: Vec<Draft>, gap: u64) -> Vec<Letter> {
             kind: draft.2,
             id: draft.3,
             trouble: draft.4,
+            elsewhere: draft.5,
         })
         .collect()
 }

@@ -1,6 +1,6 @@
 //! What a case comes to, worked out from its script alone.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{
     chat::{Chat, failure},
@@ -36,6 +36,8 @@ pub(super) struct Outlook {
     /// Events that came at any time, but for those that came to nowhere.
     pub(super) all_fates: Fates,
     pub(super) nowhere: u64,
+    /// Events of the run that came on the path of another.
+    pub(super) through_other_webhooks: u64,
     pub(super) verdict: Option<Verdict>,
 }
 
@@ -212,17 +214,21 @@ impl<'a> Run<'a> {
     }
 
     fn settle(&mut self, chat: &Chat<'_>) {
-        let mut ids = HashSet::new();
+        // The paths on which each event came, this run's and the other one's.
+        let mut ids = HashMap::<_, HashSet<bool>>::new();
         for &at in &chat.mail {
             let letter = &self.case.letters[at];
             if letter.at > chat.now {
                 continue;
             }
-            let is_new = letter.identity().is_none_or(|id| ids.insert(id));
-            self.fates[at] = Some(match (is_new, chat.consumed.contains(&at)) {
-                (false, _) => Fate::Duplicate,
-                (true, true) => Fate::Consumed,
-                (true, false) => Fate::Ignored,
+            let mut paths = letter.identity().map(|id| ids.entry(id).or_default());
+            let is_new = paths.as_ref().is_none_or(|paths| paths.is_empty());
+            let on_new_path = (paths.as_mut()).is_none_or(|paths| paths.insert(letter.elsewhere));
+            self.fates[at] = Some(match (is_new, on_new_path) {
+                (true, _) if chat.consumed.contains(&at) => Fate::Consumed,
+                (true, _) => Fate::Ignored,
+                (false, true) => Fate::OtherWebhook,
+                (false, false) => Fate::Duplicate,
             });
         }
     }
@@ -279,8 +285,11 @@ impl<'a> Run<'a> {
                 continue;
             }
             *outlook.all_fates.entry(*fate).or_default() += 1;
-            if letter.at < over {
+            // What nobody claimed belongs to the run on whose path it came.
+            let other = letter.is_elsewhere();
+            if letter.at < over && !(other && *fate == Fate::EarlyExpired) {
                 *outlook.fates.entry(*fate).or_default() += 1;
+                outlook.through_other_webhooks += u64::from(other);
             }
         }
         let stopped = !aborted && cuts.starts <= last_end;

@@ -110,6 +110,8 @@ pub(super) struct Answer {
 pub(super) struct Letter {
     pub(super) at: u64,
     pub(super) to: Address,
+    /// Whether a letter with a key comes on the path of a run that is over.
+    pub(super) elsewhere: bool,
     pub(super) kind: &'static str,
     pub(super) id: Option<u8>,
     pub(super) trouble: Trouble,
@@ -162,6 +164,11 @@ impl Letter {
     /// What its redeliveries have in common with it and no other letter to the same address.
     pub(super) fn identity(&self) -> Option<(u8, &'static str, Trouble)> {
         self.id.map(|id| (id, self.kind, self.trouble))
+    }
+
+    /// Whether it comes on the path of another run.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        self.elsewhere && matches!(self.to, Address::Key(_))
     }
 
     pub(super) fn body(&self) -> String {

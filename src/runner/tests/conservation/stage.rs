@@ -26,6 +26,7 @@ use crate::{
     callbacks::Request,
     event::Event,
     record::{Boundaries, Metrics},
+    scenario::{RunScope, Scope},
 };
 
 pub(super) struct Stage {
@@ -125,6 +126,7 @@ impl Stage {
         let metrics = Arc::new(Metrics::new(&Boundaries::default()).unwrap());
         let last_look = Arc::new(LastLook(metrics.clone(), Mutex::default()));
         let bench = self.bench(play, &metrics, last_look.clone());
+        let elsewhere = path_of_an_earlier_run(&bench, play);
         let began = Instant::now();
         let run = bench.start(&play.scenario, &play.load);
         let exchange = &bench.engine.exchange;
@@ -133,6 +135,7 @@ impl Stage {
                 sleep_until(began + ms(letter.at)).await;
                 let token = match letter.to {
                     Address::Nowhere => "nowhere".to_owned(),
+                    _ if letter.is_elsewhere() => elsewhere.clone(),
                     _ => self.server.lock().unwrap().token.clone(),
                 };
                 let (headers, body) = (HeaderMap::new(), letter.body());
@@ -194,6 +197,24 @@ impl Stage {
             seed: 1,
         }
     }
+}
+
+/// The webhook of a run of the same that is over.
+fn path_of_an_earlier_run(bench: &Bench, play: &Play) -> String {
+    let RunSpec {
+        identity,
+        scenario,
+        target,
+        ..
+    } = bench.spec(&play.scenario, &play.load);
+    let scope = Scope::of_run(Arc::new(RunScope::default()));
+    let Engine {
+        exchange,
+        observers,
+        ..
+    } = &bench.engine;
+    let path = exchange.open(identity, scenario, target, scope, observers.clone());
+    path.token().to_owned()
 }
 
 async fn answer(
