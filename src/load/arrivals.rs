@@ -97,6 +97,16 @@ impl Arrivals {
             .max_by(|a, b| a.as_per_second().total_cmp(&b.as_per_second()))
     }
 
+    /// How many chats a second become due right after this moment; zero behind the last of them.
+    pub fn rate_at(&self, elapsed: Duration) -> Rate {
+        let tick = cut_after(elapsed);
+        let at = self.segments.partition_point(|segment| segment.end <= tick);
+        let segment = self.segments.get(at);
+        segment
+            .and_then(|segment| segment.rate_at(tick))
+            .unwrap_or(Rate::ZERO)
+    }
+
     /// Whether they arrive whatever the target does; else their number is given.
     pub(super) fn is_open(&self) -> bool {
         self.until == Until::End

@@ -164,6 +164,39 @@ fn a_number_of_chats_goes_on_at_the_new_rate_until_the_same_total() {
 }
 
 #[test]
+fn the_rate_of_a_moment_is_that_of_what_comes_due_behind_it() {
+    let stages =
+        "{ for: 10s, from: 0/s, rate: 20/s }, { for: 5s, rate: 4/s }, { for: 5s, rate: 0/s }";
+    let arrivals = arrivals(&format!("{{ stages: [ {stages} ] }}"));
+    for (at, expected) in [
+        (0, 0.0),
+        (2_500, 5.0),
+        (9_999, 19.998),
+        (10_000, 4.0),
+        (14_999, 4.0),
+        (15_000, 0.0),
+        (20_000, 0.0),
+        (3_600_000, 0.0),
+    ] {
+        let found = arrivals.rate_at(ms(at)).as_per_second();
+        assert!((found - expected).abs() < 1e-6, "{at} ms: {found}");
+    }
+    let changed = arrivals.with_rate(ms(12_345), rate(7.0)).unwrap();
+    assert_eq!(changed.rate_at(ms(12_344)), rate(4.0));
+    // At the moment of the change it is the new one.
+    assert_eq!(changed.rate_at(ms(12_345)), rate(7.0));
+    assert_eq!(changed.rate_at(ms(19_999)), rate(7.0));
+}
+
+#[test]
+fn chats_that_are_due_at_once_have_no_rate() {
+    assert_eq!(arrivals("{ chats: 3 }").rate_at(Duration::ZERO), Rate::ZERO);
+    let ramped = arrivals("{ chats: 100, ramp: 10s }");
+    assert!((ramped.rate_at(s(9)).as_per_second() - 10.0).abs() < 1e-9);
+    assert_eq!(ramped.rate_at(s(10)), Rate::ZERO);
+}
+
+#[test]
 fn a_rate_that_cannot_be_is_refused() {
     let chats = arrivals("{ chats: 100, ramp: 10s }");
     assert_eq!(chats.with_rate(s(5), rate(0.0)), Err(LoadError::NeverEnds));

@@ -154,12 +154,18 @@ impl Segment {
         if length == 0 {
             return None;
         }
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "a rate is no more exact than this"
-        )]
-        let peak = self.line.from.max(self.line.rate_at(length)) as f64;
-        Rate::per_second(peak / UNITS_PER_ONE)
+        rate_of(self.line.from.max(self.line.rate_at(length)))
+    }
+
+    /// The rate at a tick of this segment; `None` if the segment is a single moment.
+    pub(super) fn rate_at(&self, tick: Ticks) -> Option<Rate> {
+        if self.end == self.start {
+            return None;
+        }
+        rate_of(
+            self.line
+                .rate_at(tick.clamp(self.start, self.end) - self.start),
+        )
     }
 }
 
@@ -176,6 +182,15 @@ fn units(rate: Rate) -> u128 {
     let (whole, rest) = (rate.as_per_second().trunc(), rate.as_per_second().fract());
     let whole = (whole as u128).saturating_mul(UNITS_PER_ONE as u128);
     whole.saturating_add((rest * UNITS_PER_ONE).round() as u128)
+}
+
+/// The inverse of [`units`], as exact as a rate is.
+fn rate_of(units: u128) -> Option<Rate> {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a rate is no more exact than this"
+    )]
+    Rate::per_second(units as f64 / UNITS_PER_ONE)
 }
 
 /// The whole chat that `parts` misses by no more than the inexactness of a rate: 100/m for 1m is

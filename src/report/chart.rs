@@ -47,6 +47,8 @@ pub struct Line<'a> {
     pub name: &'a str,
     /// When, in seconds from the start, and how much; a gap where there is nothing.
     pub points: Vec<(f64, Option<f64>)>,
+    /// What it comes to over the whole run, with what each of these figures is.
+    pub whole_run: Vec<(&'static str, f64)>,
 }
 
 /// What the vertical axis measures.
@@ -122,27 +124,32 @@ impl Chart<'_> {
             let high = line.values().reduce(f64::max).unwrap_or_default();
             let [low, high] = [low, high].map(|value| self.unit.format(value));
             // Writing to a string cannot fail.
-            let _ = match line.values().last() {
-                None => write!(words, "{}: nothing. ", line.name),
-                Some(last) => write!(
-                    words,
-                    "{}: from {low} to {high}, at last {}. ",
-                    line.name,
-                    self.unit.format(last)
-                ),
+            let _ = if line.has_values() {
+                write!(words, "{}, from {low} to {high}. ", self.label(line))
+            } else {
+                write!(words, "{}: nothing. ", line.name)
             };
         }
         words.trim_end().to_owned()
     }
 
-    /// The names of the lines, and how many rows they take.
+    /// The name of a line and what it comes to.
+    fn label(&self, line: &Line<'_>) -> String {
+        let figures = line.whole_run.iter();
+        let figures = figures.map(|(name, value)| format!("{name} {}", self.unit.format(*value)));
+        let separate = if line.whole_run.is_empty() { "" } else { ": " };
+        let figures = figures.collect::<Vec<_>>().join(", ");
+        format!("{}{separate}{figures}", line.name)
+    }
+
+    /// The names of the lines with what they come to, and how many rows they take.
     fn legend(&self) -> (Markup, f64) {
         let (mut x, mut row) = (0.0, 1.0);
-        let places: Vec<_> = self
-            .lines
+        let labels: Vec<_> = self.lines.iter().map(|line| self.label(line)).collect();
+        let places: Vec<_> = labels
             .iter()
-            .map(|line| {
-                let letters = u16::try_from(line.name.chars().count()).unwrap_or(u16::MAX);
+            .map(|label| {
+                let letters = u16::try_from(label.chars().count()).unwrap_or(u16::MAX);
                 let width = SAMPLE + f64::from(letters) * LETTER + 14.0;
                 if x > 0.0 && x + width > WIDTH {
                     (x, row) = (0.0, row + 1.0);
@@ -153,10 +160,10 @@ impl Chart<'_> {
             })
             .collect();
         let legend = html! {
-            @for (at, (line, (x, y))) in self.lines.iter().zip(places).enumerate() {
+            @for (at, (label, (x, y))) in labels.iter().zip(places).enumerate() {
                 path.line.(class(at)) fill="none" stroke-dasharray=(dash(at))
                     d=(format!("M{x:.1} {:.1}h26", y - 4.0)) {}
-                text.label x=(format!("{:.1}", x + SAMPLE)) y=(format!("{y:.1}")) { (line.name) }
+                text.label x=(format!("{:.1}", x + SAMPLE)) y=(format!("{y:.1}")) { (label) }
             }
         };
         (legend, row)
@@ -273,10 +280,12 @@ mod tests {
                 Line {
                     name: "asked \"for\" & got",
                     points,
+                    whole_run: vec![("mean", 4.25), ("max", 6.0)],
                 },
                 Line {
                     name: "achieved",
                     points: other,
+                    whole_run: Vec::new(),
                 },
             ],
         }
@@ -289,7 +298,7 @@ mod tests {
         assert!(svg.contains("stroke-dasharray=\"none\""), "{svg}");
         assert!(svg.contains("stroke-dasharray=\"7 3\""), "{svg}");
         assert!(
-            svg.contains("asked &quot;for&quot; &amp; got: from 2/s to 6/s, at last 4/s. achieved: from 0/s to 4/s"),
+            svg.contains("asked &quot;for&quot; &amp; got: mean 4.2/s, max 6/s, from 2/s to 6/s. achieved, from 0/s to 4/s."),
             "{svg}"
         );
         assert!(
@@ -311,7 +320,7 @@ mod tests {
         ]);
         let svg = svg.svg().into_string();
         assert!(
-            svg.contains("d=\"M52.0 22.0h0M201.0 22.0h0L350.0 152.0\""),
+            svg.contains("d=\"M52.0 38.0h0M201.0 38.0h0L350.0 168.0\""),
             "{svg}"
         );
         let nothing = chart(Vec::new()).svg().into_string();

@@ -11,6 +11,7 @@ pub mod chart;
 mod compare;
 pub mod html;
 pub mod junit;
+mod rates;
 pub mod tables;
 #[cfg(test)]
 mod testing;

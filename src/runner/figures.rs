@@ -11,6 +11,7 @@ use super::{
     TeardownFailure,
     health::Health,
     latencies::Latencies,
+    pace::{Pace, RecentStarts},
     timeline::Timeline,
     webhooks::OtherWebhooks,
     window::{Outcomes, Window, measured},
@@ -32,6 +33,9 @@ pub(super) struct Figures {
     started: Instant,
     pub(super) state: RunState,
     pub(super) ended: Option<Duration>,
+    /// How long chats were to start so far.
+    pub(super) scheduled: Duration,
+    pub(super) recent: RecentStarts,
     pub(super) verdict: Option<Verdict>,
     pub(super) verdict_reasons: Vec<String>,
     /// What told it to end, or ended it.
@@ -89,6 +93,8 @@ impl Figures {
             started: Instant::now(),
             state: RunState::SettingUp,
             ended: None,
+            scheduled: Duration::ZERO,
+            recent: RecentStarts::default(),
             verdict: None,
             verdict_reasons: Vec::new(),
             ended_by: None,
@@ -120,6 +126,11 @@ impl Figures {
     /// How long the run took, or has taken so far.
     pub(super) fn elapsed(&self) -> Duration {
         self.ended.unwrap_or_else(|| self.started.elapsed())
+    }
+
+    /// What is asked for and achieved at this moment.
+    pub(super) fn pace(&self) -> Pace {
+        self.recent.pace(self.elapsed(), self.chats.started)
     }
 
     /// Sums that should be equal and are not. At the end of a run no event waits in a mailbox.

@@ -18,6 +18,7 @@ mod figures;
 mod findings;
 mod health;
 mod latencies;
+mod pace;
 mod pacing;
 mod performer;
 mod record;
@@ -37,6 +38,7 @@ pub use control::{Order, OrderError, RunHandle, Stop};
 pub use engine::{Engine, RunSpec};
 pub use findings::{BrokenBy, SearchLevel, SearchOutcome, SearchReport, SearchStep};
 pub use health::{HealthReport, MeanAndMost};
+pub use pace::Pace;
 pub use performer::TraceBudget;
 pub use record::{Histogram, RunRecord};
 pub use report::{

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{OrderError, context::FOREVER};
+use super::{OrderError, context::FOREVER, pace::Asked};
 use crate::{
     load::{Arrivals, Customers, Shape},
     units::Rate,
@@ -16,6 +16,8 @@ pub(super) struct Pacing {
     first: u64,
     /// Nothing starts until there is another shape.
     resting: bool,
+    /// How long chats were to start by shapes before this one.
+    scheduled: Duration,
     /// The moment that is zero on the profile's clock; a pause moves it.
     origin: Instant,
     /// Until then the profile's clock stands at zero, and orders hold from there.
@@ -58,6 +60,7 @@ impl Pacing {
             shape,
             first: 0,
             resting: false,
+            scheduled: Duration::ZERO,
             origin,
             begun: false,
             paused_at: None,
@@ -74,14 +77,16 @@ impl Pacing {
 
     /// From now on this shape, from its beginning on, its first chat having this number.
     pub(super) fn press(&mut self, shape: Shape, first: u64, now: Instant) {
+        self.scheduled = self.scheduled(first, now);
         self.shape = shape;
         self.first = first;
         self.resting = false;
         self.origin = now;
     }
 
-    /// From now on nothing starts, and the clock counts for how long.
-    pub(super) fn rest(&mut self, now: Instant) {
+    /// From now on nothing starts, and the clock counts for how long; `next` would be the next chat.
+    pub(super) fn rest(&mut self, next: u64, now: Instant) {
+        self.scheduled = self.scheduled(next, now);
         self.resting = true;
         self.origin = now;
     }
@@ -98,14 +103,60 @@ impl Pacing {
 
     pub(super) fn wanted(&self, now: Instant) -> Wanted {
         let elapsed = self.elapsed(now);
-        let idle = self.is_paused() || self.resting;
         match &self.shape {
             // What came due right before waits too, or a pause during the setup would start one.
-            Shape::Arrivals(_) if idle => Wanted::Started(0),
+            Shape::Arrivals(_) if self.is_idle() => Wanted::Started(0),
             Shape::Arrivals(arrivals) => Wanted::Started(self.first + arrivals.due_by(elapsed)),
-            Shape::Customers(_) if idle => Wanted::Active(0),
+            Shape::Customers(_) if self.is_idle() => Wanted::Active(0),
             Shape::Customers(customers) => Wanted::Active(customers.wanted_at(elapsed)),
         }
+    }
+
+    /// What the profile asks for from this moment on.
+    pub(super) fn asked(&self, now: Instant) -> Asked {
+        let elapsed = self.elapsed(now);
+        match &self.shape {
+            _ if self.is_idle() => self.nothing(),
+            Shape::Arrivals(arrivals) => Asked::Rate(arrivals.rate_at(elapsed)),
+            Shape::Customers(customers) => Asked::Customers(customers.wanted_at(elapsed)),
+        }
+    }
+
+    /// What a profile like this asks for when no chat is to start.
+    pub(super) fn nothing(&self) -> Asked {
+        match &self.shape {
+            Shape::Arrivals(_) => Asked::Rate(Rate::ZERO),
+            Shape::Customers(_) => Asked::Customers(0),
+        }
+    }
+
+    /// How long chats were to start so far: pauses, and the time between the shapes of a search, are no part of
+    /// it. `next` is the first chat not yet due.
+    pub(super) fn scheduled(&self, next: u64, now: Instant) -> Duration {
+        if !self.begun || self.resting {
+            return self.scheduled;
+        }
+        let whole = match &self.shape {
+            Shape::Arrivals(arrivals) => arrivals.duration(),
+            Shape::Customers(customers) => customers.duration(),
+        };
+        // The last chat starts before the schedule is over.
+        let is_through = self.is_over(next, now);
+        self.scheduled
+            + if is_through {
+                whole
+            } else {
+                self.elapsed(now).min(whole)
+            }
+    }
+
+    /// Whether the profile's clock has begun to run.
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun
+    }
+
+    fn is_idle(&self) -> bool {
+        !self.begun || self.is_paused() || self.resting
     }
 
     /// Whether one more customer may come now; if so, one does.
@@ -164,7 +215,7 @@ impl Pacing {
     /// Whether no chat will start any more, given that `next` would be the next one.
     pub(super) fn is_over(&self, next: u64, now: Instant) -> bool {
         match &self.shape {
-            Shape::Arrivals(arrivals) => next >= arrivals.total(),
+            Shape::Arrivals(arrivals) => next.saturating_sub(self.first) >= arrivals.total(),
             Shape::Customers(customers) => self.elapsed(now) >= customers.duration(),
         }
     }

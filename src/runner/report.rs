@@ -3,13 +3,16 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-use super::{HealthReport, OtherWebhook, SearchReport, latencies::Latencies};
+use super::{HealthReport, OtherWebhook, Pace, SearchReport, latencies::Latencies};
 use crate::{
     event::{EndedBy, Failure, Fate, Mode, Trigger, Verdict},
     load::{Judgement, Measured, Threshold},
     scenario::{Observation, Reason},
     units::duration,
 };
+
+/// In seconds: chats that were to start within less had no rate.
+const LEAST_SCHEDULED: f64 = 0.5;
 
 /// What a run did, felt and came to.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -62,6 +65,14 @@ pub struct RunReport {
     pub started_at: String,
     /// How long it took, or has taken so far, in seconds.
     pub elapsed_seconds: f64,
+    /// For how long chats were to start by the load profile, in seconds: without the setup, pauses, and what
+    /// follows the last start. Starts divided by it are the rate that was achieved. Null where it is not known, as of
+    /// a run that an earlier chatprobe has kept.
+    #[serde(default)]
+    pub scheduled_seconds: Option<f64>,
+    /// What is asked for and achieved at this moment; null once the run has ended.
+    #[serde(default)]
+    pub pace: Option<Pace>,
     /// When its first chat began, RFC 3339; null before. Of an interrupted run no later than that, by a
     /// second at most.
     #[serde(default)]
@@ -127,9 +138,21 @@ pub struct Orphan {
 }
 
 impl RunReport {
+    /// Chats that began a second, over the time in which they were to begin; `None` where that is not known, and
+    /// where it is so short that all began at once.
+    pub fn mean_start_rate(&self) -> Option<f64> {
+        let seconds = self
+            .scheduled_seconds
+            .filter(|seconds| *seconds >= LEAST_SCHEDULED)?;
+        #[expect(clippy::cast_precision_loss, reason = "a rate for people to read")]
+        let started = self.chats.started as f64;
+        Some(started / seconds)
+    }
+
     /// Gives a run its end that has come to none of its own, because what performed it ended: `by` in words.
     pub fn interrupt(&mut self, by: &str) {
         self.state = RunState::Interrupted;
+        self.pace = None;
         self.verdict_reasons = vec![match self.ended_by {
             None => format!("{by} ended under it"),
             Some(asked) => format!("{}; {by} ended before the run did", asked.in_words()),

@@ -91,7 +91,9 @@ impl Run {
         let scope = self.set_up().await;
         if self.course.setup_failed.is_none() {
             self.tally.enter(RunState::Running);
-            self.pacing.begin(Instant::now());
+            let now = Instant::now();
+            self.pacing.begin(now);
+            self.load_changed(now);
             self.begin_step();
             self.run_chats(Arc::new(scope.clone())).await;
         }
@@ -232,12 +234,22 @@ impl Run {
 
     async fn attend<T>(&mut self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
+        let mut heartbeat = Instant::now() + HEARTBEAT;
         loop {
             tokio::select! {
                 result = &mut work => return result,
                 Some(request) = self.orders.recv() => self.obey(request),
+                () = sleep_until(heartbeat) => heartbeat = self.look(Instant::now()),
             }
         }
+    }
+
+    /// Notes how the machine and the load stand, and closes a second that is over; the next moment to look.
+    fn look(&mut self, now: Instant) -> Instant {
+        self.hear_vitals();
+        self.ask(now);
+        self.tally.tick();
+        now + HEARTBEAT
     }
 
     /// Starts chats as the profile says until it is over, and waits for the last of them.
@@ -257,11 +269,7 @@ impl Run {
                 self.ask(now);
                 return;
             }
-            self.tally.enter(match (over, self.pacing.is_paused()) {
-                (true, _) => RunState::Finishing,
-                (false, true) => RunState::Paused,
-                (false, false) => RunState::Running,
-            });
+            self.enter_state(now);
             let next_look = (!over).then(|| self.next_look()).flatten();
             tokio::select! {
                 biased;
@@ -271,12 +279,9 @@ impl Run {
                 () = sleep_until(heartbeat) => {
                     let now = Instant::now();
                     self.tally.note_lag(now.saturating_duration_since(heartbeat));
-                    self.hear_vitals();
-                    self.ask(now);
-                    self.tally.tick();
+                    heartbeat = self.look(now);
                     self.context.http.close_expired();
-                    heartbeat = now + HEARTBEAT;
-                    self.abort_if_hopeless();
+                    self.abort_if_hopeless(now);
                 }
                 Some(result) = self.chats.join_next() => self.chat_ended(result),
                 () = sleep_until(next_look.unwrap_or(heartbeat)), if next_look.is_some() => {}
@@ -284,11 +289,32 @@ impl Run {
         }
     }
 
-    /// Notes what the profile wants, which is nothing once the run starts no more chats.
+    /// Notes what the profile wants, which is nothing before the chats and once the run starts no more of them.
     fn ask(&self, now: Instant) {
-        if self.course.stopped.is_none() && !self.course.aborted {
-            self.tally.ask(self.pacing.wanted(now));
-        }
+        let wanted = self.pacing.wanted(now);
+        let asked = if self.starts_are_over(now) {
+            self.pacing.nothing()
+        } else {
+            self.pacing.asked(now)
+        };
+        let scheduled = self.pacing.scheduled(self.next, now);
+        self.tally.ask(wanted, asked, scheduled);
+    }
+
+    /// Notes that from now on the load is another one. What was due by the one before has to be noted before.
+    fn load_changed(&self, now: Instant) {
+        self.tally.forget_pace();
+        self.ask(now);
+    }
+
+    /// How far the chats are. Before and behind them the setup and the teardown say so.
+    fn enter_state(&self, now: Instant) {
+        let state = match (self.starts_are_over(now), self.pacing.is_paused()) {
+            (true, _) => RunState::Finishing,
+            (false, true) => RunState::Paused,
+            (false, false) => RunState::Running,
+        };
+        self.tally.enter(state);
     }
 
     fn hear_vitals(&mut self) {
@@ -335,18 +361,27 @@ impl Run {
     /// A step of a search begins, or begins anew.
     fn begin_step(&mut self) {
         self.hear_vitals();
-        if let Some(search) = &mut self.search {
+        // One that was stopped during the setup begins none.
+        if let Some(search) = self
+            .search
+            .as_mut()
+            .filter(|_| self.course.stopped.is_none())
+        {
             let turn = search.begin(&self.tally);
             self.take_turn(turn, Instant::now());
         }
     }
 
     fn take_turn(&mut self, turn: Option<Turn>, now: Instant) {
+        let Some(turn) = turn else {
+            return;
+        };
+        self.ask(now);
         match turn {
-            Some(Turn::Press(shape)) => self.pacing.press(shape, self.next, now),
-            Some(Turn::Rest) => self.pacing.rest(now),
-            None => {}
+            Turn::Press(shape) => self.pacing.press(shape, self.next, now),
+            Turn::Rest => self.pacing.rest(self.next, now),
         }
+        self.load_changed(now);
     }
 
     /// A chat that has ended makes room at once, however many ended together.
@@ -398,7 +433,7 @@ impl Run {
             .spawn(run_chat(context, scope.clone(), self.next, intended));
     }
 
-    fn abort_if_hopeless(&mut self) {
+    fn abort_if_hopeless(&mut self, now: Instant) {
         if let Some(search) = &mut self.search {
             search.give_way(&self.tally);
             return;
@@ -414,6 +449,8 @@ impl Run {
         if hopeless && !self.course.aborted {
             self.course.aborted = true;
             self.tally.note_end(EndedBy::Threshold);
+            self.pacing.rest(self.next, now);
+            self.load_changed(now);
             self.context
                 .ending
                 .give(ANSWERS_AFTER_ABORT, CLEANUP_AFTER_ABORT);
@@ -422,12 +459,27 @@ impl Run {
 
     fn obey(&mut self, (order, answer): Request) {
         let now = Instant::now();
+        self.ask(now);
+        let result = self.follow(order, now);
+        if result.is_ok() {
+            self.load_changed(now);
+        }
+        // Whoever asked finds the run in the state that it is in now.
+        if self.pacing.has_begun() && !self.measured {
+            self.enter_state(now);
+        }
+        // Whoever asked may have gone.
+        let _ = answer.send(result);
+    }
+
+    fn follow(&mut self, order: Order, now: Instant) -> Result<(), OrderError> {
         let finishing = self.measured || self.starts_are_over(now);
-        let result = match order {
+        match order {
             Order::Stop(stop, by) => {
                 if !self.measured {
                     self.course.stopped.get_or_insert(by);
                     self.tally.note_end(by);
+                    self.pacing.rest(self.next, now);
                 }
                 if let Stop::End { answers, cleanup } = stop {
                     self.context.ending.give(answers, cleanup);
@@ -457,9 +509,7 @@ impl Run {
                 .pacing
                 .change_customers(count, now)
                 .map(|()| self.tally.note_change(format!("customers: {count}"))),
-        };
-        // Whoever asked may have gone.
-        let _ = answer.send(result);
+        }
     }
 
     /// Everything is over: the path is closed, which settles the last events, then the books are

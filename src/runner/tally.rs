@@ -7,6 +7,7 @@ use super::{
     Books, ChatCounts, Histogram, Quantiles, RequestFigures, RunRecord, RunReport, RunSpec,
     RunState, SearchReport, ThresholdReport, ThresholdState,
     figures::{Figures, StepFigures},
+    pace::Asked,
     pacing::Wanted,
     timeline::{Sample, WholeSeconds},
     verdict::Delays,
@@ -116,9 +117,18 @@ impl Tally {
         }
     }
 
-    /// What the load profile wants by now.
-    pub(super) fn ask(&self, wanted: Wanted) {
-        self.figures().timeline.ask(wanted);
+    /// What the load profile wants by now and asks for from now on, and how long chats were to start so far.
+    pub(super) fn ask(&self, wanted: Wanted, asked: Asked, scheduled: Duration) {
+        let figures = &mut *self.figures();
+        figures.timeline.ask(wanted);
+        figures.scheduled = scheduled;
+        let (elapsed, started) = (figures.elapsed(), figures.chats.started);
+        figures.recent.note(asked, elapsed, started);
+    }
+
+    /// The load is another one from now on.
+    pub(super) fn forget_pace(&self) {
+        self.figures().recent.forget();
     }
 
     /// Another moment of the run has passed.
@@ -251,6 +261,8 @@ impl Tally {
             seed: self.spec.seed,
             started_at: self.started_at.to_string(),
             elapsed_seconds: figures.elapsed().as_secs_f64(),
+            scheduled_seconds: Some(figures.scheduled.as_secs_f64()),
+            pace: (!ended).then(|| figures.pace()),
             first_chat_began_at: figures.first_chat.and_then(|after| self.moment(after)),
             last_chat_ended_at: figures.last_chat.and_then(|after| self.moment(after)),
             chats: figures.chats.clone(),

@@ -12,6 +12,7 @@ mod in_flight;
 mod left_open;
 mod loop_delay;
 mod orders;
+mod pace;
 mod puppet;
 mod redaction;
 mod search;

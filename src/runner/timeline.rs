@@ -23,6 +23,8 @@ use crate::{
 const KEPT: usize = 4 * 3600;
 /// Seconds whose histograms are kept, for whoever asks a few times a second.
 const KEPT_WHOLE: usize = 30;
+/// What a sample takes at least, except the last one of a run: a rate over less spikes with every chat.
+const LEAST: Duration = Duration::from_millis(500);
 
 /// What happened in one second of a run; in more than one, if the generator could not look in time.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -258,7 +260,8 @@ impl Timeline {
 
     /// Makes a sample of what has happened, if another whole second of the run is over; whether that was so.
     pub(super) fn tick(&mut self, elapsed: Duration, in_progress: u64) -> bool {
-        let over = elapsed.as_secs() > self.begun.as_secs();
+        let is_long = elapsed.saturating_sub(self.begun) >= LEAST;
+        let over = is_long && elapsed.as_secs() > self.begun.as_secs();
         if over {
             self.close(elapsed, in_progress);
         }

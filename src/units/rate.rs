@@ -14,6 +14,9 @@ const LOWEST: f64 = 1e-12;
 pub struct Rate(f64);
 
 impl Rate {
+    /// No start at all.
+    pub const ZERO: Self = Self(0.0);
+
     /// A rate of so many a second; negative and endless rates do not exist.
     pub fn per_second(value: f64) -> Option<Self> {
         (value.is_finite() && value >= 0.0).then_some(Self(value))

@@ -208,6 +208,13 @@ async fn the_keyboard_is_enough() {
     browser.press(&["7", "/", "s", ENTER]).await;
     browser.shows("#said", "Changed to 7/s").await;
     tab_to(&browser, "Chats in progress").await;
+    // There is something to read once a second is over.
+    eventually("a sample in the chart", async || {
+        let read = "return document.activeElement.ariaValueText";
+        let text = browser.run(read, json!([])).await;
+        text.as_str()?.starts_with("At 0:").then_some(())
+    })
+    .await;
     browser.press(&[LEFT]).await;
     browser.shows("#reading", "At 0:").await;
     browser.shows("#standing", "rate: 7/s").await;

@@ -10,6 +10,7 @@ mod keyboard;
 mod layout;
 mod leftovers;
 mod pages;
+mod rates;
 mod reading;
 mod restarts;
 mod states;

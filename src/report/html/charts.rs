@@ -5,8 +5,11 @@ use std::{cmp::Reverse, sync::Arc};
 use maud::{Markup, html};
 
 use crate::{
-    report::chart::{Chart, Line, Unit},
-    runner::{MachineSample, RunRecord, RunReport, Sample, StepSample},
+    report::{
+        chart::{Chart, Line, Unit},
+        rates::{self, mean_over_time, number},
+    },
+    runner::{RunRecord, RunReport, Sample, StepSample},
 };
 
 /// Points of a line: more than there are pixels tell nothing.
@@ -24,18 +27,22 @@ pub fn charts(record: &RunRecord) -> Markup {
     let length = samples.len().div_ceil(POINTS).max(1);
     let groups: Vec<_> = samples.chunks(length).collect();
     let mut charts = vec![
-        ("Chats a second", Unit::PerSecond, rates(&groups)),
-        ("Chats in progress", Unit::Count, active(&groups)),
+        ("Chats a second", Unit::PerSecond, rates(samples, length)),
+        ("Chats in progress", Unit::Count, active(record, &groups)),
     ];
     let titles: Vec<_> = notable(&record.report)
         .into_iter()
         .map(|at| (at, format!("Latency of {}", record.report.steps[at].step)))
         .collect();
     for (at, title) in &titles {
-        charts.push((title, Unit::Seconds, latency(&groups, *at)));
+        charts.push((title, Unit::Seconds, latency(&record.report, &groups, *at)));
     }
-    charts.push(("Memory of the generator", Unit::Bytes, memory(&groups)));
-    charts.push(("CPUs of the generator", Unit::Count, cpus(&groups)));
+    charts.push((
+        "Memory of the generator",
+        Unit::Bytes,
+        memory(samples, &groups),
+    ));
+    charts.push(("CPUs of the generator", Unit::Count, cpus(samples, &groups)));
     charts.retain(|(_, _, lines)| lines.iter().any(Line::has_values));
     html! {
         section {
@@ -89,22 +96,40 @@ fn line<'a>(
     Line {
         name,
         points: points.collect(),
+        whole_run: Vec::new(),
     }
 }
 
-fn rates(groups: &[Group<'_>]) -> Vec<Line<'static>> {
+impl Line<'_> {
+    /// The mean and the highest of all seconds, where anything is known of it.
+    fn with_mean_and_max(mut self, mean: Option<f64>, max: Option<f64>) -> Self {
+        let figures = [("mean", mean), ("max", max)].into_iter();
+        self.whole_run = (figures.filter_map(|(name, value)| Some((name, value?)))).collect();
+        self
+    }
+}
+
+fn highest(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+    values.flatten().reduce(f64::max)
+}
+
+fn rates(samples: &[Arc<Sample>], length: usize) -> Vec<Line<'static>> {
     let rate = |name, count: fn(&Sample) -> Option<u64>| {
-        line(name, groups, move |group| {
-            let seconds: f64 = group.iter().map(|sample| sample.seconds).sum();
-            let counts = group.iter().filter_map(|sample| count(sample));
-            let known = group.iter().any(|sample| count(sample).is_some());
-            (known && seconds > 0.0).then(|| number(counts.sum()) / seconds)
-        })
+        let rates = rates::rates(samples, count);
+        let groups = samples.chunks(length).zip(rates.chunks(length));
+        let points = groups.filter_map(|(group, rates)| {
+            let mean = mean_over_time(group, rates.iter().copied());
+            Some((group.last()?.at, mean))
+        });
+        let line = Line {
+            name,
+            points: points.collect(),
+            whole_run: Vec::new(),
+        };
+        let all = || rates.iter().copied();
+        line.with_mean_and_max(mean_over_time(samples, all()), highest(all()))
     };
-    let has = |count: fn(&Sample) -> u64| {
-        let mut samples = groups.iter().flat_map(|group| group.iter());
-        samples.any(|sample| count(sample) > 0)
-    };
+    let has = |count: fn(&Sample) -> u64| samples.iter().any(|sample| count(sample) > 0);
     let mut lines = vec![rate("began", |sample| Some(sample.started))];
     if has(|sample| sample.due.unwrap_or_default()) {
         lines.insert(0, rate("asked for", |sample| sample.due));
@@ -118,73 +143,78 @@ fn rates(groups: &[Group<'_>]) -> Vec<Line<'static>> {
     lines
 }
 
-fn active(groups: &[Group<'_>]) -> Vec<Line<'static>> {
-    let most = |count: fn(&Sample) -> Option<u64>| {
-        move |group: Group<'_>| {
-            let counts = group.iter().filter_map(|sample| count(sample));
-            counts.max().map(number)
-        }
-    };
-    let mut lines = vec![line(
+/// What stood at the end of each second; `most` is the most at any moment, if that is known.
+fn standing(
+    name: &'static str,
+    samples: &[Arc<Sample>],
+    groups: &[Group<'_>],
+    value: fn(&Sample) -> Option<f64>,
+    most: Option<f64>,
+) -> Line<'static> {
+    let line = line(name, groups, |group| {
+        highest(group.iter().map(|sample| value(sample)))
+    });
+    let all = || samples.iter().map(|sample| value(sample));
+    line.with_mean_and_max(
+        mean_over_time(samples, all()),
+        most.or_else(|| highest(all())),
+    )
+}
+
+fn active(record: &RunRecord, groups: &[Group<'_>]) -> Vec<Line<'static>> {
+    let samples = &record.samples;
+    let most = number(record.report.chats.most_in_progress);
+    let in_progress = |sample: &Sample| Some(number(sample.in_progress));
+    let mut lines = vec![standing(
         "in progress",
+        samples,
         groups,
-        most(|sample| Some(sample.in_progress)),
+        in_progress,
+        Some(most),
     )];
-    let asked = line(
-        "customers asked for",
-        groups,
-        most(|sample| sample.customers),
-    );
-    if asked.points.iter().any(|point| point.1.is_some()) {
+    let customers = |sample: &Sample| sample.customers.map(number);
+    let asked = standing("customers asked for", samples, groups, customers, None);
+    if asked.has_values() {
         lines.push(asked);
     }
     lines
 }
 
-fn latency(groups: &[Group<'_>], step: usize) -> Vec<Line<'static>> {
+/// A step of the report by its place there.
+fn latency(report: &RunReport, groups: &[Group<'_>], at: usize) -> Vec<Line<'static>> {
     fn steps(group: Group<'_>, at: usize) -> impl Iterator<Item = &StepSample> {
         group.iter().filter_map(move |sample| sample.steps.get(at))
     }
-    let median = line("p50", groups, |group| {
-        let known = steps(group, step).filter_map(|step| Some((step.p50?, number(step.passed))));
+    let mut median = line("p50", groups, |group| {
+        let known = steps(group, at).filter_map(|step| Some((step.p50?, number(step.passed))));
         let (sum, of) = known.fold((0.0, 0.0), |(sum, of), (p50, passed)| {
             (sum + p50 * passed, of + passed)
         });
         (of > 0.0).then(|| sum / of)
     });
-    let slow = line("p95", groups, |group| {
-        let known = steps(group, step).filter_map(|step| step.p95);
-        known.reduce(f64::max)
+    let mut slow = line("p95", groups, |group| {
+        highest(steps(group, at).map(|step| step.p95))
     });
+    // A mean of quantiles is no quantile.
+    let whole_run = |quantile: Option<f64>| quantile.map(|value| ("whole run", value)).into_iter();
+    let latency = &report.steps[at].latency;
+    median.whole_run = whole_run(latency.p50).collect();
+    slow.whole_run = whole_run(latency.p95).collect();
     vec![median, slow]
 }
 
-fn memory(groups: &[Group<'_>]) -> Vec<Line<'static>> {
-    vec![machine("in RAM", groups, |machine| {
-        machine.memory_bytes.map(number)
-    })]
+fn memory(samples: &[Arc<Sample>], groups: &[Group<'_>]) -> Vec<Line<'static>> {
+    let bytes = |sample: &Sample| Some(number(sample.machine?.memory_bytes?));
+    vec![standing("in RAM", samples, groups, bytes, None)]
 }
 
-fn cpus(groups: &[Group<'_>]) -> Vec<Line<'static>> {
+fn cpus(samples: &[Arc<Sample>], groups: &[Group<'_>]) -> Vec<Line<'static>> {
+    let line = |name, value| standing(name, samples, groups, value, None);
     vec![
-        machine("user", groups, |machine| Some(machine.cpu_user)),
-        machine("system", groups, |machine| Some(machine.cpu_system)),
-        machine("wanted and not had", groups, |machine| machine.cpus_missing),
+        line("user", |sample| Some(sample.machine?.cpu_user)),
+        line("system", |sample| Some(sample.machine?.cpu_system)),
+        line("wanted and not had", |sample| {
+            sample.machine?.cpus_missing
+        }),
     ]
-}
-
-fn machine(
-    name: &'static str,
-    groups: &[Group<'_>],
-    value: fn(&MachineSample) -> Option<f64>,
-) -> Line<'static> {
-    line(name, groups, |group| {
-        let known = group.iter().filter_map(|sample| sample.machine.as_ref());
-        known.filter_map(value).reduce(f64::max)
-    })
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a drawing needs no more digits")]
-fn number(count: u64) -> f64 {
-    count as f64
 }

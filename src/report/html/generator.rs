@@ -20,9 +20,10 @@ pub fn load(report: &RunReport) -> Markup {
                 @if let Some(changed) = &report.load_changed_to { ", changed to " code { (changed) } " while it ran" }
                 "."
             }
-            p { "Achieved: " (chats.started) " chats in " (span(report.elapsed_seconds)) ", "
-                (rate(mean_rate(chats.started, report.elapsed_seconds))) " on average, at most "
-                (chats.most_in_progress) " at once; " (chats.dropped) " were due and found no room." }
+            p { "Achieved: " (chats.started) " chats began"
+                @if let Some(rate) = report.mean_start_rate().map(rate) { ", " (rate) " on average while they were to" }
+                ", at most " (chats.most_in_progress) " at once; " (chats.dropped) " were due and found no room. "
+                "The run took " (span(report.elapsed_seconds)) "." }
         }
     }
 }
@@ -120,9 +121,4 @@ pub fn books(report: &RunReport) -> Markup {
             }
         }
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
-fn mean_rate(count: u64, seconds: f64) -> f64 {
-    count as f64 / seconds.max(0.001)
 }

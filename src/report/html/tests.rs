@@ -189,11 +189,12 @@ fn charts_show_what_was_measured_and_what_was_not_is_left_out() {
     let mut record = usual();
     let page = charts(&record).into_string();
     for told in [
-        "asked for: from 4/s to 4/s",
-        "began: from 4/s to 4/s",
-        "failed: from 1/s to 1/s",
+        "asked for: mean 4/s, max 4/s, from 4/s to 4/s",
+        "began: mean 4/s, max 4/s, from 4/s to 4/s",
+        "failed: mean 1/s, max 1/s, from 1/s to 1/s",
+        "in progress: mean 0, max 7",
         "Latency of ask",
-        "p50: from 700 ms to 700 ms",
+        "p50: whole run 700 ms, from 700 ms to 700 ms",
     ] {
         assert!(page.contains(told), "{told} in {page}");
     }
@@ -206,6 +207,22 @@ fn charts_show_what_was_measured_and_what_was_not_is_left_out() {
 }
 
 #[test]
+fn the_rest_of_a_second_at_the_end_of_a_run_is_no_spike() {
+    let mut record = usual();
+    let mut rest = (*record.samples[19]).clone();
+    (rest.at, rest.seconds) = (20.01, 0.01);
+    (rest.due, rest.started, rest.failed) = (Some(1), 1, 1);
+    record.samples.push(std::sync::Arc::new(rest));
+    let page = charts(&record).into_string();
+    // 80 and one in 20.01 seconds; five of them in the last 1.01.
+    assert!(
+        page.contains("began: mean 4/s, max 5/s, from 4/s to 5/s"),
+        "{page}"
+    );
+    assert!(page.contains("failed: mean 1/s, max 2/s"), "{page}");
+}
+
+#[test]
 fn a_run_of_hours_is_drawn_in_a_few_hundred_points() {
     let second = Second {
         passed: vec![0.5],
@@ -213,7 +230,7 @@ fn a_run_of_hours_is_drawn_in_a_few_hundred_points() {
     };
     let page = charts(&record(&vec![second; 7_200])).into_string();
     assert!(page.contains("A point is 30 seconds"), "{page}");
-    assert!(page.contains("began: from 1/s to 1/s"));
+    assert!(page.contains("began: mean 1/s, max 1/s, from 1/s to 1/s"));
     assert!(page.len() < 60_000, "{}", page.len());
 }
 

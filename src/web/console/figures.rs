@@ -104,7 +104,9 @@ fn row(step: &StepReport, elapsed: f64) -> Markup {
     } = step.latency;
     let (passed, failed, name) = (step.passed, step.failed, &step.step);
     let standing = Standing::of_counts(passed, failed);
-    html! { tr class=(standing.class) data-step=(name) {
+    // The step of which the script draws the latency.
+    let observes = step.observes.map(|_| "");
+    html! { tr class=(standing.class) data-step=(name) data-observes=[observes] {
         th scope="row" {
             span.sign aria-hidden="true" { (standing.sign) } "\u{a0}"
             (name) span.unseen.word { ": " (standing.word) }
@@ -113,7 +115,9 @@ fn row(step: &StepReport, elapsed: f64) -> Markup {
         td.figure data-count={ (name) " failed" } { (count(failed)) }
         td.figure.share { (share(failed, passed)) }
         td.figure.rate { (rate(passed + failed, elapsed)) }
-        @for quantile in [p50, p90, p95, p99, max] { td.figure { (time(quantile)) } }
+        @for (name, quantile) in [("p50", p50), ("p90", p90), ("p95", p95), ("p99", p99), ("max", max)] {
+            td.figure data-quantile=(name) { (time(quantile)) }
+        }
         td.reasons {
             @for (reason, number) in &step.failed_by_reason {
                 span.reason { code { (reason) } " " span data-count={ (name) " " (reason) } { (count(*number)) } " " }

@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use super::{
     figures,
     frame::{Page, Viewer},
-    words::{Standing, count, hour, moment, rate, span},
+    words::{Standing, count, hour, moment, per_second, span},
 };
 use crate::{
     event::{Mode, Trigger},
@@ -17,9 +17,6 @@ use crate::{
     scheduler::RunEntry,
     web::{App, extract::Name, refusal::Refusal},
 };
-
-/// Seconds over which the rate of the moment is told.
-const MOMENT: u64 = 5;
 
 pub(super) async fn show(State(app): State<Arc<App>>, viewer: Viewer, Name(id): Name) -> Response {
     Page::answer_or_refusal(page(&app, viewer, &id).await, viewer)
@@ -84,7 +81,7 @@ fn above(run: &RunEntry, report: &RunReport, viewer: Viewer) -> Markup {
         }
         div #controls data-part { @if active && viewer.may_change { (controls(report)) } }
         div #chats data-part {
-            (chats(run, report))
+            (chats(report))
             @if report.search.is_none() { (thresholds(&report.thresholds)) }
         }
         div #search data-part { @if let Some(found) = &report.search { (search(found)) } }
@@ -150,7 +147,7 @@ fn controls(report: &RunReport) -> Markup {
     } }
 }
 
-fn chats(run: &RunEntry, report: &RunReport) -> Markup {
+fn chats(report: &RunReport) -> Markup {
     let chats = &report.chats;
     let counted = [
         ("started", chats.started, ""),
@@ -160,7 +157,7 @@ fn chats(run: &RunEntry, report: &RunReport) -> Markup {
         ("dropped", chats.dropped, ""),
     ];
     html! { ul.figures aria-label="Chats" {
-        li {
+        li data-most-in-progress=(chats.most_in_progress) {
             strong { (count(chats.in_progress)) } " in progress"
             @if report.state == RunState::Interrupted { " when it was cut off" }
         }
@@ -169,7 +166,7 @@ fn chats(run: &RunEntry, report: &RunReport) -> Markup {
                 strong data-count={ "chats " (name) } { (count(number)) } " " (name)
             }
         }
-        @if report.mode == Mode::Burst { (arrivals(run, report)) }
+        @if report.mode == Mode::Burst { (arrivals(report)) }
     } }
 }
 
@@ -185,22 +182,16 @@ fn thresholds(thresholds: &[ThresholdReport]) -> Markup {
     } }
 }
 
-/// What was asked for, and what was achieved: of a run in progress in the last seconds.
-fn arrivals(run: &RunEntry, report: &RunReport) -> Markup {
-    let RunEntry::Active(handle) = run else {
-        let mean = rate(report.chats.started, report.elapsed_seconds);
-        return html! { li { strong { (mean) } " started on average" } };
+/// What is asked for and achieved, of a run in progress at this moment.
+fn arrivals(report: &RunReport) -> Markup {
+    let Some(pace) = &report.pace else {
+        let mean = report.mean_start_rate();
+        return html! { @if mean.is_some() { li { strong { (per_second(mean)) } " started on average" } } };
     };
-    let (_, end) = handle.samples(u64::MAX);
-    let (last, _) = handle.samples(end.saturating_sub(MOMENT));
-    let seconds = last.iter().map(|sample| sample.seconds).sum();
-    let due: Option<u64> = last.iter().map(|sample| sample.due).sum();
-    let started = last.iter().map(|sample| sample.started).sum();
-    let customers = last.last().and_then(|sample| sample.customers);
     html! {
-        @if let Some(customers) = customers { li { strong { (count(customers)) } " customers asked for" } }
-        @else if let Some(due) = due { li { strong { (rate(due, seconds)) } " asked for" } }
-        li { strong { (rate(started, seconds)) } " started of late" }
+        @if let Some(customers) = pace.customers { li { strong { (count(customers)) } " customers asked for" } }
+        @if pace.rate.is_some() { li { strong { (per_second(pace.rate)) } " asked for" } }
+        li { strong { (per_second(pace.started_per_second)) } " started of late" }
     }
 }
 

@@ -86,6 +86,11 @@ pub(super) fn rate(count: u64, seconds: f64) -> String {
     }
 }
 
+/// The same of a rate that is known or not.
+pub(super) fn per_second(rate: Option<f64>) -> String {
+    rate.map_or_else(|| NOTHING.to_owned(), wording::rate)
+}
+
 #[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
 fn number(count: u64) -> f64 {
     count as f64

@@ -26,10 +26,15 @@ const SLOW: &str =
 async fn a_run_is_paused_and_goes_on() {
     let service = Service::start().await;
     let run = running(&service, "{ burst: lunch-rush }").await;
-    assert_eq!(order(&service, &run, "pause", "").await.status, 202);
-    until(|| run.report().state == RunState::Paused).await;
-    assert_eq!(order(&service, &run, "resume", "").await.status, 202);
-    until(|| run.report().state == RunState::Running).await;
+    // The answer has the run as the order left it.
+    for (verb, state, rate) in [("pause", "paused", 0.0), ("resume", "running", 2.0)] {
+        let answer = order(&service, &run, verb, "").await;
+        let report = answer.json();
+        assert_eq!((answer.status, &report["state"]), (202, &state.into()));
+        assert_eq!(report["pace"]["rate"], rate);
+    }
+    let changed = change(&service, &run, "{ rate: 7/s }").await.json();
+    assert_eq!(changed["pace"]["rate"], 7.0);
 }
 
 #[tokio::test]
@@ -40,7 +45,7 @@ async fn a_stopped_run_lets_its_chats_finish_unless_it_is_to_end_now() {
     let stopped = order(&service, &run, "stop", "").await;
     assert_eq!(stopped.status, 202);
     assert_eq!(stopped.json()["id"], run.id());
-    until(|| run.report().state == RunState::Finishing).await;
+    assert_eq!(stopped.json()["state"], "finishing");
     for (verb, body) in [("pause", ""), ("resume", "")] {
         let refused = order(&service, &run, verb, body).await;
         assert_eq!(

@@ -1,9 +1,11 @@
-// Charts of a run, drawn of its samples. Under each are its figures where the pointer is, and else the
-// latest ones.
+// Charts of a run, drawn of its samples. Under each are its figures where the pointer is; else the latest ones, and
+// once the run is over those of the whole run.
 const SVG = "http://www.w3.org/2000/svg";
 /** In hundredths of what a chart is high, which goes with the size of letters. */
 const EDGE = { left: 32, right: 6, top: 9, bottom: 12 };
 const MOST_POINTS = 600;
+/** In seconds: one that is shorter has the rate of itself and its neighbour together, or it would spike. */
+const LEAST_SECOND = 0.5;
 const samples = [];
 const charts = [];
 const reading = document.getElementById("reading");
@@ -11,6 +13,8 @@ const hint = reading?.textContent;
 /** The sample that is read; null for the latest. */
 let pointed = null;
 let due = false;
+/** Nothing more will come. */
+let over = false;
 
 function element(name, attributes, parent) {
   const made = document.createElementNS(SVG, name);
@@ -21,19 +25,62 @@ function element(name, attributes, parent) {
   return made;
 }
 
-/** `machine.cpu_user`, `started/s` or `join.p95` of a sample; null where there is none. */
+/** Samples in pieces that are long enough for a rate, unless all of them together are not. */
+function joined(seconds) {
+  const pieces = [];
+  let piece = [];
+  let length = 0;
+  for (const sample of seconds) {
+    piece.push(sample);
+    length += sample.seconds;
+    if (length >= LEAST_SECOND) {
+      pieces.push(piece);
+      [piece, length] = [[], 0];
+    }
+  }
+  if (piece.length) {
+    pieces.push([...(pieces.pop() ?? []), ...piece]);
+  }
+  return pieces;
+}
+
+/**
+ * How often something happened per second, in each of these; null where its count is not known. The sum of each of
+ * them times the length of its second is the sum of the known counts.
+ */
+function rates(seconds, count) {
+  return joined(seconds).flatMap((piece) => {
+    const known = piece.map(count).filter((one) => one !== null);
+    const length = piece.reduce((sum, sample) => sum + sample.seconds, 0);
+    const rate = known.length && length > 0 ? known.reduce((sum, one) => sum + one, 0) / length : null;
+    return piece.map(() => rate);
+  });
+}
+
+/** `machine.cpu_user` or `join.p95` of a sample; null where there is none. */
 function valueOf(sample, at, join) {
   if (at === "memory") {
     const bytes = sample.machine?.memory_bytes ?? null;
     return bytes === null ? null : bytes / 1e6;
   }
-  if (at.endsWith("/s")) {
-    const count = sample[at.slice(0, -2)] ?? null;
-    return sample.seconds > 0 && count !== null ? count / sample.seconds : null;
-  }
   const [first, second] = at.split(".");
   const place = first === "join" ? sample.steps[join] : sample[first];
   return (second ? place?.[second] : place) ?? null;
+}
+
+/** The same of all samples, and `started/s`. */
+function valuesOf(at, join) {
+  if (at.endsWith("/s")) {
+    return rates(samples, (sample) => sample[at.slice(0, -2)] ?? null);
+  }
+  return samples.map((sample) => valueOf(sample, at, join));
+}
+
+/** The mean of values over time, each second counting by its length; null where nothing is known. */
+function meanOverTime(seconds, values) {
+  const known = seconds.map(({ seconds: length }, at) => [values[at], length]).filter(([value]) => value !== null);
+  const length = known.reduce((sum, [, one]) => sum + one, 0);
+  return length > 0 ? known.reduce((sum, [value, one]) => sum + value * one, 0) / length : null;
 }
 
 function short(value) {
@@ -115,18 +162,20 @@ function point(share) {
   read(nearest);
 }
 
-/** Lines of at most so many points, each the most of those that it stands for. */
-function pathOf(values, x, y) {
+/** Lines of at most so many points, each the mean of the rates that it stands for, or the most of anything else. */
+function pathOf(values, areRates, x, y) {
   const each = Math.max(1, Math.ceil(values.length / MOST_POINTS));
   let path = "";
   let pen = "M";
   for (let i = 0; i < values.length; i += each) {
-    const some = values.slice(i, i + each).filter((value) => value !== null);
-    if (some.length === 0) {
+    const some = values.slice(i, i + each);
+    const known = some.filter((value) => value !== null);
+    if (known.length === 0) {
       pen = "M";
       continue;
     }
-    path += `${pen}${x(samples[i].at).toFixed(1)} ${y(Math.max(...some)).toFixed(1)}`;
+    const value = areRates ? meanOverTime(samples.slice(i, i + each), some) : Math.max(...known);
+    path += `${pen}${x(samples[i].at).toFixed(1)} ${y(value).toFixed(1)}`;
     pen = "L";
   }
   // One point alone is a dot.
@@ -154,25 +203,45 @@ function axes(chart, frame, end, most, x, y) {
   }
 }
 
+/**
+ * What a line comes to. Quantiles are those of the table, since a mean of quantiles is none; and the most chats in
+ * progress are those of any moment, of which the samples know the ends of seconds only.
+ */
+function ofWholeRun({ at }, values, unit) {
+  const [place, quantile] = at.split(".");
+  if (place === "join") {
+    return document.querySelector(`[data-observes] [data-quantile="${quantile}"]`)?.textContent ?? null;
+  }
+  const known = values.filter((one) => one !== null);
+  if (known.length === 0) {
+    return null;
+  }
+  const counted = at === "in_progress" ? document.querySelector("[data-most-in-progress]")?.dataset.mostInProgress : undefined;
+  const most = counted === undefined ? known.reduce((a, b) => Math.max(a, b)) : Number(counted);
+  return `mean ${withUnit(meanOverTime(samples, values), unit)}, max ${withUnit(most, unit)}`;
+}
+
 function draw(chart) {
   const end = samples.at(-1)?.at || 1;
   const frame = frameOf(chart.svg);
-  const lines = chart.series.map(({ at }) => samples.map((sample) => valueOf(sample, at, chart.join)));
+  const lines = chart.series.map(({ at }) => valuesOf(at, chart.join));
   const most = roundUp(Math.max(0, ...lines.map((line) => line.reduce((a, b) => Math.max(a, b ?? 0), 0))));
   const x = (at) => frame.left + (at / end) * (frame.right - frame.left);
   const y = (value) => frame.bottom - (value / most) * (frame.bottom - frame.top);
   chart.svg.setAttribute("viewBox", `0 0 ${frame.wide} ${frame.high}`);
   chart.svg.replaceChildren();
   axes(chart, frame, end, most, x, y);
-  chart.series.forEach(({ look }, at) => {
-    element("path", { class: look, d: pathOf(lines[at], x, y) }, chart.svg);
+  chart.series.forEach(({ at, look }, line) => {
+    element("path", { class: look, d: pathOf(lines[line], at.endsWith("/s"), x, y) }, chart.svg);
   });
   const at = pointed ?? samples.length - 1;
-  const texts = chart.series.map(({ word, entry, value, look }, line) => {
+  const texts = chart.series.map((series, line) => {
+    const { word, entry, value, look } = series;
     // What this load does not ask for has no line.
     entry.hidden = lines[line].every((one) => one === null);
     const here = (pointed === null ? lines[line].findLast((one) => one !== null) : lines[line][pointed]) ?? null;
-    value.textContent = here === null ? "–" : withUnit(here, chart.unit);
+    const whole = over && pointed === null ? ofWholeRun(series, lines[line], chart.unit) : null;
+    value.textContent = whole ?? (here === null ? "–" : withUnit(here, chart.unit));
     if (pointed !== null && here !== null) {
       element("circle", { class: look, cx: x(samples[at].at), cy: y(here), r: 3 }, chart.svg);
     }
@@ -184,7 +253,8 @@ function draw(chart) {
   }
   chart.svg.setAttribute("aria-valuemax", Math.max(samples.length - 1, 0));
   chart.svg.setAttribute("aria-valuenow", Math.max(at, 0));
-  const time = samples[at] ? `At ${clock(samples[at].at)}` : "Nothing yet";
+  const moment = samples[at] ? `At ${clock(samples[at].at)}` : "Nothing yet";
+  const time = over && pointed === null ? "Over the whole run" : moment;
   chart.svg.setAttribute("aria-valuetext", [time, ...texts.filter(Boolean)].join(", "));
 }
 
@@ -208,9 +278,15 @@ function take(more) {
 
 /** The run is over: nothing more will come. */
 function finish() {
-  if (plot && samples.length === 0) {
+  if (!plot) {
+    return;
+  }
+  over = true;
+  if (samples.length === 0) {
     plot.hidden = true;
     reading.textContent = "What happened second by second is not kept of this run.";
+  } else {
+    drawSoon();
   }
 }
 

@@ -1,0 +1,154 @@
+//! Rates on the page of a run, by numbers.
+
+use serde_json::{Value, json};
+
+use crate::support::{Browser, Centre, QUICK, Service, eventually, plain};
+
+/// What stands in the legend of this line, as soon as it is about the whole run.
+async fn legend(browser: &Browser, word: &str) -> String {
+    let script = "
+        const named = (entry) => entry.firstChild.nextSibling.data.trim() === arguments[0];
+        return [...document.querySelectorAll('.key span')].find(named)?.querySelector('strong').textContent ?? null";
+    let what = format!("the whole run in the legend of `{word}`");
+    eventually(&what, async || {
+        let text = browser.run(script, json!([word])).await;
+        let text = text.as_str()?.to_owned();
+        text.starts_with("mean ").then_some(text)
+    })
+    .await
+}
+
+/// The figures of such a legend, in their order.
+fn figures(legend: &str) -> Vec<f64> {
+    let words = legend.split([' ', ',']);
+    words
+        .filter_map(|word| word.trim_end_matches("/s").parse().ok())
+        .collect()
+}
+
+async fn patch(service: &Service, run: &str, change: &str) {
+    let path = format!("/api/v1/runs/{run}");
+    let answer = service.order("PATCH", &path, change).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+async fn post(service: &Service, run: &str, order: &str) {
+    let path = format!("/api/v1/runs/{run}/{order}");
+    let answer = service.order("POST", &path, "").await;
+    assert_eq!(answer.status, 202, "{answer:?}");
+}
+
+/// The figure in front of these words.
+async fn figure(browser: &Browser, words: &str) -> Option<f64> {
+    let text = browser.text("#chats").await?;
+    let line = text.lines().find(|line| line.ends_with(words))?;
+    let figure = line.split('/').next()?;
+    figure.parse().ok()
+}
+
+async fn shows_pace(browser: &Browser, asked: f64) {
+    eventually(&format!("{asked}/s asked for and started"), async || {
+        let found = figure(browser, "asked for").await?;
+        let started = figure(browser, "started of late").await?;
+        let is_there = (found - asked).abs() < 0.01 && (started - asked).abs() <= 0.15 * asked;
+        is_there.then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_page_follows_changes_pauses_and_the_end_and_its_legend_tells_of_the_whole_run() {
+    let centre = Centre::start("{}").await;
+    let service = Service::start(&plain(&centre.url, "")).await;
+    let run = service.burst("{ rate: 10/s, for: 10m }", QUICK, "").await;
+    let browser = Browser::start(1280, 900).await;
+    browser.open(&format!("{}/runs/{run}", service.web)).await;
+    shows_pace(&browser, 10.0).await;
+    patch(&service, &run, "{ rate: 40/s }").await;
+    shows_pace(&browser, 40.0).await;
+    post(&service, &run, "pause").await;
+    shows_pace(&browser, 0.0).await;
+    post(&service, &run, "resume").await;
+    shows_pace(&browser, 40.0).await;
+    post(&service, &run, "stop").await;
+    browser.shows("h1", "stopped").await;
+
+    let record = service
+        .read(&format!("/api/v1/runs/{run}/report.json"))
+        .await
+        .body;
+    let report = &record["report"];
+    let samples = record["samples"].as_array().unwrap();
+    let number = |sample: &Value, at: &str| sample[at].as_f64().unwrap();
+    let sum = |at: &str| -> f64 { samples.iter().map(|sample| number(sample, at)).sum() };
+    let started = report["chats"]["started"].as_f64().unwrap();
+    assert!((sum("started") - started).abs() < 0.5 && (sum("due") - started).abs() < 1.5);
+    for (word, at) in [("achieved", "started"), ("asked for", "due")] {
+        let [mean, max] = figures(&legend(&browser, word).await)[..] else {
+            panic!("{word}");
+        };
+        let expected = sum(at) / sum("seconds");
+        // Three digits.
+        assert!(
+            (mean / expected - 1.0).abs() < 0.01,
+            "{word}: {mean} {expected}"
+        );
+        assert!((38.0..48.0).contains(&max), "{word}: {max}");
+    }
+    let in_progress = figures(&legend(&browser, "in progress").await);
+    let most = report["chats"]["most_in_progress"].as_f64().unwrap();
+    assert!(
+        (in_progress[1] - most).abs() < 0.5,
+        "{in_progress:?} {most}"
+    );
+    let scheduled = report["scheduled_seconds"].as_f64().unwrap();
+    let average = started / scheduled;
+    eventually("the average", async || {
+        let found = figure(&browser, "started on average").await?;
+        ((found - average).abs() < 0.06).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rates_in_the_page_add_up_to_the_counts() {
+    let centre = Centre::start("{}").await;
+    let service = Service::start(&plain(&centre.url, "")).await;
+    let run = service.burst("{ chats: 1 }", QUICK, "").await;
+    let browser = Browser::start(1280, 900).await;
+    browser.open(&format!("{}/runs/{run}", service.web)).await;
+    browser.shows("h1", "ad-hoc").await;
+    let rates = async |seconds: &[(f64, Option<u32>)]| -> Vec<Option<f64>> {
+        let samples: Vec<_> = seconds
+            .iter()
+            .map(|(seconds, started)| json!({ "seconds": seconds, "started": started }))
+            .collect();
+        let script = "return rates(arguments[0], (sample) => sample.started)";
+        let found = browser.run(script, json!([samples])).await;
+        let found = found.as_array().unwrap();
+        found.iter().map(Value::as_f64).collect()
+    };
+    // The rest of a second is no spike, and what is not known is no zero.
+    assert_eq!(
+        rates(&[(1.0, Some(10)), (0.25, Some(5))]).await,
+        [Some(12.0); 2]
+    );
+    assert_eq!(
+        rates(&[(1.0, None), (0.5, Some(3))]).await,
+        [None, Some(6.0)]
+    );
+    assert_eq!(rates(&[(0.25, Some(1))]).await, [Some(4.0)]);
+    assert_eq!(rates(&[]).await, []);
+    for _ in 0..50 {
+        let seconds: Vec<_> = (0..fastrand::usize(1..40))
+            .map(|_| (fastrand::f64() + 0.001, Some(fastrand::u32(0..1_000))))
+            .collect();
+        let rates = rates(&seconds).await;
+        let pairs = seconds.iter().zip(&rates);
+        let sum: f64 = pairs
+            .map(|((length, _), rate)| rate.unwrap() * length)
+            .sum();
+        let counted: u32 = seconds.iter().filter_map(|(_, count)| *count).sum();
+        assert!((sum - f64::from(counted)).abs() < 1e-6, "{sum} {counted}");
+    }
+}
