@@ -5,7 +5,7 @@ use std::{
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{ProbeStatus, RunEntry, cron::CronClock, probes::ProbeTask, runs::Runs};
+use super::{ProbeStatus, RunEntry, RunRefused, cron::CronClock, probes::ProbeTask, runs::Runs};
 use crate::{
     config::{Burst, Plan, Probe},
     document::{Problem, Problems, parse},
@@ -144,20 +144,29 @@ impl Scheduler {
         state.probes.values().map(|task| task.status()).collect()
     }
 
-    /// Asks a probe for a run besides its interval; `None` if there is no such probe.
-    pub fn run_probe(&self, name: &str) -> Option<ProbeStatus> {
-        self.with_probe(name, ProbeTask::run_now)
+    /// Runs a probe besides its interval; its status has the run that began.
+    ///
+    /// # Errors
+    /// Nothing was started.
+    pub async fn run_probe(&self, name: &str) -> Result<ProbeStatus, RunRefused> {
+        let task = self.probe(name);
+        let task = task.ok_or_else(|| RunRefused::Unknown(name.to_owned()))?;
+        match task.run_now().await {
+            Ok(()) => Ok(task.status()),
+            Err(_) if self.shared.closing.is_cancelled() => Err(RunRefused::ShuttingDown),
+            Err(refused) => Err(refused),
+        }
     }
 
     /// Pauses or resumes a probe; `None` if there is no such probe.
     pub fn pause_probe(&self, name: &str, paused: bool) -> Option<ProbeStatus> {
-        self.with_probe(name, |task| task.set_paused(paused, &self.shared))
+        let task = self.probe(name)?;
+        task.set_paused(paused, &self.shared);
+        Some(task.status())
     }
 
-    fn with_probe(&self, name: &str, act: impl FnOnce(&ProbeTask)) -> Option<ProbeStatus> {
-        let task = self.shared.state().probes.get(name).cloned()?;
-        act(&task);
-        Some(task.status())
+    fn probe(&self, name: &str) -> Option<Arc<ProbeTask>> {
+        self.shared.state().probes.get(name).cloned()
     }
 }
 

@@ -20,7 +20,7 @@ mod wall_clock;
 pub use handle::{BurstRefused, Scheduler};
 pub use orders::OrderRefused;
 pub use preview::BurstPreview;
-pub use probes::ProbeStatus;
+pub use probes::{ProbeStatus, RunRefused};
 pub use reload::Installed;
 pub use runs::{KEPT_REPORTS, RunEntry};
 pub use shutdown::CutOff;

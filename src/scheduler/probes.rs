@@ -8,7 +8,7 @@ use std::{
 
 use serde::Serialize;
 use tokio::{
-    sync::Notify,
+    sync::{mpsc, oneshot},
     time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
@@ -22,13 +22,43 @@ use crate::{
     units::duration,
 };
 
+/// Requests for a run that wait for the task.
+const REQUESTS: usize = 16;
+
+/// Why a probe was not run when somebody asked for it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RunRefused {
+    /// The configuration has no such probe.
+    #[error("there is no probe named `{0}`")]
+    Unknown(String),
+    /// It never overlaps itself.
+    #[error(
+        "the probe `{probe}` is running already, and nothing else was started: the run `{run}` goes on; ask again when it has ended"
+    )]
+    Running {
+        /// The probe.
+        probe: String,
+        /// The run that goes on.
+        run: String,
+    },
+    /// A reload took the probe away while it was asked.
+    #[error("the probe `{0}` was just changed by a reload, and nothing was started; ask again")]
+    Replaced(String),
+    /// The service is ending.
+    #[error("the service is shutting down and starts nothing any more")]
+    ShuttingDown,
+}
+
+/// Somebody who asks for a run.
+pub(super) type RunRequest = oneshot::Sender<Result<(), RunRefused>>;
+
 /// A probe with the task that starts its runs.
 #[derive(Debug)]
 pub(super) struct ProbeTask {
     pub(super) probe: Arc<Probe>,
     pub(super) cancel: CancellationToken,
     paused: AtomicBool,
-    run_now: Notify,
+    requests: mpsc::Sender<RunRequest>,
     latest: Mutex<Option<RunHandle>>,
 }
 
@@ -52,16 +82,23 @@ pub struct ProbeStatus {
 }
 
 impl ProbeTask {
-    /// `before`: the task of the same name that this one takes over from.
-    pub(super) fn new(probe: Arc<Probe>, cancel: CancellationToken, before: Option<&Self>) -> Self {
+    /// `before`: the task of the same name that this one takes over from. The requests are for
+    /// [`Self::keep_probing`].
+    pub(super) fn new(
+        probe: Arc<Probe>,
+        cancel: CancellationToken,
+        before: Option<&Self>,
+    ) -> (Self, mpsc::Receiver<RunRequest>) {
         let paused = before.is_some_and(|before| before.paused.load(Ordering::Relaxed));
-        Self {
+        let (requests, asked) = mpsc::channel(REQUESTS);
+        let task = Self {
             probe,
             cancel,
             paused: AtomicBool::new(paused),
-            run_now: Notify::new(),
+            requests,
             latest: Mutex::new(before.and_then(Self::latest)),
-        }
+        };
+        (task, asked)
     }
 
     pub(super) fn set_paused(&self, paused: bool, shared: &Shared) {
@@ -76,9 +113,12 @@ impl ProbeTask {
         });
     }
 
-    /// Asks for a run besides the interval; the next slot stays where it is.
-    pub(super) fn run_now(&self) {
-        self.run_now.notify_one();
+    /// Runs the probe besides its interval; the next slot stays where it is. The run has begun when this returns.
+    pub(super) async fn run_now(&self) -> Result<(), RunRefused> {
+        let (answer, answered) = oneshot::channel();
+        let replaced = || RunRefused::Replaced(self.probe.name.to_string());
+        self.requests.send(answer).await.map_err(|_| replaced())?;
+        answered.await.map_err(|_| replaced())?
     }
 
     pub(super) fn latest(&self) -> Option<RunHandle> {
@@ -102,7 +142,11 @@ impl ProbeTask {
 
     /// Starts a run at once and then one every interval, until it is cancelled. A slot that finds
     /// the last run still going is left out and counted: probes never overlap themselves.
-    pub(super) async fn keep_probing(self: Arc<Self>, shared: Arc<Shared>) {
+    pub(super) async fn keep_probing(
+        self: Arc<Self>,
+        shared: Arc<Shared>,
+        mut requests: mpsc::Receiver<RunRequest>,
+    ) {
         // Runs of the probe as it was before a reload, or under another name, come to their end
         // first.
         for run in shared
@@ -110,33 +154,39 @@ impl ProbeTask {
             .into_iter()
             .chain(self.latest())
         {
-            tokio::select! {
-                () = self.cancel.cancelled() => return,
-                () = run.ended() => {}
+            loop {
+                tokio::select! {
+                    () = self.cancel.cancelled() => return,
+                    () = run.ended() => break,
+                    // Whoever asked may have gone.
+                    Some(request) = requests.recv() => { let _ = request.send(Err(self.running(&run))); }
+                }
             }
         }
         self.tell_paused(&shared);
         let mut slot = Instant::now();
         let mut due = slot;
         loop {
-            let asked = tokio::select! {
+            tokio::select! {
                 biased;
                 () = self.cancel.cancelled() => return,
-                () = self.run_now.notified() => true,
-                () = sleep_until(due) => false,
-            };
-            self.take_slot(&shared, asked);
-            if !asked {
-                slot = next_slot(slot, self.probe.every, Instant::now());
-                due = slot + self.probe.jitter.mul_f64(fastrand::f64());
+                Some(request) = requests.recv() => {
+                    // Whoever asked may have gone.
+                    let _ = request.send(self.start_asked(&shared));
+                    continue;
+                }
+                () = sleep_until(due) => {}
             }
+            self.take_slot(&shared);
+            slot = next_slot(slot, self.probe.every, Instant::now());
+            due = slot + self.probe.jitter.mul_f64(fastrand::f64());
         }
     }
 
-    fn take_slot(&self, shared: &Shared, asked: bool) {
-        let skipped = if self.latest().is_some_and(|run| !run.has_ended()) {
+    fn take_slot(&self, shared: &Shared) {
+        let skipped = if self.in_progress().is_some() {
             Some(SkipReason::Overlap)
-        } else if self.paused.load(Ordering::Relaxed) && !asked {
+        } else if self.paused.load(Ordering::Relaxed) {
             Some(SkipReason::Paused)
         } else {
             None
@@ -148,13 +198,33 @@ impl ProbeTask {
             });
             return;
         }
-        let trigger = if asked {
-            Trigger::Api
-        } else {
-            Trigger::Interval
-        };
+        // A service that is ending starts none, and cancels this task.
+        let _ = self.start(shared, Trigger::Interval);
+    }
+
+    fn start_asked(&self, shared: &Shared) -> Result<(), RunRefused> {
+        match self.in_progress() {
+            Some(run) => Err(self.running(&run)),
+            None => self.start(shared, Trigger::Api),
+        }
+    }
+
+    fn start(&self, shared: &Shared, trigger: Trigger) -> Result<(), RunRefused> {
         let run = shared.start_probe(&self.probe, self.subject(), trigger);
+        let started = run.is_some();
         *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = run;
+        started.then_some(()).ok_or(RunRefused::ShuttingDown)
+    }
+
+    fn in_progress(&self) -> Option<RunHandle> {
+        self.latest().filter(|run| !run.has_ended())
+    }
+
+    fn running(&self, run: &RunHandle) -> RunRefused {
+        RunRefused::Running {
+            probe: self.probe.name.to_string(),
+            run: run.id().to_owned(),
+        }
     }
 
     pub(super) fn subject(&self) -> Subject {

@@ -145,8 +145,10 @@ impl Shared {
         before: Option<&ProbeTask>,
     ) -> Arc<ProbeTask> {
         let closing = self.closing.child_token();
-        let task = Arc::new(ProbeTask::new(probe.clone(), closing, before));
-        self.tasks.spawn(task.clone().keep_probing(self.clone()));
+        let (task, requests) = ProbeTask::new(probe.clone(), closing, before);
+        let task = Arc::new(task);
+        let probing = task.clone().keep_probing(self.clone(), requests);
+        self.tasks.spawn(probing);
         task
     }
 }

@@ -28,6 +28,15 @@ pub enum RunEntry {
 }
 
 impl RunEntry {
+    /// A run that has ended is over, even before it stands with the ended ones.
+    pub fn of(handle: &RunHandle) -> Self {
+        if handle.has_ended() {
+            Self::Ended(Arc::new(handle.report()))
+        } else {
+            Self::Active(handle.clone())
+        }
+    }
+
     /// The id of the run.
     pub fn id(&self) -> &str {
         match self {
@@ -164,7 +173,7 @@ impl Runs {
 
     /// Moves a run that has ended to the reports.
     pub(super) fn retire(&self, id: &str) {
-        let Some(RunEntry::Active(handle)) = self.find(id) else {
+        let Some(handle) = self.handle(id) else {
             return;
         };
         // Made without a lock that others wait for.
@@ -190,24 +199,29 @@ impl Runs {
 
     /// Everything that is known, the latest first.
     pub(super) fn all(&self) -> Vec<RunEntry> {
-        let state = self.state();
-        let ended = [&state.bursts, &state.probes, &state.failed_probes]
-            .into_iter()
-            .flatten()
-            .map(|report| (report.id.clone(), RunEntry::Ended(report.clone())));
-        let active = state
-            .active
-            .iter()
-            .map(|(id, run)| (id.clone(), RunEntry::Active(run.handle.clone())));
-        let by_id: BTreeMap<_, _> = ended.chain(active).collect();
+        let (mut by_id, active): (BTreeMap<_, _>, Vec<_>) = {
+            let state = self.state();
+            let ended = [&state.bursts, &state.probes, &state.failed_probes]
+                .into_iter()
+                .flatten()
+                .map(|report| (report.id.clone(), RunEntry::Ended(report.clone())));
+            let active = state.active.values().map(|run| run.handle.clone());
+            (ended.collect(), active.collect())
+        };
+        // Reports are made without a lock that others wait for.
+        by_id.extend(
+            active
+                .iter()
+                .map(|run: &RunHandle| (run.id().to_owned(), RunEntry::of(run))),
+        );
         by_id.into_values().rev().collect()
     }
 
     pub(super) fn find(&self, id: &str) -> Option<RunEntry> {
-        let state = self.state();
-        if let Some(run) = state.active.get(id) {
-            return Some(RunEntry::Active(run.handle.clone()));
+        if let Some(handle) = self.handle(id) {
+            return Some(RunEntry::of(&handle));
         }
+        let state = self.state();
         [&state.bursts, &state.probes, &state.failed_probes]
             .into_iter()
             .flatten()
@@ -215,8 +229,14 @@ impl Runs {
             .map(|report| RunEntry::Ended(report.clone()))
     }
 
+    /// Of a run that does not stand with the ended ones yet.
+    fn handle(&self, id: &str) -> Option<RunHandle> {
+        let state = self.state();
+        state.active.get(id).map(|run| run.handle.clone())
+    }
+
     pub(super) fn record(&self, id: &str) -> Option<Arc<RunRecord>> {
-        if let RunEntry::Active(handle) = self.find(id)? {
+        if let Some(handle) = self.handle(id) {
             // Made without a lock that others wait for.
             return Some(Arc::new(handle.record()));
         }

@@ -17,7 +17,7 @@ use crate::{
     printable,
     record::MetricsError,
     runner::OrderError,
-    scheduler::{BurstRefused, OrderRefused},
+    scheduler::{BurstRefused, OrderRefused, RunRefused},
 };
 
 /// What every refused request is answered with.
@@ -184,6 +184,17 @@ impl From<BurstRefused> for Refusal {
                 Self::Conflict(refused.to_string())
             }
             BurstRefused::ShuttingDown => Self::Unavailable(refused.to_string()),
+        }
+    }
+}
+
+impl From<RunRefused> for Refusal {
+    fn from(refused: RunRefused) -> Self {
+        let error = refused.to_string();
+        match refused {
+            RunRefused::Unknown(_) => Self::NotFound(error),
+            RunRefused::Running { .. } | RunRefused::Replaced(_) => Self::Conflict(error),
+            RunRefused::ShuttingDown => Self::Unavailable(error),
         }
     }
 }

@@ -1,6 +1,11 @@
 use std::sync::Arc;
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{
+    Json,
+    extract::State,
+    http::{StatusCode, header},
+    response::IntoResponse,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -8,7 +13,7 @@ use crate::{
     document::did_you_mean,
     event::{Mode, Verdict},
     runner::RunReport,
-    scheduler::{ProbeStatus, RunEntry, Scheduler},
+    scheduler::{ProbeStatus, RunEntry, RunRefused, Scheduler},
     web::{
         App,
         extract::Name,
@@ -53,13 +58,10 @@ impl ProbeView {
     /// `runs`: the latest first.
     fn new(status: ProbeStatus, runs: &[RunEntry]) -> Self {
         let latest = runs.iter().find_map(|entry| match entry {
-            RunEntry::Active(run) => (run.has_ended()
-                && run.identity().subject.mode == Mode::Probe
-                && *run.identity().name == *status.name)
-                .then(|| Arc::new(run.report())),
-            RunEntry::Ended(report) => {
-                (report.mode == Mode::Probe && report.name == status.name).then(|| report.clone())
+            RunEntry::Ended(report) if report.mode == Mode::Probe => {
+                (report.name == status.name).then(|| report.clone())
             }
+            RunEntry::Ended(_) | RunEntry::Active(_) => None,
         });
         Self {
             status,
@@ -85,20 +87,23 @@ impl From<&RunReport> for ProbeResult {
 }
 
 impl App {
-    fn known_probe(
-        &self,
-        name: &str,
-        status: Option<ProbeStatus>,
-    ) -> Result<Json<ProbeView>, Refusal> {
-        let status = status.ok_or_else(|| {
-            let probes = self.web.scheduler.probes();
-            let hint = match did_you_mean(name, probes.iter().map(|probe| probe.name.as_str())) {
-                none if none.is_empty() => "; `/api/v1/probes` lists those there are".to_owned(),
-                hint => hint,
-            };
-            Refusal::NotFound(format!("there is no probe named `{name}`{hint}"))
-        })?;
-        Ok(Json(ProbeView::new(status, &self.web.scheduler.runs())))
+    fn show_probe(&self, status: ProbeStatus) -> Json<ProbeView> {
+        Json(ProbeView::new(status, &self.web.scheduler.runs()))
+    }
+
+    fn no_such_probe(&self, name: &str) -> Refusal {
+        let probes = self.web.scheduler.probes();
+        let hint = match did_you_mean(name, probes.iter().map(|probe| probe.name.as_str())) {
+            none if none.is_empty() => "; `/api/v1/probes` lists those there are".to_owned(),
+            hint => hint,
+        };
+        Refusal::NotFound(format!("there is no probe named `{name}`{hint}"))
+    }
+
+    fn pause_or_resume(&self, name: &str, paused: bool) -> Result<Json<ProbeView>, Refusal> {
+        let status = self.web.scheduler.pause_probe(name, paused);
+        let status = status.ok_or_else(|| self.no_such_probe(name))?;
+        Ok(self.show_probe(status))
     }
 }
 
@@ -114,9 +119,10 @@ pub(in crate::web) async fn list(State(app): State<Arc<App>>) -> Json<Vec<ProbeV
     Json(ProbeView::all(&app.web.scheduler))
 }
 
-/// Asks for a run of a probe now; its interval stays as it is.
+/// Runs a probe now, paused or not; its interval stays as it is.
 ///
-/// A probe that is running already leaves it at that.
+/// The answer comes when the run has begun, and `latest_run` is this run. A probe that is running already is not
+/// started once more.
 #[utoipa::path(
     post,
     path = "/api/v1/probes/{name}/run",
@@ -124,8 +130,9 @@ pub(in crate::web) async fn list(State(app): State<Arc<App>>) -> Json<Vec<ProbeV
     tag = "probes",
     params(("name" = String, Path, description = "The probe")),
     responses(
-        (status = 202, description = "It will run; `latest_run` follows", body = ProbeView),
+        (status = 202, description = "Its run has begun, and is `latest_run`", body = ProbeView, headers(("Location" = String, description = "The run"))),
         (status = 404, description = "No such probe", body = ErrorBody),
+        (status = 409, description = "It is running already, or was changed by a reload at this moment; nothing was started", body = ErrorBody),
         Changes,
     ),
     security(("admin_token" = [])),
@@ -133,10 +140,16 @@ pub(in crate::web) async fn list(State(app): State<Arc<App>>) -> Json<Vec<ProbeV
 pub(in crate::web) async fn run(
     State(app): State<Arc<App>>,
     Name(name): Name,
-) -> Result<(StatusCode, Json<ProbeView>), Refusal> {
+) -> Result<impl IntoResponse, Refusal> {
     app.takes_on_work()?;
-    let view = app.known_probe(&name, app.web.scheduler.run_probe(&name))?;
-    Ok((StatusCode::ACCEPTED, view))
+    let status = match app.web.scheduler.run_probe(&name).await {
+        Ok(status) => status,
+        Err(RunRefused::Unknown(name)) => return Err(app.no_such_probe(&name)),
+        Err(refused) => return Err(refused.into()),
+    };
+    let run = status.latest_run.as_deref().unwrap_or_default();
+    let location = [(header::LOCATION, format!("/api/v1/runs/{run}"))];
+    Ok((StatusCode::ACCEPTED, location, app.show_probe(status)))
 }
 
 /// Pauses a probe: it starts no runs unless asked to.
@@ -157,7 +170,7 @@ pub(in crate::web) async fn pause(
     State(app): State<Arc<App>>,
     Name(name): Name,
 ) -> Result<Json<ProbeView>, Refusal> {
-    app.known_probe(&name, app.web.scheduler.pause_probe(&name, true))
+    app.pause_or_resume(&name, true)
 }
 
 /// Resumes a probe: it runs at its next slot.
@@ -178,5 +191,5 @@ pub(in crate::web) async fn resume(
     State(app): State<Arc<App>>,
     Name(name): Name,
 ) -> Result<Json<ProbeView>, Refusal> {
-    app.known_probe(&name, app.web.scheduler.pause_probe(&name, false))
+    app.pause_or_resume(&name, false)
 }
