@@ -51,6 +51,10 @@ pub struct BaselineView {
     pub set_at: String,
     /// The run.
     pub run: RunSummary,
+    /// The id of the run that had the name before; only in the answer to the change, and if there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub taken_from: Option<String>,
 }
 
 impl From<&Baseline> for BaselineView {
@@ -59,6 +63,7 @@ impl From<&Baseline> for BaselineView {
             name: baseline.name.clone(),
             set_at: baseline.set_at.clone(),
             run: RunSummary::from(&baseline.report),
+            taken_from: None,
         }
     }
 }
@@ -186,7 +191,10 @@ pub(in crate::web) async fn set(
     }
     let before = history.set_baseline(&name, &run).await?;
     tracing::info!(baseline = name, run, before, "a baseline was set");
-    Ok(Json(BaselineView::from(&app.find_baseline(&name).await?)))
+    Ok(Json(BaselineView {
+        taken_from: before.filter(|before| *before != run),
+        ..BaselineView::from(&app.find_baseline(&name).await?)
+    }))
 }
 
 /// Takes a name from its run, which then goes when it is its turn.
