@@ -122,12 +122,19 @@ pub fn run_page(report: &Value) -> Expected {
             number(&chats[name.replace(' ', "_")]),
         );
     }
-    if over {
-        let mean = float(&chats["started"]) / float(elapsed);
+    // All at once is no rate.
+    let scheduled = report["scheduled_seconds"].as_f64();
+    if let Some(scheduled) = scheduled.filter(|scheduled| over && *scheduled >= 0.5) {
+        let mean = float(&chats["started"]) / scheduled;
         put(
             "Chats / started on average".to_owned(),
             Told::Number(Some(mean)),
         );
+    }
+    for (name, asked) in [("asked for", "rate"), ("customers asked for", "customers")] {
+        if let Some(asked) = report["pace"][asked].as_f64() {
+            put(format!("Chats / {name}"), Told::Number(Some(asked)));
+        }
     }
     for (name, counts, latency) in steps(report) {
         let mut cell = |column: &str, value| put(format!("Steps / {name} / {column}"), value);

@@ -14,7 +14,7 @@ use crate::{
 const CHANGES: &str = r"
 if (window.rendered === undefined) {
     window.rendered = 0;
-    new MutationObserver(() => { window.rendered += 1; }).observe(document.querySelector('[data-live]'), { subtree: true, childList: true });
+    new MutationObserver(() => { window.rendered += 1; }).observe(document.querySelector('[data-live]'), { subtree: true, childList: true, characterData: true });
 }
 return window.rendered;
 ";
@@ -48,7 +48,7 @@ async fn the_focus_stays_at_the_orders_of_a_probe() {
         open(&browser, &service, path).await;
         tab_to(&browser, "Run now: watch").await;
         browser.press(&[ENTER]).await;
-        browser.shows("#said", "Run now").await;
+        browser.shows("#said", "watch").await;
         assert_eq!(focused(&browser).await, "Run now: watch", "{path}");
     }
     open(&browser, &service, "/").await;

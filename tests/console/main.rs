@@ -9,6 +9,8 @@ mod interrupted;
 mod keyboard;
 mod layout;
 mod leftovers;
+mod live;
+mod orders;
 mod pages;
 mod rates;
 mod reading;

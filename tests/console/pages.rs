@@ -247,11 +247,21 @@ async fn only_who_has_signed_in_can_touch_and_the_token_stays_nowhere() {
         "{kept}"
     );
 
-    browser.click("[data-post$='/run']").await;
-    browser.shows("#said", "Run now: done").await;
+    browser.click("[data-order='probe pause']").await;
+    browser.shows("#said", "watch: paused").await;
+    // An open page offers no more than a new one once the session has ended elsewhere.
+    let other = browser.open_tab(&format!("{}/", service.web)).await;
+    let first = browser.open_tab(&format!("{}/", service.web)).await;
+    browser.shows("#probes", "Resume").await;
+    browser.turn_to(&other).await;
     browser.click("header form button").await;
     browser.shows("header", "Sign in").await;
     assert_eq!(browser.text("[data-post]").await, None);
+    browser.turn_to(&first).await;
+    eventually("no buttons", async || {
+        browser.text("[data-post]").await.is_none().then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

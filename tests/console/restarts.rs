@@ -186,21 +186,84 @@ async fn an_open_page_goes_on_by_itself_after_a_restart_behind_a_proxy() {
     drop(service);
     let proxy = TcpListener::bind(address).await.unwrap();
     let proxy = tokio::spawn(refuse(proxy));
-    for pause in ["2 s", "4 s"] {
-        let says = format!("not up to date. Trying again in {pause}.");
-        browser.shows("#said", &says).await;
-    }
-    eventually("what the proxy answered to an order", async || {
-        browser.click("button[aria-label='Pause: watch']").await;
-        // The next attempt to connect says something else in this place.
-        let said = browser.text("#said").await?;
-        let says = "502 was answered, but not by chatprobe: does it run?";
-        (said == says).then_some(())
-    })
-    .await;
+    browser.shows("#reach", "cannot be reached since").await;
+    browser.click("button[aria-label='Pause: watch']").await;
+    browser
+        .shows("#said", "something else answered in its place, with 502")
+        .await;
     proxy.abort();
     assert!(proxy.await.unwrap_err().is_cancelled());
     let _service = Service::start(&here.replace("watch:", "another:")).await;
-    browser.shows("#said", "Connected again.").await;
+    browser.shows("#said", "can be reached again").await;
     browser.shows("table", "another").await;
+    browser
+        .shows("#changed", "The configuration changed at")
+        .await;
+}
+
+#[tokio::test]
+async fn every_click_says_since_when_a_dead_service_cannot_be_reached_and_pages_recover() {
+    let centre = Centre::start("{}").await;
+    let address = free_address();
+    let more = format!("data: {{ directory: data }}\n{PROBE}");
+    let here = plain(&centre.url, &more).replace("web: 127.0.0.1:0", &format!("web: {address}"));
+    let service = Service::start(&here).await;
+    let web = service.web.clone();
+    let run = service
+        .burst("{ rate: 1/s, for: 10m }", "{ session_pause: 1h }", "")
+        .await;
+    let browser = Browser::start(1280, 900).await;
+    let run_page = format!("/runs/{run}");
+    let mut tabs = Vec::new();
+    // Where an order is given, and where the answer stands.
+    for (path, order, told) in [
+        ("/", "[data-order='probe pause']", "#said"),
+        ("/probes/watch", "[data-order='probe run']", "#said"),
+        (
+            "/configuration",
+            "[data-order='configuration preview']",
+            "#said",
+        ),
+        ("/bursts/new", "#preview", "#cost"),
+        (&run_page, "[data-order='run pause']", "#said"),
+    ] {
+        let tab = browser.open_tab(&format!("{web}{path}")).await;
+        browser.shows("main", "").await;
+        tabs.push((tab, order, told));
+    }
+    eventually("the run in the file", async || {
+        let seconds = service.read(&format!("/api/v1/runs/{run}")).await.body;
+        (seconds["elapsed_seconds"].as_f64()? > 2.0).then_some(())
+    })
+    .await;
+    // Killed, not asked to end.
+    let Service {
+        process, folder, ..
+    } = service;
+    drop(process);
+    for (tab, order, told) in &tabs {
+        browser.turn_to(tab).await;
+        browser
+            .shows("#reach", "chatprobe cannot be reached since")
+            .await;
+        // What is said at the bottom of a page may cover it.
+        let scroll = "document.querySelector(arguments[0]).scrollIntoView({ block: 'center' })";
+        browser.run(scroll, json!([order])).await;
+        browser.click(order).await;
+        browser
+            .shows(told, "chatprobe cannot be reached since")
+            .await;
+        let page = browser.text("body").await.unwrap();
+        assert!(!page.contains("Failed to fetch"), "{page}");
+    }
+    let _service = Service::start_in(folder, &here, &[], &[]).await;
+    for (tab, ..) in &tabs {
+        browser.turn_to(tab).await;
+        browser.shows("#said", "can be reached again").await;
+        eventually("nothing about a connection", async || {
+            (browser.text("#reach").await.as_deref() == Some("")).then_some(())
+        })
+        .await;
+    }
+    browser.shows("h1", "interrupted").await;
 }

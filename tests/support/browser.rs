@@ -99,6 +99,27 @@ impl Browser {
         self.call("/url", json!({ "url": url })).await.unwrap();
     }
 
+    /// Loads what is open anew.
+    pub async fn reload(&self) {
+        self.call("/refresh", json!({})).await.unwrap();
+    }
+
+    /// Opens a tab of its own for this and turns to it; the name of the tab.
+    pub async fn open_tab(&self, url: &str) -> String {
+        let tab = self.call("/window/new", json!({ "type": "tab" })).await;
+        let tab = tab.unwrap()["handle"].as_str().unwrap().to_owned();
+        self.turn_to(&tab).await;
+        self.open(url).await;
+        tab
+    }
+
+    /// From now on this tab, which is in front.
+    pub async fn turn_to(&self, tab: &str) {
+        let body = json!({ "handle": tab });
+        self.call("/window", body).await.unwrap();
+        self.protocol("Page.bringToFront", json!({})).await;
+    }
+
     /// What a script returns, with these arguments.
     pub async fn run(&self, script: &str, arguments: Value) -> Value {
         let body = json!({ "script": script, "args": arguments });

@@ -1,4 +1,5 @@
 use super::*;
+use crate::runner::timeline::Timeline;
 use crate::runner::{Histogram, Sample, WholeSeconds};
 
 fn sum(samples: &[Arc<Sample>], count: impl Fn(&Sample) -> u64) -> u64 {
@@ -121,6 +122,18 @@ async fn the_report_that_comes_with_seconds_is_what_they_add_up_to() {
         moments.insert(chats.started);
     }
     assert_eq!(moments.len(), 4, "nothing, and three seconds");
+}
+
+#[test]
+fn a_second_that_ended_late_takes_the_rest_of_the_next_one_along() {
+    let mut timeline = Timeline::new(Vec::new());
+    for looked in [990, 1_010, 1_100, 2_950, 3_050, 3_400, 3_950, 4_000, 5_010] {
+        timeline.tick(ms(looked), 0);
+    }
+    timeline.close(ms(5_020), 0);
+    let (samples, _) = timeline.since(0);
+    let ends: Vec<_> = samples.iter().map(|sample| sample.at).collect();
+    assert_eq!(ends, [1.01, 2.95, 3.95, 5.01, 5.02]);
 }
 
 #[tokio::test(start_paused = true)]

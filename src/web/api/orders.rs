@@ -154,7 +154,7 @@ pub(in crate::web) async fn stop(
     tag = "runs",
     params(("id" = String, Path, description = "The run")),
     responses(
-        (status = 202, description = "It pauses; its state follows", body = RunReport),
+        (status = 202, description = "It starts no chats, as its state says; one that is setting up will start none", body = RunReport),
         (status = 409, description = "The run has ended or is finishing", body = ErrorBody),
         OfRun,
         Changes,
@@ -177,7 +177,7 @@ pub(in crate::web) async fn pause(
     tag = "runs",
     params(("id" = String, Path, description = "The run")),
     responses(
-        (status = 202, description = "It goes on; its state follows", body = RunReport),
+        (status = 202, description = "It starts chats again, as its state says", body = RunReport),
         (status = 409, description = "The run has ended or is finishing", body = ErrorBody),
         OfRun,
         Changes,

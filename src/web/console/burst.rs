@@ -6,7 +6,10 @@ use axum::{extract::State, response::Response};
 use maud::{Markup, PreEscaped, Render as _, html};
 use serde::Deserialize;
 
-use super::frame::{Page, Viewer};
+use super::{
+    frame::{Page, Viewer},
+    live::{AfterReload, followed},
+};
 use crate::{
     config::{Burst, Plan},
     load::Threshold,
@@ -38,7 +41,7 @@ pub(super) async fn show(
             .find(|scenario| *scenario.name == *about.scenario)
             .or_else(|| scenarios.clone().next()),
     };
-    let main = html! {
+    let parts = html! {
         h1 { "New burst" }
         (choose(&plan, burst.map(|burst| &**burst), scenario.map(|scenario| &**scenario)))
         @match scenario {
@@ -47,10 +50,11 @@ pub(super) async fn show(
         }
     };
     let title = "New burst".to_owned();
+    let path = "/live/configuration";
     Ok(Page {
         path: "/bursts/new",
         title,
-        main,
+        main: followed(&app, path, AfterReload::IsOutdated, &parts),
     }
     .answer(viewer))
 }

@@ -5,35 +5,47 @@ use std::sync::Arc;
 use axum::{extract::State, response::Response};
 use maud::{Markup, html};
 
-use super::frame::{Page, Viewer};
+use super::{
+    frame::{Page, Viewer},
+    live::{AfterReload, followed},
+};
 use crate::{config::Plan, web::App};
 
 pub(super) async fn show(State(app): State<Arc<App>>, viewer: Viewer) -> Response {
-    let plan = app.web.scheduler.plan();
-    let main = html! {
+    let parts = html! {
         h1 { "Configuration" }
-        p { "Loaded from " code { (plan.path.display()) } "." }
         @if viewer.may_change {
             p.controls {
-                button data-post="/api/v1/reload/preview" data-show="changes" { "What would a reload change?" } " "
-                button data-post="/api/v1/reload" data-show="changes"
+                button data-post="/api/v1/reload/preview" data-order="configuration preview" {
+                    "What would a reload change?"
+                } " "
+                button data-post="/api/v1/reload" data-order="configuration reload"
                     data-confirm="Put the configuration in force as it is in its files now?" { "Reload" }
             }
             ul #changes aria-live="polite" {}
         }
-        (targets(&plan))
-        (scenarios(&plan))
-        (probes(&plan))
-        (bursts(&plan))
-        (limits(&plan))
+        (fragment(&app.web.scheduler.plan()))
     };
     let title = "Configuration".to_owned();
+    let path = "/live/configuration";
     Page {
         path: "/configuration",
         title,
-        main,
+        main: followed(&app, path, AfterReload::ShowsNew, &parts),
     }
     .answer(viewer)
+}
+
+/// The part of the page that changes.
+pub(super) fn fragment(plan: &Plan) -> Markup {
+    html! { div #plan data-part {
+        p { "Loaded from " code { (plan.path.display()) } "." }
+        (targets(plan))
+        (scenarios(plan))
+        (probes(plan))
+        (bursts(plan))
+        (limits(plan))
+    } }
 }
 
 fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {

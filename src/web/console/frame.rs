@@ -4,7 +4,7 @@ use std::{convert::Infallible, sync::Arc};
 
 use axum::{
     extract::FromRequestParts,
-    http::{StatusCode, header, request::Parts},
+    http::{HeaderMap, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -26,6 +26,22 @@ pub(super) struct Viewer {
     /// With the admin token, and not by sitting at this machine.
     signed_in: bool,
     can_sign_in: bool,
+}
+
+impl Viewer {
+    /// The same a while later: a session ends with its time, or in another tab.
+    pub(super) fn renewed(self, app: &App, headers: &HeaderMap) -> Self {
+        // Without a token it is the machine that counts.
+        if !self.can_sign_in {
+            return self;
+        }
+        let signed_in = app.sessions.has(headers);
+        Self {
+            may_change: signed_in,
+            signed_in,
+            ..self
+        }
+    }
 }
 
 impl FromRequestParts<Arc<App>> for Viewer {
@@ -107,7 +123,11 @@ impl Page {
                         (sign_in(viewer))
                     }
                     main #main tabindex="-1" { (self.main) }
-                    p #said role="status" {}
+                    div.told {
+                        p #reach role="status" {}
+                        p #changed role="status" {}
+                        p #said role="status" {}
+                    }
                     footer {
                         "chatprobe " (env!("CARGO_PKG_VERSION")) ": "
                         a href="/metrics" { "metrics" } ", "

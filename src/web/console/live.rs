@@ -1,11 +1,12 @@
 //! Pages that change, as server-sent events once a second.
+//!
+//! `configuration` says which configuration is in force, `page` has the parts of the page that change, `samples` those
+//! of a run with the number of the next one as id, and `over` says that no more of them will come.
 
-use std::{
-    collections::HashMap,
-    convert::Infallible,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+mod open_page;
+mod rendered;
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     extract::State,
@@ -16,87 +17,86 @@ use axum::{
     },
 };
 use futures_util::stream::unfold;
-use maud::Markup;
+use maud::{Markup, html};
 use tokio::{
     sync::OwnedSemaphorePermit,
-    time::{Instant, Interval, MissedTickBehavior, interval},
+    time::{Instant, Interval, MissedTickBehavior, interval_at},
 };
 
+use self::open_page::{OpenPage, OpenRun};
+pub(in crate::web) use self::rendered::Live;
 use super::{
-    frame::{Viewer, as_text},
-    now, run,
+    frame::Viewer,
+    probe,
+    runs::{self, Filter},
 };
-use crate::{
-    runner::{RunRecord, Sample},
-    scheduler::RunEntry,
-    web::{App, MOST_STREAMS, PLACE_AGAIN, extract::Name, refusal::Refusal},
+use crate::web::{
+    App, MOST_STREAMS, PLACE_AGAIN,
+    api::history::HourFilter,
+    extract::{Name, Parameters},
+    refusal::Refusal,
 };
 
 const EVERY: Duration = Duration::from_secs(1);
-/// What was rendered is taken by all who ask within this time.
-const FRESH: Duration = Duration::from_millis(900);
-/// Keeps proxies from closing a stream that says nothing.
+/// How often an open page reads again what is kept, besides when something has happened to it.
+pub(super) const READ_AGAIN: Duration = Duration::from_secs(5);
+/// Keeps proxies from closing a stream that says nothing, and tells the page that the service is there.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// Pages that are kept; more are rendered for whoever asks.
-const MOST_KEPT: usize = 256;
-/// Samples in one event: a page that is opened late gets them in some pieces.
-const SAMPLES: usize = 600;
 
-/// What was rendered last, for everybody who looks at the same page with the same rights.
-#[derive(Debug, Default)]
-pub(in crate::web) struct Live(Mutex<HashMap<(String, Viewer), Rendered>>);
-
-#[derive(Debug)]
-struct Rendered {
-    at: Instant,
-    html: Arc<str>,
+/// What a new configuration means for a page that is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AfterReload {
+    /// It shows what is in force.
+    ShowsNew,
+    /// What it shows does not depend on it.
+    StaysTrue,
+    /// It was made of the configuration before.
+    IsOutdated,
 }
 
-impl Live {
-    fn get(&self, page: &str, viewer: Viewer, render: impl FnOnce() -> Markup) -> Arc<str> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (page.to_owned(), viewer);
-        if let Some(rendered) = kept.get(&key)
-            && rendered.at.elapsed() < FRESH
-        {
-            return rendered.html.clone();
-        }
-        let html: Arc<str> = as_text(render()).into();
-        kept.retain(|_, rendered| rendered.at.elapsed() < FRESH);
-        if kept.len() < MOST_KEPT {
-            let (at, html) = (Instant::now(), html.clone());
-            kept.insert(key, Rendered { at, html });
-        }
-        html
+/// The parts of a page that change: the script follows them at this path.
+pub(super) fn followed(app: &App, path: &str, after: AfterReload, parts: &Markup) -> Markup {
+    let after = match after {
+        AfterReload::ShowsNew => "shows-new",
+        AfterReload::StaysTrue => "stays-true",
+        AfterReload::IsOutdated => "is-outdated",
+    };
+    html! {
+        div data-live=(path) data-configuration=(configuration_of(app)) data-after-reload=(after) { (parts) }
     }
 }
 
-/// One page that somebody looks at.
-struct Look {
-    app: Arc<App>,
-    viewer: Viewer,
-    run: Option<RunEntry>,
-    /// Of a run that was over when the page was opened, everything.
-    record: Option<Arc<RunRecord>>,
-    ticks: Interval,
-    shown: Option<Arc<str>>,
-    /// The number of the next sample.
-    next: u64,
-    /// Samples come before the page that belongs to them.
-    samples_told: bool,
-    over: bool,
-    /// That it is over was told, too.
-    closed: bool,
-    _place: OwnedSemaphorePermit,
+/// Which configuration is in force.
+fn configuration_of(app: &App) -> String {
+    format!("{:016x}", app.web.scheduler.plan().fingerprint)
 }
 
 /// What is going on.
-pub(super) async fn now(State(app): State<Arc<App>>, viewer: Viewer) -> Result<Response, Refusal> {
+pub(super) async fn now(
+    State(app): State<Arc<App>>,
+    viewer: Viewer,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
     let place = place(&app)?;
-    Ok(stream(app, place, viewer, None, None, 0))
+    Ok(stream(app, place, (viewer, headers), OpenPage::Now))
 }
 
-/// A run: `samples` with the number of the next one as id, its page as `page`, and `over` at its end.
+/// What is loaded.
+pub(super) async fn configuration(
+    State(app): State<Arc<App>>,
+    viewer: Viewer,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let place = place(&app)?;
+    Ok(stream(
+        app,
+        place,
+        (viewer, headers),
+        OpenPage::Configuration,
+    ))
+}
+
+/// A run.
 pub(super) async fn run(
     State(app): State<Arc<App>>,
     viewer: Viewer,
@@ -105,14 +105,45 @@ pub(super) async fn run(
 ) -> Result<Response, Refusal> {
     // Before the work that an open page is.
     let place = place(&app)?;
-    let run = app.find_run(&id).await?;
-    let record = match &run {
-        RunEntry::Active(_) => None,
-        RunEntry::Ended(_) => Some(app.find_record(&id).await?),
-    };
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let next = last.and_then(|id| id.parse().ok()).unwrap_or(0);
-    Ok(stream(app, place, viewer, Some(run), record, next))
+    let open = OpenRun::of(&app, &id, next).await?;
+    Ok(stream(
+        app,
+        place,
+        (viewer, headers),
+        OpenPage::Run(Box::new(open)),
+    ))
+}
+
+/// A probe.
+pub(super) async fn probe(
+    State(app): State<Arc<App>>,
+    viewer: Viewer,
+    headers: HeaderMap,
+    Name(name): Name,
+    Parameters(filter): Parameters<HourFilter>,
+) -> Result<Response, Refusal> {
+    let place = place(&app)?;
+    let open = probe::Open::of(&app, &name, filter).await?;
+    Ok(stream(app, place, (viewer, headers), OpenPage::Probe(open)))
+}
+
+/// The history.
+pub(super) async fn runs(
+    State(app): State<Arc<App>>,
+    viewer: Viewer,
+    headers: HeaderMap,
+    Parameters(filter): Parameters<Filter>,
+) -> Result<Response, Refusal> {
+    let place = place(&app)?;
+    let open = runs::Open::of(&app, filter).await?;
+    Ok(stream(
+        app,
+        place,
+        (viewer, headers),
+        OpenPage::Runs(Box::new(open)),
+    ))
 }
 
 fn place(app: &App) -> Result<OwnedSemaphorePermit, Refusal> {
@@ -126,24 +157,20 @@ fn place(app: &App) -> Result<OwnedSemaphorePermit, Refusal> {
 fn stream(
     app: Arc<App>,
     place: OwnedSemaphorePermit,
-    viewer: Viewer,
-    run: Option<RunEntry>,
-    record: Option<Arc<RunRecord>>,
-    next: u64,
+    (viewer, headers): (Viewer, HeaderMap),
+    page: OpenPage,
 ) -> Response {
-    let mut ticks = interval(EVERY);
+    let mut ticks = interval_at(Instant::now() + EVERY, EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let look = Look {
         app,
         viewer,
-        run,
-        record,
+        headers,
+        page,
         ticks,
+        configuration: None,
         shown: None,
-        next,
-        samples_told: false,
-        over: false,
-        closed: false,
+        looked: false,
         _place: place,
     };
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
@@ -151,91 +178,75 @@ fn stream(
     Sse::new(events).keep_alive(keep_alive).into_response()
 }
 
+/// One page that somebody looks at.
+struct Look {
+    app: Arc<App>,
+    viewer: Viewer,
+    /// Of the request, with the session if there is one.
+    headers: HeaderMap,
+    page: OpenPage,
+    ticks: Interval,
+    /// The one that was told last.
+    configuration: Option<String>,
+    shown: Option<Arc<str>>,
+    /// Since the last tick.
+    looked: bool,
+    _place: OwnedSemaphorePermit,
+}
+
 impl Look {
+    /// The next event; `None` when the listener is closing.
     async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
         loop {
-            if let Some(event) = self.samples() {
+            if let Some(event) = self.configuration() {
                 return Some((Ok(event), self));
             }
-            if let Some(event) = self.page() {
+            if let Some(event) = self.page.samples() {
                 return Some((Ok(event), self));
             }
-            if self.closed {
-                return None;
+            if let Some(event) = self.changed().await {
+                return Some((Ok(event), self));
             }
-            if self.over {
-                self.closed = true;
-                // Else the browser would connect again.
-                return Some((Ok(Event::default().event("over").data("over")), self));
+            if let Some(event) = self.page.over() {
+                return Some((Ok(event), self));
             }
             self.wait().await?;
         }
     }
 
     async fn wait(&mut self) -> Option<()> {
-        let ended = async {
-            match &self.run {
-                Some(RunEntry::Active(run)) => run.ended().await,
-                Some(RunEntry::Ended(_)) | None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             biased;
             () = self.app.closing.cancelled() => return None,
-            () = ended => self.over = true,
+            () = self.page.ended() => {}
             _ = self.ticks.tick() => {}
         }
-        self.over |= matches!(self.run, Some(RunEntry::Ended(_)));
-        self.samples_told = false;
+        self.viewer = self.viewer.renewed(&self.app, &self.headers);
+        self.page.look_again();
+        self.looked = false;
         Some(())
     }
 
-    fn samples(&mut self) -> Option<Event> {
-        if self.samples_told {
+    fn configuration(&mut self) -> Option<Event> {
+        let in_force = configuration_of(&self.app);
+        if self.configuration.as_ref() == Some(&in_force) {
             return None;
         }
-        let (samples, end) = match self.run.as_ref()? {
-            RunEntry::Active(run) => run.samples(self.next),
-            RunEntry::Ended(_) => {
-                let samples = &self.record.as_ref()?.samples;
-                let skip = usize::try_from(self.next).unwrap_or(usize::MAX);
-                let rest = samples.iter().skip(skip).cloned().collect();
-                (rest, samples.len() as u64)
-            }
-        };
-        let (event, next) = told(samples, end, self.next)?;
-        self.samples_told = event.is_none();
-        self.next = next;
-        event
+        let event = Event::default().event("configuration").data(&in_force);
+        self.configuration = Some(in_force);
+        Some(event)
     }
 
-    fn page(&mut self) -> Option<Event> {
-        let viewer = self.viewer;
-        let live = &self.app.live;
-        let html = match &self.run {
-            None => live.get("now", viewer, || now::fragment(&self.app, viewer)),
-            // What was rendered a moment ago does not know of the end.
-            Some(entry) if self.over => as_text(run::fragment(entry, viewer)).into(),
-            Some(entry) => live.get(entry.id(), viewer, || run::fragment(entry, viewer)),
-        };
+    /// The page, if it is not as it was shown last.
+    async fn changed(&mut self) -> Option<Event> {
+        if std::mem::replace(&mut self.looked, true) {
+            return None;
+        }
+        let html = self.page.render(&self.app, self.viewer).await?;
         if self.shown.as_ref() == Some(&html) {
             return None;
         }
         self.shown = Some(html.clone());
         Some(Event::default().event("page").data(&*html))
     }
-}
-
-/// The next samples of a run, if there are any, and the number of those behind them. `end` is the number
-/// behind the last.
-fn told(mut samples: Vec<Arc<Sample>>, end: u64, from: u64) -> Option<(Option<Event>, u64)> {
-    if samples.is_empty() {
-        return Some((None, from));
-    }
-    let begin = end - samples.len() as u64;
-    samples.truncate(SAMPLES);
-    let next = begin + samples.len() as u64;
-    let event = Event::default().event("samples").id(next.to_string());
-    let event = event.json_data(&samples).ok()?;
-    Some((Some(event), next))
 }

@@ -36,6 +36,7 @@ const STYLE: &str = include_str!("style.css");
 const ICON: &str = include_str!("icon.svg");
 /// In this order: what is used at once comes first.
 const SCRIPT: &str = concat!(
+    include_str!("script/reach.js"),
     include_str!("script/orders.js"),
     include_str!("script/charts.js"),
     include_str!("script/live.js"),
@@ -58,6 +59,9 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
         .route(SIGN_OUT, post(sign_in::sign_out))
         .route("/live/now", get(live::now))
         .route("/live/runs/{id}", get(live::run))
+        .route("/live/runs", get(live::runs))
+        .route("/live/probes/{name}", get(live::probe))
+        .route("/live/configuration", get(live::configuration))
         .route("/console.css", get(style))
         .route("/console.js", get(script))
         .route("/console.svg", get(icon))

@@ -7,12 +7,13 @@ use maud::{Markup, html};
 
 use super::{
     frame::{Page, Viewer},
+    live::{AfterReload, followed},
     words::{Standing, count, moment, span, time},
 };
 use crate::{
     event::Mode,
     report::wording,
-    runner::RunReport,
+    runner::{RunReport, RunState},
     scheduler::{ProbeStatus, RunEntry},
     web::{App, health::Stage},
 };
@@ -23,7 +24,8 @@ const LEFT: usize = 10;
 const TICKS: usize = 40;
 
 pub(super) async fn show(State(app): State<Arc<App>>, viewer: Viewer) -> Response {
-    let main = html! { div data-live="/live/now" { (fragment(&app, viewer)) } };
+    let parts = fragment(&app, viewer);
+    let main = followed(&app, "/live/now", AfterReload::ShowsNew, &parts);
     let title = "Now".to_owned();
     Page {
         path: "/",
@@ -74,7 +76,7 @@ fn bursts(runs: &[RunEntry]) -> Markup {
                     th.figure scope="col" { "In progress" } th.figure scope="col" { "Passed" }
                     th.figure scope="col" { "Failed" } th scope="col" { "Began" }
                 } }
-                tbody { @for run in &active { tr {
+                tbody { @for run in &active { tr data-key=(run.id) {
                     th scope="row" { a href={ "/runs/" (run.id) } { (run.name) } }
                     td { (Standing::of(run.state, run.verdict).show()) }
                     td {
@@ -136,12 +138,13 @@ fn probes(probes: &[ProbeStatus], runs: &[RunEntry], viewer: Viewer) -> Markup {
 
 fn row(probe: &ProbeStatus, runs: &[RunEntry], viewer: Viewer) -> Markup {
     let results = results(&probe.name, runs);
-    html! { tr {
+    html! { tr data-key=(probe.name) {
         th scope="row" { a href={ "/probes/" (probe.name) } { (probe.name) } br; span.quiet { (probe.scenario) " on " (probe.target) } }
         td { (probe.every) @if probe.paused { br; span.standing.stopped { "‖ paused" } } }
         td {
+            (in_progress(probe))
             @match results.first() {
-                None => span.quiet { "none yet" },
+                None => @if !probe.running { span.quiet { "none yet" } },
                 Some(latest) => {
                     (Standing::of(latest.state, latest.verdict).show())
                     " " (time(Some(latest.elapsed_seconds)))
@@ -156,18 +159,27 @@ fn row(probe: &ProbeStatus, runs: &[RunEntry], viewer: Viewer) -> Markup {
     } }
 }
 
+/// The run that goes on, if there is one.
+pub(super) fn in_progress(probe: &ProbeStatus) -> Markup {
+    let run = probe.latest_run.as_ref().filter(|_| probe.running);
+    html! { @if let Some(run) = run {
+        a href={ "/runs/" (run) } { (Standing::of(RunState::Running, None).show()) } br;
+    } }
+}
+
 /// Buttons, which are as many as there are probes: each says of which it is.
 pub(super) fn actions(probe: &ProbeStatus) -> Markup {
     let path = format!("/api/v1/probes/{}", probe.name);
     let (pause, word) = if probe.paused {
-        ("/resume", "Resume")
+        ("resume", "Resume")
     } else {
-        ("/pause", "Pause")
+        ("pause", "Pause")
     };
     html! { div.buttons {
-        // The focus stays at the second when it becomes the other order.
-        @for (order, word, focus) in [("/run", "Run now", "run"), (pause, word, "pause")] {
-            button data-post={ (path) (order) } data-focus={ (focus) " " (probe.name) }
+        @for (order, word) in [("run", "Run now"), (pause, word)] {
+            // Pausing and resuming take turns in one place.
+            @let key = if order == "run" { "run" } else { "pause" };
+            button data-key=(key) data-post={ (path) "/" (order) } data-order={ "probe " (order) }
                 aria-label={ (word) ": " (probe.name) } { (word) }
         }
     } }
@@ -188,7 +200,7 @@ pub(super) fn ticks(results: &[Arc<RunReport>]) -> Markup {
     html! { ol.ticks {
         @for run in results.iter().rev() {
             @let standing = Standing::of(run.state, run.verdict);
-            li { a class=(standing.class) href={ "/runs/" (run.id) }
+            li data-key=(run.id) { a class=(standing.class) href={ "/runs/" (run.id) }
                 title={ (standing.word) " at " (wording::moment(&run.started_at)) } {
                 span.unseen { (standing.word) } span aria-hidden="true" { (standing.sign) }
             } }

@@ -2,18 +2,24 @@
 
 use std::sync::Arc;
 
-use axum::{extract::State, response::Response};
+use axum::{
+    extract::{RawQuery, State},
+    response::Response,
+};
 use maud::{Markup, html};
+use tokio::time::Instant;
 
 use super::{
     frame::{Page, Viewer},
-    now::{actions, results, ticks},
+    live::{AfterReload, READ_AGAIN, followed},
+    now::{actions, in_progress, results, ticks},
     words::{Standing, count, moment, share, time},
 };
 use crate::{
     event::Mode,
-    history::{FailureQuery, FailureSummary, HistoryError, Listing, ProbeHour},
-    runner::Quantiles,
+    history::{FailureQuery, FailureSummary, HourQuery, Listing, ProbeHour},
+    runner::{Quantiles, RunReport},
+    scheduler::ProbeStatus,
     web::{
         App,
         api::history::HourFilter,
@@ -29,86 +35,165 @@ pub(super) async fn show(
     State(app): State<Arc<App>>,
     viewer: Viewer,
     Name(name): Name,
+    RawQuery(query): RawQuery,
     Parameters(filter): Parameters<HourFilter>,
 ) -> Response {
-    let page = page(&app, viewer, &name, filter).await;
+    let open = Open::of(&app, &name, filter).await;
+    let page = open.map(|open| {
+        let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+        let path = format!("/live/probes/{name}{query}");
+        let parts = html! {
+            h1 { "Probe " (name) }
+            (open.fragment(&app, viewer))
+        };
+        Page {
+            path: "/",
+            title: format!("Probe {name}"),
+            main: followed(&app, &path, AfterReload::ShowsNew, &parts),
+        }
+    });
     Page::answer_or_refusal(page, viewer)
 }
 
-async fn page(app: &App, viewer: Viewer, name: &str, filter: HourFilter) -> Result<Page, Refusal> {
-    let query = filter.query(name)?;
-    let most = query.limit;
-    let hours = app.web.history.hours(query);
-    let failures = app.web.history.list_failures(FailureQuery {
-        name: Some(name.to_owned()),
-        mode: Some(Mode::Probe),
-        limit: FAILURES,
-        ..FailureQuery::default()
-    });
-    // Both at once: they may wait for the same disk.
-    let (hours, failures) = tokio::join!(hours, failures);
-    let scheduler = &app.web.scheduler;
-    let known = scheduler.probes();
-    let status = known.iter().find(|probe| probe.name == name);
-    if status.is_none()
-        && let Err(error) = hours
-    {
-        return Err(error.into());
-    }
-    // A probe is shown without them if the history cannot be read: somebody may want to pause it.
-    let (hours, mut warnings) = shown(hours);
-    let (failures, more) = shown(failures);
-    warnings.extend(more);
-    warnings.dedup();
-    if status.is_none() && hours.is_empty() && failures.is_empty() {
-        return Err(Refusal::NotFound(format!(
-            "there is no probe `{name}`, and nothing of one is kept"
-        )));
-    }
-    let main = html! {
-        h1 { "Probe " (name) }
-        @match status {
-            None => p.note { "It is not in the configuration any more." },
-            Some(probe) => {
-                p { (probe.scenario) " on " (probe.target) ", every " (probe.every) }
-                @if viewer.may_change { div.controls { (actions(probe)) } }
-                h2 { "Last results" }
-                p.quiet { "Since the service started, the latest on the right." }
-                (ticks(&results(name, &scheduler.runs())))
-            }
-        }
-        @for warning in &warnings { p.note { (warning) } }
-        h2 { "Last failures" }
-        (failed(&failures))
-        p { a href={ "/runs?mode=probe&name=" (name) } { "Its runs in the history" } }
-        h2 { "Hours" }
-        (hourly(&hours, app.web.history.is_kept()))
-        @if hours.len() == most && let Some(last) = hours.last() {
-            p { a href={ "/probes/" (name) "?before=" (last.hour) } { "Earlier hours" } }
-        }
-    };
-    Ok(Page {
-        path: "/",
-        title: format!("Probe {name}"),
-        main,
-    })
+/// The page of a probe that somebody has open.
+pub(super) struct Open {
+    query: HourQuery,
+    hours: Vec<ProbeHour>,
+    failures: Vec<FailureSummary>,
+    /// What has to be said of both.
+    warnings: Vec<String>,
+    /// The latest run that had ended then.
+    latest: Option<String>,
+    read_at: Instant,
 }
 
-/// What can be shown of a list, and what has to be said of it.
-fn shown<T>(listed: Result<Listing<T>, HistoryError>) -> (Vec<T>, Vec<String>) {
+impl Open {
+    /// What is known and kept of it.
+    pub(super) async fn of(app: &App, name: &str, filter: HourFilter) -> Result<Self, Refusal> {
+        let mut open = Self {
+            query: filter.query(name)?,
+            hours: Vec::new(),
+            failures: Vec::new(),
+            warnings: Vec::new(),
+            latest: None,
+            read_at: Instant::now(),
+        };
+        let error = open.read(app).await.err();
+        if open.status(app).is_some() {
+            return Ok(open);
+        }
+        match error {
+            Some(error) => Err(error),
+            None if open.hours.is_empty() && open.failures.is_empty() => Err(Refusal::NotFound(
+                format!("there is no probe `{name}`, and nothing of one is kept"),
+            )),
+            None => Ok(open),
+        }
+    }
+
+    /// Reads again what is kept once a run has ended, and from time to time: it takes a moment until it is written.
+    pub(super) async fn refresh(&mut self, app: &App) {
+        let is_old = self.read_at.elapsed() >= READ_AGAIN;
+        if is_old || self.latest != self.latest_result(app) {
+            // The warnings tell of it.
+            let _ = self.read(app).await;
+        }
+    }
+
+    /// The error is that of the hours; what could be read is shown all the same, since somebody may want to pause
+    /// the probe.
+    async fn read(&mut self, app: &App) -> Result<(), Refusal> {
+        self.read_at = Instant::now();
+        self.latest = self.latest_result(app);
+        let history = &app.web.history;
+        let failures = history.list_failures(FailureQuery {
+            name: Some(self.query.name.clone()),
+            mode: Some(Mode::Probe),
+            limit: FAILURES,
+            ..FailureQuery::default()
+        });
+        // Both at once: they may wait for the same disk.
+        let (hours, failures) = tokio::join!(history.hours(self.query.clone()), failures);
+        let (hours, error) = match hours.map_err(Refusal::from) {
+            Ok(hours) => (Ok(hours), None),
+            Err(error) => (Err(error.to_string()), Some(error)),
+        };
+        let failures = failures.map_err(|error| Refusal::from(error).to_string());
+        let mut warnings = Vec::new();
+        self.hours = shown(hours, &mut warnings);
+        self.failures = shown(failures, &mut warnings);
+        warnings.dedup();
+        self.warnings = warnings;
+        error.map_or(Ok(()), Err)
+    }
+
+    fn status(&self, app: &App) -> Option<ProbeStatus> {
+        let mut probes = app.web.scheduler.probes().into_iter();
+        probes.find(|probe| probe.name == self.query.name)
+    }
+
+    fn latest_result(&self, app: &App) -> Option<String> {
+        let results = results(&self.query.name, &app.web.scheduler.runs());
+        results.first().map(|run| run.id.clone())
+    }
+
+    /// The parts of the page that change.
+    pub(super) fn fragment(&self, app: &App, viewer: Viewer) -> Markup {
+        let name = &self.query.name;
+        html! {
+            div #standing data-part {
+                @match self.status(app) {
+                    None => p.note { "It is not in the configuration any more." },
+                    Some(probe) => (standing(&probe, &results(name, &app.web.scheduler.runs()), viewer)),
+                }
+            }
+            div #kept data-part {
+                @for warning in &self.warnings { p.note { (warning) } }
+                h2 { "Last failures" }
+                (failed(&self.failures))
+                p { a href={ "/runs?mode=probe&name=" (name) } { "Its runs in the history" } }
+                h2 { "Hours" }
+                (hourly(&self.hours, app.web.history.is_kept()))
+                @if self.hours.len() == self.query.limit && let Some(last) = self.hours.last() {
+                    p { a href={ "/probes/" (name) "?before=" (last.hour) } { "Earlier hours" } }
+                }
+            }
+        }
+    }
+}
+
+fn standing(probe: &ProbeStatus, results: &[Arc<RunReport>], viewer: Viewer) -> Markup {
+    html! {
+        p { (probe.scenario) " on " (probe.target) ", every " (probe.every) }
+        p {
+            @if probe.paused { span.standing.stopped { "‖ paused" } " " }
+            (in_progress(probe))
+        }
+        @if viewer.may_change { div.controls { (actions(probe)) } }
+        h2 { "Last results" }
+        p.quiet { "Since the service started, the latest on the right." }
+        (ticks(results))
+    }
+}
+
+/// What can be shown of a list; what has to be said of it goes with the warnings.
+fn shown<T>(listed: Result<Listing<T>, String>, warnings: &mut Vec<String>) -> Vec<T> {
     match listed {
         Ok(listing) => {
-            let warnings = listing.warnings();
-            (listing.entries, warnings)
+            warnings.extend(listing.warnings());
+            listing.entries
         }
-        Err(error) => (Vec::new(), vec![Refusal::from(error).to_string()]),
+        Err(error) => {
+            warnings.push(error);
+            Vec::new()
+        }
     }
 }
 
 fn failed(failures: &[FailureSummary]) -> Markup {
     html! {
         @if failures.is_empty() { p { "None are kept." } } @else {
-            ul.failures { @for failure in failures { li {
+            ul.failures { @for failure in failures { li data-key=(failure.id) {
                 a href={ "/failures/" (failure.id) } { (moment(&failure.failed_at)) }
                 ", step " code { (failure.step) } ": " strong { (failure.reason) }
                 br; (failure.detail)

@@ -8,6 +8,7 @@ use maud::{Markup, html};
 use super::{
     figures,
     frame::{Page, Viewer},
+    live::{AfterReload, followed},
     words::{Standing, count, hour, moment, per_second, span},
 };
 use crate::{
@@ -25,30 +26,68 @@ pub(super) async fn show(State(app): State<Arc<App>>, viewer: Viewer, Name(id): 
 async fn page(app: &App, viewer: Viewer, id: &str) -> Result<Page, Refusal> {
     let run = app.find_run(id).await?;
     let report = run.report();
-    // The page of a run in progress has the stop button, so it must not wait for the disk.
-    let previous = match &run {
-        RunEntry::Active(_) => Ok(app.previous_in_memory(&report)),
-        RunEntry::Ended(_) => app.previous(&report).await,
+    let around = match &run {
+        RunEntry::Active(_) => Around::in_progress(app, &report),
+        RunEntry::Ended(_) => Around::of_ended(app, &report).await,
     };
-    let setup = failed_setup(app, &report).await;
-    let unknown = previous.as_ref().err().map(ToString::to_string);
-    let previous = previous.ok().flatten();
-    let main = html! {
-        div data-live={ "/live/runs/" (report.id) } {
-            (above(&run, &report, viewer))
-            @if let Some(id) = setup { p { a href={ "/failures/" (id) } { "The setup, step by step" } } }
-            @if report.mode == Mode::Burst { (figures::charts(&report)) }
-            (below(&report))
-        }
-        @if let Some(why) = &unknown { p.note { "Runs before this one are not known here: " (why) } }
-        (documents(&report, previous.as_deref(), &app.web.history.named_runs()))
-        @if viewer.may_change && report.state == RunState::Ended { (naming(&report)) }
+    let parts = html! {
+        (above(&run, &report, &around, viewer))
+        @if report.mode == Mode::Burst { (figures::charts(&report)) }
+        (below(&report, &around, viewer))
     };
+    let path = format!("/live/runs/{}", report.id);
     Ok(Page {
         path: "/runs",
-        title: format!("{} of {}", report.name, wording::moment(&report.started_at)),
-        main,
+        title: title(&report),
+        main: followed(app, &path, AfterReload::StaysTrue, &parts),
     })
+}
+
+/// Of the page in its window, which may be one of many.
+fn title(report: &RunReport) -> String {
+    let Standing { sign, word, .. } = Standing::of(report.state, report.verdict);
+    let moment = wording::moment(&report.started_at);
+    format!("{sign} {word}: {} of {moment}", report.name)
+}
+
+/// What stands on the page of a run besides its own figures.
+#[derive(Debug, Default)]
+pub(super) struct Around {
+    /// The failure of the setup, if that is why no chat began.
+    setup: Option<String>,
+    /// The run of the same before this one.
+    previous: Option<String>,
+    /// Why runs before this one are not known.
+    unknown: Option<String>,
+    /// The runs that have a name, by these.
+    baselines: BTreeMap<String, String>,
+}
+
+impl Around {
+    /// Of a run in progress. Its page has the stop button, so it does not wait for the disk.
+    pub(super) fn in_progress(app: &App, report: &RunReport) -> Self {
+        Self {
+            previous: app.previous_in_memory(report),
+            baselines: app.web.history.named_runs(),
+            ..Self::default()
+        }
+    }
+
+    /// Of a run that is over.
+    pub(super) async fn of_ended(app: &App, report: &RunReport) -> Self {
+        let previous = app.previous(report).await;
+        Self {
+            setup: failed_setup(app, report).await,
+            unknown: previous.as_ref().err().map(ToString::to_string),
+            previous: previous.ok().flatten(),
+            baselines: app.web.history.named_runs(),
+        }
+    }
+
+    /// Whether it knows of these names.
+    pub(super) fn is_of(&self, baselines: &BTreeMap<String, String>) -> bool {
+        self.baselines == *baselines
+    }
 }
 
 /// The failure of a burst's setup, if that is why no chat began: it is kept as that of its chat 0.
@@ -63,21 +102,26 @@ async fn failed_setup(app: &App, report: &RunReport) -> Option<String> {
 }
 
 /// The parts of the page that change.
-pub(super) fn fragment(run: &RunEntry, viewer: Viewer) -> Markup {
-    let report = run.report();
-    html! { (above(run, &report, viewer)) (below(&report)) }
+pub(super) fn fragment(
+    run: &RunEntry,
+    report: &RunReport,
+    around: &Around,
+    viewer: Viewer,
+) -> Markup {
+    html! { (above(run, report, around, viewer)) (below(report, around, viewer)) }
 }
 
 /// Those above the charts, which the script draws.
-fn above(run: &RunEntry, report: &RunReport, viewer: Viewer) -> Markup {
+fn above(run: &RunEntry, report: &RunReport, around: &Around, viewer: Viewer) -> Markup {
     let active = matches!(run, RunEntry::Active(_));
     html! {
-        div #standing data-part {
+        div #standing data-part data-title=(title(report)) {
             h1 tabindex="-1" { (report.name) " " (Standing::of(report.state, report.verdict).show()) }
             @for reason in &report.verdict_reasons { p.note { (reason) } }
             @if let Some(failure) = &report.teardown_failed { p.note.failed { (wording::teardown_failed(failure)) } }
             @for doubt in &report.doubts { p.note.quiet { "Doubtful: " (doubt) } }
             (facts(report, active))
+            @if let Some(id) = &around.setup { p { a href={ "/failures/" (id) } { "The setup, step by step" } } }
         }
         div #controls data-part { @if active && viewer.may_change { (controls(report)) } }
         div #chats data-part {
@@ -89,11 +133,16 @@ fn above(run: &RunEntry, report: &RunReport, viewer: Viewer) -> Markup {
     }
 }
 
-fn below(report: &RunReport) -> Markup {
+fn below(report: &RunReport, around: &Around, viewer: Viewer) -> Markup {
     html! {
         div #failures data-part { (failures(&report.failures)) (orphans(report)) }
         div #events data-part { (figures::books(report)) }
         div #generator data-part { (figures::generator(report)) }
+        div #documents data-part {
+            @if let Some(why) = &around.unknown { p.note { "Runs before this one are not known here: " (why) } }
+            (documents(report, around))
+            @if viewer.may_change && report.state == RunState::Ended { (naming(report)) }
+        }
     }
 }
 
@@ -126,19 +175,23 @@ fn facts(report: &RunReport, active: bool) -> Markup {
     } }
 }
 
+/// Orders that the run follows as it stands. Whoever has the focus on one does not find another in its place.
 fn controls(report: &RunReport) -> Markup {
     let path = format!("/api/v1/runs/{}", report.id);
+    let starts_chats = !matches!(report.state, RunState::Finishing | RunState::TearingDown);
     html! { div.controls role="group" aria-label="Controls" {
         @if report.state == RunState::Paused {
-            button data-post={ (path) "/resume" } data-focus="pause" { "Resume" }
-        } @else {
-            button data-post={ (path) "/pause" } data-focus="pause" { "Pause" }
+            button data-key="pause" data-post={ (path) "/resume" } data-order="run resume" { "Resume" }
+        } @else if starts_chats {
+            button data-key="pause" data-post={ (path) "/pause" } data-order="run pause" { "Pause" }
         }
-        button data-post={ (path) "/stop" } data-body="{\"now\":false}" { "Stop; chats finish" }
-        button.danger data-post={ (path) "/stop" } data-body="{\"now\":true}"
+        button data-key="stop" data-post={ (path) "/stop" } data-order="run stop" data-body="{\"now\":false}" {
+            "Stop; chats finish"
+        }
+        button.danger data-key="end" data-post={ (path) "/stop" } data-order="run end" data-body="{\"now\":true}"
             data-confirm="End the chats in progress now?" { "Stop now" }
         // A search asks for what it needs to know.
-        @if report.search.is_none() { form data-patch=(path) {
+        @if starts_chats && report.search.is_none() { form data-key="change" data-patch=(path) {
             label { "Change to " input name="change" required placeholder="5/s" size="8"
                 aria-describedby="change-help"; }
             " " button { "Change" } " "
@@ -198,7 +251,7 @@ fn arrivals(report: &RunReport) -> Markup {
 fn failures(failures: &[Example]) -> Markup {
     html! { @if !failures.is_empty() {
         h2 { "Last failures" }
-        ul.failures { @for failure in failures.iter().rev() { li data-failure=(failure.chat) {
+        ul.failures { @for failure in failures.iter().rev() { li data-failure=(failure.chat) data-key=(failure.chat) {
             @if failure.id.is_empty() { "Chat " (failure.chat) } @else {
                 a href={ "/failures/" (failure.id) } { "Chat " (failure.chat) }
             }
@@ -260,14 +313,10 @@ fn several(report: &RunReport, baselines: &[(&String, &String)]) -> Markup {
     } }
 }
 
-fn documents(
-    report: &RunReport,
-    previous: Option<&str>,
-    baselines: &BTreeMap<String, String>,
-) -> Markup {
+fn documents(report: &RunReport, around: &Around) -> Markup {
     let path = format!("/api/v1/runs/{}", report.id);
     let (own, others_than_it): (Vec<_>, Vec<_>) =
-        (baselines.iter()).partition(|(_, run)| **run == report.id);
+        (around.baselines.iter()).partition(|(_, run)| **run == report.id);
     let others = [
         ("report.json", "JSON"),
         ("steps.csv", "steps as CSV"),
@@ -281,7 +330,7 @@ fn documents(
             @for (file, name) in others { a href={ (path) "/" (file) } { (name) } }
         }
         p.controls {
-            @if let Some(previous) = previous {
+            @if let Some(previous) = &around.previous {
                 a href={ (path) "/compare/" (previous) "/report.html" } { "Compare with the run before" }
             }
             a href={ "/runs?with=" (report.id) } { "Compare with another run" }

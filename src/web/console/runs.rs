@@ -1,21 +1,26 @@
 //! The history: runs in progress and those that are kept.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use axum::{extract::State, response::Response};
+use axum::{
+    extract::{RawQuery, State},
+    response::Response,
+};
 use jiff::{ToSpan as _, civil::Date, tz::TimeZone};
 use maud::{Markup, html};
 use serde::Deserialize;
+use tokio::time::Instant;
 use url::form_urlencoded;
 
 use super::{
     compare::MOST_RUNS,
     frame::{Page, Viewer},
+    live::{AfterReload, READ_AGAIN, followed},
     words::{Standing, count, moment, span, time},
 };
 use crate::{
     event::{Mode, RunIdentity, Verdict},
-    history::RunQuery,
+    history::{Listing, RunQuery},
     report::wording,
     runner::{RunReport, RunState},
     web::{App, extract::Parameters, refusal::Refusal},
@@ -46,29 +51,87 @@ pub(super) struct Filter {
 pub(super) async fn show(
     State(app): State<Arc<App>>,
     viewer: Viewer,
+    RawQuery(query): RawQuery,
     Parameters(filter): Parameters<Filter>,
 ) -> Response {
-    Page::answer_or_refusal(page(&app, &filter).await, viewer)
+    let open = Open::of(&app, filter).await;
+    let page = open.map(|open| {
+        let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+        let path = format!("/live/runs{query}");
+        let parts = open.page(&app);
+        Page {
+            path: "/runs",
+            title: "History".to_owned(),
+            main: followed(&app, &path, AfterReload::StaysTrue, &parts),
+        }
+    });
+    Page::answer_or_refusal(page, viewer)
 }
 
-async fn page(app: &App, filter: &Filter) -> Result<Page, Refusal> {
-    let listing = app.list_runs(filter.query()?).await?;
-    let warnings = listing.warnings();
-    let mut runs = listing.entries;
-    let more = runs.len() > SHOWN;
-    runs.truncate(SHOWN);
-    let with = match &*filter.with {
-        "" => None,
-        id => Some(app.find_run(id).await?.report()),
-    };
-    let main = html! {
-        h1 { "History" }
-        (form(filter))
-        @for warning in &warnings { p.note { (warning) } }
-        form #compare action="/compare" data-most=(MOST_RUNS) {
-            @if let Some(run) = &with { (other(run)) }
-            @if runs.is_empty() { p { "There are no runs like this." } } @else {
-                (table(&runs, filter))
+/// The history as somebody has it open.
+pub(super) struct Open {
+    filter: Filter,
+    query: RunQuery,
+    /// A run that one of these is to be compared with.
+    with: Option<Arc<RunReport>>,
+    listing: Listing<Arc<RunReport>>,
+    /// Those of the runs in memory that belonged to it when it was read.
+    in_memory: BTreeSet<String>,
+    read_at: Instant,
+}
+
+impl Open {
+    /// What is known and kept of runs like these.
+    pub(super) async fn of(app: &App, filter: Filter) -> Result<Self, Refusal> {
+        let query = filter.query()?;
+        let in_memory = app.runs_in_memory(&query).into_keys().collect();
+        let listing = app.list_runs(query.clone()).await?;
+        let with = match &*filter.with {
+            "" => None,
+            id => Some(app.find_run(id).await?.report()),
+        };
+        Ok(Self {
+            filter,
+            query,
+            with,
+            listing,
+            in_memory,
+            read_at: Instant::now(),
+        })
+    }
+
+    /// Reads again once a run begins to belong to the list or no longer does, and from time to time; runs in progress
+    /// are as they stand in any case.
+    pub(super) async fn refresh(&mut self, app: &App) {
+        let known = app.runs_in_memory(&self.query);
+        let in_memory: BTreeSet<_> = known.keys().cloned().collect();
+        if in_memory != self.in_memory || self.read_at.elapsed() >= READ_AGAIN {
+            match app.list_runs(self.query.clone()).await {
+                Ok(listing) => self.listing = listing,
+                Err(error) => self.listing.broken_off = Some(error.to_string()),
+            }
+            (self.in_memory, self.read_at) = (in_memory, Instant::now());
+        }
+        for run in &mut self.listing.entries {
+            if let Some(now) = known.get(&run.id) {
+                run.clone_from(now);
+            }
+        }
+    }
+
+    /// The runs of this page, and whether there are more behind them.
+    fn shown(&self) -> (&[Arc<RunReport>], bool) {
+        let runs = &self.listing.entries;
+        (&runs[..runs.len().min(SHOWN)], runs.len() > SHOWN)
+    }
+
+    fn page(&self, app: &App) -> Markup {
+        html! {
+            h1 { "History" }
+            (form(&self.filter))
+            form #compare action="/compare" data-most=(MOST_RUNS) {
+                @if let Some(run) = &self.with { (other(run)) }
+                (self.runs())
                 p.controls {
                     button { "Compare" }
                     span.quiet {
@@ -77,17 +140,35 @@ async fn page(app: &App, filter: &Filter) -> Result<Page, Refusal> {
                     }
                 }
             }
+            (self.pages())
+            @if !app.web.history.is_kept() {
+                p.note.quiet { "Without a data directory only the last runs since the service started are here." }
+            }
         }
-        (pages(filter, runs.last().filter(|_| more)))
-        @if !app.web.history.is_kept() {
-            p.note.quiet { "Without a data directory only the last runs since the service started are here." }
-        }
-    };
-    Ok(Page {
-        path: "/runs",
-        title: "History".to_owned(),
-        main,
-    })
+    }
+
+    /// The parts of the page that change.
+    pub(super) fn fragment(&self) -> Markup {
+        html! { (self.runs()) (self.pages()) }
+    }
+
+    fn runs(&self) -> Markup {
+        let (runs, _) = self.shown();
+        html! { div #runs data-part {
+            @for warning in self.listing.warnings() { p.note { (warning) } }
+            @if runs.is_empty() { p { "There are no runs like this." } }
+            @else { (table(runs, &self.filter)) }
+        } }
+    }
+
+    fn pages(&self) -> Markup {
+        let (runs, more) = self.shown();
+        let last = runs.last().filter(|_| more);
+        html! { nav #pages data-part aria-label="Pages of the history" {
+            @if !self.filter.before.is_empty() { a href=(self.filter.page_before("")) { "Latest" } " " }
+            @if let Some(last) = last { a href=(self.filter.page_before(&last.id)) rel="next" { "Earlier" } }
+        } }
+    }
 }
 
 impl Filter {
@@ -215,7 +296,7 @@ fn table(runs: &[Arc<RunReport>], filter: &Filter) -> Markup {
 
 fn row(run: &RunReport, chosen: bool) -> Markup {
     let of = format!("{} of {}", run.name, wording::moment(&run.started_at));
-    html! { tr {
+    html! { tr data-key=(run.id) {
         th scope="row" {
             input type="checkbox" name="run" value=(run.id) checked[chosen] disabled[chosen]
                 aria-label={ "Compare " (of) };
@@ -230,12 +311,5 @@ fn row(run: &RunReport, chosen: bool) -> Markup {
         td.figure { (span(run.elapsed_seconds)) }
         td { (moment(&run.started_at)) }
         td { a href={ "/api/v1/runs/" (run.id) "/report.html" } aria-label={ "Report of " (of) } { "Report" } }
-    } }
-}
-
-fn pages(filter: &Filter, last: Option<&Arc<RunReport>>) -> Markup {
-    html! { nav aria-label="Pages of the history" {
-        @if !filter.before.is_empty() { a href=(filter.page_before("")) { "Latest" } " " }
-        @if let Some(last) = last { a href=(filter.page_before(&last.id)) rel="next" { "Earlier" } }
     } }
 }

@@ -21,10 +21,11 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    body::{Body, to_bytes},
+    body::{Body, BodyDataStream, to_bytes},
     extract::{ConnectInfo, Request},
     http::{HeaderMap, request},
 };
+use futures_util::StreamExt as _;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::timeout;
@@ -193,6 +194,18 @@ impl Service {
         }
     }
 
+    /// Follows a page.
+    async fn follow(&self, path: &str) -> Events {
+        let request = local("GET", path).body(Body::empty()).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 200, "{path}");
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Events {
+            stream: response.into_body().into_data_stream(),
+            rest: String::new(),
+        }
+    }
+
     async fn get(&self, path: &str) -> Answer {
         self.send(local("GET", path).body(Body::empty()).unwrap())
             .await
@@ -223,6 +236,57 @@ impl Service {
         timeout(PATIENCE, run.ended()).await.unwrap();
         until(|| matches!(self.web.scheduler.run(run.id()), Some(RunEntry::Ended(_)))).await;
     }
+}
+
+/// A stream of server-sent events that is read as they come.
+struct Events {
+    stream: BodyDataStream,
+    rest: String,
+}
+
+impl Events {
+    /// Without what it says to keep the connection.
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some((event, rest)) = self.rest.split_once("\n\n") {
+                let field = |name: &str| {
+                    let lines = event.lines().filter_map(|line| line.strip_prefix(name));
+                    lines.map(str::trim_start).collect::<Vec<_>>().join("\n")
+                };
+                let event = Event {
+                    kind: field("event:"),
+                    data: field("data:"),
+                };
+                self.rest = rest.to_owned();
+                if !event.kind.is_empty() {
+                    return Some(event);
+                }
+                continue;
+            }
+            let more = timeout(PATIENCE, self.stream.next()).await.unwrap()?;
+            self.rest
+                .push_str(std::str::from_utf8(&more.unwrap()).unwrap());
+        }
+    }
+
+    /// All up to and including the first one of this kind.
+    async fn up_to(&mut self, kind: &str) -> Vec<Event> {
+        let mut events = Vec::new();
+        while let Some(event) = self.next().await {
+            let found = event.kind == kind;
+            events.push(event);
+            if found {
+                return events;
+            }
+        }
+        panic!("no `{kind}` among {events:?}");
+    }
+}
+
+#[derive(Debug)]
+struct Event {
+    kind: String,
+    data: String,
 }
 
 impl Answer {

@@ -17,6 +17,8 @@ if (compare) {
   };
   if (button) {
     compare.addEventListener("change", check);
+    // Those that were ticked may be gone.
+    live.addEventListener("shown", check);
     // A browser that goes back has boxes ticked.
     addEventListener("pageshow", check);
     check();

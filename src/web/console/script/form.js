@@ -79,13 +79,21 @@ if (form) {
   });
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
+    // Twice would be two bursts.
+    if (busy.has(form)) {
+      return;
+    }
+    busy.add(form);
     const values = Object.fromEntries(fields().map((field) => [field.name, field.value]));
     localStorage.setItem(memory, JSON.stringify(values));
     try {
       const run = await send("/api/v1/bursts");
       location.assign(`/runs/${run.id}`);
     } catch (error) {
+      busy.delete(form);
       tell([[error.message, "note failed"]]);
     }
   });
+  // A browser that goes back may have the page as it was left.
+  addEventListener("pageshow", () => busy.delete(form));
 }

@@ -1,16 +1,26 @@
-// What changes: parts of the page that come once a second. A part that is the same stays as it is, with
-// whatever is selected in it. A connection that breaks is taken up again by the browser, which says which
-// samples it has, and one that is refused by this script, which gets all of them.
+// What changes: parts of the page that come once a second. What is the same stays as it is, with the focus, what is
+// selected, typed, ticked or unfolded in it. A connection that is lost is taken up again, from the sample on that is
+// missing.
 const live = document.querySelector("[data-live]");
 /** By id, each part as it was sent. */
 const parts = new Map();
 /** Where counts begin, for the eye: nothing goes back anywhere. */
 let base = null;
-let latest = null;
-/** In seconds; how long to wait grows from one to the other while a stream is refused. */
-const PAUSE = { least: 2, most: 30 };
-let pause = PAUSE.least;
-let lost = false;
+/** In seconds, the wait before the next try; it grows from one to the other while none succeeds. */
+const WAIT = { least: 1, most: 10 };
+let wait = WAIT.least;
+/**
+ * In milliseconds, how often a page looks in that nobody sees, for its title: it holds no connection meanwhile, of which
+ * a browser has six to a service.
+ */
+const UNSEEN = 10_000;
+/** Ends the connection that there is. */
+let stop = null;
+let next = null;
+/** The id of the last event that had one. */
+let last = null;
+/** Since when nothing comes; null while something does. */
+let silent = null;
 
 function number(cell) {
   return Number(cell.textContent.replaceAll(",", ""));
@@ -26,7 +36,7 @@ function percent(failed, of) {
 }
 
 function rate(count, seconds) {
-  return seconds > 0 ? `${short(count / seconds)}/s` : "–";
+  return seconds >= LEAST_SECOND ? `${short(count / seconds)}/s` : "–";
 }
 
 /** Takes from a part what was there when counts began. */
@@ -61,53 +71,76 @@ function subtract(place) {
   }
 }
 
-/** By what an element that has the focus is found again when its part is rendered anew. */
-function markOf(element) {
-  const attributes = ["id", "name", "href", "data-post", "aria-label"].map((name) => element.getAttribute(name));
-  return element.dataset.focus ?? [element.tagName, ...attributes].join(" ");
+/** Makes an element like another one; what is alike in both stays. */
+function morph(place, wanted) {
+  for (const { name, value } of wanted.attributes) {
+    if (place.getAttribute(name) !== value) {
+      place.setAttribute(name, value);
+    }
+  }
+  for (const { name } of [...place.attributes]) {
+    // What somebody unfolded stays open, and what waits for an answer goes on waiting.
+    if (!wanted.hasAttribute(name) && !["open", "aria-disabled"].includes(name)) {
+      place.removeAttribute(name);
+    }
+  }
+  const keyed = new Map([...place.children].map((child) => [child.dataset?.key, child]));
+  let at = place.firstChild;
+  for (const child of [...wanted.childNodes]) {
+    const key = child.dataset?.key;
+    const same = key === undefined ? at : keyed.get(key);
+    const alike = same?.nodeName === child.nodeName && same.dataset?.key === key;
+    if (!alike) {
+      place.insertBefore(child, at);
+      continue;
+    }
+    if (same === at) {
+      at = at.nextSibling;
+    } else {
+      place.insertBefore(same, at);
+    }
+    if (same.nodeType === Node.ELEMENT_NODE) {
+      morph(same, child);
+    } else if (same.nodeValue !== child.nodeValue) {
+      same.nodeValue = child.nodeValue;
+    }
+  }
+  while (at) {
+    const gone = at;
+    at = at.nextSibling;
+    gone.remove();
+  }
 }
 
-function findAgain(place, mark) {
-  const reachable = "a, button, input, select, textarea, summary, [tabindex]";
-  return [...place.querySelectorAll(reachable)].find((element) => markOf(element) === mark);
-}
-
-/** Puts a part in place without taking the focus, a half-written word or the place in a wide table away. */
+/** Puts a part in place. */
 function put(place, html) {
-  const active = document.activeElement;
-  const mark = place.contains(active) ? markOf(active) : null;
   const sent = document.createElement("template");
   sent.innerHTML = html;
-  const again = mark !== null && findAgain(sent.content, mark);
-  if (again && ["INPUT", "SELECT", "TEXTAREA"].includes(active.tagName)) {
-    return;
-  }
-  const scrolled = [...place.querySelectorAll(".wide")].map((box) => box.scrollLeft);
+  const part = sent.content.firstElementChild;
+  subtract(part);
+  const had = place.contains(document.activeElement);
   parts.set(place.id, html);
-  place.replaceChildren(sent.content);
-  subtract(place);
-  place.querySelectorAll(".wide").forEach((box, at) => {
-    box.scrollLeft = scrolled[at] ?? 0;
-  });
-  if (again) {
-    again.focus({ preventScroll: true });
-  } else if (mark !== null) {
+  morph(place, part);
+  if (had && document.activeElement === document.body) {
     // What had it is gone: the heading says what became of it.
-    live.querySelector("h1").focus();
+    (live.querySelector("h1[tabindex]") ?? document.getElementById("main")).focus();
   }
 }
 
 function show(html) {
-  latest = html;
   const sent = document.createElement("template");
   sent.innerHTML = html;
   for (const part of sent.content.children) {
     const place = document.getElementById(part.id);
-    if (place && parts.get(part.id) !== part.innerHTML) {
-      put(place, part.innerHTML);
+    if (place && parts.get(part.id) !== part.outerHTML) {
+      put(place, part.outerHTML);
     }
   }
-  document.title = `${live.querySelector("h1").innerText} - chatprobe`;
+  const title = live.querySelector("[data-title]")?.dataset.title;
+  if (title) {
+    document.title = `${title} - chatprobe`;
+  }
+  live.dispatchEvent(new Event("shown"));
 }
 
 function countFromNow() {
@@ -128,46 +161,89 @@ function countFromNow() {
   }
 }
 
+/** Says so if another configuration is in force than the one that the page was made under. */
+function compareConfiguration(inForce) {
+  const changed = document.getElementById("changed");
+  if (inForce === live.dataset.configuration) {
+    changed.replaceChildren();
+    return;
+  }
+  const said = changed.firstChild ? [] : [`The configuration changed at ${timeOf(new Date())}. `];
+  const words = {
+    "shows-new": ["What you see is the new one."],
+    "stays-true": ["What you see does not depend on it."],
+    "is-outdated": ["This page was made of the one before: ", link(location.href, "load it anew"), "."],
+  };
+  changed.append(...said, ...(said.length ? words[live.dataset.afterReload] : []));
+}
+
+function hear({ kind, data, id }) {
+  last = id ?? last;
+  if (kind === "page") {
+    show(data);
+    if (document.hidden) {
+      rest();
+    }
+  } else if (kind === "samples") {
+    take(JSON.parse(data));
+  } else if (kind === "over") {
+    finish();
+  } else if (kind === "configuration") {
+    compareConfiguration(data);
+  }
+}
+
+/** Holds no connection for a while. */
+function rest() {
+  stop?.abort();
+  stop = null;
+  clearTimeout(next);
+  next = setTimeout(connect, UNSEEN);
+}
+
+async function connect() {
+  clearTimeout(next);
+  stop?.abort();
+  const own = new AbortController();
+  stop = own;
+  let failure = null;
+  try {
+    await listen(live.dataset.live, last, own, (event) => {
+      if (own === stop) {
+        silent = null;
+        wait = WAIT.least;
+        hear(event);
+      }
+    });
+  } catch (error) {
+    failure = error;
+  }
+  if (own !== stop) {
+    return;
+  }
+  // An end without a failure may be a restart: the next try finds out. Silence was noticed late.
+  silent ??= (failure?.name === "AbortError" ? heardAt : null) ?? new Date();
+  if (failure instanceof Refused) {
+    isReached();
+    reach.textContent = `${failure.message}\nWhat you see is not up to date; this page tries again by itself.`;
+  } else if (failure) {
+    isUnreachable(silent);
+  }
+  next = setTimeout(connect, wait * 1000);
+  wait = Math.min(2 * wait, WAIT.most);
+}
+
 function follow() {
   for (const part of live.querySelectorAll("[data-part]")) {
-    parts.set(part.id, part.innerHTML);
+    parts.set(part.id, part.outerHTML);
   }
   live.addEventListener("click", (event) => {
     if (event.target.closest("[data-reset]")) {
       countFromNow();
     }
   });
-  // What a field has held up.
-  live.addEventListener("focusout", () => setTimeout(() => latest && show(latest)));
+  document.addEventListener("visibilitychange", () => (document.hidden ? rest() : connect()));
   connect();
-}
-
-function connect() {
-  const source = new EventSource(live.dataset.live);
-  source.addEventListener("page", (event) => show(event.data));
-  source.addEventListener("samples", (event) => take(JSON.parse(event.data)));
-  source.addEventListener("open", () => {
-    if (lost) {
-      say("Connected again.");
-    }
-    lost = false;
-    pause = PAUSE.least;
-  });
-  source.addEventListener("error", () => {
-    lost = true;
-    if (source.readyState !== EventSource.CLOSED) {
-      say("The connection is lost; what you see is not up to date.");
-      return;
-    }
-    // Refused, for want of a place or by a proxy while the service starts: the browser asks no more.
-    say(`The service does not answer; what you see is not up to date. Trying again in ${pause} s.`);
-    setTimeout(connect, pause * 1000);
-    pause = Math.min(2 * pause, PAUSE.most);
-  });
-  source.addEventListener("over", () => {
-    source.close();
-    finish();
-  });
 }
 
 if (live) {

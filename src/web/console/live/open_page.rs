@@ -1,0 +1,201 @@
+//! The pages that somebody has open, and what has to be known to render them again.
+
+use std::sync::Arc;
+
+use axum::response::sse::Event;
+
+use crate::{
+    runner::{RunHandle, RunRecord, Sample},
+    scheduler::RunEntry,
+    web::{
+        App,
+        console::{
+            configuration,
+            frame::{Viewer, as_text},
+            now, probe,
+            run::{self, Around},
+            runs,
+        },
+        refusal::Refusal,
+    },
+};
+
+/// Samples in one event: a page that is opened late gets them in some pieces.
+const SAMPLES: usize = 600;
+
+/// A page that somebody has open.
+pub(super) enum OpenPage {
+    Now,
+    Run(Box<OpenRun>),
+    Probe(probe::Open),
+    Runs(Box<runs::Open>),
+    /// And the form for a burst, which is made of it.
+    Configuration,
+}
+
+impl OpenPage {
+    /// The parts of the page that change; `None` if they are as they were.
+    pub(super) async fn render(&mut self, app: &App, viewer: Viewer) -> Option<Arc<str>> {
+        Some(match self {
+            Self::Now => app.live.get("now", viewer, || now::fragment(app, viewer)),
+            Self::Run(run) => return run.render(app, viewer).await,
+            Self::Probe(open) => {
+                open.refresh(app).await;
+                as_text(open.fragment(app, viewer)).into()
+            }
+            Self::Runs(open) => {
+                open.refresh(app).await;
+                as_text(open.fragment()).into()
+            }
+            Self::Configuration => {
+                let render = || configuration::fragment(&app.web.scheduler.plan());
+                app.live.get("configuration", viewer, render)
+            }
+        })
+    }
+
+    /// Waits for the end of the run that the page is about; for ever if it is about none in progress.
+    pub(super) async fn ended(&self) {
+        match self {
+            Self::Run(run) => run.ended().await,
+            _ => std::future::pending().await,
+        }
+    }
+
+    /// Time has passed since the last look.
+    pub(super) fn look_again(&mut self) {
+        if let Self::Run(run) = self {
+            run.look_again();
+        }
+    }
+
+    /// Samples that were not sent yet.
+    pub(super) fn samples(&mut self) -> Option<Event> {
+        match self {
+            Self::Run(run) => run.samples(),
+            _ => None,
+        }
+    }
+
+    /// That the run is over, once.
+    pub(super) fn over(&mut self) -> Option<Event> {
+        match self {
+            Self::Run(run) => run.over(),
+            _ => None,
+        }
+    }
+}
+
+/// The page of a run, which becomes that of an ended one.
+pub(super) struct OpenRun {
+    entry: RunEntry,
+    seconds: Seconds,
+    /// The number of the next sample.
+    next: u64,
+    /// Samples come before the page that belongs to them.
+    samples_told: bool,
+    over_told: bool,
+    /// Of an ended run.
+    around: Option<Around>,
+}
+
+/// Where the samples of a run are.
+enum Seconds {
+    OfHandle(RunHandle),
+    /// Of a run that was over when the page was opened.
+    Kept(Arc<RunRecord>),
+}
+
+impl OpenRun {
+    /// From the sample of this number on.
+    pub(super) async fn of(app: &App, id: &str, next: u64) -> Result<Self, Refusal> {
+        let entry = app.find_run(id).await?;
+        let seconds = match &entry {
+            RunEntry::Active(handle) => Seconds::OfHandle(handle.clone()),
+            RunEntry::Ended(_) => Seconds::Kept(app.find_record(id).await?),
+        };
+        Ok(Self {
+            entry,
+            seconds,
+            next,
+            samples_told: false,
+            over_told: false,
+            around: None,
+        })
+    }
+
+    async fn render(&mut self, app: &App, viewer: Viewer) -> Option<Arc<str>> {
+        let entry = &self.entry;
+        let RunEntry::Ended(report) = entry else {
+            let render = || {
+                let report = entry.report();
+                run::fragment(entry, &report, &Around::in_progress(app, &report), viewer)
+            };
+            return Some(app.live.get(entry.id(), viewer, render));
+        };
+        let named = app.web.history.named_runs();
+        if self
+            .around
+            .as_ref()
+            .is_some_and(|around| around.is_of(&named))
+        {
+            return None;
+        }
+        let around = Around::of_ended(app, report).await;
+        let html = as_text(run::fragment(entry, report, &around, viewer));
+        self.around = Some(around);
+        Some(html.into())
+    }
+
+    async fn ended(&self) {
+        match &self.entry {
+            RunEntry::Active(handle) => handle.ended().await,
+            RunEntry::Ended(_) => std::future::pending().await,
+        }
+    }
+
+    fn look_again(&mut self) {
+        self.samples_told = false;
+        if let RunEntry::Active(handle) = &self.entry {
+            self.entry = RunEntry::of(handle);
+        }
+    }
+
+    fn samples(&mut self) -> Option<Event> {
+        if self.samples_told {
+            return None;
+        }
+        let (samples, end) = match &self.seconds {
+            Seconds::OfHandle(handle) => handle.samples(self.next),
+            Seconds::Kept(record) => {
+                let skip = usize::try_from(self.next).unwrap_or(usize::MAX);
+                let rest = record.samples.iter().skip(skip).cloned().collect();
+                (rest, record.samples.len() as u64)
+            }
+        };
+        let (event, next) = told(samples, end, self.next)?;
+        self.samples_told = event.is_none();
+        self.next = next;
+        event
+    }
+
+    fn over(&mut self) -> Option<Event> {
+        let is_over = matches!(self.entry, RunEntry::Ended(_));
+        let first = is_over && !std::mem::replace(&mut self.over_told, is_over);
+        first.then(|| Event::default().event("over").data("over"))
+    }
+}
+
+/// The next samples of a run, if there are any, and the number of those behind them. `end` is the number
+/// behind the last.
+fn told(mut samples: Vec<Arc<Sample>>, end: u64, from: u64) -> Option<(Option<Event>, u64)> {
+    if samples.is_empty() {
+        return Some((None, from));
+    }
+    let begin = end - samples.len() as u64;
+    samples.truncate(SAMPLES);
+    let next = begin + samples.len() as u64;
+    let event = Event::default().event("samples").id(next.to_string());
+    let event = event.json_data(&samples).ok()?;
+    Some((Some(event), next))
+}
