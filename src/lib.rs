@@ -7,27 +7,28 @@
 //! |---|---|---|
 //! | [`body`] | the body of a received answer or event: decompressed, read as text, form and JSON; no I/O | nothing |
 //! | [`cgroup`] | what the control groups of the process let it have | nothing |
-//! | [`descriptors`] | how many files and sockets the process may have, and for what | nothing |
+//! | [`descriptors`] | how many files and sockets the process may have, and for what | `plain_words` |
 //! | [`line_budget`] | how many lines of the log may tell of the same thing | nothing |
+//! | [`plain_words`] | what the system and libraries say of an error, in plain words | nothing |
 //! | [`printable`] | text as people may see it, without control and bidirectional characters | nothing |
 //! | [`vitals`] | how the machine treats the process, seen from outside the runtime | descriptors |
 //! | [`listener`] | connections from clients: accepted, bounded in number, time and bytes, ended | descriptors, `line_budget`, vitals |
 //! | [`units`] | durations, rates, shares, distributions as people write them | nothing |
 //! | [`document`] | YAML with the place of every value, and the list of problems | units |
-//! | [`scenario`] | the language: steps, expressions, templates; no I/O | body, document, units |
+//! | [`scenario`] | the language: steps, expressions, templates; no I/O | body, document, `plain_words`, units |
 //! | [`load`] | load profiles and thresholds, pure functions of time | document, units |
-//! | [`driver`] | one file a protocol: sends what a step says | body, descriptors, scenario, units |
-//! | [`preflight`] | a load set against what this machine has | cgroup, descriptors, driver, load, scenario |
-//! | [`config`] | files to a checked [`config::Plan`] | document, driver, load, scenario, units, the simulator's settings |
+//! | [`driver`] | one file a protocol: sends what a step says | body, descriptors, `plain_words`, scenario, units |
+//! | [`preflight`] | a load set against what this machine has | cgroup, descriptors, driver, load, `plain_words`, scenario |
+//! | [`config`] | files to a checked [`config::Plan`] | document, driver, load, `plain_words`, scenario, units, the simulator's settings |
 //! | [`event`] | what happened: the only thing that observers see | config, listener, scenario, vitals |
 //! | [`callbacks`] | inbound events: receiver, early buffer, mailboxes | body, config, descriptors, event, `line_budget`, listener, scenario |
 //! | [`runner`] | one chat; one run of chats, from setup to verdict | all above |
 //! | [`report`] | a run as HTML, CSV and JUnit XML, and runs side by side; no I/O | event, printable, runner, scenario |
-//! | [`history`] | what runs did and why chats failed, in a file that outlives the process | config, event, `line_budget`, runner, scenario |
+//! | [`history`] | what runs did and why chats failed, in a file that outlives the process | config, event, `line_budget`, `plain_words`, runner, scenario |
 //! | [`scheduler`] | when: intervals, cron, on demand, overlap, drain | history, runner and all above |
 //! | [`record`] | events to metrics and log | cgroup, config, descriptors, event, `line_budget`, listener, load, scenario, vitals |
-//! | [`web`] | metrics, health, admin API, console | history, scheduler, record, report, `line_budget`, listener, printable |
-//! | [`simulator`] | a contact centre to practise on | descriptors, listener, units |
+//! | [`web`] | metrics, health, admin API, console | history, scheduler, record, report, `line_budget`, listener, `plain_words`, printable |
+//! | [`simulator`] | a contact centre to practise on | descriptors, listener, `plain_words`, units |
 //! | [`service`] | composition: build, start, shut down | everything |
 //! | [`cli`] | one file a subcommand | everything |
 //!
@@ -59,6 +60,7 @@ pub mod history;
 pub mod line_budget;
 pub mod listener;
 pub mod load;
+pub mod plain_words;
 pub mod preflight;
 pub mod printable;
 pub mod record;

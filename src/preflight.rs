@@ -12,6 +12,7 @@ use crate::{
     descriptors,
     driver::{Connections, Sharing},
     load::Profile,
+    plain_words,
     scenario::{Bounds, Cost},
 };
 
@@ -242,7 +243,8 @@ fn examine_sources(connections: &Connections, findings: &mut Findings) {
     for source in &connections.from {
         if let Err(error) = UdpSocket::bind((*source, 0)) {
             findings.refusals.push(format!(
-                "connections cannot leave from `{source}`: {error}; `ip address` lists the addresses of this machine"
+                "connections cannot leave from `{source}`: {}; `ip address` lists the addresses of this machine",
+                plain_words::of_system(&error)
             ));
         }
     }

@@ -17,6 +17,7 @@ use crate::{
     event::{Event, Observers},
     history::{History, Recorder},
     listener::bind,
+    plain_words,
     record::{Boundaries, FailureLog, Metrics, MetricsError},
     runner::{Engine, TraceBudget},
     scheduler::{CutOff, Scheduler},
@@ -42,7 +43,9 @@ const LONGEST_END: Duration = Duration::from_millis(4_900);
 pub enum ServiceError {
     /// An address is taken or is not ours.
     #[error(
-        "cannot listen on {address} for {what}: {error}; stop what holds it or change `{setting}`"
+        "cannot listen on {address} for {what}: {}; {}",
+        plain_words::of_system(error),
+        remedy(error, setting)
     )]
     Listen {
         /// The address.
@@ -67,11 +70,23 @@ pub enum ServiceError {
     #[error(transparent)]
     Proxy(#[from] ProxyError),
     /// A thread that has to be cannot be started.
-    #[error("cannot start a thread: {0}")]
+    #[error("cannot start a thread: {}", plain_words::of_system(.0))]
     Thread(io::Error),
     /// The simulator cannot be set up.
     #[error(transparent)]
     Simulator(#[from] simulator::Error),
+}
+
+/// What to do about an address on which nobody can listen.
+fn remedy(error: &io::Error, setting: &str) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => format!("stop what listens there, or change `{setting}`"),
+        io::ErrorKind::PermissionDenied => format!("take a port from 1024 on for `{setting}`"),
+        io::ErrorKind::AddrNotAvailable => {
+            format!("`ip address` lists the addresses that there are; change `{setting}`")
+        }
+        _ => format!("change `{setting}`"),
+    }
 }
 
 /// The service with everything listening and running.

@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    plain_words,
     report::{Baseline, MOST_BASELINES},
     runner::{MOST_BATCHES, RunRecord},
     units::Share,
@@ -23,15 +24,15 @@ pub(super) struct Earlier {
 }
 
 impl Earlier {
-    /// Reads the records of runs of this scenario; `None` if there are none to read.
+    /// Reads the records of runs of this scenario, if it is known which that is; `None` if there are none to read.
     pub(super) fn read(
         paths: &[PathBuf],
-        scenario: &str,
+        scenario: Option<&str>,
         limit: Option<Share>,
     ) -> Result<Option<Self>, String> {
         if paths.len() > MOST_BASELINES {
             return Err(format!(
-                "--baseline: {} runs are given, and {MOST_BASELINES} can be compared at most; leave the oldest out",
+                "{} runs are given, and {MOST_BASELINES} can be compared at most; leave the oldest out",
                 paths.len()
             ));
         }
@@ -60,16 +61,21 @@ impl Earlier {
     }
 }
 
-fn read(path: &Path, scenario: &str) -> Result<RunRecord, String> {
+fn read(path: &Path, scenario: Option<&str>) -> Result<RunRecord, String> {
     let mut text = String::new();
     File::open(path)
         .and_then(|file| file.take(MOST_BYTES + 1).read_to_string(&mut text))
-        .map_err(|error| refused(path, &format!("cannot be read: {error}")))?;
+        .map_err(|error| {
+            let why = plain_words::of_system(&error);
+            refused(path, &format!("cannot be read: {why}"))
+        })?;
     if text.len() as u64 > MOST_BYTES {
         return Err(refused(path, "is larger than the record of any run"));
     }
-    let record: RunRecord = serde_json::from_str(&text)
-        .map_err(|error| refused(path, &format!("is not the record of a run: {error}")))?;
+    let record: RunRecord = serde_json::from_str(&text).map_err(|error| {
+        let why = plain_words::of_json(&error);
+        refused(path, &format!("is not the record of a run: {why}"))
+    })?;
     if record.batches.len() > MOST_BATCHES {
         return Err(refused(
             path,
@@ -77,7 +83,9 @@ fn read(path: &Path, scenario: &str) -> Result<RunRecord, String> {
         ));
     }
     let theirs = &record.report.scenario;
-    if theirs != scenario {
+    if let Some(scenario) = scenario
+        && theirs != scenario
+    {
         return Err(refused(
             path,
             &format!("is of the scenario `{theirs}`, and this is `{scenario}`"),
@@ -88,7 +96,7 @@ fn read(path: &Path, scenario: &str) -> Result<RunRecord, String> {
 
 fn refused(path: &Path, why: &str) -> String {
     format!(
-        "--baseline: `{}` {why}; name the report.json of a run with --report",
+        "`{}` {why}; name the report.json of a run with --report",
         path.display()
     )
 }

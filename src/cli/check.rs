@@ -1,17 +1,21 @@
 use std::{
     fmt::{self, Write as _},
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
 use chrono::Utc;
+use minijinja::Value as Variable;
 
 use super::{Configuration, Outcome, output::print, report_problems, unusable};
 use crate::{
-    config::{Burst, Plan, Target},
+    config::{Burst, Kind, Plan, Target, read_file, read_scenario},
+    document::Problems,
     driver::{EnvironmentProxies, ProxyChoice, Tls},
     event::{Event, Observer},
     preflight::certain_failures,
     record::{Boundaries, Metrics},
+    scenario::{Scenario, ScenarioRead},
     service,
     simulator::Agents,
     units::duration,
@@ -20,13 +24,21 @@ use crate::{
 /// `chatprobe check`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Check {
+    /// A configuration, or a scenario by itself [default: the one of --config].
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+
     #[command(flatten)]
     configuration: Configuration,
 }
 
 impl Check {
     pub(super) fn run(&self) -> Outcome {
-        let plan = match Plan::load(&self.configuration.config) {
+        let file = self.file.as_ref().unwrap_or(&self.configuration.config);
+        if is_scenario(file) {
+            return check_scenario(file);
+        }
+        let plan = match Plan::load(file) {
             Ok(plan) => Arc::new(plan),
             Err(problems) => return report_problems(&problems),
         };
@@ -49,6 +61,80 @@ impl Check {
     }
 }
 
+/// Whether a file is a scenario, as far as that can be told.
+fn is_scenario(file: &Path) -> bool {
+    // Problems are told when it is read for what it is.
+    let node = read_file(file, &Problems::default());
+    node.is_ok_and(|node| Kind::of(&node) == Some(Kind::Scenario))
+}
+
+/// Checks a scenario that no configuration names.
+fn check_scenario(file: &Path) -> Outcome {
+    let problems = Problems::default();
+    let read = read_scenario(file, &problems);
+    if let Err(problems) = problems.into_result() {
+        return report_problems(&problems);
+    }
+    // Without a problem there is a scenario.
+    let Some(ScenarioRead::Whole(scenario)) = read else {
+        return Outcome::Unusable;
+    };
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = describe_scenario(&mut text, file, &scenario);
+    print(&text, Outcome::Success)
+}
+
+fn describe_scenario(text: &mut String, file: &Path, scenario: &Scenario) -> fmt::Result {
+    writeln!(text, "{} is a valid scenario.", file.display())?;
+    write_scenario(text, scenario)?;
+    let wanted: Vec<_> = scenario
+        .inputs
+        .iter()
+        .filter(|input| input.default.is_none())
+        .map(|input| input.name.as_str())
+        .collect();
+    if wanted.is_empty() {
+        let inputs = scenario.resolve_inputs(&[], &scenario.place, &Problems::default());
+        let cost = scenario.cost(Variable::UNDEFINED, &inputs.unwrap_or_default());
+        writeln!(
+            text,
+            "            {} requests a chat with the defaults of its inputs",
+            cost.chat
+        )?;
+    } else {
+        writeln!(text, "            inputs to set: {}", wanted.join(", "))?;
+    }
+    let variables: Vec<_> = scenario
+        .target_variables
+        .keys()
+        .map(String::as_str)
+        .filter(|name| !Target::OF_ALL.contains(name))
+        .collect();
+    if !variables.is_empty() {
+        writeln!(
+            text,
+            "            variables that its target has to have: {}",
+            variables.join(", ")
+        )?;
+    }
+    write!(
+        text,
+        "            a configuration that names it is checked with its targets: chatprobe check CONFIGURATION"
+    )
+}
+
+fn write_scenario(text: &mut String, scenario: &Scenario) -> fmt::Result {
+    writeln!(
+        text,
+        "scenario  {}: {} steps, {} inputs ({})",
+        scenario.name,
+        scenario.all_steps().len(),
+        scenario.inputs.len(),
+        scenario.place.source
+    )
+}
+
 fn describe(
     text: &mut String,
     plan: &Plan,
@@ -60,14 +146,7 @@ fn describe(
         describe_target(text, target, proxies)?;
     }
     for scenario in plan.catalogue.scenarios.values() {
-        writeln!(
-            text,
-            "scenario  {}: {} steps, {} inputs ({})",
-            scenario.name,
-            scenario.all_steps().len(),
-            scenario.inputs.len(),
-            scenario.place.source
-        )?;
+        write_scenario(text, scenario)?;
     }
     for probe in &plan.probes {
         writeln!(

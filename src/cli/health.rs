@@ -11,7 +11,7 @@ use super::{
     report_problems, unusable,
 };
 use crate::{
-    config::{Listen, check_url, read_configuration},
+    config::{Kind, Listen, check_url, read_configuration},
     document::{Mapping, Problem, Problems, settings},
     driver::{Endpoint, HttpDriver},
     scenario::HttpRequest,
@@ -82,6 +82,9 @@ impl Health {
         let (problems, elsewhere) = (Problems::default(), Problems::default());
         let node = read_configuration(&self.configuration.config, &elsewhere);
         let node = node.map_err(|one| vec![one])?;
+        if !Kind::Configuration.fits(&node, &problems) {
+            return Err(problems.into_result().err().unwrap_or_default());
+        }
         let listen = Mapping::open(&node, "a configuration", &problems)
             .and_then(|mut map| map.get("listen"))
             .and_then(|node| settings(node, &problems));

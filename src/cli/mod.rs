@@ -5,6 +5,7 @@ mod baseline;
 mod check;
 mod health;
 mod logging;
+mod number;
 mod output;
 mod progress;
 mod report;
@@ -17,6 +18,7 @@ mod summary;
 mod target;
 
 use std::{
+    io,
     num::NonZeroUsize,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -29,6 +31,7 @@ use output::tell;
 use crate::{
     descriptors,
     document::{Node, Problem, parse},
+    plain_words,
 };
 
 /// What the command came to, as its exit code.
@@ -63,7 +66,14 @@ pub struct Cli {
     log: Option<logging::Filter>,
 
     /// Threads that do the work. [default: half of the CPUs]
-    #[arg(long, global = true, env = "CHATPROBE_WORKERS", value_name = "NUMBER")]
+    #[arg(
+        long,
+        global = true,
+        env = "CHATPROBE_WORKERS",
+        value_name = "NUMBER",
+        allow_negative_numbers = true,
+        value_parser = number::threads
+    )]
     workers: Option<NonZeroUsize>,
 }
 
@@ -112,7 +122,7 @@ impl Cli {
                 runtime.shutdown_background();
                 outcome
             }
-            Err(error) => unusable(format_args!("cannot start the runtime: {error}")),
+            Err(error) => unusable(no_thread(&error)),
         };
         ExitCode::from(outcome as u8)
     }
@@ -135,6 +145,18 @@ impl Cli {
 fn unusable(message: impl std::fmt::Display) -> Outcome {
     tell(format_args!("chatprobe: {message}"));
     Outcome::Unusable
+}
+
+/// Why the process cannot hear of signals.
+fn no_signals(error: &io::Error) -> String {
+    let why = plain_words::of_system(error);
+    format!("cannot listen to signals: {why}")
+}
+
+/// Why a thread that has to be cannot be started.
+fn no_thread(error: &io::Error) -> String {
+    let why = plain_words::of_system(error);
+    format!("cannot start a thread: {why}")
 }
 
 /// Says all problems of a configuration, each with the line it is about.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Outcome, unusable};
-use crate::printable;
+use crate::{plain_words, printable};
 
 /// Writes a line to standard error. Where that cannot be done, there is nobody left to tell.
 pub(super) fn tell(line: impl Display) {
@@ -23,7 +23,8 @@ pub(super) fn print(text: &str, outcome: Outcome) -> Outcome {
         Ok(()) => outcome,
         Err(error) if error.kind() == ErrorKind::BrokenPipe => outcome,
         Err(error) => unusable(format_args!(
-            "cannot write to standard output: {error}; make room, or send it elsewhere"
+            "cannot write to standard output: {}; make room, or send it elsewhere",
+            plain_words::of_system(&error)
         )),
     }
 }

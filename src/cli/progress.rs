@@ -1,15 +1,19 @@
 use std::{
+    collections::VecDeque,
+    fmt,
     io::{IsTerminal as _, stderr},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use tokio::time::{Instant, sleep};
 
 use super::output::tell;
 use crate::{
     load::Profile,
-    runner::{ChatCounts, RunHandle, ThresholdReport, ThresholdState},
+    runner::{ChatCounts, RunHandle, RunState},
+    units::duration,
 };
 
 /// How often the bar moves.
@@ -25,9 +29,9 @@ pub(super) async fn show(run: &RunHandle, load: &Profile) {
     let mut progress = Progress::new(load, terminal);
     let mut next_line = Instant::now() + LINE_EVERY;
     while !run.has_ended() {
-        let text = progress.update(run);
+        let (counts, stage) = progress.update(run);
         if !terminal && Instant::now() >= next_line {
-            tell(text);
+            tell(format_args!("{counts}  {stage}"));
             next_line += LINE_EVERY;
         }
         tokio::select! {
@@ -38,14 +42,23 @@ pub(super) async fn show(run: &RunHandle, load: &Profile) {
     progress.bar.finish_and_clear();
 }
 
+/// What stands on both sides of the bar. The bar draws itself with every single change, so all of it is taken when
+/// the bar moves.
+#[derive(Debug, Default)]
+struct Shown {
+    stage: String,
+    figures: String,
+}
+
 struct Progress {
     bar: ProgressBar,
+    shown: Arc<Mutex<Shown>>,
+    /// Over which chats start; of a search, at the longest.
     duration: Duration,
-    /// How many chats will start, where that is known.
-    total: Option<u64>,
-    begun: Instant,
+    /// When the first chat could start.
+    begun: Option<Instant>,
     /// Chats started, at some moments of the last seconds.
-    started: std::collections::VecDeque<(Instant, u64)>,
+    started: VecDeque<(Instant, u64)>,
 }
 
 impl Progress {
@@ -55,48 +68,55 @@ impl Progress {
         } else {
             ProgressDrawTarget::hidden()
         };
-        // Chats where their number is known, else the time.
-        let length = load
-            .chats()
-            .unwrap_or_else(|| load.duration().as_secs().max(1));
-        let bar = ProgressBar::with_draw_target(Some(length), target);
-        if let Ok(style) = ProgressStyle::with_template("{wide_bar} {percent:>3}%  {msg}") {
+        let bar = ProgressBar::with_draw_target(Some(100), target);
+        let shown = Arc::<Mutex<Shown>>::default();
+        if let Ok(style) = ProgressStyle::with_template("{stage} {wide_bar} {figures}") {
+            let (stage, figures) = (shown.clone(), shown.clone());
+            let style = style
+                .with_key(
+                    "stage",
+                    move |_: &ProgressState, out: &mut dyn fmt::Write| {
+                        write_out(out, &lock(&stage).stage);
+                    },
+                )
+                .with_key(
+                    "figures",
+                    move |_: &ProgressState, out: &mut dyn fmt::Write| {
+                        write_out(out, &lock(&figures).figures);
+                    },
+                );
             bar.set_style(style);
         }
         Self {
             bar,
+            shown,
             duration: load.duration(),
-            total: load.chats(),
-            begun: Instant::now(),
-            started: std::collections::VecDeque::new(),
+            begun: None,
+            started: VecDeque::new(),
         }
     }
 
-    fn update(&mut self, run: &RunHandle) -> String {
+    fn update(&mut self, run: &RunHandle) -> (String, Stage) {
         let now = Instant::now();
-        let chats = run.chats();
-        let ended = chats.passed + chats.failed + chats.stopped + chats.dropped;
-        let elapsed = now.saturating_duration_since(self.begun);
-        self.bar.set_position(match self.total {
-            Some(_) => ended,
-            None => elapsed.as_secs(),
-        });
+        let (at, chats) = (run.state(), run.chats());
+        if at != RunState::SettingUp {
+            self.begun.get_or_insert(now);
+        }
+        let elapsed = self
+            .begun
+            .map_or(Duration::ZERO, |begun| now.saturating_duration_since(begun));
         let rate = self.rate(now, chats.started);
-        let phase = match run.search() {
-            Some(search) => format!("{} active, {search}", chats.in_progress),
-            None => phase(self.total, &chats, self.duration.saturating_sub(elapsed)),
-        };
-        // A search judges its steps, and says how far it is.
-        let thresholds = match run.search() {
-            Some(_) => String::new(),
-            None => thresholds(&run.thresholds()),
-        };
-        let text = format!(
-            "passed {}  failed {}  {rate:.1}/s  {phase}{thresholds}",
+        let stage = Stage::of(at, &chats, elapsed, self.duration, run.search());
+        let counts = format!(
+            "passed {}  failed {}  {rate:.1}/s",
             chats.passed, chats.failed
         );
-        self.bar.set_message(text.clone());
-        text
+        *lock(&self.shown) = Shown {
+            stage: stage.name.to_owned(),
+            figures: format!("{:>3}%  {counts}  {}", stage.percent, stage.details),
+        };
+        self.bar.set_position(stage.percent);
+        (counts, stage)
     }
 
     fn rate(&mut self, now: Instant, started: u64) -> f64 {
@@ -122,104 +142,179 @@ impl Progress {
     }
 }
 
-/// What the run is at. How long chats take is not known, so the time left is that for starting
-/// them.
-fn phase(total: Option<u64>, chats: &ChatCounts, left: Duration) -> String {
-    let active = chats.in_progress;
-    let all_started = match total {
-        Some(total) => chats.started + chats.dropped >= total,
-        None => left.is_zero(),
-    };
-    if total == Some(1) {
-        return "running".to_owned();
-    }
-    if all_started {
-        return format!("finishing, {active} active");
-    }
-    let left = left.as_secs_f64().ceil();
-    format!("starting, {active} active, {left} s left")
+fn lock(shown: &Mutex<Shown>) -> MutexGuard<'_, Shown> {
+    // Text: usable whatever happened to a thread that held it.
+    shown.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How many thresholds stand how, so far; nothing if there are none.
-fn thresholds(all: &[ThresholdReport]) -> String {
-    let states = [
-        ThresholdState::Held,
-        ThresholdState::Broken,
-        ThresholdState::Pending,
-    ];
-    let counts = states.into_iter().filter_map(|state| {
-        let count = all.iter().filter(|threshold| threshold.state == state);
-        let count = count.count();
-        (count > 0).then(|| format!("{count} {}", state.in_words()))
-    });
-    let counts: Vec<_> = counts.collect();
-    if counts.is_empty() {
-        return String::new();
+fn write_out(out: &mut dyn fmt::Write, text: &str) {
+    // A bar that cannot be drawn is not worth a run.
+    let _ = out.write_str(text);
+}
+
+/// What a run is at, and how much of that is done. How long chats take is not known, so starting them and waiting
+/// for the last of them are two things: the first has a time, the second a number of chats.
+#[derive(Debug, PartialEq, Eq)]
+struct Stage {
+    name: &'static str,
+    percent: u64,
+    details: String,
+}
+
+impl Stage {
+    /// `elapsed` of the `duration` over which chats start.
+    fn of(
+        state: RunState,
+        chats: &ChatCounts,
+        elapsed: Duration,
+        duration: Duration,
+        search: Option<String>,
+    ) -> Self {
+        let active = chats.in_progress;
+        let left = duration.saturating_sub(elapsed);
+        let left = duration::format(Duration::from_secs(whole_seconds(left)));
+        let (name, percent, details) = match state {
+            RunState::SettingUp => ("setting up", 0, String::new()),
+            RunState::Running | RunState::Paused => {
+                let percent = part(elapsed.min(duration).as_millis(), duration.as_millis());
+                match search {
+                    Some(search) => {
+                        let details = format!("{active} active, {search}, at most {left} left");
+                        ("searching", percent, details)
+                    }
+                    None => ("starting", percent, format!("{active} active, {left} left")),
+                }
+            }
+            RunState::Finishing => {
+                let ended = chats.passed + chats.failed + chats.stopped;
+                let percent = part(ended.into(), chats.started.into());
+                ("finishing", percent, format!("{active} active"))
+            }
+            RunState::TearingDown | RunState::Ended | RunState::Interrupted => {
+                ("tearing down", 100, String::new())
+            }
+        };
+        Self {
+            name,
+            percent,
+            details,
+        }
     }
-    format!("  thresholds: {}", counts.join(", "))
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}%", self.name, self.percent)?;
+        if self.details.is_empty() {
+            return Ok(());
+        }
+        write!(f, ", {}", self.details)
+    }
+}
+
+/// Rounded up: what is left takes at least a second until it is over.
+fn whole_seconds(left: Duration) -> u64 {
+    left.as_secs() + u64::from(left.subsec_nanos() > 0)
+}
+
+/// Whole percents; of nothing, all is done.
+fn part(done: u128, of: u128) -> u64 {
+    let percent = (done * 100).checked_div(of).unwrap_or(100);
+    u64::try_from(percent).unwrap_or(100)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn thresholds_are_counted_by_how_they_stand() {
-        let threshold = |state| ThresholdReport {
-            threshold: "p95 <= 1s".to_owned(),
-            state,
-            measured: "nothing".to_owned(),
-        };
-        let all = [
-            ThresholdState::Pending,
-            ThresholdState::Broken,
-            ThresholdState::Pending,
-        ];
-        assert_eq!(
-            thresholds(&all.map(threshold)),
-            "  thresholds: 1 broken, 2 pending"
-        );
-        assert_eq!(thresholds(&[]), "");
-    }
-
-    fn counts(started: u64, in_progress: u64, dropped: u64) -> ChatCounts {
+    fn counts(started: u64, in_progress: u64) -> ChatCounts {
         ChatCounts {
             started,
             in_progress,
-            dropped,
+            passed: started - in_progress,
             ..ChatCounts::default()
         }
     }
 
     #[test]
-    fn a_run_finishes_once_no_more_chats_start_and_not_before() {
+    fn the_share_that_is_done_agrees_with_what_is_left() {
         let ms = Duration::from_millis;
-        for (total, chats, left, says) in [
+        let (ramp, none) = (ms(30_000), Duration::ZERO);
+        for (state, chats, elapsed, duration, says) in [
             (
-                Some(9),
-                counts(3, 3, 0),
-                ms(1_200),
-                "starting, 3 active, 2 s left",
+                RunState::SettingUp,
+                counts(0, 0),
+                none,
+                ramp,
+                "setting up 0%",
+            ),
+            // None has ended, and a sixth of the time is over.
+            (
+                RunState::Running,
+                counts(333, 333),
+                ms(5_000),
+                ramp,
+                "starting 16%, 333 active, 25s left",
+            ),
+            (
+                RunState::Running,
+                counts(1_900, 4),
+                ms(29_700),
+                ramp,
+                "starting 99%, 4 active, 1s left",
             ),
             // Late, but there is more to come.
             (
-                Some(9),
-                counts(8, 8, 0),
-                ms(0),
-                "starting, 8 active, 0 s left",
+                RunState::Running,
+                counts(1_900, 4),
+                ms(31_000),
+                ramp,
+                "starting 100%, 4 active, 0s left",
             ),
-            (Some(9), counts(9, 4, 0), ms(0), "finishing, 4 active"),
-            (Some(9), counts(7, 4, 2), ms(0), "finishing, 4 active"),
             (
-                None,
-                counts(50, 4, 0),
-                ms(1),
-                "starting, 4 active, 1 s left",
+                RunState::Finishing,
+                counts(2_000, 1_500),
+                ms(31_000),
+                ramp,
+                "finishing 25%, 1500 active",
             ),
-            (None, counts(50, 4, 0), ms(0), "finishing, 4 active"),
-            (Some(1), counts(1, 1, 0), ms(0), "running"),
+            // It was told to end: no time is left for chats to start.
+            (
+                RunState::Finishing,
+                counts(40, 10),
+                ms(2_000),
+                ramp,
+                "finishing 75%, 10 active",
+            ),
+            (
+                RunState::Finishing,
+                counts(1, 1),
+                none,
+                none,
+                "finishing 0%, 1 active",
+            ),
+            (
+                RunState::TearingDown,
+                counts(9, 0),
+                ramp,
+                ramp,
+                "tearing down 100%",
+            ),
         ] {
-            assert_eq!(phase(total, &chats, left), says);
+            let stage = Stage::of(state, &chats, elapsed, duration, None);
+            assert_eq!(stage.to_string(), says);
         }
+        let search = Some("75/s, settling; 50/s held".to_owned());
+        let stage = Stage::of(
+            RunState::Running,
+            &counts(9, 3),
+            ms(60_000),
+            ms(600_000),
+            search,
+        );
+        assert_eq!(
+            stage.to_string(),
+            "searching 10%, 3 active, 75/s, settling; 50/s held, at most 9m left"
+        );
     }
 }

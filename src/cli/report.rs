@@ -10,8 +10,9 @@ use super::{
     summary, unusable,
 };
 use crate::{
+    plain_words,
     report::{Baseline, html, junit, tables},
-    runner::RunRecord,
+    runner::{RunRecord, RunReport, RunState},
 };
 
 /// The documents of a run in the folder that `--report` names.
@@ -26,7 +27,14 @@ const DOCUMENTS: [&str; 5] = [
 /// Where the report of a run goes besides what people get to read.
 pub(super) struct ReportTo {
     json: Json,
-    documents: Vec<(PathBuf, File)>,
+    documents: Option<Documents>,
+}
+
+/// The documents that are to be written.
+struct Documents {
+    folder: PathBuf,
+    /// By their names in it.
+    files: Vec<(&'static str, File)>,
 }
 
 enum Json {
@@ -48,17 +56,11 @@ impl ReportTo {
                 Json::File(path, file)
             }
         };
-        let mut documents = Vec::new();
-        if let Some(folder) = folder {
-            fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error, "--report"))?;
-            for name in DOCUMENTS {
-                documents.push(create(folder.join(name), "--report")?);
-            }
-        }
+        let documents = folder.map(Documents::open).transpose()?;
         Ok(Self { json, documents })
     }
 
-    /// Says what came out, with the outcome that it stands for.
+    /// Says what came out and where it is written, with the outcome that it stands for.
     pub(super) fn conclude(
         self,
         record: &RunRecord,
@@ -66,41 +68,84 @@ impl ReportTo {
         outcome: Outcome,
     ) -> Outcome {
         let summary = summary::text(&record.report, baseline);
-        let json = match serde_json::to_string_pretty(&record.report) {
-            Ok(json) => json,
-            Err(error) => return unusable(format_args!("cannot write the report: {error}")),
-        };
         let outcome = match self.json {
-            Json::Nowhere => print(&summary, outcome),
             Json::Stdout => {
                 tell(summary);
-                print(&json, outcome)
+                outcome
             }
-            Json::File(path, mut file) => {
-                let outcome = print(&summary, outcome);
-                match writeln!(file, "{json}") {
-                    Ok(()) => outcome,
-                    Err(error) => cannot_write(&path, &error, "--json"),
-                }
-            }
+            Json::Nowhere | Json::File(..) => print(&summary, outcome),
         };
-        for (path, mut file) in self.documents {
-            let text = document(&path, record, baseline);
-            if let Err(error) = file.write_all(text.as_bytes()) {
-                return cannot_write(&path, &error, "--report");
+        self.write(record, baseline, outcome)
+    }
+
+    /// The same for a run that did not end in time when everything was to be given up: what is known of it.
+    pub(super) fn conclude_cut_off(self, mut record: RunRecord) -> Outcome {
+        record.report.state = RunState::Interrupted;
+        tell(summary::cut_off(&record.report));
+        self.write(&record, None, Outcome::Interrupted)
+    }
+
+    /// Writes everything that can be written, and says where.
+    fn write(
+        self,
+        record: &RunRecord,
+        baseline: Option<&Baseline>,
+        mut outcome: Outcome,
+    ) -> Outcome {
+        match self.json {
+            Json::Nowhere => {}
+            Json::Stdout => outcome = print(&json(&record.report), outcome),
+            Json::File(path, mut file) => match writeln!(file, "{}", json(&record.report)) {
+                Ok(()) => tell(format_args!("wrote the report to `{}`", path.display())),
+                Err(error) => outcome = cannot_write(&path, &error, "--json"),
+            },
+        }
+        let Some(Documents { folder, files }) = self.documents else {
+            return outcome;
+        };
+        let mut written = Vec::new();
+        for (name, mut file) in files {
+            let text = document(name, record, baseline);
+            match file.write_all(text.as_bytes()) {
+                Ok(()) => written.push(name),
+                Err(error) => outcome = cannot_write(&folder.join(name), &error, "--report"),
             }
+        }
+        if !written.is_empty() {
+            let names = written.join(", ");
+            tell(format_args!("wrote {names} to `{}`", folder.display()));
         }
         outcome
     }
 }
 
+fn json(report: &RunReport) -> String {
+    // A report has nothing in it that JSON cannot say.
+    serde_json::to_string_pretty(report).unwrap_or_default()
+}
+
+impl Documents {
+    fn open(folder: &Path) -> Result<Self, Outcome> {
+        fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error, "--report"))?;
+        let mut files = Vec::new();
+        for name in DOCUMENTS {
+            let (_, file) = create(folder.join(name), "--report")?;
+            files.push((name, file));
+        }
+        Ok(Self {
+            folder: folder.to_owned(),
+            files,
+        })
+    }
+}
+
 /// The document that goes by this name.
-fn document(path: &Path, record: &RunRecord, baseline: Option<&Baseline>) -> String {
-    match path.file_name().and_then(|name| name.to_str()) {
-        Some("report.html") => html::document(record, baseline),
-        Some("steps.csv") => tables::steps(&record.report),
-        Some("timeline.csv") => tables::timeline(record),
-        Some("junit.xml") => junit::document(record, baseline),
+fn document(name: &str, record: &RunRecord, baseline: Option<&Baseline>) -> String {
+    match name {
+        "report.html" => html::document(record, baseline),
+        "steps.csv" => tables::steps(&record.report),
+        "timeline.csv" => tables::timeline(record),
+        "junit.xml" => junit::document(record, baseline),
         // A record has nothing in it that JSON cannot say.
         _ => serde_json::to_string(record).unwrap_or_default(),
     }
@@ -115,7 +160,8 @@ fn create(path: PathBuf, option: &str) -> Result<(PathBuf, File), Outcome> {
 
 fn cannot_write(path: &Path, error: &std::io::Error, option: &str) -> Outcome {
     unusable(format_args!(
-        "cannot write the report to `{}`: {error}; name another place with {option}",
-        path.display()
+        "cannot write the report to `{}`: {}; name another place with {option}",
+        path.display(),
+        plain_words::of_system(error)
     ))
 }

@@ -13,8 +13,9 @@ use tokio_util::sync::CancellationToken;
 use self::{interruption::Interruption, request::Request};
 
 use super::{
-    Configuration, Outcome, address::listening_address, baseline::Earlier, output::tell,
-    parse_option, progress, report::ReportTo, report_problems, summary, target::Chosen, unusable,
+    Configuration, Outcome, address::listening_address, baseline::Earlier, no_signals, no_thread,
+    number::seed_of_run, output::tell, parse_option, progress, report::ReportTo, report_problems,
+    target::Chosen, unusable,
 };
 use crate::{
     callbacks::{Exchange, receiver},
@@ -29,7 +30,7 @@ use crate::{
     preflight::Machine,
     report::Baseline,
     runner::{Engine, RunSpec, TraceBudget},
-    scenario::{Origin, Scenario},
+    scenario::{Origin, ScenarioRead},
     service::{address, every, listen},
     units::{Share, duration, seed},
     vitals::Vitals,
@@ -82,7 +83,7 @@ pub(super) struct Run {
     thresholds: Vec<String>,
 
     /// The seed of the pauses; the same one draws the same.
-    #[arg(long, value_parser = clap::value_parser!(u64).range(..=seed::LARGEST))]
+    #[arg(long, allow_negative_numbers = true, value_parser = seed_of_run)]
     seed: Option<u64>,
 
     /// Writes the report as JSON; `-` is standard output.
@@ -119,10 +120,38 @@ pub(super) struct Run {
 }
 
 /// What the chats of a run do, to whom and with what, as far as it could be read.
+#[derive(Default)]
 struct Given {
-    scenario: Arc<Scenario>,
+    scenario: Option<ScenarioRead>,
     target: Option<Arc<Target>>,
     inputs: Option<minijinja::Value>,
+}
+
+/// Everything that the command line says about the run, checked.
+struct Prepared {
+    spec: RunSpec,
+    budget: HealthBudget,
+    callback_url: Option<String>,
+    earlier: Option<Earlier>,
+}
+
+/// What is known of the configuration.
+enum Known {
+    /// It is not needed.
+    None,
+    /// It has such problems that nothing can be told of it.
+    Nothing,
+    /// What of it has no problems.
+    Plan(Box<Plan>),
+}
+
+impl Known {
+    fn plan(&self) -> Option<&Plan> {
+        match self {
+            Self::Plan(plan) => Some(plan),
+            Self::None | Self::Nothing => None,
+        }
+    }
 }
 
 impl Run {
@@ -132,22 +161,21 @@ impl Run {
     }
 
     async fn execute(self) -> Result<Outcome, Outcome> {
-        let (mut spec, budget) = (self.prepare()).map_err(|problems| report_problems(&problems))?;
+        let Prepared {
+            mut spec,
+            budget,
+            callback_url,
+            earlier,
+        } = (self.prepare()).map_err(|problems| report_problems(&problems))?;
         spec.doubts = examine(&spec).map_err(unusable)?;
-        let earlier = Earlier::read(&self.baselines, &spec.scenario.name, self.regression);
-        let earlier = earlier.map_err(unusable)?;
-        let callback_url = self.callback_url.as_deref().map(check_url).transpose();
-        let callback_url =
-            callback_url.map_err(|message| unusable(format_args!("--callback-url: {message}")))?;
-        let mut interruption = Interruption::new(self.grace)
-            .map_err(|error| unusable(format_args!("cannot listen to signals: {error}")))?;
+        let mut interruption =
+            Interruption::new(self.grace).map_err(|error| unusable(no_signals(&error)))?;
         let listener = listen(self.callback_listen, "callbacks", "--callback-listen");
         let listener = listener.map_err(unusable)?;
         let proxies = EnvironmentProxies::read().map_err(unusable)?;
         let http = HttpDriver::through(proxies).map_err(unusable)?;
         let report = ReportTo::open(self.json.as_deref(), self.report.as_deref())?;
-        let vitals = Vitals::start()
-            .map_err(|error| unusable(format_args!("cannot start a thread: {error}")))?;
+        let vitals = Vitals::start().map_err(|error| unusable(no_thread(&error)))?;
         let callbacks = address(&listener, self.callback_listen);
         let observers = Observers::default();
         let exchange = Exchange::new(CallbackLimits::default(), observers.clone());
@@ -179,11 +207,16 @@ impl Run {
             signal = interruption.asked() => Some(signal),
         };
         if let Some(signal) = interrupted {
-            interruption.end(&run, signal).await;
+            let ending = interruption.end(&run, signal);
+            tokio::pin!(ending);
+            // Who waits for the last chats sees them.
+            tokio::select! {
+                () = &mut ending => {}
+                () = &mut watching => ending.await,
+            }
         }
         if !run.has_ended() {
-            tell(summary::cut_off(&run.report()));
-            return Ok(Outcome::Interrupted);
+            return Ok(report.conclude_cut_off(run.record()));
         }
         over.cancel();
         receiving.abort();
@@ -202,42 +235,63 @@ impl Run {
         Ok(report.conclude(&ended, baseline.as_ref(), outcome))
     }
 
-    fn prepare(&self) -> Result<(RunSpec, HealthBudget), Vec<Problem>> {
-        let plan = self.plan()?;
+    fn prepare(&self) -> Result<Prepared, Vec<Problem>> {
         let problems = Problems::default();
-        let spec = self.spec(plan.as_ref(), &problems);
-        problems.into_result()?;
-        let budget = plan.map(|plan| plan.settings.health).unwrap_or_default();
-        // Without a problem there is something to run: each reader that gives up notes why.
-        spec.map(|spec| (spec, budget)).ok_or_else(Vec::new)
-    }
-
-    /// The configuration, which is not needed where the command line says everything.
-    fn plan(&self) -> Result<Option<Plan>, Vec<Problem>> {
-        let path = &self.configuration.config;
-        let complete = match &self.scenario {
-            Some(scenario) => Path::new(scenario).is_file() && !path.exists(),
-            None => true,
+        let plan = if self.needs_configuration() {
+            let read = Plan::read_noting(&self.configuration.config, &problems);
+            read.map_or(Known::Nothing, |plan| Known::Plan(Box::new(plan)))
+        } else {
+            Known::None
         };
-        if complete {
-            return Ok(None);
-        }
-        Plan::load(path).map(Some)
+        let spec = self.spec(&plan, &problems);
+        let refuse = |option: &str, message| problems.add(&Place::whole(option), message);
+        let callback_url = self.callback_url.as_deref().and_then(|url| {
+            let url = check_url(url);
+            url.map_err(|message| refuse("--callback-url", message))
+                .ok()
+        });
+        let scenario = spec.as_ref().map(|spec| &*spec.scenario.name);
+        let earlier = Earlier::read(&self.baselines, scenario, self.regression);
+        let earlier = earlier.map_err(|message| refuse("--baseline", message));
+        problems.into_result()?;
+        let budget = plan.plan().map(|plan| plan.settings.health);
+        // Without a problem there is something to run: each reader that gives up notes why.
+        Ok(Prepared {
+            spec: spec.ok_or_else(Vec::new)?,
+            budget: budget.unwrap_or_default(),
+            callback_url,
+            earlier: earlier.unwrap_or_default(),
+        })
     }
 
-    fn spec(&self, plan: Option<&Plan>, problems: &Problems) -> Option<RunSpec> {
+    /// Whether the command line does not say everything.
+    fn needs_configuration(&self) -> bool {
+        let path = &self.configuration.config;
+        match &self.scenario {
+            Some(scenario) => !Path::new(scenario).is_file() || path.exists(),
+            None => false,
+        }
+    }
+
+    fn spec(&self, plan: &Known, problems: &Problems) -> Option<RunSpec> {
         let load =
             option("--load", &self.load, problems).and_then(|node| Profile::read(&node, problems));
         let given = match &self.scenario {
             Some(scenario) => self.given(scenario, plan, problems),
-            None => self.request.read(problems),
+            None => self.request.read(problems).unwrap_or_default(),
         };
         let Given {
             scenario,
             target,
             inputs,
-        } = given?;
-        let thresholds = self.thresholds(&scenario, problems);
+        } = given;
+        let before_thresholds = problems.count();
+        let thresholds = self.thresholds(scenario.as_ref(), problems);
+        // Those that could not be read have been told of.
+        if let (Some(load), true) = (&load, problems.count() == before_thresholds) {
+            load.check_thresholds(&thresholds, &Place::whole("--load"), problems);
+        }
+        let scenario = scenario?.whole()?.clone();
         let (target, inputs, load) = (target?, inputs?, load?);
         let subject = Subject {
             scenario: scenario.name.clone(),
@@ -245,10 +299,6 @@ impl Run {
             mode: Mode::Burst,
         };
         let name = Burst::AD_HOC.into();
-        // Those that could not be read have been told of.
-        if self.thresholds.is_empty() {
-            load.check_thresholds(&thresholds, &Place::whole("--load"), problems);
-        }
         Some(RunSpec {
             identity: Arc::new(RunIdentity::new(name, subject, Trigger::CommandLine)),
             scenario,
@@ -261,40 +311,49 @@ impl Run {
             seed: self.seed.unwrap_or_else(seed::draw),
             doubts: Vec::new(),
             asked_by: None,
-            configuration: plan.map(|plan| plan.fingerprint),
+            configuration: plan.plan().map(|plan| plan.fingerprint),
         })
     }
 
-    fn given(&self, scenario: &str, plan: Option<&Plan>, problems: &Problems) -> Option<Given> {
+    fn given(&self, scenario: &str, plan: &Known, problems: &Problems) -> Given {
         let scenario = read_or_find(scenario, plan, problems);
         let variables = assignments("--variable", &self.variables, problems);
         let also = self.also.iter().cloned().collect();
-        let target = Chosen::read(self.target.as_deref(), &variables, &also, plan, problems);
+        let option = self.target.as_deref();
+        let target = match plan {
+            // Which targets there are is not known.
+            Known::Nothing => None,
+            // Whatever was given as the scenario may have named one.
+            Known::None if scenario.is_none() && option.is_none() => None,
+            known => Chosen::read(option, &variables, &also, known.plan(), problems),
+        };
         let set = assignments("--input", &self.inputs, problems);
-        let scenario = scenario?;
         let place = Place::whole("command line");
-        let inputs = scenario.resolve_inputs(&set, &place, problems);
-        if let Some(target) = &target {
-            target.check(&scenario, problems);
+        let read = scenario.as_ref();
+        let inputs = read.and_then(|read| read.resolve_inputs(&set, &place, problems));
+        if let (Some(target), Some(whole)) = (&target, read.and_then(ScenarioRead::whole)) {
+            target.check(whole, problems);
             if let Some(inputs) = &inputs {
-                check_addresses(&scenario, &target.target, inputs, &place, problems);
+                check_addresses(whole, &target.target, inputs, &place, problems);
             }
         }
-        Some(Given {
+        Given {
             scenario,
             target: target.map(|target| target.target),
             inputs,
-        })
+        }
     }
 
-    fn thresholds(&self, scenario: &Scenario, problems: &Problems) -> Vec<Threshold> {
-        let steps = scenario.all_steps();
-        let names: Vec<_> = steps.iter().map(|step| step.name.as_ref()).collect();
-        self.thresholds
+    fn thresholds(&self, scenario: Option<&ScenarioRead>, problems: &Problems) -> Vec<Threshold> {
+        let nodes = self
+            .thresholds
             .iter()
-            .filter_map(|text| option("--threshold", &format!("[{text}]"), problems))
-            .flat_map(|node| Threshold::read_list(&node, &names, problems))
-            .collect()
+            .filter_map(|text| option("--threshold", &format!("[{text}]"), problems));
+        let read = |node: Node| match scenario {
+            Some(scenario) => Threshold::read_list(&node, &scenario.step_names(), problems),
+            None => Threshold::read_list_of_any_steps(&node, problems),
+        };
+        nodes.flat_map(read).collect()
     }
 }
 
@@ -326,14 +385,24 @@ fn outcome(verdict: Option<Verdict>, baseline: Option<&Baseline>) -> Outcome {
 }
 
 /// A scenario of the configuration, or of a file.
-fn read_or_find(name: &str, plan: Option<&Plan>, problems: &Problems) -> Option<Arc<Scenario>> {
+fn read_or_find(name: &str, plan: &Known, problems: &Problems) -> Option<ScenarioRead> {
     let path = Path::new(name);
     if path.is_file() {
-        return read_scenario(path, problems).map(Arc::new);
+        return read_scenario(path, problems);
     }
-    let known = plan.map(|plan| &plan.catalogue.scenarios);
+    let catalogue = plan.plan().map(|plan| &plan.catalogue);
+    let known = catalogue.map(|catalogue| &catalogue.scenarios);
     let found = known.and_then(|known| known.get(name).cloned());
-    if found.is_none() {
+    let found = found.map(ScenarioRead::Whole);
+    let found = found.or_else(|| catalogue?.outline(name));
+    let explained = catalogue.is_some_and(|catalogue| catalogue.is_broken(name));
+    if path.is_dir() && found.is_none() {
+        let place = Place::whole("command line");
+        problems.add(
+            &place,
+            format!("`{name}` is a folder; name a scenario file in it"),
+        );
+    } else if found.is_none() && !explained && (is_path(name) || !matches!(plan, Known::Nothing)) {
         let names = known.into_iter().flatten().map(|(name, _)| name.as_ref());
         let hint = crate::document::did_you_mean(name, names);
         problems.add(
@@ -342,6 +411,12 @@ fn read_or_find(name: &str, plan: Option<&Plan>, problems: &Problems) -> Option<
         );
     }
     found
+}
+
+/// Whether an argument can only be meant as the path of a file.
+fn is_path(argument: &str) -> bool {
+    let extension = Path::new(argument).extension();
+    argument.contains('/') || extension.is_some_and(|it| it == "yaml" || it == "yml")
 }
 
 fn option(name: &str, text: &str, problems: &Problems) -> Option<Node> {

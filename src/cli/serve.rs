@@ -1,7 +1,7 @@
 use secrecy::ExposeSecret as _;
 
 use super::{
-    Configuration, Outcome,
+    Configuration, Outcome, no_signals,
     output::tell,
     report_problems,
     signals::{Asked, Signals},
@@ -42,7 +42,7 @@ impl Serve {
         // Before anything starts, so that no signal finds the process without an answer.
         let mut signals = match Signals::new() {
             Ok(signals) => signals,
-            Err(error) => return unusable(format_args!("cannot listen to signals: {error}")),
+            Err(error) => return unusable(no_signals(&error)),
         };
         match service::create_token(&plan) {
             Ok(None) => {}

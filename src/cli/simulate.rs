@@ -3,11 +3,12 @@ use std::{net::SocketAddr, path::PathBuf};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Outcome, address::listening_address, parse_option, report_problems, signals::Signals, unusable,
+    Outcome, address::listening_address, no_signals, number, parse_option, report_problems,
+    signals::Signals, unusable,
 };
 use crate::{
-    config::{SimulatorSettings, read_configuration},
-    document::Problems,
+    config::{Kind, SimulatorSettings, read_configuration},
+    document::{Place, Problems},
     service::{address, listen},
     simulator::{Agents, Simulator},
 };
@@ -28,12 +29,14 @@ pub(super) struct Simulate {
     agents: Option<Agents>,
 
     /// The seed of its randomness.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true, value_parser = number::seed)]
     seed: Option<u64>,
 }
 
 fn parse_agents(text: &str) -> Result<Agents, String> {
-    serde_yaml::from_str(text).map_err(|error| error.to_string())
+    serde_yaml::from_str(text).map_err(|_| {
+        format!("`{text}` is no number of agents; write a number from 1 up, or `unlimited`")
+    })
 }
 
 impl Simulate {
@@ -53,7 +56,7 @@ impl Simulate {
         };
         let mut signals = match Signals::new() {
             Ok(signals) => signals,
-            Err(error) => return unusable(format_args!("cannot listen to signals: {error}")),
+            Err(error) => return unusable(no_signals(&error)),
         };
         tracing::info!(
             "the simulated contact centre is at http://{at}; its books at http://{at}/stats"
@@ -85,6 +88,15 @@ impl Simulate {
             None => parse_option("--settings", "{}"),
         };
         let node = node.map_err(|problem| report_problems(&[problem]))?;
+        if Kind::of(&node).is_some_and(|kind| kind == Kind::Configuration) {
+            let message = "this is a configuration; --settings takes what stands in it under `simulator:`, as a file of \
+                           its own";
+            let place = Place::whole(node.place.source.clone());
+            problems.add(&place, message);
+            return Err(report_problems(
+                &problems.into_result().err().unwrap_or_default(),
+            ));
+        }
         let settings = SimulatorSettings::read(&node, &problems);
         problems
             .into_result()

@@ -2,14 +2,11 @@ use std::sync::Arc;
 
 use minijinja::Value;
 
-use super::{
-    Caps, Catalogue, Schedule, Target,
-    catalogue::{Pair, check_addresses},
-};
+use super::{Caps, Catalogue, Schedule, Target, catalogue::Pair};
 use crate::{
     document::{Entry, Mapping, Node, Place, Problems},
     load::{Profile, Threshold},
-    scenario::{Cost, Scenario, check_label},
+    scenario::{Cost, Scenario, ScenarioRead, check_label},
     units::{Rate, seed},
 };
 
@@ -144,7 +141,7 @@ impl Burst {
             scenario: base.scenario.clone(),
             target: base.target.clone(),
         });
-        let pair = catalogue.read_pair(&mut map, given.as_ref(), default_target, problems);
+        let read = catalogue.read_pair(&mut map, given.as_ref(), default_target, problems);
         let load = read_load(&mut map, base, caps, problems);
         let load_place = map.get("load").map(|node| &node.place);
         let thresholds = map.get("thresholds");
@@ -159,17 +156,15 @@ impl Burst {
             .get("seed")
             .and_then(|node| node.whole_number_in(0..=seed::LARGEST, problems));
         map.finish();
-        let Pair { scenario, target } = pair?;
         let load_place = load_place.or(thresholds.map(|node| &node.place));
-        let thresholds = read_thresholds(thresholds, base, &scenario, problems);
-        if let (Some(load), true) = (&load, problems.count() == before) {
+        let before_thresholds = problems.count();
+        let thresholds = read_thresholds(thresholds, base, read.scenario.as_ref(), problems);
+        if let (Some(load), true) = (&load, problems.count() == before_thresholds) {
             load.check_thresholds(&thresholds, load_place.unwrap_or(&place), problems);
         }
-        let inputs = scenario.resolve_inputs(&set, &place, problems);
-        if let Some(inputs) = &inputs {
-            check_addresses(&scenario, &target, inputs, &place, problems);
-        }
+        let inputs = read.resolve_inputs(&set, &place, problems);
         (problems.count() == before).then_some(())?;
+        let Pair { scenario, target } = read.pair()?;
         Some(Self {
             name: name.into(),
             scenario,
@@ -222,17 +217,16 @@ fn read_load(
 fn read_thresholds(
     node: Option<&Node>,
     base: Option<&Burst>,
-    scenario: &Scenario,
+    scenario: Option<&ScenarioRead>,
     problems: &Problems,
 ) -> Vec<Threshold> {
-    match (node, base) {
-        (None, Some(base)) => base.thresholds.clone(),
-        (None, None) => Vec::new(),
-        (Some(node), _) => {
-            let steps = scenario.all_steps();
-            let names: Vec<_> = steps.iter().map(|step| step.name.as_ref()).collect();
-            Threshold::read_list(node, &names, problems)
+    match (node, base, scenario) {
+        (None, Some(base), _) => base.thresholds.clone(),
+        (None, None, _) => Vec::new(),
+        (Some(node), _, Some(scenario)) => {
+            Threshold::read_list(node, &scenario.step_names(), problems)
         }
+        (Some(node), _, None) => Threshold::read_list_of_any_steps(node, problems),
     }
 }
 

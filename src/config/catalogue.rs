@@ -1,12 +1,13 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use super::{
-    Target,
+    Kind, Target,
     files::{read_file, scenario_files},
 };
 use crate::{
-    document::{Mapping, Node, Place, Problems, Value, did_you_mean},
-    scenario::{Action, RunScope, Scenario, Scope},
+    document::{Entry, Mapping, Node, Place, Problems, did_you_mean},
+    plain_words,
+    scenario::{Action, Outline, RunScope, Scenario, ScenarioRead, Scope},
 };
 
 /// The scenarios and targets that probes and bursts name.
@@ -18,6 +19,8 @@ pub struct Catalogue {
     pub targets: BTreeMap<Arc<str>, Arc<Target>>,
     /// Names that are declared but have problems of their own: to use one is no second problem.
     broken: Vec<String>,
+    /// Scenarios among them, as far as they can be read.
+    outlines: Vec<Arc<Outline>>,
 }
 
 /// A scenario and the target it runs against.
@@ -25,6 +28,39 @@ pub struct Catalogue {
 pub(super) struct Pair {
     pub(super) scenario: Arc<Scenario>,
     pub(super) target: Arc<Target>,
+}
+
+/// The same as far as they could be read.
+#[derive(Debug)]
+pub(super) struct PairRead {
+    pub(super) scenario: Option<ScenarioRead>,
+    pub(super) target: Option<Arc<Target>>,
+}
+
+impl PairRead {
+    /// Both, if nothing is wrong with them.
+    pub(super) fn pair(&self) -> Option<Pair> {
+        Some(Pair {
+            scenario: self.scenario.as_ref()?.whole()?.clone(),
+            target: self.target.clone()?,
+        })
+    }
+
+    /// The value of every input, given what was set; anything wrong is noted, and where requests would be sent
+    /// that may not be, too.
+    pub(super) fn resolve_inputs(
+        &self,
+        set: &[Entry],
+        place: &Place,
+        problems: &Problems,
+    ) -> Option<minijinja::Value> {
+        let scenario = self.scenario.as_ref()?;
+        let inputs = scenario.resolve_inputs(set, place, problems)?;
+        if let Some(Pair { scenario, target }) = self.pair() {
+            check_addresses(&scenario, &target, &inputs, place, problems);
+        }
+        Some(inputs)
+    }
 }
 
 impl Catalogue {
@@ -61,7 +97,8 @@ impl Catalogue {
             let files = match scenario_files(&directory.join(path)) {
                 Ok(files) => files,
                 Err(error) => {
-                    problems.add(&node.place, format!("cannot read `{path}`: {error}"));
+                    let why = plain_words::of_system(&error);
+                    problems.add(&node.place, format!("cannot read `{path}`: {why}"));
                     self.leave_out(Path::new(path));
                     continue;
                 }
@@ -84,9 +121,16 @@ impl Catalogue {
                 return;
             }
         };
-        let Some(scenario) = Scenario::read(&node, problems) else {
-            if let Some(Value::Text(name)) = node.find("scenario").map(|node| &node.value) {
-                self.broken.push(name.clone());
+        let scenario = Kind::Scenario
+            .fits(&node, problems)
+            .then(|| Scenario::read(&node, problems));
+        let Some(scenario) = scenario.flatten() else {
+            match Outline::of(&node) {
+                Some(outline) => {
+                    self.broken.push(outline.name().to_owned());
+                    self.outlines.push(Arc::new(outline));
+                }
+                None => self.leave_out(file),
             }
             return;
         };
@@ -126,10 +170,13 @@ impl Catalogue {
         given: Option<&Pair>,
         default: Option<&Arc<Target>>,
         problems: &Problems,
-    ) -> Option<Pair> {
+    ) -> PairRead {
         let scenario = match (map.get("scenario"), given) {
-            (None, Some(given)) => Some(given.scenario.clone()),
-            (Some(node), _) => self.find(&self.scenarios, "scenario", node, problems),
+            (None, Some(given)) => Some(ScenarioRead::Whole(given.scenario.clone())),
+            (Some(node), _) => match self.find(&self.scenarios, "scenario", node, problems) {
+                Some(scenario) => Some(ScenarioRead::Whole(scenario)),
+                None => node.as_written().and_then(|name| self.outline(name)),
+            },
             (None, None) => missing("scenario", map.place, problems),
         };
         let target = match (map.get("target"), given) {
@@ -140,11 +187,23 @@ impl Catalogue {
                 None => missing("target", map.place, problems),
             },
         };
-        let pair = Pair {
-            scenario: scenario?,
-            target: target?,
-        };
-        check_variables(&pair.scenario, &pair.target, map.place, problems).then_some(pair)
+        let read = PairRead { scenario, target };
+        if let Some(Pair { scenario, target }) = read.pair() {
+            check_variables(&scenario, &target, map.place, problems);
+        }
+        read
+    }
+
+    /// What can be told of a scenario that has problems of its own.
+    pub fn outline(&self, name: &str) -> Option<ScenarioRead> {
+        let mut outlines = self.outlines.iter();
+        let found = outlines.find(|outline| outline.name() == name)?;
+        Some(ScenarioRead::Outline(found.clone()))
+    }
+
+    /// Whether something of this name is declared and has problems of its own.
+    pub fn is_broken(&self, name: &str) -> bool {
+        self.broken.iter().any(|broken| broken == name)
     }
 
     fn find<T>(
@@ -156,7 +215,7 @@ impl Catalogue {
     ) -> Option<Arc<T>> {
         let name = node.text(&format!("the name of a {what}"), problems)?;
         let found = known.get(name);
-        if found.is_none() && !self.broken.iter().any(|broken| broken == name) {
+        if found.is_none() && !self.is_broken(name) {
             let hint = did_you_mean(name, known.keys().map(AsRef::as_ref));
             problems.add(
                 &node.place,

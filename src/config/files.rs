@@ -1,24 +1,29 @@
 use std::{
     borrow::Cow,
     env,
-    io::Read as _,
+    io::{self, Read as _},
     path::{Path, PathBuf},
+    string::FromUtf8Error,
+    sync::Arc,
 };
 
-use super::environment;
+use super::{Kind, environment};
 use crate::{
-    document::{Node, Place, Problem, Problems, parse_noting},
-    scenario::Scenario,
+    document::{Node, Place, Problem, Problems, did_you_mean, parse_noting},
+    plain_words,
+    scenario::{Outline, Scenario, ScenarioRead},
 };
 
 /// Larger files are not configuration.
 const LARGEST: u64 = 4 * 1024 * 1024;
+/// Files of a folder that are looked at for one with a similar name.
+const MOST_NEIGHBOURS: usize = 1_000;
 
 /// Reads a YAML file, noting keys that are given twice.
 ///
 /// # Errors
 /// It cannot be read, is too large, or is no YAML.
-pub(super) fn read_file(path: &Path, problems: &Problems) -> Result<Node, Problem> {
+pub fn read_file(path: &Path, problems: &Problems) -> Result<Node, Problem> {
     let shown = path.display().to_string();
     parse_noting(shown.as_str(), &read_text(path)?, problems)
 }
@@ -56,25 +61,94 @@ fn read_text(path: &Path) -> Result<String, Problem> {
         place: Place::whole(shown.clone()),
         message,
     };
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     std::fs::File::open(path)
-        .and_then(|file| file.take(LARGEST + 1).read_to_string(&mut text))
-        .map_err(|error| problem(format!("cannot be read: {error}")))?;
-    if text.len() as u64 > LARGEST {
-        return Err(problem(format!("is larger than {LARGEST} bytes")));
+        .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))
+        .map_err(|error| problem(unreadable(path, &error)))?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(problem(format!(
+            "is larger than {LARGEST} bytes; no configuration and no scenario is: is it the right file?"
+        )));
     }
-    Ok(text)
+    String::from_utf8(bytes).map_err(|error| problem(no_text(&error)))
 }
 
-/// Reads a scenario file, noting every problem.
-pub fn read_scenario(path: &Path, problems: &Problems) -> Option<Scenario> {
+/// Why a file cannot be read, and what to do about it.
+fn unreadable(path: &Path, error: &io::Error) -> String {
+    let why = plain_words::of_system(error);
+    let remedy = match error.kind() {
+        io::ErrorKind::NotFound => {
+            let hint = similar(path);
+            if hint.is_empty() {
+                "; is the path right?".to_owned()
+            } else {
+                hint
+            }
+        }
+        io::ErrorKind::IsADirectory => {
+            let files = scenario_files(path).unwrap_or_default();
+            let file = files.first().map(|file| file.display().to_string());
+            file.map_or_else(
+                || "; name a file".to_owned(),
+                |file| format!("; name a file in it, such as `{file}`"),
+            )
+        }
+        io::ErrorKind::PermissionDenied => {
+            "; give it to the user that chatprobe runs as, or let that read it".to_owned()
+        }
+        _ => String::new(),
+    };
+    format!("cannot be read: {why}{remedy}")
+}
+
+/// Asks whether a file of a similar name is meant, if there is one.
+pub(super) fn similar(path: &Path) -> String {
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    let entries = std::fs::read_dir(folder.unwrap_or(Path::new("."))).ok();
+    let names: Vec<_> = entries
+        .into_iter()
+        .flatten()
+        .take(MOST_NEIGHBOURS)
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .collect();
+    let wanted = path.file_name().and_then(|name| name.to_str());
+    wanted
+        .map(|wanted| did_you_mean(wanted, names.iter().map(String::as_str)))
+        .unwrap_or_default()
+}
+
+fn no_text(error: &FromUtf8Error) -> String {
+    let bytes = error.as_bytes();
+    let at = error.utf8_error().valid_up_to();
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return "is text in UTF-16; save it as UTF-8".to_owned();
+    }
+    if bytes.contains(&0) {
+        return "is not text; is it the right file?".to_owned();
+    }
+    format!(
+        "is not text in UTF-8: byte {} is 0x{:02x}; save it as UTF-8",
+        at + 1,
+        bytes.get(at).copied().unwrap_or_default()
+    )
+}
+
+/// Reads a scenario file, noting every problem; `None` if nothing can be told of it.
+pub fn read_scenario(path: &Path, problems: &Problems) -> Option<ScenarioRead> {
     let before = problems.count();
-    match read_file(path, problems) {
-        Ok(node) => Scenario::read(&node, problems).filter(|_| problems.count() == before),
+    let node = match read_file(path, problems) {
+        Ok(node) => node,
         Err(problem) => {
             problems.add(&problem.place, problem.message);
-            None
+            return None;
         }
+    };
+    if !Kind::Scenario.fits(&node, problems) {
+        return None;
+    }
+    match Scenario::read(&node, problems).filter(|_| problems.count() == before) {
+        Some(scenario) => Some(ScenarioRead::Whole(Arc::new(scenario))),
+        None => Some(ScenarioRead::Outline(Arc::new(Outline::of(&node)?))),
     }
 }
 

@@ -5,6 +5,7 @@ mod burst;
 mod catalogue;
 mod environment;
 mod files;
+mod kind;
 mod objectives;
 mod plan;
 mod probe;
@@ -18,7 +19,8 @@ mod transport;
 
 pub use burst::Burst;
 pub use catalogue::{Catalogue, check_addresses, check_variables};
-pub use files::{read_configuration, read_scenario};
+pub use files::{read_configuration, read_file, read_scenario};
+pub use kind::Kind;
 pub use objectives::{InTime, Objectives};
 pub use plan::Plan;
 pub use probe::Probe;

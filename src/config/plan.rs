@@ -4,9 +4,12 @@ use std::{
     sync::Arc,
 };
 
-use super::{Burst, Catalogue, Probe, Settings, files::read_configuration};
+use super::{
+    Burst, Catalogue, Kind, Probe, Settings,
+    files::{read_configuration, similar},
+};
 use crate::{
-    document::{Entry, Mapping, Node, Problem, Problems, canonical},
+    document::{Entry, Mapping, Node, Place, Problem, Problems, canonical},
     scenario::fingerprint,
 };
 
@@ -35,16 +38,33 @@ impl Plan {
     /// Every problem there is, in the order of files, lines and columns.
     pub fn load(path: &Path) -> Result<Self, Vec<Problem>> {
         let problems = Problems::default();
-        let plan = match read_configuration(path, &problems) {
-            Ok(node) => Self::read(&node, path, &problems),
+        let plan = Self::read_noting(path, &problems);
+        problems.into_result()?;
+        // Without a problem there is a plan: each reader that gives up notes why.
+        plan.ok_or_else(Vec::new)
+    }
+
+    /// The same for whoever has more to check: what has problems, which are noted, is not in the plan. `None` if
+    /// nothing can be told of the configuration at all.
+    pub fn read_noting(path: &Path, problems: &Problems) -> Option<Self> {
+        if !path.exists() {
+            let message = format!(
+                "cannot be read: there is no such file{}; --config names the configuration",
+                similar(path)
+            );
+            problems.add(&Place::whole(path.display().to_string()), message);
+            return None;
+        }
+        match read_configuration(path, problems) {
+            Ok(node) if Kind::Configuration.fits(&node, problems) => {
+                Self::read(&node, path, problems)
+            }
+            Ok(_) => None,
             Err(problem) => {
                 problems.add(&problem.place, problem.message);
                 None
             }
-        };
-        problems.into_result()?;
-        // Without a problem there is a plan: each reader that gives up notes why.
-        plan.ok_or_else(Vec::new)
+        }
     }
 
     fn read(node: &Node, path: &Path, problems: &Problems) -> Option<Self> {

@@ -2,10 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use minijinja::Value;
 
-use super::{
-    Catalogue, Objectives, Target,
-    catalogue::{Pair, check_addresses},
-};
+use super::{Catalogue, Objectives, Target, catalogue::Pair};
 use crate::{
     document::{Entry, Mapping, Place, Problems, canonical},
     scenario::{Scenario, check_label, fingerprint},
@@ -41,7 +38,7 @@ impl Probe {
         let wanted = "a probe such as `{ scenario: ..., target: ..., every: 30s }`";
         check_label(&entry.key, &entry.place, problems);
         let mut map = Mapping::open(&entry.node, wanted, problems)?;
-        let pair = catalogue.read_pair(&mut map, None, None, problems);
+        let read = catalogue.read_pair(&mut map, None, None, problems);
         let every = map.need("every").and_then(|node| {
             let every = node.duration(problems)?;
             if every.is_zero() {
@@ -72,12 +69,9 @@ impl Probe {
             .map(|node| node.entries("a mapping of inputs and values", problems))
             .unwrap_or_default();
         map.finish();
-        let Pair { scenario, target } = pair?;
-        let inputs = scenario.resolve_inputs(set, &entry.place, problems);
-        if let Some(inputs) = &inputs {
-            check_addresses(&scenario, &target, inputs, &entry.place, problems);
-        }
+        let inputs = read.resolve_inputs(set, &entry.place, problems);
         (problems.count() == before).then_some(())?;
+        let Pair { scenario, target } = read.pair()?;
         Some(Self {
             fingerprint: fingerprint(&format!(
                 "{} {:x} {:x}",

@@ -160,14 +160,36 @@ fn read_cron(text: &str) -> Result<Cron, String> {
         .build()
         .parse(text)
         .map_err(|error| {
-            let error = error.to_string();
-            let error = error.trim_end_matches('.');
-            format!("`{text}` is no cron schedule: {error}; write five fields such as `0 3 * * *`")
+            let why = no_cron(text, &error.to_string());
+            format!("`{text}` is no cron schedule: {why}; write five fields such as `0 3 * * *`")
         })?;
     match cron.find_next_occurrence(&Utc::now(), false) {
         Ok(_) => Ok(cron),
         Err(_) => Err(format!("`{text}` is never due: there is no such day")),
     }
+}
+
+/// Why a text is no schedule, given what the parser says.
+fn no_cron(text: &str, said: &str) -> String {
+    if text.trim().is_empty() {
+        return "it is empty".to_owned();
+    }
+    if said.contains("Pattern must have") {
+        return format!("it has {} fields", text.split_whitespace().count());
+    }
+    if let Some((_, rest)) = said.split_once("illegal character '") {
+        let character = rest.chars().next().unwrap_or_default();
+        return format!("`{character}` has no meaning in it");
+    }
+    let why = if said.contains("Step") {
+        "a step behind `/` is a whole number from 1 on"
+    } else if said.contains("out of bounds") {
+        "a number is out of range: minutes go from 0 to 59, hours from 0 to 23, days from 1 to 31, months from 1 to \
+         12, and days of the week from 0 to 7"
+    } else {
+        "one of its fields is not valid"
+    };
+    why.to_owned()
 }
 
 #[cfg(test)]

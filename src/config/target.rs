@@ -14,6 +14,7 @@ use super::{
 use crate::{
     document::{Entry, Mapping, Node, Place, Problems, canonical, settings},
     driver::{Connections, Endpoint},
+    plain_words,
     scenario::{Origin, Origins, Parameter, Parameters, check_label, fingerprint, is_name},
 };
 
@@ -216,10 +217,13 @@ impl Target {
 
     /// Whether scenarios find something under `target.variable`.
     pub fn has(&self, variable: &str) -> bool {
-        ["name", "url"].contains(&variable)
+        Self::OF_ALL.contains(&variable)
             || self.variables.contains_key(variable)
             || self.secrets.contains_key(variable)
     }
+
+    /// What expressions know of every target.
+    pub const OF_ALL: [&str; 2] = ["name", "url"];
 
     /// The names of its variables.
     pub fn variable_names(&self) -> impl Iterator<Item = &str> {
@@ -384,7 +388,10 @@ pub(super) fn read_secret(
         let path = directory.join(name);
         std::fs::read_to_string(&path)
             .map(|text| text.trim_end().to_owned())
-            .map_err(|error| format!("cannot read the secret file `{}`: {error}", path.display()))
+            .map_err(|error| {
+                let why = plain_words::of_system(&error);
+                format!("cannot read the secret file `{}`: {why}", path.display())
+            })
     };
     value
         .and_then(|value| {

@@ -6,6 +6,7 @@ use super::target::read_secret;
 use crate::{
     document::{Mapping, Node, Problems, Value},
     driver::{Proxy, ProxyChoice, Tls, TlsError, TlsSettings},
+    plain_words,
 };
 
 /// What lies between chatprobe and a target.
@@ -97,7 +98,11 @@ fn read_file(node: &Node, directory: &Path, problems: &Problems) -> Option<Vec<u
         .map_err(|error| {
             problems.add(
                 &node.place,
-                format!("cannot read `{}`: {error}", path.display()),
+                format!(
+                    "cannot read `{}`: {}",
+                    path.display(),
+                    plain_words::of_system(&error)
+                ),
             );
         })
         .ok()

@@ -9,6 +9,8 @@ use nix::{
     sys::resource::{Resource, getrlimit, setrlimit},
 };
 
+use crate::plain_words;
+
 pub use self::permits::{
     Permit, Purpose, Reclaim, acquire, acquire_outbound, limit_for_outbound, most_outbound,
     outbound, reclaim, reclaim_from,
@@ -20,7 +22,8 @@ pub fn allow_all() {
     let raised = getrlimit(Resource::RLIMIT_NOFILE)
         .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
     if let Err(error) = raised {
-        tracing::warn!("cannot raise the number of open files: {error}");
+        let why = plain_words::of_system(&error.into());
+        tracing::warn!("cannot raise the number of open files: {why}");
     }
 }
 

@@ -14,6 +14,7 @@ mod problem;
 mod scalar;
 mod settings;
 mod wording;
+mod yaml_words;
 
 pub use mapping::Mapping;
 pub use node::{Entry, Node, Value};
@@ -22,6 +23,7 @@ pub use parse::{parse, parse_noting};
 pub use place::Place;
 pub use problem::{Problem, Problems};
 pub use settings::{canonical, settings, settings_besides};
+pub use wording::of_parameters;
 
 /// The word of `known` that is most like `word`, as `; did you mean ...?` for the end of a message.
 pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {

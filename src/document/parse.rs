@@ -5,7 +5,7 @@ use std::{
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
-use super::{Entry, Node, Place, Problem, Problems, Value, merge::Merge, scalar};
+use super::{Entry, Node, Place, Problem, Problems, Value, merge::Merge, scalar, yaml_words};
 
 /// Deeper nesting than this is a mistake or an attack, and would exhaust the stack.
 const DEEPEST: usize = 64;
@@ -120,7 +120,7 @@ impl<'a> Reader<'a> {
                 let marker = error.marker();
                 Err(Problem {
                     place: self.place(marker.line(), marker.col()),
-                    message: format!("this is not YAML: {}", error.info()),
+                    message: format!("this is not YAML: {}", yaml_words::meaning(error.info())),
                 })
             }
             None => Err(Problem {

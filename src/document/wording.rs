@@ -48,6 +48,39 @@ pub(super) fn in_our_words(message: &str, besides: &[&str], number: Option<&Numb
         .unwrap_or_else(|| message.to_owned())
 }
 
+/// What serde says of the parameters of an address or of the fields of a form, as `name: message`.
+pub fn of_parameters(said: &str) -> String {
+    const NO_NUMBER: [&str; 4] = [
+        "invalid digit found in string",
+        "cannot parse integer from empty string",
+        "number too large to fit in target type",
+        "number too small to fit in target type",
+    ];
+    let (name, message) = match said.split_once(": ") {
+        Some((name, message)) if !name.contains(' ') => (Some(name), message),
+        _ => (None, said),
+    };
+    if let Some(name) = message.strip_prefix("duplicate field ") {
+        return format!("the parameter {name} is given twice; keep one of them");
+    }
+    if message.starts_with("unknown field") || message.starts_with("missing field") {
+        let told = in_our_words(message, &[], None);
+        return told
+            .replacen("unknown key", "unknown parameter", 1)
+            .replacen("the key", "the parameter", 1)
+            .replacen("is missing here", "is missing", 1);
+    }
+    let told = if NO_NUMBER.contains(&message) {
+        format!("expected a whole number of at most {}", u64::MAX)
+    } else {
+        in_our_words(message, &[], None)
+    };
+    match name {
+        Some(name) => format!("parameter `{name}`: {told}"),
+        None => told,
+    }
+}
+
 /// "unknown field `a`, expected one of `b`, `c`"
 fn unknown_key(message: &str, besides: &[&str]) -> Option<String> {
     let (what, rest) = [("key", "unknown field `"), ("word", "unknown variant `")]
@@ -166,6 +199,31 @@ mod tests {
             ("`-2s` is negative", "`-2s` is negative"),
         ] {
             assert_eq!(in_our_words(theirs, &["listen"], None), ours);
+        }
+    }
+
+    #[test]
+    fn parameters_are_told_by_their_names() {
+        for (theirs, ours) in [
+            (
+                "limit: invalid digit found in string",
+                "parameter `limit`: expected a whole number of at most 18446744073709551615",
+            ),
+            (
+                "foo: unknown field `foo`, expected one of `mode`, `limit`",
+                "unknown parameter `foo`; known here: `mode`, `limit`",
+            ),
+            (
+                "duplicate field `limit`",
+                "the parameter `limit` is given twice; keep one of them",
+            ),
+            (
+                "mode: unknown variant `x`, expected `probe` or `burst`",
+                "parameter `mode`: unknown word `x`; known here: `probe`, `burst`",
+            ),
+            ("missing field `token`", "the parameter `token` is missing"),
+        ] {
+            assert_eq!(of_parameters(theirs), ours);
         }
     }
 

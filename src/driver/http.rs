@@ -21,6 +21,7 @@ mod session;
 mod tests;
 mod tls;
 mod watched;
+mod words;
 
 use std::{
     collections::HashMap,

@@ -2,12 +2,15 @@ use std::{io, path::PathBuf, time::Duration};
 
 use rusqlite::ErrorCode;
 
+use crate::plain_words;
+
 /// Why something cannot be kept or read.
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
     /// The folder cannot be had.
     #[error(
-        "cannot use the folder `{path}`: {error}; give it to the user that chatprobe runs as, or change `data.directory`"
+        "cannot use the folder `{path}`: {}; give it to the user that chatprobe runs as, or change `data.directory`",
+        plain_words::of_system(error)
     )]
     Folder {
         /// The folder.
@@ -34,10 +37,10 @@ pub enum HistoryError {
         version: usize,
     },
     /// The database says no.
-    #[error("{0}")]
+    #[error("{}", of_database(.0))]
     Database(#[from] rusqlite::Error),
     /// Something in it cannot be read or made.
-    #[error("an entry is not as it should be: {0}")]
+    #[error("an entry is not as it should be: {}", plain_words::of_json(.0))]
     Entry(#[from] serde_json::Error),
     /// One row cannot be read, which was logged and counted; others can.
     #[error(
@@ -57,6 +60,28 @@ pub enum HistoryError {
     /// The task that should have read it is gone.
     #[error("the reading was given up")]
     GivenUp,
+}
+
+/// What the database says, in plain words.
+fn of_database(error: &rusqlite::Error) -> String {
+    let words = match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            "another process has locked the file"
+        }
+        Some(ErrorCode::ReadOnly) => "the file is read-only",
+        Some(ErrorCode::SystemIoFailure) => "the disk failed under it",
+        Some(ErrorCode::DatabaseCorrupt) => "the file is damaged",
+        Some(ErrorCode::NotADatabase) => "the file is no history",
+        Some(ErrorCode::DiskFull) => "no space left on the disk",
+        Some(ErrorCode::CannotOpen) => "the file cannot be opened",
+        Some(ErrorCode::PermissionDenied | ErrorCode::AuthorizationForStatementDenied) => {
+            "permission denied to this user"
+        }
+        Some(ErrorCode::OutOfMemory) => "out of memory",
+        Some(ErrorCode::TooBig) => "it is too large for one entry",
+        _ => return error.to_string(),
+    };
+    words.to_owned()
 }
 
 impl HistoryError {

@@ -24,7 +24,7 @@ use super::{
     unwritten::Unwritten,
     write::Write,
 };
-use crate::config::Data;
+use crate::{config::Data, plain_words};
 
 /// Entries that wait for the disk.
 const QUEUE: usize = 1_024;
@@ -354,7 +354,8 @@ impl Writer {
                 );
             }
             Err(error) => tracing::error!(
-                "the history is damaged ({why}) and cannot be set aside: {error}; move `{}` away",
+                "the history is damaged ({why}) and cannot be set aside: {}; move `{}` away",
+                plain_words::of_system(&error),
                 file::path_in(&self.directory).display()
             ),
         }
@@ -368,7 +369,8 @@ impl Writer {
                 log.display()
             ),
             Err(error) => tracing::error!(
-                "the log of the history that was replaced cannot be set aside: {error}; what is read in `{}` may be wrong",
+                "the log of the history that was replaced cannot be set aside: {}; what is read in `{}` may be wrong",
+                plain_words::of_system(&error),
                 self.directory.display()
             ),
         }

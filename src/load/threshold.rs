@@ -86,13 +86,22 @@ impl Threshold {
     /// Reads a `thresholds:` list; `steps` are the names of the scenario's steps. What is wrong is
     /// noted in `problems` and left out.
     pub fn read_list(node: &Node, steps: &[&str], problems: &Problems) -> Vec<Self> {
+        Self::read_all(node, Some(steps), problems)
+    }
+
+    /// The same where the steps are not known, because of a problem elsewhere.
+    pub fn read_list_of_any_steps(node: &Node, problems: &Problems) -> Vec<Self> {
+        Self::read_all(node, None, problems)
+    }
+
+    fn read_all(node: &Node, steps: Option<&[&str]>, problems: &Problems) -> Vec<Self> {
         node.list("a list of thresholds such as `{ p95: 10s }`", problems)
             .iter()
             .filter_map(|entry| Self::read(entry, steps, problems))
             .collect()
     }
 
-    fn read(node: &Node, steps: &[&str], problems: &Problems) -> Option<Self> {
+    fn read(node: &Node, steps: Option<&[&str]>, problems: &Problems) -> Option<Self> {
         let before = problems.count();
         let mut entry = Mapping::open(node, "a threshold such as `{ p95: 10s }`", problems)?;
         let step = entry
@@ -230,9 +239,11 @@ impl fmt::Display for Statistic {
     }
 }
 
-fn step_name(node: &Node, steps: &[&str], problems: &Problems) -> Option<String> {
+fn step_name(node: &Node, steps: Option<&[&str]>, problems: &Problems) -> Option<String> {
     let name = node.text("the name of a step", problems)?;
-    if !steps.contains(&name) {
+    if let Some(steps) = steps
+        && !steps.contains(&name)
+    {
         let hint = did_you_mean(name, steps.iter().copied());
         problems.add(&node.place, format!("no step is called `{name}`{hint}"));
         return None;

@@ -8,7 +8,9 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{ChatCounts, RunRecord, RunReport, Sample, Tally, ThresholdReport, WholeSeconds};
+use super::{
+    ChatCounts, RunRecord, RunReport, RunState, Sample, Tally, ThresholdReport, WholeSeconds,
+};
 use crate::{event::EndedBy, load::LoadError, units::Rate};
 
 /// How a run is stopped.
@@ -146,6 +148,11 @@ impl RunHandle {
     /// The thresholds as they stand; cheaper than a report.
     pub fn thresholds(&self) -> Vec<ThresholdReport> {
         self.tally.thresholds()
+    }
+
+    /// How far the run is; cheaper than a report.
+    pub fn state(&self) -> RunState {
+        self.tally.state()
     }
 
     /// How many chats there are and were; cheaper than a report.

@@ -193,6 +193,10 @@ impl Tally {
         self.figures().window.take()
     }
 
+    pub(super) fn state(&self) -> RunState {
+        self.figures().state
+    }
+
     pub(super) fn chats(&self) -> ChatCounts {
         self.figures().chats.clone()
     }

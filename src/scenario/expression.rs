@@ -9,7 +9,10 @@ use minijinja::{
 };
 use subtle::ConstantTimeEq as _;
 
-use super::{EvaluationError, Input, Names, Scope, functions, is_name, limits, nesting, operators};
+use super::{
+    EvaluationError, Input, Names, Scope, engine_words, functions, is_name, limits, nesting,
+    operators,
+};
 use crate::document::{Node, Place, Problems};
 
 /// For predicates and captures: a missing field is merely undefined, however deep it lies, so that
@@ -258,10 +261,15 @@ fn not_an_expression(source: &str, at: usize, why: &str) -> String {
     if source_shown.is_empty() {
         return "an expression is missing here".to_owned();
     }
-    let hint = match source.get(at..) {
-        Some(rest) if rest.starts_with('=') => "; two values are compared with `==`",
-        _ => "",
-    };
+    let hints = [
+        ("=", "; two values are compared with `==`"),
+        ("&&", "; write `and`"),
+        ("||", "; write `or`"),
+        ("!", "; write `not`"),
+    ];
+    let rest = source.get(at..).unwrap_or_default();
+    let hint = hints.iter().find(|(begin, _)| rest.starts_with(begin));
+    let hint = hint.map_or("", |(_, hint)| hint);
     format!("`{source_shown}` is no expression: {why}{hint}")
 }
 
@@ -274,8 +282,8 @@ pub(super) fn is_exceeded(error: &minijinja::Error) -> bool {
 pub(super) fn describe(error: &minijinja::Error) -> String {
     match error.detail() {
         _ if is_exceeded(error) => limits::TOO_MANY_STEPS.to_owned(),
-        Some(detail) => detail.to_owned(),
-        None => error.kind().to_string(),
+        Some(detail) => engine_words::meaning(detail),
+        None => engine_words::meaning(&error.kind().to_string()),
     }
 }
 
@@ -353,7 +361,7 @@ mod tests {
     fn what_cannot_be_computed_is_told_with_its_place_and_does_not_hold() {
         assert_eq!(
             value("nothing | seconds").unwrap_err(),
-            "a.yaml:1:2: `nothing | seconds`: value is not a string"
+            "a.yaml:1:2: `nothing | seconds`: this is not text"
         );
         assert_eq!(
             value("body.text | seconds").unwrap_err(),

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::{Parameter, is_name};
+use super::{Parameter, Parameters, is_name};
 use crate::{
     document::{Entry, Mapping, Node, Place, Problems, Value, did_you_mean},
     units::duration,
@@ -19,6 +19,44 @@ pub struct Input {
     pub description: Option<String>,
     /// Where it is declared.
     pub place: Place,
+}
+
+/// The value of every input of a scenario, given what was set; anything wrong is noted.
+pub(super) fn resolve(
+    scenario: &str,
+    inputs: &[Input],
+    set: &[Entry],
+    place: &Place,
+    problems: &Problems,
+) -> Option<Parameters> {
+    let before = problems.count();
+    for entry in set {
+        if !inputs.iter().any(|input| input.name == entry.key) {
+            let known = inputs.iter().map(|input| input.name.as_str());
+            let hint = did_you_mean(&entry.key, known);
+            problems.add(
+                &entry.place,
+                format!("scenario `{scenario}` has no input `{}`{hint}", entry.key),
+            );
+        }
+    }
+    let mut values = Vec::new();
+    for input in inputs {
+        let value = match set.iter().find(|entry| entry.key == input.name) {
+            Some(entry) => input.accept(&entry.node, problems),
+            None if input.default.is_none() => {
+                let message = format!(
+                    "input `{}` of scenario `{scenario}` has no default; set it here",
+                    input.name
+                );
+                problems.add(place, message);
+                None
+            }
+            None => input.default.clone(),
+        };
+        values.extend(value.map(|value| (input.name.clone(), value)));
+    }
+    (problems.count() == before).then(|| values.into_iter().collect())
 }
 
 /// What an input takes.

@@ -11,6 +11,7 @@ mod condition;
 mod confidential;
 mod cookies;
 mod cost;
+mod engine_words;
 mod expression;
 mod functions;
 mod input;
@@ -19,6 +20,7 @@ mod names;
 mod nesting;
 mod operators;
 mod origins;
+mod outline;
 mod parameter;
 mod pause;
 mod phases;
@@ -51,6 +53,7 @@ pub use expression::Expression;
 pub use input::{Input, InputKind};
 pub use names::{Names, is_name};
 pub use origins::{AddressError, Origin, Origins, has_credentials};
+pub use outline::{Outline, ScenarioRead};
 pub use parameter::{Parameter, Parameters};
 pub use pause::Pause;
 pub use phases::{Phase, Phases};
@@ -61,7 +64,7 @@ pub use setting::{Quantity, Setting};
 pub use step::{DEFAULT_TIMEOUT, Item, Observation, Repeat, Step};
 pub use template::Template;
 
-use crate::document::{Entry, Mapping, Node, Place, Problems, Value, canonical, did_you_mean};
+use crate::document::{Entry, Mapping, Node, Place, Problems, Value, canonical};
 
 /// What one customer does, and what a run needs before and after its customers.
 #[derive(Debug)]
@@ -183,35 +186,8 @@ impl Scenario {
         place: &Place,
         problems: &Problems,
     ) -> Option<minijinja::Value> {
-        let before = problems.count();
-        for entry in set {
-            if !self.inputs.iter().any(|input| input.name == entry.key) {
-                let known = self.inputs.iter().map(|input| input.name.as_str());
-                let hint = did_you_mean(&entry.key, known);
-                let name = &self.name;
-                problems.add(
-                    &entry.place,
-                    format!("scenario `{name}` has no input `{}`{hint}", entry.key),
-                );
-            }
-        }
-        let mut values = Vec::new();
-        for input in &self.inputs {
-            let value = match set.iter().find(|entry| entry.key == input.name) {
-                Some(entry) => input.accept(&entry.node, problems),
-                None if input.default.is_none() => {
-                    let message = format!(
-                        "input `{}` of scenario `{}` has no default; set it here",
-                        input.name, self.name
-                    );
-                    problems.add(place, message);
-                    None
-                }
-                None => input.default.clone(),
-            };
-            values.extend(value.map(|value| (input.name.clone(), value)));
-        }
-        (problems.count() == before).then(|| Parameters::from_iter(values).into())
+        let values = input::resolve(&self.name, &self.inputs, set, place, problems)?;
+        Some(values.into())
     }
 
     /// Every step of every part, in the order written.

@@ -10,6 +10,8 @@ use std::fmt;
 
 use url::{Host, Url};
 
+use crate::plain_words;
+
 /// Schemes, hosts and ports.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Origins(Vec<Origin>);
@@ -85,8 +87,8 @@ impl Origins {
         if end_of_server(address).is_some_and(|end| end <= own) {
             return Ok(());
         }
-        let parsed =
-            Url::parse(address).map_err(|error| AddressError::Invalid(error.to_string()))?;
+        let parsed = Url::parse(address)
+            .map_err(|error| AddressError::Invalid(plain_words::of_url(error).to_owned()))?;
         if has_credentials(&parsed) {
             return Err(AddressError::Credentials);
         }

@@ -7,6 +7,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::plain_words;
+
 /// The text with which a customer says goodbye.
 pub(super) const BYE: &str = "###BYE###";
 
@@ -143,7 +145,7 @@ pub(super) struct Disconnection {
 
 /// Reads a JSON body.
 pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(body).map_err(|error| Refusal::Malformed(error.to_string()))
+    serde_json::from_slice(body).map_err(|error| Refusal::Malformed(plain_words::of_json(&error)))
 }
 
 /// Why a request is refused.

@@ -10,7 +10,7 @@ use axum::{
 use serde::de::DeserializeOwned;
 
 use super::refusal::Refusal;
-use crate::document::{Problems, Value, parse, settings};
+use crate::document::{Problems, Value, of_parameters, parse, settings};
 
 /// The one variable in the path: a name or an id.
 pub(super) struct Name(pub(super) String);
@@ -57,7 +57,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
         match Query::from_request_parts(parts, state).await {
             Ok(Query(parameters)) => Ok(Self(parameters)),
-            Err(error) => Err(Refusal::malformed(error.body_text())),
+            Err(error) => Err(Refusal::malformed(plain(&error.body_text()))),
         }
     }
 }
@@ -72,7 +72,7 @@ impl<S: Send + Sync> FromRequest<S> for Text {
         let media_type = media_type(request.headers());
         let bytes = Bytes::from_request(request, state)
             .await
-            .map_err(|error| Refusal::malformed(error.body_text()))?;
+            .map_err(|error| Refusal::malformed(plain(&error.body_text())))?;
         // Without a body its type says nothing: some clients always name one.
         if !bytes.is_empty()
             && let Some(media_type) = &media_type
@@ -177,7 +177,24 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Form<T> {
                 given: media_type.unwrap_or_default(),
                 read: "`application/x-www-form-urlencoded`",
             }),
-            Err(error) => Err(Refusal::malformed(error.body_text())),
+            Err(error) => Err(Refusal::malformed(plain(&error.body_text()))),
         }
     }
+}
+
+/// What the library below says of parameters, a form or a body, in our own words.
+fn plain(said: &str) -> String {
+    if said.starts_with("Failed to buffer") {
+        return "the body could not be read to its end".to_owned();
+    }
+    let beginnings = [
+        "Failed to deserialize query string: ",
+        "Failed to deserialize form body: ",
+        "Failed to deserialize form: ",
+    ];
+    let said = beginnings
+        .iter()
+        .find_map(|begin| said.strip_prefix(begin))
+        .unwrap_or(said);
+    of_parameters(said)
 }

@@ -90,7 +90,7 @@ async fn output_that_cannot_be_written_exits_with_two_and_says_so() {
         assert_eq!(code, 2, "{arguments:?}: {log}");
         assert!(!log.contains("panicked"), "{arguments:?}: {log}");
         assert!(
-            log.contains("chatprobe: cannot write to standard output: No space left"),
+            log.contains("chatprobe: cannot write to standard output: no space left"),
             "{arguments:?}: {log}"
         );
     }

@@ -1,11 +1,11 @@
 //! `chatprobe run --report` and `--baseline`: the documents, and what an earlier run does to the verdict.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
 
 use quick_junit::{Report, TestCaseStatus};
 use serde_json::Value;
 
-use crate::support::{Centre, Finished, Run, Signal};
+use crate::support::{Centre, Finished, Folder, Run, Signal};
 
 /// What each request of the target takes, so that a busy machine decides less than it does.
 fn slow(by: &str) -> String {
@@ -415,4 +415,33 @@ async fn a_folder_that_cannot_be_written_stops_the_run_before_it_begins() {
     assert_eq!(process.ended().await, 2);
     let log = process.log();
     assert!(log.contains("name another place with --report"), "{log}");
+}
+
+#[tokio::test]
+async fn a_terminal_is_told_where_the_report_is_whatever_came_of_the_run() {
+    let folder = Folder::new();
+    let scenario = folder.write("a.yaml", "scenario: a\nsteps: [{ think: 1ms }]\n");
+    let reports = folder.argument("today");
+    let all = format!(
+        "wrote report.html, report.json, steps.csv, timeline.csv, junit.xml to `{reports}`"
+    );
+    let run = Run::new(folder, &scenario, "http://127.0.0.1:9");
+    let json = format!(
+        "wrote the report to `{}`",
+        run.folder.argument("report.json")
+    );
+    let run = run.with(&["--report", &reports]);
+    let passed = run.done().await.exits(0);
+    let run = run.with(&["--threshold", "{ max: 1us }"]);
+    let failed = run.done().await.exits(1);
+    let run = run.with(&["--load", "{ customers: 1, for: 1h }"]);
+    let process = run.start();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    process.signal(Signal::SIGTERM);
+    let interrupted = run.finish(process).await.exits(130);
+    for run in [passed, failed, interrupted] {
+        for says in [&all, &json] {
+            assert!(run.log.contains(says), "`{says}` in:\n{}", run.log);
+        }
+    }
 }

@@ -10,8 +10,10 @@ use crate::{
     cli::output::tell,
     config::Target,
     document::{Place, Problems},
+    plain_words,
     scenario::{
-        Parameter, Parameters, PlainRequest, PlainRequestError, Scenario, note_confidential,
+        Parameter, Parameters, PlainRequest, PlainRequestError, Scenario, ScenarioRead,
+        note_confidential,
     },
 };
 
@@ -83,7 +85,7 @@ impl Request {
         Some(Given {
             inputs: Some(shown.into_iter().collect::<Parameters>().into()),
             target: Some(Arc::new(target)),
-            scenario: Arc::new(Scenario::single(request)),
+            scenario: Some(ScenarioRead::Whole(Arc::new(Scenario::single(request)))),
         })
     }
 
@@ -104,7 +106,10 @@ impl Request {
         let mut bytes = Vec::new();
         File::open(path)
             .and_then(|file| file.take(MOST_BODY_BYTES + 1).read_to_end(&mut bytes))
-            .map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
+            .map_err(|error| {
+                let why = plain_words::of_system(&error);
+                format!("cannot read `{}`: {why}", path.display())
+            })?;
         if bytes.len() as u64 > MOST_BODY_BYTES {
             return Err(format!(
                 "`{}` is larger than the {MOST_BODY_BYTES} bytes that a body may have",

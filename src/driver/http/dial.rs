@@ -14,7 +14,10 @@ use tokio::{
 };
 
 use super::failure::Cause;
-use crate::descriptors::{self, Permit};
+use crate::{
+    descriptors::{self, Permit},
+    plain_words,
+};
 
 /// How long one address is tried alone, if there is time for all of them: the recommended delay of
 /// [RFC 8305](https://www.rfc-editor.org/rfc/rfc8305), section 8.
@@ -114,7 +117,8 @@ fn all_failed(failures: &[(SocketAddr, io::Error)]) -> Cause {
     let mut detail = String::new();
     for (address, error) in failures {
         let gap = if detail.is_empty() { "" } else { "; " };
-        let written = write!(detail, "{gap}no connection to {address}: {error}");
+        let why = plain_words::of_system(error);
+        let written = write!(detail, "{gap}no connection to {address}: {why}");
         debug_assert!(written.is_ok(), "a string takes everything");
     }
     let ours = failures

@@ -13,6 +13,7 @@ use super::{
     progress::Progress,
     resolver::LookupError,
     sender::{MAX_HEAD_BYTES, MAX_HEADERS, Unanswered},
+    words,
 };
 use crate::{
     descriptors,
@@ -109,7 +110,7 @@ impl Cause {
         } else if let Some(error) = find::<LookupError>(error) {
             (HttpFailureKind::Dns, one_line(&error.to_string()))
         } else if let Some(error) = find::<rustls::Error>(error) {
-            (HttpFailureKind::Tls, one_line(&error.to_string()))
+            (HttpFailureKind::Tls, one_line(&words::of_tls(error)))
         } else if find(error).is_some_and(hyper::Error::is_parse_too_large) {
             return Self::head_too_large();
         } else {
@@ -236,7 +237,7 @@ pub(super) fn closed_before_answer(error: &Unanswered) -> bool {
 
 /// The error in one line.
 pub(super) fn describe(error: &(dyn Error + 'static)) -> String {
-    let mut parts: Vec<String> = causes(error).map(ToString::to_string).collect();
+    let mut parts: Vec<String> = causes(error).map(words::of).collect();
     // An I/O error has the message of the error inside it.
     parts.dedup();
     one_line(&parts.join(": "))

@@ -20,6 +20,7 @@ use super::{
     failure::Cause,
     origin::{self, Origin},
 };
+use crate::plain_words;
 
 /// An HTTP proxy. It does not print its password.
 #[derive(Clone, PartialEq, Eq)]
@@ -74,7 +75,12 @@ impl Proxy {
         } else {
             Url::parse(&format!("http://{text}"))
         };
-        let url = url.map_err(|error| format!("it is not the address of a proxy: {error}"))?;
+        let url = url.map_err(|error| {
+            format!(
+                "it is not the address of a proxy: {}",
+                plain_words::of_url(error)
+            )
+        })?;
         if url.scheme() != "http" {
             return Err(format!(
                 "it begins with `{}://`, and proxies are spoken with over `http://` only",

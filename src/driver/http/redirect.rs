@@ -4,8 +4,11 @@ use hyper::{Method, header::HeaderMap};
 use url::Url;
 
 use super::{failure::Cause, origin::unusable};
-use crate::scenario::{
-    HttpBody, HttpRequest, Origin, has_credentials, location, note_confidential, shown_address,
+use crate::{
+    plain_words,
+    scenario::{
+        HttpBody, HttpRequest, Origin, has_credentials, location, note_confidential, shown_address,
+    },
 };
 
 /// Headers of a scenario that are sent to another server too. All others are left out there, because they may hold
@@ -43,7 +46,8 @@ pub(super) fn follow(
     let location = String::from_utf8_lossy(location);
     let mut to = from.join(&location).map_err(|error| {
         Cause::redirect(&format!(
-            "answered {status} with a `location` that is not valid: {error}"
+            "answered {status} with a `location` that is not valid: {}",
+            plain_words::of_url(error)
         ))
     })?;
     if !["http", "https"].contains(&to.scheme()) || !to.has_host() {

@@ -6,7 +6,11 @@ use std::{
     sync::Arc,
 };
 
-use super::lookups::{BEGINS_WITHIN, Lookups, MOST_NAMES, MOST_THREADS};
+use super::{
+    lookups::{BEGINS_WITHIN, Lookups, MOST_NAMES, MOST_THREADS},
+    words,
+};
+use crate::plain_words;
 
 /// Who knows the addresses of a name.
 #[derive(Debug, Clone)]
@@ -24,7 +28,7 @@ pub(super) enum Resolver {
 /// A name that has no address.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LookupError {
-    #[error("cannot look up `{name}`: {error}")]
+    #[error("cannot look up `{name}`: {}", words::of_lookup(error))]
     Failed { name: String, error: Arc<io::Error> },
     #[error("`{name}` has no address")]
     NoAddress { name: String },
@@ -40,7 +44,10 @@ pub(super) enum LookupError {
         most = MOST_NAMES
     )]
     TooMany { name: String },
-    #[error("cannot look up `{name}`: no thread can be started for it: {error}")]
+    #[error(
+        "cannot look up `{name}`: no thread can be started for it: {}",
+        plain_words::of_system(error)
+    )]
     NoThread { name: String, error: io::Error },
 }
 

@@ -22,6 +22,8 @@ use rustls::{
 use rustls_platform_verifier::BuilderVerifierExt;
 use x509_cert::{Certificate, der::Decode};
 
+use super::words;
+
 /// What the `tls` of a target says, files already read.
 #[derive(Default)]
 pub struct TlsSettings {
@@ -78,7 +80,7 @@ impl Tls {
                     .map_err(|error| TlsError::Key(no_key(&error)))?;
                 builder
                     .with_client_auth_cert(chain, key)
-                    .map_err(|error| TlsError::Key(format!("the key cannot be used: {error}")))?
+                    .map_err(|error| TlsError::Key(words::of_key(&error)))?
             }
         };
         let server_name = settings.server_name.as_deref().map(read_name).transpose()?;
@@ -160,10 +162,8 @@ fn trusting(
     };
     let mut roots = RootCertStore::empty();
     for authority in certificates(authorities).map_err(TlsError::Authorities)? {
-        roots.add(authority).map_err(|error| {
-            TlsError::Authorities(format!(
-                "it holds a certificate that cannot be read: {error}"
-            ))
+        roots.add(authority).map_err(|_| {
+            TlsError::Authorities("it holds a certificate that cannot be read".to_owned())
         })?;
     }
     Ok(builder.with_root_certificates(roots))
@@ -171,7 +171,8 @@ fn trusting(
 
 fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
-    let certificates = certificates.map_err(|error| format!("it is not a PEM file: {error}"))?;
+    let certificates =
+        certificates.map_err(|_| "it is not a PEM file, or a damaged one".to_owned())?;
     if certificates.is_empty() {
         return Err(
             "it holds no certificate; one in PEM begins with `-----BEGIN CERTIFICATE-----`"
@@ -188,7 +189,7 @@ fn no_key(error: &pem::Error) -> String {
              passphrase"
                 .to_owned()
         }
-        error => format!("it is not a PEM file: {error}"),
+        _ => "it is not a PEM file, or a damaged one".to_owned(),
     }
 }
 

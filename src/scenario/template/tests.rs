@@ -72,7 +72,7 @@ fn a_bad_template_is_refused_at_its_column() {
     );
     assert_eq!(
         template("'ab {{ n + }}'").unwrap_err(),
-        "a.yaml:1:10: `n +` is no expression: unexpected end of input, expected expression"
+        "a.yaml:1:10: `n +` is no expression: a value is missing at its end"
     );
     assert_eq!(
         template("'{{ n | nosuch }}'").unwrap_err(),
@@ -84,6 +84,6 @@ fn a_bad_template_is_refused_at_its_column() {
     );
     assert_eq!(
         template("'{% if n %}{{ m | nosuch'").unwrap_err(),
-        "a.yaml:1:19: this is no template: unexpected end of input, expected end of variable block"
+        "a.yaml:1:19: this is no template: `}}` is missing at its end"
     );
 }

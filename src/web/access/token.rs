@@ -14,7 +14,7 @@ use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
 use super::Denied;
-use crate::config;
+use crate::{config, plain_words};
 
 /// The environment variable with the admin token.
 pub const TOKEN_VARIABLE: &str = "CHATPROBE_ADMIN_TOKEN";
@@ -45,7 +45,11 @@ pub enum TokenError {
     )]
     Unusable(Source),
     /// The file cannot be read.
-    #[error("cannot read the admin token file `{}`: {error}", path.display())]
+    #[error(
+        "cannot read the admin token file `{}`: {}; let the user of the process read it, or change `admin.token_file`",
+        path.display(),
+        plain_words::of_system(error)
+    )]
     Unreadable {
         /// Which file.
         path: PathBuf,
@@ -54,8 +58,9 @@ pub enum TokenError {
     },
     /// A new token cannot be kept.
     #[error(
-        "cannot write the new admin token to `{}`: {error}; make its folder writable for the user of the process, or set {TOKEN_VARIABLE}",
-        path.display()
+        "cannot write the new admin token to `{}`: {}; make its folder writable for the user of the process, or set {TOKEN_VARIABLE}",
+        path.display(),
+        plain_words::of_system(error)
     )]
     Unwritable {
         /// Which file.

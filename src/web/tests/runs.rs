@@ -58,13 +58,13 @@ async fn a_parameter_that_means_nothing_is_refused() {
     for (query, told) in [
         (
             "mode=both",
-            "unknown variant `both`, expected `probe` or `burst`",
+            "parameter `mode`: unknown word `both`; known here: `probe`, `burst`",
         ),
-        ("limit=many", "limit: invalid digit"),
-        ("limit=1001", "limit: 1001 is more than 1000"),
+        ("limit=many", "parameter `limit`: expected a whole number"),
+        ("limit=1001", "parameter `limit`: 1001 is more than 1000"),
         (
             "sort=name",
-            "unknown field `sort`, expected one of `mode`, `state`, `verdict`, `name`, `before`, `limit`",
+            "unknown parameter `sort`; known here: `mode`, `state`, `verdict`, `name`, `before`, `limit`",
         ),
     ] {
         let (status, error) = service.get(&format!("/api/v1/runs?{query}")).await.error();
