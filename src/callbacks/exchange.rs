@@ -8,8 +8,8 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    Mailbox, Reception, Refusal, Request, line::Line, owner::Owner, refusal_log::RefusalLog,
-    route::Route,
+    Mailbox, Reception, Refusal, Request, key_registry::KeyRegistry, owner::Owner,
+    refusal_log::RefusalLog, route::Route,
 };
 use crate::{
     config::{CallbackLimits, Target},
@@ -24,7 +24,7 @@ const MOST_CLOSED_PATHS: usize = 1_000;
 const MOST_PARTS: usize = 32;
 /// So long after a connection was not taken, or was closed, its event may be missing: a sender whose
 /// connection is refused tries again about a second later.
-const AFTERMATH: Duration = Duration::from_secs(2);
+const RETRY_DELAY: Duration = Duration::from_secs(2);
 
 /// Every inbound event of the process goes through here. Clones share it.
 #[derive(Debug, Clone)]
@@ -47,7 +47,7 @@ struct State {
     routes: HashMap<String, Arc<Route>>,
     closed: VecDeque<(Instant, String)>,
     /// Scenario and target; bounded by the configuration.
-    lines: HashMap<(Arc<str>, Arc<str>), Arc<Line>>,
+    registries: HashMap<(Arc<str>, Arc<str>), Arc<KeyRegistry>>,
 }
 
 /// The path of one run, open until it is closed or dropped.
@@ -80,7 +80,7 @@ impl Exchange {
     /// What kept the listener for events from taking all that came since a moment: an event that did not
     /// come may be one that was not taken.
     pub async fn shortage_since(&self, moment: Instant) -> Option<Shortage> {
-        let moment = moment.checked_sub(AFTERMATH).unwrap_or(moment);
+        let moment = moment.checked_sub(RETRY_DELAY).unwrap_or(moment);
         let listener = self.listeners().of(Name::Callbacks);
         listener.shortage_since(moment).await
     }
@@ -116,17 +116,17 @@ impl Exchange {
         let subject = &run.subject;
         let key = (subject.scenario.clone(), subject.target.clone());
         let mut state = self.state();
-        let line = state
-            .lines
+        let registry = state
+            .registries
             .entry(key)
-            .or_insert_with(|| Arc::new(Line::new(self.shared.limits)))
+            .or_insert_with(|| Arc::new(KeyRegistry::new(self.shared.limits)))
             .clone();
         let afterwards = self.shared.observers.clone();
-        let owner = Arc::new(Owner::new(run, line.next_path(), observers, afterwards));
-        line.open(&owner);
+        let owner = Arc::new(Owner::new(run, registry.next_path(), observers, afterwards));
+        registry.open(&owner);
         let route = Arc::new(Route {
             owner,
-            line,
+            registry,
             scenario,
             target,
             scope,
@@ -178,8 +178,8 @@ impl Exchange {
     /// What whoever started a run should know about the events that came.
     pub fn findings(&self) -> Vec<String> {
         let mut findings = self.shared.refused.findings();
-        let lines: Vec<_> = self.state().lines.values().cloned().collect();
-        if lines.iter().any(|line| line.ids_repeat()) {
+        let registries: Vec<_> = self.state().registries.values().cloned().collect();
+        if registries.iter().any(|registry| registry.ids_repeat()) {
             findings.push(
                 "ids of events do not identify them: they came for different chats, or with different contents; \
                  duplicates were recognized by id and content"
@@ -196,25 +196,31 @@ impl Exchange {
 
     /// Gives up what has waited too long; call it about once a second.
     pub fn sweep(&self, now: Instant) {
-        let lines: Vec<_> = {
+        let registries: Vec<_> = {
             let mut state = self.state();
             state.forget(now, &self.shared.limits);
-            state.lines.values().cloned().collect()
+            state.registries.values().cloned().collect()
         };
-        for line in lines {
-            line.sweep(now);
+        for registry in registries {
+            registry.sweep(now);
         }
-        // A line that no path leads to, and that has nothing to remember, is not needed any more.
-        let needed = |line: &Arc<Line>| Arc::strong_count(line) > 1 || !line.is_empty();
-        self.state().lines.retain(|_, line| needed(line));
+        // A registry that no path leads to, and that has nothing to remember, is not needed any more.
+        let needed =
+            |registry: &Arc<KeyRegistry>| Arc::strong_count(registry) > 1 || !registry.is_empty();
+        self.state()
+            .registries
+            .retain(|_, registry| needed(registry));
     }
 
-    /// How many lines there are, and how long their orders of arrival are together.
+    /// How many registries there are, and how long their orders of arrival are together.
     #[cfg(test)]
     pub(super) fn sizes(&self) -> (usize, usize) {
         let state = self.state();
-        let orders = state.lines.values().map(|line| line.order_length());
-        (state.lines.len(), orders.sum())
+        let orders = state
+            .registries
+            .values()
+            .map(|registry| registry.order_length());
+        (state.registries.len(), orders.sum())
     }
 
     fn route(&self, path: &str) -> Option<Arc<Route>> {
@@ -253,7 +259,7 @@ impl Path {
 
     /// A mailbox for one chat of the run.
     pub fn mailbox(&self) -> Mailbox {
-        Mailbox::new(self.route.line.clone(), self.route.owner.clone())
+        Mailbox::new(self.route.registry.clone(), self.route.owner.clone())
     }
 }
 
@@ -261,7 +267,7 @@ impl Drop for Path {
     /// Settles what still waits. The path is remembered a while, for events that come late, and
     /// for servers that use it for other runs.
     fn drop(&mut self) {
-        self.route.line.close(&self.route.owner);
+        self.route.registry.close(&self.route.owner);
         let now = Instant::now();
         let mut state = self.exchange.state();
         state.closed.push_back((now, self.token.clone()));

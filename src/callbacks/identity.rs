@@ -17,7 +17,7 @@ use crate::{
     scenario::{FieldPath, fingerprint, key_text},
 };
 
-/// Ids of a line that are remembered with the chat that they came for: 96 KiB. An id that identifies
+/// Ids of a scenario and a target that are remembered with the chat that they came for: 96 KiB. An id that identifies
 /// nothing comes back for every chat, so the latest few thousand are enough to find it.
 const KNOWN_IDS: usize = 4_096;
 /// Deliveries that one chat remembers.
@@ -104,14 +104,14 @@ pub(super) enum Spread {
     SeveralChats,
 }
 
-/// The latest ids of a line and the chats that they came for, to find those that identify nothing.
+/// The latest ids of a scenario and a target and the chats that they came for, to find those that identify nothing.
 #[derive(Debug, Default)]
 pub(super) struct KnownIds(Box<[KnownId]>);
 
 #[derive(Debug, Clone, Copy, Default)]
 struct KnownId {
     id: u64,
-    /// The number of the chat, from one; zero for a slot without an id.
+    /// The number of the chat, from one; zero for an entry without an id.
     chat: u64,
     several: bool,
 }

@@ -12,7 +12,7 @@ use tokio::{
 use super::{
     Inbound,
     identity::{Deliveries, Relation, Spread},
-    line::Line,
+    key_registry::KeyRegistry,
     owner::Owner,
 };
 use crate::event::Fate;
@@ -28,14 +28,14 @@ const MOST_ID: usize = 80;
 /// settled as ignored or as a repetition, and what comes later for its keys is late.
 #[derive(Debug)]
 pub struct Mailbox {
-    line: Arc<Line>,
-    pub(super) slot: Arc<Slot>,
+    registry: Arc<KeyRegistry>,
+    pub(super) queue: Arc<EventQueue>,
     keys: Vec<String>,
     /// In a box, because a chat that waits has little room.
     kept: Box<Kept>,
 }
 
-/// Events that were taken out of the slot: waits look at them without its lock, because their
+/// Events that were taken out of the queue: waits look at them without its lock, because their
 /// expressions may take long.
 #[derive(Debug, Default)]
 struct Kept {
@@ -46,9 +46,9 @@ struct Kept {
 
 /// The part of a mailbox that the exchange delivers to.
 #[derive(Debug)]
-pub(super) struct Slot {
+pub(super) struct EventQueue {
     pub(super) owner: Arc<Owner>,
-    /// From one; unique in its line.
+    /// From one; unique in its registry.
     pub(super) chat: u64,
     content: Mutex<Content>,
     arrival: Notify,
@@ -162,7 +162,7 @@ pub enum Match {
     Other,
 }
 
-impl Slot {
+impl EventQueue {
     /// Keeps an event, unless it is the redelivery of one that has come. Returns whether its id turned
     /// out not to identify it.
     pub(super) fn put(&self, mut inbound: Inbound, spread: Spread) -> bool {
@@ -210,16 +210,16 @@ impl Slot {
 }
 
 impl Mailbox {
-    pub(super) fn new(line: Arc<Line>, owner: Arc<Owner>) -> Self {
-        let slot = Slot {
+    pub(super) fn new(registry: Arc<KeyRegistry>, owner: Arc<Owner>) -> Self {
+        let queue = EventQueue {
             owner,
-            chat: line.next_chat(),
+            chat: registry.next_chat(),
             content: Mutex::default(),
             arrival: Notify::new(),
         };
         Self {
-            line,
-            slot: Arc::new(slot),
+            registry,
+            queue: Arc::new(queue),
             keys: Vec::new(),
             kept: Box::default(),
         }
@@ -228,7 +228,7 @@ impl Mailbox {
     /// From now on events with this key are for this chat, those that came already included.
     pub fn claim(&mut self, key: String) -> Result<(), ClaimError> {
         if !self.keys.contains(&key) {
-            self.line.claim(&key, &self.slot)?;
+            self.registry.claim(&key, &self.queue)?;
             self.keys.push(key);
         }
         Ok(())
@@ -257,7 +257,7 @@ impl Mailbox {
                 return decided;
             }
             tokio::select! {
-                () = self.slot.arrival.notified() => {}
+                () = self.queue.arrival.notified() => {}
                 () = sleep_until(deadline) => {
                     return self
                         .take(since, deadline, &mut judge)
@@ -275,7 +275,7 @@ impl Mailbox {
         judge: &mut impl FnMut(&Inbound) -> Match,
     ) -> Option<Result<Inbound, WaitError>> {
         // The room for them goes along: a chat that waits keeps none for what has not come.
-        let mut news = std::mem::take(&mut self.slot.content().events);
+        let mut news = std::mem::take(&mut self.queue.content().events);
         if self.kept.events.is_empty() {
             self.kept.events = news;
         } else {
@@ -306,7 +306,7 @@ impl Mailbox {
             return None;
         };
         let inbound = self.kept.events.remove(at)?;
-        self.slot.owner.settle(Fate::Consumed);
+        self.queue.owner.settle(Fate::Consumed);
         Some(match verdict {
             Match::Disconnected => Err(WaitError::Disconnected),
             Match::Wanted | Match::Other => Ok(inbound),
@@ -316,12 +316,12 @@ impl Mailbox {
     fn give_up_oldest(&mut self) {
         let surplus = self.kept.events.len().saturating_sub(MOST_EVENTS);
         for given_up in self.kept.events.drain(..surplus) {
-            self.slot.owner.settle(given_up.fate_if_left());
+            self.queue.owner.settle(given_up.fate_if_left());
         }
     }
 
     fn timeout(&self, since: Instant, judge: &mut impl FnMut(&Inbound) -> Match) -> WaitError {
-        let dropped = self.slot.content().duplicates.clone();
+        let dropped = self.queue.content().duplicates.clone();
         let mut duplicates = dropped.map(|dropped| *dropped).unwrap_or_default();
         let (mut passed_over, mut too_early) = (0, 0);
         for inbound in &self.kept.events {
@@ -347,10 +347,10 @@ impl Mailbox {
 
 impl Drop for Mailbox {
     fn drop(&mut self) {
-        self.line.release(&self.keys, &self.slot);
-        let unseen = std::mem::take(&mut self.slot.content().events);
+        self.registry.release(&self.keys, &self.queue);
+        let unseen = std::mem::take(&mut self.queue.content().events);
         for left in self.kept.events.iter().chain(&unseen) {
-            self.slot.owner.settle(left.fate_if_left());
+            self.queue.owner.settle(left.fate_if_left());
         }
     }
 }

@@ -9,7 +9,7 @@
 mod exchange;
 mod identity;
 mod inbound;
-mod line;
+mod key_registry;
 mod mailbox;
 mod owner;
 pub mod receiver;

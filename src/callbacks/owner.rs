@@ -7,7 +7,7 @@ use crate::event::{Event, Fate, Observers, RunIdentity};
 #[derive(Debug)]
 pub(super) struct Owner {
     run: Arc<RunIdentity>,
-    /// The number of its path, from one; unique in its line.
+    /// The number of its path, from one; unique in its registry.
     pub(super) path: u32,
     observers: Mutex<Observers>,
     /// Who is told once the run is over: everybody but the run itself, whose books are closed.

@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 use minijinja::{Value, value::ValueKind};
 use tokio::time::Instant;
 
-use super::{Inbound, Refusal, Request, identity::Identity, line::Line, owner::Owner};
+use super::{
+    Inbound, Refusal, Request, identity::Identity, key_registry::KeyRegistry, owner::Owner,
+};
 use crate::{
     config::Target,
     event::Fate,
@@ -23,7 +25,7 @@ const LONGEST_DETAIL: usize = 1_000;
 #[derive(Debug)]
 pub(super) struct Route {
     pub(super) owner: Arc<Owner>,
-    pub(super) line: Arc<Line>,
+    pub(super) registry: Arc<KeyRegistry>,
     pub(super) scenario: Arc<Scenario>,
     pub(super) target: Arc<Target>,
     pub(super) scope: Scope,
@@ -190,7 +192,7 @@ impl Route {
             delivery: delivery.cloned(),
             bytes,
         };
-        self.line.deliver(key, inbound);
+        self.registry.deliver(key, inbound);
     }
 }
 

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{
     handle::{Scheduler, Shared},
-    starts::{Planned, Rung, Starts},
+    starts::{Planned, Starts, TimerAction},
     wall_clock::WallClock,
 };
 use crate::config::Burst;
@@ -112,8 +112,8 @@ impl CronClock {
             return Ok(());
         };
         let wait = (due - Utc::now()).to_std().unwrap_or_default();
-        let (clock, rung) = (self.clone(), burst.clone());
-        let work = move |_, _| clock.clone().ring(plan, rung.clone());
+        let (clock, fired) = (self.clone(), burst.clone());
+        let work = move |_, _| clock.clone().on_timer(plan, fired.clone());
         let job = Job::new_one_shot_async(wait.min(LONGEST_SLEEP), work)?;
         {
             let mut armed = self.armed();
@@ -127,7 +127,7 @@ impl CronClock {
     }
 
     /// What a job does when its time has come: start the burst if it is due, and arm the next job.
-    fn ring(self, plan: u64, burst: Arc<Burst>) -> Work {
+    fn on_timer(self, plan: u64, burst: Arc<Burst>) -> Work {
         Box::pin(async move {
             let Ok(next) = self.start_due(plan, &burst) else {
                 return;
@@ -142,15 +142,15 @@ impl CronClock {
     fn start_due(&self, plan: u64, burst: &Burst) -> Result<Option<DateTime<Utc>>, Outdated> {
         // No other plan begins before the burst has started.
         let mut armed = self.armed();
-        match armed.starts.ring(plan, &burst.name, Utc::now()) {
-            Rung::Outdated => Err(Outdated),
-            Rung::Early(due) => Ok(Some(due)),
-            Rung::Again(next) => Ok(next),
-            Rung::Start(next) => {
+        match armed.starts.on_timer(plan, &burst.name, Utc::now()) {
+            TimerAction::Outdated => Err(Outdated),
+            TimerAction::Early(due) => Ok(Some(due)),
+            TimerAction::Again(next) => Ok(next),
+            TimerAction::Start(next) => {
                 self.shared.start_scheduled(burst);
                 Ok(next)
             }
-            Rung::TooLate(next) => {
+            TimerAction::TooLate(next) => {
                 self.shared.skip_scheduled(burst, TOO_LATE);
                 Ok(next)
             }

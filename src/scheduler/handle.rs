@@ -25,13 +25,13 @@ pub enum BurstRefused {
     Unusable(Vec<Problem>),
     /// The caps leave no room.
     #[error(
-        "{wanted} chats at once do not fit: bursts in progress may have {promised}, and `limits.max_active_chats` is {cap}; set a lower `load.max_active`, or wait until a burst has ended"
+        "{wanted} chats at once do not fit: bursts in progress may have {reserved}, and `limits.max_active_chats` is {cap}; set a lower `load.max_active`, or wait until a burst has ended"
     )]
     NoRoom {
         /// What this one may have.
         wanted: u64,
         /// What those in progress may have together.
-        promised: u64,
+        reserved: u64,
         /// What all may have.
         cap: u64,
     },
@@ -286,9 +286,9 @@ impl Shared {
         let handle = self
             .runs
             .admit(peak, cap, || self.engine.start(spec))
-            .map_err(|promised| BurstRefused::NoRoom {
+            .map_err(|reserved| BurstRefused::NoRoom {
                 wanted: peak,
-                promised,
+                reserved,
                 cap,
             })?;
         if let Some(intake) = self.intake.get() {

@@ -14,13 +14,13 @@ pub enum OrderRefused {
     AboveCaps(String),
     /// The other runs leave no room.
     #[error(
-        "{wanted} customers do not fit: the other bursts in progress may have {promised} chats at once, and `limits.max_active_chats` is {cap}"
+        "{wanted} customers do not fit: the other bursts in progress may have {reserved} chats at once, and `limits.max_active_chats` is {cap}"
     )]
     NoRoom {
         /// What this one is to have.
         wanted: u64,
         /// What the others may have together.
-        promised: u64,
+        reserved: u64,
         /// What all may have.
         cap: u64,
     },
@@ -56,9 +56,9 @@ impl Scheduler {
         let runs = &self.shared.runs;
         // Promised before the order is given, so that no other run takes the room meanwhile.
         runs.raise(run.id(), wanted, cap)
-            .map_err(|promised| OrderRefused::NoRoom {
+            .map_err(|reserved| OrderRefused::NoRoom {
                 wanted,
-                promised,
+                reserved,
                 cap,
             })?;
         let (runs, run) = (runs.clone(), run.clone());

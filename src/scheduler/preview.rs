@@ -67,12 +67,12 @@ impl Shared {
             mut refusals,
             doubts,
         } = Machine::look().examine(&cost, &burst.target.connections, &burst.load, Some(peak));
-        let promised = self.runs.promised();
-        if promised.saturating_add(peak) > cap {
+        let reserved = self.runs.reserved();
+        if reserved.saturating_add(peak) > cap {
             let wanted = peak;
             let refused = BurstRefused::NoRoom {
                 wanted,
-                promised,
+                reserved,
                 cap,
             };
             refusals.push(refused.to_string());

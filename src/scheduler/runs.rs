@@ -83,15 +83,15 @@ struct Admitted {
 
 impl Admitted {
     /// What no other run may take, whatever it answers.
-    fn promised(&self) -> u64 {
+    fn reserved(&self) -> u64 {
         self.asked.iter().copied().fold(self.settled, u64::max)
     }
 }
 
 impl State {
     /// What the bursts in progress may have at once, all together.
-    fn promised(&self) -> u64 {
-        self.active.values().map(Admitted::promised).sum()
+    fn reserved(&self) -> u64 {
+        self.active.values().map(Admitted::reserved).sum()
     }
 }
 
@@ -118,9 +118,9 @@ impl Runs {
         start: impl FnOnce() -> RunHandle,
     ) -> Result<RunHandle, u64> {
         let mut state = self.state();
-        let promised = state.promised();
-        if promised.saturating_add(peak) > cap {
-            return Err(promised);
+        let reserved = state.reserved();
+        if reserved.saturating_add(peak) > cap {
+            return Err(reserved);
         }
         let handle = start();
         let run = Admitted {
@@ -133,8 +133,8 @@ impl Runs {
     }
 
     /// What the bursts in progress may have at once, all together.
-    pub(super) fn promised(&self) -> u64 {
-        self.state().promised()
+    pub(super) fn reserved(&self) -> u64 {
+        self.state().reserved()
     }
 
     /// Keeps room for up to `wanted` chats at once of a run that is asked to have so many, unless the sum over
@@ -142,12 +142,12 @@ impl Runs {
     /// be [settled](Self::settle).
     pub(super) fn raise(&self, id: &str, wanted: u64, cap: u64) -> Result<(), u64> {
         let mut state = self.state();
-        let all = state.promised();
+        let all = state.reserved();
         let Some(run) = state.active.get_mut(id) else {
             // It has ended, which the order will find.
             return Ok(());
         };
-        let own = run.promised();
+        let own = run.reserved();
         let others = all - own;
         if wanted > own && others.saturating_add(wanted) > cap {
             return Err(others);

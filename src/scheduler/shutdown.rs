@@ -11,13 +11,13 @@ use crate::{
 };
 
 /// After the grace, answers of requests that are on their way are waited for so long.
-const ANSWERS: Duration = Duration::from_secs(2);
+const ANSWER_GRACE: Duration = Duration::from_secs(2);
 /// Then chats get so long for their `always` steps, and the teardown as long again.
-const CLEANUP: Duration = Duration::from_millis(1_100);
+const CLEANUP_GRACE: Duration = Duration::from_millis(1_100);
 /// Behind that nothing is waited for any more, and runs get so long to count what they gave up.
-const LAST_MOMENT: Duration = Duration::from_millis(300);
+const ABORT_GRACE: Duration = Duration::from_millis(300);
 /// How long runs may take to count what they had to give up at once.
-const GIVING_UP: Duration = Duration::from_millis(700);
+const GIVE_UP_GRACE: Duration = Duration::from_millis(700);
 
 /// A shutdown that did not end everything in its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -46,11 +46,11 @@ impl Scheduler {
             tracing::warn!("the grace is over: ending the chats in progress");
             shared
                 .stop_all(Stop::End {
-                    answers: ANSWERS,
-                    cleanup: CLEANUP,
+                    answers: ANSWER_GRACE,
+                    cleanup: CLEANUP_GRACE,
                 })
                 .await;
-            let deadline = Instant::now() + ANSWERS + CLEANUP * 2 + LAST_MOMENT;
+            let deadline = Instant::now() + ANSWER_GRACE + CLEANUP_GRACE * 2 + ABORT_GRACE;
             if !shared.all_ended(deadline).await {
                 outcome = Err(CutOff);
                 shared.runs.active().iter().for_each(RunHandle::abort);
@@ -67,9 +67,9 @@ impl Scheduler {
         self.shared.closing.cancel();
         let giving_up = async {
             self.shared.stop_all(Stop::AT_ONCE).await;
-            self.shared.all_ended(Instant::now() + GIVING_UP).await
+            self.shared.all_ended(Instant::now() + GIVE_UP_GRACE).await
         };
-        if timeout(GIVING_UP, giving_up).await != Ok(true) {
+        if timeout(GIVE_UP_GRACE, giving_up).await != Ok(true) {
             let runs = self.shared.runs.active();
             let chats: u64 = runs.iter().map(|run| run.chats().in_progress).sum();
             tracing::warn!("cut off: {chats} chats in progress may be open at their targets");

@@ -11,13 +11,13 @@ use crate::config::Schedule;
 const LATEST_START: TimeDelta = TimeDelta::hours(3);
 /// An interval that the clock repeats because it was set back by no more than this does not start anew.
 const REPEATED_INTERVAL: TimeDelta = TimeDelta::minutes(1);
-/// An alarm that rings later than this was not waiting for its time: the clock was set forward.
+/// A timer that fires later than this was not waiting for its time: the clock was set forward.
 const PUNCTUAL: TimeDelta = TimeDelta::seconds(10);
 
 /// The next start of every burst with a schedule.
 #[derive(Debug, Default)]
 pub(super) struct Starts {
-    /// Counts the plans: an alarm may ring for a moment after its plan has gone.
+    /// Counts the plans: a timer may fire for a moment after its plan has gone.
     plan: u64,
     bursts: BTreeMap<Arc<str>, Start>,
 }
@@ -42,18 +42,18 @@ pub(super) struct Planned {
     pub too_late: Vec<Arc<str>>,
 }
 
-/// What the alarm of a burst asks for.
+/// What the timer of a burst asks for.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Rung {
+pub(super) enum TimerAction {
     /// Nothing: its plan has gone.
     Outdated,
-    /// An alarm at the next start, which is still to come.
+    /// A timer at the next start, which is still to come.
     Early(DateTime<Utc>),
-    /// The start of the burst, and an alarm at the next start.
+    /// The start of the burst, and a timer at the next start.
     Start(Option<DateTime<Utc>>),
-    /// An alarm at the next start; the burst started for this one before the clock was set back and forward.
+    /// A timer at the next start; the burst started for this one before the clock was set back and forward.
     Again(Option<DateTime<Utc>>),
-    /// An alarm at the next start, which may be due already; the one that was due is too long ago.
+    /// A timer at the next start, which may be due already; the one that was due is too long ago.
     TooLate(Option<DateTime<Utc>>),
 }
 
@@ -84,29 +84,29 @@ impl Starts {
         }
     }
 
-    /// What is to be done now that an alarm of this burst rings.
-    pub(super) fn ring(&mut self, plan: u64, burst: &str, now: DateTime<Utc>) -> Rung {
+    /// What is to be done now that a timer of this burst fires.
+    pub(super) fn on_timer(&mut self, plan: u64, burst: &str, now: DateTime<Utc>) -> TimerAction {
         let Some(start) = self.bursts.get_mut(burst) else {
-            return Rung::Outdated;
+            return TimerAction::Outdated;
         };
         let Some(due) = start.due.filter(|_| plan == self.plan) else {
-            return Rung::Outdated;
+            return TimerAction::Outdated;
         };
         if now < due {
-            return Rung::Early(due);
+            return TimerAction::Early(due);
         }
         if now - due > PUNCTUAL && start.has_started_for(due) {
             start.due = start.next(now);
-            return Rung::Again(start.due);
+            return TimerAction::Again(start.due);
         }
         if now - due > LATEST_START {
             start.due = start.next_after_missed(now);
-            return Rung::TooLate(start.due);
+            return TimerAction::TooLate(start.due);
         }
         start.last = Some(due);
         start.latest = start.latest.max(start.last);
         start.due = start.next(now);
-        Rung::Start(start.due)
+        TimerAction::Start(start.due)
     }
 
     /// The number of the plan.
@@ -182,7 +182,7 @@ impl Start {
 
     /// A start that is late but can still be made up for, or else the first one after `now`.
     fn next_after_missed(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        // The most recent ones first: what is nearly too late now may be too late when its alarm rings.
+        // The most recent ones first: what is nearly too late now may be too late when its timer fires.
         let late = [TimeDelta::minutes(1), TimeDelta::hours(1), LATEST_START];
         let made_up = late.into_iter().find_map(|late| {
             let from = self.latest.max(Some(now - late))?;

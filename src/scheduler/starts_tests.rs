@@ -95,10 +95,10 @@ impl Service {
         self.reload()
     }
 
-    /// Sets the clock, and an alarm rings before the service notices.
-    fn ring_at(&mut self, to: &str) -> Rung {
+    /// Sets the clock, and a timer fires before the service notices.
+    fn fire_at(&mut self, to: &str) -> TimerAction {
         self.clock = Clock::set(at(to));
-        self.starts.ring(self.plan, "rush", self.clock.now())
+        self.starts.on_timer(self.plan, "rush", self.clock.now())
     }
 
     /// Sleeps to the next start and begins it.
@@ -107,8 +107,8 @@ impl Service {
             let now = self.clock.now();
             assert!(due > now, "{due} is due, and it is {now} already");
             sleep((due - now).to_std().unwrap()).await;
-            let rung = self.starts.ring(self.plan, "rush", self.clock.now());
-            assert_eq!(rung, Rung::Start(self.due()));
+            let action = self.starts.on_timer(self.plan, "rush", self.clock.now());
+            assert_eq!(action, TimerAction::Start(self.due()));
             self.started.push(due);
         }
     }
@@ -257,13 +257,13 @@ async fn a_clock_that_is_set_forward_leaves_out_what_is_hours_late_and_keeps_the
         let mut service = Service::new(&daily, at("2026-05-02T00:00:00Z"));
         assert_eq!(service.set_clock(set_to), skipped, "{set_to}");
         assert_eq!(service.due(), Some(at(due)), "{set_to}");
-        // The alarm may ring before the leap is noticed.
+        // The timer may fire before the leap is noticed.
         let mut service = Service::new(&daily, at("2026-05-02T00:00:00Z"));
-        let rung = service.ring_at(set_to);
+        let action = service.fire_at(set_to);
         if skipped == 1 {
-            assert_eq!(rung, Rung::TooLate(Some(at(due))), "{set_to}");
+            assert_eq!(action, TimerAction::TooLate(Some(at(due))), "{set_to}");
         } else {
-            assert_eq!(rung, Rung::Start(Some(at("2026-05-03T03:00:00Z"))));
+            assert_eq!(action, TimerAction::Start(Some(at("2026-05-03T03:00:00Z"))));
         }
     }
 }
@@ -273,11 +273,11 @@ async fn starts_that_were_missed_together_are_made_up_for_by_one() {
     for cron in ["* * * * * *", "*/10 * * * *", "0 1,2,3 * * *"] {
         let mut service = Service::new(&schedule(cron, Tz::UTC), at("2026-05-02T00:00:00Z"));
         assert_eq!(service.set_clock("2026-05-09T03:05:00Z"), 1, "{cron}");
-        // Alarms ring some seconds late on a busy computer.
+        // Timers fire some seconds late on a busy computer.
         sleep(std::time::Duration::from_secs(5)).await;
         let now = service.clock.now();
-        let rung = service.starts.ring(service.plan, "rush", now);
-        assert_eq!(rung, Rung::Start(service.due()), "{cron}");
+        let action = service.starts.on_timer(service.plan, "rush", now);
+        assert_eq!(action, TimerAction::Start(service.due()), "{cron}");
         assert!(service.due().unwrap() > now, "{cron}");
     }
 }
@@ -297,8 +297,8 @@ async fn a_clock_that_is_set_back_by_a_day_and_corrected_starts_no_time_twice() 
             if noticed {
                 assert_eq!(service.set_clock("2026-05-02T03:15:00Z"), 0, "{wrong}");
             } else {
-                let rung = service.ring_at("2026-05-02T03:15:00Z");
-                assert_eq!(rung, Rung::Again(Some(tomorrow)), "{wrong}");
+                let action = service.fire_at("2026-05-02T03:15:00Z");
+                assert_eq!(action, TimerAction::Again(Some(tomorrow)), "{wrong}");
             }
             assert_eq!(service.due(), Some(tomorrow), "{wrong}");
         }
@@ -319,8 +319,8 @@ async fn a_clock_that_was_a_day_ahead_leaves_out_no_start_once_it_is_corrected()
 
     // What the wrong clock left out has not started.
     let mut service = Service::new(&daily, at("2026-05-02T01:00:00Z"));
-    let rung = service.ring_at("2026-05-03T01:00:00Z");
-    assert_eq!(rung, Rung::TooLate(Some(third)));
+    let action = service.fire_at("2026-05-03T01:00:00Z");
+    assert_eq!(action, TimerAction::TooLate(Some(third)));
     assert_eq!(service.set_clock("2026-05-02T01:00:00Z"), 0);
     assert_eq!(service.due(), Some(second));
 }
@@ -329,18 +329,24 @@ async fn a_clock_that_was_a_day_ahead_leaves_out_no_start_once_it_is_corrected()
 fn a_start_that_is_hours_late_is_left_out() {
     let due = at("2026-05-02T03:00:00Z");
     let tomorrow = Some(at("2026-05-03T03:00:00Z"));
-    for (late, rung) in [
-        (TimeDelta::hours(3), Rung::Start(tomorrow)),
+    for (late, action) in [
+        (TimeDelta::hours(3), TimerAction::Start(tomorrow)),
         (
             TimeDelta::hours(3) + TimeDelta::seconds(1),
-            Rung::TooLate(tomorrow),
+            TimerAction::TooLate(tomorrow),
         ),
-        (-TimeDelta::milliseconds(1), Rung::Early(due)),
+        (-TimeDelta::milliseconds(1), TimerAction::Early(due)),
     ] {
         let mut service = Service::new(&schedule("0 3 * * *", Tz::UTC), due - MINUTE);
-        assert_eq!(service.starts.ring(1, "rush", due + late), rung);
-        assert_eq!(service.starts.ring(2, "rush", due + late), Rung::Outdated);
-        assert_eq!(service.starts.ring(1, "calm", due + late), Rung::Outdated);
+        assert_eq!(service.starts.on_timer(1, "rush", due + late), action);
+        assert_eq!(
+            service.starts.on_timer(2, "rush", due + late),
+            TimerAction::Outdated
+        );
+        assert_eq!(
+            service.starts.on_timer(1, "calm", due + late),
+            TimerAction::Outdated
+        );
     }
 }
 

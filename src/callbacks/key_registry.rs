@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::{
     ClaimError, Inbound,
     identity::{KnownIds, Spread},
-    mailbox::Slot,
+    mailbox::EventQueue,
     owner::Owner,
 };
 use crate::config::CallbackLimits;
@@ -20,7 +20,7 @@ use crate::event::Fate;
 /// The keys of one scenario against one target: who holds them, who held them, and the events that
 /// came before anybody did.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct KeyRegistry {
     limits: CallbackLimits,
     state: Mutex<State>,
     /// Chats so far.
@@ -49,7 +49,7 @@ struct State {
 
 #[derive(Debug)]
 enum Holder {
-    Chat(Arc<Slot>),
+    Chat(Arc<EventQueue>),
     /// The chat has ended, at this moment.
     Ended(Arc<Owner>, Instant),
 }
@@ -57,12 +57,12 @@ enum Holder {
 #[derive(Debug)]
 struct Early {
     number: u64,
-    /// The run for which it counts: that of its path, or its heir.
+    /// The run for which it counts: that of its path, or its successor.
     owner: Arc<Owner>,
     inbound: Inbound,
 }
 
-impl Line {
+impl KeyRegistry {
     pub(super) fn new(limits: CallbackLimits) -> Self {
         Self {
             limits,
@@ -99,45 +99,45 @@ impl Line {
     }
 
     /// Gives the key to a chat, with the events that are there for it.
-    pub(super) fn claim(&self, key: &str, slot: &Arc<Slot>) -> Result<(), ClaimError> {
+    pub(super) fn claim(&self, key: &str, queue: &Arc<EventQueue>) -> Result<(), ClaimError> {
         let mut state = self.state();
         if matches!(state.holders.get(key), Some(Holder::Chat(_))) {
             return Err(ClaimError(key.to_owned()));
         }
         state
             .holders
-            .insert(key.to_owned(), Holder::Chat(slot.clone()));
+            .insert(key.to_owned(), Holder::Chat(queue.clone()));
         for early in state.early.remove(key).unwrap_or_default() {
             state.early_events -= 1;
             state.early_bytes -= early.inbound.bytes;
-            if !Arc::ptr_eq(&early.owner, &slot.owner) {
-                early.owner.reroute(&slot.owner, &early.inbound.path);
+            if !Arc::ptr_eq(&early.owner, &queue.owner) {
+                early.owner.reroute(&queue.owner, &early.inbound.path);
             }
-            self.hand_over(&mut state.ids, slot, early.inbound);
+            self.hand_over(&mut state.ids, queue, early.inbound);
         }
         Ok(())
     }
 
     /// Puts an event into a mailbox, and says if its id does not identify it.
-    fn hand_over(&self, ids: &mut KnownIds, slot: &Slot, inbound: Inbound) {
+    fn hand_over(&self, ids: &mut KnownIds, queue: &EventQueue, inbound: Inbound) {
         let identity = inbound.identity.as_ref();
-        let spread = identity.map_or(Spread::OneChat, |identity| ids.note(identity, slot.chat));
-        if slot.put(inbound, spread) {
-            slot.owner.id_repeats();
+        let spread = identity.map_or(Spread::OneChat, |identity| ids.note(identity, queue.chat));
+        if queue.put(inbound, spread) {
+            queue.owner.id_repeats();
             if !self.ids_repeat.swap(true, Ordering::Relaxed) {
-                slot.owner.warn_of_ids(spread);
+                queue.owner.warn_of_ids(spread);
             }
         }
     }
 
     /// The chat has ended: what comes now for its keys is late.
-    pub(super) fn release(&self, keys: &[String], slot: &Arc<Slot>) {
+    pub(super) fn release(&self, keys: &[String], queue: &Arc<EventQueue>) {
         let now = Instant::now();
         let mut state = self.state();
         for key in keys {
             state
                 .holders
-                .insert(key.clone(), Holder::Ended(slot.owner.clone(), now));
+                .insert(key.clone(), Holder::Ended(queue.owner.clone(), now));
             state.ended.push_back((now, key.clone()));
         }
         state.forget(now, &self.limits);
@@ -149,9 +149,9 @@ impl Line {
         let mut state = self.state();
         let State { holders, ids, .. } = &mut *state;
         match holders.get(&key) {
-            Some(Holder::Chat(slot)) => {
-                slot.owner.received(&path);
-                self.hand_over(ids, slot, inbound);
+            Some(Holder::Chat(queue)) => {
+                queue.owner.received(&path);
+                self.hand_over(ids, queue, inbound);
             }
             Some(Holder::Ended(owner, _)) => {
                 owner.pass(&path, Fate::Late);
@@ -189,7 +189,7 @@ impl Line {
         let mut state = self.state();
         state.open.retain(|open| !Arc::ptr_eq(open, owner));
         match state.open.last().cloned() {
-            Some(heir) => state.bequeath(owner, &heir),
+            Some(successor) => state.reassign(owner, &successor),
             None => state.give_up(owner),
         }
         owner.close();
@@ -224,11 +224,11 @@ impl State {
         });
     }
 
-    fn bequeath(&mut self, owner: &Arc<Owner>, heir: &Arc<Owner>) {
+    fn reassign(&mut self, owner: &Arc<Owner>, successor: &Arc<Owner>) {
         for early in self.early.values_mut().flatten() {
             if Arc::ptr_eq(&early.owner, owner) {
-                owner.reroute(heir, &early.inbound.path);
-                early.owner = heir.clone();
+                owner.reroute(successor, &early.inbound.path);
+                early.owner = successor.clone();
             }
         }
     }
