@@ -91,7 +91,7 @@ fn read(path: &Path, scenario: Option<&str>) -> Result<RunRecord, String> {
             &format!("is of the scenario `{theirs}`, and this is `{scenario}`"),
         ));
     }
-    Ok(record)
+    Ok(record.for_comparison())
 }
 
 fn refused(path: &Path, why: &str) -> String {

@@ -4,7 +4,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use crate::{
     event::Verdict,
-    report::{Baseline, Compared, Word, wording},
+    report::{Baseline, Compared, Overall, Word, wording},
     runner::{
         BrokenBy, Example, HealthReport, Quantiles, RunReport, SearchReport, SearchStep,
         ThresholdState,
@@ -117,7 +117,7 @@ fn write_baseline(text: &mut String, baseline: &Baseline) -> std::fmt::Result {
     for (of, change) in changes {
         match change.word {
             Word::Worse | Word::Better => write!(text, "\n{of} {}", wording::change(change))?,
-            Word::RunToRun => write!(
+            Word::RunToRun | Word::Unclear => write!(
                 text,
                 "\n{of} {} ({})",
                 wording::change(change),
@@ -125,6 +125,9 @@ fn write_baseline(text: &mut String, baseline: &Baseline) -> std::fmt::Result {
             )?,
             Word::Noise | Word::TooLittle => {}
         }
+    }
+    if compared.overall == Overall::NotComparable {
+        return Ok(());
     }
     let (judged, of) = baseline.judged();
     write!(

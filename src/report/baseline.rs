@@ -1,4 +1,4 @@
-use super::{Comparison, Regression, Word, wording};
+use super::{Comparison, Overall, Regression, Word, wording};
 use crate::runner::RunRecord;
 
 /// One or more earlier runs that a run is held against.
@@ -25,6 +25,9 @@ impl Baseline {
         let Some(limit) = self.limit else {
             return Vec::new();
         };
+        if self.comparison.overall == Overall::NotComparable {
+            return Vec::new();
+        }
         let found = self.comparison.regressions(limit);
         let words = found.iter().map(|regression| in_words(regression, limit));
         let gone = self.comparison.steps_gone.iter();

@@ -44,6 +44,8 @@ pub const MOST_BASELINES: usize = 20;
 pub struct Comparison {
     /// What the run is held against.
     pub baselines: Vec<Compared>,
+    /// Baselines that are invalid or were stopped: the run is not held against them.
+    pub left_out: Vec<Compared>,
     /// The run in question.
     pub run: Compared,
     /// What it comes to.
@@ -54,7 +56,7 @@ pub struct Comparison {
     pub caveats: Vec<String>,
     /// How sure the words are, all of them together, 0 to 1.
     pub confidence: f64,
-    /// Whole chats first, then the steps that the run and a baseline have.
+    /// Whole chats first, then the steps that the run and a baseline have; none if the runs are not comparable.
     pub subjects: Vec<SubjectComparison>,
     /// Steps that only baselines have.
     pub steps_gone: Vec<String>,
@@ -104,8 +106,22 @@ pub struct Regression<'a> {
 impl Comparison {
     /// What changed from `baselines` to `run`.
     pub fn of(baselines: &[&RunRecord], run: &RunRecord) -> Self {
-        let contrasts = subjects(baselines, run);
-        let tests = Tests::of(contrasts.iter().flat_map(|(_, figures)| figures));
+        let (left_out, baselines): (Vec<_>, Vec<_>) =
+            baselines.iter().copied().partition(|record| {
+                matches!(
+                    record.report.verdict,
+                    Some(Verdict::Invalid | Verdict::Stopped)
+                )
+            });
+        let now = Compared::from(&run.report);
+        let is_comparable = !now.says_nothing() && (left_out.is_empty() || !baselines.is_empty());
+        let contrasts = if is_comparable {
+            subjects(&baselines, run)
+        } else {
+            Vec::new()
+        };
+        let figures: Vec<_> = contrasts.iter().flat_map(|(_, figures)| figures).collect();
+        let tests = Tests::of(&figures);
         let subjects: Vec<_> = contrasts
             .into_iter()
             .map(|(step, figures)| SubjectComparison {
@@ -117,18 +133,23 @@ impl Comparison {
             })
             .collect();
         let before: Vec<_> = baselines.iter().map(|record| &record.report).collect();
-        let compared: Vec<_> = before
-            .iter()
-            .map(|report| Compared::from(*report))
-            .collect();
-        let now = Compared::from(&run.report);
-        let overall = Overall::of(&compared, &now, &subjects);
+        let left_out: Vec<_> = left_out.iter().map(|record| &record.report).collect();
+        let sides = |reports: &[&RunReport]| -> Vec<_> {
+            reports.iter().copied().map(Compared::from).collect()
+        };
+        let compared = sides(&before);
+        let overall = if is_comparable {
+            Overall::of(&compared, &now, &subjects)
+        } else {
+            Overall::NotComparable
+        };
         Self {
             overall,
             headline: headline(overall, &compared, &now, &subjects),
             baselines: compared,
+            left_out: sides(&left_out),
             run: now,
-            caveats: caveats(&before, &run.report),
+            caveats: caveats(&before, &left_out, &run.report),
             confidence: CONFIDENCE,
             subjects,
             steps_gone: steps_only_in(&before, &[&run.report]),
@@ -162,6 +183,11 @@ impl Compared {
             (None, RunState::Interrupted) => "interrupted",
             (None, _) => "in progress",
         }
+    }
+
+    /// Whether its figures say nothing about the target.
+    fn says_nothing(&self) -> bool {
+        self.verdict == Some(Verdict::Invalid)
     }
 }
 

@@ -13,8 +13,8 @@ use crate::{
 
 /// A test for the verdict, one for each step and threshold, and one for the baselines if there are any.
 ///
-/// A step fails where the run does: what its thresholds allow for is no failure. A comparison for which too little
-/// was measured is skipped: that the run is no worse was not seen.
+/// A step fails where the run does: what its thresholds allow for is no failure. A comparison is skipped unless
+/// a regression fails it or nothing became worse: in any other case that the run is no worse was not seen.
 pub fn document(record: &RunRecord, baseline: Option<&Baseline>) -> String {
     let report = &record.report;
     let took = Duration::try_from_secs_f64(report.elapsed_seconds).unwrap_or_default();
@@ -112,16 +112,16 @@ fn against(baseline: &Baseline, report: &RunReport) -> TestCase {
     let compared = &baseline.comparison;
     let status = if !regressions.is_empty() {
         failure(regressions.join("; "))
-    } else if compared.overall == Overall::TooShort {
-        skipped(compared.headline.clone())
-    } else {
+    } else if matches!(compared.overall, Overall::Unchanged | Overall::Better) {
         TestCaseStatus::success()
+    } else {
+        skipped(compared.headline.clone())
     };
-    let ids: Vec<_> = compared
-        .baselines
-        .iter()
-        .map(|run| run.id.as_str())
-        .collect();
+    let held_against = match &*compared.baselines {
+        [] => &compared.left_out,
+        baselines => baselines,
+    };
+    let ids: Vec<_> = held_against.iter().map(|run| run.id.as_str()).collect();
     let runs = if ids.len() == 1 { "run" } else { "runs" };
     let name = format!("no worse than {runs} {}", ids.join(", "));
     let mut case = case("baseline", &name, status, report);
@@ -271,13 +271,72 @@ mod tests {
         assert!(failed[2].starts_with(message), "{failed:?}");
         for allowed in [Some(0.5), None] {
             let passed = told(&document(&after, Some(&baseline(allowed))));
-            assert_eq!(passed, ["passed"; 3]);
+            assert_eq!(
+                passed,
+                ["passed", "passed", "skipped"],
+                "worse, and allowed"
+            );
         }
+        let quicker = Baseline::new(&[&after], &before, Some(0.2));
+        assert_eq!(told(&document(&before, Some(&quicker))), ["passed"; 3]);
+        let same = Baseline::new(&[&before], &before, Some(0.2));
+        assert_eq!(told(&document(&before, Some(&same))), ["passed"; 3]);
         let short = record(&[Second::default()]);
         let baseline = Baseline::new(&[&before, &before], &short, Some(0.2));
         let document = document(&short, Some(&baseline));
         assert_eq!(told(&document)[2], "skipped", "nothing was seen");
         assert_eq!(cases(&document)[2].1, "no worse than runs 0123, 0123");
+    }
+
+    #[test]
+    fn only_what_is_unchanged_or_better_is_no_worse() {
+        let run = record(&[Second::default()]);
+        let mut baseline = Baseline::new(&[&run], &run, Some(0.2));
+        for (overall, status) in [
+            (Overall::Worse, "skipped"),
+            (Overall::Better, "passed"),
+            (Overall::Mixed, "skipped"),
+            (Overall::RunToRun, "skipped"),
+            (Overall::Unclear, "skipped"),
+            (Overall::VerdictChanged, "skipped"),
+            (Overall::Unchanged, "passed"),
+            (Overall::TooShort, "skipped"),
+            (Overall::NotComparable, "skipped"),
+        ] {
+            baseline.comparison.overall = overall;
+            assert_eq!(
+                told(&document(&run, Some(&baseline)))[2],
+                status,
+                "{overall:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_invalid_run_is_no_worse_and_names_what_it_was_held_against() {
+        let usual = record(&vec![
+            Second {
+                passed: vec![0.5; 10],
+                failed: 0
+            };
+            40
+        ]);
+        let mut invalid = record(&vec![
+            Second {
+                passed: vec![0.9; 5],
+                failed: 5
+            };
+            40
+        ]);
+        invalid.report.verdict = Some(Verdict::Invalid);
+        for (before, after) in [(&usual, &invalid), (&invalid, &usual)] {
+            let baseline = Baseline::new(&[before], after, Some(0.0));
+            assert_eq!(baseline.comparison.overall, Overall::NotComparable);
+            assert_eq!(baseline.regressions(), Vec::<String>::new());
+            let cases = cases(&document(after, Some(&baseline)));
+            assert_eq!(cases[2].1, "no worse than run 0123");
+            assert_eq!(cases[2].2, "skipped");
+        }
     }
 
     #[test]

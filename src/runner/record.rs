@@ -24,6 +24,15 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
+    /// What a comparison needs of it: the report and the batches.
+    #[must_use]
+    pub fn for_comparison(self) -> Self {
+        Self {
+            batches: self.batches,
+            ..Self::from(self.report)
+        }
+    }
+
     /// About what it takes in memory, in bytes.
     pub fn size(&self) -> usize {
         let report = 4096 + self.report.steps.len() * 512;

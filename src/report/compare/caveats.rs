@@ -24,8 +24,19 @@ pub(super) fn steps_only_in(ones: &[&RunReport], others: &[&RunReport]) -> Vec<S
 }
 
 /// What else is different, or wrong with one of the runs.
-pub(super) fn caveats(baselines: &[&RunReport], run: &RunReport) -> Vec<String> {
+pub(super) fn caveats(
+    baselines: &[&RunReport],
+    left_out: &[&RunReport],
+    run: &RunReport,
+) -> Vec<String> {
     let mut caveats = Vec::new();
+    for baseline in left_out {
+        caveats.push(format!(
+            "the baseline {} is left out: its verdict is `{}`",
+            baseline.id,
+            baseline.verdict.map_or("", Verdict::as_str)
+        ));
+    }
     for baseline in baselines {
         let name = named(baseline, baselines);
         caveats.extend(differences(baseline, run, &name));
@@ -50,7 +61,7 @@ pub(super) fn caveats(baselines: &[&RunReport], run: &RunReport) -> Vec<String> 
     caveats.extend(conditions(run, "run"));
     if (2..ENOUGH_RUNS).contains(&baselines.len()) {
         caveats.push(format!(
-            "{} baselines tell little about how much runs differ from each other, so that only large changes are found; with {ENOUGH_RUNS} or more smaller ones are",
+            "{} baselines tell little about how much runs differ from each other: what they differ in by no more than varies within a run is judged by that alone, and of the rest only large changes are found; give {ENOUGH_RUNS} or more",
             baselines.len()
         ));
     }

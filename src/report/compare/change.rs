@@ -3,7 +3,11 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{CONFIDENCE, contrast::Contrast, holm::Holm};
+use super::{
+    CONFIDENCE,
+    contrast::{Contrast, Evidence},
+    holm::Holm,
+};
 
 /// What changed about one figure.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -25,7 +29,8 @@ pub struct Change {
     /// judged, which is at least `confidence`. It reaches to zero unless the figure is worse or better. That of a
     /// share is within -1 and 1.
     pub interval: Option<[f64; 2]>,
-    /// How probable so large a difference is by chance, adjusted for the number of figures (Holm): worse or better
+    /// How probable so large a difference is by chance, adjusted for the number of figures (Holm; latencies and
+    /// shares are a family each, which errs half as often): worse or better
     /// if it is at most 1 - `confidence`.
     pub p: Option<f64>,
     /// How that was computed; null where nothing can be said.
@@ -73,6 +78,9 @@ pub enum Word {
     /// It changed by more than what varies within the runs, and by no more than runs may differ from each other,
     /// as far as the baselines tell.
     RunToRun,
+    /// The counts of failures differ by more than chance makes of independent chats, and by no more than the
+    /// seconds of a run may differ from each other.
+    Unclear,
     /// It is no more than chance makes of runs that are alike.
     Noise,
     /// Too little was measured for a word.
@@ -116,10 +124,11 @@ impl Method {
 }
 
 impl Word {
-    pub(super) const ALL: [Self; 5] = [
+    pub(super) const ALL: [Self; 6] = [
         Self::Worse,
         Self::Better,
         Self::RunToRun,
+        Self::Unclear,
         Self::Noise,
         Self::TooLittle,
     ];
@@ -130,26 +139,86 @@ impl Word {
             Self::Worse => "worse",
             Self::Better => "better",
             Self::RunToRun => "unclear: runs may differ by as much",
+            Self::Unclear => "unclear: seconds may differ by as much",
             Self::Noise => "no more than noise",
             Self::TooLittle => "too little measured",
         }
     }
 }
 
-/// The tests of a comparison: by all chance that is known of, and by what varies within the runs alone.
+/// The tests of a comparison. Those of shares are a family of their own: there are four times as many of latencies,
+/// for which a rise of failures would have to be larger.
 pub(super) struct Tests {
+    latencies: Family,
+    shares: Family,
+}
+
+/// Tests that are adjusted for each other: by all chance that is known of, by what varies within the runs alone, and
+/// by counts alone.
+struct Family {
     all: Holm,
     within: Holm,
+    exact: Holm,
 }
 
 impl Tests {
-    pub(super) fn of<'a>(contrasts: impl Iterator<Item = &'a Contrast> + Clone) -> Self {
-        let tests = contrasts.filter_map(|contrast| contrast.evidence.as_ref());
-        let tests = tests.filter(|evidence| evidence.is_test);
-        let error = 1.0 - CONFIDENCE;
+    pub(super) fn of(contrasts: &[&Contrast]) -> Self {
+        let of = |is_share: bool| -> Vec<_> {
+            let figures = contrasts.iter();
+            let figures = figures.filter(|it| (it.figure == Figure::Failed) == is_share);
+            let tests = figures.filter_map(|contrast| contrast.evidence.as_ref());
+            tests.filter(|evidence| evidence.is_test).collect()
+        };
+        let (latencies, shares) = (of(false), of(true));
+        // Each errs half as often as both together; one alone has all of it.
+        let both = !latencies.is_empty() && !shares.is_empty();
+        let part = if both { 0.5 } else { 1.0 };
         Self {
-            all: Holm::new(tests.clone().map(|evidence| evidence.p), error),
-            within: Holm::new(tests.filter_map(|evidence| evidence.p_within), error),
+            latencies: Family::of(&latencies, part),
+            shares: Family::of(&shares, part),
+        }
+    }
+
+    fn family(&self, figure: Figure) -> &Family {
+        match figure {
+            Figure::Failed => &self.shares,
+            _ => &self.latencies,
+        }
+    }
+}
+
+impl Family {
+    fn of(tests: &[&Evidence], part: f64) -> Self {
+        let error = 1.0 - CONFIDENCE;
+        let by = |p: fn(&Evidence) -> Option<f64>| {
+            Holm::new(tests.iter().filter_map(|test| p(test)), error, part)
+        };
+        Self {
+            all: by(|test| Some(test.p)),
+            within: by(|test| test.p_within),
+            exact: by(|test| test.p_exact),
+        }
+    }
+
+    /// What a change comes to that is enough for a word if nothing is found.
+    fn word(&self, change: f64, test: Option<&Evidence>, is_enough: bool) -> Word {
+        let finds = |tests: &Holm, p: fn(&Evidence) -> Option<f64>| {
+            test.and_then(p).is_some_and(|p| tests.finds(p))
+        };
+        if finds(&self.all, |test| Some(test.p)) && change != 0.0 {
+            if change > 0.0 {
+                Word::Worse
+            } else {
+                Word::Better
+            }
+        } else if finds(&self.within, |test| test.p_within) {
+            Word::RunToRun
+        } else if finds(&self.exact, |test| test.p_exact) {
+            Word::Unclear
+        } else if is_enough {
+            Word::Noise
+        } else {
+            Word::TooLittle
         }
     }
 }
@@ -159,19 +228,13 @@ impl Change {
         let evidence = contrast.evidence.as_ref();
         // Where no other difference was possible there was no test.
         let tested = evidence.filter(|evidence| evidence.is_test);
+        let tests = tests.family(contrast.figure);
         let level = tests.all.level(tested.map_or(1.0, |evidence| evidence.p));
         let interval = evidence.and_then(|evidence| evidence.interval(level));
-        let found = tested.is_some_and(|evidence| tests.all.finds(evidence.p));
-        let found_within = tested
-            .and_then(|evidence| evidence.p_within)
-            .is_some_and(|p| tests.within.finds(p));
-        let word = match contrast.change.filter(|_| evidence.is_some()) {
-            Some(change) if found && change > 0.0 => Word::Worse,
-            Some(change) if found && change < 0.0 => Word::Better,
-            Some(_) if found_within => Word::RunToRun,
-            Some(_) if contrast.is_enough => Word::Noise,
-            _ => Word::TooLittle,
-        };
+        let change = contrast.change.filter(|_| evidence.is_some());
+        let word = change.map_or(Word::TooLittle, |change| {
+            tests.word(change, tested, contrast.is_enough)
+        });
         Self {
             figure: contrast.figure,
             before: contrast.before.value,

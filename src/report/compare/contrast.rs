@@ -41,6 +41,8 @@ pub(super) struct Measured {
 #[derive(Debug, Clone)]
 pub(super) struct Evidence {
     pub(super) method: Method,
+    /// How probable so large a difference of shares is if chats are independent.
+    pub(super) p_exact: Option<f64>,
     /// How probable so large a difference is by chance within the runs, if that is known.
     pub(super) p_within: Option<f64>,
     /// How probable it is by all chance that is known of; not smaller.
@@ -156,6 +158,7 @@ fn latency_evidence(log: f64, known: &[Estimate], after: &Estimate) -> Option<Ev
     let uncertainty = between.or(within)?;
     Some(Evidence {
         method: between.map_or(Method::Batches, |_| Method::Runs),
+        p_exact: None,
         p_within,
         p: uncertainty.p(log).max(p_within.unwrap_or(0.0)),
         is_test: true,
@@ -237,6 +240,7 @@ fn share_evidence(
             None if dependence.is_known() => Method::Batches,
             None => Method::Exact,
         },
+        p_exact: Some(exact),
         p_within: Some(p_within),
         p: p_within.max(p_between),
         is_test: 0 < failed && failed < of,

@@ -27,7 +27,11 @@ pub(super) type Estimates = [Estimate; 5];
 pub(super) fn of_chats(record: &RunRecord) -> Estimates {
     let batches: Vec<_> = record.batches.iter().map(|batch| &batch.chats).collect();
     let report = &record.report;
-    estimates(&report.chat_duration, report.chats.failed, &batches)
+    estimates(
+        &report.chat_duration,
+        report.chats.failed,
+        spread(record, &batches).as_ref(),
+    )
 }
 
 /// `None` if the run does not have the step.
@@ -39,16 +43,26 @@ pub(super) fn of_step(record: &RunRecord, name: &str) -> Option<Estimates> {
         .iter()
         .filter_map(|batch| batch.steps.get(at))
         .collect();
-    Some(estimates(&steps[at].latency, steps[at].failed, &batches))
+    let spread = spread(record, &batches);
+    Some(estimates(
+        &steps[at].latency,
+        steps[at].failed,
+        spread.as_ref(),
+    ))
 }
 
-fn estimates(latency: &Quantiles, failed: u64, batches: &[&BatchFigures]) -> Estimates {
-    let spread = Spread::of(batches);
+fn spread(record: &RunRecord, batches: &[&BatchFigures]) -> Option<Spread> {
+    // The last one may be shorter.
+    let seconds = record.batches.iter().map(|batch| batch.seconds);
+    Spread::of(batches, seconds.fold(0.0, f64::max))
+}
+
+fn estimates(latency: &Quantiles, failed: u64, spread: Option<&Spread>) -> Estimates {
     let chats = Counts {
         failed,
         of: latency.count.saturating_add(failed),
     };
-    Figure::ALL.map(|figure| Estimate::of(figure, latency, chats, spread.as_ref()))
+    Figure::ALL.map(|figure| Estimate::of(figure, latency, chats, spread))
 }
 
 impl Estimate {

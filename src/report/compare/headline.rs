@@ -21,12 +21,18 @@ pub enum Overall {
     /// Some figure changed by more than what varies within the runs; the baselines cannot tell whether runs
     /// differ by as much.
     RunToRun,
+    /// Failures differ by more than chance makes of independent chats, and by no more than the seconds of a run may
+    /// differ from each other.
+    Unclear,
     /// The verdict is none that a baseline has, though no figure is known to have changed.
     VerdictChanged,
     /// Nothing changed by more than noise, and of whole chats enough was measured to see it.
     Unchanged,
     /// Too little was measured to see whether something changed.
     TooShort,
+    /// The run is invalid, or no baseline is left that is neither invalid nor stopped: figures of such runs say
+    /// nothing about the target.
+    NotComparable,
 }
 
 impl Overall {
@@ -50,6 +56,8 @@ impl Overall {
         };
         if has(Word::RunToRun) {
             Self::RunToRun
+        } else if has(Word::Unclear) {
+            Self::Unclear
         } else if verdict_changed(baselines, run) {
             Self::VerdictChanged
         } else if judged(Figure::P50) && judged(Figure::Failed) {
@@ -66,9 +74,11 @@ impl Overall {
             Self::Better => "Better",
             Self::Mixed => "Worse in part, better in part",
             Self::RunToRun => "Unclear: runs may differ by as much",
+            Self::Unclear => "Unclear: seconds may differ by as much",
             Self::VerdictChanged => "Another verdict",
             Self::Unchanged => "Unchanged",
             Self::TooShort => "Too short to compare",
+            Self::NotComparable => "Not comparable",
         }
     }
 }
@@ -92,6 +102,16 @@ pub(super) fn headline(
     run: &Compared,
     subjects: &[SubjectComparison],
 ) -> String {
+    if overall == Overall::NotComparable {
+        let now = run.outcome();
+        let passed = passed(slice::from_ref(run));
+        let why = if run.says_nothing() {
+            "The figures of an invalid run say nothing about the target."
+        } else {
+            "Every baseline is invalid or was stopped."
+        };
+        return format!("{}. Now {now}: {passed}. {why}", overall.as_str());
+    }
     format!(
         "{}. Now {}: {}. Before {}: {}. {}",
         overall.as_str(),

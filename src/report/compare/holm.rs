@@ -11,22 +11,25 @@ pub(super) struct Holm {
     /// The same adjusted: those that are not above the error are found.
     adjusted: Vec<f64>,
     error: f64,
+    part: f64,
 }
 
 impl Holm {
-    /// All tests together find anything where there is nothing with a probability of at most `error`.
-    pub(super) fn new(tests: impl Iterator<Item = f64>, error: f64) -> Self {
+    /// All tests together find anything where there is nothing with a probability of at most this part of `error`,
+    /// above 0 and up to 1; the rest is left to other tests. What is adjusted is held against all of `error`.
+    pub(super) fn new(tests: impl Iterator<Item = f64>, error: f64, part: f64) -> Self {
         let mut sorted: Vec<_> = tests.collect();
         sorted.sort_by(f64::total_cmp);
         let left = (1..=sorted.len()).rev().map(whole);
         let adjusted = sorted.iter().zip(left).scan(0.0, |most, (p, left)| {
-            *most = f64::max(*most, (p * left).min(1.0));
+            *most = f64::max(*most, (p * left / part).min(1.0));
             Some(*most)
         });
         Self {
             adjusted: adjusted.collect(),
             sorted,
             error,
+            part,
         }
     }
 
@@ -46,7 +49,7 @@ impl Holm {
             .adjusted
             .partition_point(|adjusted| *adjusted <= self.error);
         let before = self.rank(p).min(found);
-        self.error / whole((self.sorted.len() - before).max(1))
+        self.error * self.part / whole((self.sorted.len() - before).max(1))
     }
 
     /// How many are smaller.
@@ -65,7 +68,7 @@ mod tests {
     fn probabilities_are_adjusted_as_in_r() {
         // p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm")
         let given = [0.01, 0.04, 0.03, 0.005];
-        let tests = Holm::new(given.into_iter(), 0.05);
+        let tests = Holm::new(given.into_iter(), 0.05, 1.0);
         for (p, adjusted, level) in [
             (0.005, 0.02, 0.05 / 4.0),
             (0.01, 0.03, 0.05 / 3.0),
@@ -76,20 +79,21 @@ mod tests {
             assert!((tests.level(p) - level).abs() < 1e-12, "{p}");
             assert_eq!(tests.finds(p), adjusted <= 0.05, "{p}");
         }
-        assert!((Holm::new(std::iter::empty(), 0.05).level(1.0) - 0.05).abs() < 1e-12);
+        assert!((Holm::new(std::iter::empty(), 0.05, 1.0).level(1.0) - 0.05).abs() < 1e-12);
     }
 
     proptest! {
         #[test]
         fn what_is_found_is_below_its_level_and_what_is_not_is_above_it(
             given in prop::collection::vec(0.0_f64..0.2, 1..30),
+            part in 0.1_f64..1.0,
         ) {
-            let tests = Holm::new(given.iter().copied(), 0.05);
+            let tests = Holm::new(given.iter().copied(), 0.05, part);
             for p in given.iter().copied() {
                 prop_assert_eq!(tests.finds(p), p <= tests.level(p) * (1.0 + 1e-12));
                 prop_assert!((p..=1.0).contains(&tests.adjusted(p)));
                 // Bonferroni finds no more.
-                prop_assert!(tests.finds(p) || p * whole(given.len()) > 0.05);
+                prop_assert!(tests.finds(p) || p * whole(given.len()) > 0.05 * part);
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::runner::BatchFigures;
 /// A block is this part of the run: what happens in one second bears upon the next ones, and upon the
 /// next block as little as can be had.
 const BLOCKS: usize = 8;
-/// A block has at least so many batches, of a second or more each.
+/// A block lasts at least so many seconds, and has at most so many batches for that.
 const SHORTEST: usize = 3;
 /// Fewer batches say nothing about how a run varies.
 const LEAST: usize = 4 * SHORTEST;
@@ -58,12 +58,12 @@ struct Totals {
 }
 
 impl Spread {
-    /// `None` if there are too few batches.
-    pub(super) fn of(batches: &[&BatchFigures]) -> Option<Self> {
+    /// Of batches of so many seconds each; `None` if there are too few.
+    pub(super) fn of(batches: &[&BatchFigures], seconds: f64) -> Option<Self> {
         if batches.len() < LEAST {
             return None;
         }
-        let batches = Batches::of(batches);
+        let batches = Batches::of(batches, seconds);
         Some(Self {
             mean: batches.of_mean(),
             p50: batches.of_quantile(0.5),
@@ -75,7 +75,7 @@ impl Spread {
 }
 
 impl Batches {
-    fn of(batches: &[&BatchFigures]) -> Self {
+    fn of(batches: &[&BatchFigures], seconds: f64) -> Self {
         let mut latencies = Vec::new();
         let mut totals = Vec::new();
         let mut all = Totals::default();
@@ -100,10 +100,13 @@ impl Batches {
             all.micros += total.micros;
             totals.push(total);
         }
+        let mut fewer = 1..SHORTEST;
+        let shortest = fewer.find(|count| whole(*count) * seconds >= whole(SHORTEST));
+        let shortest = shortest.unwrap_or(SHORTEST);
         latencies.sort_by(|one, other| one.micros.total_cmp(&other.micros));
         Self {
             latencies,
-            length: batches.len().div_ceil(BLOCKS).max(SHORTEST),
+            length: (batches.len() / BLOCKS).max(shortest),
             totals,
             all,
         }
@@ -116,7 +119,11 @@ impl Batches {
         self.deviation(variance, RESOLUTION * RESOLUTION)
     }
 
+    /// Fewer blocks know the variance of a share so badly that a large rise of failures would be lost in it.
     fn of_failed(&self) -> Option<Deviation> {
+        if self.blocks() < whole(BLOCKS) {
+            return None;
+        }
         let ended = |totals: &Totals| totals.passed + totals.failed;
         let parts = self.totals.iter().map(|batch| (batch.failed, ended(batch)));
         let independent = Deviation::of_independent(self.all.failed, ended(&self.all));
@@ -240,7 +247,7 @@ mod tests {
         let (length, draws) = (4, 400);
         let batches = batches(32, &mut random);
         let batches: Vec<_> = batches.iter().collect();
-        let spread = Spread::of(&batches).unwrap();
+        let spread = Spread::of(&batches, 1.0).unwrap();
         let mut sums = [[0.0; 2]; 5];
         for _ in 0..draws {
             let run = (0..batches.len() / length).flat_map(|_| {
@@ -274,7 +281,11 @@ mod tests {
             let allowed = if at == 2 || at == 3 { 0.3 } else { 0.12 };
             assert!((ratio - 1.0).abs() < allowed, "{at}: {ratio}");
         }
-        assert_eq!(Spread::of(&batches), Some(spread), "nothing of it is drawn");
+        assert_eq!(
+            Spread::of(&batches, 1.0),
+            Some(spread),
+            "nothing of it is drawn"
+        );
     }
 
     #[test]
@@ -283,27 +294,48 @@ mod tests {
             latency: Histogram::from_iter([(Duration::from_millis(500), 10)]),
             failed: 0,
         };
-        let spread = Spread::of(&[&batch; 12]).unwrap();
+        let spread = Spread::of(&[&batch; 24], 1.0).unwrap();
         for latency in [spread.mean, spread.p50, spread.p95, spread.p99] {
             let deviation = latency.unwrap().variance.sqrt();
             assert!((deviation - RESOLUTION).abs() < 1e-9, "{deviation}");
         }
-        let failed = Deviation::of_independent(0.0, 120.0);
+        let failed = Deviation::of_independent(0.0, 240.0);
         assert!((spread.failed.unwrap().variance - failed.variance).abs() < 1e-12);
     }
 
     #[test]
     fn of_few_batches_and_of_nothing_that_passed_nothing_is_known() {
         let batches = batches(11, &mut fastrand::Rng::with_seed(1));
-        assert_eq!(Spread::of(&batches.iter().collect::<Vec<_>>()), None);
+        assert_eq!(Spread::of(&batches.iter().collect::<Vec<_>>(), 1.0), None);
         let failing = BatchFigures {
             failed: 5,
             ..BatchFigures::default()
         };
-        let spread = Spread::of(&[&failing; 12]).unwrap();
+        let spread = Spread::of(&[&failing; 24], 1.0).unwrap();
         assert_eq!((spread.mean, spread.p50, spread.p99), (None, None, None));
         assert!(spread.failed.is_some());
-        let nothing = Spread::of(&[&BatchFigures::default(); 12]).unwrap();
+        let nothing = Spread::of(&[&BatchFigures::default(); 24], 1.0).unwrap();
         assert_eq!(nothing.failed, None);
+    }
+
+    #[test]
+    fn a_share_varies_by_batches_from_eight_blocks_of_three_seconds_on() {
+        let batches = batches(32, &mut fastrand::Rng::with_seed(1));
+        let batches: Vec<_> = batches.iter().collect();
+        let spread = |count: usize, seconds: f64| Spread::of(&batches[..count], seconds).unwrap();
+        for (count, seconds, blocks) in [
+            (12, 1.0, None),
+            (23, 1.0, None),
+            (24, 1.0, Some(8.0)),
+            (25, 1.0, Some(25.0 / 3.0)),
+            (32, 1.0, Some(8.0)),
+            (17, 2.0, Some(8.5)),
+            (19, 16.0, Some(9.5)),
+        ] {
+            let spread = spread(count, seconds);
+            let found = spread.failed.map(|deviation| deviation.freedom + 1.0);
+            assert_eq!(found, blocks, "{count} of {seconds} s");
+            assert!(spread.p50.is_some());
+        }
     }
 }

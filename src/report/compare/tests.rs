@@ -1,25 +1,29 @@
 mod counts;
+mod power;
 mod several;
 mod simulated;
 mod told;
 
 use super::*;
-use crate::report::testing::{Second, record};
+use crate::report::{
+    Baseline,
+    testing::{Second, record},
+};
 
-/// A target whose latencies are log-normal, and whose mood drifts from one second to the next.
+/// A target whose latencies are log-normal, and whose level drifts from one second to the next.
 #[derive(Debug, Clone, Copy)]
 struct Target {
     seconds: usize,
     rate: usize,
     median: f64,
-    /// What its mood does to the logarithm of latencies.
-    mood: f64,
-    /// How much of a second's mood is left in the next one, 0 to 1.
-    memory: f64,
+    /// What the drift does to the logarithm of latencies.
+    drift: f64,
+    /// The correlation of the drift of a second and of the one before, 0 to 1.
+    correlation: f64,
     /// The part that fails.
     failing: f64,
-    /// What its mood does to the logarithm of that part.
-    failing_mood: f64,
+    /// What the drift does to the logarithm of that part.
+    failing_drift: f64,
     /// How much the logarithm of latencies differs from one run to the next.
     between_runs: f64,
 }
@@ -28,22 +32,22 @@ const STEADY: Target = Target {
     seconds: 96,
     rate: 10,
     median: 0.5,
-    mood: 0.0,
-    memory: 0.0,
+    drift: 0.0,
+    correlation: 0.0,
     failing: 0.05,
-    failing_mood: 0.0,
+    failing_drift: 0.0,
     between_runs: 0.0,
 };
 const ORDINARY: Target = Target {
-    mood: 0.1,
-    memory: 0.6,
+    drift: 0.1,
+    correlation: 0.6,
     ..STEADY
 };
 /// One second is told by the one before more than by chance.
-const MOODY: Target = Target {
-    mood: 0.3,
-    memory: 0.7,
-    failing_mood: 0.5,
+const DRIFTING: Target = Target {
+    drift: 0.3,
+    correlation: 0.7,
+    failing_drift: 0.5,
     ..STEADY
 };
 
@@ -54,21 +58,21 @@ fn normal(random: &mut fastrand::Rng) -> f64 {
 
 impl Target {
     fn run(self, random: &mut fastrand::Rng) -> RunRecord {
-        let mut mood = normal(random);
+        let mut drift = normal(random);
         let median = self.median * (self.between_runs * normal(random)).exp();
         let seconds: Vec<_> = (0..self.seconds)
             .map(|_| {
-                let fresh = (1.0 - self.memory * self.memory).sqrt();
-                mood = mood * self.memory + normal(random) * fresh;
-                // Its mean is that of every mood.
-                let drift = self.failing_mood * mood - self.failing_mood.powi(2) / 2.0;
-                let failing = self.failing * drift.exp();
+                let fresh = (1.0 - self.correlation * self.correlation).sqrt();
+                drift = drift * self.correlation + normal(random) * fresh;
+                // The mean does not depend on the drift.
+                let exponent = self.failing_drift * drift - self.failing_drift.powi(2) / 2.0;
+                let failing = self.failing * exponent.exp();
                 let mut second = Second::default();
                 for _ in 0..self.rate {
                     if random.f64() < failing {
                         second.failed += 1;
                     } else {
-                        let exponent = self.mood * mood + 0.4 * normal(random);
+                        let exponent = self.drift * drift + 0.4 * normal(random);
                         second.passed.push(median * exponent.exp());
                     }
                 }

@@ -71,7 +71,8 @@ impl Uncertainty {
     }
 
     /// What varies from run to run besides. The run after is one more of those before if nothing changed
-    /// (Crawford and Howell, 1998); if less was measured in it, it may vary more. `within` is a lower bound.
+    /// (Crawford and Howell, 1998); if less was measured in it, it may vary more. `within` is a lower bound; degrees of
+    /// freedom are those of the larger variance of each side, put together as Satterthwaite does.
     pub(super) fn between(runs: BetweenRuns, within: Option<&Self>) -> Self {
         let BetweenRuns {
             of_mean,
@@ -80,10 +81,24 @@ impl Uncertainty {
         } = runs;
         let least = |of: fn(&Self) -> f64| within.map_or(0.0, of);
         let of_one = of_mean * runs * size_ratio.max(1.0);
+        let parts = [
+            (of_mean, least(|within| within.before)),
+            (of_one, least(|within| within.after)),
+        ];
+        let sum = |counts: fn(f64, f64) -> bool, of: fn((f64, f64)) -> f64| -> f64 {
+            let counted = parts
+                .into_iter()
+                .filter(|(one, other)| counts(*one, *other));
+            counted.map(of).sum()
+        };
+        let from_runs = sum(|between, within| between > within, |part| part.0);
+        let from_within = sum(|between, within| between <= within, |part| part.1);
+        let known = from_runs.powi(2) / (runs - 1.0)
+            + from_within.powi(2) / within.map_or(f64::INFINITY, |within| within.freedom);
         Self {
-            before: of_mean.max(least(|within| within.before)),
-            after: of_one.max(least(|within| within.after)),
-            freedom: runs - 1.0,
+            before: parts[0].0.max(parts[0].1),
+            after: parts[1].0.max(parts[1].1),
+            freedom: (from_runs + from_within).powi(2) / known,
         }
     }
 
@@ -236,5 +251,13 @@ mod tests {
         };
         let bounded = Uncertainty::between(runs, Some(&within));
         assert!((bounded.before - 1.0).abs() < 1e-9 && (bounded.after - 20.0).abs() < 1e-9);
+        assert!((bounded.freedom - 14.0).abs() < 1e-9 && (found.freedom - 4.0).abs() < 1e-9);
+        let after_alone = Uncertainty {
+            before: 0.5,
+            ..within
+        };
+        let mixed = Uncertainty::between(runs, Some(&after_alone)).freedom;
+        let expected = 20.8_f64.powi(2) / (0.8_f64.powi(2) / 4.0 + 20.0_f64.powi(2) / 14.0);
+        assert!((mixed - expected).abs() < 1e-9, "{mixed}");
     }
 }

@@ -16,6 +16,7 @@ pub fn comparison(compared: &Comparison) -> Markup {
             (headline(compared))
             dl.facts {
                 @for baseline in &compared.baselines { (side("Before", baseline)) }
+                @for baseline in &compared.left_out { (side("Left out", baseline)) }
                 (side("Now", &compared.run))
             }
             @for caveat in &compared.caveats { p.doubt { "With care: " (caveat) "." } }
@@ -41,7 +42,12 @@ fn headline(compared: &Comparison) -> Markup {
     let class = match compared.overall {
         Overall::Worse => "failed",
         Overall::Better | Overall::Unchanged => "passed",
-        Overall::Mixed | Overall::RunToRun | Overall::VerdictChanged | Overall::TooShort => "open",
+        Overall::Mixed
+        | Overall::RunToRun
+        | Overall::Unclear
+        | Overall::VerdictChanged
+        | Overall::TooShort
+        | Overall::NotComparable => "open",
     };
     html! { p.verdict.(class) data-overall { strong { (compared.headline) } } }
 }
@@ -75,6 +81,7 @@ fn in_short(compared: &Comparison) -> Markup {
             ("Worse", Word::Worse),
             ("Better", Word::Better),
             ("Unclear: runs may differ by as much", Word::RunToRun),
+            ("Unclear: seconds may differ by as much", Word::Unclear),
         ] {
             @let changes = moved(word);
             @if !changes.is_empty() {
@@ -115,7 +122,7 @@ fn row(subject: &str, change: &Change) -> Markup {
     let (class, sign) = match change.word {
         Word::Worse => ("bad", "▲ "),
         Word::Better => ("good", "▼ "),
-        Word::RunToRun => ("doubt", "? "),
+        Word::RunToRun | Word::Unclear => ("doubt", "? "),
         Word::Noise | Word::TooLittle => ("plain", ""),
     };
     html! {

@@ -188,6 +188,9 @@ pub(super) const PREVIOUS: &str = "previous";
 /// Between baselines; neither ids of runs nor names of baselines have it.
 pub(in crate::web) const BETWEEN_BASELINES: char = ',';
 
+/// What the records of baselines may take in memory, all of them together.
+const MOST_BYTES: usize = 256 * 1024 * 1024;
+
 /// A run and the baselines that it is held against.
 struct SideBySide {
     run: Arc<RunRecord>,
@@ -204,8 +207,13 @@ impl SideBySide {
 impl App {
     async fn side_by_side(&self, names: &TwoNames) -> Result<SideBySide, Refusal> {
         let TwoNames(run, baselines) = names;
-        let run = self.find_record(run).await?;
         let names: Vec<_> = baselines.split(BETWEEN_BASELINES).collect();
+        if names.iter().any(|name| name.trim().is_empty()) {
+            return Err(Refusal::malformed(format!(
+                "a name is missing in `{baselines}`; give baselines with one comma between two of them"
+            )));
+        }
+        let run = self.comparable_record(run).await?;
         if names.len() > MOST_BASELINES {
             return Err(Refusal::malformed(format!(
                 "{} baselines are named, and {MOST_BASELINES} can be compared at most; leave the oldest out",
@@ -213,6 +221,7 @@ impl App {
             )));
         }
         let mut baselines: Vec<Arc<RunRecord>> = Vec::new();
+        let mut bytes = 0_usize;
         for name in &names {
             let id = self.baseline_of(&run.report, name).await?;
             // The same run twice would seem to say that runs do not differ.
@@ -222,9 +231,26 @@ impl App {
                     "`{name}` is the run `{id}`, which is compared already; name each run once"
                 )));
             }
-            baselines.push(self.find_record(&id).await?);
+            let baseline = self.comparable_record(&id).await?;
+            bytes = bytes.saturating_add(baseline.size());
+            if bytes > MOST_BYTES {
+                return Err(Refusal::malformed(format!(
+                    "the records of the baselines up to `{name}` take more than {} MB; name fewer",
+                    MOST_BYTES / (1024 * 1024)
+                )));
+            }
+            baselines.push(baseline);
         }
         Ok(SideBySide { run, baselines })
+    }
+
+    /// What a comparison needs of a run. That of the scheduler is shared; one that was read for this alone keeps no more.
+    async fn comparable_record(&self, id: &str) -> Result<Arc<RunRecord>, Refusal> {
+        let record = self.find_record(id).await?;
+        Ok(match Arc::try_unwrap(record) {
+            Ok(read) => Arc::new(read.for_comparison()),
+            Err(shared) => shared,
+        })
     }
 
     /// The id of what a run is held against.
@@ -293,7 +319,7 @@ fn is_like(run: &RunReport, other: &RunReport) -> bool {
     ),
     responses(
         (status = 200, description = "What changed", body = Comparison),
-        (status = 400, description = "Too many baselines, or one of them twice", body = ErrorBody),
+        (status = 400, description = "Too many baselines, one of them twice, or a name is missing", body = ErrorBody),
         OfRun,
         Made,
     ),
@@ -319,7 +345,7 @@ pub(in crate::web) async fn compare(
     ),
     responses(
         (status = 200, description = "The page", body = String, content_type = "text/html"),
-        (status = 400, description = "Too many baselines, or one of them twice", body = ErrorBody),
+        (status = 400, description = "Too many baselines, one of them twice, or a name is missing", body = ErrorBody),
         OfRun,
         Made,
     ),

@@ -128,6 +128,8 @@ async fn a_run_is_held_against_several_at_once_each_of_them_once() {
     for (baselines, says) in [
         (format!("{other},previous"), "is compared already"),
         (format!("{one},{last}"), "is compared already"),
+        (format!("{one},"), "a name is missing"),
+        (",".to_owned(), "a name is missing"),
         (
             many,
             "21 baselines are named, and 20 can be compared at most",

@@ -98,9 +98,9 @@ fn more_failures_are_found_and_the_first_few_are_not() {
 #[test]
 fn a_long_run_and_one_without_batches_are_compared_by_what_is_known_of_each() {
     let long = Target {
-        failing_mood: 1.0,
+        failing_drift: 1.0,
         failing: 0.1,
-        ..MOODY
+        ..DRIFTING
     };
     let short = Target { seconds: 6, ..long };
     let count = 100;
@@ -118,6 +118,7 @@ fn a_long_run_and_one_without_batches_are_compared_by_what_is_known_of_each() {
 fn where_nothing_failed_there_is_no_test_that_others_pay_for() {
     let slower = Target {
         median: 0.55,
+        failing: 0.08,
         ..STEADY
     };
     let (before, after) = STEADY.pairs(slower, 1).next().unwrap();
@@ -158,7 +159,7 @@ proptest! {
         slower in 0.5_f64..2.0,
         failing in 0.0_f64..0.5,
     ) {
-        let before = Target { seconds, rate, ..MOODY };
+        let before = Target { seconds, rate, ..DRIFTING };
         let after = Target { median: before.median * slower, failing, ..before };
         let mut random = fastrand::Rng::with_seed(seed);
         let (before, after) = (before.run(&mut random), after.run(&mut random));

@@ -49,8 +49,8 @@ fn runs_that_are_alike_are_called_different_as_often_as_is_said() {
 }
 
 #[test]
-fn a_mood_that_lasts_for_seconds_is_not_taken_for_a_change() {
-    for (figure, share) in false_alarms(MOODY, 200) {
+fn a_drift_over_seconds_is_not_taken_for_a_change() {
+    for (figure, share) in false_alarms(DRIFTING, 200) {
         assert!((0.005..0.11).contains(&share), "{figure:?}: {share}");
     }
 }
@@ -62,7 +62,7 @@ fn nothing_at_all_is_called_different_in_most_comparisons_of_what_is_alike() {
         failing: 0.2,
         ..STEADY
     };
-    for target in [STEADY, MOODY, short] {
+    for target in [STEADY, DRIFTING, short] {
         let share = any_false_alarms(target, 1, 200);
         assert!(share <= 0.05, "{target:?}: {share}");
     }
@@ -74,9 +74,10 @@ fn what_differs_from_run_to_run_is_not_taken_for_a_change_if_several_show_it() {
         between_runs: 0.1,
         ..ORDINARY
     };
-    for baselines in [2, 3, 5] {
+    // Of two that happen to agree, what varies within is all there is to judge by.
+    for (baselines, most) in [(2, 0.2), (3, 0.05), (5, 0.05)] {
         let share = any_false_alarms(unsteady, baselines, 100);
-        assert!(share <= 0.05, "{baselines}: {share}");
+        assert!(share <= most, "{baselines}: {share}");
     }
     let of_one = any_false_alarms(unsteady, 1, 100);
     assert!(of_one > 0.2, "one baseline cannot know: {of_one}");

@@ -76,6 +76,39 @@ fn what_else_differs_is_said() {
 }
 
 #[test]
+fn an_invalid_run_is_not_compared() {
+    let (before, mut after) = (run(20, 200, 0), run(20, 100, 100));
+    assert_eq!(compare(&before, &after).overall, Overall::Worse);
+    after.report.verdict = Some(Verdict::Invalid);
+    after.report.steps[0].step = "demand".to_owned();
+    let comparison = compare(&before, &after);
+    assert_eq!(comparison.overall, Overall::NotComparable);
+    assert_eq!(
+        (comparison.subjects.len(), comparison.baselines.len()),
+        (0, 1)
+    );
+    let starts = "Not comparable. Now invalid: 100 of 200 chats passed";
+    assert!(
+        comparison.headline.starts_with(starts),
+        "{}",
+        comparison.headline
+    );
+    let baseline = Baseline::new(&[&before], &after, Some(0.0));
+    assert_eq!(baseline.regressions(), Vec::<String>::new());
+    let mut stopped = before.clone();
+    stopped.report.verdict = Some(Verdict::Stopped);
+    assert_ne!(compare(&before, &stopped).overall, Overall::NotComparable);
+}
+
+#[test]
+fn a_comparison_needs_no_more_than_the_report_and_the_batches() {
+    let (before, after) = STEADY.pairs(STEADY, 1).next().unwrap();
+    let [less, than] = [&before, &after].map(|record| record.clone().for_comparison());
+    assert_eq!(compare(&less, &than), compare(&before, &after));
+    assert!(less.samples.is_empty() && less.size() < before.size());
+}
+
+#[test]
 fn steps_that_only_one_of_them_has_are_named_and_so_is_another_configuration() {
     let (mut before, mut after) = STEADY.pairs(STEADY, 1).next().unwrap();
     let step = after.report.steps[0].clone();
