@@ -6,7 +6,7 @@
 
 use std::{
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process,
     sync::{Arc, Mutex, mpsc},
     thread::JoinHandle,
@@ -23,8 +23,10 @@ use tokio::time::Instant;
 
 /// Inputs without a time; with one, inputs between two looks at the clock.
 const FEW: u32 = 48;
-/// No input may take longer to judge.
-const LONGEST: Duration = Duration::from_secs(30);
+/// No input may take more time of a CPU to judge: a machine that is busy with other things breaks nothing.
+const LONGEST: Duration = Duration::from_secs(10);
+/// The same for an input that only waits.
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 /// How long to try inputs, in seconds.
 const SECONDS: &str = "CHATPROBE_FUZZ_SECONDS";
@@ -39,8 +41,8 @@ pub(crate) fn fuzz(
 ) {
     let watch = Watch::start(target);
     for (name, input) in known(target) {
-        watch.begin(&input);
-        judge(&input).unwrap_or_else(|error| panic!("{target}, {name}: {error}"));
+        let judged = watch.over(&input, &judge);
+        judged.unwrap_or_else(|error| panic!("{target}, {name}: {error}"));
     }
     let began = Instant::now();
     let time = std::env::var(SECONDS).map_or(Duration::ZERO, |seconds| {
@@ -54,10 +56,7 @@ pub(crate) fn fuzz(
             max_shrink_iters: 2_000,
             ..Config::default()
         });
-        let judged = runner.run(&inputs, |input| {
-            watch.begin(&input);
-            judge(&input)
-        });
+        let judged = runner.run(&inputs, |input| watch.over(&input, &judge));
         if let Err(error) = judged {
             let TestError::Fail(reason, input) = error else {
                 panic!("{target}: {error}");
@@ -67,7 +66,11 @@ pub(crate) fn fuzz(
         }
         tried += FEW;
         if began.elapsed() >= time {
-            println!("{target}: {tried} inputs in {:.1?}", began.elapsed());
+            println!(
+                "{target}: {tried} inputs in {:.1?}, the slowest of which took {:.1?} of a CPU",
+                began.elapsed(),
+                watch.slowest()
+            );
             return;
         }
     }
@@ -172,24 +175,57 @@ fn keep(target: &str, what: &str, input: &[u8]) {
 /// Ends the process when an input takes too long, and keeps the one that ends the process by itself.
 struct Watch {
     target: &'static str,
-    current: Arc<Mutex<(Instant, Vec<u8>)>>,
+    current: Arc<Mutex<Current>>,
+    clock: CpuClock,
+    slowest: Mutex<Duration>,
     thread: Option<(mpsc::Sender<()>, JoinHandle<()>)>,
+}
+
+/// The input that is judged.
+struct Current {
+    began: Instant,
+    /// What the clock of the CPU showed then.
+    spent: Duration,
+    input: Vec<u8>,
+}
+
+/// How long a thread has been on a CPU.
+#[derive(Clone)]
+struct CpuClock(PathBuf);
+
+impl CpuClock {
+    fn of_this_thread() -> Self {
+        let thread = fs::read_link("/proc/thread-self").unwrap();
+        Self(Path::new("/proc").join(thread).join("schedstat"))
+    }
+
+    fn read(&self) -> Duration {
+        let times = fs::read_to_string(&self.0).unwrap();
+        let spent = times.split_whitespace().next().unwrap();
+        Duration::from_nanos(spent.parse().unwrap())
+    }
 }
 
 impl Watch {
     fn start(target: &'static str) -> Self {
-        let current = Arc::new(Mutex::new((Instant::now(), Vec::new())));
+        let clock = CpuClock::of_this_thread();
+        let current = Arc::new(Mutex::new(Current {
+            began: Instant::now(),
+            spent: clock.read(),
+            input: Vec::new(),
+        }));
         let (over, watching) = mpsc::channel::<()>();
-        let watched = current.clone();
+        let (watched, watched_clock) = (current.clone(), clock.clone());
         let thread = std::thread::spawn(move || {
             let look = Duration::from_millis(200);
             while watching.recv_timeout(look) == Err(mpsc::RecvTimeoutError::Timeout) {
-                let (began, input) = &*watched.lock().unwrap();
-                if began.elapsed() > LONGEST {
-                    keep(target, "hung", input);
+                let current = watched.lock().unwrap();
+                let on_a_cpu = watched_clock.read().saturating_sub(current.spent);
+                if on_a_cpu > LONGEST || current.began.elapsed() > LONGEST_WAIT {
+                    keep(target, "hung", &current.input);
                     eprintln!(
-                        "{target}: longer than {LONGEST:?}: {}",
-                        input.escape_ascii()
+                        "{target}: longer than {LONGEST:?} of a CPU or {LONGEST_WAIT:?}: {}",
+                        current.input.escape_ascii()
                     );
                     process::abort();
                 }
@@ -198,16 +234,42 @@ impl Watch {
         Self {
             target,
             current,
+            clock,
+            slowest: Mutex::default(),
             thread: Some((over, thread)),
         }
     }
 
-    fn begin(&self, input: &[u8]) {
+    /// Judges an input under supervision.
+    fn over(
+        &self,
+        input: &[u8],
+        judge: impl Fn(&[u8]) -> Result<(), TestCaseError>,
+    ) -> Result<(), TestCaseError> {
         if let Some(path) = found(self.target, "current") {
             // It stays if the stack overflows.
             fs::write(path, input).unwrap();
         }
-        *self.current.lock().unwrap() = (Instant::now(), input.to_vec());
+        let spent = self.clock.read();
+        *self.current.lock().unwrap() = Current {
+            began: Instant::now(),
+            spent,
+            input: input.to_vec(),
+        };
+        let judged = judge(input);
+        let took = self.clock.read().saturating_sub(spent);
+        let mut slowest = self.slowest.lock().unwrap();
+        if took > *slowest {
+            *slowest = took;
+            if let Some(path) = found(self.target, "slowest") {
+                fs::write(path, input).unwrap();
+            }
+        }
+        judged
+    }
+
+    fn slowest(&self) -> Duration {
+        *self.slowest.lock().unwrap()
     }
 }
 

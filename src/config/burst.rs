@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use minijinja::Value;
 
@@ -147,10 +147,10 @@ impl Burst {
         let thresholds = map.get("thresholds");
         let mut set = base.map(|base| base.set.clone()).unwrap_or_default();
         if let Some(node) = map.get("inputs") {
-            for entry in node.entries("a mapping of inputs and values", problems) {
-                set.retain(|old| old.key != entry.key);
-                set.push(entry.clone());
-            }
+            let entries = node.entries("a mapping of inputs and values", problems);
+            let new: BTreeSet<_> = entries.iter().map(|entry| &*entry.key).collect();
+            set.retain(|old| !new.contains(&*old.key));
+            set.extend(entries.iter().cloned());
         }
         let seed = map
             .get("seed")

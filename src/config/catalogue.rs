@@ -1,11 +1,15 @@
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
 
 use super::{
     Kind, Target,
     files::{read_file, scenario_files},
 };
 use crate::{
-    document::{Entry, Mapping, Node, Place, Problems, did_you_mean},
+    document::{Entry, Mapping, Node, Place, Problems},
     plain_words,
     scenario::{Action, Outline, RunScope, Scenario, ScenarioRead, Scope},
 };
@@ -18,7 +22,7 @@ pub struct Catalogue {
     /// By name.
     pub targets: BTreeMap<Arc<str>, Arc<Target>>,
     /// Names that are declared but have problems of their own: to use one is no second problem.
-    broken: Vec<String>,
+    broken: BTreeSet<String>,
     /// Scenarios among them, as far as they can be read.
     outlines: Vec<Arc<Outline>>,
 }
@@ -82,7 +86,9 @@ impl Catalogue {
                             .targets
                             .insert(target.name.clone(), Arc::new(target));
                     }
-                    None => catalogue.broken.push(entry.key.clone()),
+                    None => {
+                        catalogue.broken.insert(entry.key.clone());
+                    }
                 }
             }
         }
@@ -127,7 +133,7 @@ impl Catalogue {
         let Some(scenario) = scenario.flatten() else {
             match Outline::of(&node) {
                 Some(outline) => {
-                    self.broken.push(outline.name().to_owned());
+                    self.broken.insert(outline.name().to_owned());
                     self.outlines.push(Arc::new(outline));
                 }
                 None => self.leave_out(file),
@@ -153,7 +159,7 @@ impl Catalogue {
     /// By convention a file is named like its scenario.
     fn leave_out(&mut self, file: &Path) {
         let stem = file.file_stem().unwrap_or_default();
-        self.broken.push(stem.to_string_lossy().into_owned());
+        self.broken.insert(stem.to_string_lossy().into_owned());
     }
 
     /// The target, if there is only one.
@@ -203,7 +209,7 @@ impl Catalogue {
 
     /// Whether something of this name is declared and has problems of its own.
     pub fn is_broken(&self, name: &str) -> bool {
-        self.broken.iter().any(|broken| broken == name)
+        self.broken.contains(name)
     }
 
     fn find<T>(
@@ -216,7 +222,7 @@ impl Catalogue {
         let name = node.text(&format!("the name of a {what}"), problems)?;
         let found = known.get(name);
         if found.is_none() && !self.is_broken(name) {
-            let hint = did_you_mean(name, known.keys().map(AsRef::as_ref));
+            let hint = problems.hint(name, known.keys().map(AsRef::as_ref));
             problems.add(
                 &node.place,
                 format!("there is no {what} named `{name}`{hint}"),
@@ -243,7 +249,7 @@ pub fn check_variables(
         if target.has(variable) {
             continue;
         }
-        let hint = did_you_mean(variable, target.names());
+        let hint = problems.hint(variable, target.names());
         problems.add(
             place,
             format!(

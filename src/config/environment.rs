@@ -14,6 +14,8 @@ use crate::{
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 /// Defaults that have defaults, at most.
 const DEEPEST: usize = 8;
+/// Braces within each other in a reference that may stand in a mapping on one line.
+const MOST_BRACES: usize = 32;
 /// What the name of a variable ends in that holds a secret. `TOKEN_FILE` and `AUTH_SERVER` only tell where
 /// one is.
 const SECRETS: [&str; 10] = [
@@ -68,13 +70,26 @@ pub(super) fn shield(text: &str) -> Cow<'_, str> {
     Cow::Owned(shielded)
 }
 
-/// The bytes of a reference on one line at the beginning of a text.
+/// The bytes of a reference on one line at the beginning of a text, with [`MOST_BRACES`] within each other at most.
 fn reference_length(text: &str) -> Option<usize> {
-    let line = text.lines().next()?;
-    let close = closing(line)?;
-    let inside = &line[2..close];
-    let name = inside.split_once(":-").map_or(inside, |(name, _)| name);
-    is_variable(name).then_some(close + 1)
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let inside = text.get(2..)?;
+    let name = inside.split(|c| !is_of_name(c)).next()?;
+    let behind = &inside[name.len()..];
+    if !is_variable(name) || !(behind.starts_with('}') || behind.starts_with(":-")) {
+        return None;
+    }
+    let mut depth = 0_usize;
+    for (at, c) in text.char_indices() {
+        match c {
+            '{' if depth < MOST_BRACES => depth += 1,
+            '}' if depth == 1 => return Some(at + 1),
+            '}' => depth -= 1,
+            '{' | '\n' => return None,
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Takes what [`shield`] did back out of what was parsed.

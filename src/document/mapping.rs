@@ -1,4 +1,4 @@
-use super::{Entry, Node, Place, Problems, Value, did_you_mean};
+use super::{Entry, Node, Place, Problems, Value};
 
 /// A mapping with known keys, read one key at a time; [`Mapping::finish`] reports the rest.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ impl<'a> Mapping<'a> {
             if self.known.contains(&entry.key.as_str()) {
                 continue;
             }
-            let hint = did_you_mean(&entry.key, self.known.iter().copied());
+            let hint = self.problems.hint(&entry.key, self.known.iter().copied());
             let hint = if hint.is_empty() {
                 format!("; known here: {}", list(&self.known))
             } else {

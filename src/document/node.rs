@@ -1,6 +1,6 @@
 use std::{borrow::Cow, ops::RangeInclusive, time::Duration};
 
-use super::{Number, Place, Problems, scalar};
+use super::{Number, Place, Places, Problems, scalar};
 use crate::units::duration;
 
 /// A YAML value and its place.
@@ -113,15 +113,12 @@ impl Node {
 
     /// The place of the character `offset` bytes into this node's text.
     pub fn place_in_text(&self, offset: usize) -> Place {
-        match (self.text_begins, &self.value) {
-            (Some(begin), Value::Text(text)) => {
-                let columns = text
-                    .get(..offset)
-                    .map_or(0, |before| before.chars().count());
-                self.place.right(begin + columns)
-            }
-            _ => self.place.clone(),
-        }
+        self.places().at(offset)
+    }
+
+    /// The places of all characters of this node's text.
+    pub fn places(&self) -> Places<'_> {
+        Places::new(self)
     }
 
     /// What this is, for messages that expected something else.

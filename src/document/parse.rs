@@ -43,7 +43,7 @@ pub fn parse_noting(
         problems,
         parser: Parser::new_from_str(text),
         source: source.into(),
-        lines: text.lines().collect(),
+        lines: Lines::new(text),
         is_json: is_json(text),
         anchors: HashMap::new(),
         size: Size::default(),
@@ -60,12 +60,50 @@ struct Reader<'a> {
     problems: &'a Problems,
     parser: Parser<'a, saphyr_parser::StrInput<'a>>,
     source: Arc<str>,
-    lines: Vec<&'a str>,
+    lines: Lines<'a>,
     /// In JSON, `null` is nothing and never the text.
     is_json: bool,
     anchors: HashMap<usize, Anchor>,
     /// Of everything so far, copies included.
     size: Size,
+}
+
+/// The lines of a document. They are asked for from top to bottom and from left to right, and each is gone
+/// through once: a document may be one line.
+struct Lines<'a> {
+    all: Vec<&'a str>,
+    /// The line that was asked for last, how many of its characters are passed, and how many bytes these are.
+    line: usize,
+    passed: usize,
+    at: usize,
+}
+
+impl<'a> Lines<'a> {
+    fn new(text: &'a str) -> Self {
+        Self {
+            all: text.lines().collect(),
+            line: 0,
+            passed: 0,
+            at: 0,
+        }
+    }
+
+    /// What stands behind so many characters of a line; both are counted from zero.
+    fn behind(&mut self, line: usize, column: usize) -> Option<&'a str> {
+        if line != self.line || column < self.passed {
+            (self.line, self.passed, self.at) = (line, 0, 0);
+        }
+        let rest = self.all.get(line)?.get(self.at..)?;
+        let wanted = column - self.passed;
+        if let Some((more, _)) = rest.char_indices().nth(wanted) {
+            self.passed = column;
+            self.at += more;
+            return rest.get(more..);
+        }
+        self.passed += rest.chars().count();
+        self.at += rest.len();
+        None
+    }
 }
 
 /// What an alias stands for.
@@ -249,10 +287,10 @@ impl<'a> Reader<'a> {
 
     /// `begin`, if the source shows the text there letter by letter: an escape or a line break
     /// moves what follows it.
-    fn text_begins(&self, span: &Span, begin: usize, text: &str) -> Option<usize> {
-        let line = self.lines.get(span.start.line().checked_sub(1)?)?;
-        let (at, _) = line.char_indices().nth(span.start.col() + begin)?;
-        line[at..].starts_with(text).then_some(begin)
+    fn text_begins(&mut self, span: &Span, begin: usize, text: &str) -> Option<usize> {
+        let line = span.start.line().checked_sub(1)?;
+        let shown = self.lines.behind(line, span.start.col() + begin)?;
+        shown.starts_with(text).then_some(begin)
     }
 
     fn count(&mut self, more: Size, span: &Span) -> Result<(), Problem> {

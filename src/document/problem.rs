@@ -1,8 +1,8 @@
-use std::{cell::RefCell, fmt};
+use std::{cell::RefCell, collections::HashSet, fmt};
 
 use serde::Serialize;
 
-use super::Place;
+use super::{Place, did_you_mean};
 
 /// More problems than this are counted, not kept: nobody reads the hundredth.
 const KEPT: usize = 100;
@@ -34,7 +34,7 @@ pub struct Problems {
     // Readers share the list by reference, so that a reader can add while it holds nodes.
     list: RefCell<Vec<Problem>>,
     /// Where a problem was noted that explains all others.
-    explained: RefCell<Vec<Place>>,
+    explained: RefCell<HashSet<Place>>,
 }
 
 impl Problems {
@@ -51,12 +51,21 @@ impl Problems {
 
     /// What is noted at this place from now on is a consequence of what is known, and left out.
     pub fn explain(&self, place: &Place) {
-        self.explained.borrow_mut().push(place.clone());
+        self.explained.borrow_mut().insert(place.clone());
     }
 
     /// How many there are so far; a reader compares before and after.
     pub fn count(&self) -> usize {
         self.list.borrow().len()
+    }
+
+    /// [`did_you_mean`] for the message of a problem. Where there are more problems already than anybody is shown,
+    /// nothing is looked for.
+    pub fn hint<'a>(&self, word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+        if self.count() >= KEPT {
+            return String::new();
+        }
+        did_you_mean(word, known)
     }
 
     /// `Ok` if there are none, else the problems in the order of their places.

@@ -4,15 +4,18 @@ use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
 use super::{
-    Node, Number, Place, Problems, Value,
-    wording::{in_our_words, named_key},
+    Entry, Node, Number, Place, Problems, Value,
+    wording::{in_our_words, known_keys, named_key},
 };
+
+/// A section is read anew after each mistake. With more of them than this something else is meant.
+const MOST_READINGS: usize = 200;
 
 /// Reads a section of plain settings with serde, which knows their types already.
 ///
 /// serde stops at the first error, so the key that it stumbled over is noted with its place, taken
-/// out, and the rest is read again: every mistake of the section is found in one go. A section
-/// without a value is one without settings.
+/// out, and the rest is read again: every mistake of the section is found in one go, up to [`MOST_READINGS`]. Keys that
+/// a mapping does not know are noted together. A section without a value is one without settings.
 pub fn settings<T: DeserializeOwned>(node: &Node, problems: &Problems) -> Option<T> {
     settings_besides(node, &[], problems)
 }
@@ -28,7 +31,7 @@ pub fn settings_besides<T: DeserializeOwned>(
         rest.value = Value::Map(Vec::new());
     }
     let mut first = true;
-    loop {
+    for _ in 0..MOST_READINGS {
         let error = match serde_path_to_error::deserialize(plain(&rest)) {
             Ok(settings) => return first.then_some(settings),
             Err(error) => error,
@@ -43,18 +46,53 @@ pub fn settings_besides<T: DeserializeOwned>(
             Value::Number(number) => Some(number.clone()),
             _ => None,
         });
+        // Only the outermost mapping has keys that somebody else reads.
+        let besides = if outermost { besides } else { &[] };
+        let in_words = |message: &str| in_our_words(message, besides, number.as_ref());
         let (place, removed) = take_out(&mut rest, &path, &message);
         // What is missing cannot be taken out; after a removal it may be our own doing.
         if removed || first {
-            // Only the outermost mapping has keys that somebody else reads.
-            let besides = if outermost { besides } else { &[] };
-            problems.add(&place, in_our_words(&message, besides, number.as_ref()));
+            problems.add(&place, in_words(&message));
         }
         if !removed {
             return None;
         }
         first = false;
+        for (place, message) in take_out_unknown(&mut rest, &path, &message) {
+            problems.add(&place, in_words(&message));
+        }
     }
+    problems.add(
+        &node.place,
+        format!("more than {MOST_READINGS} mistakes here"),
+    );
+    None
+}
+
+/// Removes the other keys that the mapping does not know in which serde found one, and says of each what serde would
+/// say.
+fn take_out_unknown(root: &mut Node, path: &[Segment], message: &str) -> Vec<(Place, String)> {
+    let (Some(named), known) = (named_key(message), known_keys(message)) else {
+        return Vec::new();
+    };
+    // The path ends in the mapping, or in the key that was taken out of it.
+    let around = path.len().saturating_sub(1);
+    let around = match path.last() {
+        Some(Segment::Map { key }) if key == named => &path[..around],
+        _ => path,
+    };
+    let Some(Value::Map(entries)) = innermost(root, around).map(|node| &mut node.value) else {
+        return Vec::new();
+    };
+    let (unknown, rest) = std::mem::take(entries)
+        .into_iter()
+        .partition(|entry| !known.contains(&&*entry.key));
+    *entries = rest;
+    let unknown: Vec<Entry> = unknown;
+    let message_of = |key: &str| message.replacen(named, key, 1);
+    (unknown.into_iter())
+        .map(|entry| (entry.place, message_of(&entry.key)))
+        .collect()
 }
 
 /// Whether serde did not like a value, rather than the keys of a mapping.
@@ -275,6 +313,46 @@ mod tests {
                 "a.yaml:3:7: expected a whole number, found `many`",
             ]
         );
+    }
+
+    #[test]
+    fn keys_that_nobody_knows_are_found_in_one_reading() {
+        let problems = Problems::default();
+        let unknown = (0..1_000).map(|number| format!("sise{number}: 1\n"));
+        let text = format!(
+            "'sise`, expected one of `size': 0\nsize: 3\ngrace: many\n{}",
+            unknown.collect::<String>()
+        );
+        let node = parse("a.yaml", &text).unwrap();
+        assert_eq!(settings::<Sample>(&node, &problems), None);
+        assert_eq!(problems.count(), 1_002);
+        let mut lines: Vec<_> = problems.into_result().unwrap_err();
+        lines.truncate(4);
+        let lines: Vec<_> = lines.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            lines[1],
+            "a.yaml:3:8: `many` is not a duration; write for instance `250ms`, `5s` or `1m30s`"
+        );
+        assert_eq!(
+            lines[3],
+            "a.yaml:5:1: unknown key `sise1`; did you mean `size`?"
+        );
+    }
+
+    #[test]
+    fn a_section_is_not_read_anew_for_ever() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Sections {
+            #[expect(dead_code, reason = "it cannot be read")]
+            sections: std::collections::BTreeMap<String, Sample>,
+        }
+        let problems = Problems::default();
+        let sections = (0..300).map(|number| format!("  s{number}: {{ size: many }}\n"));
+        let text = format!("sections:\n{}", sections.collect::<String>());
+        let node = parse("a.yaml", &text).unwrap();
+        assert!(settings::<Sections>(&node, &problems).is_none());
+        assert_eq!(problems.count(), MOST_READINGS + 1);
     }
 
     #[test]

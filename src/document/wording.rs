@@ -39,6 +39,13 @@ pub(super) fn named_key(message: &str) -> Option<&str> {
     Some(key)
 }
 
+/// The keys that serde knows where it found one that it does not.
+pub(super) fn known_keys(message: &str) -> Vec<&str> {
+    // The key that it found may say anything.
+    let (_, expected) = message.rsplit_once("`, expected ").unwrap_or_default();
+    expected.split('`').skip(1).step_by(2).collect()
+}
+
 /// A message of serde as the other readers would put it, without names of Rust types.
 /// `number` is what serde stumbled over, if it is one.
 pub(super) fn in_our_words(message: &str, besides: &[&str], number: Option<&Number>) -> String {

@@ -2,7 +2,7 @@ use std::{fmt, time::Duration};
 
 use super::keys::some_time;
 use crate::{
-    document::{Mapping, Node, Problems, did_you_mean},
+    document::{Mapping, Node, Problems},
     units::{Share, duration},
 };
 
@@ -244,7 +244,7 @@ fn step_name(node: &Node, steps: Option<&[&str]>, problems: &Problems) -> Option
     if let Some(steps) = steps
         && !steps.contains(&name)
     {
-        let hint = did_you_mean(name, steps.iter().copied());
+        let hint = problems.hint(name, steps.iter().copied());
         problems.add(&node.place, format!("no step is called `{name}`{hint}"));
         return None;
     }

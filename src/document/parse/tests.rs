@@ -238,3 +238,23 @@ fn aliases_cannot_grow_in_depth_or_bytes_either() {
     });
     assert!(problem(&(anchors + &"]".repeat(50))).contains("more than 200000 values"));
 }
+
+#[test]
+fn columns_within_texts_are_those_of_a_line_with_many_of_them() {
+    let texts: Vec<_> = (0..1_000).map(|number| format!("'ä{number}'")).collect();
+    let line = format!("{{ \"a\\tb\": \"c\\td\", k: [{}] }}", texts.join(", "));
+    let node = parse("a.yaml", &format!("\n{line}\n")).unwrap();
+    let Value::List(list) = &node.find("k").unwrap().value else {
+        panic!("a list")
+    };
+    for (number, node) in list.iter().enumerate() {
+        let place = node.place_in_text("ä".len());
+        assert_eq!(place.line, 2);
+        let before = line.chars().take(place.column - 2).collect::<String>();
+        assert!(before.ends_with('\''), "{place}: {before}");
+        assert!(
+            line[before.len()..].starts_with(&format!("ä{number}'")),
+            "{place}"
+        );
+    }
+}
