@@ -86,9 +86,9 @@ pub enum Fate {
     Late,
     /// It was an event of its chat that had come before: the same id, the same content.
     Duplicate,
-    /// The same, and it came through the webhook of another run than before: the target sends every event to each
-    /// webhook that it has.
-    OtherWebhook,
+    /// The same, and it came through the callback of another run than before: the target sends every event to each
+    /// callback that it has.
+    OtherCallback,
     /// It came on a path that no run has, or its key could not be told.
     Unknown,
     /// It was refused: not to be read, too large, or not accepted by the scenario.
@@ -103,7 +103,7 @@ impl Fate {
         Self::EarlyExpired,
         Self::Late,
         Self::Duplicate,
-        Self::OtherWebhook,
+        Self::OtherCallback,
         Self::Unknown,
         Self::Rejected,
     ];
@@ -116,7 +116,7 @@ impl Fate {
             Self::EarlyExpired => "early_expired",
             Self::Late => "late",
             Self::Duplicate => "duplicate",
-            Self::OtherWebhook => "other_webhook",
+            Self::OtherCallback => "other_callback",
             Self::Unknown => "unknown",
             Self::Rejected => "rejected",
         }
@@ -276,7 +276,7 @@ pub enum Event {
         through: Option<Arc<RunIdentity>>,
     },
     /// An inbound event that counted for one run belongs to another: some servers know one callback address only,
-    /// or have webhooks of earlier runs.
+    /// or have callbacks of earlier runs.
     CallbackRerouted {
         /// For which it counted until now.
         from: Arc<RunIdentity>,

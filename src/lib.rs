@@ -23,7 +23,7 @@
 //! | [`event`] | what happened: the only thing that observers see | config, listener, scenario, vitals |
 //! | [`callbacks`] | inbound events: receiver, early buffer, mailboxes | body, config, descriptors, event, `line_budget`, listener, scenario |
 //! | [`runner`] | one chat; one run of chats, from setup to verdict | all above |
-//! | [`report`] | a run as HTML, CSV and JUnit XML, and runs side by side; no I/O | event, printable, runner, scenario |
+//! | [`report`] | a run as HTML, CSV and JUnit XML, and runs side by side; no I/O | event, printable, runner, scenario, units |
 //! | [`history`] | what runs did and why chats failed, in a file that outlives the process | config, event, `line_budget`, `plain_words`, runner, scenario |
 //! | [`scheduler`] | when: intervals, cron, on demand, overlap, drain | history, runner and all above |
 //! | [`record`] | events to metrics and log | cgroup, config, descriptors, event, `line_budget`, listener, load, scenario, vitals |

@@ -175,7 +175,7 @@ struct Delivered {
 
 impl Delivered {
     /// What another delivery on this path is. Of three paths or more, each delivery on the later ones came through
-    /// another webhook than the first.
+    /// another callback than the first.
     fn repeated_on(&mut self, path: u32) -> Fate {
         let [first, second] = &mut self.paths;
         if *first == path || *second == path {
@@ -184,7 +184,7 @@ impl Delivered {
         if *second == 0 {
             *second = path;
         }
-        Fate::OtherWebhook
+        Fate::OtherCallback
     }
 }
 

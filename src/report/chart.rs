@@ -298,7 +298,7 @@ mod tests {
         assert!(svg.contains("stroke-dasharray=\"none\""), "{svg}");
         assert!(svg.contains("stroke-dasharray=\"7 3\""), "{svg}");
         assert!(
-            svg.contains("asked &quot;for&quot; &amp; got: mean 4.2/s, max 6/s, from 2/s to 6/s. achieved, from 0/s to 4/s."),
+            svg.contains("asked &quot;for&quot; &amp; got: mean 4.25/s, max 6/s, from 2/s to 6/s. achieved, from 0/s to 4/s."),
             "{svg}"
         );
         assert!(

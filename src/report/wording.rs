@@ -131,33 +131,33 @@ pub fn teardown_failed(failure: &TeardownFailure) -> String {
     format!("the teardown failed{at}: {detail}; something may be left at the target")
 }
 
-/// How many events came through the webhooks of other runs, and of which; `None` if none did.
-pub fn other_webhooks(books: &Books) -> Option<String> {
+/// How many events came through the callbacks of other runs, and of which; `None` if none did.
+pub fn other_callbacks(books: &Books) -> Option<String> {
     let Books {
         received,
-        through_other_webhooks: through,
+        through_other_callbacks: through,
         ..
     } = books;
-    let runs = books.other_webhooks.iter();
+    let runs = books.other_callbacks.iter();
     let runs: Vec<_> = runs
-        .map(|webhook| {
+        .map(|callback| {
             format!(
                 "{} through that of {} ({})",
-                webhook.events, webhook.name, webhook.run
+                callback.events, callback.name, callback.run
             )
         })
         .collect();
     (*through > 0).then(|| {
         format!(
-            "{through} of {received} events came through the webhooks of other runs: {}; {OTHER_WEBHOOKS}",
+            "{through} of {received} events came through the callbacks of other runs: {}; {OTHER_CALLBACKS}",
             runs.join(", ")
         )
     })
 }
 
-/// How events come through the webhooks of other runs.
-pub const OTHER_WEBHOOKS: &str =
-    "the target still has the webhooks of earlier runs, or one address for all";
+/// How events come through the callbacks of other runs.
+pub const OTHER_CALLBACKS: &str =
+    "the target still has the callbacks of earlier runs, or one address for all";
 
 #[cfg(test)]
 mod tests {

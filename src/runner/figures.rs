@@ -11,9 +11,9 @@ use super::{
     TeardownFailure,
     health::Health,
     latencies::Latencies,
+    other_callbacks::OtherCallbacks,
     pace::{Pace, RecentStarts},
     timeline::Timeline,
-    webhooks::OtherWebhooks,
     window::{Outcomes, Window, measured},
 };
 use crate::{
@@ -60,7 +60,7 @@ pub(super) struct Figures {
     pub(super) orphans: Vec<Orphan>,
     pub(super) orphans_total: u64,
     pub(super) teardown_failed: Option<TeardownFailure>,
-    pub(super) other_webhooks: OtherWebhooks,
+    pub(super) other_callbacks: OtherCallbacks,
     pub(super) load_changed_to: Option<String>,
     pub(super) search: Option<SearchReport>,
     /// Besides everything else, the step of a search in progress.
@@ -115,7 +115,7 @@ impl Figures {
             orphans: Vec::new(),
             orphans_total: 0,
             teardown_failed: None,
-            other_webhooks: OtherWebhooks::default(),
+            other_callbacks: OtherCallbacks::default(),
             load_changed_to: None,
             search: None,
             window: None,
@@ -230,7 +230,7 @@ impl Figures {
             Event::CallbackReceived { through, .. } => {
                 self.received += 1;
                 if let Some(through) = through {
-                    self.other_webhooks.add(through);
+                    self.other_callbacks.add(through);
                 }
             }
             Event::CallbackRerouted { from, to, through } => {
@@ -273,12 +273,12 @@ impl Figures {
         if from.id == own.id {
             self.received -= 1;
             if elsewhere {
-                self.other_webhooks.take(through);
+                self.other_callbacks.take(through);
             }
         } else if to.id == own.id {
             self.received += 1;
             if elsewhere {
-                self.other_webhooks.add(through);
+                self.other_callbacks.add(through);
             }
         }
     }

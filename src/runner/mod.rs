@@ -18,6 +18,7 @@ mod figures;
 mod findings;
 mod health;
 mod latencies;
+mod other_callbacks;
 mod pace;
 mod pacing;
 mod performer;
@@ -30,7 +31,6 @@ mod tally;
 mod tests;
 mod timeline;
 mod verdict;
-mod webhooks;
 mod window;
 
 pub use batches::{Batch, BatchFigures, Batches, MOST_BATCHES};
@@ -38,6 +38,7 @@ pub use control::{Order, OrderError, RunHandle, Stop};
 pub use engine::{Engine, RunSpec};
 pub use findings::{BrokenBy, SearchLevel, SearchOutcome, SearchReport, SearchStep};
 pub use health::{HealthReport, MeanAndMost};
+pub use other_callbacks::OtherCallback;
 pub use pace::Pace;
 pub use performer::TraceBudget;
 pub use record::{Histogram, RunRecord};
@@ -47,4 +48,3 @@ pub use report::{
 };
 pub use tally::Tally;
 pub use timeline::{MachineSample, Sample, StepSample, WholeSecond, WholeSeconds};
-pub use webhooks::OtherWebhook;

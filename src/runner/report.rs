@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-use super::{HealthReport, OtherWebhook, Pace, SearchReport, latencies::Latencies};
+use super::{HealthReport, OtherCallback, Pace, SearchReport, latencies::Latencies};
 use crate::{
     event::{EndedBy, Failure, Fate, Mode, Trigger, Verdict},
     load::{Judgement, Measured, Threshold},
@@ -372,7 +372,7 @@ impl ThresholdReport {
     }
 }
 
-/// received = consumed + ignored + early expired + late + duplicate + other webhook + unknown + rejected + waiting.
+/// received = consumed + ignored + early expired + late + duplicate + other callback + unknown + rejected + waiting.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Books {
     /// Events that arrived for this run.
@@ -382,13 +382,13 @@ pub struct Books {
     pub by_fate: BTreeMap<Fate, u64>,
     /// Events of chats in progress that nobody has asked for yet.
     pub waiting: u64,
-    /// Those of the received events that came through the webhooks of other runs, whatever became of them: the target
-    /// still has the webhooks of earlier runs, or one address for all.
+    /// Those of the received events that came through the callbacks of other runs, whatever became of them: the target
+    /// still has the callbacks of earlier runs, or one address for all.
     #[serde(default)]
-    pub through_other_webhooks: u64,
-    /// The runs whose webhooks those were, the first 20.
+    pub through_other_callbacks: u64,
+    /// The runs whose callbacks those were, the first 20.
     #[serde(default)]
-    pub other_webhooks: Vec<OtherWebhook>,
+    pub other_callbacks: Vec<OtherCallback>,
     /// Sums that should be equal and are not: a bug of chatprobe.
     pub differences: Vec<String>,
 }

@@ -278,8 +278,8 @@ impl Tally {
                 received: figures.received,
                 by_fate: figures.by_fate.clone(),
                 waiting: figures.received.saturating_sub(settled),
-                through_other_webhooks: figures.other_webhooks.total,
-                other_webhooks: figures.other_webhooks.runs.clone(),
+                through_other_callbacks: figures.other_callbacks.total,
+                other_callbacks: figures.other_callbacks.runs.clone(),
                 differences: if ended {
                     figures.differences()
                 } else {

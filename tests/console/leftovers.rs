@@ -43,22 +43,22 @@ async fn a_webhook_that_a_failed_teardown_left_and_the_events_through_it_are_tol
         .shows(&format!("#left a[href='/runs/{second}']"), "ad-hoc")
         .await;
     browser
-        .shows("#left", "came through the webhooks of other runs")
+        .shows("#left", "came through the callbacks of other runs")
         .await;
     open(&format!("/runs/{second}")).await;
     browser
-        .shows("#events .note", "came through the webhooks of other runs")
+        .shows("#events .note", "came through the callbacks of other runs")
         .await;
     let stop = format!("/api/v1/runs/{second}/stop");
     service.order("POST", &stop, "{ now: true }").await;
     let report = ended(&service, &second).await;
     let books = &report["books"];
-    let through = books["through_other_webhooks"].as_u64().unwrap();
+    let through = books["through_other_callbacks"].as_u64().unwrap();
     assert!(
         through > 0 && through < books["received"].as_u64().unwrap(),
         "{books}"
     );
-    let webhooks = books["other_webhooks"].as_array().unwrap();
+    let webhooks = books["other_callbacks"].as_array().unwrap();
     assert_eq!(webhooks.len(), 1, "{books}");
     let webhook = &webhooks[0];
     assert_eq!(
@@ -66,7 +66,7 @@ async fn a_webhook_that_a_failed_teardown_left_and_the_events_through_it_are_tol
         (&first.as_str().into(), &"ad-hoc".into())
     );
     assert_eq!(webhook["events"], through);
-    let copies = books["by_fate"]["other_webhook"].as_u64().unwrap();
+    let copies = books["by_fate"]["other_callback"].as_u64().unwrap();
     assert!(copies > 0 && copies <= through, "{books}");
     assert_eq!(books["by_fate"]["duplicate"], Value::Null, "{books}");
     open(&format!("/runs/{second}")).await;
@@ -74,7 +74,7 @@ async fn a_webhook_that_a_failed_teardown_left_and_the_events_through_it_are_tol
         .shows("#events .note strong", &through.to_string())
         .await;
     browser
-        .shows("[data-count='events other webhook']", &copies.to_string())
+        .shows("[data-count='events other callback']", &copies.to_string())
         .await;
     browser
         .shows(&format!("#events .note a[href='/runs/{first}']"), "ad-hoc")
@@ -82,7 +82,7 @@ async fn a_webhook_that_a_failed_teardown_left_and_the_events_through_it_are_tol
     for document in ["report.html", "junit.xml"] {
         let path = format!("{}/api/v1/runs/{second}/{document}", service.web);
         let text = get(&path).await.unwrap();
-        for told in [failed, "came through the webhooks of other runs"] {
+        for told in [failed, "came through the callbacks of other runs"] {
             assert!(text.contains(told), "{document}: {text}");
         }
     }

@@ -81,7 +81,10 @@ const ARROWS: &[(&str, &[&str])] = &[
             "vitals",
         ],
     ),
-    ("report", &["event", "printable", "runner", "scenario"]),
+    (
+        "report",
+        &["event", "printable", "runner", "scenario", "units"],
+    ),
     (
         "history",
         &[

@@ -115,7 +115,10 @@ async fn a_probe_sees_a_certificate_that_has_expired_and_says_so_once_for_each_r
         .await;
     assert_eq!(metrics.count(expiry, &target), 1_000_000_000);
     let log = service.process.log();
-    assert!(log.contains("certificate expired"), "{log}");
+    assert!(
+        log.contains("certificate of the server has expired"),
+        "{log}"
+    );
     // That is what the library says, besides.
     assert!(!log.contains("failed to verify TLS certificate"), "{log}");
 

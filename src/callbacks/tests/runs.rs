@@ -34,7 +34,7 @@ async fn what_a_target_sends_to_the_webhook_of_an_earlier_run_too_is_told_from_a
     for _ in 0..2 {
         super::reply(&mut chat, sent).await.unwrap();
     }
-    let (other, duplicate) = (Fate::OtherWebhook, Fate::Duplicate);
+    let (other, duplicate) = (Fate::OtherCallback, Fate::Duplicate);
     let consumed = Fate::Consumed;
     assert_eq!(run.fates(), [other, other, consumed, consumed]);
     for path in [&run, &earlier] {
@@ -50,7 +50,7 @@ async fn what_a_target_sends_to_the_webhook_of_an_earlier_run_too_is_told_from_a
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_ids_identify_nothing_an_equal_event_through_another_webhook_is_one_if_nothing_was_asked_since()
+async fn where_ids_identify_nothing_an_equal_event_through_another_callback_is_one_if_nothing_was_asked_since()
  {
     let bench = Bench::new();
     let (mut run, mut other) = (bench.run(), bench.run());
@@ -66,7 +66,7 @@ async fn where_ids_identify_nothing_an_equal_event_through_another_webhook_is_on
     drop(chat);
     run.end();
     other.end();
-    assert_eq!(run.fates()[2..], [Fate::OtherWebhook]);
+    assert_eq!(run.fates()[2..], [Fate::OtherCallback]);
 }
 
 #[tokio::test(start_paused = true)]

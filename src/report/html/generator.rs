@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::{Column, table};
 use crate::{
     report::wording::{
-        Format, NOT_MEASURED, bytes, number, or_dash, other_webhooks, percent, rate, seconds, span,
+        Format, NOT_MEASURED, bytes, number, or_dash, other_callbacks, percent, rate, seconds, span,
     },
     runner::{MeanAndMost, Quantiles, RunReport, RunState},
 };
@@ -115,7 +115,7 @@ pub fn books(report: &RunReport) -> Markup {
                     tr { th scope="row" { "received" } td.number { (books.received) } }
                 }))
             }
-            @if let Some(others) = other_webhooks(books) { p { (others) } }
+            @if let Some(others) = other_callbacks(books) { p { (others) } }
             @for difference in &books.differences {
                 p.bad { "The books do not balance, which is a bug of chatprobe: " (difference) }
             }

@@ -7,7 +7,7 @@ use crate::{
         Comparison, junit,
         testing::{Second, record},
     },
-    runner::{HealthReport, OtherWebhook, RunRecord, RunState, TeardownFailure},
+    runner::{HealthReport, OtherCallback, RunRecord, RunState, TeardownFailure},
     scenario::Reason,
 };
 
@@ -42,8 +42,8 @@ fn poisoned() -> RunRecord {
     let threshold = serde_json::json!({ "threshold": "x", "held": true, "measured": "x" });
     report["thresholds"] = serde_json::json!([threshold]);
     report["books"]["differences"] = serde_json::json!(["x"]);
-    report["books"]["through_other_webhooks"] = 1.into();
-    report["books"]["other_webhooks"] =
+    report["books"]["through_other_callbacks"] = 1.into();
+    report["books"]["other_callbacks"] =
         serde_json::json!([{ "run": "x", "name": "x", "events": 1 }]);
     report["teardown_failed"] =
         serde_json::json!({ "step": "x", "reason": "timeout", "detail": "x" });
@@ -216,10 +216,10 @@ fn the_rest_of_a_second_at_the_end_of_a_run_is_no_spike() {
     let page = charts(&record).into_string();
     // 80 and one in 20.01 seconds; five of them in the last 1.01.
     assert!(
-        page.contains("began: mean 4/s, max 5/s, from 4/s to 5/s"),
+        page.contains("began: mean 4.05/s, max 4.95/s, from 4/s to 4.95/s"),
         "{page}"
     );
-    assert!(page.contains("failed: mean 1/s, max 2/s"), "{page}");
+    assert!(page.contains("failed: mean 1.05/s, max 1.98/s"), "{page}");
 }
 
 #[test]
@@ -368,17 +368,17 @@ fn every_fate_of_an_event_is_named() {
     record.report.books.by_fate = Fate::ALL.map(|fate| (fate, 1)).into();
     let page = books(&record.report).into_string();
     assert!(
-        page.contains("early expired") && page.contains("other webhook"),
+        page.contains("early expired") && page.contains("other callback"),
         "{page}"
     );
 }
 
 #[test]
-fn a_failed_teardown_and_events_through_other_webhooks_are_told() {
+fn a_failed_teardown_and_events_through_other_callbacks_are_told() {
     let mut record = usual();
     let page = document(&record, None);
     assert!(
-        !page.contains("teardown") && !page.contains("webhook"),
+        !page.contains("teardown") && !page.contains("callbacks of other runs"),
         "{page}"
     );
     record.report.teardown_failed = Some(TeardownFailure {
@@ -387,8 +387,8 @@ fn a_failed_teardown_and_events_through_other_webhooks_are_told() {
         detail: "500".to_owned(),
     });
     let books = &mut record.report.books;
-    (books.received, books.through_other_webhooks) = (9, 4);
-    books.other_webhooks = vec![OtherWebhook {
+    (books.received, books.through_other_callbacks) = (9, 4);
+    books.other_callbacks = vec![OtherCallback {
         run: "0001".to_owned(),
         name: "rush".to_owned(),
         events: 4,
@@ -397,7 +397,7 @@ fn a_failed_teardown_and_events_through_other_webhooks_are_told() {
     let tests = junit::document(&record, None);
     for told in [
         "the teardown failed at `unhook`: status: 500; something may be left",
-        "4 of 9 events came through the webhooks of other runs: 4 through that of rush (0001)",
+        "4 of 9 events came through the callbacks of other runs: 4 through that of rush (0001)",
     ] {
         assert!(page.contains(told), "{page}");
         assert!(tests.contains(told), "{tests}");

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::words::{Standing, count, rate, share, time};
 use crate::{
-    report::wording::{Format, NOT_MEASURED, OTHER_WEBHOOKS, bytes, number, percent},
+    report::wording::{Format, NOT_MEASURED, OTHER_CALLBACKS, bytes, number, percent},
     runner::{Quantiles, RunReport, StepReport},
 };
 
@@ -142,13 +142,13 @@ pub(super) fn books(report: &RunReport) -> Markup {
             }
             li { strong { (count(books.waiting)) } " waiting" }
         }
-        @if books.through_other_webhooks > 0 { p.note {
-            strong { (count(books.through_other_webhooks)) } " of them came through the webhooks of other runs:"
-            @for webhook in &books.other_webhooks {
-                " " strong { (count(webhook.events)) } " through that of "
-                a href={ "/runs/" (webhook.run) } { (webhook.name) } ","
+        @if books.through_other_callbacks > 0 { p.note {
+            strong { (count(books.through_other_callbacks)) } " of them came through the callbacks of other runs:"
+            @for callback in &books.other_callbacks {
+                " " strong { (count(callback.events)) } " through that of "
+                a href={ "/runs/" (callback.run) } { (callback.name) } ","
             }
-            " because " (OTHER_WEBHOOKS) "."
+            " because " (OTHER_CALLBACKS) "."
         } }
         @for difference in &books.differences { p.note.failed { (difference) } }
     }

@@ -37,7 +37,7 @@ pub(super) struct Outlook {
     pub(super) all_fates: Fates,
     pub(super) nowhere: u64,
     /// Events of the run that came on the path of another.
-    pub(super) through_other_webhooks: u64,
+    pub(super) through_other_callbacks: u64,
     pub(super) verdict: Option<Verdict>,
 }
 
@@ -227,7 +227,7 @@ impl<'a> Run<'a> {
             self.fates[at] = Some(match (is_new, on_new_path) {
                 (true, _) if chat.consumed.contains(&at) => Fate::Consumed,
                 (true, _) => Fate::Ignored,
-                (false, true) => Fate::OtherWebhook,
+                (false, true) => Fate::OtherCallback,
                 (false, false) => Fate::Duplicate,
             });
         }
@@ -289,7 +289,7 @@ impl<'a> Run<'a> {
             let other = letter.is_elsewhere();
             if letter.at < over && !(other && *fate == Fate::EarlyExpired) {
                 *outlook.fates.entry(*fate).or_default() += 1;
-                outlook.through_other_webhooks += u64::from(other);
+                outlook.through_other_callbacks += u64::from(other);
             }
         }
         let stopped = !aborted && cuts.starts <= last_end;

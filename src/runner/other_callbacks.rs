@@ -1,16 +1,16 @@
-//! Events of a run that came through the webhooks of other runs.
+//! Events of a run that came through the callbacks of other runs.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::event::RunIdentity;
 
-/// Runs that are told by name; events through the webhooks of further ones are counted.
+/// Runs that are told by name; events through the callbacks of further ones are counted.
 const MOST: usize = 20;
 
-/// A run through whose webhook events of another run came.
+/// A run through whose callback events of another run came.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct OtherWebhook {
+pub struct OtherCallback {
     /// The run.
     pub run: String,
     /// The name of its probe or burst.
@@ -19,21 +19,21 @@ pub struct OtherWebhook {
     pub events: u64,
 }
 
-/// How many events came through which webhooks.
+/// How many events came through which callbacks.
 #[derive(Debug, Default)]
-pub(super) struct OtherWebhooks {
+pub(super) struct OtherCallbacks {
     pub(super) total: u64,
-    pub(super) runs: Vec<OtherWebhook>,
+    pub(super) runs: Vec<OtherCallback>,
 }
 
-impl OtherWebhooks {
-    /// An event came through the webhook of this run.
+impl OtherCallbacks {
+    /// An event came through the callback of this run.
     pub(super) fn add(&mut self, through: &RunIdentity) {
         self.total += 1;
         if let Some(known) = self.of(through) {
             known.events += 1;
         } else if self.runs.len() < MOST {
-            self.runs.push(OtherWebhook {
+            self.runs.push(OtherCallback {
                 run: through.id.clone(),
                 name: through.name.to_string(),
                 events: 1,
@@ -50,7 +50,7 @@ impl OtherWebhooks {
         self.runs.retain(|known| known.events > 0);
     }
 
-    fn of(&mut self, run: &RunIdentity) -> Option<&mut OtherWebhook> {
+    fn of(&mut self, run: &RunIdentity) -> Option<&mut OtherCallback> {
         self.runs.iter_mut().find(|known| known.run == run.id)
     }
 }
@@ -72,15 +72,15 @@ mod tests {
                 RunIdentity::new("rush".into(), subject, Trigger::Api)
             })
             .collect();
-        let mut webhooks = OtherWebhooks::default();
+        let mut callbacks = OtherCallbacks::default();
         for run in runs.iter().chain(&runs) {
-            webhooks.add(run);
+            callbacks.add(run);
         }
-        assert_eq!((webhooks.total, webhooks.runs.len()), (50, MOST));
-        assert!(webhooks.runs.iter().all(|known| known.events == 2));
-        webhooks.take(&runs[0]);
-        webhooks.take(&runs[0]);
-        assert_eq!((webhooks.total, webhooks.runs.len()), (48, MOST - 1));
-        assert_eq!(webhooks.runs[0].run, runs[1].id);
+        assert_eq!((callbacks.total, callbacks.runs.len()), (50, MOST));
+        assert!(callbacks.runs.iter().all(|known| known.events == 2));
+        callbacks.take(&runs[0]);
+        callbacks.take(&runs[0]);
+        assert_eq!((callbacks.total, callbacks.runs.len()), (48, MOST - 1));
+        assert_eq!(callbacks.runs[0].run, runs[1].id);
     }
 }
