@@ -315,7 +315,7 @@ fn is_like(run: &RunReport, other: &RunReport) -> bool {
     tag = "reports",
     params(
         ("id" = String, Path, description = "The run"),
-        ("baselines" = String, Path, description = "What it is held against: the id of a run, the name of a baseline, or `previous` for the last of the same that ended before; up to 20 of them with commas between"),
+        ("baselines" = String, Path, pattern = "^[A-Za-z0-9._-]{1,64}(,[A-Za-z0-9._-]{1,64}){0,19}$", description = "What it is held against: the id of a run, the name of a baseline, or `previous` for the last of the same that ended before; up to 20 of them with commas between"),
     ),
     responses(
         (status = 200, description = "What changed", body = Comparison),
@@ -341,7 +341,7 @@ pub(in crate::web) async fn compare(
     tag = "reports",
     params(
         ("id" = String, Path, description = "The run"),
-        ("baselines" = String, Path, description = "What it is held against: the id of a run, the name of a baseline, or `previous` for the last of the same that ended before; up to 20 of them with commas between"),
+        ("baselines" = String, Path, pattern = "^[A-Za-z0-9._-]{1,64}(,[A-Za-z0-9._-]{1,64}){0,19}$", description = "What it is held against: the id of a run, the name of a baseline, or `previous` for the last of the same that ended before; up to 20 of them with commas between"),
     ),
     responses(
         (status = 200, description = "The page", body = String, content_type = "text/html"),
