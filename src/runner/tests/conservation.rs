@@ -184,7 +184,11 @@ impl Seen {
             Reason::Template,
         ];
         assert_eq!(self.reasons, reasons.into());
-        assert_eq!(self.fates, Fate::ALL.into());
+        // An event that comes twice is too rare to be drawn each time; callbacks::tests::duplicates has it always.
+        let rare = [Fate::Duplicate, Fate::OtherCallback];
+        let missed =
+            (Fate::ALL.iter()).find(|fate| !self.fates.contains(fate) && !rare.contains(fate));
+        assert_eq!(missed, None, "{self:?}");
         assert_eq!(self.verdicts, ["failed", "passed", "stopped"].into());
         let all_counted = [self.passed, self.stopped, self.dropped]
             .iter()
