@@ -1,7 +1,7 @@
 //! What tells the redelivery of an event from an event of its own.
 
 use std::{
-    collections::{HashMap, hash_map::DefaultHasher},
+    collections::{HashMap, VecDeque, hash_map::DefaultHasher},
     hash::{Hash, Hasher},
 };
 
@@ -20,7 +20,7 @@ use crate::{
 /// Ids of a scenario and a target that are remembered with the chat that they came for: 96 KiB. An id that identifies
 /// nothing comes back for every chat, so the latest few thousand are enough to find it.
 const KNOWN_IDS: usize = 4_096;
-/// Deliveries that one chat remembers.
+/// Deliveries that one chat remembers: the latest ones.
 const MOST_DELIVERIES: usize = 1_000;
 
 /// What an event says about itself: its id, and what else is in it.
@@ -160,9 +160,9 @@ pub(super) enum Relation {
     },
 }
 
-/// The deliveries of one chat.
+/// The latest deliveries of one chat. A new one takes the place of the oldest.
 #[derive(Debug, Default)]
-pub(super) struct Deliveries(Vec<Delivered>);
+pub(super) struct Deliveries(VecDeque<Delivered>);
 
 #[derive(Debug)]
 struct Delivered {
@@ -212,14 +212,15 @@ impl Deliveries {
                 ids_repeat: relation == Relation::OtherContent || self.half_of_the_ids_repeat(),
             };
         }
-        if self.0.len() < MOST_DELIVERIES {
-            self.0.push(Delivered {
-                id: identity.hash,
-                content: identity.content,
-                latest: arrived,
-                paths: [path, 0],
-            });
+        if self.0.len() >= MOST_DELIVERIES {
+            self.0.pop_front();
         }
+        self.0.push_back(Delivered {
+            id: identity.hash,
+            content: identity.content,
+            latest: arrived,
+            paths: [path, 0],
+        });
         relation
     }
 
@@ -323,14 +324,24 @@ mod tests {
         assert!(found > 19_900, "{found}");
     }
 
+    fn numbered(number: usize) -> Identity {
+        Identity::of(number.to_string(), &Value::UNDEFINED, &[])
+    }
+
     #[test]
-    fn deliveries_of_a_chat_are_bounded() {
+    fn a_chat_remembers_its_latest_deliveries_however_many_came_before() {
         let mut deliveries = Deliveries::default();
         let now = Instant::now();
-        for number in 0..5_000 {
-            let identity = Identity::of(number.to_string(), &Value::UNDEFINED, &[]);
-            assert_eq!(deliveries.note(&identity, now, 1), Relation::New);
+        let count = 5 * MOST_DELIVERIES;
+        for number in 0..count {
+            assert_eq!(deliveries.note(&numbered(number), now, 1), Relation::New);
         }
         assert_eq!(deliveries.0.len(), MOST_DELIVERIES);
+        for number in [count - 1, count - MOST_DELIVERIES] {
+            let relation = deliveries.note(&numbered(number), now, 1);
+            assert!(matches!(relation, Relation::Equal { .. }), "{number}");
+        }
+        let forgotten = numbered(count - MOST_DELIVERIES - 1);
+        assert_eq!(deliveries.note(&forgotten, now, 1), Relation::New);
     }
 }

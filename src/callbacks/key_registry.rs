@@ -38,8 +38,9 @@ struct State {
     holders: HashMap<String, Holder>,
     /// Keys in the order in which their chats ended.
     ended: VecDeque<(Instant, String)>,
-    early: HashMap<String, Vec<Early>>,
-    /// Keys of early events in the order of arrival; an entry whose event was claimed is skipped.
+    /// By key, in the order of arrival. No list is empty.
+    early: HashMap<String, VecDeque<Early>>,
+    /// Keys of early events in the order of arrival; an entry whose event is gone is skipped.
     early_order: VecDeque<(Instant, u64, String)>,
     early_events: usize,
     early_bytes: usize,
@@ -204,7 +205,7 @@ impl State {
         self.early_bytes += inbound.bytes;
         self.early_order
             .push_back((inbound.arrived, number, key.clone()));
-        self.early.entry(key).or_default().push(Early {
+        self.early.entry(key).or_default().push_back(Early {
             number,
             owner,
             inbound,
@@ -220,7 +221,10 @@ impl State {
         let early = &self.early;
         self.early_order.retain(|(_, number, key)| {
             let list = early.get(key);
-            list.is_some_and(|list| list.iter().any(|early| early.number == *number))
+            list.is_some_and(|list| {
+                list.binary_search_by_key(number, |early| early.number)
+                    .is_ok()
+            })
         });
     }
 
@@ -251,11 +255,11 @@ impl State {
 
     fn expire(&mut self, now: Instant, limits: &CallbackLimits) {
         while let Some((arrived, number, key)) = self.early_order.front() {
-            let Some(list) = self.early.get_mut(key) else {
-                self.early_order.pop_front();
-                continue;
-            };
-            let Some(at) = list.iter().position(|early| early.number == *number) else {
+            // Numbers rise along both, so the event of this entry is the first of its key or gone.
+            let list = self.early.get_mut(key);
+            let list =
+                list.filter(|list| list.front().is_some_and(|first| first.number == *number));
+            let Some(list) = list else {
                 self.early_order.pop_front();
                 continue;
             };
@@ -264,14 +268,16 @@ impl State {
             if !too_much && now.saturating_duration_since(*arrived) < limits.early_for {
                 return;
             }
-            let early = list.remove(at);
+            let expired = list.pop_front();
             if list.is_empty() {
                 self.early.remove(key);
             }
-            self.early_events -= 1;
-            self.early_bytes -= early.inbound.bytes;
             self.early_order.pop_front();
-            early.owner.settle(Fate::EarlyExpired);
+            if let Some(early) = expired {
+                self.early_events -= 1;
+                self.early_bytes -= early.inbound.bytes;
+                early.owner.settle(Fate::EarlyExpired);
+            }
         }
     }
 

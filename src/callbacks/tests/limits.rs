@@ -112,3 +112,32 @@ async fn the_order_of_arrival_is_forgotten_with_the_events_that_were_claimed() {
     let (_, order) = bench.exchange.sizes();
     assert!(order <= 66, "{order} entries for no event at all");
 }
+
+/// How long 20,000 events with one key that nobody claims take where as many as `kept` of them are kept.
+fn time_of_hot_key(kept: usize) -> Duration {
+    let limits = CallbackLimits {
+        early_events: kept,
+        ..CallbackLimits::default()
+    };
+    let bench = Bench::with("{ key: event.key }", limits);
+    let mut run = bench.run();
+    for _ in 0..kept {
+        bench.send(&run, &event("hot", "reply"));
+    }
+    let began = Instant::now();
+    for _ in 0..20_000 {
+        bench.send(&run, &event("hot", "reply"));
+    }
+    let took = began.elapsed();
+    assert_eq!(run.waiting(), i64::try_from(kept).unwrap());
+    run.end();
+    took
+}
+
+#[test]
+fn an_event_with_a_key_that_nobody_claims_costs_the_same_however_many_wait() {
+    let few = time_of_hot_key(100);
+    let many = time_of_hot_key(50_000);
+    // The older half of them has to move for each event where the oldest leaves a plain list.
+    assert!(many < few * 4, "{many:?} after {few:?}");
+}
