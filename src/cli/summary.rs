@@ -70,9 +70,6 @@ fn write_all(text: &mut String, report: &RunReport) -> std::fmt::Result {
             fates.join(", ")
         )?;
     }
-    if let Some(others) = wording::other_callbacks(books) {
-        writeln!(text, "{others}")?;
-    }
     if let Some(precision) = report.precision {
         writeln!(
             text,

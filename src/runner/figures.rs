@@ -40,7 +40,9 @@ pub(super) struct Figures {
     pub(super) verdict_reasons: Vec<String>,
     /// What told it to end, or ended it.
     pub(super) ended_by: Option<EndedBy>,
-    /// The report at the end of the last second; `None` before the first.
+    /// Whether somebody takes its seconds with their reports.
+    pub(super) followed: bool,
+    /// The report at the end of the last second, or at the beginning; `None` if nobody followed the run then.
     pub(super) last_second: Option<Arc<RunReport>>,
     pub(super) chats: ChatCounts,
     /// When the first chat began and when the last one so far ended, since the run began.
@@ -98,6 +100,7 @@ impl Figures {
             verdict: None,
             verdict_reasons: Vec::new(),
             ended_by: None,
+            followed: false,
             last_second: None,
             chats: ChatCounts::default(),
             first_chat: None,

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     config::HealthBudget,
-    event::{EndedBy, Event, Mode, Observer, RunIdentity, Verdict},
+    event::{EndedBy, Event, Observer, RunIdentity, Verdict},
     load::{Measured, Threshold},
     scenario::Parameters,
     vitals::Beat,
@@ -38,13 +38,9 @@ impl Tally {
             started_at: jiff::Timestamp::now(),
             figures,
         };
-        tally.keep_last_second(&mut tally.figures());
+        let begun = Arc::new(tally.without_lists(&tally.figures()));
+        tally.figures().last_second = Some(begun);
         tally
-    }
-
-    /// The report as it stands is that of the last second from now on.
-    fn keep_last_second(&self, figures: &mut Figures) {
-        figures.last_second = Some(Arc::new(self.without_lists(figures)));
     }
 
     /// The run's name, subject and trigger.
@@ -136,11 +132,9 @@ impl Tally {
         let figures = &mut *self.figures();
         let elapsed = figures.elapsed();
         let in_progress = figures.chats.in_progress;
-        // Nobody follows the seconds of a probe.
-        if figures.timeline.tick(elapsed, in_progress)
-            && self.spec.identity.subject.mode == Mode::Burst
-        {
-            self.keep_last_second(figures);
+        if figures.timeline.tick(elapsed, in_progress) {
+            let followed = figures.followed;
+            figures.last_second = followed.then(|| Arc::new(self.without_lists(figures)));
         }
     }
 
@@ -150,10 +144,11 @@ impl Tally {
         self.figures().timeline.since(from)
     }
 
-    /// The same with the histograms of each second, as long as they are there, and with the report of a burst at
-    /// the end of the last one.
+    /// The same with the histograms of each second, as long as they are there, and with the report at the end of the
+    /// last one. Of a run that nobody followed so, the first report is that of the moment.
     pub fn whole_seconds(&self, from: u64) -> WholeSeconds {
-        let figures = self.figures();
+        let mut figures = self.figures();
+        figures.followed = true;
         let (seconds, next) = figures.timeline.whole_since(from);
         let report = figures.last_second.clone();
         WholeSeconds {

@@ -137,6 +137,27 @@ async fn thresholds_are_pending_in_every_document_of_a_run_in_progress_and_judge
 }
 
 #[tokio::test]
+async fn a_run_whose_task_broke_is_interrupted_and_not_in_progress_for_ever() {
+    let service = Service::start().await;
+    let run = thinking(&service, "1h").await;
+    run.abort();
+    service.ended(&run).await;
+    let path = format!("/api/v1/runs/{}", run.id());
+    let report = service.get(&path).await.json();
+    assert_eq!(report["state"], "interrupted");
+    assert_eq!(report["ended_by"], "crash");
+    assert_eq!(report["verdict"], Value::Null);
+    assert_eq!(report["verdict_reasons"][0], "its task ended under it");
+    assert_eq!(report["thresholds"][0]["state"], "not_judged");
+    let record = service.get(&format!("{path}/report.json")).await.json();
+    assert_eq!(record["report"], report);
+    let page = service.get(&format!("/runs/{}", run.id())).await.text;
+    assert!(page.contains("? interrupted"), "{page}");
+    let page = service.get("/").await.text;
+    assert!(page.contains("There are none."), "{page}");
+}
+
+#[tokio::test]
 async fn the_last_record_is_there_without_a_data_directory_and_hours_are_not() {
     let service = Service::start().await;
     let run = service

@@ -39,6 +39,9 @@ async fn a_run_is_followed_to_its_end() {
     assert_eq!(ids, ["1", "2", "end"]);
     assert!(events.iter().all(|(_, report)| report["id"] == run.id()));
     assert_eq!(events[0].1["verdict"], Value::Null);
+    let state = |report: &Value| report["thresholds"][0]["state"].clone();
+    let states: Vec<_> = events.iter().map(|(_, report)| state(report)).collect();
+    assert_eq!(states, ["pending", "pending", "held"]);
     let last = &events[2].1;
     assert_eq!(
         (&last["state"], &last["chats"]["passed"]),
