@@ -29,6 +29,7 @@ mod search;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod thresholds;
 mod timeline;
 mod verdict;
 mod window;
@@ -44,7 +45,8 @@ pub use performer::TraceBudget;
 pub use record::{Histogram, RunRecord};
 pub use report::{
     Books, ChatCounts, Example, Orphan, Quantiles, RequestFigures, RunReport, RunState, StepReport,
-    TeardownFailure, ThresholdReport, ThresholdState,
+    TeardownFailure,
 };
 pub use tally::Tally;
+pub use thresholds::{ThresholdReport, ThresholdState};
 pub use timeline::{MachineSample, Sample, StepSample, WholeSecond, WholeSeconds};
