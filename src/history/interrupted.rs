@@ -50,7 +50,7 @@ pub(super) fn conclude(
             add_up(&mut report, &rest, version);
         }
         let open = open_at_target(&change, &id, &report, figures)?;
-        let (known, total) = (open.in_progress, open.total);
+        let (named, total) = (open.in_progress, open.total);
         cut_off(&mut report, open);
         report.failures = examples(&change, &id, figures)?;
         change.execute(
@@ -63,7 +63,7 @@ pub(super) fn conclude(
             ],
         )?;
         let (burst, in_progress) = (&report.name, report.chats.in_progress);
-        tracing::warn!(run = %id, burst, in_progress, known, total, "interrupted: {}; `orphans` of the run lists what may be open at the target", report.verdict_reasons[0]);
+        tracing::warn!(run = %id, burst, in_progress, named, total, "interrupted: {}; `orphans` of the run lists what may be open at the target", report.verdict_reasons[0]);
     }
     // What could not be read would otherwise be in progress for ever, and never too old.
     change.execute(
@@ -179,8 +179,9 @@ fn open_at_target(
 ) -> Result<Open, HistoryError> {
     let teardown = "UPDATE open_chats SET why = ?2 WHERE run = ?1 AND chat = 0 AND why IS NULL";
     change.execute(teardown, params![run, NOT_TORN_DOWN])?;
-    // Chats are numbered as they become due.
-    let due = report.chats.started + report.chats.dropped;
+    // Chats are numbered as they become due. The numbers of the file end where those of SQLite do.
+    let due = report.chats.started.saturating_add(report.chats.dropped);
+    let due = i64::try_from(due).unwrap_or(i64::MAX);
     let count = "SELECT count(*), count(*) FILTER (WHERE why IS NULL), \
                  count(*) FILTER (WHERE why IS NULL AND chat > ?2) FROM open_chats WHERE run = ?1";
     let (total, in_progress, later) = change.query_row(count, params![run, due], |row| {
@@ -200,9 +201,11 @@ fn open_at_target(
 fn cut_off(report: &mut RunReport, open: Open) {
     report.interrupt("the process");
     let chats = &mut report.chats;
-    chats.in_progress = (chats.in_progress + open.later).max(open.in_progress);
+    let in_progress = chats.in_progress.saturating_add(open.later);
+    chats.in_progress = in_progress.max(open.in_progress);
     chats.most_in_progress = chats.most_in_progress.max(chats.in_progress);
-    chats.started = chats.passed + chats.failed + chats.stopped + chats.in_progress;
+    let ended = [chats.passed, chats.failed, chats.stopped];
+    chats.started = (ended.into_iter()).fold(chats.in_progress, u64::saturating_add);
     let listed = if open.total > MOST_ORPHANS as u64 {
         format!("; the first {MOST_ORPHANS} are listed")
     } else {

@@ -99,6 +99,28 @@ fn a_run_that_was_cut_off_is_as_it_was_at_its_last_second_and_every_open_chat_wa
 }
 
 #[test]
+fn counts_at_the_end_of_their_range_are_kept_and_leave_the_file_usable() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = open(folder.path(), MOST).unwrap();
+    let mut report = half_way();
+    report.chats = ChatCounts {
+        started: u64::MAX,
+        passed: u64::MAX,
+        in_progress: u64::MAX,
+        dropped: 1,
+        ..ChatCounts::default()
+    };
+    let report = serde_json::to_string(&report).unwrap();
+    file.connection
+        .execute(IN_PROGRESS, params!["r", report])
+        .unwrap();
+    drop(file);
+    let file = open(folder.path(), MOST).unwrap();
+    let chats = report_of(&file.connection).chats;
+    assert_eq!((chats.started, chats.in_progress), (u64::MAX, u64::MAX));
+}
+
+#[test]
 fn a_run_that_was_told_to_end_before_the_process_did_says_by_whom() {
     for (by, says) in [
         (EndedBy::Shutdown, "the service was shut down"),
