@@ -1,3 +1,5 @@
+mod orders;
+
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use tokio::{
@@ -7,7 +9,7 @@ use tokio::{
 };
 
 use super::{
-    Engine, Order, OrderError, RunHandle, RunSpec, RunState, Stop, Tally,
+    Engine, RunHandle, RunSpec, RunState, Tally,
     between_chats::BetweenChats,
     chat::run_chat,
     context::{Patience, RunContext},
@@ -454,61 +456,6 @@ impl Run {
             self.context
                 .ending
                 .give(ANSWERS_AFTER_ABORT, CLEANUP_AFTER_ABORT);
-        }
-    }
-
-    fn obey(&mut self, (order, answer): Request) {
-        let now = Instant::now();
-        self.ask(now);
-        let result = self.follow(order, now);
-        if result.is_ok() {
-            self.load_changed(now);
-        }
-        // Whoever asked finds the run in the state that it is in now.
-        if self.pacing.has_begun() && !self.measured {
-            self.enter_state(now);
-        }
-        // Whoever asked may have gone.
-        let _ = answer.send(result);
-    }
-
-    fn follow(&mut self, order: Order, now: Instant) -> Result<(), OrderError> {
-        let finishing = self.measured || self.starts_are_over(now);
-        match order {
-            Order::Stop(stop, by) => {
-                if !self.measured {
-                    self.course.stopped.get_or_insert(by);
-                    self.tally.note_end(by);
-                    self.pacing.rest(self.next, now);
-                }
-                if let Stop::End { answers, cleanup } = stop {
-                    self.context.ending.give(answers, cleanup);
-                }
-                Ok(())
-            }
-            _ if finishing => Err(OrderError::Finishing),
-            Order::Pause => {
-                self.pacing.pause(now);
-                Ok(())
-            }
-            Order::Resume => {
-                if self.pacing.is_paused() {
-                    self.pacing.resume(now);
-                    self.begin_step();
-                }
-                Ok(())
-            }
-            Order::Rate(_) | Order::Customers(_) if self.search.is_some() => {
-                Err(OrderError::Searching)
-            }
-            Order::Rate(rate) => self
-                .pacing
-                .change_rate(rate, now)
-                .map(|()| self.tally.note_change(format!("rate: {rate}"))),
-            Order::Customers(count) => self
-                .pacing
-                .change_customers(count, now)
-                .map(|()| self.tally.note_change(format!("customers: {count}"))),
         }
     }
 

@@ -6,6 +6,7 @@ mod console;
 mod frozen;
 mod health;
 mod hosts;
+mod live;
 mod openapi;
 mod orders;
 mod probes;

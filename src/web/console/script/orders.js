@@ -32,7 +32,7 @@ function changes(answer) {
   document.getElementById("changes").replaceChildren(...lines);
 }
 
-/** How a run stands behind an order, where that is not what was asked for. */
+/** How a run stands after an order, where that is not what was asked for. */
 function otherwise({ state }) {
   const states = {
     setting_up: "the setup goes on, and it holds from the first chat on",
@@ -52,7 +52,7 @@ const OUTCOMES = {
     run.state === "finishing"
       ? `Stopping: no chat starts any more, ${chatsOf(run.chats.in_progress)} in progress may finish.`
       : run.state === "setting_up"
-        ? "Stopping: it ends behind its setup, without a chat."
+        ? "Stopping: it ends after its setup, without a chat."
         : `Stop: ${otherwise(run)}.`,
   "run end": (run) =>
     run.state === "finishing"

@@ -1,0 +1,64 @@
+//! Orders to a run in progress.
+
+use tokio::time::Instant;
+
+use super::Run;
+use crate::runner::{Order, OrderError, Stop, control::Request};
+
+impl Run {
+    /// Follows an order, and answers when that is done.
+    pub(super) fn obey(&mut self, (order, answer): Request) {
+        let now = Instant::now();
+        self.ask(now);
+        let result = self.follow(order, now);
+        if result.is_ok() {
+            self.load_changed(now);
+        }
+        // Whoever asked finds the run in the state that it is in now.
+        if self.pacing.has_begun() && !self.measured {
+            self.enter_state(now);
+        }
+        // Whoever asked may have gone.
+        let _ = answer.send(result);
+    }
+
+    fn follow(&mut self, order: Order, now: Instant) -> Result<(), OrderError> {
+        let finishing = self.measured || self.starts_are_over(now);
+        match order {
+            Order::Stop(stop, by) => {
+                if !self.measured {
+                    self.course.stopped.get_or_insert(by);
+                    self.tally.note_end(by);
+                    self.pacing.rest(self.next, now);
+                }
+                if let Stop::End { answers, cleanup } = stop {
+                    self.context.ending.give(answers, cleanup);
+                }
+                Ok(())
+            }
+            _ if finishing => Err(OrderError::Finishing),
+            Order::Pause => {
+                self.pacing.pause(now);
+                Ok(())
+            }
+            Order::Resume => {
+                if self.pacing.is_paused() {
+                    self.pacing.resume(now);
+                    self.begin_step();
+                }
+                Ok(())
+            }
+            Order::Rate(_) | Order::Customers(_) if self.search.is_some() => {
+                Err(OrderError::Searching)
+            }
+            Order::Rate(rate) => self
+                .pacing
+                .change_rate(rate, now)
+                .map(|()| self.tally.note_change(format!("rate: {rate}"))),
+            Order::Customers(count) => self
+                .pacing
+                .change_customers(count, now)
+                .map(|()| self.tally.note_change(format!("customers: {count}"))),
+        }
+    }
+}
