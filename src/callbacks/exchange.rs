@@ -8,8 +8,11 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    Mailbox, Reception, Refusal, Request, key_registry::KeyRegistry, owner::Owner,
-    refusal_log::RefusalLog, route::Route,
+    Mailbox, Reception, Refusal, Request,
+    key_registry::KeyRegistry,
+    owner::Owner,
+    refusal_log::RefusalLog,
+    route::{Refused, Route},
 };
 use crate::{
     config::{CallbackLimits, Target},
@@ -157,12 +160,11 @@ impl Exchange {
         };
         let most = self.max_body_bytes();
         let taken = route.take(arrived, request, most);
-        if let Err(refusal) = &taken {
+        taken.map_err(|Refused { refusal, reason }| {
             route.owner.pass(&route.owner, Fate::Rejected);
-            let reason = route.explain(refusal, request, most);
-            self.shared.refused.note(path, request, refusal, &reason);
-        }
-        taken
+            self.shared.refused.note(path, request, &refusal, &reason);
+            refusal
+        })
     }
 
     /// Notes an event whose body could not be read.

@@ -46,9 +46,9 @@ impl<'a> Request<'a> {
         Ok(compression.decode(self.body.clone(), most)?)
     }
 
-    /// What stands under confidential names in its headers, its address and its body, which may have `most` bytes
-    /// without its compression.
-    pub(super) fn confidential_values(&self, most: usize) -> Vec<String> {
+    /// What stands under confidential names in its headers, its address and its body; `content` is the body without
+    /// compression.
+    pub(super) fn confidential_values(&self, content: &[u8]) -> Vec<String> {
         let mut values = Vec::new();
         for (name, value) in self.headers {
             if is_confidential(name.as_str()) {
@@ -59,9 +59,7 @@ impl<'a> Request<'a> {
             }
         }
         note_confidential(self.query.unwrap_or_default(), &mut values);
-        if let Ok(content) = self.content(most) {
-            note_confidential(&String::from_utf8_lossy(&content), &mut values);
-        }
+        note_confidential(&String::from_utf8_lossy(content), &mut values);
         values
     }
 

@@ -40,22 +40,51 @@ pub enum Reception {
     Verified(VerificationAnswer),
 }
 
+/// A request that was refused, and why, for people.
+pub(super) struct Refused {
+    pub(super) refusal: Refusal,
+    pub(super) reason: String,
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        let reason = refusal.to_string();
+        Self { refusal, reason }
+    }
+}
+
 impl Route {
-    /// Takes a request whose body, decompressed, may have at most so many bytes.
+    /// Takes a request whose body, decompressed, may have at most so many bytes. It is decompressed once, whatever
+    /// becomes of it.
     pub(super) fn take(
         &self,
         arrived: Instant,
         request: &Request<'_>,
         most: usize,
-    ) -> Result<Reception, Refusal> {
+    ) -> Result<Reception, Refused> {
         let Some(callbacks) = &self.scenario.callbacks else {
-            return Err(Refusal::NoSuchPath);
+            return Err(Refusal::NoSuchPath.into());
         };
         let content = request.content(most)?;
-        let read = request.event(&content);
+        self.take_content(callbacks, arrived, request, &content)
+            .map_err(|refusal| {
+                let reason = self.explain(&refusal, request, &content);
+                Refused { refusal, reason }
+            })
+    }
+
+    /// Takes a request; `content` is its body without compression.
+    fn take_content(
+        &self,
+        callbacks: &Callbacks,
+        arrived: Instant,
+        request: &Request<'_>,
+        content: &[u8],
+    ) -> Result<Reception, Refusal> {
+        let read = request.event(content);
         let delivery = callbacks.looks_at_delivery().then(|| {
             let event = read.as_ref().ok().cloned().flatten();
-            let raw_body = callbacks.looks_at_raw_body().then_some(&*content);
+            let raw_body = callbacks.looks_at_raw_body().then_some(content);
             Arc::new(request.as_seen(&event.unwrap_or_default(), raw_body))
         });
         if let Some(delivery) = &delivery
@@ -85,11 +114,11 @@ impl Route {
 
     /// Why a request was refused, for people. Details quote what expressions saw: they are shown without secrets of the
     /// target, and without what the request has under confidential names.
-    pub(super) fn explain(&self, refusal: &Refusal, request: &Request<'_>, most: usize) -> String {
+    fn explain(&self, refusal: &Refusal, request: &Request<'_>, content: &[u8]) -> String {
         let Some(detail) = refusal.detail() else {
             return refusal.to_string();
         };
-        let mut values = request.confidential_values(most);
+        let mut values = request.confidential_values(content);
         note_confidential(detail, &mut values);
         let detail = self.target.redact_besides(detail.to_owned(), &values);
         let shown: String = detail.chars().take(LONGEST_DETAIL).collect();

@@ -1,5 +1,8 @@
 //! What stands in a request, and which are refused or only ask.
 
+use std::io::Write as _;
+
+use flate2::{Compression, write::GzEncoder};
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 
 use super::*;
@@ -33,6 +36,12 @@ fn form(body: &str) -> Sent {
         "content-type",
         "application/x-www-form-urlencoded; charset=utf-8",
     )
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
 }
 
 impl Sent {
@@ -300,18 +309,31 @@ fn the_reason_of_a_refusal_shows_no_secret() {
         ),
     ] {
         let callbacks = format!("{{ key: event.key, {callbacks} }}");
-        let bench = Bench::with(&callbacks, CallbackLimits::default());
-        let run = bench.run();
         let body = r#"{ "key": "a", "name": "Jane", "access_token": "t-0123456789" }"#;
-        let mut sent = post(body).header("authorization", "Bearer h-0123456789");
-        sent.query = Some("api_key=q-0123456789");
-        sent.to(&bench, &run).unwrap_err();
-        let findings = bench.exchange.findings();
-        assert!(findings[0].contains(detail), "{callbacks}: {findings:?}");
-        for secret in [SECRET, "0123456789"] {
-            assert!(!findings[0].contains(secret), "{callbacks}: {findings:?}");
+        let compressed = post(gzip(body)).header("content-encoding", "gzip");
+        for sent in [post(body), compressed] {
+            let bench = Bench::with(&callbacks, CallbackLimits::default());
+            let run = bench.run();
+            let mut sent = sent.header("authorization", "Bearer h-0123456789");
+            sent.query = Some("api_key=q-0123456789");
+            sent.to(&bench, &run).unwrap_err();
+            let findings = bench.exchange.findings();
+            assert!(findings[0].contains(detail), "{callbacks}: {findings:?}");
+            for secret in [SECRET, "0123456789"] {
+                assert!(!findings[0].contains(secret), "{callbacks}: {findings:?}");
+            }
         }
     }
+}
+
+#[test]
+fn confidential_values_are_read_from_the_content_and_the_body_is_not_decompressed_again() {
+    let sent = post(gzip(r#"{ "password": "in-the-body" }"#)).header("content-encoding", "gzip");
+    let request = Request::post(&sent.headers, sent.body);
+    let content = br#"{ "password": "in-the-content" }"#;
+    let mut values = request.confidential_values(content);
+    values.dedup();
+    assert_eq!(values, ["in-the-content"]);
 }
 
 #[test]
