@@ -4,11 +4,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
+    event::Verdict,
     runner::{Histogram, RunRecord},
     scenario::Reason,
 };
 
-/// The chats of a probe within one hour, added up.
+/// The runs of a probe within one hour, added up. Those that are invalid are in `runs` and `verdicts` alone: their
+/// figures say nothing about the target.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProbeHour {
     /// When the hour began, RFC 3339.
@@ -17,8 +19,12 @@ pub struct ProbeHour {
     pub scenario: String,
     /// The target.
     pub target: String,
-    /// Runs that ended, of one chat each.
+    /// Runs that ended, of one chat each, or of none if the setup failed.
     pub runs: u64,
+    /// The runs by verdict; one that broke off has none.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<String, u64>)]
+    pub verdicts: BTreeMap<Verdict, u64>,
     /// Chats that passed.
     pub passed: u64,
     /// Chats that failed.
@@ -50,10 +56,42 @@ pub struct StepHour {
 }
 
 impl ProbeHour {
+    /// Reads an hour of the file. Earlier versions counted chats and no verdicts: a run was as its chat then.
+    pub(super) fn read(sums: &str) -> Result<Self, serde_json::Error> {
+        let mut hour: Self = serde_json::from_str(sums)?;
+        if hour.verdicts.is_empty() {
+            let chats = [
+                (Verdict::Passed, hour.passed),
+                (Verdict::Failed, hour.failed),
+                (Verdict::Stopped, hour.stopped),
+            ];
+            hour.verdicts = { chats.into_iter() }
+                .filter(|(_, count)| *count > 0)
+                .collect();
+        }
+        Ok(hour)
+    }
+
+    /// How many runs have this verdict.
+    pub fn with(&self, verdict: Verdict) -> u64 {
+        self.verdicts.get(&verdict).copied().unwrap_or_default()
+    }
+
+    /// How many runs broke off.
+    pub fn broken_off(&self) -> u64 {
+        self.runs.saturating_sub(self.verdicts.values().sum())
+    }
+
     /// One more run.
     pub(super) fn add(&mut self, record: &RunRecord) {
         let chats = &record.report.chats;
         self.runs += 1;
+        if let Some(verdict) = record.report.verdict {
+            *self.verdicts.entry(verdict).or_default() += 1;
+        }
+        if record.report.verdict == Some(Verdict::Invalid) {
+            return;
+        }
         self.passed += chats.passed;
         self.failed += chats.failed;
         self.stopped += chats.stopped;

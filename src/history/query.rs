@@ -163,7 +163,7 @@ impl HourQuery {
         )?;
         let rows = statement.query(params![self.name, self.before.unwrap_or(i64::MAX)])?;
         read_rows(rows, "probe_hours", self.limit, figures, |row| {
-            Ok(serde_json::from_str(&row.get::<_, String>(1)?)?)
+            Ok(ProbeHour::read(&row.get::<_, String>(1)?)?)
         })
     }
 }

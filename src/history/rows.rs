@@ -202,7 +202,7 @@ fn add_to_hour(
 }
 
 fn sums(row: &Row<'_>) -> Result<ProbeHour, HistoryError> {
-    Ok(serde_json::from_str(&row.get::<_, String>(0)?)?)
+    Ok(ProbeHour::read(&row.get::<_, String>(0)?)?)
 }
 
 /// Of a run the last ones; that of a probe has one at the most.

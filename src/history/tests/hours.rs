@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::record;
-use crate::history::hours::ProbeHour;
+use crate::{event::Verdict, history::hours::ProbeHour};
 
 #[test]
 fn an_hour_of_a_probe_is_the_sum_of_its_runs() {
@@ -26,4 +26,41 @@ fn an_hour_of_a_probe_is_the_sum_of_its_runs() {
     let of = |micros, count| (Duration::from_micros(micros), count);
     assert_eq!(buckets, [of(1_000, 2), of(5_000, 1)]);
     assert_eq!(hour.steps["say"].latency, hour.chat_duration);
+}
+
+#[test]
+fn an_hour_counts_its_runs_by_verdict_and_has_no_figures_of_invalid_ones() {
+    let mut hour = ProbeHour::default();
+    let ends = [
+        (1, Some(Verdict::Passed)),
+        (0, Some(Verdict::Failed)),
+        (0, Some(Verdict::Invalid)),
+        (1, Some(Verdict::Invalid)),
+        (1, None),
+    ];
+    for (passed, verdict) in ends {
+        let mut record = record(passed, 1_000);
+        record.report.verdict = verdict;
+        hour.add(&record);
+    }
+    let runs = Verdict::ALL.map(|verdict| hour.with(verdict));
+    assert_eq!((hour.runs, runs, hour.broken_off()), (5, [1, 1, 2, 0], 1));
+    assert_eq!((hour.passed, hour.failed), (2, 1));
+    let durations = hour.chat_duration.buckets().map(|(_, count)| count);
+    assert_eq!(durations.sum::<u64>(), 2);
+    assert_eq!(hour.steps["say"].latency, hour.chat_duration);
+    let written = serde_json::to_string(&hour).unwrap();
+    assert_eq!(ProbeHour::read(&written).unwrap(), hour);
+}
+
+#[test]
+fn an_hour_of_an_earlier_version_has_the_verdicts_of_its_chats() {
+    let mut hour = ProbeHour::default();
+    hour.add(&record(1, 1_000));
+    hour.add(&record(0, 0));
+    let mut earlier = serde_json::to_value(&hour).unwrap();
+    earlier.as_object_mut().unwrap().remove("verdicts");
+    let read = ProbeHour::read(&earlier.to_string()).unwrap();
+    let runs = Verdict::ALL.map(|verdict| read.with(verdict));
+    assert_eq!((runs, read.broken_off()), ([1, 1, 0, 0], 0));
 }

@@ -16,7 +16,7 @@ use super::{
     words::{Standing, count, moment, share, time},
 };
 use crate::{
-    event::Mode,
+    event::{Mode, Verdict},
     history::{FailureQuery, FailureSummary, HourQuery, Listing, ProbeHour},
     runner::{Quantiles, RunReport},
     scheduler::ProbeStatus,
@@ -219,7 +219,7 @@ fn hourly(hours: &[ProbeHour], kept: bool) -> Markup {
                     th.figure scope="col" { "Passed" } th.figure scope="col" { "Failed" }
                     th.figure scope="col" { "Failed, %" }
                     @for name in ["p50", "p95", "max"] { th.figure scope="col" { (name) } }
-                    th scope="col" { "Failures" }
+                    th scope="col" { "Details" }
                     @if several { th scope="col" { "Scenario" } }
                 } }
                 tbody { @for one in hours { (hour(one, several)) } }
@@ -230,18 +230,83 @@ fn hourly(hours: &[ProbeHour], kept: bool) -> Markup {
 
 fn hour(hour: &ProbeHour, several: bool) -> Markup {
     let Quantiles { p50, p95, max, .. } = hour.chat_duration.quantiles();
-    let standing = Standing::of_counts(hour.passed, hour.failed);
+    let (passed, failed) = (hour.with(Verdict::Passed), hour.with(Verdict::Failed));
+    let others = [
+        ("invalid", hour.with(Verdict::Invalid)),
+        ("stopped", hour.with(Verdict::Stopped)),
+        ("interrupted", hour.broken_off()),
+    ];
+    let standing = Standing::of_hour(hour);
     html! { tr class=(standing.class) {
         th scope="row" {
             span.sign aria-hidden="true" { (standing.sign) } " " (moment(&hour.hour))
             span.unseen { ": " (standing.word) }
         }
         td.figure { (count(hour.runs)) }
-        td.figure { (count(hour.passed)) }
-        td.figure { (count(hour.failed)) }
-        td.figure { (share(hour.failed, hour.passed)) }
+        td.figure { (count(passed)) }
+        td.figure { (count(failed)) }
+        td.figure { (share(failed, passed)) }
         @for quantile in [p50, p95, max] { td.figure { (time(quantile)) } }
-        td.reasons { @for (reason, number) in &hour.failed_by_reason { code { (reason) } " " (count(*number)) " " } }
+        td.reasons {
+            @for (reason, number) in &hour.failed_by_reason { code { (reason) } " " (count(*number)) " " }
+            @for (end, number) in others { @if number > 0 { (end) " " (count(number)) " " } }
+        }
         @if several { td { (hour.scenario) " on " (hour.target) } }
     } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_hour_is_as_the_verdicts_of_its_runs() {
+        use Verdict::{Failed, Invalid, Passed, Stopped};
+        for (runs, verdicts, word, figures, details) in [
+            (3, &[(Passed, 3)][..], "passed", ["3", "3", "0", "0%"], ""),
+            (
+                4,
+                &[(Passed, 3), (Failed, 1)],
+                "failed",
+                ["4", "3", "1", "25.0%"],
+                "",
+            ),
+            // Their setup failed: there are no chats.
+            (2, &[(Failed, 2)], "failed", ["2", "0", "2", "100.0%"], ""),
+            (
+                3,
+                &[(Passed, 1), (Invalid, 2)],
+                "invalid",
+                ["3", "1", "0", "0%"],
+                "invalid 2 ",
+            ),
+            (
+                2,
+                &[(Stopped, 2)],
+                "stopped",
+                ["2", "0", "0", "–"],
+                "stopped 2 ",
+            ),
+            (
+                2,
+                &[(Passed, 1)],
+                "interrupted",
+                ["2", "1", "0", "0%"],
+                "interrupted 1 ",
+            ),
+        ] {
+            let one = ProbeHour {
+                hour: "2026-11-21T20:00:00Z".to_owned(),
+                runs,
+                verdicts: verdicts.iter().copied().collect(),
+                ..ProbeHour::default()
+            };
+            let row = hour(&one, false).into_string();
+            assert!(row.contains(&format!(">: {word}</span>")), "{row}");
+            let figures = figures.map(|figure| format!("<td class=\"figure\">{figure}</td>"));
+            assert!(row.contains(&figures.concat()), "{row}");
+            let details = format!("<td class=\"reasons\">{details}</td>");
+            assert!(row.contains(&details), "{row}");
+        }
+    }
 }

@@ -5,6 +5,7 @@ use maud::{Markup, html};
 pub(super) use crate::report::wording::{count, span};
 use crate::{
     event::Verdict,
+    history::ProbeHour,
     report::wording,
     runner::{RunState, ThresholdState},
 };
@@ -57,6 +58,17 @@ impl Standing {
             _ => ("failed", "✗", "failed"),
         };
         Self { class, sign, word }
+    }
+
+    /// How an hour of a probe was: as the worst of its runs. Stopped runs decide only if there are no others.
+    pub(super) fn of_hour(hour: &ProbeHour) -> Self {
+        let has = |verdict: &Verdict| hour.with(*verdict) > 0;
+        let worst = [Verdict::Failed, Verdict::Invalid].into_iter().find(has);
+        if worst.is_none() && hour.broken_off() > 0 {
+            return Self::of(RunState::Interrupted, None);
+        }
+        let other = || [Verdict::Passed, Verdict::Stopped].into_iter().find(has);
+        Self::of(RunState::Ended, worst.or_else(other))
     }
 
     pub(super) fn show(self) -> Markup {
