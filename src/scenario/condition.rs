@@ -7,7 +7,7 @@ use minijinja::Value;
 use super::{Expression, Scope, expression::Undefined};
 
 /// What is known of a chat before it runs.
-pub(super) struct Foreknown<'a> {
+pub(super) struct StaticScope<'a> {
     /// With the inputs, the target and, inside a repeat, the round.
     pub(super) scope: &'a Arc<Scope>,
     /// Variables whose values `scope` has.
@@ -16,7 +16,7 @@ pub(super) struct Foreknown<'a> {
     pub(super) captures: &'a BTreeSet<Arc<str>>,
 }
 
-impl Foreknown<'_> {
+impl StaticScope<'_> {
     /// Whether the condition holds; `None` if that depends on what is not known yet.
     pub(super) fn holds(&self, condition: &Expression) -> Option<bool> {
         self.decide(condition.source())
@@ -181,7 +181,7 @@ mod tests {
             ..RunScope::default()
         }));
         scope.set_passed(true);
-        Foreknown {
+        StaticScope {
             scope: &Arc::new(scope),
             variables: &["inputs", "passed"],
             captures: &BTreeSet::from(["session".into()]),

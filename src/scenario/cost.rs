@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::{
     Action, EvaluationError, Expression, Item, Quantity, Repeat, RunScope, Scenario, Scope,
-    Setting, Step, condition::Foreknown,
+    Setting, Step, condition::StaticScope,
 };
 
 /// Rounds of repeats that are looked at one by one, because something in them depends on the round.
@@ -152,7 +152,7 @@ impl Counter {
             Item::Think(pause) => {
                 if self.applies(pause.when.as_ref()).most != Some(0) {
                     for setting in pause.settings() {
-                        self.foresee(setting);
+                        self.evaluate(setting);
                     }
                 }
                 Bounds::ZERO
@@ -166,7 +166,7 @@ impl Counter {
         if applies.most == Some(0) {
             return Bounds::ZERO;
         }
-        self.foresee(&step.timeout);
+        self.evaluate(&step.timeout);
         if applies.least > 0 {
             let names = step.captures.iter().map(|(name, _)| name.clone());
             self.captures.extend(names);
@@ -183,7 +183,7 @@ impl Counter {
         let rounds = if applies.most == Some(0) {
             Bounds::ZERO
         } else {
-            match self.foresee(&repeat.count) {
+            match self.evaluate(&repeat.count) {
                 None => Bounds::up_to(None),
                 Some(rounds) => rounds.map_or(Bounds::ZERO, Bounds::exactly),
             }
@@ -225,20 +225,23 @@ impl Counter {
         let Some(when) = when else {
             return Bounds::exactly(1);
         };
-        let foreknown = Foreknown {
+        let known = StaticScope {
             scope: &self.scope,
             variables: self.variables(),
             captures: &self.captures,
         };
-        match foreknown.holds(when) {
+        match known.holds(when) {
             Some(holds) => Bounds::exactly(u64::from(holds)),
             None => Bounds::up_to(Some(1)),
         }
     }
 
     /// The value of a setting, if it is known already. That it cannot be computed is noted.
-    fn foresee<T: Quantity>(&mut self, setting: &Setting<T>) -> Option<Result<T, EvaluationError>> {
-        let value = setting.foresee(&self.scope, self.variables())?;
+    fn evaluate<T: Quantity>(
+        &mut self,
+        setting: &Setting<T>,
+    ) -> Option<Result<T, EvaluationError>> {
+        let value = setting.evaluate_statically(&self.scope, self.variables())?;
         if let Err(error) = &value
             && self.errors.len() < MOST_ERRORS
             && !self.errors.contains(error)

@@ -93,7 +93,7 @@ impl<T: Quantity> Setting<T> {
     }
 
     /// The quantity before a run, if it depends on these variables alone.
-    pub(super) fn foresee(
+    pub(super) fn evaluate_statically(
         &self,
         scope: &Arc<Scope>,
         known: &[&str],

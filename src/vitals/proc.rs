@@ -68,8 +68,9 @@ impl AcceptQueues {
 
 impl Counters {
     /// `/proc/self/task/*/schedstat` has nanoseconds in a run queue, `/proc/stat` ticks of the host and the
-    /// threads that run or could: <https://docs.kernel.org/scheduler/sched-stats.html>, proc(5). Of sockets the kernel has sums for IPv4 and IPv6. An error if this process may open no
-    /// file to read with: sums that lack something would make the next ones look like a leap.
+    /// threads that run or could: <https://docs.kernel.org/scheduler/sched-stats.html>, proc(5). Of sockets the
+    /// kernel has sums for IPv4 and IPv6. An error if this process may open no file to read with: sums that lack
+    /// something would make the next ones look like a leap.
     pub(super) fn read() -> io::Result<Self> {
         let mut waited = None;
         let tasks = unless_exhausted(fs::read_dir("/proc/self/task").map(Vec::from_iter))?;

@@ -42,7 +42,7 @@ fn moment(rfc3339: &str) -> String {
     format!("{} UTC", whole.replace('T', " "))
 }
 
-/// How a run stands, in a word.
+/// The state or the verdict of a run.
 fn standing(report: &Value) -> String {
     let state = if report["verdict"].is_null() {
         "state"
@@ -192,7 +192,7 @@ fn generator(report: &Value, told: &mut Expected) {
         ("Memory, at most", &machine["memory_bytes"]["most"]),
         ("Host busy", &machine["host_busy"]["mean"]),
         ("Files, at most", &machine["files"]["most"]),
-        ("Latencies right to", &report["precision"]),
+        ("Latency error, at most", &report["precision"]),
     ] {
         told.insert(name.to_owned(), number(value));
     }

@@ -7,7 +7,7 @@ use crate::report::{Change, Compared, Comparison, Figure, Method, Overall, Word,
 
 /// What changed, and whether it is more than noise.
 pub fn comparison(compared: &Comparison) -> Markup {
-    let mut head = ["", "Figure", "In a word"].map(Column::Text).to_vec();
+    let mut head = ["", "Figure", "Assessment"].map(Column::Text).to_vec();
     head.extend(["Before", "Now", "Change", "Interval", "p"].map(Column::Number));
     head.push(Column::Text("Method"));
     html! {

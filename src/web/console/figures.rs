@@ -169,7 +169,7 @@ pub(super) fn generator(report: &RunReport) -> Markup {
             div { dt { "Starts late, p99" } dd { (time(report.start_lateness.p99)) } }
             div { dt { "Requests late, p99" } dd { (time(report.send_lateness.p99)) } }
             div { dt { "Waits for a connection, p99" } dd { (time(report.connection_wait.p99)) } }
-            div { dt { "Latencies right to" } dd { (time(report.precision)) } }
+            div { dt { "Latency error, at most" } dd { (time(report.precision)) } }
             @for (name, reading, format) in readings {
                 div { dt { (name) } dd { (reading.map_or_else(|| NOT_MEASURED.to_owned(), format)) } }
             }
