@@ -59,7 +59,7 @@ impl Simulate {
             Err(error) => return unusable(no_signals(&error)),
         };
         tracing::info!(
-            "the simulated contact centre is at http://{at}; its books at http://{at}/stats"
+            "the simulated contact centre is at http://{at}; its statistics at http://{at}/stats"
         );
         let shutdown = CancellationToken::new();
         let centre = simulator.serve(socket, shutdown.clone());

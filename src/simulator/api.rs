@@ -15,7 +15,6 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::Centre;
-use super::books::{Answer, Counts};
 use super::delivery::Traffic;
 use super::events::Party;
 use super::faults::{Faults, RequestFate};
@@ -24,6 +23,7 @@ use super::requests::{
     Disconnection, Message, NewEngagement, NewSession, NewWebhook, Refusal, RequestKind,
     Termination, read,
 };
+use super::statistics::{Answer, Counts};
 use crate::listener::Reset;
 
 /// Bytes of a request body; more is answered 413.
@@ -74,12 +74,12 @@ pub(super) fn router(centre: Arc<Centre>) -> Router {
 }
 
 impl Centre {
-    /// Answers one request of the contract: lets faults interfere, carries it out, books it.
+    /// Answers one request of the contract: lets faults interfere, carries it out, counts it.
     async fn answer<F>(&self, kind: RequestKind, act: F) -> Response
     where
         F: FnOnce(&Self) -> Result<(StatusCode, Value), Refusal>,
     {
-        let entry = self.books.request(kind);
+        let entry = self.statistics.request(kind);
         let (response, late) = match self.on_floor(|floor, _| floor.request_fate(kind)) {
             RequestFate::Reset => {
                 entry.close(Answer::Reset);
@@ -296,13 +296,13 @@ async fn replace_faults(State(centre): Shared, body: Body) -> Response {
 async fn stats(State(centre): Shared) -> Json<Stats> {
     let now = centre.on_floor(|floor, _| floor.census());
     Json(Stats {
-        counts: centre.books.counts(),
+        counts: centre.statistics.counts(),
         now,
         deliveries: centre.queue.traffic(),
     })
 }
 
 async fn reset_stats(State(centre): Shared) -> StatusCode {
-    centre.books.reset();
+    centre.statistics.reset();
     StatusCode::NO_CONTENT
 }

@@ -12,11 +12,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Error;
-use super::books::Books;
 use super::engagement::EngagementId;
 use super::events::EventKind;
 use super::quirks::{EventContentType, EventMethod, Quirks};
 use super::settings::Delivery;
+use super::statistics::Statistics;
 
 /// Chunks of an acknowledgement's body that are read to keep its connection in use.
 const ACKNOWLEDGEMENT_CHUNKS: usize = 16;
@@ -167,7 +167,7 @@ impl Queue {
 #[derive(Debug)]
 pub(super) struct Courier {
     queue: Arc<Queue>,
-    books: Arc<Books>,
+    statistics: Arc<Statistics>,
     client: Client,
     method: Method,
     content_type: Option<HeaderValue>,
@@ -178,7 +178,7 @@ impl Courier {
         delivery: &Delivery,
         quirks: &Quirks,
         queue: Arc<Queue>,
-        books: Arc<Books>,
+        statistics: Arc<Statistics>,
     ) -> Result<Self, Error> {
         let client = Client::builder()
             .pool_max_idle_per_host(delivery.connections.get() as usize)
@@ -201,7 +201,7 @@ impl Courier {
         };
         Ok(Self {
             queue,
-            books,
+            statistics,
             client,
             method,
             content_type,
@@ -227,7 +227,7 @@ impl Courier {
             request = request.header(CONTENT_TYPE, content_type);
         }
         let joined = notice.requested.map(|requested| requested.elapsed());
-        let epoch = self.books.sent(notice.kind, joined);
+        let epoch = self.statistics.sent(notice.kind, joined);
         let acknowledged = match acknowledge(request).await {
             Ok(acknowledged) => acknowledged,
             Err(error) => {
@@ -238,7 +238,7 @@ impl Courier {
                 false
             }
         };
-        self.books.settled(epoch, notice.kind, acknowledged);
+        self.statistics.settled(epoch, notice.kind, acknowledged);
     }
 }
 

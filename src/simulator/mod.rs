@@ -4,13 +4,12 @@
 //! and asks the [`floor`]. The floor owns all sessions, chats ([`engagement`]), [`agents`] and the
 //! [`agenda`] of what happens next; it runs without I/O. What happens there goes through the
 //! [`outbox`] as [`events`] to the [`webhooks`] of the chat, and out with [`delivery`]. The
-//! [`books`] count all of it. Locks are taken in the order floor, delivery, books, and never held
+//! [`statistics`] count all of it. Locks are taken in the order floor, delivery, statistics, and never held
 //! while waiting.
 
 mod agenda;
 mod agents;
 mod api;
-mod books;
 mod delivery;
 mod engagement;
 mod events;
@@ -20,6 +19,7 @@ mod outbox;
 mod quirks;
 mod requests;
 mod settings;
+mod statistics;
 mod webhooks;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,7 +32,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use api::Stats;
-pub use books::{Counts, End, EventCounts, Joins};
 pub use delivery::Traffic;
 pub use events::EventKind;
 pub use faults::{
@@ -43,10 +42,11 @@ pub use floor::Census;
 pub use quirks::{EventContentType, EventMethod, Quirks};
 pub use requests::RequestKind;
 pub use settings::{Agents, Delivery, Limits, Settings};
+pub use statistics::{Counts, End, EventCounts, Joins};
 
-use books::Books;
 use delivery::{Courier, Queue};
 use floor::Floor;
+use statistics::Statistics;
 
 use crate::{
     descriptors::{self, Purpose},
@@ -97,7 +97,7 @@ struct Centre {
     /// Rung when something comes due sooner than the clock of the floor expects.
     bell: Notify,
     queue: Arc<Queue>,
-    books: Arc<Books>,
+    statistics: Arc<Statistics>,
     shutdown: CancellationToken,
 }
 
@@ -107,25 +107,25 @@ impl Simulator {
     pub fn new(settings: Settings) -> Result<Self, Error> {
         settings.validate()?;
         let settings = Arc::new(settings);
-        let books = Arc::new(Books::new()?);
+        let statistics = Arc::new(Statistics::new()?);
         let queue = Arc::new(Queue::new(settings.delivery.queue.get() as usize));
         let courier = Courier::new(
             &settings.delivery,
             &settings.quirks,
             queue.clone(),
-            books.clone(),
+            statistics.clone(),
         )?;
         let started = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         let origin = started.as_secs() * IDS_PER_SECOND;
-        let floor = Floor::new(settings.clone(), queue.clone(), books.clone(), origin);
+        let floor = Floor::new(settings.clone(), queue.clone(), statistics.clone(), origin);
         let centre = Centre {
             settings,
             floor: Mutex::new(floor),
             bell: Notify::new(),
             queue,
-            books,
+            statistics,
             shutdown: CancellationToken::new(),
         };
         Ok(Self {

@@ -7,12 +7,12 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::agenda::{Agenda, after};
-use super::books::Books;
 use super::delivery::{Lane, Notice, Queue};
 use super::engagement::{Engagement, Timer};
 use super::events::{Event, EventIds, EventKind};
 use super::faults::{EventFate, EventFaults};
 use super::floor::Due;
+use super::statistics::Statistics;
 use super::webhooks::Webhooks;
 
 /// How long an event that is to be overtaken waits for the next one.
@@ -33,7 +33,7 @@ pub(super) struct Parcel {
 pub(super) struct Outbox {
     pub webhooks: Webhooks,
     queue: Arc<Queue>,
-    books: Arc<Books>,
+    statistics: Arc<Statistics>,
     ids: EventIds,
     /// Events on the agenda, and how many there may be.
     scheduled: usize,
@@ -44,14 +44,14 @@ impl Outbox {
     pub fn new(
         webhooks: Webhooks,
         queue: Arc<Queue>,
-        books: Arc<Books>,
+        statistics: Arc<Statistics>,
         ids: EventIds,
         limit: usize,
     ) -> Self {
         Self {
             webhooks,
             queue,
-            books,
+            statistics,
             ids,
             scheduled: 0,
             limit,
@@ -69,7 +69,7 @@ impl Outbox {
     ) {
         let kind = event.kind();
         let fate = faults.event(kind, &mut chat.rng);
-        self.books.event(kind, |counts| {
+        self.statistics.event(kind, |counts| {
             counts.emitted += 1;
             match fate {
                 EventFate::Dropped => counts.dropped += 1,
@@ -102,7 +102,7 @@ impl Outbox {
         }
         self.dispatch(chat, parcel, now, agenda);
         if let Some(overtaken) = &chat.held {
-            self.books
+            self.statistics
                 .event(overtaken.kind, |counts| counts.reordered += 1);
         }
         self.release(chat, now, agenda);
@@ -138,7 +138,7 @@ impl Outbox {
         let receivers: Vec<_> = self.webhooks.receivers(&chat.provider, kind).collect();
         if receivers.is_empty() {
             let copies = 1 + u64::from(twice);
-            self.books
+            self.statistics
                 .event(kind, |counts| counts.unaddressed += copies);
         }
         for receiver in receivers {
@@ -159,7 +159,7 @@ impl Outbox {
                     self.scheduled += 1;
                     agenda.add(when, Due::Post(notice));
                 } else {
-                    self.books
+                    self.statistics
                         .event(notice.kind, |counts| counts.overflowed += 1);
                 }
             }
@@ -175,7 +175,7 @@ impl Outbox {
     fn post(&self, notice: Notice) {
         let kind = notice.kind;
         if !self.queue.post(notice) {
-            self.books.event(kind, |counts| counts.overflowed += 1);
+            self.statistics.event(kind, |counts| counts.overflowed += 1);
         }
     }
 }

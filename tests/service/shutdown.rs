@@ -28,7 +28,7 @@ async fn serve(centre: &Centre, pause: &str, grace: &str) -> Service {
     service
 }
 
-/// Ends the service; how long that took, and the books of the centre before and after.
+/// Ends the service; how long that took, and the statistics of the centre before and after.
 async fn end(centre: &Centre, service: &mut Service) -> (Duration, Value, Value) {
     service.process.signal(Signal::SIGTERM);
     let asked = Instant::now();

@@ -37,11 +37,11 @@ async fn requests_fail_as_the_faults_say_while_it_runs() {
     practice.session().await;
     assert!(before.elapsed() >= Duration::from_millis(200));
 
-    let books = practice.stats().await;
+    let statistics = practice.stats().await;
     let expected = json!({ "503": 1, "reset": 1, "201": 1 });
-    assert_eq!(books["requests"]["session_create"], expected);
+    assert_eq!(statistics["requests"]["session_create"], expected);
     assert_eq!(
-        books["now"]["sessions_open"], 1,
+        statistics["now"]["sessions_open"], 1,
         "only the slow one had an effect"
     );
 

@@ -1,4 +1,4 @@
-//! What a client of a healthy centre sees, and what its books say of it.
+//! What a client of a healthy centre sees, and the statistics of the centre.
 
 use crate::practice::{
     AGENT, CREATED, CUSTOMER, LEFT, MESSAGE, Practice, engagement_body, message_body, session_body,
@@ -56,21 +56,21 @@ async fn a_healthy_chat_and_books_that_agree() {
     let reason = json!({ "channelProviderId": "p", "reason": "USER_CLOSED" });
     assert_eq!(practice.post(&terminate, reason).await.0, 200);
 
-    let books = practice
+    let statistics = practice
         .stats_when("all events acknowledged", |stats| {
             stats["events"]["participant_left"]["acknowledged"] == 1
         })
         .await;
     assert_eq!(
-        books["requests"]["send_chat"],
+        statistics["requests"]["send_chat"],
         json!({ "200": 1, "409": 1 })
     );
-    assert_eq!(books["requests"]["interact_end"], json!({ "200": 1 }));
-    assert_eq!(books["joins"]["count"], 1);
-    let delay = books["joins"]["max_ms"].as_f64().unwrap();
+    assert_eq!(statistics["requests"]["interact_end"], json!({ "200": 1 }));
+    assert_eq!(statistics["joins"]["count"], 1);
+    let delay = statistics["joins"]["max_ms"].as_f64().unwrap();
     assert!((30.0..500.0).contains(&delay), "{delay}");
-    assert_eq!(books["now"]["engagements_open"], 0);
-    assert_eq!(books["ended"], json!({ "bye": 1 }));
+    assert_eq!(statistics["now"]["engagements_open"], 0);
+    assert_eq!(statistics["ended"], json!({ "bye": 1 }));
 
     let webhook = format!(
         "/api/digital/v1/channel-providers/p/webhooks/{}",

@@ -45,12 +45,12 @@ impl Centre {
         serde_json::from_str(&text).unwrap()
     }
 
-    /// The books once this holds of them.
+    /// The statistics once this holds of them.
     pub async fn stats_when(&self, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
         eventually(what, async || Some(self.stats().await).filter(&holds)).await
     }
 
-    /// The books once no event is on its way any more.
+    /// The statistics once no event is on its way any more.
     pub async fn settled(&self) -> Value {
         self.stats_when("all events are delivered", |stats| {
             stats["deliveries"] == serde_json::json!({ "queued": 0, "in_flight": 0 })

@@ -6,9 +6,9 @@ use tokio::time::Instant;
 
 use super::Floor;
 use crate::simulator::agenda::after;
-use crate::simulator::books::End;
 use crate::simulator::engagement::{Draft, EngagementId, Stage, Timer};
 use crate::simulator::events::{Event, Party};
+use crate::simulator::statistics::End;
 
 impl Floor {
     /// Free agents pick up the oldest waiting chats.

@@ -13,7 +13,6 @@ use tokio::time::Instant;
 
 use super::agenda::{Agenda, Key, after};
 use super::agents::Pool;
-use super::books::{Books, End};
 use super::delivery::{Notice, Queue};
 use super::engagement::{Engagement, EngagementId, SessionId, Stage, Timer};
 use super::events::{Event, EventIds, Party};
@@ -21,6 +20,7 @@ use super::faults::{Faults, RequestFate};
 use super::outbox::Outbox;
 use super::requests::{Message, NewEngagement, Refusal, RequestKind};
 use super::settings::Settings;
+use super::statistics::{End, Statistics};
 use super::webhooks::Webhooks;
 
 /// What may come due.
@@ -75,7 +75,7 @@ pub(super) struct Floor {
     pool: Pool,
     agenda: Agenda<Due>,
     outbox: Outbox,
-    books: Arc<Books>,
+    statistics: Arc<Statistics>,
     /// The id before the first.
     origin: u64,
     last_session: u64,
@@ -86,7 +86,12 @@ pub(super) struct Floor {
 
 impl Floor {
     /// `origin`: ids grow from there.
-    pub fn new(settings: Arc<Settings>, queue: Arc<Queue>, books: Arc<Books>, origin: u64) -> Self {
+    pub fn new(
+        settings: Arc<Settings>,
+        queue: Arc<Queue>,
+        statistics: Arc<Statistics>,
+        origin: u64,
+    ) -> Self {
         let webhooks = Webhooks::new(
             settings.quirks.shared_callback,
             settings.limits.webhooks,
@@ -103,14 +108,14 @@ impl Floor {
             outbox: Outbox::new(
                 webhooks,
                 queue,
-                books.clone(),
+                statistics.clone(),
                 EventIds {
                     numeric: settings.quirks.numeric_ids,
                     constant: settings.quirks.constant_ids,
                 },
                 limit,
             ),
-            books,
+            statistics,
             origin,
             last_session: origin,
             last_chat: origin,
@@ -354,7 +359,7 @@ impl Floor {
             session.chats.retain(|open| *open != id);
             session.touched = now;
         }
-        self.books.ended(end);
+        self.statistics.ended(end);
         if let Some(agent) = chat.stage.holds() {
             self.pool.release(agent);
             self.pick_up(now);

@@ -13,7 +13,7 @@ const ORIGIN: u64 = 1_000;
 struct Practice {
     floor: Floor,
     queue: Arc<Queue>,
-    books: Arc<Books>,
+    statistics: Arc<Statistics>,
     now: Instant,
 }
 
@@ -30,9 +30,14 @@ impl Practice {
         settings.typing = Distribution::Fixed(secs(3));
         settings.silence = secs(60);
         settings.validate().unwrap();
-        let books = Arc::new(Books::new().unwrap());
+        let statistics = Arc::new(Statistics::new().unwrap());
         let queue = Arc::new(Queue::new(100_000));
-        let mut floor = Floor::new(Arc::new(settings), queue.clone(), books.clone(), ORIGIN);
+        let mut floor = Floor::new(
+            Arc::new(settings),
+            queue.clone(),
+            statistics.clone(),
+            ORIGIN,
+        );
         let webhook = serde_json::from_value(
             json!({ "callbackUrl": "http://127.0.0.1/", "eventTypes": ["ALL"] }),
         );
@@ -43,7 +48,7 @@ impl Practice {
         Self {
             floor,
             queue,
-            books,
+            statistics,
             now: Instant::now(),
         }
     }
@@ -128,7 +133,7 @@ fn a_healthy_chat_runs_from_welcome_to_goodbye() {
     practice.say(&chat, "###BYE###").unwrap();
     assert_eq!(practice.told(), [LEFT]);
     assert_eq!(practice.say(&chat, "still there?"), Err(Refusal::Ended));
-    assert_eq!(practice.books.counts().ended[&End::Bye], 1);
+    assert_eq!(practice.statistics.counts().ended[&End::Bye], 1);
 }
 
 #[test]
@@ -192,7 +197,7 @@ fn every_end_frees_the_agent_and_leaves_nothing_behind() {
             End::Handled | End::Silent => {}
         }
         practice.pass(secs(61));
-        let ended = practice.books.counts().ended;
+        let ended = practice.statistics.counts().ended;
         assert_eq!(ended, [(end, 1)].into(), "{settings}");
         let census = practice.floor.census();
         assert_eq!(
@@ -264,7 +269,7 @@ fn a_held_event_goes_out_after_the_next_one() {
         practice.told(),
         ["ENGAGEMENT_CREATED", "PARTICIPANT_ADDED/CUSTOMER"]
     );
-    let counts = practice.books.counts().events;
+    let counts = practice.statistics.counts().events;
     assert_eq!(
         counts[&crate::simulator::EventKind::CustomerJoined].reordered,
         1
@@ -352,7 +357,7 @@ fn events_on_the_agenda_are_bounded_and_what_falls_out_is_counted() {
     practice.open();
     practice.pass(Duration::from_millis(20));
     assert_eq!(practice.told().len(), 3);
-    let counts = practice.books.counts().events;
+    let counts = practice.statistics.counts().events;
     let overflowed: u64 = counts.values().map(|counts| counts.overflowed).sum();
     assert_eq!(overflowed, 1);
 }

@@ -113,12 +113,12 @@ pub struct Counts {
 pub(super) struct Epoch(u64);
 
 #[derive(Debug)]
-pub(super) struct Books {
-    ledger: Mutex<Ledger>,
+pub(super) struct Statistics {
+    sums: Mutex<Sums>,
 }
 
 #[derive(Debug)]
-struct Ledger {
+struct Sums {
     epoch: u64,
     since: Instant,
     requests: BTreeMap<(RequestKind, Answer), u64>,
@@ -129,10 +129,10 @@ struct Ledger {
     ended: BTreeMap<End, u64>,
 }
 
-impl Books {
+impl Statistics {
     pub fn new() -> Result<Self, Error> {
         let joins = Histogram::new_with_bounds(1, LONGEST_MICROS, 4).map_err(Error::Histogram)?;
-        let ledger = Ledger {
+        let sums = Sums {
             epoch: 0,
             since: Instant::now(),
             requests: BTreeMap::new(),
@@ -143,19 +143,19 @@ impl Books {
             ended: BTreeMap::new(),
         };
         Ok(Self {
-            ledger: Mutex::new(ledger),
+            sums: Mutex::new(sums),
         })
     }
 
-    /// Every change below leaves the ledger whole, so a panic elsewhere has not torn it.
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Every change below leaves the sums whole, so a panic elsewhere has not torn them.
+    fn sums(&self) -> MutexGuard<'_, Sums> {
+        self.sums.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Opens the entry of a request; dropped unanswered, it counts as abandoned.
     pub fn request(&self, kind: RequestKind) -> Entry<'_> {
         Entry {
-            books: self,
+            statistics: self,
             kind,
             answer: Answer::Abandoned,
         }
@@ -163,30 +163,30 @@ impl Books {
 
     /// Changes the counts of one kind of events.
     pub fn event(&self, kind: EventKind, change: impl FnOnce(&mut EventCounts)) {
-        change(self.ledger().events.entry(kind).or_default());
+        change(self.sums().events.entry(kind).or_default());
     }
 
     /// An event is handed to the HTTP client; `joined` after the request for its chat, if it is
     /// an agent's joining.
     pub fn sent(&self, kind: EventKind, joined: Option<Duration>) -> Epoch {
-        let mut ledger = self.ledger();
-        ledger.events.entry(kind).or_default().sent += 1;
+        let mut sums = self.sums();
+        sums.events.entry(kind).or_default().sent += 1;
         if let Some(delay) = joined {
             let micros = u64::try_from(delay.as_micros()).unwrap_or(u64::MAX);
-            ledger.joins.saturating_record(micros);
-            ledger.join_total += delay;
-            ledger.join_longest = ledger.join_longest.max(delay);
+            sums.joins.saturating_record(micros);
+            sums.join_total += delay;
+            sums.join_longest = sums.join_longest.max(delay);
         }
-        Epoch(ledger.epoch)
+        Epoch(sums.epoch)
     }
 
     /// The receiver has acknowledged the event, or has not.
     pub fn settled(&self, epoch: Epoch, kind: EventKind, acknowledged: bool) {
-        let mut ledger = self.ledger();
-        if epoch != Epoch(ledger.epoch) {
+        let mut sums = self.sums();
+        if epoch != Epoch(sums.epoch) {
             return;
         }
-        let counts = ledger.events.entry(kind).or_default();
+        let counts = sums.events.entry(kind).or_default();
         if acknowledged {
             counts.acknowledged += 1;
         } else {
@@ -195,42 +195,42 @@ impl Books {
     }
 
     pub fn ended(&self, end: End) {
-        *self.ledger().ended.entry(end).or_default() += 1;
+        *self.sums().ended.entry(end).or_default() += 1;
     }
 
     /// Starts to count anew.
     pub fn reset(&self) {
-        let mut ledger = self.ledger();
-        ledger.epoch += 1;
-        ledger.since = Instant::now();
-        ledger.requests.clear();
-        ledger.events.clear();
-        ledger.joins.reset();
-        ledger.join_total = Duration::ZERO;
-        ledger.join_longest = Duration::ZERO;
-        ledger.ended.clear();
+        let mut sums = self.sums();
+        sums.epoch += 1;
+        sums.since = Instant::now();
+        sums.requests.clear();
+        sums.events.clear();
+        sums.joins.reset();
+        sums.join_total = Duration::ZERO;
+        sums.join_longest = Duration::ZERO;
+        sums.ended.clear();
     }
 
     pub fn counts(&self) -> Counts {
-        let ledger = self.ledger();
+        let sums = self.sums();
         let mut requests: BTreeMap<RequestKind, BTreeMap<String, u64>> = BTreeMap::new();
-        for ((kind, answer), count) in &ledger.requests {
+        for ((kind, answer), count) in &sums.requests {
             requests
                 .entry(*kind)
                 .or_default()
                 .insert(answer.to_string(), *count);
         }
         Counts {
-            since_seconds: ledger.since.elapsed().as_secs_f64(),
+            since_seconds: sums.since.elapsed().as_secs_f64(),
             requests,
-            events: ledger.events.clone(),
-            joins: ledger.joins(),
-            ended: ledger.ended.clone(),
+            events: sums.events.clone(),
+            joins: sums.joins(),
+            ended: sums.ended.clone(),
         }
     }
 }
 
-impl Ledger {
+impl Sums {
     fn joins(&self) -> Joins {
         let millis = |duration: Duration| duration.as_secs_f64() * 1_000.0;
         let quantile = |share: f64| {
@@ -257,9 +257,9 @@ impl Ledger {
     }
 }
 
-/// The entry of one request; see [`Books::request`].
+/// The entry of one request; see [`Statistics::request`].
 pub(super) struct Entry<'a> {
-    books: &'a Books,
+    statistics: &'a Statistics,
     kind: RequestKind,
     answer: Answer,
 }
@@ -273,8 +273,8 @@ impl Entry<'_> {
 impl Drop for Entry<'_> {
     fn drop(&mut self) {
         *self
-            .books
-            .ledger()
+            .statistics
+            .sums()
             .requests
             .entry((self.kind, self.answer))
             .or_default() += 1;
@@ -287,11 +287,11 @@ mod tests {
 
     #[test]
     fn joins_are_measured_to_the_ten_thousandth_of_themselves() {
-        let books = Books::new().unwrap();
+        let statistics = Statistics::new().unwrap();
         for millis in 1..=1_000 {
-            books.sent(EventKind::AgentJoined, Some(Duration::from_millis(millis)));
+            statistics.sent(EventKind::AgentJoined, Some(Duration::from_millis(millis)));
         }
-        let joins = books.counts().joins;
+        let joins = statistics.counts().joins;
         assert_eq!(joins.count, 1_000);
         for (actual, expected) in [
             (joins.mean_ms, 500.5),
@@ -308,24 +308,24 @@ mod tests {
 
     #[test]
     fn what_was_in_flight_at_a_reset_is_not_settled_after_it() {
-        let books = Books::new().unwrap();
-        let before = books.sent(EventKind::AgentMessage, None);
-        books.reset();
-        let after = books.sent(EventKind::AgentMessage, None);
-        books.settled(before, EventKind::AgentMessage, true);
-        books.settled(after, EventKind::AgentMessage, false);
-        let counts = books.counts().events[&EventKind::AgentMessage];
+        let statistics = Statistics::new().unwrap();
+        let before = statistics.sent(EventKind::AgentMessage, None);
+        statistics.reset();
+        let after = statistics.sent(EventKind::AgentMessage, None);
+        statistics.settled(before, EventKind::AgentMessage, true);
+        statistics.settled(after, EventKind::AgentMessage, false);
+        let counts = statistics.counts().events[&EventKind::AgentMessage];
         assert_eq!((counts.sent, counts.acknowledged, counts.failed), (1, 0, 1));
     }
 
     #[test]
     fn a_request_without_an_answer_was_abandoned() {
-        let books = Books::new().unwrap();
-        drop(books.request(RequestKind::SendChat));
-        books
+        let statistics = Statistics::new().unwrap();
+        drop(statistics.request(RequestKind::SendChat));
+        statistics
             .request(RequestKind::SendChat)
             .close(Answer::Status(200));
-        let requests = books.counts().requests;
+        let requests = statistics.counts().requests;
         let expected = BTreeMap::from([("200".to_owned(), 1), ("abandoned".to_owned(), 1)]);
         assert_eq!(requests[&RequestKind::SendChat], expected);
     }
