@@ -160,7 +160,7 @@ fn histogram(bencher: Bencher<'_, '_>) {
     bencher.bench(|| metrics.observe(black_box(&event)));
 }
 
-/// The same in the books of its run.
+/// The same in the counters of its run.
 #[divan::bench(threads = [1, 2, 4], sample_count = 20, sample_size = 1_000_000)]
 fn tally(bencher: Bencher<'_, '_>) {
     let tally = Tally::new(RunSpec {

@@ -41,8 +41,8 @@
 //! [`runner::Engine::start`]. The run's pacing says when the chat is due; the chat's performer
 //! renders the action in the chat's [`scenario::Scope`], hands it to [`driver::HttpSession`] or waits
 //! at its [`callbacks::Mailbox`], checks, captures and claims, and tells exactly one
-//! [`event::Event::StepEnded`]. [`record::Metrics`] counts it, the run's [`runner::Tally`] keeps the
-//! books, and [`web`] shows both.
+//! [`event::Event::StepEnded`]. [`record::Metrics`] counts it, the run's [`runner::Tally`] keeps its
+//! counters, and [`web`] shows both.
 
 pub mod body;
 pub mod callbacks;

@@ -93,8 +93,8 @@ def bursts(trial, folder):
             service.request("POST", f"/api/v1/runs/{run}/stop", {"now": True})
         for run in runs:
             ended = service.ended(run)
-            books = ended["books"]["differences"]
-            trial.expect(not books, f"{run}: {books}")
+            differences = ended["events"]["differences"]
+            trial.expect(not differences, f"{run}: {differences}")
         trial.saw(f"{len(runs)} bursts; {sum(answers.values())} answers, " + ", ".join(f"{n} of {s}" for s, n in sorted(answers.items())))
         trial.expect(all(200 <= status < 500 for status in answers), "answers are errors of the service")
         trial.expect(service.program.end() == 0, "it does not end well")

@@ -10,7 +10,7 @@ pub(super) struct Owner {
     /// The number of its path, from one; unique in its registry.
     pub(super) path: u32,
     observers: Mutex<Observers>,
-    /// Who is told once the run is over: everybody but the run itself, whose books are closed.
+    /// Who is told once the run is over: everybody but the run itself, whose counters are closed.
     afterwards: Observers,
 }
 
@@ -40,7 +40,7 @@ impl Owner {
     }
 
     /// An event came on somebody's path and is settled at once. The run cannot end between the two, or its
-    /// books would not balance.
+    /// counts would not agree.
     pub(super) fn pass(&self, path: &Self, fate: Fate) {
         let observers = self.observers();
         observers.tell(&self.receipt(path));
@@ -90,7 +90,7 @@ impl Owner {
         all.tell(&rerouted);
     }
 
-    /// The run is over, and its books are closed: what comes now is no longer told to it.
+    /// The run is over, and its counters are closed: what comes now is no longer told to it.
     pub(super) fn close(&self) {
         *self.observers() = self.afterwards.clone();
     }

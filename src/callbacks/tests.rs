@@ -228,7 +228,7 @@ impl TestRun {
         self.ledger.waiting(&self.id)
     }
 
-    /// Ends the run; from now on its books have to balance.
+    /// Ends the run; from now on its counts have to agree.
     fn end(&mut self) {
         self.path = None;
         self.check_balance();

@@ -56,9 +56,9 @@ fn write_all(text: &mut String, report: &RunReport) -> std::fmt::Result {
         requests.count,
         wording::rate(requests.per_second)
     )?;
-    let books = &report.books;
-    if books.received > 0 {
-        let fates: Vec<_> = books
+    let events = &report.events;
+    if events.received > 0 {
+        let fates: Vec<_> = events
             .by_fate
             .iter()
             .map(|(fate, count)| format!("{count} {}", fate.as_str()))
@@ -66,7 +66,7 @@ fn write_all(text: &mut String, report: &RunReport) -> std::fmt::Result {
         writeln!(
             text,
             "events: {} received: {}",
-            books.received,
+            events.received,
             fates.join(", ")
         )?;
     }

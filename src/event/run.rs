@@ -161,7 +161,7 @@ pub enum Verdict {
     Passed,
     /// A threshold was broken, or the run could not begin.
     Failed,
-    /// The generator could not do what the profile asked, or its books do not balance: the
+    /// The generator could not do what the profile asked, or its counts do not agree: the
     /// figures say nothing about the target.
     Invalid,
     /// It was stopped before its load was through; [`EndedBy`] says by whom.

@@ -239,9 +239,9 @@ fn add_up(report: &mut RunReport, rest: &Rest, version: usize) {
         chats.stopped += sample.stopped;
         chats.dropped += sample.dropped;
         chats.most_in_progress = chats.most_in_progress.max(sample.in_progress);
-        report.books.received += sample.received;
+        report.events.received += sample.received;
         add_counts(&mut chats.failed_by_reason, &sample.failed_by_reason);
-        add_counts(&mut report.books.by_fate, &sample.by_fate);
+        add_counts(&mut report.events.by_fate, &sample.by_fate);
         let add = |(sum, step): (&mut StepReport, &StepSample)| {
             sum.passed += step.passed;
             sum.failed += step.failed;
@@ -250,10 +250,10 @@ fn add_up(report: &mut RunReport, rest: &Rest, version: usize) {
         };
         report.steps.iter_mut().zip(&sample.steps).for_each(add);
     }
-    let books = &mut report.books;
-    let settled: u64 = books.by_fate.values().sum();
+    let events = &mut report.events;
+    let settled: u64 = events.by_fate.values().sum();
     if version >= KNOWS_FATES {
-        books.waiting = books.received.saturating_sub(settled);
+        events.waiting = events.received.saturating_sub(settled);
     }
     report.machine = HealthReport::of_samples(samples);
     let ended = chats.passed + chats.failed + chats.stopped;

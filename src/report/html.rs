@@ -14,7 +14,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 pub use charts::charts;
 pub use comparison::comparison;
-pub use generator::{books, health, load};
+pub use generator::{health, load, received_events};
 pub use style::{STYLE, policy};
 pub use summary::{errors, orphans, search, steps, thresholds, verdict};
 
@@ -41,7 +41,7 @@ pub fn document(record: &RunRecord, baseline: Option<&Baseline>) -> String {
         @if let Some(baseline) = baseline { (comparison(&baseline.comparison)) }
         (load(report))
         (health(report))
-        (books(report))
+        (received_events(report))
     };
     page(&title, &body)
 }

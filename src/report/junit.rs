@@ -48,7 +48,7 @@ fn verdict(report: &RunReport) -> TestCase {
         .teardown_failed
         .as_ref()
         .map(wording::teardown_failed);
-    let told = [teardown, wording::other_callbacks(&report.books)];
+    let told = [teardown, wording::other_callbacks(&report.events)];
     let told: Vec<_> = told.into_iter().flatten().collect();
     if !told.is_empty() {
         case.set_system_out(told.join("\n"));

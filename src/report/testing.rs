@@ -104,7 +104,7 @@ fn report(latency: &Quantiles, failed: u64) -> Value {
             "latency": latency,
         }],
         "thresholds": [],
-        "books": { "received": 0, "by_fate": {}, "waiting": 0, "differences": [] },
+        "events": { "received": 0, "by_fate": {}, "waiting": 0, "differences": [] },
         "start_lateness": none, "connection_wait": { "count": 0 }, "send_lateness": none, "scheduler_lag": none,
         "machine": {
             "thread_lag": none, "cpus": reading, "host_busy": reading, "cpus_missing": reading,

@@ -4,7 +4,7 @@ use std::{fmt::Display, time::Duration};
 
 use super::{Change, Figure};
 use crate::{
-    runner::{Books, TeardownFailure},
+    runner::{ReceivedEvents, TeardownFailure},
     units::duration,
 };
 
@@ -132,13 +132,13 @@ pub fn teardown_failed(failure: &TeardownFailure) -> String {
 }
 
 /// How many events came through the callbacks of other runs, and of which; `None` if none did.
-pub fn other_callbacks(books: &Books) -> Option<String> {
-    let Books {
+pub fn other_callbacks(events: &ReceivedEvents) -> Option<String> {
+    let ReceivedEvents {
         received,
         through_other_callbacks: through,
         ..
-    } = books;
-    let runs = books.other_callbacks.iter();
+    } = events;
+    let runs = events.other_callbacks.iter();
     let runs: Vec<_> = runs
         .map(|callback| {
             format!(

@@ -47,7 +47,7 @@ pub(super) async fn run_chat(
     account.tell_left_open(&performer.leftover());
 }
 
-/// What a chat owes to the books: told when it is dropped, so that nothing can forget it.
+/// The events of a chat without which its run would not count it: told when it is dropped, so that nothing can forget it.
 struct Account {
     context: Arc<RunContext>,
     number: u64,

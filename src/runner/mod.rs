@@ -3,7 +3,7 @@
 //! A probe is a run of one chat; everything else about it and a burst is the same. [`Engine::start`]
 //! makes a run of a [`RunSpec`]: a task that paces arrivals ([`pacing`]), one task per chat
 //! ([`chat`]) that performs the scenario's steps ([`performer`]), and a [`Tally`] that hears the
-//! run's events and keeps the books. A run that looks for the limit of its target has besides a
+//! run's events and counts them. A run that looks for the limit of its target has besides a
 //! [`search`], which changes the pacing and judges each of its steps by a [`window`] of the tally's
 //! figures. The [`RunHandle`] is how the rest of the service looks at a
 //! run and gives it orders.
@@ -44,8 +44,8 @@ pub use pace::Pace;
 pub use performer::TraceBudget;
 pub use record::{Histogram, RunRecord};
 pub use report::{
-    Books, ChatCounts, Example, Orphan, Quantiles, RequestFigures, RunReport, RunState, StepReport,
-    TeardownFailure,
+    ChatCounts, Example, Orphan, Quantiles, ReceivedEvents, RequestFigures, RunReport, RunState,
+    StepReport, TeardownFailure,
 };
 pub use tally::Tally;
 pub use thresholds::{ThresholdReport, ThresholdState};

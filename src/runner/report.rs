@@ -95,7 +95,8 @@ pub struct RunReport {
     /// instead.
     pub thresholds: Vec<ThresholdReport>,
     /// Events received and what became of them.
-    pub books: Books,
+    #[serde(alias = "books")]
+    pub events: ReceivedEvents,
     /// How long after their intended start chats started.
     pub start_lateness: Quantiles,
     /// How much later than a customer would have sent them requests were sent.
@@ -294,7 +295,7 @@ pub struct StepReport {
 
 /// received = consumed + ignored + early expired + late + duplicate + other callback + unknown + rejected + waiting.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Books {
+pub struct ReceivedEvents {
     /// Events that arrived for this run.
     pub received: u64,
     /// What became of them.

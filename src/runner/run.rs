@@ -459,7 +459,7 @@ impl Run {
         }
     }
 
-    /// Everything is over: the path is closed, which settles the last events, then the books are
+    /// Everything is over: the path is closed, which settles the last events, then the counts are
     /// checked and the verdict is given.
     fn conclude(self) {
         let Self {

@@ -4,8 +4,8 @@ use std::{
 };
 
 use super::{
-    Books, ChatCounts, Histogram, Quantiles, RequestFigures, RunRecord, RunReport, RunSpec,
-    RunState, SearchReport, ThresholdReport, ThresholdState,
+    ChatCounts, Histogram, Quantiles, ReceivedEvents, RequestFigures, RunRecord, RunReport,
+    RunSpec, RunState, SearchReport, ThresholdReport, ThresholdState,
     figures::{Figures, StepFigures},
     pace::Asked,
     pacing::Wanted,
@@ -21,7 +21,7 @@ use crate::{
     vitals::Beat,
 };
 
-/// The books of one run, kept from its events alone.
+/// The counters of one run, kept from its events alone.
 #[derive(Debug)]
 pub struct Tally {
     spec: RunSpec,
@@ -30,7 +30,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// The books of a run in which nothing has happened yet.
+    /// The counters of a run in which nothing has happened yet.
     pub fn new(spec: RunSpec) -> Self {
         let figures = Mutex::new(Figures::new(&spec.scenario));
         let tally = Self {
@@ -269,7 +269,7 @@ impl Tally {
             chat_duration: Quantiles::of(&figures.chat_duration),
             steps: figures.steps.iter().map(StepFigures::report).collect(),
             thresholds: self.judged(figures),
-            books: Books {
+            events: ReceivedEvents {
                 received: figures.received,
                 by_fate: figures.by_fate.clone(),
                 waiting: figures.received.saturating_sub(settled),

@@ -140,13 +140,13 @@ impl Bench {
     }
 }
 
-/// Waits for the end of the run; its books have to balance, whatever it was.
+/// Waits for the end of the run; its counts have to agree, whatever it was.
 async fn over(run: &RunHandle) -> RunReport {
     run.ended().await;
     assert!(run.has_ended());
     let report = run.report();
-    assert_eq!(report.books.differences, Vec::<String>::new());
-    assert_eq!(report.books.waiting, 0);
+    assert_eq!(report.events.differences, Vec::<String>::new());
+    assert_eq!(report.events.waiting, 0);
     let chats = &report.chats;
     assert_eq!(chats.in_progress, 0);
     assert_eq!(chats.started, chats.passed + chats.failed + chats.stopped);

@@ -19,7 +19,7 @@ pub(super) struct Course {
     /// What stopped it, if something did.
     pub(super) stopped: Option<EndedBy>,
     pub(super) aborted: bool,
-    /// Chats whose task broke: a bug, and their books may be off.
+    /// Chats whose task broke: a bug, and their counts may be wrong.
     pub(super) broken_chats: u64,
     /// Connections to this process that the kernel dropped meanwhile because an accept queue was full.
     pub(super) dropped_connections: u64,
@@ -89,7 +89,7 @@ pub(super) fn judge(
 fn doubts(tally: &Tally, course: &Course, budget: &HealthBudget) -> Vec<String> {
     let mut doubts = tally.differences();
     for difference in &doubts {
-        tracing::error!(run = %tally.identity().id, "the books do not balance, which is a bug: {difference}");
+        tracing::error!(run = %tally.identity().id, "counts do not agree, which is a bug: {difference}");
     }
     doubts.extend(tally.delays().beyond(budget));
     doubts.extend(tally.beyond(budget));

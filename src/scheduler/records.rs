@@ -53,7 +53,7 @@ mod tests {
                     "in_progress": 0, "most_in_progress": 0, "dropped": 0,
                 },
                 "chat_duration": { "count": 0 }, "steps": [], "thresholds": [],
-                "books": { "received": 0, "by_fate": {}, "waiting": 0, "differences": [] },
+                "events": { "received": 0, "by_fate": {}, "waiting": 0, "differences": [] },
                 "start_lateness": { "count": 0 }, "send_lateness": { "count": 0 },
                 "connection_wait": { "count": 0 }, "scheduler_lag": { "count": 0 },
                 "machine": {

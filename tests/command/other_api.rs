@@ -186,10 +186,10 @@ async fn another_api_runs_under_load() {
     assert_eq!(*desk.complaints.lock().unwrap(), Vec::<String>::new());
     let report: Value = serde_json::from_str(&process.output()).unwrap();
     assert_eq!(report["chats"]["passed"], 20);
-    assert_eq!(report["books"]["differences"], json!([]));
-    assert_eq!(report["books"]["received"], 80);
+    assert_eq!(report["events"]["differences"], json!([]));
+    assert_eq!(report["events"]["received"], 80);
     assert_eq!(
-        report["books"]["by_fate"],
+        report["events"]["by_fate"],
         json!({ "consumed": 60, "ignored": 20 })
     );
     assert_eq!(

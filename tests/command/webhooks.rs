@@ -123,7 +123,7 @@ async fn signed_batches_forms_and_verifications_pass_and_forged_ones_are_rejecte
     assert_eq!(run.chats("passed"), 1);
     // The redelivery of the batch: two duplicates and one more event that has no ticket.
     let fates = ["consumed", "duplicate", "unknown", "rejected"].map(|fate| run.fate(fate));
-    assert_eq!(fates, [3, 2, 2, 1], "{:#}", run.report["books"]);
+    assert_eq!(fates, [3, 2, 2, 1], "{:#}", run.report["events"]);
     let refused = desk.refused.lock().await;
     assert_eq!(refused[0].0, 401);
     assert!(refused[0].1.contains("`accept`"), "{refused:?}");

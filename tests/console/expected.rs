@@ -156,10 +156,10 @@ pub fn run_page(report: &Value) -> Expected {
 }
 
 fn events(report: &Value, told: &mut Expected, before: &str, behind: &str) {
-    let books = &report["books"];
-    let fates = books["by_fate"].as_object().unwrap().iter();
+    let events = &report["events"];
+    let fates = events["by_fate"].as_object().unwrap().iter();
     let fates = fates.map(|(fate, count)| (fate.replace('_', " "), count));
-    let sums = ["received", "waiting"].map(|name| (name.to_owned(), &books[name]));
+    let sums = ["received", "waiting"].map(|name| (name.to_owned(), &events[name]));
     for (name, count) in fates.chain(sums) {
         told.insert(format!("{before}{name}{behind}"), number(count));
     }

@@ -52,23 +52,23 @@ async fn a_webhook_that_a_failed_teardown_left_and_the_events_through_it_are_tol
     let stop = format!("/api/v1/runs/{second}/stop");
     service.order("POST", &stop, "{ now: true }").await;
     let report = ended(&service, &second).await;
-    let books = &report["books"];
-    let through = books["through_other_callbacks"].as_u64().unwrap();
+    let events = &report["events"];
+    let through = events["through_other_callbacks"].as_u64().unwrap();
     assert!(
-        through > 0 && through < books["received"].as_u64().unwrap(),
-        "{books}"
+        through > 0 && through < events["received"].as_u64().unwrap(),
+        "{events}"
     );
-    let webhooks = books["other_callbacks"].as_array().unwrap();
-    assert_eq!(webhooks.len(), 1, "{books}");
-    let webhook = &webhooks[0];
+    let callbacks = events["other_callbacks"].as_array().unwrap();
+    assert_eq!(callbacks.len(), 1, "{events}");
+    let callback = &callbacks[0];
     assert_eq!(
-        (&webhook["run"], &webhook["name"]),
+        (&callback["run"], &callback["name"]),
         (&first.as_str().into(), &"ad-hoc".into())
     );
-    assert_eq!(webhook["events"], through);
-    let copies = books["by_fate"]["other_callback"].as_u64().unwrap();
-    assert!(copies > 0 && copies <= through, "{books}");
-    assert_eq!(books["by_fate"]["duplicate"], Value::Null, "{books}");
+    assert_eq!(callback["events"], through);
+    let copies = events["by_fate"]["other_callback"].as_u64().unwrap();
+    assert!(copies > 0 && copies <= through, "{events}");
+    assert_eq!(events["by_fate"]["duplicate"], Value::Null, "{events}");
     open(&format!("/runs/{second}")).await;
     browser
         .shows("#events .note strong", &through.to_string())

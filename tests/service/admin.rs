@@ -53,11 +53,11 @@ async fn order(service: &Service, run: &str, verb: &str, body: &str) -> Answer {
 }
 
 /// The events of a report, and the sum of their fates.
-fn books(report: &Value) -> (u64, u64) {
-    let books = &report["books"];
-    let fates = books["by_fate"].as_object().unwrap();
+fn received_and_settled(report: &Value) -> (u64, u64) {
+    let events = &report["events"];
+    let fates = events["by_fate"].as_object().unwrap();
     let settled = fates.values().map(|count| count.as_u64().unwrap()).sum();
-    (books["received"].as_u64().unwrap(), settled)
+    (events["received"].as_u64().unwrap(), settled)
 }
 
 #[tokio::test]
@@ -75,7 +75,7 @@ async fn a_burst_started_by_hand_is_told_from_its_start_to_its_verdict() {
     let joins = report["steps"].as_array().unwrap().iter();
     let joins = joins.clone().find(|step| step["step"] == "agent_join");
     assert_eq!(joins.unwrap()["passed"], 25, "{report}");
-    let (received, settled) = books(&report);
+    let (received, settled) = received_and_settled(&report);
     assert_eq!(received, settled);
     // Six events a chat; the farewell may come when the run is over already.
     assert!((125..=150).contains(&received), "{received}");
@@ -137,7 +137,7 @@ async fn a_run_is_paused_resumed_quickened_and_stopped() {
     let report = ended(&service, &run).await;
     assert_eq!(report["chats"]["in_progress"], 0);
     assert_eq!(report["chats"]["started"], report["chats"]["passed"]);
-    let (received, settled) = books(&report);
+    let (received, settled) = received_and_settled(&report);
     assert_eq!(received, settled);
     let late = order(&service, &run, "pause", "").await;
     assert_eq!(late.status, 409, "{late:?}");

@@ -111,12 +111,12 @@ impl Run {
 }
 
 impl Finished {
-    /// Expects an exit code and books that balance.
+    /// Expects an exit code and counts that agree.
     #[track_caller]
     pub fn exits(self, code: i32) -> Self {
         assert_eq!(self.code, code, "{self:#?}");
-        assert_eq!(self.report["books"]["differences"], serde_json::json!([]));
-        assert_eq!(self.report["books"]["waiting"], 0);
+        assert_eq!(self.report["events"]["differences"], serde_json::json!([]));
+        assert_eq!(self.report["events"]["waiting"], 0);
         self
     }
 
@@ -145,12 +145,12 @@ impl Finished {
 
     /// How many events ended so.
     pub fn fate(&self, fate: &str) -> u64 {
-        self.report["books"]["by_fate"][fate]
+        self.report["events"]["by_fate"][fate]
             .as_u64()
             .unwrap_or_default()
     }
 
     pub fn received(&self) -> u64 {
-        self.report["books"]["received"].as_u64().unwrap()
+        self.report["events"]["received"].as_u64().unwrap()
     }
 }

@@ -110,7 +110,7 @@ fn a_file_of_an_earlier_chatprobe_is_opened_with_the_run_that_it_had_in_progress
     assert_eq!(report.state, RunState::Interrupted);
     assert_eq!((report.chats.passed, report.steps[0].passed), (6, 6));
     // Nobody knows whether any of them waits.
-    assert_eq!((report.books.received, report.books.waiting), (10, 0));
+    assert_eq!((report.events.received, report.events.waiting), (10, 0));
     // It has kept no histograms, so that nothing is said about them.
     assert_eq!(report.steps[0].latency, Quantiles::default());
     let rest: Rest = serde_json::from_str(&rest).unwrap();

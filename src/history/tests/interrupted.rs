@@ -185,8 +185,8 @@ fn a_run_of_an_earlier_chatprobe_is_what_its_seconds_add_up_to() {
     assert_eq!(report.chats.failed_by_reason, reasons);
     assert_eq!(report.steps[0].failed_by_reason, reasons);
     let fates = BTreeMap::from([(Fate::Consumed, 6), (Fate::Late, 2)]);
-    assert_eq!(report.books.by_fate, fates);
-    assert_eq!(report.books.waiting, 2);
+    assert_eq!(report.events.by_fate, fates);
+    assert_eq!(report.events.waiting, 2);
     assert_eq!(report.machine.cpus.mean, Some(1.0));
     assert_eq!(report.machine.files.most, Some(11.0));
     assert_eq!(report.machine.memory_bytes.mean, Some(1_000.5));

@@ -138,7 +138,7 @@ const RECORD: &str = r#"{
         "chat_duration": { "count": 0 },
         "steps": [{ "step": "say", "passed": 1, "failed": 0, "failed_by_reason": {}, "latency": { "count": 0 } }],
         "thresholds": [],
-        "books": { "received": 0, "by_fate": {}, "waiting": 0, "differences": [] },
+        "events": { "received": 0, "by_fate": {}, "waiting": 0, "differences": [] },
         "start_lateness": { "count": 0 }, "send_lateness": { "count": 0 }, "connection_wait": { "count": 0 }, "scheduler_lag": { "count": 0 },
         "machine": null,
         "failures": []

@@ -92,32 +92,32 @@ fn read(name: &str, reading: MeanAndMost, format: Format) -> Markup {
 }
 
 /// What came in, and what became of it.
-pub fn books(report: &RunReport) -> Markup {
-    let books = &report.books;
-    let settled: u64 = books.by_fate.values().sum();
+pub fn received_events(report: &RunReport) -> Markup {
+    let events = &report.events;
+    let settled: u64 = events.by_fate.values().sum();
     // Seconds that an earlier chatprobe kept do not have it.
     let unknown = match report.state {
-        RunState::Interrupted => books.received.saturating_sub(settled + books.waiting),
+        RunState::Interrupted => events.received.saturating_sub(settled + events.waiting),
         _ => 0,
     };
     let head = [Column::Text("What became of it"), Column::Number("Events")];
     html! {
         section {
             h2 { "Events received" }
-            @if books.received == 0 { p { "None." } }
+            @if events.received == 0 { p { "None." } }
             @else {
                 (table("Events received", &head, &html! {
-                    @for (fate, count) in &books.by_fate {
+                    @for (fate, count) in &events.by_fate {
                         tr { th scope="row" { (fate.as_str().replace('_', " ")) } td.number { (count) } }
                     }
-                    @if unknown == 0 { tr { th scope="row" { "waiting" } td.number { (books.waiting) } } }
+                    @if unknown == 0 { tr { th scope="row" { "waiting" } td.number { (events.waiting) } } }
                     @else { tr { th scope="row" { "not known" } td.number { (unknown) } } }
-                    tr { th scope="row" { "received" } td.number { (books.received) } }
+                    tr { th scope="row" { "received" } td.number { (events.received) } }
                 }))
             }
-            @if let Some(others) = other_callbacks(books) { p { (others) } }
-            @for difference in &books.differences {
-                p.bad { "The books do not balance, which is a bug of chatprobe: " (difference) }
+            @if let Some(others) = other_callbacks(events) { p { (others) } }
+            @for difference in &events.differences {
+                p.bad { "Counts do not agree, which is a bug of chatprobe: " (difference) }
             }
         }
     }

@@ -41,9 +41,9 @@ fn poisoned() -> RunRecord {
     report["inputs"] = serde_json::json!({ EVIL: "x", "count": [EVIL] });
     let threshold = serde_json::json!({ "threshold": "x", "held": true, "measured": "x" });
     report["thresholds"] = serde_json::json!([threshold]);
-    report["books"]["differences"] = serde_json::json!(["x"]);
-    report["books"]["through_other_callbacks"] = 1.into();
-    report["books"]["other_callbacks"] =
+    report["events"]["differences"] = serde_json::json!(["x"]);
+    report["events"]["through_other_callbacks"] = 1.into();
+    report["events"]["other_callbacks"] =
         serde_json::json!([{ "run": "x", "name": "x", "events": 1 }]);
     report["teardown_failed"] =
         serde_json::json!({ "step": "x", "reason": "timeout", "detail": "x" });
@@ -154,8 +154,8 @@ fn a_run_that_was_cut_off_is_not_in_progress_and_what_is_unknown_is_no_zero() {
     report.chats.in_progress = 3;
     report.machine = HealthReport::default();
     report.steps[0].failed += 2;
-    report.books.received = 7;
-    report.books.by_fate = [(Fate::Consumed, 4)].into();
+    report.events.received = 7;
+    report.events.by_fate = [(Fate::Consumed, 4)].into();
     report.thresholds = serde_json::from_value(serde_json::json!([
         { "threshold": "p95 <= 1s", "state": "pending", "measured": "nothing" },
     ]))
@@ -364,9 +364,9 @@ fn the_policy_allows_the_style_of_the_page_and_nothing_else() {
 #[test]
 fn every_fate_of_an_event_is_named() {
     let mut record = usual();
-    record.report.books.received = 8;
-    record.report.books.by_fate = Fate::ALL.map(|fate| (fate, 1)).into();
-    let page = books(&record.report).into_string();
+    record.report.events.received = 8;
+    record.report.events.by_fate = Fate::ALL.map(|fate| (fate, 1)).into();
+    let page = received_events(&record.report).into_string();
     assert!(
         page.contains("early expired") && page.contains("other callback"),
         "{page}"
@@ -386,9 +386,9 @@ fn a_failed_teardown_and_events_through_other_callbacks_are_told() {
         reason: Some(Reason::Status),
         detail: "500".to_owned(),
     });
-    let books = &mut record.report.books;
-    (books.received, books.through_other_callbacks) = (9, 4);
-    books.other_callbacks = vec![OtherCallback {
+    let events = &mut record.report.events;
+    (events.received, events.through_other_callbacks) = (9, 4);
+    events.other_callbacks = vec![OtherCallback {
         run: "0001".to_owned(),
         name: "rush".to_owned(),
         events: 4,

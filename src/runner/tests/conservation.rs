@@ -1,4 +1,4 @@
-//! The books: whatever the scenario, the target and whoever stops it do, every chat, every step and
+//! Reconciliation: whatever the scenario, the target and whoever stops it do, every chat, every step and
 //! every event is counted once, and all who count come to the same.
 
 mod chat;
@@ -65,14 +65,14 @@ fn endings_of(heard: &heard::Heard) -> BTreeMap<u64, (End, u64)> {
     ended.collect()
 }
 
-/// What came of it, as far as the run's own books and those who listened know.
+/// What came of it, as far as the run's own counters and those who listened know.
 fn seen(played: &Played, model: &Outlook) -> Outlook {
     Outlook {
         chats: played.report.chats.clone(),
         endings: endings_of(&played.heard),
         steps: steps_of(&played.report),
-        fates: played.report.books.by_fate.clone(),
-        through_other_callbacks: played.report.books.through_other_callbacks,
+        fates: played.report.events.by_fate.clone(),
+        through_other_callbacks: played.report.events.through_other_callbacks,
         verdict: played.report.verdict,
         ..model.clone()
     }
@@ -166,7 +166,7 @@ impl Seen {
         let steps = report.steps.iter();
         self.reasons
             .extend(steps.flat_map(|step| step.failed_by_reason.keys()));
-        self.fates.extend(report.books.by_fate.keys());
+        self.fates.extend(report.events.by_fate.keys());
         self.verdicts.extend(report.verdict.map(Verdict::as_str));
         self.passed += report.chats.passed;
         self.stopped += report.chats.stopped;
@@ -248,7 +248,7 @@ fn nothing_is_lost_or_counted_twice_where_things_happen_at_one_moment() {
         };
         prop_assert_eq!(others, counts_of(play, &without_events), "by the metrics");
         prop_assert_eq!(events.values().sum::<u64>(), play.letters.len() as u64);
-        for (fate, count) in &report.books.by_fate {
+        for (fate, count) in &report.events.by_fate {
             let labels = format!(
                 r#"{EVENTS}{{fate="{}",scenario="s",target="t"}}"#,
                 fate.as_str()

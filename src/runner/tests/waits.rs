@@ -26,7 +26,7 @@ async fn run(open: &str, rest: &str) -> (Bench, RunReport) {
 }
 
 fn fates(report: &RunReport) -> Vec<(Fate, u64)> {
-    report.books.by_fate.clone().into_iter().collect()
+    report.events.by_fate.clone().into_iter().collect()
 }
 
 #[tokio::test]
@@ -130,7 +130,7 @@ async fn what_nobody_waited_for_is_settled_when_the_run_ends() {
         (Fate::Unknown, 1),
     ];
     assert_eq!(fates(&report), expected);
-    assert_eq!(report.books.received, 3);
+    assert_eq!(report.events.received, 3);
 }
 
 #[tokio::test]
@@ -139,9 +139,9 @@ async fn what_comes_after_the_end_does_not_unbalance_the_books() {
     let (bench, _puppet) = Bench::with_puppet().await;
     let handle = bench.start(&chat(open, ""), "{ chats: 1 }");
     let report = over(&handle).await;
-    assert_eq!(report.books.received, 0);
+    assert_eq!(report.events.received, 0);
     sleep(ms(150)).await;
-    assert_eq!(over(&handle).await.books, report.books);
+    assert_eq!(over(&handle).await.events, report.events);
 }
 
 #[tokio::test]

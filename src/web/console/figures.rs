@@ -130,27 +130,27 @@ fn row(step: &StepReport, elapsed: f64) -> Markup {
     } }
 }
 
-pub(super) fn books(report: &RunReport) -> Markup {
-    let books = &report.books;
+pub(super) fn events(report: &RunReport) -> Markup {
+    let events = &report.events;
     html! {
         h2 { "Events received" }
         ul.figures {
-            li { strong data-count="events received" { (count(books.received)) } " received" }
-            @for (fate, number) in &books.by_fate {
+            li { strong data-count="events received" { (count(events.received)) } " received" }
+            @for (fate, number) in &events.by_fate {
                 @let fate = fate.as_str().replace('_', " ");
                 li { strong data-count={ "events " (fate) } { (count(*number)) } " " (fate) }
             }
-            li { strong { (count(books.waiting)) } " waiting" }
+            li { strong { (count(events.waiting)) } " waiting" }
         }
-        @if books.through_other_callbacks > 0 { p.note {
-            strong { (count(books.through_other_callbacks)) } " of them came through the callbacks of other runs:"
-            @for callback in &books.other_callbacks {
+        @if events.through_other_callbacks > 0 { p.note {
+            strong { (count(events.through_other_callbacks)) } " of them came through the callbacks of other runs:"
+            @for callback in &events.other_callbacks {
                 " " strong { (count(callback.events)) } " through that of "
                 a href={ "/runs/" (callback.run) } { (callback.name) } ","
             }
             " because " (OTHER_CALLBACKS) "."
         } }
-        @for difference in &books.differences { p.note.failed { (difference) } }
+        @for difference in &events.differences { p.note.failed { (difference) } }
     }
 }
 

@@ -105,7 +105,7 @@ fn left(runs: &[RunEntry]) -> Markup {
         .map(RunEntry::report);
     let mut names = HashSet::new();
     let left = reports
-        .filter(|run| run.teardown_failed.is_some() || run.books.through_other_callbacks > 0)
+        .filter(|run| run.teardown_failed.is_some() || run.events.through_other_callbacks > 0)
         .filter(|run| names.insert((run.mode, run.name.clone())));
     let left: Vec<_> = left.take(LEFT).collect();
     html! { @if !left.is_empty() {
@@ -113,7 +113,7 @@ fn left(runs: &[RunEntry]) -> Markup {
         ul.failures { @for run in &left { li {
             a href={ "/runs/" (run.id) } { (run.name) } " of " (moment(&run.started_at))
             @if let Some(failure) = &run.teardown_failed { br; (wording::teardown_failed(failure)) }
-            @if let Some(others) = wording::other_callbacks(&run.books) { br; (others) }
+            @if let Some(others) = wording::other_callbacks(&run.events) { br; (others) }
         } } }
     } }
 }

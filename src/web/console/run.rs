@@ -136,7 +136,7 @@ fn above(run: &RunEntry, report: &RunReport, around: &Around, viewer: Viewer) ->
 fn below(report: &RunReport, around: &Around, viewer: Viewer) -> Markup {
     html! {
         div #failures data-part { (failures(&report.failures)) (orphans(report)) }
-        div #events data-part { (figures::books(report)) }
+        div #events data-part { (figures::events(report)) }
         div #generator data-part { (figures::generator(report)) }
         div #documents data-part {
             @if let Some(why) = &around.unknown { p.note { "Runs before this one are not known here: " (why) } }

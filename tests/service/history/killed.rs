@@ -144,7 +144,7 @@ impl Killed {
         assert!(later <= open, "{report}");
         assert_eq!(
             sum(&record["samples"], "received"),
-            report["books"]["received"]
+            report["events"]["received"]
         );
     }
 }
@@ -179,10 +179,10 @@ fn assert_explained(report: &Value) {
             "{counts}"
         );
     }
-    let books = &report["books"];
-    let settled = sum(&books["by_fate"]);
-    let waiting = books["waiting"].as_u64().unwrap();
-    assert_eq!(books["received"], settled + waiting, "{books}");
+    let events = &report["events"];
+    let settled = sum(&events["by_fate"]);
+    let waiting = events["waiting"].as_u64().unwrap();
+    assert_eq!(events["received"], settled + waiting, "{events}");
 }
 
 fn moment(report: &Value, name: &str) -> Option<jiff::Timestamp> {
