@@ -173,7 +173,7 @@ fn tally(bencher: Bencher<'_, '_>) {
         max_rate: None,
         thresholds: Vec::new(),
         seed: 1,
-        doubts: Vec::new(),
+        warnings: Vec::new(),
         asked_by: None,
         configuration: None,
     });

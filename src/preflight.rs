@@ -37,7 +37,7 @@ pub struct Findings {
     /// Why it cannot work, each with the arithmetic and a remedy.
     pub refusals: Vec<String>,
     /// What may go wrong, likewise.
-    pub doubts: Vec<String>,
+    pub warnings: Vec<String>,
 }
 
 impl Machine {
@@ -50,7 +50,7 @@ impl Machine {
         room: Option<u64>,
     ) -> Findings {
         let mut findings = Findings::default();
-        findings.doubts.extend(certain_failures(cost));
+        findings.warnings.extend(certain_failures(cost));
         examine_sources(connections, &mut findings);
         self.examine_view(&mut findings);
         let most = [load.peak_active(), room].into_iter().flatten().min();
@@ -83,7 +83,7 @@ impl Machine {
         .filter_map(|(hidden, what)| hidden.then_some(what))
         .collect();
         if !hidden.is_empty() {
-            findings.doubts.push(format!(
+            findings.warnings.push(format!(
                 "{} cannot be read, so whether the load fits this machine was not fully checked; make /proc \
                  and /sys/fs/cgroup visible to chatprobe (for systemd: ProcSubset=all)",
                 hidden.join(", ")
@@ -135,7 +135,7 @@ impl Machine {
                 let who = format!(
                     "if the target answers slowly, {chats} chats need up to {connections} connections"
                 );
-                (who, &mut findings.doubts)
+                (who, &mut findings.warnings)
             }
         };
         let free = self.outbound_left();
@@ -179,7 +179,7 @@ impl Machine {
         let needed = chats.saturating_add(resting).min(all);
         let ports = self.ports_of(wanted);
         if needed > ports && chats <= ports {
-            findings.doubts.push(format!(
+            findings.warnings.push(format!(
                 "up to {chats} chats with a connection each, and the ports of those that ended in the last minute, \
                  need {needed} ports, and there are {ports}: unless the target closes first, connections will fail; \
                  {MORE_PORTS}"
@@ -214,7 +214,7 @@ impl Machine {
                 LEAST_SECONDS_A_REQUEST * 1e6
             ));
         } else if usual > cpus {
-            findings.doubts.push(format!(
+            findings.warnings.push(format!(
                 "{rate} starts a second with {requests} requests each usually take {usual:.1} CPUs \
                  ({} µs a request), and there are {cpus}{bound}: starts may be late, and the verdict `invalid`",
                 USUAL_SECONDS_A_REQUEST * 1e6

@@ -225,8 +225,8 @@ fn describe_burst(text: &mut String, burst: &Burst) -> fmt::Result {
         )?,
         None => writeln!(text, "            {} requests a chat", cost.chat)?,
     }
-    for doubt in certain_failures(&cost) {
-        writeln!(text, "            doubtful: {doubt}")?;
+    for warning in certain_failures(&cost) {
+        writeln!(text, "            warning: {warning}")?;
     }
     for threshold in &burst.thresholds {
         let abort = if threshold.abort() {

@@ -167,7 +167,7 @@ impl Run {
             callback_url,
             earlier,
         } = (self.prepare()).map_err(|problems| report_problems(&problems))?;
-        spec.doubts = examine(&spec).map_err(unusable)?;
+        spec.warnings = examine(&spec).map_err(unusable)?;
         let mut interruption =
             Interruption::new(self.grace).map_err(|error| unusable(no_signals(&error)))?;
         let listener = listen(self.callback_listen, "callbacks", "--callback-listen");
@@ -309,7 +309,7 @@ impl Run {
             max_rate: None,
             thresholds,
             seed: self.seed.unwrap_or_else(seed::draw),
-            doubts: Vec::new(),
+            warnings: Vec::new(),
             asked_by: None,
             configuration: plan.plan().map(|plan| plan.fingerprint),
         })
@@ -357,15 +357,15 @@ impl Run {
     }
 }
 
-/// Says what is doubtful about this machine and returns it; what it cannot do is an error.
+/// Says what may not work on this machine and returns it; what it cannot do is an error.
 fn examine(spec: &RunSpec) -> Result<Vec<String>, String> {
     let cost = (spec.scenario).cost(spec.target.variable(), &spec.inputs);
     let findings = Machine::look().examine(&cost, &spec.target.connections, &spec.load, spec.room);
-    for doubt in &findings.doubts {
-        tell(format_args!("doubtful: {doubt}"));
+    for warning in &findings.warnings {
+        tell(format_args!("warning: {warning}"));
     }
     if findings.refusals.is_empty() {
-        Ok(findings.doubts)
+        Ok(findings.warnings)
     } else {
         Err(findings.refusals.join("; "))
     }

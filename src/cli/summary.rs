@@ -88,8 +88,8 @@ fn write_all(text: &mut String, report: &RunReport) -> std::fmt::Result {
         None => write_thresholds(text, report)?,
         Some(search) => write_search(text, search)?,
     }
-    for doubt in &report.doubts {
-        writeln!(text, "doubtful: {doubt}")?;
+    for warning in &report.warnings {
+        writeln!(text, "warning: {warning}")?;
     }
     let verdict = report.verdict.map_or("none", Verdict::as_str);
     write!(text, "verdict: {verdict}")?;

@@ -26,7 +26,7 @@ const PROBATION: Duration = Duration::from_hours(24);
 pub(super) struct Clock {
     believed: Reading,
     /// The first reading after a leap.
-    doubted: Option<Reading>,
+    unconfirmed: Option<Reading>,
 }
 
 /// Both clocks at one moment.
@@ -73,18 +73,18 @@ impl Clock {
                 wall: newest.unwrap_or(now.wall),
                 ..now
             },
-            doubted: None,
+            unconfirmed: None,
         })
     }
 
     /// The time by which something is too old, if it can be told.
     pub(super) fn believe(&mut self, now: Reading) -> Option<Duration> {
         if now.leapt_since(&self.believed) {
-            match self.doubted.filter(|first| !now.leapt_since(first)) {
+            match self.unconfirmed.filter(|first| !now.leapt_since(first)) {
                 Some(first) if now.steady.duration_since(first.steady) >= PROBATION => {}
                 Some(_) => return None,
                 None => {
-                    self.doubted = Some(now);
+                    self.unconfirmed = Some(now);
                     tracing::warn!(
                         "the clock is more than an hour ahead of what is kept: nothing goes from the history because it is too old until the clock is set back or has gone on like this for a day"
                     );
@@ -93,7 +93,7 @@ impl Clock {
             }
         }
         self.believed = now;
-        self.doubted = None;
+        self.unconfirmed = None;
         Some(now.wall)
     }
 }

@@ -119,10 +119,10 @@ fn a_rate_is_held_against_the_cpu_time_of_the_control_group() {
     let machine = limited(1 << 40, 1 << 40);
     let at = |rate| findings(&machine, &format!("{{ rate: {rate}/s, for: 1m }}"), None);
     assert_eq!(at(2_000), Findings::default());
-    let doubts = at(4_000).doubts;
+    let warnings = at(4_000).warnings;
     let told =
         "and there are 0.5 by `/sys/fs/cgroup/chatprobe.service/cpu.max`: starts may be late";
-    assert!(doubts[0].contains(told), "{doubts:?}");
+    assert!(warnings[0].contains(told), "{warnings:?}");
     assert_eq!(at(20_000).refusals.len(), 1);
 }
 
@@ -135,13 +135,13 @@ fn narrow() -> Machine {
 }
 
 #[test]
-fn too_few_files_or_ports_are_doubtful_because_most_targets_answer_soon() {
+fn too_few_files_or_ports_are_a_warning_because_most_targets_answer_soon() {
     let load = "{ rate: 1/s, for: 1m, max_active: 2000 }";
     let said = findings(&narrow(), load, None);
     assert_eq!(said.refusals, Vec::<String>::new());
-    assert!(said.doubts[0].contains("`ulimit -n 2224`"), "{said:?}");
-    assert!(said.doubts[1].contains("1000 are possible"), "{said:?}");
-    assert_eq!(said.doubts.len(), 2);
+    assert!(said.warnings[0].contains("`ulimit -n 2224`"), "{said:?}");
+    assert!(said.warnings[1].contains("1000 are possible"), "{said:?}");
+    assert_eq!(said.warnings.len(), 2);
     let fewer = findings_with("{ most: 500 }", &narrow(), load, None);
     assert_eq!(fewer, Findings::default());
 }
@@ -150,7 +150,7 @@ fn too_few_files_or_ports_are_doubtful_because_most_targets_answer_soon() {
 fn customers_with_a_connection_each_are_refused_where_there_is_no_room_for_them() {
     let load = "{ chats: 2000 }";
     let said = findings_with("{ per_customer: true }", &narrow(), load, None);
-    assert_eq!(said.doubts, Vec::<String>::new());
+    assert_eq!(said.warnings, Vec::<String>::new());
     assert_eq!(said.refusals.len(), 2);
     for (refusal, parts) in [
         (
@@ -219,9 +219,9 @@ fn ports_of_ended_chats_rest_for_a_minute() {
     let load = "{ rate: 500/s, for: 5m, max_active: 3000 }";
     let said = findings_with("{ per_customer: true }", &machine, load, None);
     assert_eq!(said.refusals, Vec::<String>::new());
-    assert_eq!(said.doubts.len(), 1);
+    assert_eq!(said.warnings.len(), 1);
     assert!(
-        said.doubts[0].contains("need 33000 ports, and there are 10000"),
+        said.warnings[0].contains("need 33000 ports, and there are 10000"),
         "{said:?}"
     );
     for (connections, load) in [
@@ -254,14 +254,14 @@ fn connections_cannot_leave_from_elsewhere() {
 }
 
 #[test]
-fn a_rate_is_refused_where_it_cannot_be_and_doubted_where_it_may_not_be() {
+fn a_rate_is_refused_where_it_cannot_be_and_warned_of_where_it_may_not_be() {
     let machine = Machine { cpus: 2, ..PLENTY };
     let at = |rate| findings(&machine, &format!("{{ rate: {rate}/s, for: 1m }}"), None);
     assert_eq!(at(9_000), Findings::default());
-    let doubtful = at(20_000);
+    let warned = at(20_000);
     assert!(
-        doubtful.doubts[0].contains("usually take 4.0 CPUs"),
-        "{doubtful:?}"
+        warned.warnings[0].contains("usually take 4.0 CPUs"),
+        "{warned:?}"
     );
     let impossible = at(80_000);
     assert_eq!(
@@ -271,11 +271,11 @@ fn a_rate_is_refused_where_it_cannot_be_and_doubted_where_it_may_not_be() {
              and there are 2: ask for a lower rate, or spread the load over machines"
         ]
     );
-    assert_eq!(impossible.doubts, Vec::<String>::new());
+    assert_eq!(impossible.warnings, Vec::<String>::new());
 }
 
 #[test]
-fn of_requests_that_are_not_known_the_fewest_refuse_and_the_most_are_doubted() {
+fn of_requests_that_are_not_known_the_fewest_refuse_and_the_most_are_warned_of() {
     let machine = Machine { cpus: 2, ..PLENTY };
     let at = |rate: u32, least, most| {
         let problems = Problems::default();
@@ -294,7 +294,7 @@ fn of_requests_that_are_not_known_the_fewest_refuse_and_the_most_are_doubted() {
     );
     assert_eq!(at(1_000, 2, None), Findings::default());
     assert!(
-        at(1_000, 2, Some(50)).doubts[0]
+        at(1_000, 2, Some(50)).warnings[0]
             .contains("with 2 to 50 requests each usually take 5.0 CPUs")
     );
 }
@@ -326,14 +326,14 @@ fn what_the_machine_does_not_show_is_said_and_no_reason_to_refuse() {
     for connections in ["{}", "{ per_customer: true }"] {
         let said = findings_with(connections, &machine, "{ chats: 20000 }", None);
         assert_eq!(said.refusals, Vec::<String>::new());
-        assert_eq!(said.doubts.len(), 1);
+        assert_eq!(said.warnings.len(), 1);
         for part in [
             "/proc/meminfo",
             "/proc/self/fd",
             "ip_local_port_range",
             "/proc/self/cgroup",
         ] {
-            assert!(said.doubts[0].contains(part), "{said:?}");
+            assert!(said.warnings[0].contains(part), "{said:?}");
         }
     }
     let machine = Machine {

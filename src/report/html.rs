@@ -114,8 +114,8 @@ fn facts(report: &RunReport) -> Markup {
                 div { dt { "Input " (name) } dd { (text(value)) } }
             }
         }
-        @for doubt in &report.doubts {
-            p.doubt { "Doubtful before the start: " (doubt) }
+        @for warning in &report.warnings {
+            p.warning { "Warning before the start: " (warning) }
         }
     }
 }

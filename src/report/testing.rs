@@ -90,7 +90,7 @@ fn report(latency: &Quantiles, failed: u64) -> Value {
     json!({
         "id": "0123", "name": "nightly", "scenario": "chat", "target": "centre", "mode": "burst",
         "trigger": "api", "state": "ended", "verdict": "passed", "verdict_reasons": [],
-        "load": "{ rate: 10/s, for: 1m }", "doubts": [], "inputs": {}, "seed": 1,
+        "load": "{ rate: 10/s, for: 1m }", "warnings": [], "inputs": {}, "seed": 1,
         "started_at": "2026-01-02T03:04:05Z", "elapsed_seconds": 60.0,
         "first_chat_began_at": "2026-01-02T03:04:06Z", "last_chat_ended_at": null,
         "chats": {

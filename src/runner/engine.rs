@@ -56,7 +56,7 @@ pub struct RunSpec {
     /// The same seed draws the same pauses for the same chat.
     pub seed: u64,
     /// What may go wrong on this machine, as it looked before the start.
-    pub doubts: Vec<String>,
+    pub warnings: Vec<String>,
     /// Who asked for it, if they said so.
     pub asked_by: Option<String>,
     /// The fingerprint of the configuration that it is of; `None` without one.

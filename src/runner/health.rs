@@ -128,7 +128,7 @@ impl Health {
     }
 
     /// What may have decided about the figures, and may have been none of ours.
-    pub(super) fn doubts(&self) -> Option<String> {
+    pub(super) fn warnings(&self) -> Option<String> {
         let overflows = self.listen_overflows;
         (overflows > 0).then(|| {
             format!(

@@ -56,7 +56,8 @@ pub struct RunReport {
     /// What its search found, or has found so far; null for any other load.
     pub search: Option<SearchReport>,
     /// What might go wrong on this machine, as it looked before the start, in words.
-    pub doubts: Vec<String>,
+    #[serde(alias = "doubts")]
+    pub warnings: Vec<String>,
     /// The value of every input.
     #[schema(value_type = Object)]
     pub inputs: serde_json::Value,

@@ -251,8 +251,8 @@ impl Tally {
             load: self.spec.load.to_string(),
             load_changed_to: figures.load_changed_to.clone(),
             search: figures.search.clone(),
-            doubts: (self.spec.doubts.iter().cloned())
-                .chain(figures.health.doubts())
+            warnings: (self.spec.warnings.iter().cloned())
+                .chain(figures.health.warnings())
                 .collect(),
             inputs: Parameters::behind(&self.spec.inputs)
                 .map(Parameters::to_json)

@@ -125,7 +125,7 @@ impl Bench {
             max_rate: None,
             thresholds,
             seed: self.seed,
-            doubts: Vec::new(),
+            warnings: Vec::new(),
             asked_by: None,
             configuration: None,
         }

@@ -34,7 +34,7 @@ pub(super) fn judge(
     thresholds: &[Threshold],
     budget: &HealthBudget,
 ) -> (Verdict, Vec<String>) {
-    let invalid = doubts(tally, course, budget);
+    let invalid = why_invalid(tally, course, budget);
     if !invalid.is_empty() {
         return (Verdict::Invalid, invalid);
     }
@@ -86,25 +86,25 @@ pub(super) fn judge(
 }
 
 /// Why the figures say nothing about the target.
-fn doubts(tally: &Tally, course: &Course, budget: &HealthBudget) -> Vec<String> {
-    let mut doubts = tally.differences();
-    for difference in &doubts {
+fn why_invalid(tally: &Tally, course: &Course, budget: &HealthBudget) -> Vec<String> {
+    let mut reasons = tally.differences();
+    for difference in &reasons {
         tracing::error!(run = %tally.identity().id, "counts do not agree, which is a bug: {difference}");
     }
-    doubts.extend(tally.delays().beyond(budget));
-    doubts.extend(tally.beyond(budget));
+    reasons.extend(tally.delays().beyond(budget));
+    reasons.extend(tally.beyond(budget));
     if let Some((Some(SearchOutcome::Generator), summary)) = &course.search {
-        doubts.push(summary.clone());
+        reasons.push(summary.clone());
     }
     if course.dropped_connections > 0 {
-        doubts.push(format!(
+        reasons.push(format!(
             "the accept queue of chatprobe itself was full: {} connections were dropped, and came a second late or \
              not at all; a larger `sysctl net.core.somaxconn` and a restart make it longer",
             course.dropped_connections
         ));
     }
     if course.broken_chats > 0 {
-        doubts.push(format!(
+        reasons.push(format!(
             "{} chats broke inside chatprobe",
             course.broken_chats
         ));
@@ -113,11 +113,11 @@ fn doubts(tally: &Tally, course: &Course, budget: &HealthBudget) -> Vec<String> 
     let internal = chats.failed_by_reason.get(&Reason::Internal).unwrap_or(&0);
     let own = internal.saturating_sub(course.broken_chats);
     if own > 0 {
-        doubts.push(format!(
+        reasons.push(format!(
             "{own} chats failed because chatprobe could not go on (reason `internal`); the target is not to blame"
         ));
     }
-    doubts
+    reasons
 }
 
 /// How late the generator was itself: 99th percentiles.

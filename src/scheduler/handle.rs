@@ -192,7 +192,7 @@ impl Shared {
             max_rate: None,
             thresholds: Vec::new(),
             seed: seed::draw(),
-            doubts: Vec::new(),
+            warnings: Vec::new(),
             asked_by: None,
             configuration: Some(self.state().plan.fingerprint),
         };
@@ -249,7 +249,7 @@ impl Shared {
             max_rate: Some(max_rate),
             thresholds: burst.thresholds.clone(),
             seed: burst.seed.unwrap_or_else(seed::draw),
-            doubts: Vec::new(),
+            warnings: Vec::new(),
             asked_by: burst.asked_by.clone(),
             configuration: Some(self.state().plan.fingerprint),
         };
@@ -262,10 +262,10 @@ impl Shared {
         if !findings.refusals.is_empty() {
             return Err(BurstRefused::TooMuch(findings.refusals.join("; ")));
         }
-        spec.doubts.clone_from(&findings.doubts);
+        spec.warnings.clone_from(&findings.warnings);
         let run = self.launch(spec, peak, cap)?;
-        for doubt in findings.doubts {
-            tracing::warn!(burst = %burst.name, run = run.id(), "doubtful: {doubt}");
+        for warning in findings.warnings {
+            tracing::warn!(burst = %burst.name, run = run.id(), "{warning}");
         }
         Ok(run)
     }

@@ -39,7 +39,7 @@ pub struct BurstPreview {
     /// Why it would be refused, each with what to do.
     pub refusals: Vec<String>,
     /// What may go wrong on this machine.
-    pub doubts: Vec<String>,
+    pub warnings: Vec<String>,
 }
 
 impl Scheduler {
@@ -65,7 +65,7 @@ impl Shared {
         let cost = burst.cost();
         let Findings {
             mut refusals,
-            doubts,
+            warnings,
         } = Machine::look().examine(&cost, &burst.target.connections, &burst.load, Some(peak));
         let reserved = self.runs.reserved();
         if reserved.saturating_add(peak) > cap {
@@ -88,7 +88,7 @@ impl Shared {
             requests_of_a_chat: cost.chat,
             requests: burst.load.chats().map(|chats| cost.of_chats(chats)),
             refusals,
-            doubts,
+            warnings,
         }
     }
 

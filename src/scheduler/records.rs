@@ -46,7 +46,7 @@ mod tests {
             "report": {
                 "id": id, "name": "n", "scenario": "s", "target": "t", "mode": "burst",
                 "trigger": "api", "state": "ended", "verdict": null, "verdict_reasons": [],
-                "load": "", "doubts": [], "inputs": {}, "seed": 1, "started_at": "",
+                "load": "", "warnings": [], "inputs": {}, "seed": 1, "started_at": "",
                 "elapsed_seconds": 1.0,
                 "chats": {
                     "started": 0, "passed": 0, "failed": 0, "failed_by_reason": {}, "stopped": 0,

@@ -1,4 +1,4 @@
-//! What this machine cannot do is refused before anything is sent; what is doubtful is said.
+//! What this machine cannot do is refused before anything is sent; what may not work is a warning.
 
 use serde_json::json;
 
@@ -41,18 +41,18 @@ async fn a_run_that_may_not_work_says_so_and_goes_on() {
     let centre = Centre::start("{}").await;
     let run = Run::of_shipped(&centre.url).load("{ chats: 130, ramp: 1s }");
     let run = run.finish(run.start_limited("-n 256")).await.exits(0);
-    let doubt = "130 chats need up to 130 connections";
+    let warning = "130 chats need up to 130 connections";
     let remedy = "`ulimit -n 354`";
     assert!(
-        run.log.contains(doubt) && run.log.contains(remedy),
+        run.log.contains(warning) && run.log.contains(remedy),
         "{}",
         run.log
     );
     assert_eq!(run.chats("passed"), 130);
-    let doubts = &run.report["doubts"];
-    assert_eq!(doubts.as_array().unwrap().len(), 1, "{doubts}");
-    assert!(doubts[0].as_str().unwrap().contains(remedy), "{doubts}");
-    let line = format!("doubtful: {}\n", doubts[0].as_str().unwrap());
+    let warnings = &run.report["warnings"];
+    assert_eq!(warnings.as_array().unwrap().len(), 1, "{warnings}");
+    assert!(warnings[0].as_str().unwrap().contains(remedy), "{warnings}");
+    let line = format!("warning: {}\n", warnings[0].as_str().unwrap());
     assert!(run.output.contains(&line), "{}", run.output);
 }
 
@@ -72,19 +72,19 @@ async fn a_burst_that_may_not_work_says_so_to_whoever_starts_it_and_in_its_repor
     // More requests than are usual for a CPU, and fewer than are impossible.
     let cpus = std::thread::available_parallelism().unwrap().get();
     let answer = start(3_000 * cpus).await;
-    let doubts = &answer.body["doubts"];
-    assert_eq!(doubts.as_array().unwrap().len(), 1, "{doubts}");
-    let doubt = doubts[0].as_str().unwrap();
-    assert!(doubt.contains("the verdict `invalid`"), "{doubt}");
+    let warnings = &answer.body["warnings"];
+    assert_eq!(warnings.as_array().unwrap().len(), 1, "{warnings}");
+    let warning = warnings[0].as_str().unwrap();
+    assert!(warning.contains("the verdict `invalid`"), "{warning}");
     let path = format!("/api/v1/runs/{}", answer.text("id"));
     let ended = eventually("the end of the run", async || {
         let run = service.read(&path).await.body;
         (run["state"] == "ended").then_some(run)
     });
-    assert_eq!(ended.await["doubts"], *doubts);
-    assert!(service.process.log().contains(doubt));
+    assert_eq!(ended.await["warnings"], *warnings);
+    assert!(service.process.log().contains(warning));
 
-    assert_eq!(start(1).await.body["doubts"].to_string(), "[]");
+    assert_eq!(start(1).await.body["warnings"].to_string(), "[]");
 }
 
 #[tokio::test]
@@ -167,13 +167,13 @@ steps:
     };
     let seen = preview(1).await;
     assert_eq!(seen["requests"], json!({ "least": 10, "most": 30 }));
-    assert_eq!(seen["doubts"], json!([]));
+    assert_eq!(seen["warnings"], json!([]));
     let seen = preview(6).await;
     assert_eq!(seen["requests"], json!({ "least": 60, "most": null }));
-    let doubts = preview(0).await["doubts"].to_string();
+    let warnings = preview(0).await["warnings"].to_string();
     assert!(
-        doubts.contains("some.yaml:7:") && doubts.contains("`-1` is not"),
-        "{doubts}"
+        warnings.contains("some.yaml:7:") && warnings.contains("`-1` is not"),
+        "{warnings}"
     );
 }
 
@@ -202,9 +202,12 @@ async fn a_machine_that_hides_proc_is_said_to_and_no_reason_to_refuse() {
     let run = run.finish(process).await;
     assert_eq!(run.code, 0, "{}", run.log);
     assert_eq!(run.chats("passed"), 3);
-    let doubts = run.report["doubts"].to_string();
+    let warnings = run.report["warnings"].to_string();
     for part in ["/proc/meminfo", "/proc/self/fd", "ip_local_port_range"] {
-        assert!(doubts.contains(part) && run.log.contains(part), "{doubts}");
+        assert!(
+            warnings.contains(part) && run.log.contains(part),
+            "{warnings}"
+        );
     }
     assert!(!run.log.contains("0 MB are available"), "{}", run.log);
     // What is not measured is no zero.

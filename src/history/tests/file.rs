@@ -116,3 +116,17 @@ fn a_file_of_an_earlier_chatprobe_is_opened_with_the_run_that_it_had_in_progress
     let rest: Rest = serde_json::from_str(&rest).unwrap();
     assert_eq!((rest.samples.len(), rest.batches.len()), (2, 0));
 }
+
+#[test]
+fn a_report_is_read_with_the_names_that_earlier_versions_gave_its_fields() {
+    let report = begun();
+    let mut earlier = serde_json::to_value(&report).unwrap();
+    let fields = earlier.as_object_mut().unwrap();
+    for (name, before) in [("events", "books"), ("warnings", "doubts")] {
+        let value = fields.remove(name).unwrap();
+        fields.insert(before.to_owned(), value);
+    }
+    let read: RunReport = serde_json::from_value(earlier).unwrap();
+    let [read, report] = [read, report].map(|report| serde_json::to_value(report).unwrap());
+    assert_eq!(read, report);
+}

@@ -131,7 +131,7 @@ const RECORD: &str = r#"{
     "report": {
         "id": "r", "name": "p", "scenario": "s", "target": "t", "mode": "probe", "trigger": "interval",
         "state": "ended", "verdict": "passed", "verdict_reasons": [], "load": "", "load_changed_to": null,
-        "search": null, "doubts": [], "inputs": {}, "seed": 1, "started_at": "2026-05-04T10:59:59Z",
+        "search": null, "warnings": [], "inputs": {}, "seed": 1, "started_at": "2026-05-04T10:59:59Z",
         "elapsed_seconds": 1.0,
         "chats": { "started": 1, "passed": 0, "failed": 0, "failed_by_reason": {}, "stopped": 0,
             "in_progress": 0, "most_in_progress": 1, "dropped": 0 },

@@ -51,7 +51,7 @@ fn what_is_too_old_goes_and_what_is_in_progress_stays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_leaps_forward_is_doubted_for_a_day() {
+async fn a_clock_that_leaps_forward_is_not_believed_for_a_day() {
     const MINUTE: Duration = Duration::from_mins(1);
     const MONTH: Duration = Duration::from_hours(30 * 24);
     let folder = tempfile::tempdir().unwrap();

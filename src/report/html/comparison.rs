@@ -19,7 +19,7 @@ pub fn comparison(compared: &Comparison) -> Markup {
                 @for baseline in &compared.left_out { (side("Left out", baseline)) }
                 (side("Now", &compared.run))
             }
-            @for caveat in &compared.caveats { p.doubt { "With care: " (caveat) "." } }
+            @for caveat in &compared.caveats { p.warning { "With care: " (caveat) "." } }
             (in_short(compared))
             (table("Compared", &head, &html! {
                 @for subject in &compared.subjects {
@@ -122,7 +122,7 @@ fn row(subject: &str, change: &Change) -> Markup {
     let (class, sign) = match change.word {
         Word::Worse => ("bad", "▲ "),
         Word::Better => ("good", "▼ "),
-        Word::RunToRun | Word::Unclear => ("doubt", "? "),
+        Word::RunToRun | Word::Unclear => ("warning", "? "),
         Word::Noise | Word::TooLittle => ("plain", ""),
     };
     html! {

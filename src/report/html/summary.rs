@@ -191,7 +191,7 @@ fn search_step(step: &SearchStep) -> Markup {
             @match step.broken_by {
                 None => td.word.good { "✓ held" },
                 Some(BrokenBy::Target) => td.word.bad { "✗ broken" },
-                Some(BrokenBy::Generator) => td.word.doubt { "? invalid" },
+                Some(BrokenBy::Generator) => td.word.warning { "? invalid" },
             }
             td.number { (rate(step.started_per_second)) }
             td.number { (rate(step.ended_per_second)) }

@@ -37,7 +37,7 @@ fn poisoned() -> RunRecord {
     let report = &mut value["report"];
     report["verdict_reasons"] = serde_json::json!(["x"]);
     report["load_changed_to"] = "x".into();
-    report["doubts"] = serde_json::json!(["x"]);
+    report["warnings"] = serde_json::json!(["x"]);
     report["inputs"] = serde_json::json!({ EVIL: "x", "count": [EVIL] });
     let threshold = serde_json::json!({ "threshold": "x", "held": true, "measured": "x" });
     report["thresholds"] = serde_json::json!([threshold]);

@@ -22,7 +22,7 @@ pub(in crate::runner) struct Leftover {
     /// A request of `always` or `teardown` passed.
     closed: bool,
     /// The first step that speaks for something being open. In a box, because most chats have none.
-    doubt: Option<Box<(Arc<str>, Doubt)>>,
+    open_because: Option<Box<(Arc<str>, OpenBecause)>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +32,7 @@ enum Sent {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Doubt {
+enum OpenBecause {
     /// Its answer would have said what it opened.
     NoAnswer,
     /// It was accepted, and what it opened is not known.
@@ -60,19 +60,19 @@ impl Leftover {
     /// Notes the outcome of a step of `setup` or `steps`.
     pub(super) fn note_step(&mut self, step: &Step, outcome: StepOutcome) {
         let learns = !step.captures.is_empty() || step.claim.is_some();
-        let doubt = match (self.request.take(), outcome) {
-            (Some(Sent::Unanswered), _) | (Some(_), StepOutcome::Stopped) => Doubt::NoAnswer,
-            (Some(Sent::Accepted), StepOutcome::Failed(reason)) => Doubt::Unnamed(reason),
+        let open_because = match (self.request.take(), outcome) {
+            (Some(Sent::Unanswered), _) | (Some(_), StepOutcome::Stopped) => OpenBecause::NoAnswer,
+            (Some(Sent::Accepted), StepOutcome::Failed(reason)) => OpenBecause::Unnamed(reason),
             (Some(Sent::Accepted), StepOutcome::Passed(_)) | (None, _) => return,
         };
         if learns {
-            self.note(step, doubt);
+            self.note(step, open_because);
         }
     }
 
-    fn note(&mut self, step: &Step, doubt: Doubt) {
-        self.doubt
-            .get_or_insert_with(|| Box::new((step.name.clone(), doubt)));
+    fn note(&mut self, step: &Step, open_because: OpenBecause) {
+        self.open_because
+            .get_or_insert_with(|| Box::new((step.name.clone(), open_because)));
     }
 
     /// Notes the outcome of a step of `always` or `teardown`.
@@ -80,8 +80,8 @@ impl Leftover {
         self.request = None;
         match outcome {
             StepOutcome::Passed(_) => self.closed = true,
-            StepOutcome::Failed(reason) => self.note(step, Doubt::Unclosed(reason)),
-            StepOutcome::Stopped => self.note(step, Doubt::CutShort),
+            StepOutcome::Failed(reason) => self.note(step, OpenBecause::Unclosed(reason)),
+            StepOutcome::Stopped => self.note(step, OpenBecause::CutShort),
         }
     }
 
@@ -94,7 +94,7 @@ impl Leftover {
     pub(in crate::runner) fn after(self, teardown: Self) -> Self {
         Self {
             closed: teardown.closed,
-            doubt: self.doubt.or(teardown.doubt),
+            open_because: self.open_because.or(teardown.open_because),
             ..self
         }
     }
@@ -105,13 +105,15 @@ impl Leftover {
         if !self.opened && !named {
             return None;
         }
-        match self.doubt.as_deref() {
-            Some((step, Doubt::NoAnswer)) => Some(format!("`{step}` got no answer")),
-            Some((step, Doubt::Unnamed(reason))) => {
+        match self.open_because.as_deref() {
+            Some((step, OpenBecause::NoAnswer)) => Some(format!("`{step}` got no answer")),
+            Some((step, OpenBecause::Unnamed(reason))) => {
                 Some(format!("`{step}` was accepted and failed: {reason}"))
             }
-            Some((step, Doubt::Unclosed(reason))) => Some(format!("`{step}` failed: {reason}")),
-            Some((step, Doubt::CutShort)) => Some(format!("`{step}` was stopped")),
+            Some((step, OpenBecause::Unclosed(reason))) => {
+                Some(format!("`{step}` failed: {reason}"))
+            }
+            Some((step, OpenBecause::CutShort)) => Some(format!("`{step}` was stopped")),
             None if named && !self.closed => Some("no step closed it".to_owned()),
             None => None,
         }

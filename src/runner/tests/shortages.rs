@@ -117,7 +117,7 @@ async fn connections_that_found_the_own_accept_queue_full_make_a_run_invalid() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn connections_that_found_any_accept_queue_full_are_a_doubt() {
+async fn connections_that_found_any_accept_queue_full_are_a_warning() {
     let mut bench = Bench::new();
     let machine = Vitals::silent();
     bench.engine.vitals = machine.clone();
@@ -133,17 +133,17 @@ async fn connections_that_found_any_accept_queue_full_are_a_doubt() {
     };
     overflow(40);
     let report = run_while(&bench, thinks, |_| overflow(0)).await;
-    assert_eq!(report.doubts, Vec::<String>::new());
+    assert_eq!(report.warnings, Vec::<String>::new());
     let report = run_while(&bench, thinks, |_| {
         overflow(2);
         overflow(1);
     });
     let report = report.await;
     assert_eq!(report.verdict, Some(Verdict::Passed));
-    assert_eq!(report.doubts.len(), 1);
+    assert_eq!(report.warnings.len(), 1);
     assert!(
-        report.doubts[0].starts_with("3 connections found an accept queue"),
+        report.warnings[0].starts_with("3 connections found an accept queue"),
         "{:?}",
-        report.doubts
+        report.warnings
     );
 }

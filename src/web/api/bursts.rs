@@ -168,7 +168,7 @@ pub(in crate::web) async fn preview(
         ),
     ),
     responses(
-        (status = 202, description = "It started; `doubts` says what may go wrong on this machine", body = RunReport, headers(("Location" = String, description = "The run"))),
+        (status = 202, description = "It started; `warnings` says what may go wrong on this machine", body = RunReport, headers(("Location" = String, description = "The run"))),
         (status = 400, description = "The body is neither JSON nor YAML", body = ErrorBody),
         (status = 409, description = "The caps leave no room now", body = ErrorBody),
         (status = 415, description = "The body is of another type", body = ErrorBody),

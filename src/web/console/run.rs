@@ -119,7 +119,7 @@ fn above(run: &RunEntry, report: &RunReport, around: &Around, viewer: Viewer) ->
             h1 tabindex="-1" { (report.name) " " (Standing::of(report.state, report.verdict).show()) }
             @for reason in &report.verdict_reasons { p.note { (reason) } }
             @if let Some(failure) = &report.teardown_failed { p.note.failed { (wording::teardown_failed(failure)) } }
-            @for doubt in &report.doubts { p.note.quiet { "Doubtful: " (doubt) } }
+            @for warning in &report.warnings { p.note.quiet { "Warning: " (warning) } }
             (facts(report, active))
             @if let Some(id) = &around.setup { p { a href={ "/failures/" (id) } { "The setup, step by step" } } }
         }

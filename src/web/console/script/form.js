@@ -71,7 +71,7 @@ if (form) {
       tell([
         [`${chats}${requests(seen)}${most}${rate}; starts end after ${seen.duration}.`, ""],
         ...seen.refusals.map((text) => [`It would be refused: ${text}`, "note failed"]),
-        ...seen.doubts.map((text) => [`Doubtful: ${text}`, "note"]),
+        ...seen.warnings.map((text) => [`Warning: ${text}`, "note"]),
       ]);
     } catch (error) {
       tell([[error.message, "note failed"]]);
