@@ -77,7 +77,7 @@ impl RefusalLog {
         if refused.strays > 0 {
             findings.push(format!(
                 "requests to the callback listener on paths that no run has: {}, the last one on {}; if they were \
-                 events, the target may still have the webhook of an earlier run, or another address than it was given",
+                 events, the target may still have the callback of an earlier run, or another address than it was given",
                 refused.strays, refused.path
             ));
         }

@@ -13,7 +13,7 @@ async fn ended(service: &Service, run: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_webhook_that_a_failed_teardown_left_and_the_events_through_it_are_told() {
+async fn a_callback_that_a_failed_teardown_left_and_the_events_through_it_are_told() {
     let faults =
         "{ faults: { errors: [{ probability: 1, status: 500, only: [webhook_delete] }] } }";
     let centre = Centre::start(faults).await;

@@ -156,7 +156,7 @@ async fn an_event_on_a_path_that_no_run_has_is_unknown_to_everybody() {
     assert_eq!(entries.settled[""], [Fate::Unknown, Fate::Rejected]);
     let findings = bench.exchange.findings().join("\n");
     assert!(
-        findings.contains("the webhook of an earlier run"),
+        findings.contains("the callback of an earlier run"),
         "{findings}"
     );
 }

@@ -18,7 +18,7 @@ async fn an_event_on_the_path_of_another_run_is_one_of_the_run_whose_chat_it_is_
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_target_sends_to_the_webhook_of_an_earlier_run_too_is_told_from_a_redelivery() {
+async fn what_a_target_sends_to_the_callback_of_an_earlier_run_too_is_told_from_a_redelivery() {
     let bench = Bench::new();
     let mut earlier = bench.run();
     earlier.end();
@@ -89,7 +89,7 @@ async fn an_early_event_on_the_path_of_another_run_changes_over_when_it_is_claim
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_early_event_has_come_through_its_webhook_whichever_runs_it_counted_for_since() {
+async fn an_early_event_has_come_through_its_callback_whichever_runs_it_counted_for_since() {
     let bench = Bench::new();
     let (mut first, mut second, mut third) = (bench.run(), bench.run(), bench.run());
     bench.send(&first, &event("a", "reply"));

@@ -199,7 +199,7 @@ impl Stage {
     }
 }
 
-/// The webhook of a run of the same that is over.
+/// The callback of a run of the same that is over.
 fn path_of_an_earlier_run(bench: &Bench, play: &Play) -> String {
     let RunSpec {
         identity,
