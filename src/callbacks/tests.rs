@@ -231,10 +231,10 @@ impl TestRun {
     /// Ends the run; from now on its counts have to agree.
     fn end(&mut self) {
         self.path = None;
-        self.check_balance();
+        self.check_counts();
     }
 
-    fn check_balance(&self) {
+    fn check_counts(&self) {
         let entries = self.ledger.entries();
         assert_eq!(self.waiting(), 0, "{entries:?}");
     }

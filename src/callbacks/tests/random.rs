@@ -114,7 +114,7 @@ impl World {
         for run in &self.runs {
             assert!(run.waiting() >= 0, "settled more than once");
             if run.path.is_none() {
-                run.check_balance();
+                run.check_counts();
             }
             waiting += self.bench.everybody.waiting(&run.id);
         }

@@ -131,7 +131,7 @@ async fn what_comes_after_a_run_ended_is_told_to_everybody_but_its_closed_books(
     bench.send(&run, &event("b", "reply"));
     bench.broken_off(&run.token);
     assert_eq!(run.ledger.received(&run.id), 0);
-    run.check_balance();
+    run.check_counts();
     tokio::time::advance(CallbackLimits::default().early_for).await;
     bench.exchange.sweep(Instant::now());
     let expected = [Fate::Late, Fate::Rejected, Fate::EarlyExpired];
