@@ -209,14 +209,16 @@ impl Machine {
         );
         if least > cpus {
             findings.refusals.push(format!(
-                "{rate} starts a second with {requests} requests each take {least:.1} CPUs at the least \
+                "{rate} starts a second with {} each take {least:.1} CPUs at the least \
                  ({} µs a request), and there are {cpus}{bound}: ask for a lower rate, or spread the load over machines",
+                requests.of("request"),
                 LEAST_SECONDS_A_REQUEST * 1e6
             ));
         } else if usual > cpus {
             findings.warnings.push(format!(
-                "{rate} starts a second with {requests} requests each usually take {usual:.1} CPUs \
+                "{rate} starts a second with {} each usually take {usual:.1} CPUs \
                  ({} µs a request), and there are {cpus}{bound}: starts may be late, and the verdict `invalid`",
+                requests.of("request"),
                 USUAL_SECONDS_A_REQUEST * 1e6
             ));
         }

@@ -18,7 +18,7 @@ use crate::{
     scenario::{Scenario, ScenarioRead},
     service,
     simulator::Agents,
-    units::duration,
+    units::{counted, duration},
 };
 
 /// `chatprobe check`.
@@ -99,8 +99,8 @@ fn describe_scenario(text: &mut String, file: &Path, scenario: &Scenario) -> fmt
         let cost = scenario.cost(Variable::UNDEFINED, &inputs.unwrap_or_default());
         writeln!(
             text,
-            "            {} requests a chat with the defaults of its inputs",
-            cost.chat
+            "            {} a chat with the defaults of its inputs",
+            cost.chat.of("request")
         )?;
     } else {
         writeln!(text, "            inputs to set: {}", wanted.join(", "))?;
@@ -127,10 +127,10 @@ fn describe_scenario(text: &mut String, file: &Path, scenario: &Scenario) -> fmt
 fn write_scenario(text: &mut String, scenario: &Scenario) -> fmt::Result {
     writeln!(
         text,
-        "scenario  {}: {} steps, {} inputs ({})",
+        "scenario  {}: {}, {} ({})",
         scenario.name,
-        scenario.all_steps().len(),
-        scenario.inputs.len(),
+        counted(scenario.all_steps().len() as u64, "step"),
+        counted(scenario.inputs.len() as u64, "input"),
         scenario.place.source
     )
 }
@@ -166,10 +166,10 @@ fn describe(
     writeln!(text, "listen    callbacks {}", listen.callbacks)?;
     if let Some(simulator) = &plan.settings.simulator {
         let agents = match simulator.centre.agents {
-            Agents::Unlimited => "unlimited".to_owned(),
-            Agents::Limited(agents) => agents.to_string(),
+            Agents::Unlimited => "unlimited agents".to_owned(),
+            Agents::Limited(agents) => counted(agents.get().into(), "agent"),
         };
-        writeln!(text, "simulator {}, {agents} agents", simulator.listen)?;
+        writeln!(text, "simulator {}, {agents}", simulator.listen)?;
     }
     write!(
         text,
@@ -219,11 +219,13 @@ fn describe_burst(text: &mut String, burst: &Burst) -> fmt::Result {
     match burst.load.chats() {
         Some(chats) => writeln!(
             text,
-            "            {chats} chats with {} requests each, {} in all",
-            cost.chat,
-            cost.of_chats(chats)
+            "            {} with {}{}, {} in all",
+            counted(chats, "chat"),
+            cost.chat.of("request"),
+            if chats == 1 { "" } else { " each" },
+            cost.of_chats(chats).of("request")
         )?,
-        None => writeln!(text, "            {} requests a chat", cost.chat)?,
+        None => writeln!(text, "            {} a chat", cost.chat.of("request"))?,
     }
     for warning in certain_failures(&cost) {
         writeln!(text, "            warning: {warning}")?;

@@ -1,6 +1,9 @@
 //! Conditions before a run: whether `when` holds, as far as the inputs decide.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
 
 use minijinja::Value;
 
@@ -16,66 +19,119 @@ pub(super) struct StaticScope<'a> {
     pub(super) captures: &'a BTreeSet<Arc<str>>,
 }
 
-impl StaticScope<'_> {
-    /// Whether the condition holds; `None` if that depends on what is not known yet.
-    pub(super) fn holds(&self, condition: &Expression) -> Option<bool> {
-        self.decide(condition.source())
+/// A condition whose sides are compiled once, however often it is decided.
+pub(super) enum Condition<'a> {
+    /// Holds if one of them does.
+    Any(Vec<Self>),
+    /// Holds if all of them do.
+    All(Vec<Self>),
+    Not(Box<Self>),
+    Whole(Whole<'a>),
+}
+
+/// A part of a condition that is decided as a whole.
+pub(super) struct Whole<'a> {
+    /// `x is defined`, `x is not defined` and `x is undefined`: the name, and whether it has to be defined.
+    defined: Option<(&'a str, bool)>,
+    expression: minijinja::Expression<'a, 'a>,
+    variables: HashSet<String>,
+}
+
+impl<'a> Condition<'a> {
+    /// `None` if a side of it does not compile by itself.
+    pub(super) fn of(condition: &'a Expression) -> Option<Self> {
+        Self::read(condition.source())
     }
 
     /// Of `and` and `or` one side may decide alone.
-    fn decide(&self, source: &str) -> Option<bool> {
+    fn read(source: &'a str) -> Option<Self> {
         let source = without_brackets(source);
         let words = top_words(source);
         let has = |word: &str| words.iter().any(|(_, found)| *found == word);
         if has("if") || has("else") {
-            return self.evaluate(source);
+            return Whole::read(source).map(Self::Whole);
         }
-        for (word, decisive) in [("or", true), ("and", false)] {
-            if has(word) {
-                let sides: Vec<_> = split(source, word, &words)
-                    .into_iter()
-                    .map(|side| self.decide(side))
-                    .collect();
-                if sides.contains(&Some(decisive)) {
-                    return Some(decisive);
-                }
-                return (!sides.contains(&None)).then_some(!decisive);
-            }
+        let sides = |word: &str| {
+            let sides = split(source, word, &words).into_iter();
+            sides.map(Self::read).collect::<Option<Vec<_>>>()
+        };
+        if has("or") {
+            return sides("or").map(Self::Any);
+        }
+        if has("and") {
+            return sides("and").map(Self::All);
         }
         match words.first() {
-            Some((0, "not")) => self.decide(&source["not".len()..]).map(|holds| !holds),
-            _ => self.evaluate(source),
+            Some((0, "not")) => {
+                let denied = Self::read(&source["not".len()..])?;
+                Some(Self::Not(Box::new(denied)))
+            }
+            _ => Whole::read(source).map(Self::Whole),
         }
     }
 
-    fn evaluate(&self, source: &str) -> Option<bool> {
-        if let Some(defined) = self.is_defined(source) {
+    /// Whether the condition holds; `None` if that depends on what is not known yet.
+    pub(super) fn holds(&self, known: &StaticScope<'_>) -> Option<bool> {
+        match self {
+            Self::Any(sides) => decided_by(true, sides, known),
+            Self::All(sides) => decided_by(false, sides, known),
+            Self::Not(denied) => denied.holds(known).map(|holds| !holds),
+            Self::Whole(whole) => whole.holds(known),
+        }
+    }
+}
+
+/// One side with the decisive answer decides, and otherwise all of them have to be known.
+fn decided_by(decisive: bool, sides: &[Condition<'_>], known: &StaticScope<'_>) -> Option<bool> {
+    let mut all = true;
+    for side in sides {
+        match side.holds(known) {
+            Some(holds) if holds == decisive => return Some(decisive),
+            Some(_) => {}
+            None => all = false,
+        }
+    }
+    all.then_some(!decisive)
+}
+
+impl<'a> Whole<'a> {
+    fn read(source: &'a str) -> Option<Self> {
+        let environment = Undefined::Allowed.environment();
+        let expression = environment.compile_expression(source).ok()?;
+        Some(Self {
+            defined: is_defined(source),
+            variables: expression.undeclared_variables(false),
+            expression,
+        })
+    }
+
+    fn holds(&self, known: &StaticScope<'_>) -> Option<bool> {
+        if let Some((name, defined)) = self.defined
+            && known.captures.contains(name)
+        {
             return Some(defined);
         }
-        let environment = Undefined::Allowed.environment();
-        // Part of an expression that was read, so it compiles.
-        let expression = environment.compile_expression(source).ok()?;
-        let used = expression.undeclared_variables(false);
-        if !used
-            .iter()
-            .all(|name| self.variables.contains(&name.as_str()))
-        {
+        let is_known = |name: &String| known.variables.contains(&name.as_str());
+        if !self.variables.iter().all(is_known) {
             return None;
         }
-        let value = expression.eval(Value::from_dyn_object(self.scope.clone()));
+        let scope = Value::from_dyn_object(known.scope.clone());
         // As in a chat: what cannot be computed does not hold.
-        Some(value.is_ok_and(|value| value.is_true()))
+        Some(
+            self.expression
+                .eval(scope)
+                .is_ok_and(|value| value.is_true()),
+        )
     }
+}
 
-    /// `x is defined`, `x is not defined` and `x is undefined` of a capture that exists.
-    fn is_defined(&self, source: &str) -> Option<bool> {
-        let words: Vec<_> = source.split_whitespace().collect();
-        let (name, defined) = match words[..] {
-            [name, "is", "defined"] => (name, true),
-            [name, "is", "not", "defined"] | [name, "is", "undefined"] => (name, false),
-            _ => return None,
-        };
-        self.captures.contains(name).then_some(defined)
+/// The name whose existence a source asks for, and whether it has to be defined.
+fn is_defined(source: &str) -> Option<(&str, bool)> {
+    let words: Vec<_> = source.split_whitespace().collect();
+    match words[..] {
+        [name, "is", "defined"] => Some((name, true)),
+        [name, "is", "not", "defined"] | [name, "is", "undefined"] => Some((name, false)),
+        _ => None,
     }
 }
 
@@ -181,12 +237,11 @@ mod tests {
             ..RunScope::default()
         }));
         scope.set_passed(true);
-        StaticScope {
+        Condition::read(source).unwrap().holds(&StaticScope {
             scope: &Arc::new(scope),
             variables: &["inputs", "passed"],
             captures: &BTreeSet::from(["session".into()]),
-        }
-        .decide(source)
+        })
     }
 
     #[test]

@@ -1,17 +1,24 @@
 //! How many requests a run sends, as far as its inputs decide before anything is known of the target.
 
-use std::{collections::BTreeSet, fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
     Action, EvaluationError, Expression, Item, Quantity, Repeat, RunScope, Scenario, Scope,
-    Setting, Step, condition::StaticScope,
+    Setting, Step,
+    condition::{Condition, StaticScope},
 };
+use crate::units::counted;
 
-/// Rounds of repeats that are looked at one by one, because something in them depends on the round.
-const MOST_ROUNDS: u64 = 10_000;
+/// Steps and pauses, each as often as its round comes, that are looked at one by one because something in a
+/// repeat depends on the round. Beyond that the cost is told as bounds: counting them takes the time of a
+/// processor, whoever asks.
+const MOST_LOOKS: u64 = 20_000;
 /// Settings that cannot be computed and are told.
 const MOST_ERRORS: usize = 5;
 
@@ -55,6 +62,18 @@ impl Bounds {
         self.most == Some(self.least)
     }
 
+    /// With the noun: `1 request`, `at least 7 requests`, `3 to 7 requests`, `any number of requests`.
+    pub fn of(self, noun: &str) -> String {
+        let Self { least, most } = self;
+        match most {
+            Some(most) if least == most => counted(least, noun),
+            Some(most) if least == 0 => format!("up to {}", counted(most, noun)),
+            Some(most) => format!("{least} to {}", counted(most, noun)),
+            None if least == 0 => format!("any number of {noun}s"),
+            None => format!("at least {}", counted(least, noun)),
+        }
+    }
+
     /// The sum of both.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
@@ -75,19 +94,6 @@ impl Bounds {
                 (Some(0), _) | (_, Some(0)) => Some(0),
                 (a, b) => a.zip(b).map(product),
             },
-        }
-    }
-}
-
-/// As it stands before a noun: `7`, `at least 7`, `up to 7`, `3 to 7`, `any number of`.
-impl fmt::Display for Bounds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.least, self.most) {
-            (least, Some(most)) if least == most => write!(f, "{least}"),
-            (0, Some(most)) => write!(f, "up to {most}"),
-            (least, Some(most)) => write!(f, "{least} to {most}"),
-            (0, None) => f.write_str("any number of"),
-            (least, None) => write!(f, "at least {least}"),
         }
     }
 }
@@ -113,7 +119,8 @@ impl Scenario {
         let mut counter = Counter {
             scope: Arc::new(scope),
             captures: BTreeSet::new(),
-            rounds: MOST_ROUNDS,
+            conditions: BTreeMap::new(),
+            looks: MOST_LOOKS,
             errors: Vec::new(),
         };
         let setup = counter.count_all(&self.setup);
@@ -130,23 +137,25 @@ impl Scenario {
     }
 }
 
-struct Counter {
+struct Counter<'a> {
     scope: Arc<Scope>,
     /// Those that exist for certain by now.
     captures: BTreeSet<Arc<str>>,
-    /// How many rounds may still be looked at one by one.
-    rounds: u64,
+    /// By their sources; `None` for one that cannot be decided side by side.
+    conditions: BTreeMap<&'a str, Option<Condition<'a>>>,
+    /// How many steps and pauses of rounds may still be looked at one by one.
+    looks: u64,
     errors: Vec<EvaluationError>,
 }
 
-impl Counter {
-    fn count_all(&mut self, items: &[Item]) -> Bounds {
+impl<'a> Counter<'a> {
+    fn count_all(&mut self, items: &'a [Item]) -> Bounds {
         items
             .iter()
             .fold(Bounds::ZERO, |sum, item| sum.plus(self.count(item)))
     }
 
-    fn count(&mut self, item: &Item) -> Bounds {
+    fn count(&mut self, item: &'a Item) -> Bounds {
         match item {
             Item::Step(step) => self.count_step(step),
             Item::Think(pause) => {
@@ -161,7 +170,7 @@ impl Counter {
         }
     }
 
-    fn count_step(&mut self, step: &Step) -> Bounds {
+    fn count_step(&mut self, step: &'a Step) -> Bounds {
         let applies = self.applies(step.when.as_ref());
         if applies.most == Some(0) {
             return Bounds::ZERO;
@@ -178,7 +187,7 @@ impl Counter {
         applies.times(Bounds::exactly(requests))
     }
 
-    fn count_repeat(&mut self, repeat: &Repeat) -> Bounds {
+    fn count_repeat(&mut self, repeat: &'a Repeat) -> Bounds {
         let applies = self.applies(repeat.when.as_ref());
         let rounds = if applies.most == Some(0) {
             Bounds::ZERO
@@ -193,23 +202,24 @@ impl Counter {
             return Bounds::ZERO;
         }
         let before = self.captures.clone();
-        let requests =
-            if rounds.is_exact() && rounds.least <= self.rounds && looks_at_round(&repeat.items) {
-                self.rounds -= rounds.least;
-                applies.times(self.count_rounds(rounds.least, &repeat.items))
-            } else {
-                let around = Arc::make_mut(&mut self.scope).set_round(None);
-                let round = self.count_all(&repeat.items);
-                Arc::make_mut(&mut self.scope).set_round(around);
-                all.times(round)
-            };
+        let looks = rounds.least.saturating_mul(all_items(&repeat.items));
+        let requests = if rounds.is_exact() && looks <= self.looks && looks_at_round(&repeat.items)
+        {
+            self.looks -= looks;
+            applies.times(self.count_rounds(rounds.least, &repeat.items))
+        } else {
+            let around = Arc::make_mut(&mut self.scope).set_round(None);
+            let round = self.count_all(&repeat.items);
+            Arc::make_mut(&mut self.scope).set_round(around);
+            all.times(round)
+        };
         if all.least == 0 {
             self.captures = before;
         }
         requests
     }
 
-    fn count_rounds(&mut self, rounds: u64, items: &[Item]) -> Bounds {
+    fn count_rounds(&mut self, rounds: u64, items: &'a [Item]) -> Bounds {
         let around = Arc::make_mut(&mut self.scope).set_round(None);
         let mut sum = Bounds::ZERO;
         for index in 1..=rounds {
@@ -221,16 +231,19 @@ impl Counter {
     }
 
     /// How often what has this condition is done: once, never, or one of them.
-    fn applies(&self, when: Option<&Expression>) -> Bounds {
+    fn applies(&mut self, when: Option<&'a Expression>) -> Bounds {
         let Some(when) = when else {
             return Bounds::exactly(1);
         };
+        let variables = self.variables();
+        let condition = self.conditions.entry(when.source());
+        let condition = condition.or_insert_with(|| Condition::of(when));
         let known = StaticScope {
             scope: &self.scope,
-            variables: self.variables(),
+            variables,
             captures: &self.captures,
         };
-        match known.holds(when) {
+        match condition.as_ref().and_then(|it| it.holds(&known)) {
             Some(holds) => Bounds::exactly(u64::from(holds)),
             None => Bounds::up_to(Some(1)),
         }
@@ -278,6 +291,15 @@ fn looks_at_round(items: &[Item]) -> bool {
     })
 }
 
+/// Repeats and all that is in them included.
+fn all_items(items: &[Item]) -> u64 {
+    let all = items.iter().map(|item| match item {
+        Item::Step(_) | Item::Think(_) => 1,
+        Item::Repeat(repeat) => all_items(&repeat.items).saturating_add(1),
+    });
+    all.fold(0, u64::saturating_add)
+}
+
 #[cfg(test)]
 mod tests {
     use minijinja::Value;
@@ -302,7 +324,7 @@ mod tests {
 
     fn of_chat(steps: &str, inputs: &[(&'static str, Value)]) -> String {
         let steps = steps.replace("GET", GET);
-        cost(&format!("steps:\n{steps}"), inputs).chat.to_string()
+        cost(&format!("steps:\n{steps}"), inputs).chat.of("request")
     }
 
     #[test]
@@ -319,7 +341,7 @@ mod tests {
 always:
   - { step: g, when: id is defined and not passed, GET }
   - { step: h, GET }";
-        for (n, requests) in [(0, "3"), (2, "6"), (10, "32")] {
+        for (n, requests) in [(0, "3 requests"), (2, "6 requests"), (10, "32 requests")] {
             assert_eq!(of_chat(steps, &[("n", n.into())]), requests, "{n}");
         }
     }
@@ -328,38 +350,61 @@ always:
     fn what_is_known_only_in_the_run_is_a_bound() {
         let first = "- { step: a, GET, capture: { id: body.id, count: body.count } }\n";
         for (rest, requests) in [
-            ("- { step: b, when: id == 5, GET }", "1 to 2"),
+            ("- { step: b, when: id == 5, GET }", "1 to 2 requests"),
             (
                 "- { repeat: '{{ count }}', steps: [{ step: b, GET }] }",
-                "at least 1",
+                "at least 1 request",
             ),
-            ("- { repeat: '{{ count }}', steps: [{ think: 1s }] }", "1"),
+            (
+                "- { repeat: '{{ count }}', steps: [{ think: 1s }] }",
+                "1 request",
+            ),
             (
                 "- { repeat: 3, when: id == 5, steps: [{ step: b, GET }, { step: c, when: id == 6, GET }] }",
-                "1 to 7",
+                "1 to 7 requests",
             ),
             (
                 "- { repeat: 3, steps: [{ step: b, when: id == 5, GET, capture: { c: body.c } }, { step: d, when: c is defined, GET }] }",
-                "1 to 7",
+                "1 to 7 requests",
             ),
             // Too many rounds to look at each.
             (
-                "- { repeat: 20000, steps: [{ step: b, when: repeat.index == 1, GET }] }",
-                "1 to 20001",
+                "- { repeat: 20001, steps: [{ step: b, when: repeat.index == 1, GET }] }",
+                "1 to 20002 requests",
             ),
             (
                 "- { repeat: 18446744073709551615, steps: [{ step: b, GET }, { step: c, GET }] }",
-                "18446744073709551615",
+                "18446744073709551615 requests",
             ),
         ] {
             assert_eq!(of_chat(&format!("{first}{rest}"), &[]), requests, "{rest}");
         }
         let only = "- { repeat: '{{ chat.number }}', steps: [{ step: b, GET }] }";
-        assert_eq!(of_chat(only, &[]), "any number of");
+        assert_eq!(of_chat(only, &[]), "any number of requests");
         assert_eq!(
             of_chat("- { step: b, when: chat.number == 3, GET }", &[]),
-            "up to 1"
+            "up to 1 request"
         );
+    }
+
+    #[test]
+    fn rounds_are_looked_at_as_long_as_there_are_few_steps_in_all_of_them() {
+        let steps: Vec<_> = (1..=60)
+            .map(|index| {
+                format!("      - {{ step: s{index}, when: repeat.index == {index}, GET }}\n")
+            })
+            .collect();
+        let steps = steps.concat();
+        let repeat = format!("  - repeat: '{{{{ inputs.n }}}}'\n    steps:\n{steps}");
+        let of = |steps: &str, n: u64| of_chat(steps, &[("n", n.into())]);
+        assert_eq!(of(&repeat, 1), "1 request");
+        assert_eq!(of(&repeat, 333), "60 requests");
+        assert_eq!(of(&repeat, 334), "up to 20040 requests");
+        assert_eq!(of(&repeat, 10_000), "up to 600000 requests");
+        // All repeats together have so many.
+        let twice = format!("{repeat}{}", repeat.replace("step: s", "step: t"));
+        assert_eq!(of(&twice, 166), "120 requests");
+        assert_eq!(of(&twice, 167), "60 to 10080 requests");
     }
 
     #[test]

@@ -85,6 +85,8 @@ pub struct Expression {
     place: Place,
     /// The names of `a.b.c`: most expressions are one of these, which need no evaluation.
     path: Option<Box<[Box<str>]>>,
+    /// The names of the variables that the value depends on: the engine parses the source to tell them.
+    variables: Box<[Box<str>]>,
     compiled: minijinja::Expression<'static, 'static>,
 }
 
@@ -135,6 +137,7 @@ impl Expression {
             source: source.trim().into(),
             place: node.place_in_text(offset),
             path: path(source),
+            variables: names_in(&compiled),
             compiled,
         })
     }
@@ -204,13 +207,13 @@ impl Expression {
 
     /// Whether the value depends on these variables alone.
     pub(super) fn depends_only_on(&self, variables: &[&str]) -> bool {
-        let used = self.compiled.undeclared_variables(false);
-        used.iter().all(|name| variables.contains(&name.as_str()))
+        let mut used = self.variables.iter();
+        used.all(|name| variables.contains(&name.as_ref()))
     }
 
     /// Whether the value depends on a variable of this name.
     pub fn mentions(&self, variable: &str) -> bool {
-        self.compiled.undeclared_variables(false).contains(variable)
+        self.variables.iter().any(|name| **name == *variable)
     }
 
     /// Whether the value depends on nothing but these inputs' defaults, and so can be tried when it
@@ -243,6 +246,11 @@ impl Expression {
             exceeded: true,
         }
     }
+}
+
+fn names_in(compiled: &minijinja::Expression<'_, '_>) -> Box<[Box<str>]> {
+    let names = compiled.undeclared_variables(false).into_iter();
+    names.map(String::into_boxed_str).collect()
 }
 
 /// The names of a source that is nothing but names with dots between them.

@@ -1,5 +1,6 @@
 //! Quantities that people write in configuration: durations, rates, shares of a whole, sizes.
 
+mod count;
 mod distribution;
 pub mod duration;
 mod rate;
@@ -7,6 +8,7 @@ pub mod seed;
 mod share;
 mod size;
 
+pub use count::counted;
 pub use distribution::{BoundsSwapped, Distribution};
 pub use rate::Rate;
 pub use share::Share;

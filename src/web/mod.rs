@@ -91,6 +91,8 @@ struct App {
     guesses: Guesses,
     live: Live,
     turns: Turns,
+    /// Of requests that describe a burst.
+    examinations: Turns,
     /// Places of clients that follow a run.
     followers: Arc<Semaphore>,
     /// Places of pages that are open.
@@ -107,7 +109,8 @@ impl App {
             refused: RefusalLog::default(),
             guesses: Guesses::default(),
             live: Live::default(),
-            turns: Turns::default(),
+            turns: Turns::of("reports are made"),
+            examinations: Turns::of("requests for bursts are examined"),
             followers: Arc::new(Semaphore::new(MOST_STREAMS)),
             pages: Arc::new(Semaphore::new(MOST_STREAMS)),
             closing,

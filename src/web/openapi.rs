@@ -78,6 +78,20 @@ impl IntoResponses for Changes {
     }
 }
 
+/// How every request that describes a burst can be refused besides.
+pub(super) struct Examined;
+
+impl IntoResponses for Examined {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let mut refused = Changes::responses();
+        refused.extend(refusals([(
+            "503",
+            "The service is shutting down, or others are examined before this one and it took too long; `Retry-After` says when to ask again",
+        )]));
+        refused
+    }
+}
+
 /// How every request for what is kept of a run can be refused.
 pub(super) struct OfRun;
 

@@ -16,8 +16,8 @@ async fn the_shipped_configuration_is_valid_and_told() {
         "burst     nightly: contact-center-chat against contact-center, at `0 3 * * *` Europe/Berlin",
         "burst     lunch-rush: contact-center-chat against contact-center, when asked for",
         "            next due 20",
-        "            60 chats with 5 requests each, 302 in all",
-        "            100 chats with 5 requests each, 502 in all",
+        "            60 chats with 5 requests each, 302 requests in all",
+        "            100 chats with 5 requests each, 502 requests in all",
         "            agent_join p95 <= 15s",
         "            failed <= 1%, else it ends",
         "listen    web 127.0.0.1:8080",
@@ -28,6 +28,35 @@ async fn the_shipped_configuration_is_valid_and_told() {
         assert!(output.contains(part), "`{part}` in:\n{output}");
     }
     assert_eq!(process.log(), "");
+}
+
+#[tokio::test]
+async fn numbers_stand_with_their_nouns() {
+    let folder = Folder::new();
+    folder.write(
+        "one.yaml",
+        "scenario: one\ninputs: { n: 1 }\nsteps:\n  - { step: a, http: { get: '{{ target.url }}/a' } }\n",
+    );
+    folder.write(
+        "any.yaml",
+        "scenario: any\nsteps:\n  - repeat: '{{ chat.number }}'\n    steps:\n      - { step: b, http: { get: '{{ target.url }}/b' } }\n",
+    );
+    let bursts = "bursts:\n  one: { scenario: one, target: centre, load: { chats: 1 } }\n  any: { scenario: any, target: centre, load: { chats: 1 } }\n  loop: { scenario: one, target: centre, load: { customers: 2, for: 1s } }";
+    let configuration = plain("http://127.0.0.1:1", bursts)
+        .replace("scenarios: ['", "scenarios: ['one.yaml', 'any.yaml', '");
+    let file = folder.write("chatprobe.yaml", &configuration);
+    let mut process = Process::start(&["check", "--config", &file]);
+    assert_eq!(process.ended().await, 0, "{}", process.log());
+    let output = process.output();
+    for line in [
+        "scenario  one: 1 step, 1 input (",
+        "scenario  any: 1 step, 0 inputs (",
+        "            1 chat with 1 request, 1 request in all\n",
+        "            1 chat with any number of requests, any number of requests in all\n",
+        "            1 request a chat\n",
+    ] {
+        assert!(output.contains(line), "`{line}` in:\n{output}");
+    }
 }
 
 #[tokio::test]

@@ -16,11 +16,11 @@ use crate::{
     document::parse,
     runner::RunReport,
     scenario::Parameters,
-    scheduler::{BurstPreview, Scheduler},
+    scheduler::{BurstPreview, BurstRefused, Scheduler},
     web::{
         App,
         extract::Text,
-        openapi::Changes,
+        openapi::Examined,
         refusal::{ErrorBody, Refusal},
     },
 };
@@ -122,7 +122,7 @@ pub(in crate::web) async fn list(State(app): State<Arc<App>>) -> Json<Vec<BurstV
         (status = 400, description = "The body is neither JSON nor YAML", body = ErrorBody),
         (status = 415, description = "The body is of another type", body = ErrorBody),
         (status = 422, description = "The body does not describe a burst; every problem is listed", body = ErrorBody),
-        Changes,
+        Examined,
     ),
     security(("admin_token" = [])),
 )]
@@ -130,8 +130,30 @@ pub(in crate::web) async fn preview(
     State(app): State<Arc<App>>,
     body: Text,
 ) -> Result<Json<BurstPreview>, Refusal> {
-    parse("request", &body.0).map_err(Refusal::unreadable)?;
-    Ok(Json(app.web.scheduler.preview_requested(&body.0)?))
+    let preview = app.examined(body, Scheduler::preview_requested).await?;
+    Ok(Json(preview))
+}
+
+impl App {
+    /// Works on a request for a burst. To count what it costs takes longer than chats that wait for a worker
+    /// should.
+    async fn examined<T: Send + 'static>(
+        &self,
+        body: Text,
+        work: fn(&Scheduler, &str) -> Result<T, BurstRefused>,
+    ) -> Result<T, Refusal> {
+        let turn = self.examinations.next().await?;
+        let scheduler = self.web.scheduler.clone();
+        let examining = move || {
+            let read = parse("request", &body.0).map_err(Refusal::unreadable);
+            let done = read.and_then(|_| Ok(work(&scheduler, &body.0)?));
+            drop(turn);
+            done
+        };
+        tokio::task::spawn_blocking(examining)
+            .await
+            .map_err(|error| Refusal::Internal(format!("examining the request broke: {error}")))?
+    }
 }
 
 /// Starts a burst.
@@ -173,7 +195,7 @@ pub(in crate::web) async fn preview(
         (status = 409, description = "The caps leave no room now", body = ErrorBody),
         (status = 415, description = "The body is of another type", body = ErrorBody),
         (status = 422, description = "The body does not describe a burst; every problem is listed", body = ErrorBody),
-        Changes,
+        Examined,
     ),
     security(("admin_token" = [])),
 )]
@@ -182,8 +204,7 @@ pub(in crate::web) async fn start(
     body: Text,
 ) -> Result<impl IntoResponse, Refusal> {
     app.takes_on_work()?;
-    parse("request", &body.0).map_err(Refusal::unreadable)?;
-    let run = app.web.scheduler.start_requested(&body.0)?;
+    let run = app.examined(body, Scheduler::start_requested).await?;
     let location = format!("/api/v1/runs/{}", run.id());
     let report = Json(run.report());
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], report))

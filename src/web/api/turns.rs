@@ -1,4 +1,4 @@
-//! Documents are made one at a time, whoever asks: chats need the processor more.
+//! What takes the processor is done one at a time, whoever asks: chats need it more.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,22 +9,20 @@ use tokio::{
 
 use crate::web::refusal::Refusal;
 
-/// Documents that are made at once; any other core is left to chats.
+/// How much is done at once; any other core is left to chats.
 const AT_ONCE: usize = 1;
 /// How long a request waits for its turn, and how long whoever waited in vain is asked to stay away.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Who makes a document now, and who comes next.
+/// Whose request is worked on now, and whose comes next.
 #[derive(Debug, Clone)]
-pub(in crate::web) struct Turns(Arc<Semaphore>);
-
-impl Default for Turns {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(AT_ONCE)))
-    }
+pub(in crate::web) struct Turns {
+    places: Arc<Semaphore>,
+    /// What is done one at a time, in words.
+    work: &'static str,
 }
 
-/// Leave to make a document. It goes along with the work, which ends later than the request if the client
+/// Leave to begin. It goes along with the work, which ends later than the request if the client
 /// leaves.
 #[derive(Debug)]
 pub(in crate::web) struct Turn {
@@ -32,16 +30,25 @@ pub(in crate::web) struct Turn {
 }
 
 impl Turns {
+    /// Nobody's turn is taken; the work in words is such as `reports are made`.
+    pub(in crate::web) fn of(work: &'static str) -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(AT_ONCE)),
+            work,
+        }
+    }
+
     /// Waits for a turn, in the order of the requests.
     pub(in crate::web) async fn next(&self) -> Result<Turn, Refusal> {
-        let turn = timeout(PATIENCE, self.0.clone().acquire_owned()).await;
+        let turn = timeout(PATIENCE, self.places.clone().acquire_owned()).await;
         // Never closed.
         let place = turn.ok().and_then(Result::ok);
         place
             .map(|place| Turn { _place: place })
             .ok_or_else(|| Refusal::Busy {
                 error: format!(
-                    "reports are made one at a time, and others wait; try again in {} seconds",
+                    "{} one at a time, and others wait; try again in {} seconds",
+                    self.work,
                     PATIENCE.as_secs()
                 ),
                 again: PATIENCE,

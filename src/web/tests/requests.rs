@@ -161,6 +161,26 @@ async fn a_started_burst_is_answered_with_its_report_and_its_place() {
 }
 
 #[tokio::test]
+async fn requests_for_bursts_are_examined_one_at_a_time_and_others_are_answered_meanwhile() {
+    let service = Service::start().await;
+    let body = "{ burst: lunch-rush }";
+    let turn = service.app.examinations.next().await.unwrap();
+    tokio::time::pause();
+    for path in ["/api/v1/bursts/preview", "/api/v1/bursts"] {
+        let asked = tokio::time::Instant::now();
+        let answer = service.order("POST", path, body).await;
+        assert_eq!(answer.header("retry-after"), "5", "{path}");
+        assert_eq!(asked.elapsed().as_secs(), 5, "{path}");
+        let (status, error) = answer.error();
+        assert_eq!(status, 503, "{path}");
+        assert!(error.contains("one at a time"), "{error}");
+    }
+    drop(turn);
+    let answer = service.order("POST", "/api/v1/bursts/preview", body).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+}
+
+#[tokio::test]
 async fn a_burst_goes_to_the_only_target_unless_it_names_one() {
     let service = Service::start().await;
     let body = r#"{ "scenario": "contact-center-chat", "load": { "chats": 1 } }"#;
