@@ -11,6 +11,11 @@ const ENDLESS: &str = "{ session_pause: 0s, first_message_delay: 1h, reply_delay
 const THRESHOLDS: &str =
     ", thresholds: [ { step: agent_join, p95: 1h }, { step: agent_join, p95: 1ms }, { p95: 1h } ]";
 
+/// The selector of the word that says how a step fared.
+fn word_of(step: &str) -> String {
+    format!("[data-step='{step}'] .word")
+}
+
 /// The text of every element that a selector finds.
 async fn texts(browser: &Browser, selector: &str) -> Vec<String> {
     let script = "return [...document.querySelectorAll(arguments[0])].map((one) => one.innerText)";
@@ -72,6 +77,9 @@ async fn the_page_of_a_run_that_was_killed_has_all_that_it_had() {
     let states = texts(&browser, "[aria-label='Thresholds'] .standing").await;
     assert_eq!(states, ["✓ held", "✗ broken", "– not judged"]);
     browser.shows(".facts", "rate: 10/s").await;
+    for step in ["send_chat", "whole chats"] {
+        browser.shows(&word_of(step), "no result").await;
+    }
     assert_eq!(texts(&browser, "#charts figcaption").await, charts);
     assert_eq!(texts(&browser, "#generator dt").await, generator);
     let known = texts(&browser, "#generator dd").await;
@@ -128,6 +136,14 @@ async fn every_document_of_a_run_says_what_ended_it() {
         assert!(reasons.contains(says), "{reasons}");
         browser.open(&format!("{}/runs/{run}", service.web)).await;
         browser.shows("#standing .note", says).await;
+        let words = ["agent_join", "send_chat", "whole chats"].map(word_of);
+        let [join, send, whole] = words.each_ref().map(|selector| browser.text(selector));
+        let words = tokio::join!(join, send, whole);
+        let word = |text: Option<String>| text.unwrap_or_default();
+        assert_eq!(
+            [word(words.0), word(words.1), word(words.2)],
+            [": passed", ": not reached", ": stopped"]
+        );
         for document in ["report.html", "junit.xml"] {
             let text = get(&format!("{}{path}/{document}", service.web))
                 .await

@@ -23,6 +23,39 @@ async fn passed(browser: &Browser, step: &str) -> u64 {
 }
 
 #[tokio::test]
+async fn the_preview_of_a_burst_shows_no_digit_that_is_wrong() {
+    let folder = Folder::new();
+    folder.write(
+        "many.yaml",
+        "scenario: many\ninputs: { n: 1 }\nsteps:\n  - repeat: '{{ inputs.n }}'\n    steps:\n      - { step: a, http: { get: '{{ target.url }}/a' } }\n",
+    );
+    let configuration =
+        plain("http://127.0.0.1:1", "").replace("scenarios: ['", "scenarios: ['many.yaml', '");
+    let service = Service::start_in(folder, &configuration, &[], &[]).await;
+    let browser = Browser::start(1280, 900).await;
+    let page = format!("{}/bursts/new?scenario=many", service.web);
+    browser.open(&page).await;
+    browser.fill("[name='load']", "{ chats: 1 }").await;
+    for (n, requests) in [
+        ("1", "1 chat and about 1 request,"),
+        (
+            "9007199254740991",
+            "1 chat and about 9,007,199,254,740,991 requests,",
+        ),
+        (
+            "9007199254740993",
+            "1 chat and more than 9,007,199,254,740,991 requests,",
+        ),
+        ("3", "1 chat and about 3 requests,"),
+    ] {
+        browser.fill("[name='input.n']", n).await;
+        browser.click("#preview").await;
+        browser.shows("#cost", requests).await;
+    }
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn a_burst_is_started_from_the_form_watched_changed_and_stopped() {
     let (_centre, service) = start().await;
     let browser = Browser::start(1280, 900).await;

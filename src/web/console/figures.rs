@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::words::{Standing, count, rate, share, time};
 use crate::{
     report::wording::{Format, NOT_MEASURED, OTHER_CALLBACKS, bytes, number, percent},
-    runner::{Quantiles, RunReport, StepReport},
+    runner::{Quantiles, RunReport, RunState, StepReport},
 };
 
 /// A chart of the run: the script draws it of the samples.
@@ -88,12 +88,12 @@ pub(super) fn steps(report: &RunReport) -> Markup {
                 @for name in ["p50", "p90", "p95", "p99", "max"] { th.figure scope="col" { (name) } }
                 th scope="col" { "Details" }
             } }
-            tbody { @for step in report.steps.iter().chain([&whole]) { (row(step, report.elapsed_seconds)) } }
+            tbody { @for step in report.steps.iter().chain([&whole]) { (row(step, report.elapsed_seconds, report.state)) } }
         } }
     }
 }
 
-fn row(step: &StepReport, elapsed: f64) -> Markup {
+fn row(step: &StepReport, elapsed: f64, state: RunState) -> Markup {
     let Quantiles {
         p50,
         p90,
@@ -103,7 +103,7 @@ fn row(step: &StepReport, elapsed: f64) -> Markup {
         ..
     } = step.latency;
     let (passed, failed, name) = (step.passed, step.failed, &step.step);
-    let standing = Standing::of_counts(passed, failed);
+    let standing = Standing::of_step(step, state);
     // The step of which the script draws the latency.
     let observes = step.observes.map(|_| "");
     html! { tr class=(standing.class) data-step=(name) data-observes=[observes] {

@@ -7,7 +7,7 @@ use crate::{
     event::Verdict,
     history::ProbeHour,
     report::wording,
-    runner::{RunState, ThresholdState},
+    runner::{RunState, StepReport, ThresholdState},
 };
 
 /// Where there is nothing to tell.
@@ -69,6 +69,29 @@ impl Standing {
         }
         let other = || [Verdict::Passed, Verdict::Stopped].into_iter().find(has);
         Self::of(RunState::Ended, worst.or_else(other))
+    }
+
+    /// How a step of a run, or its chats as a whole, fare.
+    pub(super) fn of_step(step: &StepReport, state: RunState) -> Self {
+        let counted = Self::of_counts(step.passed, step.failed);
+        match state {
+            _ if step.passed + step.failed > 0 => counted,
+            _ if step.stopped > 0 => Self {
+                class: "stopped",
+                sign: "■",
+                word: "stopped",
+            },
+            RunState::Ended => Self {
+                word: "not reached",
+                ..counted
+            },
+            // Some may have been in progress.
+            RunState::Interrupted => Self {
+                word: "no result",
+                ..counted
+            },
+            _ => counted,
+        }
     }
 
     pub(super) fn show(self) -> Markup {

@@ -39,22 +39,28 @@ if (form) {
       return line;
     }));
   };
-  const digits = (number) => number.toLocaleString("en-US");
+  // Of a larger number that comes as JSON the last digits are not those that were sent.
+  const EXACT = Number.MAX_SAFE_INTEGER;
+  const digits = (number) => {
+    const text = Math.min(number, EXACT).toLocaleString("en-US");
+    return number > EXACT ? `more than ${text}` : text;
+  };
+  const counted = (number, noun) => `${digits(number)} ${noun}${number === 1 ? "" : "s"}`;
   /** A number of requests, which may depend on answers of the target. */
   const bounds = ({ least, most }) => {
-    if (least === most) {
-      return digits(least);
+    if (least === most || least > EXACT) {
+      return counted(least, "request");
     }
-    if (most === null) {
-      return least === 0 ? "any number of" : `at least ${digits(least)}`;
+    if (most === null || most > EXACT) {
+      return least === 0 ? "any number of requests" : `at least ${counted(least, "request")}`;
     }
-    return least === 0 ? `up to ${digits(most)}` : `${digits(least)} to ${digits(most)}`;
+    return `${least === 0 ? "up to" : `${digits(least)} to`} ${counted(most, "request")}`;
   };
   const requests = ({ requests: all, requests_of_a_chat: each }) => {
     if (all === null) {
-      return ` with ${bounds(each)} requests each`;
+      return ` with ${bounds(each)} each`;
     }
-    return ` and ${all.least === all.most ? "about " : ""}${bounds(all)} requests`;
+    return ` and ${all.least === all.most && all.least <= EXACT ? "about " : ""}${bounds(all)}`;
   };
   form.addEventListener("click", (event) => {
     const load = event.target.closest("[data-load]");
@@ -65,7 +71,7 @@ if (form) {
   document.getElementById("preview").addEventListener("click", async () => {
     try {
       const seen = await send("/api/v1/bursts/preview");
-      const chats = seen.chats === null ? "As many chats as the target allows" : `${digits(seen.chats)} chats`;
+      const chats = seen.chats === null ? "As many chats as the target allows" : counted(seen.chats, "chat");
       const most = seen.most_at_once === null ? "" : `, at most ${digits(seen.most_at_once)} at once`;
       const rate = seen.starts_per_second === null ? "" : `, up to ${short(seen.starts_per_second)} starts a second`;
       tell([

@@ -56,10 +56,14 @@ function subtract(place) {
     const [passed, failed] = [...row.querySelectorAll("td[data-count]")].map(number);
     row.querySelector(".share").textContent = percent(failed, passed + failed);
     row.querySelector(".rate").textContent = rate(passed + failed, elapsed() - base.elapsed);
-    const [sign, word] = failed > 0 ? ["✗", "failed"] : passed > 0 ? ["✓", "passed"] : ["·", ""];
+    const name = `${row.dataset.step} stopped`;
+    const cut = [...row.querySelectorAll(".reason [data-count]")].find((cell) => cell.dataset.count === name);
+    const stopped = cut ? number(cut) : 0;
+    const [sign, word] = failed > 0 ? ["✗", "failed"] : passed > 0 ? ["✓", "passed"]
+      : stopped > 0 ? ["■", "stopped"] : ["·", ""];
     row.className = word;
     row.querySelector(".sign").textContent = sign;
-    row.querySelector(".word").textContent = `: ${word || "nothing yet"}`;
+    row.querySelector(".word").textContent = `: ${word || "nothing since"}`;
   }
   for (const failure of place.querySelectorAll("[data-failure]")) {
     failure.hidden = base.failures.has(failure.dataset.failure);
