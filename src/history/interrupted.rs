@@ -15,8 +15,8 @@ use super::{
     rows::{Rest, word},
 };
 use crate::runner::{
-    Batch, BatchFigures, Batches, Example, HealthReport, Histogram, Orphan, RunReport, Sample,
-    StepReport, StepSample,
+    Batch, BatchFigures, Batches, ChatCounts, Example, HealthReport, Histogram, Orphan, RunReport,
+    Sample, StepReport, StepSample,
 };
 
 /// Orphans that a run lists.
@@ -51,7 +51,8 @@ pub(super) fn conclude(
         }
         let open = open_at_target(&change, &id, &report, figures)?;
         let (named, total) = (open.in_progress, open.total);
-        cut_off(&mut report, open);
+        let a_second_was_kept = !rest.samples.is_empty() || report.chats != ChatCounts::default();
+        cut_off(&mut report, open, a_second_was_kept);
         report.failures = examples(&change, &id, figures)?;
         change.execute(
             "UPDATE runs SET state = ?2, report = ?3, rest = ?4 WHERE id = ?1",
@@ -198,7 +199,7 @@ fn open_at_target(
 
 /// Ends the report of a run whose process ended. A chat that is open belongs to those in progress, also if it is
 /// too young for any second that was kept.
-fn cut_off(report: &mut RunReport, open: Open) {
+fn cut_off(report: &mut RunReport, open: Open, a_second_was_kept: bool) {
     report.interrupt("the process");
     let chats = &mut report.chats;
     let in_progress = chats.in_progress.saturating_add(open.later);
@@ -206,14 +207,27 @@ fn cut_off(report: &mut RunReport, open: Open) {
     chats.most_in_progress = chats.most_in_progress.max(chats.in_progress);
     let ended = [chats.passed, chats.failed, chats.stopped];
     chats.started = (ended.into_iter()).fold(chats.in_progress, u64::saturating_add);
+    let figures = if a_second_was_kept {
+        "the figures are those at the end of its last second that was kept"
+    } else {
+        "no second of it was kept, so nothing is known of chats that ended"
+    };
+    let others = if open.total > open.in_progress {
+        format!(
+            "; with ended chats and what the setup made, {} may be open",
+            open.total
+        )
+    } else {
+        String::new()
+    };
     let listed = if open.total > MOST_ORPHANS as u64 {
         format!("; the first {MOST_ORPHANS} are listed")
     } else {
         String::new()
     };
     report.verdict_reasons.push(format!(
-        "the figures are those at the end of its last second that was kept; {} chats were in progress, of which {} \
-         have a known name at the target and may still be open there{listed}",
+        "{figures}; {} chats were in progress, of which {} have a known name at the target and may still be open \
+         there{others}{listed}",
         chats.in_progress, open.in_progress
     ));
     if chats.started > 0 && report.first_chat_began_at.is_none() {

@@ -115,11 +115,11 @@ pub struct RunReport {
     pub machine: HealthReport,
     /// The last failures.
     pub failures: Vec<Example>,
-    /// Chats that may still be open at the target, because nothing confirmed that they were closed: the
+    /// Chats, and what the setup made, that may still be open at the target, because nothing confirmed that they were closed: the
     /// first 1,000.
     #[serde(default)]
     pub orphans: Vec<Orphan>,
-    /// How many of them there are. Those of an interrupted run are all at `/api/v1/runs/{id}/orphans`.
+    /// How many of them there are, what the setup made included. Those of an interrupted run are all at `/api/v1/runs/{id}/orphans`.
     #[serde(default)]
     pub orphans_total: u64,
     /// Why the teardown failed, so that something may be left at the target; null if it did not, or not yet.

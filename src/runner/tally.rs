@@ -78,7 +78,7 @@ impl Tally {
                 chat = first.chat,
                 correlation = ?first.correlation,
                 why = first.why,
-                "chats may still be open at the target; `orphans` in the report of the run lists them"
+                "chats, and what the setup made, may still be open at the target; `orphans` in the report of the run lists them"
             );
         }
     }

@@ -88,6 +88,13 @@ fn a_run_that_was_cut_off_is_as_it_was_at_its_last_second_and_every_open_chat_wa
         numbers.contains("28 chats were in progress, of which 27 have"),
         "{numbers}"
     );
+    // The total explains itself.
+    let total = "with ended chats and what the setup made, 29 may be open";
+    assert!(numbers.contains(total), "{numbers}");
+    assert!(
+        numbers.contains("its last second that was kept"),
+        "{numbers}"
+    );
     assert_eq!(report.ended_by, Some(EndedBy::Crash));
     let states = report.thresholds.iter().map(|threshold| threshold.state);
     let (held, broken) = (ThresholdState::Held, ThresholdState::Broken);
@@ -118,6 +125,27 @@ fn counts_at_the_end_of_their_range_are_kept_and_leave_the_file_usable() {
     let file = open(folder.path(), MOST).unwrap();
     let chats = report_of(&file.connection).chats;
     assert_eq!((chats.started, chats.in_progress), (u64::MAX, u64::MAX));
+}
+
+#[test]
+fn a_run_of_which_no_second_was_kept_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = open(folder.path(), MOST).unwrap();
+    let text = serde_json::to_string(&begun()).unwrap();
+    let insert = |query: &str, text: &str| file.connection.execute(query, ["r", text]).unwrap();
+    insert(IN_PROGRESS, &text);
+    insert("INSERT INTO open_chats VALUES (?, 1, ?, NULL)", "{}");
+    drop(file);
+    let file = open(folder.path(), MOST).unwrap();
+    let report = report_of(&file.connection);
+    let numbers = &report.verdict_reasons[1];
+    assert!(numbers.contains("no second of it was kept"), "{numbers}");
+    assert!(!numbers.contains("last second"), "{numbers}");
+    assert!(
+        numbers.contains("1 chats were in progress, of which 1 have"),
+        "{numbers}"
+    );
+    assert!(!numbers.contains("the setup made"), "{numbers}");
 }
 
 #[test]

@@ -54,7 +54,7 @@ pub fn health(report: &RunReport) -> Markup {
         section {
             h2 { "Generator" }
             @if report.state == RunState::Interrupted {
-                p { "The run was cut off: this is how the generator stood at the end of its last second that was kept, and a dash is unknown." }
+                p { "The run was cut off: this is how the generator stood at the end of its last second that was kept, if one was, and a dash is unknown." }
             } @else if machine.cpus.mean.is_none() {
                 p { "The machine is read once a second: this run was too short for a reading." }
             }

@@ -126,7 +126,7 @@ pub fn thresholds(report: &RunReport) -> Markup {
             } @else if report.search.is_some() {
                 p { "Each step of the search is judged by them, and the run as a whole is not." }
             } @else if report.state == RunState::Interrupted {
-                p { "The run was cut off and not judged: this is how they stood at the end of its last second that was kept." }
+                p { "The run was cut off and not judged: this is how they stood at the end of its last second that was kept, if one was." }
             } @else if report.verdict.is_none() {
                 p { "The run is in progress: this is how they stand so far." }
             }

@@ -27,10 +27,10 @@ pub(in crate::web) struct OrphanFilter {
     limit: Limit,
 }
 
-/// Chats of a run that may still be open at the target.
+/// Chats of a run, and what its setup made, that may still be open at the target.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct OrphanList {
-    /// How many the run has, on whatever page. Of a run that was not interrupted the first 1,000 are listed.
+    /// How many the run has, what its setup made included, on whatever page. Of a run that was not interrupted the first 1,000 are listed.
     pub total: u64,
     /// By their number in the run.
     pub orphans: Vec<Orphan>,

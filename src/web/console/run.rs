@@ -265,7 +265,7 @@ fn failures(failures: &[Example]) -> Markup {
 fn orphans(report: &RunReport) -> Markup {
     let orphans = &report.orphans;
     html! { @if !orphans.is_empty() {
-        h2 { "Chats that may still be open at the target" }
+        h2 { "Chats, and what the setup made, that may still be open at the target" }
         p {
             @if report.state == RunState::Interrupted {
                 "Those without a reason were in progress when the process ended. "
