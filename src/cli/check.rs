@@ -215,7 +215,7 @@ fn describe_burst(text: &mut String, burst: &Burst) -> fmt::Result {
         let due = due.format("%Y-%m-%d %H:%M:%S %Z");
         writeln!(text, "            next due {due}")?;
     }
-    let cost = burst.cost();
+    let cost = &burst.cost;
     match burst.load.chats() {
         Some(chats) => writeln!(
             text,
@@ -227,7 +227,7 @@ fn describe_burst(text: &mut String, burst: &Burst) -> fmt::Result {
         )?,
         None => writeln!(text, "            {} a chat", cost.chat.of("request"))?,
     }
-    for warning in certain_failures(&cost) {
+    for warning in certain_failures(cost) {
         writeln!(text, "            warning: {warning}")?;
     }
     for threshold in &burst.thresholds {

@@ -29,6 +29,8 @@ pub struct Burst {
     pub schedule: Option<Schedule>,
     /// The seed of its pauses; drawn anew for each run if absent.
     pub seed: Option<u64>,
+    /// What a run of it costs.
+    pub cost: Cost,
     /// Who asks for it, if they say so.
     pub asked_by: Option<String>,
     /// Where it is declared.
@@ -118,11 +120,6 @@ impl Burst {
         Some(Self { asked_by, ..burst })
     }
 
-    /// What a run of it costs.
-    pub fn cost(&self) -> Cost {
-        self.scenario.cost(self.target.variable(), &self.inputs)
-    }
-
     fn read_parts(
         mut map: Mapping<'_>,
         unsaid: Unsaid<'_>,
@@ -164,12 +161,14 @@ impl Burst {
         }
         let inputs = read.resolve_inputs(&set, &place, problems);
         (problems.count() == before).then_some(())?;
-        let Pair { scenario, target } = read.pair()?;
+        let (Pair { scenario, target }, inputs) = (read.pair()?, inputs?);
         Some(Self {
             name: name.into(),
+            // To count it takes time that a start by schedule does not have.
+            cost: scenario.cost(target.variable(), &inputs),
             scenario,
             target,
-            inputs: inputs?,
+            inputs,
             load: load?,
             thresholds,
             schedule: None,

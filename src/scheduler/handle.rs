@@ -254,7 +254,7 @@ impl Shared {
             configuration: Some(self.state().plan.fingerprint),
         };
         let findings = Machine::look().examine(
-            &burst.cost(),
+            &burst.cost,
             &spec.target.connections,
             &spec.load,
             Some(peak),

@@ -62,11 +62,15 @@ impl Scheduler {
 impl Shared {
     fn preview(&self, burst: &Burst) -> BurstPreview {
         let (room, peak, cap) = self.room_for(burst);
-        let cost = burst.cost();
         let Findings {
             mut refusals,
             warnings,
-        } = Machine::look().examine(&cost, &burst.target.connections, &burst.load, Some(peak));
+        } = Machine::look().examine(
+            &burst.cost,
+            &burst.target.connections,
+            &burst.load,
+            Some(peak),
+        );
         let reserved = self.runs.reserved();
         if reserved.saturating_add(peak) > cap {
             let wanted = peak;
@@ -85,8 +89,8 @@ impl Shared {
             most_at_once: room.or(burst.load.peak_active()),
             starts_per_second: burst.load.peak_rate().map(Rate::as_per_second),
             duration: duration::format(burst.load.duration()),
-            requests_of_a_chat: cost.chat,
-            requests: burst.load.chats().map(|chats| cost.of_chats(chats)),
+            requests_of_a_chat: burst.cost.chat,
+            requests: burst.load.chats().map(|chats| burst.cost.of_chats(chats)),
             refusals,
             warnings,
         }

@@ -142,7 +142,7 @@ async fn the_environment_and_merged_mappings_are_put_into_the_configuration() {
     let output = process.output();
     for part in [
         "target    centre: https://chat.example.com:8443/$v1",
-        "scenario  plain: 1 steps",
+        "scenario  plain: 1 step, ",
         "burst     one: plain against centre, when asked for, { chats: 25 }",
         "burst     two: plain against centre, when asked for, { chats: 25, ramp: 1m }",
     ] {

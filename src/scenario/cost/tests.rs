@@ -1,0 +1,158 @@
+use minijinja::Value;
+
+use super::*;
+use crate::document::{Problems, parse};
+
+fn read(scenario: &str) -> Scenario {
+    let problems = Problems::default();
+    let text = format!("scenario: s\ninputs: {{ n: 2, fast: true, pause: 1s }}\n{scenario}");
+    let scenario = Scenario::read(&parse("s.yaml", &text).unwrap(), &problems);
+    assert_eq!(problems.into_result(), Ok(()), "{text}");
+    scenario.unwrap()
+}
+
+fn cost(scenario: &str, inputs: &[(&'static str, Value)]) -> Cost {
+    let inputs = [("n", Value::from(2)), ("fast", true.into())]
+        .into_iter()
+        .chain(inputs.iter().cloned());
+    read(scenario).cost(Value::UNDEFINED, &Value::from_pairs(inputs))
+}
+
+const GET: &str = "http: { get: 'http://x/' }";
+
+fn of_chat(steps: &str, inputs: &[(&'static str, Value)]) -> String {
+    let steps = steps.replace("GET", GET);
+    cost(&format!("steps:\n{steps}"), inputs).chat.of("request")
+}
+
+#[test]
+fn requests_are_those_that_the_inputs_ask_for() {
+    let steps = "
+  - { step: a, GET, capture: { id: body.id } }
+  - repeat: '{{ inputs.n }}'
+    steps:
+      - { step: b, GET }
+      - { step: c, when: repeat.index > 1, GET }
+      - { step: d, when: inputs.fast and inputs.n > 5, GET }
+  - { step: e, when: not inputs.fast, GET }
+  - { step: f, when: inputs.fast, GET }
+always:
+  - { step: g, when: id is defined and not passed, GET }
+  - { step: h, GET }";
+    for (n, requests) in [(0, "3 requests"), (2, "6 requests"), (10, "32 requests")] {
+        assert_eq!(of_chat(steps, &[("n", n.into())]), requests, "{n}");
+    }
+}
+
+#[test]
+fn what_is_known_only_in_the_run_is_a_bound() {
+    let first = "- { step: a, GET, capture: { id: body.id, count: body.count } }\n";
+    for (rest, requests) in [
+        ("- { step: b, when: id == 5, GET }", "1 to 2 requests"),
+        (
+            "- { repeat: '{{ count }}', steps: [{ step: b, GET }] }",
+            "at least 1 request",
+        ),
+        (
+            "- { repeat: '{{ count }}', steps: [{ think: 1s }] }",
+            "1 request",
+        ),
+        (
+            "- { repeat: 3, when: id == 5, steps: [{ step: b, GET }, { step: c, when: id == 6, GET }] }",
+            "1 to 7 requests",
+        ),
+        (
+            "- { repeat: 3, steps: [{ step: b, when: id == 5, GET, capture: { c: body.c } }, { step: d, when: c is defined, GET }] }",
+            "1 to 7 requests",
+        ),
+        // Too many rounds to look at each.
+        (
+            "- { repeat: 20001, steps: [{ step: b, when: repeat.index == 1, GET }] }",
+            "1 to 20002 requests",
+        ),
+        (
+            "- { repeat: 18446744073709551615, steps: [{ step: b, GET }, { step: c, GET }] }",
+            "18446744073709551615 requests",
+        ),
+    ] {
+        assert_eq!(of_chat(&format!("{first}{rest}"), &[]), requests, "{rest}");
+    }
+    let only = "- { repeat: '{{ chat.number }}', steps: [{ step: b, GET }] }";
+    assert_eq!(of_chat(only, &[]), "any number of requests");
+    assert_eq!(
+        of_chat("- { step: b, when: chat.number == 3, GET }", &[]),
+        "up to 1 request"
+    );
+}
+
+#[test]
+fn rounds_are_looked_at_as_long_as_there_are_few_steps_in_all_of_them() {
+    let steps: Vec<_> = (1..=60)
+        .map(|index| format!("      - {{ step: s{index}, when: repeat.index == {index}, GET }}\n"))
+        .collect();
+    let steps = steps.concat();
+    let repeat = format!("  - repeat: '{{{{ inputs.n }}}}'\n    steps:\n{steps}");
+    let of = |steps: &str, n: u64| of_chat(steps, &[("n", n.into())]);
+    assert_eq!(of(&repeat, 1), "1 request");
+    assert_eq!(of(&repeat, 333), "60 requests");
+    assert_eq!(of(&repeat, 334), "up to 20040 requests");
+    assert_eq!(of(&repeat, 10_000), "up to 600000 requests");
+    // All repeats together have so many.
+    let twice = format!("{repeat}{}", repeat.replace("step: s", "step: t"));
+    assert_eq!(of(&twice, 166), "120 requests");
+    assert_eq!(of(&twice, 167), "60 to 10080 requests");
+}
+
+#[test]
+fn what_takes_too_long_to_compute_is_a_bound() {
+    let steps = "steps:
+  - { step: a, GET }
+  - { step: b, timeout: 3s, when: inputs.n == 1, GET }
+  - { repeat: '{{ inputs.n }}', steps: [{ step: c, GET }] }
+  - { repeat: 3, steps: [{ step: d, when: repeat.index == 1, GET }] }";
+    let scenario = read(&steps.replace("GET", GET));
+    let inputs = Value::from_pairs([("n", 1)]);
+    let within = |time| scenario.cost_within(time, Value::UNDEFINED, &inputs).chat;
+    assert_eq!(within(MOST_TIME), Bounds::exactly(4));
+    assert_eq!(within(Duration::ZERO).of("request"), "at least 1 request");
+}
+
+#[test]
+fn conditions_on_long_lists_are_computed_for_a_short_time() {
+    let steps =
+        "- { repeat: 20000, steps: [{ step: a, when: range(100000) | sum > repeat.index, GET }] }";
+    let began = Instant::now();
+    let requests = of_chat(steps, &[]);
+    // To compute them all takes more than a minute.
+    assert!(began.elapsed() < MOST_TIME * 5, "{:?}", began.elapsed());
+    assert!(requests.ends_with(" to 20000 requests"), "{requests}");
+}
+
+#[test]
+fn setup_and_teardown_are_counted_once_a_run() {
+    let cost = cost(
+        &"setup: [{ step: a, GET, capture: { hook: body.id } }]
+steps: [{ step: b, GET, capture: { id: body.id } }, { step: c, GET }]
+teardown: [{ step: d, when: hook is defined, GET }, { step: e, when: inputs.n == 9, GET }]"
+            .replace("GET", GET),
+        &[],
+    );
+    assert_eq!(cost.of_chats(100), Bounds::exactly(202));
+}
+
+#[test]
+fn what_fails_with_these_inputs_whatever_the_target_does_is_told() {
+    let scenario = "steps:\n  - { repeat: '{{ inputs.n }}', steps: [{ think: '{{ inputs.pause }}' }] }\n  - { think: '{{ inputs.pause }}', when: not inputs.fast }";
+    let errors = |n: i64, pause: &str| {
+        let inputs = [("n", n.into()), ("pause", pause.into())];
+        let errors = cost(scenario, &inputs).errors;
+        errors.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(errors(1, "5s"), Vec::<String>::new());
+    assert_eq!(
+        errors(-1, "5s"),
+        ["s.yaml:4:18: `inputs.n`: `-1` is not a whole number of at least 0"]
+    );
+    assert_eq!(errors(0, "-5s"), Vec::<String>::new());
+    assert_eq!(errors(1, "-5s").len(), 1);
+}
