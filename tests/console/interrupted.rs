@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Browser, Centre, Folder, Process, Service, eventually, get, plain};
+use crate::{
+    states::ended,
+    support::{Browser, Centre, Folder, Process, Service, eventually, get, plain},
+};
 
 const DATA: &str = "data: { directory: data }\nshutdown: { grace: 0s }";
 /// The chats of a run with these do not end by themselves.
@@ -115,6 +118,8 @@ async fn every_document_of_a_run_says_what_ended_it() {
     joined(&service, &stopped, 1).await;
     let stop = format!("/api/v1/runs/{stopped}/stop");
     service.order("POST", &stop, "{ now: true }").await;
+    // One burst at a time has the target.
+    ended(&service, &stopped).await;
     let shut_down = service.burst(load, ENDLESS, "").await;
     joined(&service, &shut_down, 1).await;
     service.process.finish().await;

@@ -2,15 +2,10 @@
 
 use serde_json::Value;
 
-use crate::support::{Browser, Centre, QUICK, Service, eventually, get, plain};
-
-async fn ended(service: &Service, run: &str) -> Value {
-    eventually("the end of the run", async || {
-        let report = service.read(&format!("/api/v1/runs/{run}")).await.body;
-        (report["state"] == "ended").then_some(report)
-    })
-    .await
-}
+use crate::{
+    states::ended,
+    support::{Browser, Centre, QUICK, Service, eventually, get, plain},
+};
 
 #[tokio::test]
 async fn a_callback_that_a_failed_teardown_left_and_the_events_through_it_are_told() {
