@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod as_written;
+mod capacity_search;
 mod check;
 mod connections;
 mod cookies;
@@ -23,7 +24,6 @@ mod repeatability;
 mod reports;
 mod run;
 mod run_input;
-mod search;
 mod second_signal;
 mod starved;
 #[path = "../support/mod.rs"]

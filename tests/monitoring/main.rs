@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod alerting;
+mod alertmanager;
 mod dashboards;
 #[path = "../support/mod.rs"]
 mod support;
-mod watch;
