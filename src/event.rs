@@ -17,8 +17,9 @@ use std::{
 
 use crate::{
     config::Plan,
+    driver::Phases,
     listener::{Figures, Name},
-    scenario::{Observation, Phases, Reason, Scenario},
+    scenario::{Observation, Reason, Scenario},
     vitals::Beat,
 };
 

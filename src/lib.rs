@@ -15,18 +15,18 @@
 //! | [`listener`] | connections from clients: accepted, bounded in number, time and bytes, ended | descriptors, `line_budget`, vitals |
 //! | [`units`] | durations, rates, shares, distributions as people write them | nothing |
 //! | [`document`] | YAML with the place of every value, and the list of problems | units |
-//! | [`scenario`] | the language: steps, expressions, templates; no I/O | body, document, `plain_words`, units |
+//! | [`driver`] | a folder a protocol: carries requests over the wire | body, descriptors, `plain_words`, units |
+//! | [`scenario`] | the language: steps, expressions, templates; no I/O | body, document, driver, `plain_words`, units |
 //! | [`load`] | load profiles and thresholds, pure functions of time | document, units |
-//! | [`driver`] | one file a protocol: sends what a step says | body, descriptors, `plain_words`, scenario, units |
 //! | [`preflight`] | a load set against what this machine has | cgroup, descriptors, driver, load, `plain_words`, scenario |
 //! | [`config`] | files to a checked [`config::Plan`] | document, driver, load, `plain_words`, scenario, units, the simulator's settings |
-//! | [`event`] | what happened: the only thing that observers see | config, listener, scenario, vitals |
+//! | [`event`] | what happened: the only thing that observers see | config, driver, listener, scenario, vitals |
 //! | [`callbacks`] | inbound events: receiver, early buffer, mailboxes | body, config, descriptors, event, `line_budget`, listener, scenario |
 //! | [`runner`] | one chat; one run of chats, from setup to verdict | all above |
 //! | [`report`] | a run as HTML, CSV and JUnit XML, and runs side by side; no I/O | event, printable, runner, scenario, units |
-//! | [`history`] | what runs did and why chats failed, in a file that outlives the process | config, event, `line_budget`, `plain_words`, runner, scenario |
+//! | [`history`] | what runs did and why chats failed, in a file that outlives the process | config, driver, event, `line_budget`, `plain_words`, runner, scenario |
 //! | [`scheduler`] | when: intervals, cron, on demand, overlap, drain | history, runner and all above |
-//! | [`record`] | events to metrics and log | cgroup, config, descriptors, event, `line_budget`, listener, load, scenario, vitals |
+//! | [`record`] | events to metrics and log | cgroup, config, descriptors, driver, event, `line_budget`, listener, load, scenario, vitals |
 //! | [`web`] | metrics, health, admin API, console | history, scheduler, record, report, `line_budget`, listener, `plain_words`, printable |
 //! | [`simulator`] | a contact centre to practise on | descriptors, listener, `plain_words`, units |
 //! | [`service`] | composition: build, start, shut down | everything |

@@ -13,8 +13,7 @@ use super::{
 use crate::{
     config::{Kind, Listen, check_url, read_configuration},
     document::{Mapping, Problem, Problems, settings},
-    driver::{Endpoint, HttpDriver},
-    scenario::HttpRequest,
+    driver::{Endpoint, HttpDriver, HttpRequest},
 };
 
 /// Shorter than the time limit of the container's health check, so that the reason is told.
@@ -49,8 +48,7 @@ impl Health {
             body: None,
             timeout: TIMEOUT,
             body_limit: None,
-            follow: 0,
-            redirects_to: None,
+            redirects: None,
         };
         match customer.send(&request).await {
             Ok(answer) if answer.status == 200 => {

@@ -3,7 +3,8 @@ use std::sync::Arc;
 use crate::{
     config::{Plan, Target, check_url, check_variables},
     document::{Entry, Place, Problems, did_you_mean},
-    scenario::{Origins, Scenario},
+    driver::Origins,
+    scenario::Scenario,
 };
 
 /// Whom a run talks to.

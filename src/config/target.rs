@@ -13,9 +13,9 @@ use super::{
 };
 use crate::{
     document::{Entry, Mapping, Node, Place, Problems, canonical, settings},
-    driver::{Connections, Endpoint},
+    driver::{Connections, Endpoint, Origin, Origins},
     plain_words,
-    scenario::{Origin, Origins, Parameter, Parameters, check_label, fingerprint, is_name},
+    scenario::{Parameter, Parameters, check_label, fingerprint, is_name},
 };
 
 /// A chat system under watch.

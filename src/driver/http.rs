@@ -3,12 +3,14 @@
 mod answer;
 mod connections;
 mod connector;
+mod cookies;
+mod destination;
 mod dial;
 mod endpoint;
 mod failure;
 mod lookups;
-mod origin;
 mod pool;
+mod prepared;
 mod progress;
 mod proxy;
 mod redirect;
@@ -36,17 +38,20 @@ use url::{Position, Url};
 pub use self::{
     answer::HttpAnswer,
     connections::{Connections, Sharing},
+    cookies::Cookies,
     endpoint::Endpoint,
-    failure::{HttpFailure, HttpFailureKind},
+    failure::{HttpFailure, HttpFailureKind, Remedy},
     proxy::{EnvironmentProxies, Proxy, ProxyChoice, ProxyError},
+    redirect::{location, shown_address},
+    request::{HttpBody, HttpRequest, Redirects},
     session::{HttpSession, OnWire},
     tls::{Tls, TlsError, TlsSettings},
 };
 use self::{
     connector::ConnectorSettings,
+    destination::{Destination, split},
     failure::Cause,
     lookups::Lookups,
-    origin::{Origin, split},
     pool::Pool,
     resolver::Resolver,
 };
@@ -188,7 +193,7 @@ impl HttpClient {
         if let Some((origin, path)) = split(url) {
             return Ok((self.pool_to(origin)?, path));
         }
-        let whole = Url::parse(url).map_err(origin::unusable)?;
+        let whole = Url::parse(url).map_err(destination::unusable)?;
         Ok((self.pool_to(&whole[..Position::BeforePath])?, url))
     }
 
@@ -205,7 +210,7 @@ impl HttpClient {
                 "requests go to more than {MOST_POOLS} servers"
             )));
         }
-        let read = Origin::read(origin)?;
+        let read = Destination::read(origin)?;
         let connector = self.0.connector.connector_to(&read.server)?;
         let pool = Pool::new(read, connector, &self.0.connections);
         pools.insert(origin.into(), pool.clone());

@@ -1,9 +1,15 @@
-//! Drivers: what carries one step of a scenario over the wire.
+//! Drivers: each carries requests of one protocol over the wire. They know neither the language of scenarios nor
+//! metrics.
 
 mod http;
+mod origins;
+mod phases;
 
 pub use http::{
-    Connections, Endpoint, EnvironmentProxies, HttpAnswer, HttpClient, HttpDriver, HttpFailure,
-    HttpFailureKind, HttpSession, HttpSetupError, OnWire, Proxy, ProxyChoice, ProxyError, Sharing,
-    Tls, TlsError, TlsSettings,
+    Connections, Cookies, Endpoint, EnvironmentProxies, HttpAnswer, HttpBody, HttpClient,
+    HttpDriver, HttpFailure, HttpFailureKind, HttpRequest, HttpSession, HttpSetupError, OnWire,
+    Proxy, ProxyChoice, ProxyError, Redirects, Remedy, Sharing, Tls, TlsError, TlsSettings,
+    location, shown_address,
 };
+pub use origins::{Origin, Origins, has_credentials};
+pub use phases::{Phase, Phases};

@@ -6,10 +6,7 @@ use bytes::Bytes;
 use minijinja::Value;
 
 use super::{Failure, RunIdentity};
-use crate::{
-    config::Target,
-    scenario::{Phases, Reason},
-};
+use crate::{config::Target, driver::Phases, scenario::Reason};
 
 /// A chat whose steps are over and one of which failed, or a setup.
 #[derive(Debug)]

@@ -8,8 +8,9 @@ use utoipa::ToSchema;
 use super::excerpt::Excerpt;
 use crate::{
     config::{MASK, Redaction},
+    driver::Phases,
     event::{Beginning, FailedChat, Mode, TracedAnswer, TracedEvent, TracedRequest, TracedStep},
-    scenario::{Phases, Reason, is_confidential, note_confidential},
+    scenario::{Reason, is_confidential, note_confidential},
 };
 
 /// A failed chat in short.

@@ -1,16 +1,13 @@
 use std::{borrow::Cow, collections::BTreeMap, sync::OnceLock, time::Duration};
 
 use bytes::Bytes;
-use hyper::{
-    HeaderMap,
-    header::{CONTENT_TYPE, LOCATION},
-};
+use hyper::{HeaderMap, header::CONTENT_TYPE};
 use minijinja::Value;
 
-use crate::body::{NotJson, Received, Unusable, decode, read_json};
-
-/// Answers that ask for another request elsewhere, if they say where.
-const REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];
+use crate::{
+    body::{NotJson, Received, Unusable, decode, read_json},
+    driver::{location, shown_address},
+};
 
 /// What a target answered, as expressions see it. What none of them looks at is not read: most
 /// answers are asked for their status only.
@@ -147,49 +144,5 @@ impl Answer {
 
     fn content_type(&self) -> Option<&str> {
         self.raw_headers.get(CONTENT_TYPE)?.to_str().ok()
-    }
-}
-
-/// Where a redirect leads.
-pub fn location(status: u16, headers: &HeaderMap) -> Option<&[u8]> {
-    let location = headers
-        .get(LOCATION)
-        .filter(|_| REDIRECTS.contains(&status))?;
-    Some(location.as_bytes()).filter(|location| !location.is_empty())
-}
-
-/// An address without its user, query and fragment, which may hold credentials.
-pub fn shown_address(address: &str) -> String {
-    let (before, cut) = address.split_at(address.find(['?', '#']).unwrap_or(address.len()));
-    let begin = before.find("//").map_or(0, |slashes| slashes + 2);
-    let end = before[begin..]
-        .find(['/', '\\'])
-        .map_or(before.len(), |slash| begin + slash);
-    let host = before[begin..end]
-        .rfind('@')
-        .map_or(begin, |at| begin + at + 1);
-    let more = if cut.is_empty() { "" } else { "?…" };
-    format!("{}{}{more}", &before[..begin], &before[host..])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_is_shown_without_credentials() {
-        for (address, shown) in [
-            ("https://h/a?code=s3cret", "https://h/a?…"),
-            ("https://h/a#s3cret", "https://h/a?…"),
-            ("https://u:s3cret@h:1/a", "https://h:1/a"),
-            ("https://u:s3cret@h", "https://h"),
-            ("https://h?s3cret@x", "https://h?…"),
-            ("//s3cret@h/a@b", "//h/a@b"),
-            ("/a/b?x", "/a/b?…"),
-            ("a//b@c", "a//c"),
-            ("", ""),
-        ] {
-            assert_eq!(shown_address(address), shown);
-        }
     }
 }

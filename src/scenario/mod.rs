@@ -9,7 +9,6 @@ mod answer;
 mod callbacks;
 mod condition;
 mod confidential;
-mod cookies;
 mod cost;
 mod engine_words;
 mod expression;
@@ -19,11 +18,9 @@ mod limits;
 mod names;
 mod nesting;
 mod operators;
-mod origins;
 mod outline;
 mod parameter;
 mod pause;
-mod phases;
 mod readings;
 mod reason;
 mod scope;
@@ -42,21 +39,18 @@ use names::Part;
 use step::StepReader;
 
 pub use action::{
-    Action, HttpAction, HttpBody, HttpRequest, Payload, PlainRequest, PlainRequestError, WaitAction,
+    Action, HttpAction, Payload, PlainRequest, PlainRequestError, WaitAction, explain_failure,
 };
-pub use answer::{Answer, location, shown_address};
+pub use answer::Answer;
 pub use callbacks::{Callbacks, FieldPath, Verification, VerificationAnswer};
 pub use confidential::{TOKEN_BEGIN, is_confidential, note_confidential};
-pub use cookies::Cookies;
 pub use cost::{Bounds, Cost};
 pub use expression::Expression;
 pub use input::{Input, InputKind};
 pub use names::{Names, is_name};
-pub use origins::{AddressError, Origin, Origins, has_credentials};
 pub use outline::{Outline, ScenarioRead};
 pub use parameter::{Parameter, Parameters};
 pub use pause::Pause;
-pub use phases::{Phase, Phases};
 pub use readings::{Reading, readings};
 pub use reason::Reason;
 pub use scope::{Delivery, EvaluationError, RunScope, Scope, key_text};
@@ -64,7 +58,10 @@ pub use setting::{Quantity, Setting};
 pub use step::{DEFAULT_TIMEOUT, Item, Observation, Repeat, Step};
 pub use template::Template;
 
-use crate::document::{Entry, Mapping, Node, Place, Problems, Value, canonical};
+use crate::{
+    document::{Entry, Mapping, Node, Place, Problems, Value, canonical},
+    driver::Origins,
+};
 
 /// What one customer does, and what a run needs before and after its customers.
 #[derive(Debug)]

@@ -3,8 +3,10 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use super::Origins;
-use crate::document::{Node, Place, Problems, Value, did_you_mean};
+use crate::{
+    document::{Node, Place, Problems, Value, did_you_mean},
+    driver::Origins,
+};
 
 /// In which part of a scenario an expression stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

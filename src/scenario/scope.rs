@@ -15,8 +15,11 @@ use minijinja::{
 
 use jiff::Timestamp;
 
-use super::{Answer, Cookies, Expression, Input, Origins, Parameters, functions::MOMENT};
-use crate::document::Place;
+use super::{Answer, Expression, Input, Parameters, functions::MOMENT};
+use crate::{
+    document::Place,
+    driver::{Cookies, Origins},
+};
 
 /// An expression or template that met a value it cannot work with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -305,7 +308,12 @@ impl Scope {
             ("passed", _) => Value::from(self.passed),
             ("repeat", _) => BTreeMap::from([("index", self.round?)]).into(),
             (MOMENT, _) => Value::from(self.moment.as_microsecond()),
-            ("cookies", _) => self.cookies.as_ref()?.variable(),
+            ("cookies", _) => {
+                let cookies = self.cookies.as_ref()?.by_name().into_iter();
+                cookies
+                    .map(|(name, value)| (name, Value::from(value)))
+                    .collect()
+            }
             ("request", Look::Request(request)) => request.clone(),
             ("status", Look::Answer(answer)) => Value::from(answer.status),
             ("headers", Look::Answer(answer)) => answer.headers().clone(),

@@ -3,10 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Action, DEFAULT_TIMEOUT, HttpAction, Item, Origins, PlainRequest, Scenario, Setting, Step,
-    fingerprint,
+    Action, DEFAULT_TIMEOUT, HttpAction, Item, PlainRequest, Scenario, Setting, Step, fingerprint,
 };
-use crate::document::Place;
+use crate::{document::Place, driver::Origins};
 
 impl Scenario {
     /// The name of a scenario of one request, and of its step.

@@ -147,7 +147,8 @@ fn limits(step: &str) -> (Option<usize>, usize) {
     };
     let scope = Scope::of_run(Arc::new(RunScope::default()));
     let request = action.render(&Arc::new(scope), Duration::ZERO).unwrap();
-    (request.body_limit, request.follow)
+    let most = request.redirects.map_or(0, |redirects| redirects.most);
+    (request.body_limit, most)
 }
 
 #[test]

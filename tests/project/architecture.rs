@@ -22,12 +22,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("units", &[]),
     ("vitals", &["descriptors"]),
     ("document", &["units"]),
-    ("scenario", &["body", "document", "plain_words", "units"]),
-    ("load", &["document", "units"]),
+    ("driver", &["body", "descriptors", "plain_words", "units"]),
     (
-        "driver",
-        &["body", "descriptors", "plain_words", "scenario", "units"],
+        "scenario",
+        &["body", "document", "driver", "plain_words", "units"],
     ),
+    ("load", &["document", "units"]),
     (
         "preflight",
         &[
@@ -55,7 +55,10 @@ const ARROWS: &[(&str, &[&str])] = &[
             "units",
         ],
     ),
-    ("event", &["config", "listener", "scenario", "vitals"]),
+    (
+        "event",
+        &["config", "driver", "listener", "scenario", "vitals"],
+    ),
     (
         "callbacks",
         &[
@@ -89,6 +92,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "history",
         &[
             "config",
+            "driver",
             "event",
             "line_budget",
             "plain_words",
@@ -116,6 +120,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "cgroup",
             "config",
             "descriptors",
+            "driver",
             "event",
             "line_budget",
             "listener",

@@ -14,7 +14,7 @@ use tokio::{task::spawn_blocking, time::Instant};
 use super::failure::Cause;
 use crate::{
     body::{Compression, KEPT_BYTES, Received},
-    scenario::Phases,
+    driver::Phases,
 };
 
 /// A body that is decompressed to no more than this is decompressed at once: it takes milliseconds. For a

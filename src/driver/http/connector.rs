@@ -17,9 +17,9 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{
+    destination,
     dial::{Dialled, dial, interleaved},
     failure::Cause,
-    origin,
     progress::{Progress, Stage},
     proxy::{EnvironmentProxies, Forwarding, Proxy, ProxyChoice},
     resolver::{Resolver, literal, without_brackets},
@@ -79,7 +79,7 @@ impl ConnectorSettings {
         let tls = if own { &self.tls } else { &self.others };
         let name = without_brackets(host);
         let secure = secure.then(|| {
-            let name = tls.name_of(name).map_err(origin::unusable)?;
+            let name = tls.name_of(name).map_err(destination::unusable)?;
             let client = tls.client();
             Ok(ServerTls { client, name })
         });

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     descriptors,
-    scenario::{Phases, Reason},
+    driver::{Origin, Phases},
 };
 
 /// In characters. Parts of a detail come from the server, a certificate's names for instance.
@@ -39,6 +39,17 @@ pub struct HttpFailure {
     pub phases: Phases,
     /// When the certificate of the target ends or ended, if a handshake of this request showed it.
     pub certificate_expires: Option<SystemTime>,
+    /// What whoever made the request can do about it, if that is known.
+    pub remedy: Option<Box<Remedy>>,
+}
+
+/// What whoever made a request can change so that it does not fail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remedy {
+    /// Redirects to this server have to be allowed.
+    AllowServer(Origin),
+    /// More redirects have to be followed, unless they go in a circle.
+    FollowMore,
 }
 
 /// What failed.
@@ -78,29 +89,23 @@ impl fmt::Display for HttpFailureKind {
     }
 }
 
-impl From<HttpFailureKind> for Reason {
-    fn from(kind: HttpFailureKind) -> Self {
-        match kind {
-            HttpFailureKind::Dns => Self::Dns,
-            HttpFailureKind::Connect => Self::Connect,
-            HttpFailureKind::Tls => Self::Tls,
-            HttpFailureKind::Timeout => Self::Timeout,
-            HttpFailureKind::BadRequest => Self::Template,
-            HttpFailureKind::AnswerTooLarge => Self::Expectation,
-            HttpFailureKind::Redirect => Self::Status,
-            HttpFailureKind::Exhausted => Self::Internal,
-        }
-    }
-}
-
 /// A failure whose time is not known yet.
 #[derive(Debug)]
 pub(super) struct Cause {
     kind: HttpFailureKind,
     detail: String,
+    remedy: Option<Box<Remedy>>,
 }
 
 impl Cause {
+    fn new(kind: HttpFailureKind, detail: String) -> Self {
+        Self {
+            kind,
+            detail,
+            remedy: None,
+        }
+    }
+
     /// Reads the kind off the types in the error's chain of sources.
     pub(super) fn of(error: &(dyn Error + 'static)) -> Self {
         let (kind, detail) = if is_exhaustion(error) {
@@ -116,56 +121,47 @@ impl Cause {
         } else {
             (HttpFailureKind::Connect, describe(error))
         };
-        Self { kind, detail }
+        Self::new(kind, detail)
     }
 
     /// `detail` must be one line without the URL and without a header's value.
     pub(super) fn bad_request(detail: String) -> Self {
-        Self {
-            kind: HttpFailureKind::BadRequest,
-            detail,
-        }
+        Self::new(HttpFailureKind::BadRequest, detail)
     }
 
     fn head_too_large() -> Self {
-        Self {
-            kind: HttpFailureKind::AnswerTooLarge,
-            detail: format!(
+        Self::new(
+            HttpFailureKind::AnswerTooLarge,
+            format!(
                 "the headers of the answer have more than {MAX_HEAD_BYTES} bytes, or are more than {MAX_HEADERS}"
             ),
-        }
+        )
     }
 
     /// `detail` must not hold the query of an address.
     pub(super) fn redirect(detail: &str) -> Self {
-        Self {
-            kind: HttpFailureKind::Redirect,
-            detail: one_line(detail),
-        }
+        Self::new(HttpFailureKind::Redirect, one_line(detail))
+    }
+
+    /// The same failure with what to do about it.
+    pub(super) fn with(mut self, remedy: Remedy) -> Self {
+        self.remedy = Some(Box::new(remedy));
+        self
     }
 
     /// No addresses of a name.
     pub(super) fn lookup(detail: String) -> Self {
-        Self {
-            kind: HttpFailureKind::Dns,
-            detail,
-        }
+        Self::new(HttpFailureKind::Dns, detail)
     }
 
     /// No connection.
     pub(super) fn connect(detail: &str) -> Self {
-        Self {
-            kind: HttpFailureKind::Connect,
-            detail: one_line(detail),
-        }
+        Self::new(HttpFailureKind::Connect, one_line(detail))
     }
 
     /// No connection, because this machine has no more to give.
     pub(super) fn exhausted(detail: &str) -> Self {
-        Self {
-            kind: HttpFailureKind::Exhausted,
-            detail: one_line(detail),
-        }
+        Self::new(HttpFailureKind::Exhausted, one_line(detail))
     }
 
     /// The failure of a connection to the proxy.
@@ -175,10 +171,7 @@ impl Cause {
     }
 
     pub(super) fn timeout(detail: String) -> Self {
-        Self {
-            kind: HttpFailureKind::Timeout,
-            detail,
-        }
+        Self::new(HttpFailureKind::Timeout, detail)
     }
 
     /// The failure of a request that was already sent once before.
@@ -206,6 +199,7 @@ impl Cause {
             waited: progress.waited(),
             phases: progress.phases_of_failure(),
             certificate_expires: progress.certificate_expires,
+            remedy: self.remedy,
         }
     }
 }

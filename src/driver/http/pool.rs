@@ -14,8 +14,8 @@ use tokio::{
 use super::{
     connections::{Connections, Sharing},
     connector::Connector,
+    destination::Destination,
     failure::Cause,
-    origin::Origin,
     progress::{Progress, Stage},
     sender::Sender,
 };
@@ -33,7 +33,7 @@ const SPREAD: f64 = 0.2;
 
 /// The connection pool of one server.
 pub(super) struct Pool {
-    pub(super) origin: Origin,
+    pub(super) origin: Destination,
     connector: Connector,
     /// Connections that are older take no further request.
     max_age: Option<Duration>,
@@ -84,7 +84,11 @@ pub(super) struct Connection {
 }
 
 impl Pool {
-    pub(super) fn new(origin: Origin, connector: Connector, wanted: &Connections) -> Arc<Self> {
+    pub(super) fn new(
+        origin: Destination,
+        connector: Connector,
+        wanted: &Connections,
+    ) -> Arc<Self> {
         let pool = Arc::new(Self {
             origin,
             connector,

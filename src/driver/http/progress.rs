@@ -8,7 +8,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{failure::Cause, lookups::MOST_THREADS};
-use crate::scenario::{Phase, Phases};
+use crate::driver::{Phase, Phases};
 
 /// Addresses that a failure names; a name may have dozens.
 const NAMED: usize = 6;

@@ -17,8 +17,8 @@ use tokio::net::TcpStream;
 use url::Url;
 
 use super::{
+    destination::{self, Destination},
     failure::Cause,
-    origin::{self, Origin},
 };
 use crate::plain_words;
 
@@ -103,7 +103,7 @@ impl Proxy {
         Ok(Self {
             host: host.to_owned(),
             port,
-            authorization: origin::authorization(&url),
+            authorization: destination::authorization(&url),
             secrets: password.into_iter().flatten().collect(),
         })
     }
@@ -130,7 +130,7 @@ impl Proxy {
         tokio::spawn(connection.with_upgrades());
         let mut request = Request::new(Empty::<Bytes>::new());
         *request.method_mut() = Method::CONNECT;
-        let unusable = |error| Refused::Failed(origin::unusable(error));
+        let unusable = |error| Refused::Failed(destination::unusable(error));
         *request.uri_mut() = Uri::try_from(server).map_err(unusable)?;
         let headers = request.headers_mut();
         if let Ok(host) = HeaderValue::try_from(server) {
@@ -257,7 +257,7 @@ impl EnvironmentProxies {
 
     /// The proxy to the server of an address.
     pub fn to_address(&self, url: &str) -> Option<Arc<Proxy>> {
-        self.to(&Origin::read(url).ok()?.server)
+        self.to(&Destination::read(url).ok()?.server)
     }
 
     /// The proxy to a server, which has a scheme, a host and perhaps a port.

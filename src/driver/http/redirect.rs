@@ -1,17 +1,21 @@
 //! Where a redirect leads, and what of a request may go there.
 
-use hyper::{Method, header::HeaderMap};
+use hyper::{
+    Method,
+    header::{HeaderMap, LOCATION},
+};
 use url::Url;
 
-use super::{failure::Cause, origin::unusable};
+use super::{HttpBody, HttpRequest, Redirects, Remedy, destination::unusable, failure::Cause};
 use crate::{
+    driver::{Origin, has_credentials},
     plain_words,
-    scenario::{
-        HttpBody, HttpRequest, Origin, has_credentials, location, note_confidential, shown_address,
-    },
 };
 
-/// Headers of a scenario that are sent to another server too. All others are left out there, because they may hold
+/// Answers that ask for another request elsewhere, if they say where.
+const REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];
+
+/// Headers of a request that are sent to another server too. All others are left out there, because they may hold
 /// credentials of the first server.
 const HARMLESS: [&str; 9] = [
     "accept",
@@ -36,6 +40,7 @@ const OF_BODY: [&str; 4] = [
 /// The request that an answer asks for instead; `None` if it asks for none, or does not say where.
 pub(super) fn follow(
     request: &HttpRequest,
+    redirects: &Redirects,
     status: u16,
     headers: &HeaderMap,
 ) -> Result<Option<HttpRequest>, Cause> {
@@ -56,7 +61,7 @@ pub(super) fn follow(
             "answered {status} with a `location` that begins with `{scheme}:`; only http and https are followed"
         )));
     }
-    check_server(request, status, &from, &to)?;
+    check_server(redirects, status, &from, &to)?;
     let mut next = request.clone();
     next.query.clear();
     if becomes_get(status, &request.method) {
@@ -71,30 +76,31 @@ pub(super) fn follow(
             to.set_password(from.password()).ok();
         }
     } else {
-        check_body(next.body.as_ref(), &from, &to)?;
+        check_body(next.body.as_ref(), redirects, &from, &to)?;
         keep_headers(&mut next, |name| HARMLESS.contains(&name));
     }
     next.url = to.into();
     Ok(Some(next))
 }
 
-/// A server may send a request to itself, and elsewhere only where the scenario or the target allows it.
-fn check_server(request: &HttpRequest, status: u16, from: &Url, to: &Url) -> Result<(), Cause> {
+/// A server may send a request to itself, and elsewhere only where that is allowed.
+fn check_server(redirects: &Redirects, status: u16, from: &Url, to: &Url) -> Result<(), Cause> {
     let brings = (to.username(), to.password()) != (from.username(), from.password());
     if brings && has_credentials(to) {
         return Err(Cause::redirect(&format!(
             "answered {status} with a `location` that has a user or a password; such an address is not asked"
         )));
     }
-    let allowed = (request.redirects_to.as_ref()).is_some_and(|allowed| allowed.admit(to));
-    if allowed || same_server(from, to) {
+    if redirects.allowed.admit(to) || same_server(from, to) {
         return Ok(());
     }
-    let server = Origin::of(to).map_or_else(String::new, |server| server.to_string());
-    Err(Cause::redirect(&format!(
-        "answered {status} with a redirect to `{server}`, which neither the scenario nor the target names; to follow \
-         it, write in the target: `also: [\"{server}\"]`"
-    )))
+    let Some(server) = Origin::of(to) else {
+        return Err(Cause::redirect(&format!(
+            "answered {status} with a redirect to what is no server"
+        )));
+    };
+    let detail = format!("answered {status} with a redirect to `{server}`");
+    Err(Cause::redirect(&detail).with(Remedy::AllowServer(server)))
 }
 
 /// As browsers do: RFC 9110, sections 15.4.2 to 15.4.4.
@@ -116,19 +122,21 @@ fn same_server(from: &Url, to: &Url) -> bool {
 }
 
 /// A body that stays with the request may be confidential, which headers are not asked about.
-fn check_body(body: Option<&HttpBody>, from: &Url, to: &Url) -> Result<(), Cause> {
+fn check_body(
+    body: Option<&HttpBody>,
+    redirects: &Redirects,
+    from: &Url,
+    to: &Url,
+) -> Result<(), Cause> {
     let Some(body) = body.map(HttpBody::bytes) else {
         return Ok(());
     };
     let why = if from.scheme() == "https" && to.scheme() == "http" {
         "the redirect would send the body without TLS"
-    } else {
-        let mut confidential = Vec::new();
-        note_confidential(&String::from_utf8_lossy(body), &mut confidential);
-        if confidential.is_empty() {
-            return Ok(());
-        }
+    } else if (redirects.is_confidential)(body) {
         "the redirect would send a body with confidential fields to another server"
+    } else {
+        return Ok(());
     };
     let to = shown_address(to.as_str());
     Err(Cause::redirect(&format!("{why}, to `{to}`")))
@@ -142,6 +150,51 @@ fn keep_headers(request: &mut HttpRequest, keep: impl Fn(&str) -> bool) {
 pub(super) fn too_many(most: usize, next: &HttpRequest) -> Cause {
     let next = shown_address(&next.url);
     Cause::redirect(&format!(
-        "redirected more than {most} times, now to `{next}`: a loop, or `follow` of the step is too low"
+        "redirected more than {most} times, now to `{next}`"
     ))
+    .with(Remedy::FollowMore)
+}
+
+/// Where a redirect leads.
+pub fn location(status: u16, headers: &HeaderMap) -> Option<&[u8]> {
+    let location = headers
+        .get(LOCATION)
+        .filter(|_| REDIRECTS.contains(&status))?;
+    Some(location.as_bytes()).filter(|location| !location.is_empty())
+}
+
+/// An address without its user, query and fragment, which may hold credentials.
+pub fn shown_address(address: &str) -> String {
+    let (before, cut) = address.split_at(address.find(['?', '#']).unwrap_or(address.len()));
+    let begin = before.find("//").map_or(0, |slashes| slashes + 2);
+    let end = before[begin..]
+        .find(['/', '\\'])
+        .map_or(before.len(), |slash| begin + slash);
+    let host = before[begin..end]
+        .rfind('@')
+        .map_or(begin, |at| begin + at + 1);
+    let more = if cut.is_empty() { "" } else { "?…" };
+    format!("{}{}{more}", &before[..begin], &before[host..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_credentials() {
+        for (address, shown) in [
+            ("https://h/a?code=s3cret", "https://h/a?…"),
+            ("https://h/a#s3cret", "https://h/a?…"),
+            ("https://u:s3cret@h:1/a", "https://h:1/a"),
+            ("https://u:s3cret@h", "https://h"),
+            ("https://h?s3cret@x", "https://h?…"),
+            ("//s3cret@h/a@b", "//h/a@b"),
+            ("/a/b?x", "/a/b?…"),
+            ("a//b@c", "a//c"),
+            ("", ""),
+        ] {
+            assert_eq!(shown_address(address), shown);
+        }
+    }
 }

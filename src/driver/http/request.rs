@@ -1,72 +1,62 @@
-//! A request as it goes out.
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper::{
-    Method, Request,
-    header::{
-        ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, Entry, HOST, HeaderName,
-        HeaderValue, USER_AGENT,
-    },
-};
+use hyper::Method;
 
-use super::{failure::Cause, origin::Origin};
-use crate::scenario::{HttpBody, HttpRequest};
+use crate::driver::Origins;
 
-static AGENT: HeaderValue =
-    HeaderValue::from_static(concat!("chatprobe/", env!("CARGO_PKG_VERSION")));
-static ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
-static JSON: HeaderValue = HeaderValue::from_static("application/json");
-static ZERO: HeaderValue = HeaderValue::from_static("0");
-static FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
+/// A request. It is not `Debug`: headers and body may hold credentials.
+#[derive(Clone)]
+pub struct HttpRequest {
+    /// Any method, standard or not.
+    pub method: Method,
+    /// An absolute `http` or `https` URL; it may have a query of its own. A user and password in it are sent as
+    /// basic authentication.
+    pub url: String,
+    /// Sent as they are, repeated names included.
+    pub headers: Vec<(String, String)>,
+    /// Appended to the query of the URL.
+    pub query: Vec<(String, String)>,
+    /// What is sent after the headers.
+    pub body: Option<HttpBody>,
+    /// From the wait for a connection to the last byte of the answer's body, resends and redirects
+    /// included.
+    pub timeout: Duration,
+    /// The longest body of an answer that is taken, in bytes, compressed and decompressed. `None` if nobody
+    /// looks at the body: then it may be of any size, and its beginning is kept.
+    pub body_limit: Option<usize>,
+    /// Which redirects are followed; none without it.
+    pub redirects: Option<Redirects>,
+}
 
-/// The request to the rest of a URL at this origin.
-pub(super) fn prepare(
-    origin: &Origin,
-    path: &str,
-    request: &HttpRequest,
-    cookie: Option<&str>,
-) -> Result<Request<Full<Bytes>>, Cause> {
-    let body = request.body.as_ref().map(HttpBody::bytes).cloned();
-    let body = body.unwrap_or_default();
-    // RFC 9110, section 8.6. hyper says nothing about a body that is not there.
-    let says_empty =
-        body.is_empty() && [Method::POST, Method::PUT, Method::PATCH].contains(&request.method);
-    let mut prepared = Request::new(Full::new(body));
-    *prepared.method_mut() = request.method.clone();
-    *prepared.uri_mut() = origin.ask(path, &request.query)?;
-    let headers = prepared.headers_mut();
-    for (position, (name, value)) in request.headers.iter().enumerate() {
-        // Not named: a whole `name: secret` may have ended up in the name.
-        let name = HeaderName::try_from(name.as_str()).map_err(|_| {
-            Cause::bad_request(format!("the name of header {} is not valid", position + 1))
-        })?;
-        let value = HeaderValue::try_from(value.as_str()).map_err(|_| {
-            Cause::bad_request(format!("the value of header `{name}` is not valid"))
-        })?;
-        headers.append(name, value);
-    }
-    let mut unless_given = |name: HeaderName, value: &HeaderValue| {
-        if let Entry::Vacant(entry) = headers.entry(name) {
-            entry.insert(value.clone());
+/// Which redirects of a request are followed.
+#[derive(Clone)]
+pub struct Redirects {
+    /// How many at most.
+    pub most: usize,
+    /// Servers that they may lead to besides the one that answers with them.
+    pub allowed: Arc<Origins>,
+    /// Whether a body has something that only the server may see to which it was sent first.
+    pub is_confidential: fn(&[u8]) -> bool,
+}
+
+/// The body of a request.
+#[derive(Clone)]
+pub enum HttpBody {
+    /// Serialized JSON; its `Content-Type` is `application/json` unless a header says otherwise.
+    Json(Bytes),
+    /// Encoded fields; its `Content-Type` is `application/x-www-form-urlencoded` unless a header says
+    /// otherwise.
+    Form(Bytes),
+    /// Anything else; its `Content-Type` is what the headers say, if they do.
+    Text(Bytes),
+}
+
+impl HttpBody {
+    /// What is sent.
+    pub fn bytes(&self) -> &Bytes {
+        match self {
+            Self::Json(bytes) | Self::Form(bytes) | Self::Text(bytes) => bytes,
         }
-    };
-    unless_given(HOST, &origin.host);
-    unless_given(USER_AGENT, &AGENT);
-    unless_given(ACCEPT, &ANYTHING);
-    if let Some(cookie) = cookie.and_then(|cookie| HeaderValue::try_from(cookie).ok()) {
-        unless_given(COOKIE, &cookie);
     }
-    if let Some(authorization) = &origin.authorization {
-        unless_given(AUTHORIZATION, authorization);
-    }
-    match &request.body {
-        Some(HttpBody::Json(_)) => unless_given(CONTENT_TYPE, &JSON),
-        Some(HttpBody::Form(_)) => unless_given(CONTENT_TYPE, &FORM),
-        Some(HttpBody::Text(_)) | None => {}
-    }
-    if says_empty {
-        unless_given(CONTENT_LENGTH, &ZERO);
-    }
-    Ok(prepared)
 }

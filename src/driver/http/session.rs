@@ -13,16 +13,14 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::{
-    HttpAnswer, HttpClient, HttpFailure, HttpFailureKind, Sharing,
+    Cookies, HttpAnswer, HttpClient, HttpFailure, HttpFailureKind, HttpRequest, Sharing,
     answer::{ReadAnswer, read},
     failure::Cause,
     pool::{Connection, Pool},
+    prepared::prepare,
     progress::{Progress, Stage},
-    redirect,
-    request::prepare,
-    resend,
+    redirect, resend,
 };
-use crate::scenario::{Cookies, HttpRequest};
 
 /// The state of one virtual user at a target. It sends one request after the other.
 pub struct HttpSession {
@@ -136,15 +134,15 @@ impl HttpSession {
             {
                 Arc::make_mut(cookies).keep(&current.url, &exchanged.headers);
             }
-            if request.follow == 0 {
+            let Some(redirects) = &request.redirects else {
                 return Ok(exchanged);
-            }
-            let next = redirect::follow(current, exchanged.status, &exchanged.headers)?;
+            };
+            let next = redirect::follow(current, redirects, exchanged.status, &exchanged.headers)?;
             let Some(next) = next else {
                 return Ok(exchanged);
             };
-            if progress.redirects.len() >= request.follow {
-                return Err(redirect::too_many(request.follow, &next));
+            if progress.redirects.len() >= redirects.most {
+                return Err(redirect::too_many(redirects.most, &next));
             }
             progress.redirects.push(next.url.clone());
             redirected = Some(Box::new(next));

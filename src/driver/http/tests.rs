@@ -17,7 +17,6 @@ use hyper::Method;
 use tokio::time::Instant;
 
 use super::*;
-use crate::scenario::{HttpBody, HttpRequest};
 
 fn driver() -> HttpClient {
     rustls::crypto::ring::default_provider()
@@ -75,8 +74,7 @@ fn get(url: impl Into<String>) -> HttpRequest {
         body: None,
         timeout: Duration::from_secs(10),
         body_limit: Some(MAX_BODY),
-        follow: 0,
-        redirects_to: None,
+        redirects: None,
     }
 }
 

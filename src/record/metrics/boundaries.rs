@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::subjects::Declaration;
-use crate::scenario::Phase;
+use crate::driver::Phase;
 
 /// Thresholds that become bucket boundaries, so that the share on either side of them is exact.
 /// They add to the standard ones, and are fixed for the life of the process: histograms whose

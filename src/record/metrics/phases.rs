@@ -7,7 +7,7 @@ use super::{
     boundaries::PHASE_SECONDS,
     family::{Family, Maker},
 };
-use crate::scenario::{Phase, Phases};
+use crate::driver::{Phase, Phases};
 
 /// What the time of requests goes into.
 pub(super) struct PhaseFamily(Family<Histogram>);

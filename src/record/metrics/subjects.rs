@@ -14,8 +14,9 @@ use super::{
     waits::{AgentFamilies, AgentSeries},
 };
 use crate::{
+    driver::Phases,
     event::{Ending, RunIdentity, StepOutcome, Subject},
-    scenario::{Action, Observation, Phases, Reason, Scenario},
+    scenario::{Action, Observation, Reason, Scenario},
 };
 
 /// One step that is known before it ever runs.

@@ -8,7 +8,7 @@ use super::{Performer, attempt::Refusal};
 use crate::{
     callbacks::WaitError,
     driver::{HttpFailure, HttpFailureKind},
-    scenario::{Observation, Reason, Step},
+    scenario::{Observation, Reason, Step, explain_failure},
     units::duration,
 };
 
@@ -44,7 +44,8 @@ impl Performer {
 
     /// Why a request has no answer. That of a simulator in this process is ours.
     pub(super) async fn unanswered(&self, failure: HttpFailure) -> Refusal {
-        let (exchange, reason) = (&self.context.engine.exchange, failure.kind.into());
+        let exchange = &self.context.engine.exchange;
+        let (reason, detail) = explain_failure(&failure);
         let late = [HttpFailureKind::Connect, HttpFailureKind::Timeout].contains(&failure.kind);
         let shortage = if late {
             exchange.simulator_shortage_since(failure.sent_at).await
@@ -52,12 +53,11 @@ impl Performer {
             None
         };
         match shortage {
-            None => Refusal::new(reason, failure.detail),
+            None => Refusal::new(reason, detail),
             Some(shortage) => Refusal::new(
                 Reason::Internal,
                 format!(
-                    "{}; the simulator in this process could not take all that came: {shortage}",
-                    failure.detail
+                    "{detail}; the simulator in this process could not take all that came: {shortage}"
                 ),
             ),
         }

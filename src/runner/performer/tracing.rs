@@ -17,9 +17,10 @@ use super::{Performer, attempt::Refusal};
 use crate::{
     callbacks::Inbound,
     config::Target,
+    driver::HttpRequest,
     event::{Beginning, Mode, Trace, TracedAnswer, TracedEvent, TracedRequest, TracedStep},
     runner::context::Patience,
-    scenario::{Answer, HttpRequest, Step, is_confidential, note_confidential},
+    scenario::{Answer, Step, is_confidential, note_confidential},
 };
 
 /// What the traces of all bursts' chats in progress may take together, in bytes.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::scenario::{Origin, Origins};
+use crate::driver::{Origin, Origins};
 
 const UPLOAD: &str = "
 steps:

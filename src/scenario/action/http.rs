@@ -1,4 +1,6 @@
-mod request;
+mod address;
+mod failure;
+mod signature;
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,13 +8,17 @@ use bytes::Bytes;
 use hyper::{Method, header::HeaderName};
 use url::{Url, form_urlencoded};
 
-pub use self::request::{HttpBody, HttpRequest};
+pub use self::failure::explain_failure;
+use self::{
+    address::{AddressError, check, written_addresses},
+    signature::described,
+};
 use super::{Payload, PlainRequest};
 use crate::{
     document::{Mapping, Node, Problems, Value},
+    driver::{HttpBody, HttpRequest, Origins, Redirects, has_credentials},
     scenario::{
-        AddressError, EvaluationError, Names, Origins, Scope, Template, has_credentials,
-        names::Look, origins::written_addresses, template::Address,
+        EvaluationError, Names, Scope, Template, names::Look, note_confidential, template::Address,
     },
     units::{Size, UnitError},
 };
@@ -154,12 +160,15 @@ impl HttpAction {
             body: body.transpose()?,
             timeout,
             body_limit: self.limits.body,
-            follow: self.limits.redirects,
-            redirects_to: (self.limits.redirects > 0).then(|| scope.origins().clone()),
+            redirects: (self.limits.redirects > 0).then(|| Redirects {
+                most: self.limits.redirects,
+                allowed: scope.origins().clone(),
+                is_confidential,
+            }),
         };
         request.headers = if self.signed {
             let mut scope = (**scope).clone();
-            scope.look_at_request(request.described());
+            scope.look_at_request(described(&request));
             render_all(&self.headers, &Arc::new(scope))?
         } else {
             render_all(&self.headers, scope)?
@@ -173,7 +182,7 @@ impl HttpAction {
             return Ok(url.to_owned());
         }
         let address = self.url.render_address(scope)?;
-        let checked = scope.origins().check(&address.text, address.own);
+        let checked = check(scope.origins(), &address.text, address.own);
         checked.map_err(|error| self.misled(&error))?;
         Ok(address.text)
     }
@@ -194,7 +203,7 @@ impl HttpAction {
         let Some(address) = known.filter(Address::names_server) else {
             return Ok(());
         };
-        match scope.origins().check(&address.text, address.own) {
+        match check(scope.origins(), &address.text, address.own) {
             Err(error @ (AddressError::Credentials | AddressError::Elsewhere(_))) => {
                 Err(self.misled(&error))
             }
@@ -366,6 +375,13 @@ fn check_header_names(node: &Node, problems: &Problems) {
             );
         }
     }
+}
+
+/// Whether a body names a value as confidential.
+fn is_confidential(body: &[u8]) -> bool {
+    let mut values = Vec::new();
+    note_confidential(&String::from_utf8_lossy(body), &mut values);
+    !values.is_empty()
 }
 
 fn read_body_limit(text: &str) -> Result<usize, String> {

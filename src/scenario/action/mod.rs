@@ -6,7 +6,7 @@ mod plain;
 mod wait;
 
 pub(super) use http::{AnswerLimits, read_headers};
-pub use http::{HttpAction, HttpBody, HttpRequest};
+pub use http::{HttpAction, explain_failure};
 pub use payload::Payload;
 pub use plain::{PlainRequest, PlainRequestError};
 pub use wait::WaitAction;

@@ -13,7 +13,7 @@ use super::{
     server::{Server, answer_all},
     *,
 };
-use crate::scenario::{Phase, Phases};
+use crate::driver::{Phase, Phases};
 
 /// A host of which every name has these addresses.
 fn resolving(addresses: &[Ipv4Addr]) -> HttpClient {

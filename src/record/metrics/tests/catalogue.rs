@@ -122,7 +122,7 @@ fn the_words_in_the_catalogue_are_those_that_exist() {
     );
     assert_eq!(
         words("| `phase` of a request"),
-        set(&crate::scenario::Phase::ALL.map(crate::scenario::Phase::as_str))
+        set(&crate::driver::Phase::ALL.map(crate::driver::Phase::as_str))
     );
     assert_eq!(
         words("| `fate`"),

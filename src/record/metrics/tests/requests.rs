@@ -1,5 +1,5 @@
 use super::*;
-use crate::scenario::{Phase, Phases};
+use crate::driver::{Phase, Phases};
 
 fn probe() -> Arc<RunIdentity> {
     run_of("watch", "1", &subject("chat", "eu", Mode::Probe))

@@ -1,10 +1,7 @@
 mod addresses;
 
 use super::*;
-use crate::{
-    document::parse,
-    scenario::{Origins, RunScope},
-};
+use crate::{document::parse, scenario::RunScope};
 
 fn action(yaml: &str) -> HttpAction {
     let problems = Problems::default();
@@ -187,12 +184,12 @@ fn the_request_is_known_to_its_headers_only() {
 #[test]
 fn only_a_request_that_follows_redirects_knows_where_they_may_lead() {
     let request = rendered("{ get: 'http://h/' }").unwrap();
-    assert!(request.redirects_to.is_none());
+    assert!(request.redirects.is_none());
     let limits = AnswerLimits {
         body: None,
         redirects: 2,
     };
     let following = action("{ get: 'http://h/' }").with(limits);
     let request = following.render(&scope(), Duration::from_secs(1)).unwrap();
-    assert!(request.redirects_to.is_some());
+    assert_eq!(request.redirects.unwrap().most, 2);
 }

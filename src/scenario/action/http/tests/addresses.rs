@@ -123,7 +123,7 @@ fn servers_in_the_text_of_a_scenario_are_allowed() {
         "https://xn--bcher-kva.example",
     ]
     .iter()
-    .map(|address| crate::scenario::Origin::read(address).unwrap())
+    .map(|address| crate::driver::Origin::read(address).unwrap())
     .collect();
     assert_eq!(names.take_origins(), expected);
 }
@@ -209,7 +209,7 @@ fn the_server_of_an_address_is_known_by_its_own_beginning() {
         let mut origins = Origins::default();
         let request = action(&format!("{{ get: \"{written}\" }}"));
         request.add_origin(&Arc::new(Scope::of_run(Arc::new(run))), &mut origins);
-        let expected = server.map(|server| crate::scenario::Origin::read(server).unwrap());
+        let expected = server.map(|server| crate::driver::Origin::read(server).unwrap());
         assert_eq!(origins, expected.into_iter().collect(), "{written}");
     }
 }

@@ -10,7 +10,7 @@ use url::{Position, Url};
 use super::failure::Cause;
 
 /// A server as URLs name it, read once for all requests to it. Not `Debug`: it may hold a password.
-pub(super) struct Origin {
+pub(super) struct Destination {
     base: Url,
     /// What to connect to: scheme, host and port.
     pub(super) server: Uri,
@@ -25,7 +25,7 @@ pub(super) fn unusable(why: impl Display) -> Cause {
     Cause::bad_request(format!("the URL is not valid: {why}"))
 }
 
-impl Origin {
+impl Destination {
     /// Of a whole URL, or of its beginning.
     pub(super) fn read(text: &str) -> Result<Self, Cause> {
         let mut base = Url::parse(text).map_err(unusable)?;
@@ -106,7 +106,7 @@ mod tests {
 
     fn asked(text: &str) -> Option<String> {
         let (origin, path) = split(text).unwrap_or((text, text));
-        let origin = Origin::read(origin).ok()?;
+        let origin = Destination::read(origin).ok()?;
         Some(origin.ask(path, &[]).ok()?.to_string())
     }
 
@@ -117,7 +117,7 @@ mod tests {
             path in "[/\\\\?#%a-z0-9 .\\t:@é&=]{0,12}",
         ) {
             for text in [format!("{origin}{path}"), format!("{origin}/{path}")] {
-                let whole = Origin::read(&text).and_then(|origin| origin.ask(&text, &[]));
+                let whole = Destination::read(&text).and_then(|origin| origin.ask(&text, &[]));
                 prop_assert_eq!(asked(&text), whole.ok().map(|uri| uri.to_string()), "{}", text);
                 if let Some((origin, _)) = split(&text) && let Ok(whole) = Url::parse(&text) {
                     let part = Url::parse(origin).unwrap();
@@ -147,7 +147,7 @@ mod tests {
             ("https://a:8443", "https://a:8443/", "a:8443"),
             ("http://[::1]:80/", "http://[::1]/", "[::1]"),
         ] {
-            let origin = Origin::read(text).unwrap();
+            let origin = Destination::read(text).unwrap();
             assert_eq!(
                 (
                     origin.server.to_string().as_str(),

@@ -56,8 +56,8 @@ fn a_cookie_is_replaced_and_ends() {
         ],
     );
     assert_eq!(sent(&cookies, url), "a=5; d=\"4\"");
-    let variable = serde_json::to_value(cookies.variable()).unwrap();
-    assert_eq!(variable, serde_json::json!({ "a": "5", "d": "\"4\"" }));
+    let by_name: Vec<_> = cookies.by_name().into_iter().collect();
+    assert_eq!(by_name, [("a", "5"), ("d", "\"4\"")]);
     assert!(!format!("{cookies:?}").contains('5'));
 }
 

@@ -2,7 +2,6 @@ use std::{cmp::Reverse, collections::BTreeMap, fmt};
 
 use cookie_store::{Cookie, CookieStore};
 use hyper::{HeaderMap, header::SET_COOKIE};
-use minijinja::Value;
 use url::Url;
 
 /// Cookies that one chat keeps at the most; browsers keep as many of one server, or fewer.
@@ -54,15 +53,12 @@ impl Cookies {
         Some(pairs.collect::<Vec<_>>().join("; "))
     }
 
-    /// `cookies`: by name; of several with one name, that with the longest path.
-    pub(super) fn variable(&self) -> Value {
+    /// The values by name; of several with one name, that with the longest path.
+    pub fn by_name(&self) -> BTreeMap<&str, &str> {
         let mut cookies: Vec<_> = self.0.iter_unexpired().collect();
         cookies.sort_by_key(|cookie| cookie.path.len());
-        let pairs = cookies.into_iter().map(|cookie| cookie.name_value());
-        pairs
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect::<BTreeMap<_, _>>()
-            .into()
+        let cookies = cookies.into_iter();
+        cookies.map(|cookie| cookie.name_value()).collect()
     }
 
     /// The values, which nobody may see.
