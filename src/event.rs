@@ -4,6 +4,7 @@
 //! and live views are made from that and stand on no branch of their own.
 
 mod denial;
+mod ending;
 mod fate;
 mod run;
 mod skip;
@@ -24,51 +25,13 @@ use crate::{
 };
 
 pub use denial::Denial;
+pub use ending::{Ending, Failure, StepOutcome};
 pub use fate::Fate;
 pub use run::{EndedBy, Mode, RunIdentity, Subject, Trigger, Verdict};
 pub use skip::SkipReason;
 pub use trace::{
     Beginning, FailedChat, Trace, TracedAnswer, TracedEvent, TracedRequest, TracedStep,
 };
-
-/// Why a chat or a run failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// The step that failed.
-    pub step: Arc<str>,
-    /// The reason, a label.
-    pub reason: Reason,
-    /// What exactly went wrong, in one line, without secrets; never a label.
-    pub detail: String,
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "step `{}`: {}: {}", self.step, self.reason, self.detail)
-    }
-}
-
-/// What a step came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StepOutcome {
-    /// It passed, and took so long.
-    Passed(Duration),
-    /// It failed.
-    Failed(Reason),
-    /// It was cut short because its run was stopped: it has neither passed nor failed.
-    Stopped,
-}
-
-/// How a chat ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
-    /// Every step passed.
-    Passed,
-    /// A step failed.
-    Failed(Failure),
-    /// Its run was stopped first.
-    Stopped,
-}
 
 /// What the time of a request went into, and what it showed of the target besides.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

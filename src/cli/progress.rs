@@ -9,7 +9,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use tokio::time::{Instant, sleep};
 
-use super::output::tell;
+use super::output::{bar_is_shown, tell};
 use crate::{
     load::Profile,
     runner::{ChatCounts, RunHandle, RunState},
@@ -27,6 +27,7 @@ const RATE_OVER: Duration = Duration::from_secs(2);
 pub(super) async fn show(run: &RunHandle, load: &Profile) {
     let terminal = stderr().is_terminal();
     let mut progress = Progress::new(load, terminal);
+    let _bar = terminal.then(BarShown::new);
     let mut next_line = Instant::now() + LINE_EVERY;
     while !run.has_ended() {
         let (counts, stage) = progress.update(run);
@@ -40,6 +41,22 @@ pub(super) async fn show(run: &RunHandle, load: &Profile) {
         }
     }
     progress.bar.finish_and_clear();
+}
+
+/// Lines are written above the bar as long as this is there.
+struct BarShown;
+
+impl BarShown {
+    fn new() -> Self {
+        bar_is_shown(true);
+        Self
+    }
+}
+
+impl Drop for BarShown {
+    fn drop(&mut self) {
+        bar_is_shown(false);
+    }
 }
 
 /// What stands on both sides of the bar. The bar draws itself with every single change, so all of it is taken when

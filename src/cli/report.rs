@@ -165,3 +165,36 @@ fn cannot_write(path: &Path, error: &std::io::Error, option: &str) -> Outcome {
         plain_words::of_system(error)
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::testing::{Second, record};
+
+    #[test]
+    fn a_run_that_is_cut_off_has_its_documents_with_what_is_known_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (json, reports) = (folder.path().join("out.json"), folder.path().join("all"));
+        let report = ReportTo::open(Some(&json), Some(&reports));
+        let report = report.unwrap_or_else(|outcome| panic!("{outcome:?}"));
+        let mut unfinished = record(&[Second::default()]);
+        unfinished.report.state = RunState::Finishing;
+        unfinished.report.verdict = None;
+        assert_eq!(report.conclude_cut_off(unfinished), Outcome::Interrupted);
+        let read = |path: &Path| fs::read_to_string(path).unwrap();
+        let page = read(&reports.join("report.html"));
+        assert!(
+            page.contains("Interrupted: the process ended under it"),
+            "{page}"
+        );
+        let whole: RunRecord = serde_json::from_str(&read(&reports.join("report.json"))).unwrap();
+        let alone: RunReport = serde_json::from_str(&read(&json)).unwrap();
+        assert_eq!(
+            [whole.report.state, alone.state],
+            [RunState::Interrupted; 2]
+        );
+        for name in DOCUMENTS {
+            assert!(!read(&reports.join(name)).is_empty(), "{name}");
+        }
+    }
+}

@@ -14,7 +14,7 @@ pub mod junit;
 mod rates;
 pub mod tables;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod wording;
 
 pub use baseline::Baseline;

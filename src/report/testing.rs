@@ -8,13 +8,13 @@ use crate::runner::{Batch, BatchFigures, Histogram, Quantiles, RunRecord, Sample
 
 /// What ended in a second: latencies in seconds of what passed, and how many failed.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Second {
+pub(crate) struct Second {
     pub(super) passed: Vec<f64>,
     pub(super) failed: u64,
 }
 
 /// A run of a scenario with one step, `ask`; each chat takes as long as the step.
-pub(super) fn record(seconds: &[Second]) -> RunRecord {
+pub(crate) fn record(seconds: &[Second]) -> RunRecord {
     let figures = |seconds: &[Second]| BatchFigures {
         latency: histogram(seconds.iter().flat_map(|second| &second.passed)),
         failed: seconds.iter().map(|second| second.failed).sum(),

@@ -41,8 +41,9 @@ impl Frame {
     }
 }
 
-/// What a run shows on a terminal of 150 columns; `None` if the system has no program that makes one.
-fn frames(before: &str, scenario: &str, load: &str) -> Option<Vec<Frame>> {
+/// What a run shows on a terminal of 150 columns, line by line as they are drawn over each other; `None` if the system
+/// has no program that makes one.
+fn shown(before: &str, scenario: &str, load: &str) -> Option<Vec<String>> {
     let folder = Folder::new();
     let file = folder.write("a.yaml", scenario);
     let config = folder.write(
@@ -63,11 +64,14 @@ fn frames(before: &str, scenario: &str, load: &str) -> Option<Vec<Frame>> {
         return None;
     };
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    // Frames are drawn over each other.
     let lines = text.split(['\r', '\n', '\u{1b}']);
     let lines =
         lines.map(|line| line.trim_start_matches(|c: char| "[;0123456789KABJm".contains(c)));
-    Some(lines.filter_map(Frame::read).collect())
+    Some(lines.map(str::to_owned).collect())
+}
+
+fn frames(lines: &[String]) -> Vec<Frame> {
+    lines.iter().filter_map(|line| Frame::read(line)).collect()
 }
 
 #[test]
@@ -78,9 +82,10 @@ fn the_bar_agrees_with_the_time_that_is_left() {
         "{ rate: 10/s, for: 4s }",
         "{ customers: 5, for: 4s }",
     ] {
-        let Some(frames) = frames("", scenario, load) else {
+        let Some(lines) = shown("", scenario, load) else {
             return;
         };
+        let frames = frames(&lines);
         let starting: Vec<_> = frames.iter().filter(|it| it.stage == "starting").collect();
         assert!(starting.len() >= 5, "{load}: {frames:#?}");
         for frame in &starting {
@@ -107,9 +112,15 @@ fn a_run_that_was_told_to_end_has_no_time_left_to_start_chats() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", silent.local_addr().unwrap());
     let scenario = format!("scenario: a\nsteps: [{{ step: ask, http: {{ get: '{url}' }} }}]\n");
-    let Some(frames) = frames("timeout -s INT 2", &scenario, "{ rate: 5/s, for: 1h }") else {
+    let Some(lines) = shown("timeout -s INT 2", &scenario, "{ rate: 5/s, for: 1h }") else {
         return;
     };
+    // It does not stand behind the bar.
+    let told = lines
+        .iter()
+        .any(|line| line.starts_with("stopped by SIGINT (Ctrl-C): nothing new begins"));
+    assert!(told, "{lines:#?}");
+    let frames = frames(&lines);
     let last_start = frames
         .iter()
         .rposition(|it| it.stage == "starting")

@@ -5,7 +5,7 @@ use std::{fs::File, io::Read as _, path::PathBuf, sync::Arc};
 use bytes::Bytes;
 use url::Url;
 
-use super::Given;
+use super::prepared::Given;
 use crate::{
     cli::output::tell,
     config::Target,
