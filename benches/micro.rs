@@ -103,7 +103,7 @@ fn capture(bencher: Bencher<'_, '_>) {
         let mut scope = scope();
         let body = Received::whole(body.as_slice().into());
         let answer = Answer::new(200, HeaderMap::new(), body, Duration::from_millis(3));
-        scope.look_at_answer(answer);
+        scope.look_at(Arc::new(answer));
         let scope = Arc::new(scope);
         let steps = scenario.all_steps();
         for (_, expression) in &steps[at].captures {

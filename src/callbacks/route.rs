@@ -12,7 +12,8 @@ use crate::{
     config::Target,
     event::Fate,
     scenario::{
-        Callbacks, Delivery, Scenario, Scope, VerificationAnswer, key_text, note_confidential,
+        Callbacks, Delivery, EventView, Scenario, Scope, VerificationAnswer, key_text,
+        note_confidential,
     },
 };
 
@@ -127,7 +128,11 @@ impl Route {
 
     fn scope_of(&self, event: Value, delivery: Option<&Arc<Delivery>>) -> Arc<Scope> {
         let mut scope = self.scope.clone();
-        scope.look_at_event(event, Duration::ZERO, delivery.cloned());
+        scope.look_at(Arc::new(EventView {
+            event,
+            elapsed: Duration::ZERO,
+            delivery: delivery.cloned(),
+        }));
         Arc::new(scope)
     }
 

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     document::{Entry, Mapping, Node, Place, Problems},
     plain_words,
-    scenario::{Action, Outline, RunScope, Scenario, ScenarioRead, Scope},
+    scenario::{Outline, RunScope, Scenario, ScenarioRead, Scope},
 };
 
 /// The scenarios and targets that probes and bursts name.
@@ -258,13 +258,14 @@ pub fn check_variables(
             ),
         );
     }
-    if let Some(used_at) = &scenario.cookies
-        && !target.cookies
-    {
+    for (name, used_at) in &scenario.session_values {
+        if target.keeps(name) {
+            continue;
+        }
         problems.add(
             place,
             format!(
-                "target `{}` keeps no cookies, which scenario `{}` uses at {used_at}; write `cookies: true` in the target",
+                "target `{}` keeps no {name}, which scenario `{}` uses at {used_at}; write `{name}: true` in the target",
                 target.name, scenario.name
             ),
         );
@@ -290,14 +291,11 @@ pub fn check_addresses(
     run.origins = Arc::new(scenario.origins_of_run(target.origins(), &run));
     let scope = Arc::new(Scope::of_run(Arc::new(run)));
     for step in scenario.all_steps() {
-        let Action::Http(action) = &step.action else {
-            continue;
-        };
         // What a condition asks of answers cannot be told before there are any.
         if step.when.as_ref().is_some_and(|when| !when.holds(&scope)) {
             continue;
         }
-        if let Err(error) = action.check_address(&scope) {
+        if let Err(error) = step.action.check_address(&scope) {
             let (scenario, step) = (&scenario.name, &step.name);
             problems.add(
                 place,

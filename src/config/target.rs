@@ -215,6 +215,14 @@ impl Target {
         origins
     }
 
+    /// Whether its customers keep the values of sessions that go by this name.
+    pub fn keeps(&self, name: &str) -> bool {
+        match name {
+            "cookies" => self.cookies,
+            _ => false,
+        }
+    }
+
     /// Whether scenarios find something under `target.variable`.
     pub fn has(&self, variable: &str) -> bool {
         Self::OF_ALL.contains(&variable)

@@ -10,7 +10,7 @@ use crate::{
     callbacks::Path,
     driver::{HttpClient, OnWire},
     event::{Event, Mode, Observers},
-    scenario::{RunScope, Scope},
+    scenario::{RunScope, Scope, SessionValues},
 };
 
 /// No wait needs longer, and the clock cannot count much further.
@@ -56,7 +56,9 @@ impl RunContext {
             .as_ref()
             .map(|path| format!("{}/{}", self.engine.callback_url, path.token()));
         let mut scope = Scope::of_run(Arc::new(run_scope(&self.spec, url)));
-        scope.set_cookies(self.spec.target.cookies.then(Arc::default));
+        scope.set_sessions(SessionValues {
+            cookies: self.spec.target.cookies.then(Arc::default),
+        });
         scope
     }
 

@@ -76,7 +76,10 @@ impl Performer {
         // Neighbouring chats must not draw neighbouring sequences.
         let seed = context.spec.seed ^ chat.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         Self {
-            http: context.http.session().keeping(scope.cookies().cloned()),
+            http: context
+                .http
+                .session()
+                .keeping(scope.sessions().cookies.clone()),
             context,
             scope: Arc::new(scope),
             mailbox,

@@ -2,7 +2,12 @@ use std::sync::Arc;
 
 use hyper::http::HeaderValue;
 
-use super::{EvaluationError, Expression, Names, Scope, Template, is_name, names::Look};
+use super::{
+    EvaluationError, Expression, Names, Scope, Template,
+    action::EVENT,
+    is_name,
+    look::{Keeps, Look, LookName},
+};
 use crate::document::{Mapping, Node, Problems, Value};
 
 /// A field within an event: the names on the way to it.
@@ -68,10 +73,30 @@ impl Default for VerificationAnswer {
     }
 }
 
+const OF_CALLBACKS: &str = "it is known in `callbacks`";
+
+/// What expressions look at that see a request on a callback path, before its events are taken.
+pub(super) const DELIVERY: Look = Look {
+    names: &[
+        LookName::new("event", OF_CALLBACKS),
+        LookName::new("headers", OF_CALLBACKS),
+        LookName::new("query", OF_CALLBACKS),
+        LookName::new("method", OF_CALLBACKS),
+        LookName::new("delivery", OF_CALLBACKS),
+        LookName::new(
+            "raw_body",
+            "it is known in `accept` and `verify` of `callbacks`",
+        )
+        .keeping(Keeps::RawBody),
+        LookName::new("elapsed", OF_CALLBACKS),
+    ],
+    of_chat: false,
+};
+
 impl Callbacks {
     pub(super) fn read(node: &Node, names: &mut Names, problems: &Problems) -> Option<Self> {
         let mut map = Mapping::open(node, "a mapping such as `{ key: event.id }`", problems)?;
-        names.look_at(Look::Event);
+        names.look_at(&[&EVENT]);
         let read =
             |node: Option<&Node>| node.and_then(|node| Expression::read(node, names, problems));
         let key = read(map.need("key"));
@@ -86,7 +111,7 @@ impl Callbacks {
             }
             read_fields(node, problems)
         });
-        names.look_at(Look::Delivery);
+        names.look_at(&[&DELIVERY]);
         let accept = map
             .get("accept")
             .and_then(|node| Expression::read(node, names, problems));
@@ -94,7 +119,7 @@ impl Callbacks {
             .get("verify")
             .map(|node| Verification::read_all(node, names, problems))
             .unwrap_or_default();
-        names.look_at(Look::Nothing);
+        names.look_at(&[]);
         map.finish();
         Some(Self {
             key: key?,

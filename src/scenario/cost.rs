@@ -11,8 +11,7 @@ use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use super::{
-    Action, EvaluationError, Expression, Item, Quantity, Repeat, RunScope, Scenario, Scope,
-    Setting, Step,
+    EvaluationError, Expression, Item, Quantity, Repeat, RunScope, Scenario, Scope, Setting, Step,
     condition::{Condition, StaticScope},
 };
 use crate::units::counted;
@@ -200,11 +199,7 @@ impl<'a> Counter<'a> {
             let names = step.captures.iter().map(|(name, _)| name.clone());
             self.captures.extend(names);
         }
-        let requests = match step.action {
-            Action::Http(_) => 1,
-            Action::WaitFor(_) => 0,
-        };
-        applies.times(Bounds::exactly(requests))
+        applies.times(Bounds::exactly(step.action.requests()))
     }
 
     fn count_repeat(&mut self, repeat: &'a Repeat) -> Bounds {

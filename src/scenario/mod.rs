@@ -5,7 +5,6 @@
 //! nothing that cannot exist. At run time a [`Scope`] holds the values of one chat.
 
 mod action;
-mod answer;
 mod callbacks;
 mod condition;
 mod confidential;
@@ -15,6 +14,7 @@ mod expression;
 mod functions;
 mod input;
 mod limits;
+mod look;
 mod names;
 mod nesting;
 mod operators;
@@ -28,6 +28,7 @@ mod setting;
 mod single;
 mod step;
 mod template;
+mod view;
 
 use std::{
     collections::BTreeMap,
@@ -39,9 +40,9 @@ use names::Part;
 use step::StepReader;
 
 pub use action::{
-    Action, HttpAction, Payload, PlainRequest, PlainRequestError, WaitAction, explain_failure,
+    Action, Answer, Delivery, EventView, HttpAction, PlainRequest, PlainRequestError,
+    SessionValues, WaitAction, explain_failure,
 };
-pub use answer::Answer;
 pub use callbacks::{Callbacks, FieldPath, Verification, VerificationAnswer};
 pub use confidential::{TOKEN_BEGIN, is_confidential, note_confidential};
 pub use cost::{Bounds, Cost};
@@ -53,10 +54,11 @@ pub use parameter::{Parameter, Parameters};
 pub use pause::Pause;
 pub use readings::{Reading, readings};
 pub use reason::Reason;
-pub use scope::{Delivery, EvaluationError, RunScope, Scope, key_text};
+pub use scope::{EvaluationError, RunScope, Scope, key_text};
 pub use setting::{Quantity, Setting};
 pub use step::{DEFAULT_TIMEOUT, Item, Observation, Repeat, Step};
 pub use template::Template;
+pub use view::View;
 
 use crate::{
     document::{Entry, Mapping, Node, Place, Problems, Value, canonical},
@@ -92,8 +94,8 @@ pub struct Scenario {
     pub correlation: Vec<Arc<str>>,
     /// The variables of a target that the scenario uses, and where it first does.
     pub target_variables: BTreeMap<String, Place>,
-    /// Where it first uses `cookies`, which a target has to keep.
-    pub cookies: Option<Place>,
+    /// Values of sessions that it uses, which a target has to keep, and where it first does.
+    pub session_values: BTreeMap<&'static str, Place>,
     /// The servers that its own text names: in addresses of requests and in defaults of inputs.
     pub origins: Origins,
 }
@@ -122,7 +124,7 @@ impl Scenario {
             names,
             inputs: &inputs,
             problems,
-            seen: Vec::new(),
+            read: Vec::new(),
             claimed: false,
         };
         let setup = map.get("setup").map(|node| reader.read_list(node));
@@ -147,7 +149,7 @@ impl Scenario {
         if let Some(callbacks) = &mut callbacks {
             callbacks.note_looks(&reader.names);
         }
-        let cookies = reader.names.take_cookies();
+        let session_values = reader.names.take_session_values();
         let mut origins = reader.names.take_origins();
         for default in inputs.iter().filter_map(|input| input.default.as_ref()) {
             origins.add_address(&default.sent());
@@ -171,7 +173,7 @@ impl Scenario {
             loop_delay,
             correlation,
             target_variables,
-            cookies,
+            session_values,
             origins,
         })
     }
@@ -206,9 +208,7 @@ impl Scenario {
         origins.add_all(&self.origins);
         let scope = Arc::new(Scope::of_run(Arc::new(run.clone())));
         for step in self.all_steps() {
-            if let Action::Http(action) = &step.action {
-                action.add_origin(&scope, &mut origins);
-            }
+            step.action.add_origin(&scope, &mut origins);
         }
         origins
     }

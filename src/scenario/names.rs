@@ -3,6 +3,11 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
+use super::{
+    Action, SessionValues,
+    callbacks::DELIVERY,
+    look::{Keeps, Look, LookName, find},
+};
 use crate::{
     document::{Node, Place, Problems, Value, did_you_mean},
     driver::Origins,
@@ -28,23 +33,6 @@ impl Part {
     }
 }
 
-/// What an expression looks at besides the variables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Look {
-    /// Nothing: it shapes a request or a pause, or decides about a step.
-    Nothing,
-    /// The request that is being made: its signature is one of its headers.
-    Request,
-    /// The answer to a request.
-    Answer,
-    /// An inbound event.
-    Event,
-    /// A request on a callback path, before its events are taken.
-    Delivery,
-    /// One of them; which one, a problem elsewhere in the step keeps from knowing.
-    Either,
-}
-
 /// Which variables exist at a point of the scenario, kept while it is read from top to bottom.
 #[derive(Debug)]
 pub struct Names {
@@ -52,7 +40,8 @@ pub struct Names {
     inputs: BTreeSet<String>,
     callbacks: bool,
     part: Part,
-    look: Look,
+    /// What an expression looks at besides the variables. Several where a problem elsewhere keeps from knowing which.
+    looks: Vec<&'static Look>,
     repeats: usize,
     captured: BTreeSet<String>,
     /// Captures of the chats, which are over when `teardown` runs.
@@ -64,8 +53,8 @@ pub struct Names {
     /// Whether expressions about events look at more of their request.
     looks_at_delivery: Cell<bool>,
     looks_at_raw_body: Cell<bool>,
-    /// Where `cookies` is first used.
-    cookies: RefCell<Option<Place>>,
+    /// Values of sessions that the scenario uses, and where it first does.
+    session_values: RefCell<BTreeMap<&'static str, Place>>,
     /// Servers that addresses of requests name.
     origins: Origins,
     /// Any name goes: for tests of templates alone.
@@ -84,7 +73,7 @@ impl Names {
             inputs,
             callbacks,
             part: Part::Setup,
-            look: Look::Nothing,
+            looks: Vec::new(),
             repeats: 0,
             captured: BTreeSet::new(),
             of_chats: BTreeSet::new(),
@@ -92,7 +81,7 @@ impl Names {
             target: RefCell::default(),
             looks_at_delivery: Cell::default(),
             looks_at_raw_body: Cell::default(),
-            cookies: RefCell::default(),
+            session_values: RefCell::default(),
             origins: Origins::default(),
             open: false,
         }
@@ -115,8 +104,10 @@ impl Names {
         self.part
     }
 
-    pub(super) fn look_at(&mut self, look: Look) {
-        self.look = look;
+    /// From here on expressions look at one of these, or without any at nothing: they shape a request or a pause,
+    /// or decide about a step.
+    pub(super) fn look_at(&mut self, looks: &[&'static Look]) {
+        self.looks = looks.to_vec();
     }
 
     pub(super) fn has_callbacks(&self) -> bool {
@@ -166,8 +157,8 @@ impl Names {
         self.repeats -= 1;
     }
 
-    pub(super) fn take_cookies(&mut self) -> Option<Place> {
-        self.cookies.take()
+    pub(super) fn take_session_values(&mut self) -> BTreeMap<&'static str, Place> {
+        self.session_values.take()
     }
 
     /// The scenario names the server of this address.
@@ -206,8 +197,11 @@ impl Names {
                     .borrow_mut()
                     .entry(field.to_owned())
                     .or_insert(place);
-            } else if name == "cookies" {
-                self.cookies.borrow_mut().get_or_insert(place);
+            } else if let Some(name) = session_value(name) {
+                self.session_values
+                    .borrow_mut()
+                    .entry(name)
+                    .or_insert(place);
             } else if let Err(message) = self.resolve(name, field) {
                 problems.add(&place, message);
                 known = false;
@@ -236,26 +230,23 @@ impl Names {
             "passed" => Err("`passed` is known only in `always`".to_owned()),
             "repeat" if self.repeats > 0 => one_of(name, field, &["index"]),
             "repeat" => Err("`repeat` is known only inside a `repeat`".to_owned()),
-            "status" | "headers" | "headers_all" | "body"
-                if matches!(self.look, Look::Answer | Look::Either) =>
-            {
-                Ok(())
-            }
-            "request" if self.look == Look::Request => one_of(name, field, &REQUEST),
-            "event" if matches!(self.look, Look::Event | Look::Delivery | Look::Either) => Ok(()),
-            "headers" | "method" | "query" | "delivery" if self.look == Look::Event => {
-                self.looks_at_delivery.set(true);
-                Ok(())
-            }
-            "headers" | "method" | "query" | "delivery" if self.look == Look::Delivery => Ok(()),
-            "method" | "query" | "delivery" if self.look == Look::Either => Ok(()),
-            "raw_body" if self.look == Look::Delivery => {
-                self.looks_at_raw_body.set(true);
-                Ok(())
-            }
-            "elapsed" if !matches!(self.look, Look::Nothing | Look::Request) => Ok(()),
-            _ => Err(self.undefined(name)),
+            _ => match find(self.looks.iter().copied(), name) {
+                Some(found) => self.resolve_look(found, field),
+                None => Err(self.undefined(name)),
+            },
         }
+    }
+
+    fn resolve_look(&self, found: &LookName, field: Option<&str>) -> Result<(), String> {
+        match found.keeps {
+            Some(Keeps::Delivery) => self.looks_at_delivery.set(true),
+            Some(Keeps::RawBody) => self.looks_at_raw_body.set(true),
+            None => {}
+        }
+        if found.fields.is_empty() {
+            return Ok(());
+        }
+        one_of(found.name, field, found.fields)
     }
 
     fn resolve_input(&self, field: Option<&str>) -> Result<(), String> {
@@ -278,53 +269,41 @@ impl Names {
                 "`{name}` does not exist yet: step `{step}` captures it, and does not run before this"
             );
         }
-        let hint = match name {
-            "status" | "headers" | "headers_all" | "body" => {
-                "; it is known in `expect` and `capture` of an `http` step".to_owned()
-            }
-            "request" => "; it is known in the `headers` of an `http` step".to_owned(),
-            "event" => "; it is known where a `wait_for` looks at an event".to_owned(),
-            "raw_body" => "; it is known in `accept` and `verify` of `callbacks`".to_owned(),
-            "method" | "query" | "delivery" => {
-                "; it is known in `callbacks` and where a `wait_for` looks at an event".to_owned()
-            }
-            "elapsed" => "; it is known in `expect` and `capture`".to_owned(),
-            _ => did_you_mean(name, self.candidates()),
+        let hint = match find(all_looks(), name) {
+            Some(elsewhere) => format!("; {}", elsewhere.known),
+            None => did_you_mean(name, self.candidates()),
         };
         format!("undefined variable `{name}`{hint}")
     }
 
     fn candidates(&self) -> impl Iterator<Item = &str> {
-        let roots: &[&str] = match self.look {
-            Look::Nothing => &["target", "inputs", "run", "chat", "callback", "cookies"],
-            Look::Request => &[
-                "target", "inputs", "run", "chat", "callback", "cookies", "request",
-            ],
-            Look::Answer | Look::Either => &[
-                "target",
-                "inputs",
-                "run",
-                "chat",
-                "cookies",
-                "status",
-                "headers",
-                "headers_all",
-                "body",
-                "elapsed",
-            ],
-            Look::Event => &[
-                "target", "inputs", "run", "chat", "cookies", "event", "headers", "query",
-                "method", "delivery", "elapsed",
-            ],
-            Look::Delivery => &[
-                "target", "inputs", "run", "event", "headers", "query", "method", "raw_body",
-            ],
-        };
-        self.captured
-            .iter()
-            .map(String::as_str)
-            .chain(roots.iter().copied())
+        let of_chat = self.looks.iter().all(|look| look.of_chat);
+        let of_chat = OF_CHAT
+            .into_iter()
+            .chain(SessionValues::NAMES)
+            .filter(move |_| of_chat);
+        let of_looks = self.looks.iter().flat_map(|look| look.names);
+        let captured = self.captured.iter().map(String::as_str);
+        captured
+            .chain(OF_RUN)
+            .chain(of_chat)
+            .chain(of_looks.map(|known| known.name))
     }
+}
+
+/// Variables that are there everywhere.
+const OF_RUN: [&str; 3] = ["target", "inputs", "run"];
+/// Variables that are there wherever a chat is.
+const OF_CHAT: [&str; 2] = ["chat", "callback"];
+
+/// Everything that expressions of a scenario look at.
+fn all_looks() -> impl Iterator<Item = &'static Look> {
+    Action::all_looks().chain([&DELIVERY])
+}
+
+/// The value of a session that goes by this name.
+fn session_value(name: &str) -> Option<&'static str> {
+    { SessionValues::NAMES.into_iter() }.find(|known| *known == name)
 }
 
 fn one_of(root: &str, field: Option<&str>, fields: &[&str]) -> Result<(), String> {
@@ -385,40 +364,14 @@ fn find_captures(node: &Node, found: &mut BTreeMap<String, String>) {
     }
 }
 
-/// What is known of the request that is being made.
-const REQUEST: [&str; 5] = ["method", "url", "path", "query", "body"];
+/// Whether expressions know something else by this name than a capture: a variable, or a word of the language.
+pub(super) fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name) || session_value(name).is_some() || find(all_looks(), name).is_some()
+}
 
-/// Variables that a capture would hide, and the words of expressions.
-pub(super) const RESERVED: [&str; 29] = [
-    "cookies",
-    "headers_all",
-    "request",
-    "target",
-    "inputs",
-    "run",
-    "chat",
-    "callback",
-    "passed",
-    "repeat",
-    "status",
-    "headers",
-    "body",
-    "event",
-    "elapsed",
-    "method",
-    "query",
-    "delivery",
-    "raw_body",
-    "and",
-    "or",
-    "not",
-    "in",
-    "is",
-    "if",
-    "else",
-    "true",
-    "false",
-    "none",
+const RESERVED: [&str; 17] = [
+    "target", "inputs", "run", "chat", "callback", "passed", "repeat", "and", "or", "not", "in",
+    "is", "if", "else", "true", "false", "none",
 ];
 
 /// Names of inputs, steps and captures: they become labels and variables.

@@ -5,7 +5,6 @@ use std::{
         Arc,
         atomic::{AtomicI64, Ordering},
     },
-    time::Duration,
 };
 
 use minijinja::{
@@ -15,11 +14,8 @@ use minijinja::{
 
 use jiff::Timestamp;
 
-use super::{Answer, Expression, Input, Parameters, functions::MOMENT};
-use crate::{
-    document::Place,
-    driver::{Cookies, Origins},
-};
+use super::{Input, Parameters, SessionValues, View, functions::MOMENT};
+use crate::{document::Place, driver::Origins};
 
 /// An expression or template that met a value it cannot work with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -57,11 +53,11 @@ pub struct Scope {
     chat: Value,
     captures: Vec<(Arc<str>, Value)>,
     /// Those of `setup` are those of every chat until it has its own.
-    cookies: Option<Arc<Cookies>>,
+    sessions: SessionValues,
     passed: bool,
     round: Option<u64>,
     moment: Moment,
-    look: Look,
+    view: Option<Arc<dyn View>>,
 }
 
 /// What `now` is: the time at which an expression first asked for it, in microseconds since the epoch. Most
@@ -94,33 +90,6 @@ impl Clone for Moment {
     }
 }
 
-#[derive(Clone)]
-enum Look {
-    Nothing,
-    Request(Value),
-    Answer(Arc<Answer>),
-    Event {
-        event: Value,
-        elapsed: Duration,
-        delivery: Option<Arc<Delivery>>,
-    },
-}
-
-/// The request that brought an event, as expressions see it.
-#[derive(Debug)]
-pub struct Delivery {
-    /// `method`.
-    pub method: Value,
-    /// `query`: the fields behind the `?` of its address.
-    pub query: Value,
-    /// `headers`, by names in lower case.
-    pub headers: Value,
-    /// `delivery`: all that it says, where it brings several events.
-    pub whole: Value,
-    /// `raw_body`: its body as it came, decompressed.
-    pub raw_body: Value,
-}
-
 impl Scope {
     /// The scope of `setup` and `teardown`, where there is no chat.
     pub fn of_run(run: Arc<RunScope>) -> Self {
@@ -128,11 +97,11 @@ impl Scope {
             run,
             chat: Value::UNDEFINED,
             captures: Vec::new(),
-            cookies: None,
+            sessions: SessionValues::default(),
             passed: false,
             round: None,
             moment: Moment::default(),
-            look: Look::Nothing,
+            view: None,
         }
     }
 
@@ -163,14 +132,14 @@ impl Scope {
         &self.run.origins
     }
 
-    /// The cookies, if they are kept.
-    pub fn cookies(&self) -> Option<&Arc<Cookies>> {
-        self.cookies.as_ref()
+    /// What the sessions of the chat keep.
+    pub fn sessions(&self) -> &SessionValues {
+        &self.sessions
     }
 
-    /// Expressions now see these cookies.
-    pub fn set_cookies(&mut self, cookies: Option<Arc<Cookies>>) {
-        self.cookies = cookies;
+    /// Expressions now see that the sessions of the chat keep this.
+    pub fn set_sessions(&mut self, sessions: SessionValues) {
+        self.sessions = sessions;
     }
 
     /// `now` is another time from here on, and stays the same until an answer or event is looked at.
@@ -183,35 +152,20 @@ impl Scope {
         self.moment = Moment(AtomicI64::new(moment.as_microsecond()));
     }
 
-    /// Expressions now see the request that is being made.
-    pub(super) fn look_at_request(&mut self, request: Value) {
-        self.look = Look::Request(request);
-    }
-
-    /// Expressions now see an answer.
-    pub fn look_at_answer(&mut self, answer: Answer) {
+    /// Expressions now see this besides the variables, and `now` is another time.
+    pub fn look_at(&mut self, view: Arc<dyn View>) {
         self.renew_moment();
-        self.look = Look::Answer(Arc::new(answer));
+        self.view = Some(view);
     }
 
-    /// Expressions now see an inbound event.
-    pub fn look_at_event(
-        &mut self,
-        event: Value,
-        elapsed: Duration,
-        delivery: Option<Arc<Delivery>>,
-    ) {
-        self.renew_moment();
-        self.look = Look::Event {
-            event,
-            elapsed,
-            delivery,
-        };
+    /// The same with `now` as it is.
+    pub(super) fn look_at_meanwhile(&mut self, view: Arc<dyn View>) {
+        self.view = Some(view);
     }
 
-    /// Expressions see neither answer nor event any more.
+    /// Expressions see the variables alone.
     pub fn look_away(&mut self) {
-        self.look = Look::Nothing;
+        self.view = None;
     }
 
     /// Sets a captured variable.
@@ -233,30 +187,9 @@ impl Scope {
         self.captures.iter().map(|(name, value)| (name, value))
     }
 
-    /// The answer that expressions see.
-    pub fn answer(&self) -> Option<&Answer> {
-        match &self.look {
-            Look::Answer(answer) => Some(answer),
-            Look::Nothing | Look::Request(_) | Look::Event { .. } => None,
-        }
-    }
-
-    /// What this expression saw, for the message of one that did not hold.
-    pub fn describe_look(&self, expression: &Expression) -> String {
-        let (intro, value) = match &self.look {
-            Look::Nothing | Look::Request(_) => return String::new(),
-            Look::Answer(answer) => {
-                let why = answer.not_json().filter(|_| expression.mentions("body"));
-                let why = why.map_or(String::new(), |why| format!(", {why}"));
-                let status = answer.describe_status();
-                (format!("; answered {status}{why}"), answer.body())
-            }
-            Look::Event { event, .. } => ("; the event".to_owned(), event),
-        };
-        format!(
-            "{intro}: {}",
-            serde_json::to_string(value).unwrap_or_default()
-        )
+    /// What expressions see besides the variables.
+    pub fn view(&self) -> Option<&dyn View> {
+        self.view.as_deref()
     }
 
     /// `passed`, for the `always` steps.
@@ -299,52 +232,22 @@ impl Scope {
         if let Some((_, value)) = self.captures.iter().find(|(known, _)| **known == *name) {
             return Some(value.clone());
         }
-        let value = match (name, &self.look) {
-            ("target", _) => self.run.target.clone(),
-            ("inputs", _) => self.run.inputs.clone(),
-            ("run", _) => self.run.run.clone(),
-            ("callback", _) => self.run.callback.clone(),
-            ("chat", _) => self.chat.clone(),
-            ("passed", _) => Value::from(self.passed),
-            ("repeat", _) => BTreeMap::from([("index", self.round?)]).into(),
-            (MOMENT, _) => Value::from(self.moment.as_microsecond()),
-            ("cookies", _) => {
-                let cookies = self.cookies.as_ref()?.by_name().into_iter();
-                cookies
-                    .map(|(name, value)| (name, Value::from(value)))
-                    .collect()
+        let value = match name {
+            "target" => self.run.target.clone(),
+            "inputs" => self.run.inputs.clone(),
+            "run" => self.run.run.clone(),
+            "callback" => self.run.callback.clone(),
+            "chat" => self.chat.clone(),
+            "passed" => Value::from(self.passed),
+            "repeat" => BTreeMap::from([("index", self.round?)]).into(),
+            MOMENT => Value::from(self.moment.as_microsecond()),
+            _ => {
+                let view = self.view.as_ref();
+                let seen = view.and_then(|view| view.value_of(name));
+                seen.or_else(|| self.sessions.value_of(name))?
             }
-            ("request", Look::Request(request)) => request.clone(),
-            ("status", Look::Answer(answer)) => Value::from(answer.status),
-            ("headers", Look::Answer(answer)) => answer.headers().clone(),
-            ("headers_all", Look::Answer(answer)) => answer.headers_all(),
-            ("body", Look::Answer(answer)) => answer.whole_body()?.clone(),
-            ("elapsed", Look::Answer(answer)) => Value::from(answer.elapsed.as_secs_f64()),
-            ("event", Look::Event { event, .. }) => event.clone(),
-            ("elapsed", Look::Event { elapsed, .. }) => Value::from(elapsed.as_secs_f64()),
-            (
-                name,
-                Look::Event {
-                    delivery: Some(delivery),
-                    ..
-                },
-            ) => delivery.value_of(name)?.clone(),
-            _ => return None,
         };
         (!value.is_undefined()).then_some(value)
-    }
-}
-
-impl Delivery {
-    fn value_of(&self, name: &str) -> Option<&Value> {
-        Some(match name {
-            "method" => &self.method,
-            "query" => &self.query,
-            "headers" => &self.headers,
-            "delivery" => &self.whole,
-            "raw_body" => &self.raw_body,
-            _ => return None,
-        })
     }
 }
 
@@ -421,8 +324,13 @@ pub fn key_text(value: &Value) -> Option<String> {
 pub(super) mod tests {
     use hyper::HeaderMap;
 
+    use std::time::Duration;
+
     use super::*;
-    use crate::body::Received;
+    use crate::{
+        body::Received,
+        scenario::{Answer, EventView},
+    };
 
     pub(in crate::scenario) fn scope(captures: &[(&str, Value)]) -> Arc<Scope> {
         let mut scope = Scope::of_run(Arc::new(RunScope::default()));
@@ -484,10 +392,14 @@ pub(super) mod tests {
         assert_eq!(visible(&chat), [false; 5]);
         let elapsed = Duration::from_millis(1500);
         let body = Received::whole(r#"{ "a": 1 }"#.into());
-        chat.look_at_answer(Answer::new(201, HeaderMap::new(), body, elapsed));
+        chat.look_at(Arc::new(Answer::new(201, HeaderMap::new(), body, elapsed)));
         assert_eq!(visible(&chat), [true, true, true, false, true]);
         assert_eq!(seen(&chat, "elapsed"), Value::from(1.5));
-        chat.look_at_event(Value::from("e"), elapsed, None);
+        chat.look_at(Arc::new(EventView {
+            event: Value::from("e"),
+            elapsed,
+            delivery: None,
+        }));
         assert_eq!(visible(&chat), [false, false, false, true, true]);
         chat.look_away();
         assert_eq!(visible(&chat), [false; 5]);

@@ -1,29 +1,26 @@
-//! A scenario of one request that was written nowhere.
+//! A scenario of one step that was written nowhere.
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{
-    Action, DEFAULT_TIMEOUT, HttpAction, Item, PlainRequest, Scenario, Setting, Step, fingerprint,
-};
+use super::{Action, DEFAULT_TIMEOUT, Item, Scenario, Setting, Step, fingerprint};
 use crate::{document::Place, driver::Origins};
 
 impl Scenario {
-    /// The name of a scenario of one request, and of its step.
+    /// The name of a scenario of one step, and of its step.
     pub const SINGLE: &str = "request";
 
-    /// Each chat sends this request as it is and expects a 2xx status.
-    pub fn single(request: PlainRequest) -> Self {
+    /// Each chat does this once. `place`: where that was said; `written`: all that tells it from others.
+    pub(super) fn single(action: Action, place: &str, written: &str) -> Self {
         let name: Arc<str> = Self::SINGLE.into();
-        let place = Place::whole("--url");
-        let fingerprint = fingerprint(&format!("{} {}", request.method, request.url));
+        let place = Place::whole(place);
+        let fingerprint = fingerprint(written);
         let step = Step {
             name: name.clone(),
             place: place.clone(),
             when: None,
-            action: Action::Http(HttpAction::plain(request)),
+            action,
             timeout: Setting::Fixed(DEFAULT_TIMEOUT),
             expect: Vec::new(),
-            expects_status: false,
             captures: Vec::new(),
             claim: None,
             observe: None,
@@ -42,7 +39,7 @@ impl Scenario {
             correlation: Vec::new(),
             loop_delay: None,
             target_variables: BTreeMap::new(),
-            cookies: None,
+            session_values: BTreeMap::new(),
             origins: Origins::default(),
         }
     }

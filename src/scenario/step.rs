@@ -5,11 +5,11 @@ use utoipa::ToSchema;
 
 use super::{
     Action, Expression, Input, Names, Pause, Reason, Setting,
-    action::{AnswerLimits, HttpAction, WaitAction},
+    action::{Looks, ReadStep, Reading},
     is_confidential,
-    names::{Look, RESERVED, is_name},
+    names::{is_name, is_reserved},
 };
-use crate::document::{Mapping, Node, Place, Problems, Value, did_you_mean};
+use crate::document::{Mapping, Node, Place, Problems, Value};
 
 /// How long a step may take that does not say so itself.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -51,8 +51,6 @@ pub struct Step {
     pub timeout: Setting<Duration>,
     /// What must hold of the answer or event.
     pub expect: Vec<Expression>,
-    /// Whether one of them looks at the status; if none does, it has to be 2xx.
-    pub expects_status: bool,
     /// What is kept of it, in the order written.
     pub captures: Vec<(Arc<str>, Expression)>,
     /// The key under which events of this chat will come in.
@@ -74,19 +72,7 @@ const OBSERVATIONS: [(&str, Observation); 1] = [("agent_join", Observation::Agen
 impl Step {
     /// The reasons for which this step can fail: one time series each.
     pub fn reasons(&self) -> Vec<Reason> {
-        let mut reasons = match (&self.action, self.observe) {
-            (Action::Http(_), _) => vec![
-                Reason::Dns,
-                Reason::Connect,
-                Reason::Tls,
-                Reason::Timeout,
-                Reason::Status,
-            ],
-            (Action::WaitFor(_), Some(Observation::AgentJoin)) => {
-                vec![Reason::AgentJoinTimeout, Reason::Disconnected]
-            }
-            (Action::WaitFor(_), None) => vec![Reason::ReplyTimeout, Reason::Disconnected],
-        };
+        let mut reasons = self.action.reasons(self.observe);
         reasons.extend([
             Reason::Expectation,
             Reason::Capture,
@@ -113,34 +99,15 @@ pub(super) struct StepReader<'a> {
     pub(super) names: Names,
     pub(super) inputs: &'a [Input],
     pub(super) problems: &'a Problems,
-    pub(super) seen: Vec<Seen>,
+    pub(super) read: Vec<ReadStep>,
     /// Whether some step above claims a key.
     pub(super) claimed: bool,
 }
 
-/// A step that was read.
-pub(super) struct Seen {
-    name: Arc<str>,
-    place: Place,
-    in_chat: bool,
-}
-
 /// The keys that tell what an entry of a list of steps is.
 const ENTRIES: [&str; 3] = ["step", "think", "repeat"];
-/// The other keys of a step.
-const STEP_KEYS: [&str; 11] = [
-    "http",
-    "wait_for",
-    "timeout",
-    "follow",
-    "body_limit",
-    "expect",
-    "capture",
-    "claim",
-    "observe",
-    "since",
-    "steps",
-];
+/// The keys of a step besides that of its action and those that belong to one kind of action.
+const STEP_KEYS: [&str; 6] = ["timeout", "expect", "capture", "claim", "observe", "steps"];
 
 impl StepReader<'_> {
     pub(super) fn read_list(&mut self, node: &Node) -> Vec<Item> {
@@ -158,7 +125,8 @@ impl StepReader<'_> {
         let Some(kind) = map.one_of(&ENTRIES) else {
             // It is unknown what this is, but a key that nothing has can still be told, and what
             // it captures is not missing further down.
-            for key in STEP_KEYS {
+            let keys = Action::keys().into_iter().chain(Action::step_keys());
+            for key in keys.chain(STEP_KEYS) {
                 map.get(key);
             }
             map.finish();
@@ -202,41 +170,31 @@ impl StepReader<'_> {
     ) -> Option<Step> {
         let before = self.problems.count();
         let name = self.read_name(name);
-        let action = map.one_of(&["http", "wait_for"]);
+        let action = map.one_of(&Action::keys());
         let kind = action.map(|(kind, _)| kind);
-        let action = action.and_then(|(kind, node)| self.read_action(kind, node, &mut map));
+        let action =
+            action.and_then(|(kind, node)| Action::read(kind, node, &mut self.reading(&mut map)));
         let timeout = match map.get("timeout") {
             Some(node) => Setting::read(node, &self.names, self.inputs, self.problems),
             None => Some(Setting::Fixed(DEFAULT_TIMEOUT)),
         };
-        self.names.look_at(match kind {
-            Some("wait_for") => Look::Event,
-            Some(_) => Look::Answer,
-            None => Look::Either,
-        });
+        self.names.look_at(&Action::looks(kind));
         let expect = self.read_expectations(map.get("expect"));
-        let expects_status = expect
-            .iter()
-            .any(|expression| expression.mentions("status"));
         let captures = self.read_captures(map.get("capture"));
-        let looks = captures.iter().map(|(_, expression)| expression);
-        let reads_body = (expect.iter().chain(looks)).any(|look| look.mentions("body"));
         let action = action.map(|mut action| {
-            if let Action::Http(action) = &mut action
-                && !reads_body
-            {
-                action.ignore_body();
-            }
+            action.know_looks(&Looks {
+                expect: &expect,
+                captures: &captures,
+            });
             action
         });
-        self.names.look_at(Look::Nothing);
+        self.names.look_at(&[]);
         let claim = map.get("claim").and_then(|node| self.read_claim(node));
         let observe = map
             .get("observe")
             .and_then(|node| self.read_observation(node, kind));
         if kind.is_none() {
-            map.get("since");
-            AnswerLimits::read(&mut map, self.problems);
+            Action::check_step_keys(&mut self.reading(&mut map));
         }
         let place = map.place.clone();
         map.finish();
@@ -250,7 +208,6 @@ impl StepReader<'_> {
             action: action?,
             timeout: timeout?,
             expect,
-            expects_status,
             captures,
             claim,
             observe,
@@ -264,7 +221,7 @@ impl StepReader<'_> {
                 &node.place,
                 format!("`{name}` cannot be a name; use letters, digits and `_`, a letter first"),
             );
-        } else if let Some(first) = self.seen.iter().find(|seen| seen.name == name) {
+        } else if let Some(first) = self.read.iter().find(|read| read.name == name) {
             self.problems.add(
                 &node.place,
                 format!(
@@ -274,7 +231,7 @@ impl StepReader<'_> {
             );
             return None;
         }
-        self.seen.push(Seen {
+        self.read.push(ReadStep {
             name: name.clone(),
             place: node.place.clone(),
             in_chat: self.names.part().is_chat(),
@@ -282,57 +239,15 @@ impl StepReader<'_> {
         Some(name)
     }
 
-    fn read_action(&mut self, kind: &str, node: &Node, map: &mut Mapping<'_>) -> Option<Action> {
-        if kind == "http" {
-            let limits = AnswerLimits::read(map, self.problems);
-            let action = HttpAction::read(node, &mut self.names, self.problems)?;
-            return Some(Action::Http(action.with(limits?)));
+    /// What the action of the step that was read last is read with.
+    fn reading<'r, 'a>(&'r mut self, map: &'r mut Mapping<'a>) -> Reading<'r, 'a> {
+        Reading {
+            map,
+            names: &mut self.names,
+            problems: self.problems,
+            above: self.read.split_last().map_or(&[], |(_, above)| above),
+            claimed: self.claimed,
         }
-        for key in AnswerLimits::KEYS {
-            if let Some(node) = map.get(key) {
-                let message = format!("`{key}` belongs to an `http`: it is about its answer");
-                self.problems.add(&node.place, message);
-            }
-        }
-        let since = map.get("since").and_then(|node| self.read_since(node));
-        let in_chat = self.names.part().is_chat();
-        if !in_chat || !self.names.has_callbacks() || !self.claimed {
-            let message = if !in_chat {
-                "a `wait_for` belongs to a chat; it cannot stand in `setup` or `teardown`"
-            } else if !self.names.has_callbacks() {
-                "a `wait_for` needs the scenario to say `callbacks: { key: ... }`"
-            } else {
-                "no step above this `wait_for` says `claim:`, so no event could ever reach it"
-            };
-            self.problems.add(&node.place, message);
-        }
-        self.names.look_at(Look::Event);
-        let matches = Expression::read(node, &self.names, self.problems);
-        self.names.look_at(Look::Nothing);
-        Some(Action::WaitFor(WaitAction {
-            matches: matches?,
-            since,
-        }))
-    }
-
-    fn read_since(&mut self, node: &Node) -> Option<Arc<str>> {
-        let text = node.text("the name of a step above", self.problems)?;
-        // The last one is the step that says `since`.
-        let above = self.seen.split_last().map_or(&[][..], |(_, above)| above);
-        let of_chat = || above.iter().filter(|seen| seen.in_chat);
-        let found = of_chat().find(|seen| *seen.name == *text);
-        if found.is_none() {
-            let message = if above.iter().any(|seen| *seen.name == *text) {
-                format!(
-                    "step `{text}` is none of the chat; `since` names a step of the chat above this one"
-                )
-            } else {
-                let hint = did_you_mean(text, of_chat().map(|seen| &*seen.name));
-                format!("no step above is named `{text}`{hint}")
-            };
-            self.problems.add(&node.place, message);
-        }
-        found.map(|seen| seen.name.clone())
     }
 
     fn read_expectations(&mut self, node: Option<&Node>) -> Vec<Expression> {
@@ -354,7 +269,7 @@ impl StepReader<'_> {
             let name = entry.key.as_str();
             let why_not = if !is_name(name) {
                 Some("use letters, digits and `_`, a letter first")
-            } else if RESERVED.contains(&name) {
+            } else if is_reserved(name) {
                 Some("expressions know something else by this name")
             } else {
                 None
@@ -412,11 +327,8 @@ impl StepReader<'_> {
     }
 
     fn read_observation(&mut self, node: &Node, kind: Option<&str>) -> Option<Observation> {
-        if kind == Some("http") {
-            self.problems.add(
-                &node.place,
-                "`observe` belongs to a `wait_for`: it measures how long a customer waits",
-            );
+        if let Some(why) = kind.and_then(Action::why_unobservable) {
+            self.problems.add(&node.place, why);
             return None;
         }
         let text = node.text("the name of a measurement", self.problems)?;

@@ -131,7 +131,10 @@ fn a_step_without_an_expectation_of_the_status_expects_success() {
     let expects: Vec<_> = scenario
         .all_steps()
         .iter()
-        .map(|step| step.expects_status)
+        .map(|step| match &step.action {
+            Action::Http(action) => action.takes_status(404),
+            Action::WaitFor(_) => panic!("no request"),
+        })
         .collect();
     assert_eq!(expects, [false, true]);
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     states::ended,
-    support::{Browser, Centre, QUICK, Service, eventually, get, plain},
+    support::{Browser, Centre, QUICK, Service, get, plain},
 };
 
 #[tokio::test]

@@ -12,8 +12,7 @@ use crate::{
     document::{Place, Problems},
     plain_words,
     scenario::{
-        Parameter, Parameters, PlainRequest, PlainRequestError, Scenario, ScenarioRead,
-        note_confidential,
+        Parameter, Parameters, PlainRequest, PlainRequestError, ScenarioRead, note_confidential,
     },
 };
 
@@ -85,7 +84,7 @@ impl Request {
         Some(Given {
             inputs: Some(shown.into_iter().collect::<Parameters>().into()),
             target: Some(Arc::new(target)),
-            scenario: Some(ScenarioRead::Whole(Arc::new(Scenario::single(request)))),
+            scenario: Some(ScenarioRead::Whole(Arc::new(request.into_scenario()))),
         })
     }
 

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     driver::Phases,
     event::{Ending, RunIdentity, StepOutcome, Subject},
-    scenario::{Action, Observation, Reason, Scenario},
+    scenario::{Observation, Reason, Scenario},
 };
 
 /// One step that is known before it ever runs.
@@ -52,7 +52,7 @@ impl Declaration {
                 .map(|step| StepDeclaration {
                     name: step.name.clone(),
                     reasons: step.reasons(),
-                    is_request: matches!(step.action, Action::Http(_)),
+                    is_request: step.action.requests() > 0,
                 })
                 .collect(),
             agent_join: scenario.observes_agent_join(),

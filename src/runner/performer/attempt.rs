@@ -11,8 +11,8 @@ use crate::{
     event::{Event, Sent, StepOutcome},
     runner::context::{FOREVER, RunContext},
     scenario::{
-        Action, Answer, EvaluationError, Expression, HttpAction, Observation, Reason, Step,
-        WaitAction, key_text,
+        Action, Answer, EvaluationError, EventView, Expression, HttpAction, Observation, Reason,
+        SessionValues, Step, WaitAction, key_text,
     },
 };
 
@@ -119,7 +119,9 @@ impl Performer {
             self.leftover.note_request(&request.method, status);
         }
         if let Some(cookies) = self.http.cookies() {
-            Arc::make_mut(&mut self.scope).set_cookies(Some(cookies.clone()));
+            Arc::make_mut(&mut self.scope).set_sessions(SessionValues {
+                cookies: Some(cookies.clone()),
+            });
         }
         self.seen.get_or_insert_default().request = Some(request);
         let result = result.ok_or(Refusal::Stopped)?;
@@ -153,7 +155,7 @@ impl Performer {
         self.last_sent = answer.sent_at;
         self.mark(step, answer.sent_at);
         let elapsed = answer.elapsed;
-        let good = step.expects_status || (200..300).contains(&answer.status);
+        let good = action.takes_status(answer.status);
         let wanted = !step.expect.is_empty() || !step.captures.is_empty();
         let mut refusal = None;
         if wanted || self.tracing.is_some() || !good {
@@ -164,7 +166,9 @@ impl Performer {
                 let detail = format!("answered {}{quoted}", answer.describe_status());
                 refusal = Some(Refusal::new(Reason::Status, detail));
             }
-            Arc::make_mut(&mut self.scope).look_at_answer(answer);
+            let answer = Arc::new(answer);
+            self.seen.get_or_insert_default().answer = Some(answer.clone());
+            Arc::make_mut(&mut self.scope).look_at(answer);
         }
         refusal.map_or(Ok(elapsed), Err)
     }
@@ -189,11 +193,11 @@ impl Performer {
         let mut exceeded = None;
         let judge = |inbound: &Inbound| {
             let elapsed = inbound.arrived.saturating_duration_since(since);
-            Arc::make_mut(scope).look_at_event(
-                inbound.event.clone(),
+            Arc::make_mut(scope).look_at(Arc::new(EventView {
+                event: inbound.event.clone(),
                 elapsed,
-                inbound.delivery.clone(),
-            );
+                delivery: inbound.delivery.clone(),
+            }));
             let left = |scope| disconnected.map_or(Ok(false), |left| left.decide(scope));
             let found = match action.matches.decide(scope) {
                 Ok(true) => Match::Wanted,
@@ -224,7 +228,11 @@ impl Performer {
         };
         let latency = inbound.arrived.saturating_duration_since(since);
         self.mark(step, inbound.arrived);
-        Arc::make_mut(&mut self.scope).look_at_event(inbound.event, latency, inbound.delivery);
+        Arc::make_mut(&mut self.scope).look_at(Arc::new(EventView {
+            event: inbound.event,
+            elapsed: latency,
+            delivery: inbound.delivery,
+        }));
         Ok(latency)
     }
 
@@ -252,41 +260,31 @@ impl Performer {
 
     /// The beginning of what the expressions of the step saw, without secrets likewise.
     fn describe_look(&self, expression: &Expression) -> String {
-        let text = self.scope.describe_look(expression);
+        let view = self.scope.view();
+        let text = view.map_or_else(String::new, |view| view.describe(expression));
         shorten(self.redact_all(text), QUOTED)
     }
 
-    /// Refuses an expression about a body that cannot be used.
-    fn need_body(&self, expression: &Expression, reason: Reason) -> Result<(), Refusal> {
-        let Some(why) = self.scope.answer().and_then(Answer::why_unusable) else {
+    /// Refuses an expression about something that cannot be used.
+    fn need_usable(&self, expression: &Expression, reason: Reason) -> Result<(), Refusal> {
+        let view = self.scope.view();
+        let Some(why) = view.and_then(|view| view.why_unusable(expression)) else {
             return Ok(());
-        };
-        if !expression.mentions("body") {
-            return Ok(());
-        }
-        let hint = if why.is_too_large() {
-            "; `body_limit` on the step allows more"
-        } else {
-            ""
         };
         let source = expression.source();
         let look = self.describe_look(expression);
-        let detail = format!("`{source}` cannot use the body of the answer: {why}{hint}{look}");
+        let detail = format!("`{source}` cannot use {why}{look}");
         Err(Refusal::new(reason, detail))
     }
 
     fn check(&self, step: &Step) -> Result<(), Refusal> {
         for expression in &step.expect {
-            self.need_body(expression, Reason::Expectation)?;
+            self.need_usable(expression, Reason::Expectation)?;
             let value = expression
                 .evaluate(&self.scope)
                 .map_err(|error| Refusal::of_expression(Reason::Expectation, &error))?;
             if !value.is_true() {
-                let reason = if expression.mentions("status") {
-                    Reason::Status
-                } else {
-                    Reason::Expectation
-                };
+                let reason = step.action.reason_unmet(expression);
                 let look = self.describe_look(expression);
                 let detail = format!("expected `{}`{look}", expression.source());
                 return Err(Refusal::new(reason, detail));
@@ -297,7 +295,7 @@ impl Performer {
 
     fn keep(&mut self, step: &Step) -> Result<(), Refusal> {
         for (name, expression) in &step.captures {
-            self.need_body(expression, Reason::Capture)?;
+            self.need_usable(expression, Reason::Capture)?;
             let value = expression
                 .evaluate_captured(&self.scope)
                 .map_err(|error| Refusal::of_expression(Reason::Capture, &error))?;

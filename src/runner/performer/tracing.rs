@@ -87,6 +87,7 @@ pub(super) struct Tracing {
 #[derive(Default)]
 pub(super) struct Seen {
     pub(super) request: Option<Box<HttpRequest>>,
+    pub(super) answer: Option<Arc<Answer>>,
     /// How often a request was sent once more.
     pub(super) resent: u32,
     events: Vec<SeenEvent>,
@@ -230,10 +231,7 @@ impl Performer {
                 .as_deref()
                 .map(|sent| sent.phases)
                 .unwrap_or_default(),
-            answer: self
-                .scope
-                .answer()
-                .map(|answer| traced_answer(answer, target)),
+            answer: (seen.answer.as_deref()).map(|answer| traced_answer(answer, target)),
             events: events.collect(),
         }
     }
@@ -259,7 +257,7 @@ impl Performer {
             .into_iter()
             .collect();
         captures.for_each(|(name, value)| note_captured(name, value, &mut values));
-        if let Some(cookies) = self.scope.cookies() {
+        if let Some(cookies) = &self.scope.sessions().cookies {
             // In a text that names nothing they could not be told from others.
             values.extend(
                 cookies

@@ -1,21 +1,200 @@
-//! What a step does. A new protocol is one file here, one variant, and one driver.
+//! What a step does.
+//!
+//! Each kind of action has a folder here that owns all that is special about it ([`ActionKind`]). A new protocol is
+//! such a folder, one line in the list of kinds below, and one driver.
 
 mod http;
-mod payload;
-mod plain;
-mod wait;
+mod kind;
+mod sessions;
+mod wait_for;
 
-pub(super) use http::{AnswerLimits, read_headers};
-pub use http::{HttpAction, explain_failure};
-pub use payload::Payload;
-pub use plain::{PlainRequest, PlainRequestError};
-pub use wait::WaitAction;
+use std::sync::Arc;
 
-/// What a step does.
-#[derive(Debug)]
-pub enum Action {
+use super::{EvaluationError, Expression, Observation, Reason, Scope, look::Look};
+use crate::{document::Node, driver::Origins};
+
+pub(super) use http::read_headers;
+pub use http::{Answer, HttpAction, PlainRequest, PlainRequestError, explain_failure};
+use kind::{ActionKind, StepKey};
+pub(super) use kind::{Looks, ReadStep, Reading};
+pub use sessions::SessionValues;
+pub(super) use wait_for::EVENT;
+pub use wait_for::{Delivery, EventView, WaitAction};
+
+macro_rules! kinds {
+    ($($(#[doc = $about:literal])* $(#[cfg($condition:meta)])? $kind:ident($action:ty),)+) => {
+        /// What a step does.
+        #[derive(Debug)]
+        pub enum Action {
+            $(
+                $(#[doc = $about])*
+                $(#[cfg($condition)])?
+                $kind($action),
+            )+
+        }
+
+        /// Every kind, in the order in which messages list them.
+        static KINDS: &[Kind] = &[$($(#[cfg($condition)])? Kind::of::<$action>(),)+];
+
+        $(
+            $(#[cfg($condition)])?
+            impl From<$action> for Action {
+                fn from(action: $action) -> Self {
+                    Self::$kind(action)
+                }
+            }
+        )+
+
+        impl Action {
+            /// The key of a step that says so.
+            pub fn key(&self) -> &'static str {
+                match self {
+                    $($(#[cfg($condition)])? Self::$kind(_) => <$action>::KEY,)+
+                }
+            }
+
+            /// Learns what the expressions of its step look at.
+            pub(super) fn know_looks(&mut self, looks: &Looks<'_>) {
+                match self {
+                    $($(#[cfg($condition)])? Self::$kind(action) => action.know_looks(looks),)+
+                }
+            }
+
+            /// The reasons for which it can fail besides those of every step.
+            pub(super) fn reasons(&self, observed: Option<Observation>) -> Vec<Reason> {
+                match self {
+                    $($(#[cfg($condition)])? Self::$kind(action) => action.reasons(observed),)+
+                }
+            }
+
+            /// The reason of a failed step of which this expectation did not hold.
+            pub fn reason_unmet(&self, expectation: &Expression) -> Reason {
+                match self {
+                    $($(#[cfg($condition)])? Self::$kind(action) => action.reason_unmet(expectation),)+
+                }
+            }
+
+            /// Requests that it sends to the target.
+            pub fn requests(&self) -> u64 {
+                match self {
+                    $($(#[cfg($condition)])? Self::$kind(action) => action.requests(),)+
+                }
+            }
+
+            /// Adds the server that the scenario and the configuration name for it.
+            pub(super) fn add_origin(&self, scope: &Arc<Scope>, origins: &mut Origins) {
+                match self {
+                    $($(#[cfg($condition)])? Self::$kind(action) => action.add_origin(scope, origins),)+
+                }
+            }
+
+            /// Finds out whether it always fails because of where it leads, as far as that is known before a run.
+            pub fn check_address(&self, scope: &Arc<Scope>) -> Result<(), EvaluationError> {
+                match self {
+                    $($(#[cfg($condition)])? Self::$kind(action) => action.check_address(scope),)+
+                }
+            }
+        }
+    };
+}
+
+kinds! {
     /// Sends a request and reads the answer.
     Http(HttpAction),
     /// Waits for an inbound event of this chat.
     WaitFor(WaitAction),
+}
+
+/// What is known of a kind without an action of it.
+struct Kind {
+    key: &'static str,
+    step_keys: &'static [StepKey],
+    look: &'static Look,
+    own_looks: &'static [&'static Look],
+    is_observable: bool,
+    read: fn(&Node, &mut Reading<'_, '_>) -> Option<Action>,
+    check_step_keys: fn(&mut Reading<'_, '_>),
+}
+
+impl Kind {
+    const fn of<T: ActionKind + Into<Action>>() -> Self {
+        Self {
+            key: T::KEY,
+            step_keys: T::STEP_KEYS,
+            look: &T::LOOK,
+            own_looks: T::OWN_LOOKS,
+            is_observable: T::IS_OBSERVABLE,
+            read: |node, reading| T::read(node, reading).map(Into::into),
+            check_step_keys: T::check_step_keys,
+        }
+    }
+
+    fn find(key: &str) -> Option<&'static Self> {
+        KINDS.iter().find(|kind| kind.key == key)
+    }
+}
+
+impl Action {
+    /// The keys of a step of which one says what it does.
+    pub(super) fn keys() -> Vec<&'static str> {
+        KINDS.iter().map(|kind| kind.key).collect()
+    }
+
+    /// Reads the action that a step with this key has.
+    pub(super) fn read(key: &str, node: &Node, reading: &mut Reading<'_, '_>) -> Option<Self> {
+        let kind = Kind::find(key)?;
+        for other in KINDS.iter().filter(|other| other.key != key) {
+            for misplaced in other.step_keys {
+                if let Some(why) = misplaced.misplaced
+                    && let Some(node) = reading.map.get(misplaced.name)
+                {
+                    reading.problems.add(&node.place, why);
+                }
+            }
+        }
+        (kind.read)(node, reading)
+    }
+
+    /// The keys of a step that belong to one kind.
+    pub(super) fn step_keys() -> impl Iterator<Item = &'static str> {
+        let keys = KINDS.iter().flat_map(|kind| kind.step_keys);
+        keys.map(|key| key.name)
+    }
+
+    /// Notes problems of such keys in a step that does not say what it does.
+    pub(super) fn check_step_keys(reading: &mut Reading<'_, '_>) {
+        for kind in KINDS {
+            (kind.check_step_keys)(reading);
+        }
+        for key in Self::step_keys() {
+            reading.map.get(key);
+        }
+    }
+
+    /// What `expect` and `capture` of a step with this key look at; without a key, of any step.
+    pub(super) fn looks(key: Option<&str>) -> Vec<&'static Look> {
+        let kinds = KINDS.iter();
+        let kinds = kinds.filter(|kind| key.is_none_or(|key| kind.key == key));
+        kinds.map(|kind| kind.look).collect()
+    }
+
+    /// Everything that expressions of steps look at.
+    pub(super) fn all_looks() -> impl Iterator<Item = &'static Look> {
+        let looks =
+            |kind: &'static Kind| std::iter::once(kind.look).chain(kind.own_looks.iter().copied());
+        KINDS.iter().flat_map(looks)
+    }
+
+    /// Why a step with this key cannot be observed, if it cannot.
+    pub(super) fn why_unobservable(key: &str) -> Option<String> {
+        if Kind::find(key)?.is_observable {
+            return None;
+        }
+        let observable = KINDS.iter().filter(|kind| kind.is_observable);
+        let observable: Vec<_> = observable.map(|kind| format!("`{}`", kind.key)).collect();
+        Some(format!(
+            "`observe` belongs to a {}: it measures how long a customer waits",
+            observable.join(" or ")
+        ))
+    }
 }

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::{
     config::Target,
-    scenario::{Action, Input, InputKind, Item, Parameter, Scenario},
+    scenario::{Input, InputKind, Item, Parameter, Scenario},
     web::App,
 };
 
@@ -91,10 +91,7 @@ impl From<&Scenario> for ScenarioView {
                     steps.push(StepView {
                         name: step.name.to_string(),
                         part,
-                        action: match step.action {
-                            Action::Http(_) => "http",
-                            Action::WaitFor(_) => "wait_for",
-                        },
+                        action: step.action.key(),
                     });
                 });
             }

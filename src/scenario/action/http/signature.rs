@@ -2,12 +2,46 @@
 
 use std::collections::BTreeMap;
 
+use minijinja::Value;
 use url::{Position, Url};
 
-use crate::driver::HttpRequest;
+use crate::{
+    driver::HttpRequest,
+    scenario::{
+        Expression, View,
+        look::{Look, LookName},
+    },
+};
 
-/// `request`, for the headers that sign it.
-pub(super) fn described(request: &HttpRequest) -> minijinja::Value {
+/// What the headers of a request look at.
+pub(super) const REQUEST: Look = Look {
+    names: &[
+        LookName::new("request", "it is known in the `headers` of an `http` step")
+            .with_fields(&["method", "url", "path", "query", "body"]),
+    ],
+    of_chat: true,
+};
+
+/// `request`: the request that is being made, without its headers.
+pub(super) struct RequestView(Value);
+
+impl RequestView {
+    pub(super) fn of(request: &HttpRequest) -> Self {
+        Self(described(request))
+    }
+}
+
+impl View for RequestView {
+    fn value_of(&self, name: &str) -> Option<Value> {
+        (name == "request").then(|| self.0.clone())
+    }
+
+    fn describe(&self, _: &Expression) -> String {
+        String::new()
+    }
+}
+
+fn described(request: &HttpRequest) -> Value {
     let url = whole_url(request);
     let part = |part: fn(&Url) -> &str| url.as_ref().map_or("", part).to_owned();
     let body = request.body.as_ref().map_or(&[][..], |body| body.bytes());

@@ -109,7 +109,7 @@ fn servers_in_the_text_of_a_scenario_are_allowed() {
         "{ get: 'https://bücher.example/{{- x }}' }",
     ] {
         let node = parse("a.yaml", text).unwrap();
-        HttpAction::read(&node, &mut names, &Problems::default()).unwrap();
+        HttpAction::read_request(&node, &mut names, &Problems::default()).unwrap();
     }
     let expected: Origins = [
         "https://one.example",

@@ -5,7 +5,8 @@ use hyper::{
 };
 use url::Url;
 
-use super::http::read_method;
+use super::{HttpAction, read_method};
+use crate::scenario::Scenario;
 
 /// A request that is sent as it is: no part of it is a template. It is not `Debug`: headers and body may hold
 /// credentials.
@@ -68,6 +69,12 @@ impl PlainRequest {
             headers,
             body,
         })
+    }
+
+    /// A scenario of which each chat sends this request as it is and expects a 2xx status.
+    pub fn into_scenario(self) -> Scenario {
+        let written = format!("{} {}", self.method, self.url);
+        Scenario::single(HttpAction::plain(self).into(), "--url", &written)
     }
 }
 

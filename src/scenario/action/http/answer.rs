@@ -5,8 +5,26 @@ use hyper::{HeaderMap, header::CONTENT_TYPE};
 use minijinja::Value;
 
 use crate::{
-    body::{NotJson, Received, Unusable, decode, read_json},
+    body::{NotJson, Received, decode, read_json},
     driver::{location, shown_address},
+    scenario::{
+        Expression, View,
+        look::{Look, LookName},
+    },
+};
+
+const OF_ANSWER: &str = "it is known in `expect` and `capture` of an `http` step";
+
+/// What expressions look at that see an answer.
+pub(super) const ANSWER: Look = Look {
+    names: &[
+        LookName::new("status", OF_ANSWER),
+        LookName::new("headers", OF_ANSWER),
+        LookName::new("headers_all", OF_ANSWER),
+        LookName::new("body", OF_ANSWER),
+        LookName::new("elapsed", "it is known in `expect` and `capture`"),
+    ],
+    of_chat: true,
 };
 
 /// What a target answered, as expressions see it. What none of them looks at is not read: most
@@ -77,11 +95,6 @@ impl Answer {
         (!whole).then(|| self.received.length())
     }
 
-    /// Why expressions cannot use the body, if they cannot.
-    pub fn why_unusable(&self) -> Option<&Unusable> {
-        self.received.why_unusable()
-    }
-
     /// The headers as they came.
     pub fn raw_headers(&self) -> &HeaderMap {
         &self.raw_headers
@@ -93,7 +106,7 @@ impl Answer {
     }
 
     /// By names in lower case; of several with one name, the last.
-    pub(super) fn headers(&self) -> &Value {
+    fn headers(&self) -> &Value {
         self.headers.get_or_init(|| {
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
             let headers = self.raw_headers.iter();
@@ -105,7 +118,7 @@ impl Answer {
     }
 
     /// By names in lower case, the values of each in the order of the answer.
-    pub(super) fn headers_all(&self) -> Value {
+    fn headers_all(&self) -> Value {
         let names = self.raw_headers.keys();
         let values = |name| {
             let values = self.raw_headers.get_all(name).iter();
@@ -119,12 +132,12 @@ impl Answer {
     }
 
     /// The whole body: JSON as its value, anything else as text.
-    pub(super) fn whole_body(&self) -> Option<&Value> {
+    fn whole_body(&self) -> Option<&Value> {
         self.received.as_whole().map(|_| self.body())
     }
 
     /// What is there of the body, likewise.
-    pub(super) fn body(&self) -> &Value {
+    fn body(&self) -> &Value {
         match self.read() {
             Ok(json) => json,
             Err((text, _)) => text,
@@ -132,7 +145,7 @@ impl Answer {
     }
 
     /// Why the body is not JSON.
-    pub(super) fn not_json(&self) -> Option<&NotJson> {
+    fn not_json(&self) -> Option<&NotJson> {
         self.read().as_ref().err().map(|(_, why)| why)
     }
 
@@ -144,5 +157,39 @@ impl Answer {
 
     fn content_type(&self) -> Option<&str> {
         self.raw_headers.get(CONTENT_TYPE)?.to_str().ok()
+    }
+}
+
+impl View for Answer {
+    fn value_of(&self, name: &str) -> Option<Value> {
+        Some(match name {
+            "status" => self.status.into(),
+            "headers" => self.headers().clone(),
+            "headers_all" => self.headers_all(),
+            "body" => self.whole_body()?.clone(),
+            "elapsed" => self.elapsed.as_secs_f64().into(),
+            _ => return None,
+        })
+    }
+
+    fn describe(&self, expression: &Expression) -> String {
+        let why = self.not_json().filter(|_| expression.mentions("body"));
+        let why = why.map_or(String::new(), |why| format!(", {why}"));
+        let status = self.describe_status();
+        let body = serde_json::to_string(self.body()).unwrap_or_default();
+        format!("; answered {status}{why}: {body}")
+    }
+
+    fn why_unusable(&self, expression: &Expression) -> Option<String> {
+        let why = self.received.why_unusable()?;
+        if !expression.mentions("body") {
+            return None;
+        }
+        let hint = if why.is_too_large() {
+            "; `body_limit` on the step allows more"
+        } else {
+            ""
+        };
+        Some(format!("the body of the answer: {why}{hint}"))
     }
 }

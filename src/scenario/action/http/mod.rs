@@ -1,36 +1,46 @@
+//! A request over HTTP and its answer.
+
 mod address;
+mod answer;
 mod failure;
+mod headers;
+mod limits;
+mod payload;
+mod plain;
 mod signature;
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use hyper::{Method, header::HeaderName};
+use hyper::Method;
 use url::{Url, form_urlencoded};
 
-pub use self::failure::explain_failure;
+pub(in crate::scenario) use self::headers::read_headers;
 use self::{
     address::{AddressError, check, written_addresses},
-    signature::described,
+    answer::ANSWER,
+    headers::check_header_names,
+    limits::AnswerLimits,
+    payload::Payload,
+    signature::{REQUEST, RequestView},
 };
-use super::{Payload, PlainRequest};
+pub use self::{
+    answer::Answer,
+    failure::explain_failure,
+    plain::{PlainRequest, PlainRequestError},
+};
+use super::{
+    Looks, Reading,
+    kind::{ActionKind, StepKey},
+};
 use crate::{
     document::{Mapping, Node, Problems, Value},
     driver::{HttpBody, HttpRequest, Origins, Redirects, has_credentials},
     scenario::{
-        EvaluationError, Names, Scope, Template, names::Look, note_confidential, template::Address,
+        EvaluationError, Expression, Names, Observation, Reason, Scope, Template, look::Look,
+        note_confidential, template::Address,
     },
-    units::{Size, UnitError},
 };
-
-/// The longest body of an answer that expressions can look at, in bytes, unless a step says otherwise.
-const BODY_LIMIT: usize = 1 << 20;
-
-/// The highest limit for it: it is in memory as a whole, and more than once while it is read.
-const HIGHEST_BODY_LIMIT: Size = Size::from_bytes(1 << 30);
-
-/// Redirects that a step may follow at most: as many as browsers do.
-const MOST_REDIRECTS: u64 = 20;
 
 /// `http: { post: URL, headers: {}, query: {}, json: ... }`, or `form:` for fields, or `body:` for text
 /// of any kind.
@@ -44,14 +54,8 @@ pub struct HttpAction {
     query: Vec<(String, Template)>,
     body: Option<Body>,
     limits: AnswerLimits,
-}
-
-/// What is taken of an answer.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::scenario) struct AnswerLimits {
-    /// The longest body, in bytes.
-    body: Option<usize>,
-    redirects: usize,
+    /// Whether an expectation of its step looks at the status; if none does, it has to be 2xx.
+    expects_status: bool,
 }
 
 #[derive(Debug)]
@@ -63,19 +67,88 @@ enum Body {
     Plain(Bytes),
 }
 
-/// Headers that say where a message ends. With a wrong one the server waits for more, or takes the rest for
-/// another request.
-const OF_MESSAGE: [&str; 2] = ["content-length", "transfer-encoding"];
-
 /// Methods that can be written as the key of the address.
 const METHODS: [&str; 7] = ["get", "post", "put", "patch", "delete", "head", "options"];
 
+impl ActionKind for HttpAction {
+    const KEY: &'static str = "http";
+    const STEP_KEYS: &'static [StepKey] = &[
+        StepKey {
+            name: "follow",
+            misplaced: Some("`follow` belongs to an `http`: it is about its answer"),
+        },
+        StepKey {
+            name: "body_limit",
+            misplaced: Some("`body_limit` belongs to an `http`: it is about its answer"),
+        },
+    ];
+    const LOOK: Look = ANSWER;
+    const OWN_LOOKS: &'static [&'static Look] = &[&REQUEST];
+
+    fn read(node: &Node, reading: &mut Reading<'_, '_>) -> Option<Self> {
+        let limits = AnswerLimits::read(reading.map, reading.problems);
+        let action = Self::read_request(node, reading.names, reading.problems)?;
+        Some(action.with(limits?))
+    }
+
+    fn check_step_keys(reading: &mut Reading<'_, '_>) {
+        AnswerLimits::read(reading.map, reading.problems);
+    }
+
+    fn know_looks(&mut self, looks: &Looks<'_>) {
+        self.expects_status = (looks.expect.iter()).any(|look| look.mentions("status"));
+        if !looks.mention("body") {
+            // It may be of any size.
+            self.limits.body = None;
+        }
+    }
+
+    fn reasons(&self, _: Option<Observation>) -> Vec<Reason> {
+        vec![
+            Reason::Dns,
+            Reason::Connect,
+            Reason::Tls,
+            Reason::Timeout,
+            Reason::Status,
+        ]
+    }
+
+    fn reason_unmet(&self, expectation: &Expression) -> Reason {
+        if expectation.mentions("status") {
+            Reason::Status
+        } else {
+            Reason::Expectation
+        }
+    }
+
+    fn requests(&self) -> u64 {
+        1
+    }
+
+    /// As in `https://{{ target.api_host }}/items`.
+    fn add_origin(&self, scope: &Arc<Scope>, origins: &mut Origins) {
+        let own = self.url.render_own(scope).ok();
+        if let Some(address) = own.filter(Address::names_server) {
+            origins.add_address(&address.text);
+        }
+    }
+
+    fn check_address(&self, scope: &Arc<Scope>) -> Result<(), EvaluationError> {
+        let known = self.url.render_known(scope).ok();
+        let Some(address) = known.filter(Address::names_server) else {
+            return Ok(());
+        };
+        match check(scope.origins(), &address.text, address.own) {
+            Err(error @ (AddressError::Credentials | AddressError::Elsewhere(_))) => {
+                Err(self.misled(&error))
+            }
+            Ok(()) | Err(AddressError::Invalid(_)) => Ok(()),
+        }
+    }
+}
+
 impl HttpAction {
-    pub(in crate::scenario) fn read(
-        node: &Node,
-        names: &mut Names,
-        problems: &Problems,
-    ) -> Option<Self> {
+    fn read_request(node: &Node, names: &mut Names, problems: &Problems) -> Option<Self> {
         let mut map = Mapping::open(node, "a request such as `{ get: URL }`", problems)?;
         let address = read_address(&mut map, problems);
         let url = address
@@ -85,9 +158,9 @@ impl HttpAction {
         if let Some(node) = headers {
             check_header_names(node, problems);
         }
-        names.look_at(Look::Request);
+        names.look_at(&[&REQUEST]);
         let headers = headers.map(|node| read_templates(node, names, problems));
-        names.look_at(Look::Nothing);
+        names.look_at(&[]);
         let headers = headers.unwrap_or_default();
         let query = map.get("query");
         let query = query.map(|node| read_templates(node, names, problems));
@@ -114,20 +187,16 @@ impl HttpAction {
             query: query.unwrap_or_default(),
             body,
             limits: AnswerLimits::default(),
+            expects_status: false,
         })
     }
 
     /// The same action with these limits of its answers.
-    pub(in crate::scenario) fn with(self, limits: AnswerLimits) -> Self {
+    fn with(self, limits: AnswerLimits) -> Self {
         Self { limits, ..self }
     }
 
-    /// From now on the body of an answer may be of any size: no expression looks at it.
-    pub(in crate::scenario) fn ignore_body(&mut self) {
-        self.limits.body = None;
-    }
-
-    pub(in crate::scenario) fn plain(request: PlainRequest) -> Self {
+    fn plain(request: PlainRequest) -> Self {
         let headers = request.headers.into_iter();
         Self {
             method: request.method,
@@ -142,7 +211,13 @@ impl HttpAction {
                 body: None,
                 redirects: 0,
             },
+            expects_status: false,
         }
+    }
+
+    /// Whether an answer with this status is what the step wants, as far as the status goes.
+    pub fn takes_status(&self, status: u16) -> bool {
+        self.expects_status || (200..300).contains(&status)
     }
 
     /// The request in a scope.
@@ -168,7 +243,7 @@ impl HttpAction {
         };
         request.headers = if self.signed {
             let mut scope = (**scope).clone();
-            scope.look_at_request(described(&request));
+            scope.look_at_meanwhile(Arc::new(RequestView::of(&request)));
             render_all(&self.headers, &Arc::new(scope))?
         } else {
             render_all(&self.headers, scope)?
@@ -187,67 +262,12 @@ impl HttpAction {
         Ok(address.text)
     }
 
-    /// Adds the server that the scenario and the configuration name at the beginning of the address, as in
-    /// `https://{{ target.api_host }}/items`.
-    pub(in crate::scenario) fn add_origin(&self, scope: &Arc<Scope>, origins: &mut Origins) {
-        let own = self.url.render_own(scope).ok();
-        if let Some(address) = own.filter(Address::names_server) {
-            origins.add_address(&address.text);
-        }
-    }
-
-    /// Finds out whether every request would be refused because of where its address leads, as far as that is
-    /// known before a run.
-    pub fn check_address(&self, scope: &Arc<Scope>) -> Result<(), EvaluationError> {
-        let known = self.url.render_known(scope).ok();
-        let Some(address) = known.filter(Address::names_server) else {
-            return Ok(());
-        };
-        match check(scope.origins(), &address.text, address.own) {
-            Err(error @ (AddressError::Credentials | AddressError::Elsewhere(_))) => {
-                Err(self.misled(&error))
-            }
-            Ok(()) | Err(AddressError::Invalid(_)) => Ok(()),
-        }
-    }
-
     fn misled(&self, error: &AddressError) -> EvaluationError {
         EvaluationError {
             place: self.url.place().clone(),
             message: error.to_string(),
             exceeded: false,
         }
-    }
-}
-
-impl Default for AnswerLimits {
-    fn default() -> Self {
-        Self {
-            body: Some(BODY_LIMIT),
-            redirects: 0,
-        }
-    }
-}
-
-impl AnswerLimits {
-    /// The keys of a step that set them.
-    pub(in crate::scenario) const KEYS: [&'static str; 2] = ["follow", "body_limit"];
-
-    /// Reads `follow: 5` and `body_limit: 4MiB` of a step.
-    pub(in crate::scenario) fn read(map: &mut Mapping<'_>, problems: &Problems) -> Option<Self> {
-        let [follow, body_limit] = Self::KEYS.map(|key| map.get(key));
-        let redirects = match follow {
-            Some(node) => node.whole_number_in(0..=MOST_REDIRECTS, problems),
-            None => Some(0),
-        };
-        let body = match body_limit {
-            Some(node) => node.parsed("a size such as `4MiB`", read_body_limit, problems),
-            None => Some(BODY_LIMIT),
-        };
-        Some(Self {
-            body: Some(body?),
-            redirects: usize::try_from(redirects?).ok()?,
-        })
     }
 }
 
@@ -347,36 +367,6 @@ fn read_url(node: &Node, names: &mut Names, problems: &Problems) -> Option<Templ
     Some(url)
 }
 
-/// Reads names of headers and what they say.
-pub(in crate::scenario) fn read_headers(
-    node: &Node,
-    names: &Names,
-    problems: &Problems,
-) -> Vec<(String, Template)> {
-    check_header_names(node, problems);
-    read_templates(node, names, problems)
-}
-
-fn check_header_names(node: &Node, problems: &Problems) {
-    let Value::Map(entries) = &node.value else {
-        return;
-    };
-    for entry in entries {
-        let name = &entry.key;
-        if HeaderName::from_bytes(name.as_bytes()).is_err() {
-            problems.add(
-                &entry.place,
-                format!("`{name}` cannot be the name of a header; write for instance `x-api-key`"),
-            );
-        } else if (OF_MESSAGE.iter()).any(|of_message| of_message.eq_ignore_ascii_case(name)) {
-            problems.add(
-                &entry.place,
-                format!("`{name}` is set by chatprobe from the body that it sends; leave it out"),
-            );
-        }
-    }
-}
-
 /// Whether a body names a value as confidential.
 fn is_confidential(body: &[u8]) -> bool {
     let mut values = Vec::new();
@@ -384,17 +374,7 @@ fn is_confidential(body: &[u8]) -> bool {
     !values.is_empty()
 }
 
-fn read_body_limit(text: &str) -> Result<usize, String> {
-    let size: Size = text.parse().map_err(|error: UnitError| error.to_string())?;
-    if size > HIGHEST_BODY_LIMIT {
-        return Err(format!(
-            "the limit may be at most {HIGHEST_BODY_LIMIT}, and not {size}"
-        ));
-    }
-    usize::try_from(size.as_bytes()).map_err(|error| error.to_string())
-}
-
-pub(super) fn read_method(text: &str) -> Result<Method, String> {
+fn read_method(text: &str) -> Result<Method, String> {
     Method::from_bytes(text.to_ascii_uppercase().as_bytes())
         .map_err(|_| format!("`{text}` is not a method; write letters only, such as `PURGE`"))
 }

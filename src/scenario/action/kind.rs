@@ -1,0 +1,91 @@
+use std::sync::Arc;
+
+use crate::{
+    document::{Mapping, Node, Place, Problems},
+    driver::Origins,
+    scenario::{EvaluationError, Expression, Names, Observation, Reason, Scope, look::Look},
+};
+
+/// What is special about one kind of action.
+pub(in crate::scenario) trait ActionKind: Sized {
+    /// The key of a step that says what it does.
+    const KEY: &'static str;
+    /// Other keys of the step that it reads.
+    const STEP_KEYS: &'static [StepKey] = &[];
+    /// What `expect` and `capture` look at.
+    const LOOK: Look;
+    /// What expressions of its own look at.
+    const OWN_LOOKS: &'static [&'static Look] = &[];
+    /// Whether a step with it may `observe` how long a customer waits.
+    const IS_OBSERVABLE: bool = false;
+
+    /// Reads the value of its key, and its other keys of the step.
+    fn read(node: &Node, reading: &mut Reading<'_, '_>) -> Option<Self>;
+
+    /// Notes problems of its other keys in a step that does not say what it does.
+    fn check_step_keys(_: &mut Reading<'_, '_>) {}
+
+    /// Learns what the expressions of its step look at.
+    fn know_looks(&mut self, _: &Looks<'_>) {}
+
+    /// The reasons for which it can fail besides those of every step.
+    fn reasons(&self, observed: Option<Observation>) -> Vec<Reason>;
+
+    /// The reason of a failed step of which an expression did not hold.
+    fn reason_unmet(&self, _: &Expression) -> Reason {
+        Reason::Expectation
+    }
+
+    /// Requests that it sends to the target.
+    fn requests(&self) -> u64;
+
+    /// Adds the server that the scenario and the configuration name for it.
+    fn add_origin(&self, _: &Arc<Scope>, _: &mut Origins) {}
+
+    /// Finds out whether it fails because of where it leads, as far as that is known before a run.
+    fn check_address(&self, _: &Arc<Scope>) -> Result<(), EvaluationError> {
+        Ok(())
+    }
+}
+
+/// A key of a step that belongs to one kind of action.
+#[derive(Debug)]
+pub(in crate::scenario) struct StepKey {
+    /// The key.
+    pub(in crate::scenario) name: &'static str,
+    /// Why it does not belong to a step that does something else; there it is an unknown key without this.
+    pub(in crate::scenario) misplaced: Option<&'static str>,
+}
+
+/// What an action is read with.
+pub(in crate::scenario) struct Reading<'r, 'a> {
+    /// The step.
+    pub(in crate::scenario) map: &'r mut Mapping<'a>,
+    pub(in crate::scenario) names: &'r mut Names,
+    pub(in crate::scenario) problems: &'r Problems,
+    /// The steps above this one.
+    pub(in crate::scenario) above: &'r [ReadStep],
+    /// Whether one of them claims a key.
+    pub(in crate::scenario) claimed: bool,
+}
+
+/// A step that was read.
+pub(in crate::scenario) struct ReadStep {
+    pub(in crate::scenario) name: Arc<str>,
+    pub(in crate::scenario) place: Place,
+    pub(in crate::scenario) in_chat: bool,
+}
+
+/// The expressions of a step that look at what its action came to.
+pub(in crate::scenario) struct Looks<'a> {
+    pub(in crate::scenario) expect: &'a [Expression],
+    pub(in crate::scenario) captures: &'a [(Arc<str>, Expression)],
+}
+
+impl Looks<'_> {
+    /// Whether one of them names this variable.
+    pub(in crate::scenario) fn mention(&self, variable: &str) -> bool {
+        let captures = self.captures.iter().map(|(_, expression)| expression);
+        (self.expect.iter().chain(captures)).any(|look| look.mentions(variable))
+    }
+}

@@ -1,0 +1,103 @@
+//! The wait for an inbound event of the chat, whatever brings it.
+
+mod view;
+
+use std::sync::Arc;
+
+pub use self::view::{Delivery, EventView};
+use super::{ActionKind, Reading, kind::StepKey};
+use crate::{
+    document::{Node, did_you_mean},
+    scenario::{
+        Expression, Observation, Reason,
+        look::{Keeps, Look, LookName},
+    },
+};
+
+/// `wait_for: EXPRESSION`: passes with the first event of this chat for which it holds and which
+/// came after the request that it answers was sent.
+#[derive(Debug)]
+pub struct WaitAction {
+    /// What is looked for in `event`.
+    pub matches: Expression,
+    /// `since: STEP`: the step whose request the event answers; the latest request if absent.
+    pub since: Option<Arc<str>>,
+}
+
+const OF_DELIVERY: &str = "it is known in `callbacks` and where a `wait_for` looks at an event";
+
+/// What expressions look at that see an inbound event.
+pub(in crate::scenario) const EVENT: Look = Look {
+    names: &[
+        LookName::new("event", "it is known where a `wait_for` looks at an event"),
+        LookName::new("headers", OF_DELIVERY).keeping(Keeps::Delivery),
+        LookName::new("query", OF_DELIVERY).keeping(Keeps::Delivery),
+        LookName::new("method", OF_DELIVERY).keeping(Keeps::Delivery),
+        LookName::new("delivery", OF_DELIVERY).keeping(Keeps::Delivery),
+        LookName::new("elapsed", "it is known in `expect` and `capture`"),
+    ],
+    of_chat: true,
+};
+
+impl ActionKind for WaitAction {
+    const KEY: &'static str = "wait_for";
+    const STEP_KEYS: &'static [StepKey] = &[StepKey {
+        name: "since",
+        misplaced: None,
+    }];
+    const LOOK: Look = EVENT;
+    const IS_OBSERVABLE: bool = true;
+
+    fn read(node: &Node, reading: &mut Reading<'_, '_>) -> Option<Self> {
+        let since = reading.map.get("since");
+        let since = since.and_then(|node| read_since(node, reading));
+        let in_chat = reading.names.part().is_chat();
+        if !in_chat || !reading.names.has_callbacks() || !reading.claimed {
+            let message = if !in_chat {
+                "a `wait_for` belongs to a chat; it cannot stand in `setup` or `teardown`"
+            } else if !reading.names.has_callbacks() {
+                "a `wait_for` needs the scenario to say `callbacks: { key: ... }`"
+            } else {
+                "no step above this `wait_for` says `claim:`, so no event could ever reach it"
+            };
+            reading.problems.add(&node.place, message);
+        }
+        reading.names.look_at(&[&EVENT]);
+        let matches = Expression::read(node, reading.names, reading.problems);
+        reading.names.look_at(&[]);
+        Some(Self {
+            matches: matches?,
+            since,
+        })
+    }
+
+    fn reasons(&self, observed: Option<Observation>) -> Vec<Reason> {
+        let late = match observed {
+            Some(Observation::AgentJoin) => Reason::AgentJoinTimeout,
+            None => Reason::ReplyTimeout,
+        };
+        vec![late, Reason::Disconnected]
+    }
+
+    fn requests(&self) -> u64 {
+        0
+    }
+}
+
+fn read_since(node: &Node, reading: &Reading<'_, '_>) -> Option<Arc<str>> {
+    let text = node.text("the name of a step above", reading.problems)?;
+    let of_chat = || reading.above.iter().filter(|step| step.in_chat);
+    let found = of_chat().find(|step| *step.name == *text);
+    if found.is_none() {
+        let message = if reading.above.iter().any(|step| *step.name == *text) {
+            format!(
+                "step `{text}` is none of the chat; `since` names a step of the chat above this one"
+            )
+        } else {
+            let hint = did_you_mean(text, of_chat().map(|step| &*step.name));
+            format!("no step above is named `{text}`{hint}")
+        };
+        reading.problems.add(&node.place, message);
+    }
+    found.map(|step| step.name.clone())
+}
