@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     keyboard::open,
     reading::{figures, read},
     states::ended,
-    support::{Browser, Centre, Service, eventually, get, plain},
+    support::{Browser, Centre, QUICK, Service, eventually, get, plain},
 };
 
 /// A page, and what it has to say of a report.
@@ -165,6 +165,8 @@ async fn a_run_in_progress_and_its_end_are_told_as_the_api_tells_them() {
         .order("POST", &format!("{path}/stop"), "{ now: true }")
         .await;
     ended(&service, &run).await;
+    browser.shows("h1", "stopped").await;
+    compare(&browser, &service, &run, &live).await;
     for page in &pages(&run) {
         compare(&browser, &service, &run, page).await;
     }
@@ -215,4 +217,39 @@ async fn runs_that_have_ended_and_probes_are_told_as_the_api_tells_them() {
         &("Now", "/".to_owned(), probe_now),
     )
     .await;
+}
+
+#[tokio::test]
+async fn what_a_short_run_did_not_measure_is_said_and_is_no_zero() {
+    let centre = Centre::start("{}").await;
+    let service = Service::start(&plain(&centre.url, PROBE)).await;
+    // The machine is read once a second, which may be within the run.
+    let run = eventually("a run without a reading", async || {
+        let run = service.burst("{ chats: 1 }", QUICK, "").await;
+        let report = ended(&service, &run).await;
+        report["machine"]["cpus"]["mean"].is_null().then_some(run)
+    })
+    .await;
+    let browser = Browser::start(1280, 900).await;
+    for page in &pages(&run) {
+        compare(&browser, &service, &run, page).await;
+    }
+    open(&browser, &service, &format!("/runs/{run}")).await;
+    for chart in ["Memory", "CPUs used"] {
+        let script = "return [...document.querySelectorAll('#charts figure')].find((one) => one.querySelector('figcaption').textContent === arguments[0]).innerText";
+        eventually(&format!("{chart} is not measured"), async || {
+            let text = browser.run(script, json!([chart])).await;
+            text.as_str()?.contains("not measured").then_some(())
+        })
+        .await;
+    }
+    let moments = "return [...document.querySelectorAll('#charts figure')[0].querySelectorAll('text')].map((one) => one.textContent).filter((text) => text.includes(':'))";
+    assert_eq!(browser.run(moments, json!([])).await, json!(["0:00"]));
+    open(
+        &browser,
+        &service,
+        &format!("/api/v1/runs/{run}/report.html"),
+    )
+    .await;
+    browser.shows("main", "too short for a reading").await;
 }

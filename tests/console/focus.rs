@@ -67,7 +67,7 @@ async fn the_focus_stays_at_the_orders_of_a_probe() {
 }
 
 #[tokio::test]
-async fn the_focus_stays_at_the_orders_of_a_run() {
+async fn the_focus_stays_at_the_orders_of_a_run_and_is_at_its_heading_when_it_has_ended() {
     let (_centre, service) = start().await;
     let run = service.burst(ENDLESS, QUICK, "").await;
     let browser = Browser::start(1280, 900).await;
@@ -95,6 +95,16 @@ async fn the_focus_stays_at_the_orders_of_a_run() {
     browser.shows("#standing", "rate: 7/s").await;
     changes(&browser).await;
     assert_eq!(focused(&browser).await, "Change");
+
+    open(&browser, &service, &format!("/runs/{run}")).await;
+    tab_to(&browser, "Stop; chats finish").await;
+    browser.press(&[ENTER]).await;
+    browser.shows("h1", "stopped").await;
+    eventually("the heading has the focus", async || {
+        let name = focused(&browser).await;
+        (name.starts_with("ad-hoc") && name.ends_with("stopped")).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -126,6 +126,10 @@ function prepare(figure, join) {
     key.append(entry);
     return { word, at, look, entry, value };
   });
+  const nothing = document.createElement("span");
+  nothing.textContent = "not measured";
+  nothing.hidden = true;
+  key.append(nothing);
   figure.append(svg, key);
   svg.addEventListener("pointermove", (event) => {
     const { left, right } = frameOf(svg);
@@ -143,7 +147,7 @@ function prepare(figure, join) {
       read(Math.min(Math.max(from + step, 0), samples.length - 1));
     }
   });
-  return { svg, series, join, unit: figure.dataset.unit };
+  return { svg, series, nothing, join, unit: figure.dataset.unit };
 }
 
 function read(at) {
@@ -197,9 +201,13 @@ function axes(chart, frame, end, most, x, y) {
     const label = element("text", { x: frame.left - 6, y: at + 4, "text-anchor": "end" }, chart.svg);
     label.textContent = withUnit(most * share, chart.unit);
   }
-  for (const [share, anchor] of [[0, "start"], [0.5, "middle"], [1, "end"]]) {
-    const label = element("text", { x: x(end * share), y: frame.high - 5, "text-anchor": anchor }, chart.svg);
-    label.textContent = clock(end * share);
+  const moments = [[0, "start"], [0.5, "middle"], [1, "end"]].map(([share, anchor]) => [end * share, anchor, clock(end * share)]);
+  for (const [at, [moment, anchor, text]] of moments.entries()) {
+    // In a run of a second or two they are the same.
+    if (text !== moments[at - 1]?.[2]) {
+      const label = element("text", { x: x(moment), y: frame.high - 5, "text-anchor": anchor }, chart.svg);
+      label.textContent = text;
+    }
   }
 }
 
@@ -234,6 +242,7 @@ function draw(chart) {
   chart.series.forEach(({ at, look }, line) => {
     element("path", { class: look, d: pathOf(lines[line], at.endsWith("/s"), x, y) }, chart.svg);
   });
+  chart.nothing.hidden = samples.length === 0 || lines.flat().some((one) => one !== null);
   const at = pointed ?? samples.length - 1;
   const texts = chart.series.map((series, line) => {
     const { word, entry, value, look } = series;
