@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io::Read, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -33,6 +33,18 @@ impl RunRecord {
         }
     }
 
+    /// Reads the same from JSON, and passes over the rest, which is most of it.
+    ///
+    /// # Errors
+    /// If it cannot be read to its end, or is not the record of a run.
+    pub fn read_for_comparison(json: impl Read) -> serde_json::Result<Self> {
+        let Needed { report, batches } = serde_json::from_reader(json)?;
+        Ok(Self {
+            batches,
+            ..Self::from(report)
+        })
+    }
+
     /// About what it takes in memory, in bytes.
     pub fn size(&self) -> usize {
         let report = 4096 + self.report.steps.len() * 512;
@@ -42,6 +54,14 @@ impl RunRecord {
         let histograms = histograms.chain(batches).map(Histogram::size);
         report + self.samples.len() * sample + histograms.sum::<usize>()
     }
+}
+
+/// The part of a [`RunRecord`] that a comparison needs.
+#[derive(Deserialize)]
+struct Needed {
+    report: RunReport,
+    #[serde(default)]
+    batches: Vec<Batch>,
 }
 
 /// Of a run of which nothing else is known any more.

@@ -106,6 +106,10 @@ fn a_comparison_needs_no_more_than_the_report_and_the_batches() {
     let [less, than] = [&before, &after].map(|record| record.clone().for_comparison());
     assert_eq!(compare(&less, &than), compare(&before, &after));
     assert!(less.samples.is_empty() && less.size() < before.size());
+    let json = serde_json::to_vec(&before).unwrap();
+    let read = RunRecord::read_for_comparison(&*json).unwrap();
+    assert_eq!(compare(&read, &than), compare(&before, &after));
+    assert_eq!(read.size(), less.size(), "the rest is passed over");
 }
 
 #[test]
