@@ -61,7 +61,7 @@ pub(super) fn caveats(
     caveats.extend(conditions(run, "run"));
     if (2..ENOUGH_RUNS).contains(&baselines.len()) {
         caveats.push(format!(
-            "{} baselines tell little about how much runs differ from each other: what they differ in by no more than varies within a run is judged by that alone, and of the rest only large changes are found; give {ENOUGH_RUNS} or more",
+            "{} baselines tell little about how much runs differ from each other: of latencies only very large changes are found, and failures that the baselines have alike are judged by what varies within a run; give {ENOUGH_RUNS} or more",
             baselines.len()
         ));
     }

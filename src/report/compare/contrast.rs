@@ -228,7 +228,7 @@ fn share_evidence(
             runs,
             size_ratio: size_ratio(known, after),
         };
-        Uncertainty::between(runs, Some(&within))
+        Uncertainty::between_shares(runs, &within)
     });
     let p_between = between.map_or(0.0, |between| between.p(change));
     let uncertainty = between.unwrap_or(within);

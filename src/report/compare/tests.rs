@@ -26,6 +26,8 @@ struct Target {
     failing_drift: f64,
     /// How much the logarithm of latencies differs from one run to the next.
     between_runs: f64,
+    /// How much that of the part that fails does. A slower run fails more.
+    failing_between_runs: f64,
 }
 
 const STEADY: Target = Target {
@@ -37,6 +39,7 @@ const STEADY: Target = Target {
     failing: 0.05,
     failing_drift: 0.0,
     between_runs: 0.0,
+    failing_between_runs: 0.0,
 };
 const ORDINARY: Target = Target {
     drift: 0.1,
@@ -51,6 +54,11 @@ const DRIFTING: Target = Target {
     ..STEADY
 };
 
+/// Whether there is time for many more draws, as in `ci/long`.
+fn is_long() -> bool {
+    std::env::var_os("CHATPROBE_LONG_TESTS").is_some()
+}
+
 fn normal(random: &mut fastrand::Rng) -> f64 {
     let (one, other) = (1.0 - random.f64(), random.f64());
     (-2.0 * one.ln()).sqrt() * (std::f64::consts::TAU * other).cos()
@@ -59,14 +67,16 @@ fn normal(random: &mut fastrand::Rng) -> f64 {
 impl Target {
     fn run(self, random: &mut fastrand::Rng) -> RunRecord {
         let mut drift = normal(random);
-        let median = self.median * (self.between_runs * normal(random)).exp();
+        let level = normal(random);
+        let median = self.median * (self.between_runs * level).exp();
+        let failing_of_run = self.failing * (self.failing_between_runs * level).exp();
         let seconds: Vec<_> = (0..self.seconds)
             .map(|_| {
                 let fresh = (1.0 - self.correlation * self.correlation).sqrt();
                 drift = drift * self.correlation + normal(random) * fresh;
                 // The mean does not depend on the drift.
                 let exponent = self.failing_drift * drift - self.failing_drift.powi(2) / 2.0;
-                let failing = self.failing * exponent.exp();
+                let failing = failing_of_run * exponent.exp();
                 let mut second = Second::default();
                 for _ in 0..self.rate {
                     if random.f64() < failing {

@@ -33,6 +33,13 @@ pub(super) struct BetweenRuns {
     pub(super) size_ratio: f64,
 }
 
+impl BetweenRuns {
+    /// The variance of the run that is held against them.
+    fn of_one(self) -> f64 {
+        self.of_mean * self.runs * self.size_ratio.max(1.0)
+    }
+}
+
 impl Deviation {
     /// Of a share of independent chats, with a failure and a success more: else nothing failed would be
     /// certain.
@@ -71,34 +78,29 @@ impl Uncertainty {
     }
 
     /// What varies from run to run besides. The run after is one more of those before if nothing changed
-    /// (Crawford and Howell, 1998); if less was measured in it, it may vary more. `within` is a lower bound; degrees of
-    /// freedom are those of the larger variance of each side, put together as Satterthwaite does.
+    /// (Crawford and Howell, 1998); if less was measured in it, it may vary more. `within` is a lower bound. Degrees of
+    /// freedom are those of the runs even where it is the larger one: few runs may happen to agree.
     pub(super) fn between(runs: BetweenRuns, within: Option<&Self>) -> Self {
-        let BetweenRuns {
-            of_mean,
-            runs,
-            size_ratio,
-        } = runs;
         let least = |of: fn(&Self) -> f64| within.map_or(0.0, of);
-        let of_one = of_mean * runs * size_ratio.max(1.0);
-        let parts = [
-            (of_mean, least(|within| within.before)),
-            (of_one, least(|within| within.after)),
-        ];
-        let sum = |counts: fn(f64, f64) -> bool, of: fn((f64, f64)) -> f64| -> f64 {
-            let counted = parts
-                .into_iter()
-                .filter(|(one, other)| counts(*one, *other));
-            counted.map(of).sum()
-        };
-        let from_runs = sum(|between, within| between > within, |part| part.0);
-        let from_within = sum(|between, within| between <= within, |part| part.1);
-        let known = from_runs.powi(2) / (runs - 1.0)
-            + from_within.powi(2) / within.map_or(f64::INFINITY, |within| within.freedom);
         Self {
-            before: parts[0].0.max(parts[0].1),
-            after: parts[1].0.max(parts[1].1),
-            freedom: (from_runs + from_within).powi(2) / known,
+            before: runs.of_mean.max(least(|within| within.before)),
+            after: runs.of_one().max(least(|within| within.after)),
+            freedom: runs.runs - 1.0,
+        }
+    }
+
+    /// The same of shares: chats that fail by chance alone vary by `within` and no less, and many a target fails none.
+    /// Degrees of freedom are those of the larger variance of each side, put together as Satterthwaite does.
+    pub(super) fn between_shares(runs: BetweenRuns, within: &Self) -> Self {
+        let larger = Self::between(runs, Some(within));
+        let parts = [(runs.of_mean, larger.before), (runs.of_one(), larger.after)];
+        let from_runs = parts.iter().filter(|(between, larger)| between >= larger);
+        let from_runs: f64 = from_runs.map(|(_, larger)| larger).sum();
+        let all = larger.before + larger.after;
+        let known = from_runs.powi(2) / larger.freedom + (all - from_runs).powi(2) / within.freedom;
+        Self {
+            freedom: all.powi(2) / known,
+            ..larger
         }
     }
 
@@ -251,12 +253,31 @@ mod tests {
         };
         let bounded = Uncertainty::between(runs, Some(&within));
         assert!((bounded.before - 1.0).abs() < 1e-9 && (bounded.after - 20.0).abs() < 1e-9);
-        assert!((bounded.freedom - 14.0).abs() < 1e-9 && (found.freedom - 4.0).abs() < 1e-9);
-        let after_alone = Uncertainty {
-            before: 0.5,
-            ..within
+        assert!((bounded.freedom - 4.0).abs() < 1e-9 && (found.freedom - 4.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn shares_of_runs_that_agree_are_known_as_well_as_what_varies_within() {
+        let runs = BetweenRuns {
+            of_mean: 4.0 / 5.0,
+            runs: 5.0,
+            size_ratio: 1.0,
         };
-        let mixed = Uncertainty::between(runs, Some(&after_alone)).freedom;
+        let freedom = |before: f64, after: f64| {
+            let within = Uncertainty {
+                before,
+                after,
+                freedom: 14.0,
+            };
+            let found = Uncertainty::between_shares(runs, &within);
+            let latencies = Uncertainty::between(runs, Some(&within));
+            assert!((found.before - latencies.before).abs() < 1e-12);
+            assert!((found.after - latencies.after).abs() < 1e-12);
+            found.freedom
+        };
+        assert!((freedom(1.0, 20.0) - 14.0).abs() < 1e-9);
+        assert!((freedom(0.5, 2.0) - 4.0).abs() < 1e-9);
+        let mixed = freedom(0.5, 20.0);
         let expected = 20.8_f64.powi(2) / (0.8_f64.powi(2) / 4.0 + 20.0_f64.powi(2) / 14.0);
         assert!((mixed - expected).abs() < 1e-9, "{mixed}");
     }

@@ -31,7 +31,7 @@ fn with_steps(mut record: RunRecord, count: usize) -> RunRecord {
 
 /// A few lengths in seconds, or every one in `ci/long`.
 fn lengths() -> Vec<usize> {
-    if std::env::var_os("CHATPROBE_LONG_TESTS").is_some() {
+    if is_long() {
         (10..70).collect()
     } else {
         vec![10, 12, 14, 18, 24, 33]
