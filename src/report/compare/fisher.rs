@@ -17,7 +17,7 @@ const NEGLIGIBLE: f64 = 1e-17;
 const MOST_CHATS: u64 = 1 << 40;
 
 /// How many of a number of chats failed; never more than there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Counts {
     pub(super) failed: u64,
     pub(super) of: u64,
@@ -42,8 +42,6 @@ struct Tables {
 /// How probable a table as improbable as this one or more is where both shares are equal (two-sided, the sum
 /// of small probabilities, as in R and `SciPy`). Between 0 and 1; 1 in tables of more than 10^12 chats.
 pub(super) fn p(one: Counts, other: Counts) -> f64 {
-    // The order of the rows changes the rounding; the same two give the same number.
-    let (one, other) = (one.min(other), one.max(other));
     let Some(tables) = Tables::new(one, other) else {
         return 1.0;
     };
@@ -219,6 +217,18 @@ mod tests {
     }
 
     #[test]
+    fn the_table_at_the_other_end_counts_if_it_is_as_improbable() {
+        for all in 1..40 {
+            for failed in 1..=all {
+                let (one, other) = (of(0, all), of(failed, all));
+                let (found, defined) = (p(one, other), defined(one, other));
+                let ratio = found / defined;
+                assert!((ratio - 1.0).abs() < 1e-9, "{failed} of {all}: {ratio}");
+            }
+        }
+    }
+
+    #[test]
     fn tables_of_any_size_take_no_time() {
         let begun = tokio::time::Instant::now();
         let huge = MOST_CHATS / 2;
@@ -235,6 +245,17 @@ mod tests {
             let found = p(one, other);
             assert!((0.0..=1.0).contains(&found), "{one:?} {other:?}: {found}");
         }
+        // Next to the most probable one nearly all are as improbable, and rounding is larger than what is missing to 1.
+        for (one, other) in [
+            (of(huge / 3, huge), of(huge / 3 + 3, huge)),
+            (of(huge / 2, huge), of(huge / 2 + 5, huge)),
+            (of(1_000_000, huge / 7), of(7_000_010, huge)),
+        ] {
+            let found = p(one, other);
+            assert!((0.999..=1.0).contains(&found), "{one:?} {other:?}: {found}");
+        }
+        let more = huge + 1;
+        assert!(p(of(0, more), of(more, more)) >= 1.0, "too many to tell");
         assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
     }
 
@@ -263,6 +284,8 @@ mod tests {
             let found = p(one, other);
             prop_assert!((0.0..=1.0).contains(&found), "{}", found);
             let passed = |counts: Counts| of(counts.of - counts.failed, counts.of);
+            let swapped = p(other, one);
+            prop_assert!(found.total_cmp(&swapped).is_eq(), "{} {}", found, swapped);
             let mirrored = p(passed(one), passed(other));
             prop_assert!((found - mirrored).abs() <= 1e-5 * found, "{} {}", found, mirrored);
         }

@@ -288,6 +288,69 @@ mod tests {
         );
     }
 
+    /// Batches of which so many each took 200 ms, and the rest of a hundred as long as the last.
+    fn of_two_values(quick: &[u64], slow: Duration) -> Vec<BatchFigures> {
+        let batch = |quick: &u64| {
+            let latencies = [(Duration::from_millis(200), *quick), (slow, 100 - quick)];
+            BatchFigures {
+                latency: Histogram::from_iter(latencies),
+                failed: 0,
+            }
+        };
+        quick.iter().map(batch).collect()
+    }
+
+    #[test]
+    fn a_quantile_varies_as_the_share_below_it_within_two_standard_errors() {
+        let p50 = |quick: &[u64]| {
+            let batches = of_two_values(quick, Duration::from_millis(300));
+            let spread = Spread::of(&batches.iter().collect::<Vec<_>>(), 1.0).unwrap();
+            spread.p50.unwrap()
+        };
+        // Of overlapping blocks of four of them the share of 52 % has a standard error of 1.3 %, so that it may fall
+        // below one half by two of them, and not by one.
+        let quick = [[56; 16], [48; 16]].concat();
+        let found = p50(&quick);
+        let expected = (1.5_f64.ln() / 4.0).powi(2) * 8.0 / 7.0;
+        assert!((found.variance - expected).abs() < 1e-12, "{found:?}");
+        assert!((found.freedom - 7.0).abs() < 1e-9);
+        let quick = [[70; 16], [60; 16]].concat();
+        let resolution = RESOLUTION * RESOLUTION;
+        assert!((p50(&quick).variance - resolution).abs() < 1e-12);
+    }
+
+    #[test]
+    fn above_a_tail_there_is_no_more_of_the_distribution() {
+        // All slow ones are in one batch.
+        let mut quick = [100; 32];
+        quick[9] = 68;
+        let batches = of_two_values(&quick, Duration::from_millis(400));
+        let spread = Spread::of(&batches.iter().collect::<Vec<_>>(), 1.0).unwrap();
+        let found = spread.p99.unwrap().variance;
+        // Four blocks of 32 have it.
+        let error = (8.0 * (4.0 * 28.0_f64.powi(2) + 28.0 * 16.0) / 32.0).sqrt() / 3200.0;
+        let expected = (2.0_f64.ln() * error / (0.01 + 2.0 * error)).powi(2) * 8.0 / 7.0;
+        assert!((found - expected).abs() < 1e-9, "{found}, not {expected}");
+    }
+
+    #[test]
+    fn it_does_not_matter_in_which_batch_a_run_begins() {
+        let batches = batches(32, &mut fastrand::Rng::with_seed(3));
+        let mut batches: Vec<_> = batches.iter().collect();
+        let figures = |batches: &[&BatchFigures]| {
+            let found = Spread::of(batches, 1.0).unwrap();
+            let all = [found.mean, found.p50, found.p95, found.p99, found.failed];
+            all.map(|deviation| deviation.unwrap().variance)
+        };
+        let expected = figures(&batches);
+        for _ in 1..batches.len() {
+            batches.rotate_left(1);
+            for (found, expected) in figures(&batches).into_iter().zip(expected) {
+                assert!((found / expected - 1.0).abs() < 1e-9, "{found} {expected}");
+            }
+        }
+    }
+
     #[test]
     fn what_never_varies_is_known_to_three_digits_and_no_better() {
         let batch = BatchFigures {
