@@ -5,10 +5,11 @@ use std::{collections::BTreeMap, hint::black_box, sync::Arc, time::Duration};
 
 use chatprobe::{
     body::Received,
-    callbacks::{Exchange, Match, Request},
+    callbacks::{Exchange, Request},
     config::{CallbackLimits, Target},
     document::{Problems, parse},
     event::{Event, Mode, Observer as _, Observers, RunIdentity, StepOutcome, Subject, Trigger},
+    inbox::Match,
     load::{Profile, Shape},
     record::{Boundaries, Metrics},
     runner::{RunSpec, Tally},
@@ -114,7 +115,7 @@ fn capture(bencher: Bencher<'_, '_>) {
 
 /// An event from its body to the wait that it ends.
 #[divan::bench]
-fn mailbox(bencher: Bencher<'_, '_>) {
+fn inbox(bencher: Bencher<'_, '_>) {
     let scenario = scenario();
     let exchange = Exchange::new(CallbackLimits::default(), Observers::default());
     let run_scope = Scope::of_run(Arc::new(RunScope::default()));
@@ -128,15 +129,16 @@ fn mailbox(bencher: Bencher<'_, '_>) {
     let mut number = 0_u64;
     bencher.bench_local(|| {
         number += 1;
-        let mut mailbox = path.mailbox();
-        mailbox.claim(format!("en-{number}")).unwrap();
+        let inbox = path.inbox();
+        let mut claims = path.claims(&inbox);
+        claims.claim(format!("en-{number}")).unwrap();
         let body = format!(
             r#"{{"engagementId":"en-{number}","eventType":"PARTICIPANT_ADDED","participantType":"AGENT","participantId":"pa-{number}","dialogId":"d-1"}}"#
         );
         let now = Instant::now();
         let request = Request::post(&headers, body);
         black_box(exchange.deliver(path.token(), now, &request).is_ok());
-        let wait = mailbox.wait(now, now + Duration::from_secs(1), |_| Match::Wanted);
+        let wait = inbox.wait(now, now + Duration::from_secs(1), |_| Match::Wanted);
         black_box(runtime.block_on(wait).is_ok())
     });
 }

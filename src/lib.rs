@@ -21,7 +21,8 @@
 //! | [`preflight`] | a load set against what this machine has | cgroup, descriptors, driver, load, `plain_words`, scenario |
 //! | [`config`] | files to a checked [`config::Plan`] | document, driver, load, `plain_words`, scenario, units, the simulator's settings |
 //! | [`event`] | what happened: the only thing that observers see | config, driver, listener, scenario, vitals |
-//! | [`callbacks`] | inbound events: receiver, early buffer, mailboxes | body, config, descriptors, event, `line_budget`, listener, scenario |
+//! | [`inbox`] | inbound events of one chat, of any source, and its waits | event, scenario |
+//! | [`callbacks`] | inbound events over HTTP: receiver, keys, early buffer | body, config, descriptors, event, inbox, `line_budget`, listener, scenario |
 //! | [`runner`] | one chat; one run of chats, from setup to verdict | all above |
 //! | [`report`] | a run as HTML, CSV and JUnit XML, and runs side by side; no I/O | event, printable, runner, scenario, units |
 //! | [`history`] | what runs did and why chats failed, in a file that outlives the process | config, driver, event, `line_budget`, `plain_words`, runner, scenario |
@@ -40,7 +41,7 @@
 //! compiled, and held by a [`config::Plan`]. [`scheduler::Scheduler`] starts a run of it through
 //! [`runner::Engine::start`]. The run's pacing says when the chat is due; the chat's performer
 //! renders the action in the chat's [`scenario::Scope`], hands it to [`driver::HttpSession`] or waits
-//! at its [`callbacks::Mailbox`], checks, captures and claims, and tells exactly one
+//! at its [`inbox::Inbox`], checks, captures and claims, and tells exactly one
 //! [`event::Event::StepEnded`]. [`record::Metrics`] counts it, the run's [`runner::Tally`] keeps its
 //! counters, and [`web`] shows both.
 
@@ -57,6 +58,7 @@ pub mod event;
 #[path = "fuzz_tests.rs"]
 mod fuzz;
 pub mod history;
+pub mod inbox;
 pub mod line_budget;
 pub mod listener;
 pub mod load;

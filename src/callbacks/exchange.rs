@@ -8,15 +8,15 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    Mailbox, Reception, Refusal, Request,
+    Claims, Reception, Refusal, Request,
     key_registry::KeyRegistry,
-    owner::Owner,
     refusal_log::RefusalLog,
     route::{Refused, Route},
 };
 use crate::{
     config::{CallbackLimits, Target},
     event::{Event, Fate, Observers, RunIdentity},
+    inbox::{Inbox, Owner},
     listener::{Listeners, Name, Shortage},
     scenario::{Scenario, Scope, TOKEN_BEGIN},
 };
@@ -125,7 +125,7 @@ impl Exchange {
             .or_insert_with(|| Arc::new(KeyRegistry::new(self.shared.limits)))
             .clone();
         let afterwards = self.shared.observers.clone();
-        let owner = Arc::new(Owner::new(run, registry.next_path(), observers, afterwards));
+        let owner = Arc::new(Owner::new(run, registry.next_run(), observers, afterwards));
         registry.open(&owner);
         let route = Arc::new(Route {
             owner,
@@ -259,9 +259,15 @@ impl Path {
         &self.token
     }
 
-    /// A mailbox for one chat of the run.
-    pub fn mailbox(&self) -> Mailbox {
-        Mailbox::new(self.route.registry.clone(), self.route.owner.clone())
+    /// An inbox for a new chat of the run.
+    pub fn inbox(&self) -> Inbox {
+        let chat = self.route.registry.next_chat();
+        Inbox::new(self.route.owner.clone(), chat)
+    }
+
+    /// By which events of this path, and of those of other runs, find an inbox.
+    pub fn claims(&self, inbox: &Inbox) -> Claims {
+        Claims::new(self.route.registry.clone(), inbox.sender())
     }
 }
 

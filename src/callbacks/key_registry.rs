@@ -8,14 +8,17 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{
-    ClaimError, Inbound,
-    identity::{KnownIds, Spread},
-    mailbox::EventQueue,
-    owner::Owner,
+use super::known_ids::KnownIds;
+use crate::{
+    config::CallbackLimits,
+    event::Fate,
+    inbox::{EventSender, IdSpread, IdUse, Incoming, Owner},
 };
-use crate::config::CallbackLimits;
-use crate::event::Fate;
+
+/// Why a key could not be claimed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("another chat holds the key `{0}`: the target gave the same one to two chats at a time")]
+pub struct ClaimError(String);
 
 /// The keys of one scenario against one target: who holds them, who held them, and the events that
 /// came before anybody did.
@@ -25,8 +28,8 @@ pub(super) struct KeyRegistry {
     state: Mutex<State>,
     /// Chats so far.
     chats: AtomicU64,
-    /// Paths so far.
-    paths: AtomicU32,
+    /// Runs so far.
+    runs: AtomicU32,
     /// Whether an id came that does not identify its event.
     ids_repeat: AtomicBool,
 }
@@ -50,7 +53,7 @@ struct State {
 
 #[derive(Debug)]
 enum Holder {
-    Chat(Arc<EventQueue>),
+    Chat(EventSender),
     /// The chat has ended, at this moment.
     Ended(Arc<Owner>, Instant),
 }
@@ -60,7 +63,13 @@ struct Early {
     number: u64,
     /// The run for which it counts: that of its path, or its successor.
     owner: Arc<Owner>,
-    inbound: Inbound,
+    incoming: Incoming,
+}
+
+impl Early {
+    fn bytes(&self) -> usize {
+        self.incoming.inbound.bytes
+    }
 }
 
 impl KeyRegistry {
@@ -69,7 +78,7 @@ impl KeyRegistry {
             limits,
             state: Mutex::default(),
             chats: AtomicU64::new(0),
-            paths: AtomicU32::new(0),
+            runs: AtomicU32::new(0),
             ids_repeat: AtomicBool::new(false),
         }
     }
@@ -79,9 +88,9 @@ impl KeyRegistry {
         self.chats.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// The number of the path of a run that begins.
-    pub(super) fn next_path(&self) -> u32 {
-        self.paths.fetch_add(1, Ordering::Relaxed) + 1
+    /// The number of a run that begins.
+    pub(super) fn next_run(&self) -> u32 {
+        self.runs.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Whether events came whose ids do not identify them.
@@ -100,66 +109,67 @@ impl KeyRegistry {
     }
 
     /// Gives the key to a chat, with the events that are there for it.
-    pub(super) fn claim(&self, key: &str, queue: &Arc<EventQueue>) -> Result<(), ClaimError> {
+    pub(super) fn claim(&self, key: &str, sender: &EventSender) -> Result<(), ClaimError> {
         let mut state = self.state();
         if matches!(state.holders.get(key), Some(Holder::Chat(_))) {
             return Err(ClaimError(key.to_owned()));
         }
+        let owner = sender.owner();
         state
             .holders
-            .insert(key.to_owned(), Holder::Chat(queue.clone()));
+            .insert(key.to_owned(), Holder::Chat(sender.clone()));
+        // Under the lock, so that later events of the key come behind them.
         for early in state.early.remove(key).unwrap_or_default() {
             state.early_events -= 1;
-            state.early_bytes -= early.inbound.bytes;
-            if !Arc::ptr_eq(&early.owner, &queue.owner) {
-                early.owner.reroute(&queue.owner, &early.inbound.path);
+            state.early_bytes -= early.bytes();
+            let incoming = early.incoming;
+            if !Arc::ptr_eq(&early.owner, owner) {
+                early.owner.reroute(owner, &incoming.through);
             }
-            self.hand_over(&mut state.ids, queue, early.inbound);
+            let spread = state.spread(&incoming, sender);
+            let id_use = sender.send_early(incoming, spread);
+            self.note(id_use, spread, owner);
         }
         Ok(())
     }
 
-    /// Puts an event into a mailbox, and says if its id does not identify it.
-    fn hand_over(&self, ids: &mut KnownIds, queue: &EventQueue, inbound: Inbound) {
-        let identity = inbound.identity.as_ref();
-        let spread = identity.map_or(Spread::OneChat, |identity| ids.note(identity, queue.chat));
-        if queue.put(inbound, spread) {
-            queue.owner.id_repeats();
-            if !self.ids_repeat.swap(true, Ordering::Relaxed) {
-                queue.owner.warn_of_ids(spread);
-            }
+    /// Notes what an event showed about the ids of the scenario and the target.
+    fn note(&self, id_use: IdUse, spread: IdSpread, owner: &Owner) {
+        if id_use == IdUse::Repeats && !self.ids_repeat.swap(true, Ordering::Relaxed) {
+            owner.warn_of_ids(spread);
         }
     }
 
     /// The chat has ended: what comes now for its keys is late.
-    pub(super) fn release(&self, keys: &[String], queue: &Arc<EventQueue>) {
+    pub(super) fn release(&self, keys: &[String], owner: &Arc<Owner>) {
         let now = Instant::now();
         let mut state = self.state();
         for key in keys {
             state
                 .holders
-                .insert(key.clone(), Holder::Ended(queue.owner.clone(), now));
+                .insert(key.clone(), Holder::Ended(owner.clone(), now));
             state.ended.push_back((now, key.clone()));
         }
         state.forget(now, &self.limits);
     }
 
-    /// Hands an event to whom it is for, or keeps it for whoever will claim its key.
-    pub(super) fn deliver(&self, key: String, inbound: Inbound) {
-        let path = inbound.path.clone();
+    /// Sends an event to the chat that it is for, or keeps it for the one that will claim its key.
+    pub(super) fn deliver(&self, key: String, incoming: Incoming) {
         let mut state = self.state();
-        let State { holders, ids, .. } = &mut *state;
-        match holders.get(&key) {
-            Some(Holder::Chat(queue)) => {
-                queue.owner.received(&path);
-                self.hand_over(ids, queue, inbound);
+        match state.holders.get(&key) {
+            Some(Holder::Chat(sender)) => {
+                let sender = sender.clone();
+                let spread = state.spread(&incoming, &sender);
+                drop(state);
+                let id_use = sender.send(incoming, spread);
+                self.note(id_use, spread, sender.owner());
             }
             Some(Holder::Ended(owner, _)) => {
-                owner.pass(&path, Fate::Late);
+                owner.pass(&incoming.through, Fate::Late);
             }
             None => {
-                path.received(&path);
-                state.keep(path, key, inbound);
+                incoming.through.received(&incoming.through);
+                state.keep(key, incoming);
                 state.expire(Instant::now(), &self.limits);
             }
         }
@@ -198,17 +208,25 @@ impl KeyRegistry {
 }
 
 impl State {
-    fn keep(&mut self, owner: Arc<Owner>, key: String, inbound: Inbound) {
+    /// For how many chats the id of an event came, this one included.
+    fn spread(&mut self, incoming: &Incoming, sender: &EventSender) -> IdSpread {
+        let identity = incoming.identity.as_ref();
+        identity.map_or(IdSpread::OneChat, |identity| {
+            self.ids.note(identity, sender.chat())
+        })
+    }
+
+    fn keep(&mut self, key: String, incoming: Incoming) {
         let number = self.next_early;
         self.next_early += 1;
         self.early_events += 1;
-        self.early_bytes += inbound.bytes;
+        self.early_bytes += incoming.inbound.bytes;
         self.early_order
-            .push_back((inbound.arrived, number, key.clone()));
+            .push_back((incoming.inbound.arrived, number, key.clone()));
         self.early.entry(key).or_default().push_back(Early {
             number,
-            owner,
-            inbound,
+            owner: incoming.through.clone(),
+            incoming,
         });
         self.forget_claimed();
     }
@@ -231,7 +249,7 @@ impl State {
     fn reassign(&mut self, owner: &Arc<Owner>, successor: &Arc<Owner>) {
         for early in self.early.values_mut().flatten() {
             if Arc::ptr_eq(&early.owner, owner) {
-                owner.reroute(successor, &early.inbound.path);
+                owner.reroute(successor, &early.incoming.through);
                 early.owner = successor.clone();
             }
         }
@@ -244,7 +262,7 @@ impl State {
                 let stays = !Arc::ptr_eq(&early.owner, owner);
                 if !stays {
                     *events -= 1;
-                    *bytes -= early.inbound.bytes;
+                    *bytes -= early.bytes();
                     owner.settle(Fate::EarlyExpired);
                 }
                 stays
@@ -275,7 +293,7 @@ impl State {
             self.early_order.pop_front();
             if let Some(early) = expired {
                 self.early_events -= 1;
-                self.early_bytes -= early.inbound.bytes;
+                self.early_bytes -= early.bytes();
                 early.owner.settle(Fate::EarlyExpired);
             }
         }

@@ -1,17 +1,19 @@
-//! Inbound events: from the socket to the chat that waits for them, and none lost to a race.
+//! Inbound events that targets send over HTTP: from the socket to the inbox of their chat, and none lost to a race.
 //!
 //! A request on a run's unguessable path is stamped and read by the [`receiver`]. The [`Exchange`]
 //! finds the path's route, which answers verifications, refuses what the scenario does not accept,
-//! finds the key of each event and hands it to the [`Mailbox`] of the chat that claimed this key. An event whose key nobody has claimed yet waits in a bounded buffer. Keys are looked
-//! up per scenario and target, not per run: a server that knows a single callback address sends
+//! finds the key of each event and sends it into the [inbox](crate::inbox) of the chat that claimed this key. An event
+//! whose key nobody has claimed yet waits in a buffer bounded in events, bytes and time, at the same cost however many
+//! wait. Keys are looked up per scenario and target, not per run: a server that knows a single callback address sends
 //! the events of one run to the path of another.
+//!
+//! Expressions of the scenario read a request before anything is locked. The lock of the keys covers the lookup of one
+//! key; an event is sent into its inbox after it was released.
 
+mod claims;
 mod exchange;
-mod identity;
-mod inbound;
 mod key_registry;
-mod mailbox;
-mod owner;
+mod known_ids;
 pub mod receiver;
 mod refusal;
 mod refusal_log;
@@ -20,9 +22,9 @@ mod route;
 #[cfg(test)]
 mod tests;
 
+pub use claims::Claims;
 pub use exchange::{Exchange, Path};
-pub use inbound::Inbound;
-pub use mailbox::{ClaimError, Duplicates, Mailbox, Match, WaitError};
+pub use key_registry::ClaimError;
 pub use refusal::Refusal;
 pub use request::Request;
 pub use route::Reception;

@@ -5,12 +5,11 @@ use std::{sync::Arc, time::Duration};
 use minijinja::{Value, value::ValueKind};
 use tokio::time::Instant;
 
-use super::{
-    Inbound, Refusal, Request, identity::Identity, key_registry::KeyRegistry, owner::Owner,
-};
+use super::{Refusal, Request, key_registry::KeyRegistry};
 use crate::{
     config::Target,
     event::Fate,
+    inbox::{Identity, Inbound, Incoming, Owner},
     scenario::{
         Callbacks, Delivery, EventView, Scenario, Scope, VerificationAnswer, key_text,
         note_confidential,
@@ -217,16 +216,17 @@ impl Route {
             let text = || key_text(&value).unwrap_or_else(|| value.to_string());
             there.then(|| Box::new(Identity::of(text(), &event, &callbacks.volatile)))
         });
-        let inbound = Inbound {
-            arrived,
-            path: self.owner.clone(),
-            event,
+        let incoming = Incoming {
+            inbound: Inbound {
+                arrived,
+                event,
+                delivery: delivery.cloned(),
+                bytes,
+            },
             identity,
-            repeats: None,
-            delivery: delivery.cloned(),
-            bytes,
+            through: self.owner.clone(),
         };
-        self.registry.deliver(key, inbound);
+        self.registry.deliver(key, incoming);
     }
 }
 

@@ -19,11 +19,12 @@ use hyper::HeaderMap;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{Exchange, Inbound, Mailbox, Match, Path, Reception, Refusal, Request, WaitError};
+use super::{ClaimError, Claims, Exchange, Path, Reception, Refusal, Request};
 use crate::{
     config::{CallbackLimits, Target},
     document::{Problems, parse},
     event::{Event, Fate, Mode, Observer, Observers, RunIdentity, Subject, Trigger},
+    inbox::{Inbound, Inbox, Match, WaitError},
     scenario::{RunScope, Scenario, Scope},
 };
 
@@ -117,6 +118,27 @@ struct TestRun {
     ledger: Arc<Ledger>,
 }
 
+/// A chat that claims keys and waits.
+struct Chat {
+    inbox: Inbox,
+    claims: Claims,
+}
+
+impl Chat {
+    fn claim(&mut self, key: String) -> Result<(), ClaimError> {
+        self.claims.claim(key)
+    }
+
+    async fn wait(
+        &mut self,
+        since: Instant,
+        deadline: Instant,
+        judge: impl FnMut(&Inbound) -> Match,
+    ) -> Result<Inbound, WaitError> {
+        self.inbox.wait(since, deadline, judge).await
+    }
+}
+
 /// A secret of the target.
 const SECRET: &str = "shared-with-the-centre";
 
@@ -203,11 +225,14 @@ impl Bench {
 }
 
 impl TestRun {
-    fn chat(&self) -> Mailbox {
-        self.path.as_ref().unwrap().mailbox()
+    fn chat(&self) -> Chat {
+        let path = self.path.as_ref().unwrap();
+        let inbox = path.inbox();
+        let claims = path.claims(&inbox);
+        Chat { inbox, claims }
     }
 
-    fn chat_with(&self, key: &str) -> Mailbox {
+    fn chat_with(&self, key: &str) -> Chat {
         let mut chat = self.chat();
         chat.claim(key.to_owned()).unwrap();
         chat
@@ -254,7 +279,7 @@ fn judge(inbound: &Inbound) -> Match {
 }
 
 /// Waits up to five seconds for a reply that came since `since`.
-async fn reply(chat: &mut Mailbox, since: Instant) -> Result<Inbound, WaitError> {
+async fn reply(chat: &mut Chat, since: Instant) -> Result<Inbound, WaitError> {
     let deadline = Instant::now() + Duration::from_secs(5);
     chat.wait(since, deadline, judge).await
 }

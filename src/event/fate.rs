@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 pub enum Fate {
     /// A wait passed with it.
     Consumed,
-    /// Its chat ended without having waited for it.
+    /// Its chat ended without having waited for it, or it fell out of the chat's inbox.
     Ignored,
     /// It came for a key that nobody claimed while it was kept.
     EarlyExpired,

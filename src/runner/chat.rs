@@ -26,7 +26,7 @@ pub(super) async fn run_chat(
     let mut performer = Performer::new(
         context.clone(),
         scope,
-        context.path.as_ref().map(crate::callbacks::Path::mailbox),
+        context.path.as_ref().map(crate::callbacks::Path::inbox),
         number,
         Patience::None,
     );
@@ -43,7 +43,7 @@ pub(super) async fn run_chat(
     performer.clean_up(account.ending == Some(Ending::Passed));
     // The outcome of the chat is decided; that of these steps shows in their own metrics.
     let _ = performer.perform_regardless(&scenario.always).await;
-    // With it, the mailbox settles what is left in it before the chat counts as ended.
+    // With it, the inbox settles what is left in it before the chat counts as ended.
     account.tell_left_open(&performer.leftover());
 }
 

@@ -136,7 +136,7 @@ impl Figures {
         self.recent.pace(self.elapsed(), self.chats.started)
     }
 
-    /// Sums that should be equal and are not. At the end of a run no event waits in a mailbox.
+    /// Sums that should be equal and are not. At the end of a run no event waits in an inbox.
     pub(super) fn differences(&self) -> Vec<String> {
         let chats = &self.chats;
         let mut differences = Vec::new();

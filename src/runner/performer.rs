@@ -18,9 +18,10 @@ use self::{
 };
 use super::context::{FOREVER, Patience, RunContext};
 use crate::{
-    callbacks::Mailbox,
+    callbacks::Claims,
     driver::HttpSession,
     event::{Event, Failure, Sent, StepOutcome},
+    inbox::Inbox,
     scenario::{
         EvaluationError, Expression, Item, Pause, Reason, Repeat, Scope, Step, is_confidential,
         key_text, note_confidential,
@@ -38,7 +39,8 @@ const LONGEST_CAPTURE: usize = 200;
 pub(super) struct Performer {
     context: Arc<RunContext>,
     scope: Arc<Scope>,
-    mailbox: Option<Mailbox>,
+    inbox: Option<Inbox>,
+    claims: Option<Claims>,
     http: HttpSession,
     /// The chat's number; zero outside chats, where nothing is measured by chat.
     chat: u64,
@@ -69,12 +71,14 @@ impl Performer {
     pub(super) fn new(
         context: Arc<RunContext>,
         scope: Scope,
-        mailbox: Option<Mailbox>,
+        inbox: Option<Inbox>,
         chat: u64,
         patience: Patience,
     ) -> Self {
         // Neighbouring chats must not draw neighbouring sequences.
         let seed = context.spec.seed ^ chat.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let source = context.path.as_ref().zip(inbox.as_ref());
+        let claims = source.map(|(path, inbox)| path.claims(inbox));
         Self {
             http: context
                 .http
@@ -82,7 +86,8 @@ impl Performer {
                 .keeping(scope.sessions().cookies.clone()),
             context,
             scope: Arc::new(scope),
-            mailbox,
+            inbox,
+            claims,
             chat,
             random: fastrand::Rng::with_seed(seed),
             marks: Vec::new(),
@@ -114,7 +119,7 @@ impl Performer {
         let named = &self.context.spec.scenario.correlation;
         if named.is_empty() {
             let key: Arc<str> = "key".into();
-            let keys = self.mailbox.as_ref().map_or(&[][..], Mailbox::keys);
+            let keys = self.claims.as_ref().map_or(&[][..], Claims::keys);
             let keys = keys.iter();
             return keys
                 .map(|value| (key.clone(), shown(value.clone())))

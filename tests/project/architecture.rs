@@ -59,6 +59,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "event",
         &["config", "driver", "listener", "scenario", "vitals"],
     ),
+    ("inbox", &["event", "scenario"]),
     (
         "callbacks",
         &[
@@ -66,6 +67,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "config",
             "descriptors",
             "event",
+            "inbox",
             "line_budget",
             "listener",
             "scenario",
@@ -78,6 +80,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "config",
             "driver",
             "event",
+            "inbox",
             "load",
             "scenario",
             "units",

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chatprobe::{
     cli::Cli,
     event::Fate,
+    inbox::{MOST_BYTES, MOST_EVENTS},
     simulator::{EventKind, Faults, Quirks, RequestKind, Settings},
 };
 use clap::Parser as _;
@@ -263,4 +264,17 @@ async fn the_requests_of_the_admin_api_exist() {
         }
     }
     assert_eq!(requests, 26);
+}
+
+#[test]
+fn the_limits_of_an_inbox_are_as_documented() {
+    let events = format!("{},{:03} events", MOST_EVENTS / 1_000, MOST_EVENTS % 1_000);
+    let bytes = format!("{} MiB", MOST_BYTES / (1024 * 1024));
+    for document in ["docs/design.md", "docs/metrics.md", "docs/scenarios.md"] {
+        let text = std::fs::read_to_string(document).unwrap();
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let (_, behind) = words.split_once(&events).expect(document);
+        let near: String = behind.chars().take(100).collect();
+        assert!(near.contains(&bytes), "{document}: {near}");
+    }
 }

@@ -9,10 +9,11 @@ use std::{
 };
 
 use chatprobe::{
-    callbacks::{Exchange, Inbound, Mailbox, Match, Path, WaitError, receiver},
+    callbacks::{Claims, Exchange, Path, receiver},
     config::{CallbackLimits, Target},
     document::{Problems, parse},
     event::{Event, Fate, Mode, Observer, Observers, RunIdentity, Subject, Trigger},
+    inbox::{Inbound, Inbox, Match, WaitError},
     scenario::{RunScope, Scenario, Scope},
 };
 use reqwest::{Client, Method, header::CONTENT_TYPE};
@@ -41,6 +42,12 @@ impl Observer for Ledger {
             _ => {}
         }
     }
+}
+
+/// A chat that has claimed a key.
+struct Chat {
+    inbox: Inbox,
+    _claims: Claims,
 }
 
 /// A listener for the events of one run.
@@ -100,10 +107,15 @@ impl Listener {
         }
     }
 
-    fn chat(&self, key: &str) -> Mailbox {
-        let mut chat = self.path.as_ref().unwrap().mailbox();
-        chat.claim(key.to_owned()).unwrap();
-        chat
+    fn chat(&self, key: &str) -> Chat {
+        let path = self.path.as_ref().unwrap();
+        let inbox = path.inbox();
+        let mut claims = path.claims(&inbox);
+        claims.claim(key.to_owned()).unwrap();
+        Chat {
+            inbox,
+            _claims: claims,
+        }
     }
 
     async fn post(&self, url: &str, body: impl Into<reqwest::Body>) -> u16 {
@@ -163,8 +175,10 @@ fn reply(inbound: &Inbound) -> Match {
     }
 }
 
-async fn wait(chat: &mut Mailbox, since: Instant) -> Result<Inbound, WaitError> {
-    chat.wait(since, Instant::now() + PATIENCE, reply).await
+async fn wait(chat: &mut Chat, since: Instant) -> Result<Inbound, WaitError> {
+    chat.inbox
+        .wait(since, Instant::now() + PATIENCE, reply)
+        .await
 }
 
 fn event(key: impl Into<Value>) -> String {

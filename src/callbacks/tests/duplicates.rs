@@ -1,5 +1,5 @@
 use super::*;
-use crate::callbacks::Duplicates;
+use crate::inbox::Duplicates;
 
 /// A bench whose scenario tells ids as the shipped one does.
 fn bench() -> Bench {

@@ -85,7 +85,7 @@ async fn keys_of_ended_chats_are_remembered_up_to_their_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_mailbox_gives_up_its_oldest_events_when_it_is_full() {
+async fn an_inbox_gives_up_its_oldest_events_when_it_is_full() {
     let bench = Bench::new();
     let mut run = bench.run();
     let mut chat = run.chat_with("a");

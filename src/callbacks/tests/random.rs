@@ -50,7 +50,7 @@ fn act() -> impl Strategy<Value = Act> {
 struct World {
     bench: Bench,
     runs: Vec<TestRun>,
-    chats: Vec<(usize, Mailbox)>,
+    chats: Vec<(usize, Chat)>,
     delivered: usize,
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::callbacks::Duplicates;
+use crate::inbox::Duplicates;
 
 #[tokio::test(start_paused = true)]
 async fn a_waiting_chat_is_woken_by_its_event() {
@@ -60,6 +60,7 @@ async fn what_counts_is_when_an_event_came_and_not_when_the_chat_woke() {
         passed_over: 0,
         too_early: 0,
         duplicates: Duplicates::default(),
+        fell_out: 0,
     };
     assert_eq!(chat.wait(sent, deadline, judge).await.unwrap_err(), timeout);
     drop(chat);

@@ -6,9 +6,9 @@ use tokio::time::Instant;
 
 use super::Performer;
 use crate::{
-    callbacks::{Inbound, Match},
     driver::{HttpFailureKind, OnWire},
     event::{Event, Sent, StepOutcome},
+    inbox::{Inbound, Match},
     runner::context::{FOREVER, RunContext},
     scenario::{
         Action, Answer, EvaluationError, EventView, Expression, HttpAction, Observation, Reason,
@@ -179,7 +179,7 @@ impl Performer {
         action: &WaitAction,
         timeout: Duration,
     ) -> Result<Duration, Refusal> {
-        let Some(mailbox) = &mut self.mailbox else {
+        let Some(inbox) = &self.inbox else {
             return Err(Refusal::new(Reason::Internal, "a wait outside a chat"));
         };
         let since = action
@@ -214,7 +214,7 @@ impl Performer {
             found
         };
         let deadline = Instant::now() + timeout.min(FOREVER);
-        let result = mailbox.wait(since, deadline, judge).await;
+        let result = inbox.wait(since, deadline, judge).await;
         self.due = match &result {
             Ok(inbound) => self.due.max(inbound.arrived),
             Err(_) => Instant::now(),
@@ -320,11 +320,11 @@ impl Performer {
             return Ok(());
         };
         let value = claim.evaluate(&self.scope)?;
-        let (Some(key), Some(mailbox)) = (key_text(&value), &mut self.mailbox) else {
+        let (Some(key), Some(claims)) = (key_text(&value), &mut self.claims) else {
             let detail = format!("`{}` is no key to claim: it is `{value}`", claim.source());
             return Err(Refusal::new(Reason::Capture, detail));
         };
-        mailbox
+        claims
             .claim(key)
             .map_err(|error| Refusal::new(Reason::Capture, error.to_string()))
     }

@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use super::{Performer, attempt::Refusal};
 use crate::{
-    callbacks::WaitError,
     driver::{HttpFailure, HttpFailureKind},
+    inbox::WaitError,
     scenario::{Observation, Reason, Step, explain_failure},
     units::duration,
 };

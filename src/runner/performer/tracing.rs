@@ -15,10 +15,10 @@ use tokio::time::Instant;
 
 use super::{Performer, attempt::Refusal};
 use crate::{
-    callbacks::Inbound,
     config::Target,
     driver::HttpRequest,
     event::{Beginning, Mode, Trace, TracedAnswer, TracedEvent, TracedRequest, TracedStep},
+    inbox::Inbound,
     runner::context::Patience,
     scenario::{Answer, Step, is_confidential, note_confidential},
 };
@@ -101,15 +101,10 @@ struct SeenEvent {
 }
 
 impl Seen {
-    /// Notes an event once, however often it is looked at.
+    /// Notes an event that a wait has judged.
     pub(super) fn note(&mut self, inbound: &Inbound, wanted: bool) {
-        let events = &mut self.events;
-        let known =
-            |seen: &&mut SeenEvent| seen.arrived == inbound.arrived && seen.event == inbound.event;
-        if let Some(seen) = events.iter_mut().find(known) {
-            seen.wanted |= wanted;
-        } else if events.len() < MOST_EVENTS {
-            events.push(SeenEvent {
+        if self.events.len() < MOST_EVENTS {
+            self.events.push(SeenEvent {
                 arrived: inbound.arrived,
                 wanted,
                 event: inbound.event.clone(),
@@ -202,7 +197,9 @@ impl Performer {
         }
     }
 
-    fn traced(&self, step: &Step, refusal: Option<&Refusal>, seen: Seen) -> TracedStep {
+    fn traced(&self, step: &Step, refusal: Option<&Refusal>, mut seen: Seen) -> TracedStep {
+        // A wait that timed out has judged those from before its request last.
+        seen.events.sort_by_key(|seen| seen.arrived);
         let target = &*self.context.spec.target;
         let since = self.tracing.as_ref().and_then(|tracing| tracing.begun);
         let after = |at: Instant| since.map(|since| at.saturating_duration_since(since));

@@ -1,72 +1,73 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::identity::Spread;
+use super::IdSpread;
 use crate::event::{Event, Fate, Observers, RunIdentity};
 
-/// A run, and who is told about its events.
+/// The run that inbound events belong to, and its observers.
 #[derive(Debug)]
-pub(super) struct Owner {
+pub struct Owner {
     run: Arc<RunIdentity>,
-    /// The number of its path, from one; unique in its registry.
-    pub(super) path: u32,
+    /// The number of the run, from one; unique among the runs whose events may reach each other's chats.
+    pub(super) number: u32,
     observers: Mutex<Observers>,
-    /// Who is told once the run is over: everybody but the run itself, whose counters are closed.
+    /// Those that are told once the run is over: all but the run itself, whose counters are final.
     afterwards: Observers,
 }
 
 impl Owner {
-    pub(super) fn new(
+    /// The owner of the events of a run. Once it is closed, `afterwards` are told.
+    pub fn new(
         run: Arc<RunIdentity>,
-        path: u32,
+        number: u32,
         observers: Observers,
         afterwards: Observers,
     ) -> Self {
         Self {
             run,
-            path,
+            number,
             observers: Mutex::new(observers),
             afterwards,
         }
     }
 
-    /// An event came on somebody's path that will be settled later.
-    pub(super) fn received(&self, path: &Self) {
-        self.observers().tell(&self.receipt(path));
+    /// An event came through a source of some run and will be settled later.
+    pub fn received(&self, through: &Self) {
+        self.observers().tell(&self.receipt(through));
     }
 
     /// It is known what became of an event that was received before.
-    pub(super) fn settle(&self, fate: Fate) {
+    pub fn settle(&self, fate: Fate) {
         self.observers().tell(&self.settlement(fate));
     }
 
-    /// An event came on somebody's path and is settled at once. The run cannot end between the two, or its
-    /// counts would not agree.
-    pub(super) fn pass(&self, path: &Self, fate: Fate) {
+    /// An event came through a source of some run and is settled at once. The run cannot end between the two, or
+    /// its counters would not agree.
+    pub fn pass(&self, through: &Self, fate: Fate) {
         let observers = self.observers();
-        observers.tell(&self.receipt(path));
+        observers.tell(&self.receipt(through));
         observers.tell(&self.settlement(fate));
     }
 
     /// A request came that only asked whether this is the right receiver.
-    pub(super) fn verified(&self) {
+    pub fn verified(&self) {
         self.observers().tell(&Event::CallbackVerified {
             run: self.run.clone(),
         });
     }
 
     /// The id of an event does not identify it.
-    pub(super) fn id_repeats(&self) {
+    pub fn id_repeats(&self) {
         self.observers().tell(&Event::CallbackIdRepeated {
             run: self.run.clone(),
         });
     }
 
     /// Says once in the log that ids do not identify events.
-    pub(super) fn warn_of_ids(&self, spread: Spread) {
+    pub fn warn_of_ids(&self, spread: IdSpread) {
         let subject = &self.run.subject;
         let found = match spread {
-            Spread::SeveralChats => "came for different chats",
-            Spread::OneChat => "came twice in one chat with different contents",
+            IdSpread::SeveralChats => "came for different chats",
+            IdSpread::OneChat => "came twice in one chat with different contents",
         };
         tracing::warn!(
             scenario = %subject.scenario,
@@ -77,12 +78,12 @@ impl Owner {
         );
     }
 
-    /// An event that was received for this run, on somebody's path, is one of another.
-    pub(super) fn reroute(&self, to: &Self, path: &Self) {
+    /// An event that was received for this run, through a source of some run, is one of another.
+    pub fn reroute(&self, to: &Self, through: &Self) {
         let rerouted = Event::CallbackRerouted {
             from: self.run.clone(),
             to: to.run.clone(),
-            through: path.run.clone(),
+            through: through.run.clone(),
         };
         // Some observers watch both runs. One lock at a time: two could be taken in both orders.
         let mine = self.observers().clone();
@@ -90,16 +91,16 @@ impl Owner {
         all.tell(&rerouted);
     }
 
-    /// The run is over, and its counters are closed: what comes now is no longer told to it.
-    pub(super) fn close(&self) {
+    /// The run is over, and its counters are final: what comes from now on is not told to it.
+    pub fn close(&self) {
         *self.observers() = self.afterwards.clone();
     }
 
-    fn receipt(&self, path: &Self) -> Event {
-        let own = Arc::ptr_eq(&self.run, &path.run);
+    fn receipt(&self, through: &Self) -> Event {
+        let own = Arc::ptr_eq(&self.run, &through.run);
         Event::CallbackReceived {
             run: self.run.clone(),
-            through: (!own).then(|| path.run.clone()),
+            through: (!own).then(|| through.run.clone()),
         }
     }
 

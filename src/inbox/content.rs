@@ -1,0 +1,145 @@
+use std::collections::VecDeque;
+
+use super::{
+    Duplicates, IdSpread, IdUse, Inbound, Incoming, MOST_BYTES, MOST_EVENTS, Owner,
+    cursor::{Candidate, Cursor},
+    deliveries::{Deliveries, Relation},
+    kept::{KeptEvent, Repetition},
+};
+
+/// What is in an inbox.
+#[derive(Debug, Default)]
+pub(super) struct Content {
+    /// In the order of arrival; their numbers rise.
+    events: VecDeque<KeptEvent>,
+    /// Of all bodies.
+    bytes: usize,
+    next_number: u64,
+    deliveries: Deliveries,
+    /// In a box, because most chats have none.
+    duplicates: Option<Box<Duplicates>>,
+    /// Events that were given up because too many came.
+    fell_out: usize,
+    is_closed: bool,
+}
+
+impl Content {
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
+    pub(super) fn fell_out(&self) -> usize {
+        self.fell_out
+    }
+
+    pub(super) fn duplicates(&self) -> Duplicates {
+        self.duplicates.as_deref().cloned().unwrap_or_default()
+    }
+
+    /// Keeps an event unless it is the redelivery of an earlier one, and settles what need not be kept.
+    pub(super) fn push(&mut self, incoming: Incoming, spread: IdSpread, owner: &Owner) -> IdUse {
+        let mut id_use = match spread {
+            IdSpread::OneChat => IdUse::Identifies,
+            IdSpread::SeveralChats => IdUse::Repeats,
+        };
+        let mut repeats = None;
+        if let Some(identity) = incoming.identity {
+            let arrived = incoming.inbound.arrived;
+            let run = incoming.through.number;
+            match self.deliveries.note(&identity, arrived, run) {
+                Relation::New => {}
+                Relation::OtherContent => id_use = IdUse::Repeats,
+                Relation::Equal {
+                    repeated,
+                    ids_repeat,
+                } if ids_repeat || id_use == IdUse::Repeats => {
+                    let id = identity.id;
+                    repeats = Some(Box::new(Repetition { repeated, id }));
+                }
+                Relation::Equal { repeated, .. } => {
+                    self.duplicates.get_or_insert_default().note(&identity.id);
+                    owner.settle(repeated.fate);
+                    return id_use;
+                }
+            }
+        }
+        self.bytes += incoming.inbound.bytes;
+        self.events.push_back(KeptEvent {
+            number: self.next_number,
+            inbound: incoming.inbound,
+            repeats,
+            is_no_departure: false,
+        });
+        self.next_number += 1;
+        self.give_up_oldest(owner);
+        id_use
+    }
+
+    fn give_up_oldest(&mut self, owner: &Owner) {
+        while self.events.len() > MOST_EVENTS || self.bytes > MOST_BYTES {
+            if self.events.len() == 1 {
+                return;
+            }
+            let Some(oldest) = self.events.pop_front() else {
+                return;
+            };
+            self.bytes -= oldest.inbound.bytes;
+            self.fell_out += 1;
+            owner.settle(oldest.fate_if_left());
+        }
+    }
+
+    /// The next event that a cursor has to judge.
+    pub(super) fn next(&mut self, cursor: &mut Cursor) -> Option<Candidate> {
+        if let Some(number) = cursor.take_no_departure()
+            && let Some(at) = self.position(number)
+        {
+            self.events[at].is_no_departure = true;
+        }
+        let next = cursor.next_number();
+        let from = self.events.partition_point(|kept| kept.number < next);
+        self.events.range(from..).find_map(|kept| cursor.pass(kept))
+    }
+
+    /// Whether there are events that a cursor has not passed.
+    pub(super) fn has_more(&self, cursor: &Cursor) -> bool {
+        let latest = self.events.back();
+        latest.is_some_and(|latest| latest.number >= cursor.next_number())
+    }
+
+    /// An event that is there still.
+    pub(super) fn get(&self, number: u64) -> Option<&Inbound> {
+        let at = self.position(number)?;
+        Some(&self.events[at].inbound)
+    }
+
+    /// Takes an event out, if it is there still.
+    pub(super) fn take(&mut self, number: u64) -> Option<Inbound> {
+        let taken = self.events.remove(self.position(number)?)?;
+        self.bytes -= taken.inbound.bytes;
+        if self.events.is_empty() {
+            // Many chats wait at a time: each without room for events that have not come.
+            self.events = VecDeque::new();
+        }
+        Some(taken.inbound)
+    }
+
+    /// Takes no event any more; what is left is settled.
+    pub(super) fn close(&mut self, owner: &Owner) {
+        self.is_closed = true;
+        for left in std::mem::take(&mut self.events) {
+            owner.settle(left.fate_if_left());
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.events.capacity()
+    }
+
+    fn position(&self, number: u64) -> Option<usize> {
+        self.events
+            .binary_search_by_key(&number, |kept| kept.number)
+            .ok()
+    }
+}

@@ -1,0 +1,136 @@
+use std::collections::VecDeque;
+
+use tokio::time::Instant;
+
+use super::{Duplicates, Inbound, kept::KeptEvent};
+
+/// What a wait makes of one event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Match {
+    /// It is the one.
+    Wanted,
+    /// It says that the other side left.
+    Disconnected,
+    /// It is something else.
+    Other,
+}
+
+/// An event that a wait has to judge.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    pub(super) number: u64,
+    pub(super) inbound: Inbound,
+}
+
+/// How far a wait has looked, and what it found on the way.
+#[derive(Debug)]
+pub(super) struct Cursor {
+    since: Instant,
+    deadline: Instant,
+    /// The number of the next event.
+    next: u64,
+    /// Whether the event before that is no departure, which the inbox does not know yet.
+    has_no_departure: bool,
+    /// In a box, because most waits find what they want at once.
+    passed: Option<Box<Passed>>,
+}
+
+/// What did not decide a wait.
+#[derive(Debug, Default)]
+pub(super) struct Passed {
+    /// Events that did not match.
+    pub(super) others: usize,
+    /// Events that matched but arrived before the request that they would answer was sent.
+    pub(super) too_early: usize,
+    /// Redeliveries, for this wait.
+    pub(super) duplicates: Duplicates,
+    /// The numbers of events that cannot decide it and were not judged.
+    not_judged: VecDeque<u64>,
+}
+
+impl Cursor {
+    /// The cursor of a wait for an answer to a request that was sent at `since`.
+    pub(super) fn new(since: Instant, deadline: Instant) -> Self {
+        Self {
+            since,
+            deadline,
+            next: 0,
+            has_no_departure: false,
+            passed: None,
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    pub(super) fn next_number(&self) -> u64 {
+        self.next
+    }
+
+    /// The number of the event that was judged last, if a wait need not ask again whether it says that the other
+    /// side left.
+    pub(super) fn take_no_departure(&mut self) -> Option<u64> {
+        std::mem::take(&mut self.has_no_departure).then(|| self.next - 1)
+    }
+
+    /// Passes an event; returns it if it has to be judged.
+    pub(super) fn pass(&mut self, kept: &KeptEvent) -> Option<Candidate> {
+        self.next = kept.number + 1;
+        let arrived = kept.inbound.arrived;
+        if arrived > self.deadline {
+            return None;
+        }
+        if let Some(repeats) = &kept.repeats
+            && repeats.repeated.before >= self.since
+        {
+            self.passed().duplicates.note(&repeats.id);
+            return None;
+        }
+        if arrived < self.since && kept.is_no_departure {
+            self.passed().not_judged.push_back(kept.number);
+            return None;
+        }
+        Some(Candidate {
+            number: kept.number,
+            inbound: kept.inbound.clone(),
+        })
+    }
+
+    /// Whether an event decides the wait, given what the wait makes of it.
+    pub(super) fn is_decided_by(&mut self, inbound: &Inbound, found: Match) -> bool {
+        match found {
+            // Whoever left before the request was sent does not answer it either.
+            Match::Disconnected => true,
+            Match::Wanted if inbound.arrived >= self.since => true,
+            Match::Wanted | Match::Other => {
+                self.has_no_departure = found == Match::Other;
+                self.note(found);
+                false
+            }
+        }
+    }
+
+    /// Notes what an event is that cannot decide the wait.
+    pub(super) fn note(&mut self, found: Match) {
+        match found {
+            Match::Wanted => self.passed().too_early += 1,
+            Match::Other => self.passed().others += 1,
+            Match::Disconnected => {}
+        }
+    }
+
+    /// The number of the next event that cannot decide the wait and was not judged.
+    pub(super) fn next_not_judged(&mut self) -> Option<u64> {
+        self.passed.as_mut()?.not_judged.pop_front()
+    }
+
+    /// What did not decide the wait.
+    pub(super) fn take_passed(&mut self) -> Passed {
+        self.passed.take().map(|passed| *passed).unwrap_or_default()
+    }
+
+    fn passed(&mut self) -> &mut Passed {
+        self.passed.get_or_insert_default()
+    }
+}

@@ -1,0 +1,30 @@
+use super::{Inbound, deliveries::Repeated};
+use crate::event::Fate;
+
+/// An event in an inbox.
+#[derive(Debug)]
+pub(super) struct KeptEvent {
+    /// Of the events of an inbox, the later one has the higher number.
+    pub(super) number: u64,
+    pub(super) inbound: Inbound,
+    /// In a box, because most events repeat none.
+    pub(super) repeats: Option<Box<Repetition>>,
+    /// A wait found that it does not say that the other side left.
+    pub(super) is_no_departure: bool,
+}
+
+/// An equal event arrived before, and the id does not tell whether the two are one. The later one is taken for a
+/// redelivery unless the chat has sent a request in between.
+#[derive(Debug)]
+pub(super) struct Repetition {
+    pub(super) repeated: Repeated,
+    pub(super) id: Box<str>,
+}
+
+impl KeptEvent {
+    /// What becomes of it if no wait takes it.
+    pub(super) fn fate_if_left(&self) -> Fate {
+        let repeats = self.repeats.as_ref();
+        repeats.map_or(Fate::Ignored, |repetition| repetition.repeated.fate)
+    }
+}

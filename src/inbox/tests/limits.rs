@@ -1,0 +1,143 @@
+use std::collections::VecDeque;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// Sizes of events and how many of each come in a row.
+fn sizes() -> impl Strategy<Value = Vec<(usize, usize)>> {
+    let size = prop_oneof![
+        4 => 0..200_usize,
+        2 => 1_000..100_000_usize,
+        1 => 500_000..2_000_000_usize,
+    ];
+    prop::collection::vec((size, 1..300_usize), 1..12)
+}
+
+/// The numbers and sizes of the events that should be kept of those that came.
+fn kept(sizes: &[usize]) -> VecDeque<(usize, usize)> {
+    let mut kept = VecDeque::new();
+    for sized in sizes.iter().copied().enumerate() {
+        kept.push_back(sized);
+        let bytes =
+            |kept: &VecDeque<(usize, usize)>| kept.iter().map(|(_, size)| size).sum::<usize>();
+        while kept.len() > MOST_EVENTS || (bytes(&kept) > MOST_BYTES && kept.len() > 1) {
+            kept.pop_front();
+        }
+    }
+    kept
+}
+
+async fn take_all(bench: &Bench) -> Vec<usize> {
+    let mut taken = Vec::new();
+    loop {
+        let now = Instant::now();
+        let wait = bench.inbox.wait(bench.since, now, |_| Match::Wanted).await;
+        let Ok(inbound) = wait else {
+            return taken;
+        };
+        taken.push(inbound.event.as_str().unwrap().parse().unwrap());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn an_inbox_keeps_the_latest_events_and_bytes_and_counts_what_falls_out(sizes in sizes()) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let repeated = sizes.iter().map(|(size, times)| std::iter::repeat_n(*size, *times));
+            let sizes: Vec<_> = repeated.flatten().collect();
+            let bench = Bench::new();
+            for (number, size) in sizes.iter().enumerate() {
+                bench.send_sized(&number.to_string(), *size);
+            }
+            let kept = kept(&sizes);
+            let fell_out = sizes.len() - kept.len();
+            assert_eq!(bench.ledger.count(Fate::Ignored), fell_out);
+            assert_eq!(bench.ledger.settled(), fell_out);
+            let now = Instant::now();
+            let error = bench.inbox.wait(now, now, |_| Match::Other).await.unwrap_err();
+            assert!(matches!(error, WaitError::Timeout { fell_out: told, .. } if told == fell_out));
+            let expected: Vec<_> = kept.iter().map(|(number, _)| *number).collect();
+            assert_eq!(take_all(&bench).await, expected);
+            assert_eq!(bench.ledger.settled(), bench.ledger.received());
+        });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_larger_than_an_inbox_is_kept_until_the_next_one_comes() {
+    let bench = Bench::new();
+    bench.send_sized("1", MOST_BYTES * 2);
+    assert_eq!(bench.ledger.settled(), 0);
+    bench.send_sized("2", 1);
+    assert_eq!(bench.ledger.count(Fate::Ignored), 1);
+    assert_eq!(take_all(&bench).await, [2]);
+    // What was taken takes no room.
+    bench.send_sized("3", MOST_BYTES);
+    assert_eq!(take_all(&bench).await, [3]);
+}
+
+#[test]
+fn a_redelivery_is_recognized_however_many_events_came_before() {
+    let bench = Bench::new();
+    for number in 0..3_000 {
+        bench.send_identified(&number.to_string());
+    }
+    let ignored = bench.ledger.count(Fate::Ignored);
+    for number in [2_999, 2_500, 2_001] {
+        bench.send_identified(&number.to_string());
+    }
+    assert_eq!(bench.ledger.count(Fate::Duplicate), 3);
+    assert_eq!(bench.ledger.count(Fate::Ignored), ignored);
+}
+
+#[test]
+fn an_event_that_is_sent_after_the_chat_ended_is_late() {
+    let bench = Bench::new();
+    bench.send("a");
+    let Bench {
+        ledger,
+        sender,
+        inbox,
+        ..
+    } = bench;
+    drop(inbox);
+    let incoming = || Incoming {
+        inbound: Inbound {
+            arrived: Instant::now(),
+            event: Value::from("b"),
+            delivery: None,
+            bytes: 1,
+        },
+        identity: None,
+        through: sender.owner().clone(),
+    };
+    sender.clone().send(incoming(), IdSpread::OneChat);
+    assert_eq!((ledger.received(), ledger.settled()), (2, 2));
+    // It was received before, when nobody knew its chat.
+    sender.send_early(incoming(), IdSpread::OneChat);
+    assert_eq!((ledger.received(), ledger.settled()), (2, 3));
+    assert_eq!(ledger.count(Fate::Late), 2);
+}
+
+/// A hundred thousand chats wait at a time.
+#[tokio::test(start_paused = true)]
+async fn an_inbox_takes_little_room() {
+    let bytes = size_of::<super::sender::SharedInbox>();
+    assert!(bytes <= 168, "{bytes} bytes");
+    let bench = Bench::new();
+    bench.send("a");
+    bench.wait_for("a").await.unwrap();
+    assert_eq!(bench.inbox.capacity(), 0);
+    let now = Instant::now();
+    let wait = bench.inbox.wait(now, now, |_| Match::Other);
+    let bytes = size_of_val(&wait);
+    assert!(bytes <= 272, "{bytes} bytes");
+}

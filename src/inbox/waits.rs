@@ -1,0 +1,168 @@
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    task::{consume_budget, yield_now},
+    time::{Instant, timeout_at},
+};
+
+use super::{EventSender, Inbound, Match, Owner, WaitError, cursor::Cursor, sender::SharedInbox};
+use crate::event::Fate;
+
+/// How long a wait judges events before it lets other tasks of its worker run.
+const LONGEST_TURN: Duration = Duration::from_millis(1);
+
+/// The inbound events of one chat. Whatever is left when it is dropped is settled as ignored or as a repetition, and
+/// what is sent later is late.
+#[derive(Debug)]
+pub struct Inbox(Arc<SharedInbox>);
+
+impl Inbox {
+    /// An empty inbox of the chat with this number, whose events belong to `owner`.
+    pub fn new(owner: Arc<Owner>, chat: u64) -> Self {
+        Self(SharedInbox::new(owner, chat))
+    }
+
+    /// By which a source puts events into it.
+    pub fn sender(&self) -> EventSender {
+        EventSender::new(self.0.clone())
+    }
+
+    /// Waits for the first event that `judge` wants and that arrived between `since` and `deadline`, and takes it:
+    /// each event serves one wait. Several waits may go on at a time.
+    ///
+    /// `judge` is called once for each event at the most, in their order, and not while the inbox is locked. What
+    /// counts is when an event arrived, not when this task looked: one that came in time is taken even if the task
+    /// wakes after the deadline. A wait that is dropped takes nothing.
+    pub fn wait(
+        &self,
+        since: Instant,
+        deadline: Instant,
+        mut judge: impl FnMut(&Inbound) -> Match,
+    ) -> impl Future<Output = Result<Inbound, WaitError>> {
+        let mut cursor = Cursor::new(since, deadline);
+        // Not an async function, which would have room for its arguments twice: many chats wait at a time.
+        async move {
+            let mut is_in_time = true;
+            loop {
+                if let Some(decided) = self.look(&mut cursor, &mut judge).await {
+                    return decided;
+                }
+                if !is_in_time {
+                    return Err(self.timeout(&mut cursor, &mut judge).await);
+                }
+                is_in_time = self.arrival(&cursor).await;
+            }
+        }
+    }
+
+    /// Completes when there is an event that a wait has not looked at, and says whether that is in time.
+    async fn arrival(&self, cursor: &Cursor) -> bool {
+        let arrival = self.0.arrival.notified();
+        // What came before the line above wakes nobody.
+        let is_there = self.0.content().has_more(cursor);
+        is_there || timeout_at(cursor.deadline(), arrival).await.is_ok()
+    }
+
+    /// For how many events it has room without an allocation.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.0.content().capacity()
+    }
+
+    /// Judges the events that a wait has not looked at, until one decides it.
+    async fn look(
+        &self,
+        cursor: &mut Cursor,
+        judge: &mut impl FnMut(&Inbound) -> Match,
+    ) -> Option<Result<Inbound, WaitError>> {
+        let mut turn = WorkerTurn::begin();
+        loop {
+            match self.judge_next(cursor, judge) {
+                Judged::Nothing => return None,
+                Judged::Decided(decided) => return Some(decided),
+                Judged::Passed => turn.pass().await,
+            }
+        }
+    }
+
+    fn judge_next(&self, cursor: &mut Cursor, judge: &mut impl FnMut(&Inbound) -> Match) -> Judged {
+        let next = self.0.content().next(cursor);
+        let Some(candidate) = next else {
+            return Judged::Nothing;
+        };
+        let found = judge(&candidate.inbound);
+        if !cursor.is_decided_by(&candidate.inbound, found) {
+            return Judged::Passed;
+        }
+        let taken = self.0.content().take(candidate.number);
+        // Another wait may have taken it meanwhile.
+        let Some(inbound) = taken else {
+            return Judged::Passed;
+        };
+        self.0.owner.settle(Fate::Consumed);
+        Judged::Decided(match found {
+            Match::Disconnected => Err(WaitError::Disconnected),
+            Match::Wanted | Match::Other => Ok(inbound),
+        })
+    }
+
+    /// Why a wait ends that no event decided.
+    async fn timeout(
+        &self,
+        cursor: &mut Cursor,
+        judge: &mut impl FnMut(&Inbound) -> Match,
+    ) -> WaitError {
+        let mut turn = WorkerTurn::begin();
+        while let Some(number) = cursor.next_not_judged() {
+            let inbound = self.0.content().get(number).cloned();
+            if let Some(inbound) = inbound {
+                cursor.note(judge(&inbound));
+            }
+            turn.pass().await;
+        }
+        let passed = cursor.take_passed();
+        let content = self.0.content();
+        let mut duplicates = content.duplicates();
+        duplicates.add(passed.duplicates);
+        WaitError::Timeout {
+            passed_over: passed.others,
+            too_early: passed.too_early,
+            duplicates,
+            fell_out: content.fell_out(),
+        }
+    }
+}
+
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        self.0.content().close(&self.0.owner);
+    }
+}
+
+/// What the next event did for a wait.
+enum Judged {
+    /// There is none.
+    Nothing,
+    /// It did not decide the wait.
+    Passed,
+    Decided(Result<Inbound, WaitError>),
+}
+
+/// The time for which a wait keeps its worker from other tasks.
+struct WorkerTurn(Instant);
+
+impl WorkerTurn {
+    fn begin() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Ends the turn if it has been long.
+    async fn pass(&mut self) {
+        if self.0.elapsed() < LONGEST_TURN {
+            consume_budget().await;
+        } else {
+            yield_now().await;
+            *self = Self::begin();
+        }
+    }
+}
