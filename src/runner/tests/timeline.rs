@@ -124,6 +124,19 @@ async fn the_report_that_comes_with_seconds_is_what_they_add_up_to() {
     assert_eq!(moments.len(), 4, "nothing, and three seconds");
 }
 
+#[tokio::test(start_paused = true)]
+async fn reports_of_seconds_are_made_once_somebody_has_asked_for_one() {
+    let bench = Bench::new();
+    let run = bench.start("steps: [ { think: 10ms } ]", "{ rate: 10/s, for: 10s }");
+    let told_at = || run.whole_seconds(0).report.elapsed_seconds;
+    tokio::time::sleep(ms(2_500)).await;
+    // Nobody followed it so far: this is the report of the moment.
+    assert!((told_at() - 2.5).abs() < 0.01, "{}", told_at());
+    tokio::time::sleep(ms(1_200)).await;
+    assert!((told_at() - 3.0).abs() < 0.2, "{}", told_at());
+    over(&run).await;
+}
+
 #[test]
 fn a_second_that_ended_late_takes_the_rest_of_the_next_one_along() {
     let mut timeline = Timeline::new(Vec::new());
