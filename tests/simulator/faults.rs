@@ -182,7 +182,7 @@ async fn shutting_down_does_not_wait_for_slow_answers_or_half_a_request() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_chats_at_once_keep_their_order_and_the_books_agree() {
+async fn many_chats_at_once_keep_their_order_and_the_counts_agree() {
     const CHATS: usize = 500;
     let mut practice = Practice::registered("{ agents: unlimited, chats_per_agent: 1 }").await;
     let mut chats = Vec::new();

@@ -7,7 +7,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn a_healthy_chat_and_books_that_agree() {
+async fn a_healthy_chat_and_counts_that_agree() {
     let mut practice = Practice::start("{}").await;
     let (status, webhook) = practice.register(&practice.callback).await;
     assert_eq!(status, 201);

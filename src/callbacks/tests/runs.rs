@@ -122,7 +122,7 @@ async fn an_early_event_outlives_the_run_on_whose_path_it_came() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_comes_after_a_run_ended_is_told_to_everybody_but_its_closed_books() {
+async fn what_comes_after_a_run_ended_is_told_to_everybody_but_the_run() {
     let bench = Bench::new();
     let mut run = bench.run();
     drop(run.chat_with("a"));

@@ -134,7 +134,7 @@ async fn what_nobody_waited_for_is_settled_when_the_run_ends() {
 }
 
 #[tokio::test]
-async fn what_comes_after_the_end_does_not_unbalance_the_books() {
+async fn what_comes_after_the_end_leaves_the_counts_of_the_run_as_they_are() {
     let open = "after: [ [ 30, { key: 9 } ], [ 0, { key: 8 } ], [ 0, {} ] ]";
     let (bench, _puppet) = Bench::with_puppet().await;
     let handle = bench.start(&chat(open, ""), "{ chats: 1 }");
