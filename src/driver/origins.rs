@@ -1,23 +1,23 @@
 //! Servers by scheme, host and port: those that requests may go to.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use url::{Host, Url};
 
 /// Schemes, hosts and ports.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Origins(Vec<Origin>);
+pub struct Origins(BTreeSet<Origin>);
 
 /// One server by scheme, host and port, or those of all hosts beneath a domain. `ws` counts as `http` and `wss`
 /// as `https`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Origin {
     secure: bool,
     hosts: Hosts,
     port: u16,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Hosts {
     One(Host<String>),
     /// All whose names end with this one, which begins with a dot.
@@ -27,9 +27,7 @@ enum Hosts {
 impl Origins {
     /// Adds a server.
     pub fn add(&mut self, origin: Origin) {
-        if !self.0.contains(&origin) {
-            self.0.push(origin);
-        }
+        self.0.insert(origin);
     }
 
     /// Adds the server of a text that is an address.

@@ -1,13 +1,11 @@
 //! Conditions before a run: whether `when` holds, as far as the inputs decide.
 
-use std::{
-    collections::{BTreeSet, HashSet},
-    sync::Arc,
+use std::{collections::BTreeSet, sync::Arc};
+
+use super::{
+    Expression, Scope,
+    evaluation::{Compiled, Undefined},
 };
-
-use minijinja::Value;
-
-use super::{Expression, Scope, expression::Undefined};
 
 /// What is known of a chat before it runs.
 pub(super) struct StaticScope<'a> {
@@ -33,8 +31,7 @@ pub(super) enum Condition<'a> {
 pub(super) struct Whole<'a> {
     /// `x is defined`, `x is not defined` and `x is undefined`: the name, and whether it has to be defined.
     defined: Option<(&'a str, bool)>,
-    expression: minijinja::Expression<'a, 'a>,
-    variables: HashSet<String>,
+    expression: Compiled,
 }
 
 impl<'a> Condition<'a> {
@@ -96,12 +93,9 @@ fn decided_by(decisive: bool, sides: &[Condition<'_>], known: &StaticScope<'_>) 
 
 impl<'a> Whole<'a> {
     fn read(source: &'a str) -> Option<Self> {
-        let environment = Undefined::Allowed.environment();
-        let expression = environment.compile_expression(source).ok()?;
         Some(Self {
             defined: is_defined(source),
-            variables: expression.undeclared_variables(false),
-            expression,
+            expression: Compiled::expression(source, Undefined::Allowed).ok()?,
         })
     }
 
@@ -111,15 +105,17 @@ impl<'a> Whole<'a> {
         {
             return Some(defined);
         }
-        let is_known = |name: &String| known.variables.contains(&name.as_str());
-        if !self.variables.iter().all(is_known) {
+        if !self
+            .expression
+            .roots()
+            .all(|name| known.variables.contains(&name))
+        {
             return None;
         }
-        let scope = Value::from_dyn_object(known.scope.clone());
         // As in a chat: what cannot be computed does not hold.
         Some(
             self.expression
-                .eval(scope)
+                .evaluate(known.scope)
                 .is_ok_and(|value| value.is_true()),
         )
     }
@@ -223,6 +219,8 @@ fn is_of_word(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use minijinja::Value;
+
     use super::*;
     use crate::scenario::RunScope;
 

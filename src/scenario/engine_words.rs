@@ -15,7 +15,7 @@ const KINDS: [(&str, &str); 10] = [
 ];
 
 /// Whole messages.
-const MEANINGS: [(&str, &str); 19] = [
+const MEANINGS: [(&str, &str); 20] = [
     (
         "unexpected end of input, expected expression",
         "a value is missing at its end",
@@ -55,6 +55,10 @@ const MEANINGS: [(&str, &str); 19] = [
     (
         "sequences and iterables can only be multiplied with integers",
         "a list can be repeated a whole number of times only",
+    ),
+    (
+        "recursion limit exceeded",
+        "loops, blocks or macros are more than 100 deep within each other; one of them calls itself without end",
     ),
 ];
 

@@ -1,81 +1,18 @@
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, LazyLock},
-};
+use std::sync::Arc;
 
-use minijinja::{
-    Environment, ErrorKind, Output, State, UndefinedBehavior, Value, escape_formatter,
-    value::ValueKind,
-};
-use subtle::ConstantTimeEq as _;
+use minijinja::{ErrorKind, Value, value::ValueKind};
 
 use super::{
-    EvaluationError, Input, Names, Scope, engine_words, functions, is_name, limits, nesting,
-    operators,
+    EvaluationError, Names, Parameters, Scope, engine_words,
+    evaluation::{Compiled, Undefined},
+    is_name, limits, nesting, operators,
 };
-use crate::document::{Node, Place, Problems};
-
-/// For predicates and captures: a missing field is merely undefined, however deep it lies, so that
-/// `event.body.text == "x"` is false for an event without a body.
-static LENIENT: LazyLock<Environment<'static>> =
-    LazyLock::new(|| environment(UndefinedBehavior::Chainable));
-
-/// For what goes out in requests: printing something undefined is an error, not an empty string.
-static STRICT: LazyLock<Environment<'static>> =
-    LazyLock::new(|| environment(UndefinedBehavior::Strict));
-
-fn environment(undefined: UndefinedBehavior) -> Environment<'static> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(undefined);
-    environment.set_formatter(write_value);
-    environment.set_fuel(Some(limits::MOST_STEPS));
-    functions::add_to(&mut environment);
-    environment.add_function("timing_safe_equal", timing_safe_equal);
-    environment
-}
-
-/// Writes a value as templates do: booleans as YAML and JSON do, anything else as minijinja does.
-fn write_value(
-    out: &mut Output<'_>,
-    state: &mut State<'_, '_>,
-    value: &Value,
-) -> Result<(), minijinja::Error> {
-    match boolean_word(value) {
-        Some(word) => Ok(out.write_str(word)?),
-        None => escape_formatter(out, state, value),
-    }
-}
+use crate::document::{Node, Place, Places, Problems};
 
 /// The word for a boolean; minijinja's own are `True` and `False`.
 pub(super) fn boolean_word(value: &Value) -> Option<&'static str> {
     let is_boolean = value.kind() == ValueKind::Bool;
     is_boolean.then_some(if value.is_true() { "true" } else { "false" })
-}
-
-/// Compares a signature with the expected one: how long it takes does not tell how much of it is right.
-fn timing_safe_equal(a: &Value, b: &Value) -> bool {
-    match (a.as_bytes(), b.as_bytes()) {
-        (Some(a), Some(b)) => a.ct_eq(b).into(),
-        _ => false,
-    }
-}
-
-/// What an expression does about something undefined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Undefined {
-    /// It is a value like any other.
-    Allowed,
-    /// Using it is an error.
-    Refused,
-}
-
-impl Undefined {
-    pub(super) fn environment(self) -> &'static Environment<'static> {
-        match self {
-            Self::Allowed => &LENIENT,
-            Self::Refused => &STRICT,
-        }
-    }
 }
 
 /// A minijinja expression, compiled and checked against the names that exist where it stands.
@@ -85,9 +22,7 @@ pub struct Expression {
     place: Place,
     /// The names of `a.b.c`: most expressions are one of these, which need no evaluation.
     path: Option<Box<[Box<str>]>>,
-    /// The names of the variables that the value depends on: the engine parses the source to tell them.
-    variables: Box<[Box<str>]>,
-    compiled: minijinja::Expression<'static, 'static>,
+    compiled: Compiled,
 }
 
 impl Expression {
@@ -101,43 +36,41 @@ impl Expression {
             );
             return None;
         }
-        Self::compile(&source, 0, Undefined::Allowed, node, names, problems)
+        let places = node.places();
+        Self::compile(&source, 0, Undefined::Allowed, &places, names, problems)
     }
 
-    /// Compiles the expression that stands `offset` bytes into the node's text.
+    /// Compiles the expression that stands `offset` bytes into the text with these places.
     pub(super) fn compile(
         source: &str,
         offset: usize,
         undefined: Undefined,
-        node: &Node,
+        places: &Places<'_>,
         names: &Names,
         problems: &Problems,
     ) -> Option<Self> {
         if let Err(message) = nesting::in_expression(source) {
-            problems.add(&node.place_in_text(offset), message);
+            problems.add(&places.at(offset), message);
             return None;
         }
-        let environment = undefined.environment();
-        let compiled = match environment.compile_expression_owned(source.to_owned()) {
+        let compiled = match Compiled::expression(source, undefined) {
             Ok(compiled) => compiled,
             Err(error) => {
                 let at = error.range().map_or(0, |range| range.start);
                 let message = not_an_expression(source, at, &describe(&error));
-                problems.add(&node.place_in_text(offset + at), message);
+                problems.add(&places.at(offset + at), message);
                 return None;
             }
         };
-        let variables: BTreeSet<_> = compiled.undeclared_variables(true).into_iter().collect();
-        let known = names.check(&variables, source, offset, node, problems);
-        if let Some((at, message)) = operators::unknown(source, environment) {
-            problems.add(&node.place_in_text(offset + at), message);
+        let known = names.check(compiled.variables(), source, offset, places, problems);
+        if let Some((at, message)) = operators::unknown(source) {
+            problems.add(&places.at(offset + at), message);
             return None;
         }
         known.then(|| Self {
             source: source.trim().into(),
-            place: node.place_in_text(offset),
+            place: places.at(offset),
             path: path(source),
-            variables: names_in(&compiled),
             compiled,
         })
     }
@@ -149,7 +82,7 @@ impl Expression {
             return Ok(value);
         }
         self.compiled
-            .eval(Value::from_dyn_object(scope.clone()))
+            .evaluate(scope)
             .map_err(|error| self.failed(&error))
     }
 
@@ -207,27 +140,22 @@ impl Expression {
 
     /// Whether the value depends on these variables alone.
     pub(super) fn depends_only_on(&self, variables: &[&str]) -> bool {
-        let mut used = self.variables.iter();
-        used.all(|name| variables.contains(&name.as_ref()))
+        self.compiled.roots().all(|name| variables.contains(&name))
     }
 
     /// Whether the value depends on a variable of this name.
     pub fn mentions(&self, variable: &str) -> bool {
-        self.variables.iter().any(|name| **name == *variable)
+        self.compiled.roots().any(|name| name == variable)
     }
 
-    /// Whether the value depends on nothing but these inputs' defaults, and so can be tried when it
-    /// is read.
-    pub(super) fn only_defaults_of(&self, inputs: &[Input]) -> bool {
-        let has_default = |name: &str| {
-            inputs
-                .iter()
-                .any(|input| input.name == name && input.default.is_some())
+    /// The defaults of inputs on which alone the value depends, so that it can be tried when it is read; `None` if it
+    /// depends on something else.
+    pub(super) fn only_defaults(&self, names: &Names) -> Option<Parameters> {
+        let default = |path: &String| {
+            let input = path.strip_prefix("inputs.")?;
+            Some((input.to_owned(), names.default_of(input)?.clone()))
         };
-        let variables = self.compiled.undeclared_variables(true);
-        variables
-            .iter()
-            .all(|path| path.strip_prefix("inputs.").is_some_and(has_default))
+        self.compiled.variables().iter().map(default).collect()
     }
 
     pub(super) fn failed(&self, error: &minijinja::Error) -> EvaluationError {
@@ -246,11 +174,6 @@ impl Expression {
             exceeded: true,
         }
     }
-}
-
-fn names_in(compiled: &minijinja::Expression<'_, '_>) -> Box<[Box<str>]> {
-    let names = compiled.undeclared_variables(false).into_iter();
-    names.map(String::into_boxed_str).collect()
 }
 
 /// The names of a source that is nothing but names with dots between them.
@@ -281,7 +204,7 @@ fn not_an_expression(source: &str, at: usize, why: &str) -> String {
     format!("`{source_shown}` is no expression: {why}{hint}")
 }
 
-/// Whether the evaluation took too many steps.
+/// Whether the evaluation took more than it may.
 pub(super) fn is_exceeded(error: &minijinja::Error) -> bool {
     error.kind() == ErrorKind::OutOfFuel
 }
@@ -289,7 +212,8 @@ pub(super) fn is_exceeded(error: &minijinja::Error) -> bool {
 /// minijinja's message without the position inside the snippet, which our own place replaces.
 pub(super) fn describe(error: &minijinja::Error) -> String {
     match error.detail() {
-        _ if is_exceeded(error) => limits::TOO_MANY_STEPS.to_owned(),
+        Some(detail) if is_exceeded(error) => detail.to_owned(),
+        None if is_exceeded(error) => limits::TOO_MANY_STEPS.to_owned(),
         Some(detail) => engine_words::meaning(detail),
         None => engine_words::meaning(&error.kind().to_string()),
     }

@@ -9,14 +9,16 @@ use base64::{
     prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
 };
 use jiff::{Timestamp, fmt::strtime};
-use minijinja::{
-    Environment, Error, ErrorKind, State, Value, filters, tests as checks,
-    value::{Kwargs, StringInput, ValueKind},
-};
+use minijinja::{Environment, Error, ErrorKind, State, Value, value::ValueKind};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use ring::{digest, hmac};
+use subtle::ConstantTimeEq as _;
 
-use super::{expression::boolean_word, limits::MOST_TEXT};
+use super::{
+    evaluation::{Builtin, builtin, charge_value, exceeded},
+    expression::boolean_word,
+    limits::{MOST_TEXT, TEXT_TOO_LONG},
+};
 use crate::units::duration;
 
 /// The variable that holds the moment of [`now`] in microseconds; nobody can write its name.
@@ -30,6 +32,9 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
+/// What a part of a format makes at most, in bytes: `%255Y` has as many digits.
+const WIDEST: usize = 256;
+
 /// Reads both alphabets of base64 once the special characters are those of the second.
 const EITHER_BASE64: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
@@ -38,127 +43,30 @@ const EITHER_BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Adds all of it.
+/// Filters.
+pub(super) const FILTERS: &[Builtin] = &[
+    builtin!("base64", Items, base64),
+    builtin!("base64_decode", Items, base64_decode),
+    builtin!("base64url", Items, base64url),
+    builtin!("hmac_sha256", Items, hmac_sha256),
+    builtin!("seconds", Items, seconds),
+    builtin!("sha256", Items, sha256),
+    builtin!("urlencode", Items, urlencode),
+];
+
+/// Adds the functions.
 pub(super) fn add_to(environment: &mut Environment<'_>) {
-    environment.add_filter("seconds", seconds);
-    environment.add_filter("urlencode", urlencode);
-    environment.add_filter("base64", base64);
-    environment.add_filter("base64url", base64url);
-    environment.add_filter("base64_decode", base64_decode);
-    environment.add_filter("sha256", sha256);
-    environment.add_filter("hmac_sha256", hmac_sha256);
     environment.add_function("now", now);
-    environment.add_filter("slice", slice);
-    environment.add_filter("batch", batch);
-    environment.add_filter("indent", indent);
-    environment.add_filter("join", join);
-    environment.add_filter("replace", replace);
-    environment.add_test("divisibleby", is_divisible_by);
+    environment.add_function("timing_safe_equal", timing_safe_equal);
 }
 
-/// The test of this name; minijinja's own panics where the remainder of whole numbers does not exist.
-fn is_divisible_by(value: &Value, divisor: &Value) -> Result<bool, Error> {
-    // 0, 0.0 and `false`, which counts as 0.
-    if !divisor.is_true() {
-        return Err(refused("nothing is divisible by 0".to_owned()));
-    }
-    if *divisor == Value::from(-1) {
-        // The least number divided by -1 has no result.
-        return Ok(checks::is_divisibleby(value, &Value::from(1)));
-    }
-    Ok(checks::is_divisibleby(value, divisor))
-}
-
-/// Lists, or columns of white space, that one filter makes: fuel does not count them, and a machine has
-/// not the memory for more than a billion.
-const MOST_MADE: usize = 10_000;
-
-fn check_made(count: usize) -> Result<(), Error> {
-    if count > MOST_MADE {
-        return Err(refused(format!(
-            "{count} is too much here; at most {MOST_MADE}"
-        )));
-    }
-    Ok(())
-}
-
-fn check_text(bytes: usize) -> Result<(), Error> {
-    if bytes > MOST_TEXT {
-        return Err(refused("this makes a text of more than 16 MiB".to_owned()));
-    }
-    Ok(())
-}
-
-/// The filter of this name, within [`MOST_TEXT`].
-fn join(
-    state: &mut State<'_, '_>,
-    value: &Value,
-    joiner: Option<StringInput<'_>>,
-    attribute: Option<&str>,
-    named: Kwargs,
-) -> Result<Value, Error> {
-    let between = joiner.as_ref().map_or(0, |joiner| joiner.as_str().len());
-    let mut bytes = 0_usize;
-    for item in value.try_iter().into_iter().flatten() {
-        let length = item.as_str().map_or(1, str::len);
-        bytes = bytes.saturating_add(length).saturating_add(between);
-        check_text(bytes)?;
-    }
-    if let Some(text) = value.as_str() {
-        check_text(text.chars().count().saturating_mul(1 + between))?;
-    }
-    filters::join(state, value, joiner, attribute, named)
-}
-
-/// The filter of this name, within [`MOST_TEXT`].
-fn replace(
-    state: &mut State<'_, '_>,
-    value: StringInput<'_>,
-    from: StringInput<'_>,
-    to: StringInput<'_>,
-) -> Result<Value, Error> {
-    let found = value.as_str().matches(from.as_str()).count();
-    let more = found.saturating_mul(to.as_str().len());
-    check_text(value.as_str().len().saturating_add(more))?;
-    filters::replace(state, value, from, to)
-}
-
-/// The filter of this name, within [`MOST_MADE`].
-fn slice(
-    state: &State<'_, '_>,
-    value: Value,
-    count: usize,
-    fill_with: Option<Value>,
-) -> Result<Value, Error> {
-    check_made(count)?;
-    filters::slice(state, value, count, fill_with)
-}
-
-/// The filter of this name, within [`MOST_MADE`].
-fn batch(
-    state: &State<'_, '_>,
-    value: Value,
-    count: usize,
-    fill_with: Option<Value>,
-) -> Result<Value, Error> {
-    check_made(count)?;
-    filters::batch(state, value, count, fill_with)
-}
-
-/// The filter of this name, within [`MOST_MADE`].
-fn indent(
-    value: StringInput<'_>,
-    width: Option<usize>,
-    first_line: Option<bool>,
-    blank_lines: Option<bool>,
-    named: Kwargs,
-) -> Result<Value, Error> {
-    let width = match width {
-        Some(width) => Some(width),
-        None => named.get("width")?,
-    };
-    check_made(width.unwrap_or_default())?;
-    filters::indent(value, width, first_line, blank_lines, named)
+/// Compares a signature with the expected one: how long it takes does not tell how much of it is right.
+fn timing_safe_equal(state: &mut State<'_, '_>, a: &Value, b: &Value) -> Result<bool, Error> {
+    charge_value(state, a)?;
+    Ok(match (a.as_bytes(), b.as_bytes()) {
+        (Some(a), Some(b)) => a.ct_eq(b).into(),
+        _ => false,
+    })
 }
 
 /// `inputs.limit | seconds`: a duration as a number, to compare with `elapsed`.
@@ -266,6 +174,10 @@ fn now(state: &State<'_, '_>, format: Option<&str>) -> Result<Value, Error> {
             )));
         }
     };
+    let longest = format.matches('%').count().saturating_mul(WIDEST);
+    if format.len().saturating_add(longest) > MOST_TEXT {
+        return Err(exceeded(TEXT_TOO_LONG));
+    }
     strtime::format(format, moment)
         .map(Value::from)
         .map_err(|error| refused(error.to_string()))

@@ -1,8 +1,11 @@
-use std::fmt;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use super::{Parameter, Parameters, is_name};
 use crate::{
-    document::{Entry, Mapping, Node, Place, Problems, Value, did_you_mean},
+    document::{Entry, Mapping, Node, Place, Problems, Value},
     units::duration,
 };
 
@@ -30,20 +33,23 @@ pub(super) fn resolve(
     problems: &Problems,
 ) -> Option<Parameters> {
     let before = problems.count();
+    let known: BTreeSet<_> = inputs.iter().map(|input| input.name.as_str()).collect();
     for entry in set {
-        if !inputs.iter().any(|input| input.name == entry.key) {
-            let known = inputs.iter().map(|input| input.name.as_str());
-            let hint = did_you_mean(&entry.key, known);
+        if !known.contains(&*entry.key) {
+            let hint = problems.hint(&entry.key, known.iter().copied());
             problems.add(
                 &entry.place,
                 format!("scenario `{scenario}` has no input `{}`{hint}", entry.key),
             );
         }
     }
+    let set: BTreeMap<_, _> = (set.iter())
+        .map(|entry| (entry.key.as_str(), &entry.node))
+        .collect();
     let mut values = Vec::new();
     for input in inputs {
-        let value = match set.iter().find(|entry| entry.key == input.name) {
-            Some(entry) => input.accept(&entry.node, problems),
+        let value = match set.get(&*input.name) {
+            Some(node) => input.accept(node, problems),
             None if input.default.is_none() => {
                 let message = format!(
                     "input `{}` of scenario `{scenario}` has no default; set it here",
@@ -129,7 +135,7 @@ impl Input {
             let kind = KINDS.iter().find(|(name, _)| *name == text);
             if kind.is_none() {
                 let names = KINDS.map(|(name, _)| name);
-                let hint = did_you_mean(text, names);
+                let hint = problems.hint(text, names);
                 let known = names.map(|name| format!("`{name}`")).join(", ");
                 problems.add(
                     &node.place,

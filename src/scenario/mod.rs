@@ -10,6 +10,7 @@ mod condition;
 mod confidential;
 mod cost;
 mod engine_words;
+mod evaluation;
 mod expression;
 mod functions;
 mod input;
@@ -118,11 +119,10 @@ impl Scenario {
             .map(|node| Input::read_all(node, problems))
             .unwrap_or_default();
         let callbacks = map.get("callbacks");
-        let mut names = Names::new(callbacks.is_some(), node);
+        let mut names = Names::new(callbacks.is_some(), node, &inputs);
         let mut callbacks = callbacks.and_then(|node| Callbacks::read(node, &mut names, problems));
         let mut reader = StepReader {
             names,
-            inputs: &inputs,
             problems,
             read: Vec::new(),
             claimed: false,
@@ -131,7 +131,7 @@ impl Scenario {
         let of_setup = reader.names.captured().clone();
         let loop_delay = map
             .get("loop_delay")
-            .and_then(|node| Pause::read(node, None, &reader.names, &inputs, problems));
+            .and_then(|node| Pause::read(node, None, &reader.names, problems));
         reader.names.enter(Part::Chat);
         let steps = map.need("steps").map(|node| {
             refuse_no_steps(node, problems);

@@ -1,15 +1,16 @@
 use std::{
     cell::{Cell, RefCell},
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
 };
 
 use super::{
-    Action, SessionValues,
+    Action, Input, Parameter, SessionValues,
     callbacks::DELIVERY,
+    evaluation::is_global,
     look::{Keeps, Look, LookName, find},
 };
 use crate::{
-    document::{Node, Place, Problems, Value, did_you_mean},
+    document::{Node, Place, Places, Problems, Value},
     driver::Origins,
 };
 
@@ -36,8 +37,8 @@ impl Part {
 /// Which variables exist at a point of the scenario, kept while it is read from top to bottom.
 #[derive(Debug)]
 pub struct Names {
-    /// Those with a problem of their own included: to use one is no second problem.
-    inputs: BTreeSet<String>,
+    /// With their defaults. Those with a problem of their own are included: to use one is no second problem.
+    inputs: BTreeMap<String, Option<Parameter>>,
     callbacks: bool,
     part: Part,
     /// What an expression looks at besides the variables. Several where a problem elsewhere keeps from knowing which.
@@ -62,15 +63,20 @@ pub struct Names {
 }
 
 impl Names {
-    pub(super) fn new(callbacks: bool, scenario: &Node) -> Self {
-        let inputs = match scenario.find("inputs").map(|node| &node.value) {
-            Some(Value::Map(entries)) => entries.iter().map(|entry| entry.key.clone()).collect(),
-            _ => BTreeSet::new(),
+    /// The names of a scenario of which `inputs` could be read.
+    pub(super) fn new(callbacks: bool, scenario: &Node, inputs: &[Input]) -> Self {
+        let declared = match scenario.find("inputs").map(|node| &node.value) {
+            Some(Value::Map(entries)) => entries.as_slice(),
+            _ => &[],
         };
+        let declared = declared.iter().map(|entry| (entry.key.clone(), None));
+        let defaults = inputs
+            .iter()
+            .map(|input| (input.name.clone(), input.default.clone()));
         let mut ahead = BTreeMap::new();
         find_captures(scenario, &mut ahead);
         Self {
-            inputs,
+            inputs: declared.chain(defaults).collect(),
             callbacks,
             part: Part::Setup,
             looks: Vec::new(),
@@ -89,11 +95,21 @@ impl Names {
 
     #[cfg(test)]
     pub(super) fn open() -> Self {
+        Self::open_with(&[])
+    }
+
+    #[cfg(test)]
+    pub(super) fn open_with(inputs: &[Input]) -> Self {
         let nothing = crate::document::parse("", "").expect("an empty document");
         Self {
             open: true,
-            ..Names::new(true, &nothing)
+            ..Names::new(true, &nothing, inputs)
         }
+    }
+
+    /// The default of an input, if it has one.
+    pub(super) fn default_of(&self, input: &str) -> Option<&Parameter> {
+        self.inputs.get(input)?.as_ref()
     }
 
     pub(super) fn enter(&mut self, part: Part) {
@@ -132,11 +148,11 @@ impl Names {
     }
 
     /// Whether any step captures this variable.
-    pub(super) fn captured_somewhere(&self, name: &str) -> Result<(), String> {
+    pub(super) fn captured_somewhere(&self, name: &str, problems: &Problems) -> Result<(), String> {
         if self.ahead.contains_key(name) {
             return Ok(());
         }
-        let hint = did_you_mean(name, self.ahead.keys().map(String::as_str));
+        let hint = problems.hint(name, self.ahead.keys().map(String::as_str));
         Err(format!("no step captures `{name}`{hint}"))
     }
 
@@ -175,48 +191,50 @@ impl Names {
     }
 
     /// Notes every variable that cannot exist here; true if there is none. `variables` are dotted
-    /// paths as minijinja lists them; `source` stands `offset` bytes into the node's text.
+    /// paths as minijinja lists them; `source` stands `offset` bytes into the text with these places.
     pub(super) fn check(
         &self,
         variables: &BTreeSet<String>,
         source: &str,
         offset: usize,
-        node: &Node,
+        places: &Places<'_>,
         problems: &Problems,
     ) -> bool {
         let mut known = true;
+        let first = first_words(source);
         for path in variables {
             let mut segments = path.split('.');
             let name = segments.next().unwrap_or_default();
             let field = segments.next();
-            let place = node.place_in_text(offset + position(source, name));
+            let at = first.get(name).copied().unwrap_or_default();
+            let place = || places.at(offset + at);
             if name == "target"
                 && let Some(field) = field
             {
                 self.target
                     .borrow_mut()
                     .entry(field.to_owned())
-                    .or_insert(place);
+                    .or_insert_with(place);
             } else if let Some(name) = session_value(name) {
                 self.session_values
                     .borrow_mut()
                     .entry(name)
-                    .or_insert(place);
-            } else if let Err(message) = self.resolve(name, field) {
-                problems.add(&place, message);
+                    .or_insert_with(place);
+            } else if let Err(message) = self.resolve(name, field, problems) {
+                problems.add(&place(), message);
                 known = false;
             }
         }
         known
     }
 
-    fn resolve(&self, name: &str, field: Option<&str>) -> Result<(), String> {
+    fn resolve(&self, name: &str, field: Option<&str>, problems: &Problems) -> Result<(), String> {
         if self.open || self.captured.contains(name) || is_global(name) {
             return Ok(());
         }
         match name {
             "target" => Ok(()),
-            "inputs" => self.resolve_input(field),
+            "inputs" => self.resolve_input(field, problems),
             "run" => one_of(name, field, &["id"]),
             "chat" if !self.part.is_chat() => {
                 Err("there is no `chat` here: `setup` and `teardown` run once per run".to_owned())
@@ -232,7 +250,7 @@ impl Names {
             "repeat" => Err("`repeat` is known only inside a `repeat`".to_owned()),
             _ => match find(self.looks.iter().copied(), name) {
                 Some(found) => self.resolve_look(found, field),
-                None => Err(self.undefined(name)),
+                None => Err(self.undefined(name, problems)),
             },
         }
     }
@@ -249,16 +267,16 @@ impl Names {
         one_of(found.name, field, found.fields)
     }
 
-    fn resolve_input(&self, field: Option<&str>) -> Result<(), String> {
+    fn resolve_input(&self, field: Option<&str>, problems: &Problems) -> Result<(), String> {
         let Some(field) = field else { return Ok(()) };
-        if self.inputs.contains(field) {
+        if self.inputs.contains_key(field) {
             return Ok(());
         }
-        let hint = did_you_mean(field, self.inputs.iter().map(String::as_str));
+        let hint = problems.hint(field, self.inputs.keys().map(String::as_str));
         Err(format!("the scenario has no input `{field}`{hint}"))
     }
 
-    fn undefined(&self, name: &str) -> String {
+    fn undefined(&self, name: &str, problems: &Problems) -> String {
         if let Some(step) = self.ahead.get(name) {
             if self.of_chats.contains(name) {
                 return format!(
@@ -271,7 +289,7 @@ impl Names {
         }
         let hint = match find(all_looks(), name) {
             Some(elsewhere) => format!("; {}", elsewhere.known),
-            None => did_you_mean(name, self.candidates()),
+            None => problems.hint(name, self.candidates()),
         };
         format!("undefined variable `{name}`{hint}")
     }
@@ -322,25 +340,17 @@ fn one_of(root: &str, field: Option<&str>, fields: &[&str]) -> Result<(), String
     }
 }
 
-/// Functions such as `range` are listed as variables too.
-fn is_global(name: &str) -> bool {
-    super::expression::Undefined::Allowed
-        .environment()
-        .globals()
-        .any(|(global, _)| global == name)
-}
-
-/// Where `name` first stands as a word of its own.
-fn position(source: &str, name: &str) -> usize {
-    let word = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
-    source
-        .match_indices(name)
-        .find(|(at, _)| {
-            let before = source[..*at].chars().next_back();
-            let after = source[at + name.len()..].chars().next();
-            !before.is_some_and(word) && !after.is_some_and(|c| word(c) && c != '.')
-        })
-        .map_or(0, |(at, _)| at)
+/// Where each name first stands as a word of its own, in front of any dots.
+fn first_words(source: &str) -> HashMap<&str, usize> {
+    let between = |c: char| !(c.is_alphanumeric() || c == '_' || c == '.');
+    let mut first = HashMap::new();
+    let mut at = 0;
+    for words in source.split_inclusive(between) {
+        let name = words.split(|c| c == '.' || between(c)).next();
+        first.entry(name.unwrap_or_default()).or_insert(at);
+        at += words.len();
+    }
+    first
 }
 
 fn find_captures(node: &Node, found: &mut BTreeMap<String, String>) {

@@ -3,13 +3,16 @@
 
 /// In one expression. Each takes up to some kilobytes of a stack of two megabytes.
 const MOST_OPERATORS: usize = 500;
+/// Brackets within each other. A call in a call takes 20 kilobytes in a build without optimizations.
+const MOST_BRACKETS: usize = 50;
+/// In one expression, between arguments and items. minijinja counts arguments in 16 bits.
+const MOST_COMMAS: usize = 50_000;
 /// `elif` in one template.
 const MOST_BRANCHES: usize = 100;
 
 /// What is wrong with an expression that is too long a chain.
 pub(super) fn in_expression(source: &str) -> Result<(), String> {
-    let (operators, _) = tag(source, None);
-    check(operators)
+    check(&tag(source, None))
 }
 
 /// The same for a template with statements; `Err` has how many bytes into it the tag stands besides.
@@ -24,20 +27,31 @@ pub(super) fn in_program(text: &str) -> Result<(), (usize, String)> {
                 .map_or(text.len(), |end| inside + end);
             continue;
         };
-        let (operators, length) = tag(&text[inside..], Some(end));
-        check(operators).map_err(|message| (begin, message))?;
+        let tag = tag(&text[inside..], Some(end));
+        check(&tag).map_err(|message| (begin, message))?;
         let word = text[inside..].trim_start_matches(['-', '+']).trim_start();
         branches += usize::from(word.starts_with("elif"));
         if branches > MOST_BRANCHES {
             let message = format!("this template has more than {MOST_BRANCHES} `elif`");
             return Err((begin, message));
         }
-        at = inside + length;
+        at = inside + tag.length;
     }
     Ok(())
 }
 
-fn check(operators: usize) -> Result<(), String> {
+fn check(tag: &Tag) -> Result<(), String> {
+    if tag.deepest > MOST_BRACKETS {
+        return Err(format!(
+            "this expression has more than {MOST_BRACKETS} brackets within each other. Split it, for instance by `capture`"
+        ));
+    }
+    if tag.commas > MOST_COMMAS {
+        return Err(format!(
+            "this expression has more than {MOST_COMMAS} commas. Split it, for instance by `capture`"
+        ));
+    }
+    let operators = tag.operators;
     if operators > MOST_OPERATORS {
         return Err(format!(
             "this expression has {operators} operators, dots and brackets; {MOST_OPERATORS} are the most. Split it, \
@@ -58,47 +72,69 @@ fn opening(text: &str) -> Option<(usize, Option<&'static str>)> {
     })
 }
 
-/// How many operators stand outside quotes up to the end of a tag, and where that is.
-fn tag(source: &str, end: Option<&str>) -> (usize, usize) {
-    let (mut operators, mut depth) = (0, 0_usize);
+/// What stands outside quotes up to the end of a tag.
+struct Tag {
+    operators: usize,
+    commas: usize,
+    /// Brackets within each other.
+    deepest: usize,
+    /// In bytes.
+    length: usize,
+}
+
+fn tag(source: &str, end: Option<&str>) -> Tag {
+    let (mut operators, mut commas) = (0, 0);
+    let (mut depth, mut deepest) = (0_usize, 0);
     let mut quote = None;
     let mut escaped = false;
+    // Operators that are words stand behind white space, a quote or a number.
+    let mut may_be_word = false;
     for (here, c) in source.char_indices() {
         if let Some(open) = quote {
             quote = (escaped || c != open).then_some(open);
             escaped = c == '\\' && !escaped;
-            if quote.is_none() {
-                operators += usize::from(begins_with_operator(&source[here + 1..]));
-            }
+            may_be_word = quote.is_none();
             continue;
         }
         if depth == 0 && end.is_some_and(|end| source[here..].starts_with(end)) {
-            return (operators, here);
+            return Tag {
+                operators,
+                commas,
+                deepest,
+                length: here,
+            };
         }
         match c {
             '"' | '\'' => quote = Some(c),
             '(' | '[' | '{' => {
                 depth += 1;
+                deepest = deepest.max(depth);
                 operators += 1;
             }
+            ',' => commas += 1,
             ')' | ']' | '}' => depth = depth.saturating_sub(1),
             '-' | '+' | '*' | '/' | '%' | '~' | '|' | '<' | '>' | '=' | '!' | '.' => operators += 1,
-            // Those that are words have white space around them.
-            c if c.is_whitespace() => {
+            _ if may_be_word && !c.is_whitespace() => {
                 operators += usize::from(begins_with_operator(&source[here..]));
             }
             _ => {}
         }
+        may_be_word = c.is_whitespace() || c.is_ascii_digit();
     }
-    (operators, source.len())
+    Tag {
+        operators,
+        commas,
+        deepest,
+        length: source.len(),
+    }
 }
 
 fn begins_with_operator(source: &str) -> bool {
-    let word = source
-        .trim_start()
-        .split(|c: char| !c.is_alphanumeric() && c != '_')
-        .next();
-    word.is_some_and(|word| matches!(word, "not" | "and" | "or" | "if" | "in" | "is"))
+    let is_part_of_word = |c: char| c.is_alphanumeric() || c == '_';
+    ["not", "and", "or", "if", "in", "is"].iter().any(|word| {
+        let behind = source.strip_prefix(word);
+        behind.is_some_and(|behind| !behind.starts_with(is_part_of_word))
+    })
 }
 
 #[cfg(test)]
@@ -108,7 +144,7 @@ mod tests {
     #[test]
     fn long_chains_are_refused_before_they_are_followed() {
         for operator in [
-            "-", "not ", "1 + ", "1 ~ ", "(", "a.", "1 if ", "1 in ", "'a'in", "a | ",
+            "-", "not ", "1 + ", "1 ~ ", "a.", "1 if ", "1 in ", "'a'in", "a | ", "1and\n\n",
         ] {
             let chain = |length| operator.repeat(length) + "1";
             assert_eq!(in_expression(&chain(150)), Ok(()), "{operator}");
@@ -121,6 +157,34 @@ mod tests {
             assert_eq!(at, "{% if a %}".len(), "{operator}");
             assert!(message.contains("500 are the most"), "{message}");
         }
+    }
+
+    #[test]
+    fn brackets_are_not_followed_deeper_than_a_stack_allows() {
+        for (open, close) in [
+            ("(", ")"),
+            ("[", "]"),
+            ("a(", ")"),
+            ("a[", "]"),
+            ("{'a': ", "}"),
+        ] {
+            let deep = |depth| open.repeat(depth) + "'('" + &close.repeat(depth);
+            assert_eq!(in_expression(&deep(50)), Ok(()), "{open}");
+            let side_by_side = vec![deep(1); 200].join(",");
+            assert_eq!(in_expression(&side_by_side), Ok(()), "{open}");
+            let message = in_expression(&deep(51)).unwrap_err();
+            assert!(message.contains("more than 50 brackets"), "{message}");
+            let (at, _) = in_program(&format!("{{% if {} %}}", deep(51))).unwrap_err();
+            assert_eq!(at, 0);
+        }
+    }
+
+    #[test]
+    fn there_are_no_more_arguments_than_the_compiler_can_count() {
+        let call = |commas| format!("dict({}1)", "1,".repeat(commas));
+        assert_eq!(in_expression(&call(50_000)), Ok(()));
+        let message = in_expression(&call(50_001)).unwrap_err();
+        assert!(message.contains("50000 commas"), "{message}");
     }
 
     #[test]

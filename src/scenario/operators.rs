@@ -1,8 +1,7 @@
 //! Filters and tests of an expression. minijinja looks them up only when it comes past them, which
 //! for the far side of an `if` may be in the ten thousandth chat; here they are looked up at once.
 
-use minijinja::{Environment, ErrorKind};
-
+use super::evaluation::{is_filter, is_test};
 use crate::document::did_you_mean;
 
 /// Filters that scenarios have a use for, to guess which one was meant.
@@ -54,10 +53,10 @@ enum Kind {
 
 /// The first filter or test that does not exist: how many bytes into the source it stands, and what
 /// to say about it.
-pub(super) fn unknown(source: &str, environment: &Environment<'_>) -> Option<(usize, String)> {
+pub(super) fn unknown(source: &str) -> Option<(usize, String)> {
     let (at, kind, name) = operators(source)
         .into_iter()
-        .find(|(_, kind, name)| !exists(*kind, name, environment))?;
+        .find(|(_, kind, name)| !exists(*kind, name))?;
     let message = match kind {
         Kind::Filter => {
             let hint = did_you_mean(name, USEFUL_FILTERS);
@@ -71,16 +70,11 @@ pub(super) fn unknown(source: &str, environment: &Environment<'_>) -> Option<(us
     Some((at, message))
 }
 
-fn exists(kind: Kind, name: &str, environment: &Environment<'_>) -> bool {
-    let (trial, missing) = match kind {
-        Kind::Filter => (format!("1 | {name}"), ErrorKind::UnknownFilter),
-        Kind::Test => (format!("1 is {name}"), ErrorKind::UnknownTest),
-    };
-    let result = environment
-        .compile_expression(&trial)
-        .and_then(|expression| expression.eval(()));
-    // Any other error comes from a filter that is there and misses its arguments.
-    !result.is_err_and(|error| error.kind() == missing)
+fn exists(kind: Kind, name: &str) -> bool {
+    match kind {
+        Kind::Filter => is_filter(name),
+        Kind::Test => is_test(name),
+    }
 }
 
 /// Everything behind `|` and `is`, outside quotes.
@@ -138,10 +132,9 @@ fn starts_word(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::expression::Undefined;
 
     fn complaint(source: &str) -> Option<(usize, String)> {
-        unknown(source, Undefined::Allowed.environment())
+        unknown(source)
     }
 
     #[test]
@@ -180,12 +173,11 @@ mod tests {
 
     #[test]
     fn what_is_guessed_exists() {
-        let environment = Undefined::Allowed.environment();
         for name in USEFUL_FILTERS {
-            assert!(exists(Kind::Filter, name, environment), "{name}");
+            assert!(exists(Kind::Filter, name), "{name}");
         }
         for name in USEFUL_TESTS {
-            assert!(exists(Kind::Test, name, environment), "{name}");
+            assert!(exists(Kind::Test, name), "{name}");
         }
     }
 }

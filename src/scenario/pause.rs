@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
-use super::{EvaluationError, Expression, Input, Names, Scope, Setting};
+use super::{EvaluationError, Expression, Names, Scope, Setting};
 use crate::{
     document::{Mapping, Node, Problems, Value},
     units::Distribution,
@@ -27,10 +27,9 @@ impl Pause {
         node: &Node,
         when: Option<Expression>,
         names: &Names,
-        inputs: &[Input],
         problems: &Problems,
     ) -> Option<Self> {
-        let one = |node: &Node| Setting::read(node, names, inputs, problems);
+        let one = |node: &Node| Setting::read(node, names, problems);
         let pair = |node: &Node, parts: &str| match &node.value {
             Value::List(list) if list.len() == 2 => one(&list[0]).zip(one(&list[1])),
             _ => {
@@ -109,8 +108,8 @@ mod tests {
     fn sampled(yaml: &str) -> [Duration; 3] {
         let problems = Problems::default();
         let node = parse("a.yaml", yaml).unwrap();
-        let inputs = inputs("{ pause: 2s }");
-        let pause = Pause::read(&node, None, &Names::open(), &inputs, &problems);
+        let names = Names::open_with(&inputs("{ pause: 2s }"));
+        let pause = Pause::read(&node, None, &names, &problems);
         let pause = pause.unwrap_or_else(|| panic!("{yaml}: {problems:?}"));
         let scope = Arc::new(Scope::of_run(Arc::new(RunScope {
             inputs: minijinja::Value::from_pairs([("pause", "2s")]),

@@ -14,7 +14,7 @@ use minijinja::{
 
 use jiff::Timestamp;
 
-use super::{Input, Parameters, SessionValues, View, functions::MOMENT};
+use super::{Parameters, SessionValues, View, functions::MOMENT};
 use crate::{document::Place, driver::Origins};
 
 /// An expression or template that met a value it cannot work with.
@@ -115,12 +115,8 @@ impl Scope {
         }
     }
 
-    /// A scope in which every input has its default, to try expressions when they are read.
-    pub(super) fn of_defaults(inputs: &[Input]) -> Arc<Self> {
-        let defaults: Parameters = inputs
-            .iter()
-            .filter_map(|input| Some((input.name.clone(), input.default.clone()?)))
-            .collect();
+    /// A scope with these inputs alone, to try expressions when they are read.
+    pub(super) fn of_defaults(defaults: Parameters) -> Arc<Self> {
         Arc::new(Self::of_run(Arc::new(RunScope {
             inputs: defaults.into(),
             ..RunScope::default()

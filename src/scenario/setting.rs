@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use minijinja::Value as Variable;
 
-use super::{EvaluationError, Expression, Input, Names, Scope, Template};
+use super::{EvaluationError, Expression, Names, Scope, Template};
 use crate::{
     document::{Node, Problems, Value},
     units::duration,
@@ -66,12 +66,7 @@ impl Quantity for u64 {
 impl<T: Quantity> Setting<T> {
     /// Reads a quantity or a template for one. What depends on the inputs alone is tried with their
     /// defaults, so that a negative duration is found before anything runs.
-    pub(super) fn read(
-        node: &Node,
-        names: &Names,
-        inputs: &[Input],
-        problems: &Problems,
-    ) -> Option<Self> {
+    pub(super) fn read(node: &Node, names: &Names, problems: &Problems) -> Option<Self> {
         let is_template = matches!(&node.value, Value::Text(text) if text.contains("{{"));
         if !is_template {
             return T::read(node, problems).map(Self::Fixed);
@@ -83,8 +78,8 @@ impl<T: Quantity> Setting<T> {
             );
             return None;
         };
-        if expression.only_defaults_of(inputs)
-            && let Err(error) = from_expression::<T>(&expression, &Scope::of_defaults(inputs))
+        if let Some(used) = expression.only_defaults(names)
+            && let Err(error) = from_expression::<T>(&expression, &Scope::of_defaults(used))
         {
             problems.add(&error.place, error.message);
             return None;
@@ -128,7 +123,10 @@ fn from_expression<T: Quantity>(
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::{document::parse, scenario::RunScope};
+    use crate::{
+        document::parse,
+        scenario::{Input, RunScope},
+    };
 
     pub(in crate::scenario) fn inputs(yaml: &str) -> Vec<Input> {
         Input::read_all(&parse("a.yaml", yaml).unwrap(), &Problems::default())
@@ -137,7 +135,7 @@ pub(super) mod tests {
     fn read<T: Quantity>(yaml: &str, declared: &str) -> Result<Setting<T>, String> {
         let problems = Problems::default();
         let node = parse("a.yaml", yaml).unwrap();
-        let setting = Setting::read(&node, &Names::open(), &inputs(declared), &problems);
+        let setting = Setting::read(&node, &Names::open_with(&inputs(declared)), &problems);
         problems.into_result().map_err(|list| list[0].to_string())?;
         Ok(setting.unwrap())
     }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    Action, Expression, Input, Names, Pause, Reason, Setting,
+    Action, Expression, Names, Pause, Reason, Setting,
     action::{Looks, ReadStep, Reading},
     is_confidential,
     names::{is_name, is_reserved},
@@ -97,7 +97,6 @@ impl Item {
 /// Reads lists of steps from top to bottom, keeping in mind what exists by then.
 pub(super) struct StepReader<'a> {
     pub(super) names: Names,
-    pub(super) inputs: &'a [Input],
     pub(super) problems: &'a Problems,
     pub(super) read: Vec<ReadStep>,
     /// Whether some step above claims a key.
@@ -143,12 +142,12 @@ impl StepReader<'_> {
                 .map(|step| Item::Step(Box::new(step))),
             ("think", pause) => {
                 map.finish();
-                Pause::read(pause, when, &self.names, self.inputs, self.problems).map(Item::Think)
+                Pause::read(pause, when, &self.names, self.problems).map(Item::Think)
             }
             (_, count) => {
                 let steps = map.need("steps");
                 map.finish();
-                let count = Setting::read(count, &self.names, self.inputs, self.problems);
+                let count = Setting::read(count, &self.names, self.problems);
                 let steps = steps?;
                 self.names.begin_repeat(steps);
                 let items = self.read_list(steps);
@@ -175,7 +174,7 @@ impl StepReader<'_> {
         let action =
             action.and_then(|(kind, node)| Action::read(kind, node, &mut self.reading(&mut map)));
         let timeout = match map.get("timeout") {
-            Some(node) => Setting::read(node, &self.names, self.inputs, self.problems),
+            Some(node) => Setting::read(node, &self.names, self.problems),
             None => Some(Setting::Fixed(DEFAULT_TIMEOUT)),
         };
         self.names.look_at(&Action::looks(kind));
@@ -296,7 +295,7 @@ impl StepReader<'_> {
             let Some(name) = node.text("the name of a capture", self.problems) else {
                 continue;
             };
-            match self.names.captured_somewhere(name) {
+            match self.names.captured_somewhere(name, self.problems) {
                 Ok(()) if is_confidential(name) => self.problems.add(
                     &node.place,
                     format!(

@@ -3,22 +3,22 @@ mod address;
 mod tests;
 
 use std::{
-    collections::BTreeSet,
     fmt::{self, Write as _},
     sync::Arc,
 };
 
-use minijinja::{Environment, Value};
+use minijinja::Value;
 
 pub(super) use self::address::Address;
 use self::address::{OF_CONFIGURATION, own_begin};
 use super::{
-    EvaluationError, Expression, Names, Parameters, Scope,
-    expression::{Undefined, boolean_word, describe, is_exceeded, path},
+    EvaluationError, Expression, Names, Scope,
+    evaluation::{AS_WRITTEN, Compiled, Undefined},
+    expression::{boolean_word, describe, is_exceeded, path},
     limits::{Bounded, TEXT_TOO_LONG},
     nesting, operators,
 };
-use crate::document::{Node, Number, Place, Problems};
+use crate::document::{Node, Number, Place, Places, Problems};
 
 /// Text with `{{ expressions }}` inside.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ enum Body {
     Parts(Vec<Part>),
     /// Text with `{% statements %}`: a template in an environment of its own.
     Program {
-        environment: Box<Environment<'static>>,
+        compiled: Compiled,
         /// Whether it depends on values of the configuration alone.
         own: bool,
         /// What stands in front of the first statement and of the first expression with other values.
@@ -51,9 +51,6 @@ enum Part {
         own: bool,
     },
 }
-
-/// The one template of a program's environment.
-const PROGRAM: &str = "template";
 
 impl Template {
     /// A text without expressions, whatever is in it.
@@ -73,9 +70,9 @@ impl Template {
             .iter()
             .any(|mark| text.contains(mark))
         {
-            program(&text, node, names, problems)?
+            program(&text, &node.places(), names, problems)?
         } else {
-            Body::Parts(parts(&text, node, names, problems)?)
+            Body::Parts(parts(&text, &node.places(), names, problems)?)
         };
         Some(Self {
             body,
@@ -97,7 +94,9 @@ impl Template {
                 }
                 Ok(text.into_text())
             }
-            Body::Program { environment, .. } => self.run(environment, scope),
+            Body::Program { compiled, .. } => {
+                compiled.render(scope).map_err(|error| self.failed(&error))
+            }
         }
     }
 
@@ -133,29 +132,12 @@ impl Template {
         Ok(())
     }
 
-    fn run(
-        &self,
-        environment: &Environment<'_>,
-        scope: &Arc<Scope>,
-    ) -> Result<String, EvaluationError> {
-        let mut text = Bounded::default();
-        let rendered = environment.get_template(PROGRAM).and_then(|template| {
-            let scope = Value::from_dyn_object(scope.clone());
-            template.render_captured_to(scope, &mut text).map(drop)
-        });
-        let Err(error) = rendered else {
-            return Ok(text.into_text());
-        };
-        let message = if text.exceeded() {
-            TEXT_TOO_LONG.to_owned()
-        } else {
-            describe(&error)
-        };
-        Err(EvaluationError {
+    fn failed(&self, error: &minijinja::Error) -> EvaluationError {
+        EvaluationError {
             place: self.place.clone(),
-            message,
-            exceeded: text.exceeded() || is_exceeded(&error),
-        })
+            message: describe(error),
+            exceeded: is_exceeded(error),
+        }
     }
 
     /// Whether the text depends on a variable of this name.
@@ -166,9 +148,7 @@ impl Template {
                 Part::Literal(_) => false,
                 Part::Expression { expression, .. } => expression.mentions(variable),
             }),
-            Body::Program { environment, .. } => environment
-                .get_template(PROGRAM)
-                .is_ok_and(|template| template.undeclared_variables(false).contains(variable)),
+            Body::Program { compiled, .. } => compiled.roots().any(|name| name == variable),
         }
     }
 
@@ -236,40 +216,36 @@ fn push(value: &Value, text: &mut Bounded) -> fmt::Result {
     }
 }
 
-fn program(text: &str, node: &Node, names: &Names, problems: &Problems) -> Option<Body> {
+fn program(text: &str, places: &Places<'_>, names: &Names, problems: &Problems) -> Option<Body> {
     if let Err((at, message)) = nesting::in_program(text) {
-        problems.add(&node.place_in_text(at), message);
+        problems.add(&places.at(at), message);
         return None;
     }
-    let mut environment = Undefined::Refused.environment().clone();
-    if let Err(error) = environment.add_template_owned(PROGRAM, text.to_owned()) {
-        let at = error.range().map_or(0, |range| range.start);
-        problems.add(
-            &node.place_in_text(at),
-            format!("this is no template: {}", describe(&error)),
-        );
+    // It adds filters to expressions, which are correct or not without them.
+    let compiled = Compiled::template(&with_written(text), Undefined::Refused);
+    let compiled = match (compiled, Compiled::template(text, Undefined::Refused)) {
+        (Ok(compiled), Ok(_)) => compiled,
+        (_, Err(error)) | (Err(error), _) => {
+            let at = error.range().map_or(0, |range| range.start);
+            problems.add(
+                &places.at(at),
+                format!("this is no template: {}", describe(&error)),
+            );
+            return None;
+        }
+    };
+    let known = names.check(compiled.variables(), text, 0, places, problems);
+    if let Some((at, message)) = unknown_operator(text) {
+        problems.add(&places.at(at), message);
         return None;
     }
-    let variables: BTreeSet<_> = environment
-        .get_template(PROGRAM)
-        .map(|template| template.undeclared_variables(true))
-        .unwrap_or_default()
-        .into_iter()
-        .collect();
-    let known = names.check(&variables, text, 0, node, problems);
-    if let Some((at, message)) = unknown_operator(text, &environment) {
-        problems.add(&node.place_in_text(at), message);
-        return None;
-    }
-    environment.add_filter("as_written", as_written);
-    // It adds filters to expressions that are correct, so it is a template as well.
-    let _ = environment.add_template_owned(PROGRAM, with_written(text));
-    let roots = variables.iter().map(|path| path.split('.').next());
-    let own = { roots }.all(|root| root.is_some_and(|root| OF_CONFIGURATION.contains(&root)));
+    let own = compiled
+        .roots()
+        .all(|root| OF_CONFIGURATION.contains(&root));
     known.then(|| Body::Program {
-        environment: Box::new(environment),
+        compiled,
         own,
-        begin: own_begin(text, node, names),
+        begin: own_begin(text, places, names),
     })
 }
 
@@ -278,7 +254,8 @@ fn with_written(text: &str) -> String {
     let mut program = String::with_capacity(text.len());
     let mut rest = text;
     // What is `raw` is sent as it is, whatever stands in it.
-    while !text.contains("endraw")
+    let has_raw = text.contains("endraw");
+    while !has_raw
         && let Some(open) = rest.find("{{")
         && let Some(length) = rest[open..].find("}}")
     {
@@ -292,7 +269,7 @@ fn with_written(text: &str) -> String {
             && ["inputs", "target"].contains(&&**group)
         {
             // Writing to a string cannot fail.
-            let _ = write!(program, " | as_written({group}, '{name}') ");
+            let _ = write!(program, " | {AS_WRITTEN}({group}, '{name}') ");
         }
         program.push_str(mark);
         rest = after;
@@ -300,18 +277,8 @@ fn with_written(text: &str) -> String {
     program + rest
 }
 
-/// What is sent for a parameter; `group` has it under `name`.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "filters take values of the template engine"
-)]
-fn as_written(value: Value, group: Value, name: &str) -> Value {
-    let written = Parameters::behind(&group).and_then(|parameters| parameters.written(name));
-    written.map_or(value, Value::from)
-}
-
 /// The first filter or test of a program that does not exist. What is `raw` is not looked at.
-fn unknown_operator(text: &str, environment: &Environment<'_>) -> Option<(usize, String)> {
+fn unknown_operator(text: &str) -> Option<(usize, String)> {
     let mut at = 0;
     while let Some(found) = text[at..].find('{') {
         let inside = at + found + 2;
@@ -332,7 +299,7 @@ fn unknown_operator(text: &str, environment: &Environment<'_>) -> Option<(usize,
             return None;
         }
         if end != "#}"
-            && let Some((offset, message)) = operators::unknown(tag, environment)
+            && let Some((offset, message)) = operators::unknown(tag)
         {
             return Some((inside + offset, message));
         }
@@ -340,7 +307,7 @@ fn unknown_operator(text: &str, environment: &Environment<'_>) -> Option<(usize,
     None
 }
 
-fn parts(text: &str, node: &Node, names: &Names, problems: &Problems) -> Option<Vec<Part>> {
+fn parts(text: &str, places: &Places<'_>, names: &Names, problems: &Problems) -> Option<Vec<Part>> {
     let mut parts = Vec::new();
     let mut complete = true;
     let mut at = 0;
@@ -351,13 +318,13 @@ fn parts(text: &str, node: &Node, names: &Names, problems: &Problems) -> Option<
         let inside = open + 2;
         let Some(close) = closing(text, inside) else {
             problems.add(
-                &node.place_in_text(open),
+                &places.at(open),
                 "this `{{` is never closed; write `}}` behind the expression",
             );
             return None;
         };
         let source = &text[inside..close];
-        match Expression::compile(source, inside, Undefined::Refused, node, names, problems) {
+        match Expression::compile(source, inside, Undefined::Refused, places, names, problems) {
             Some(expression) => parts.push(Part::Expression {
                 own: expression.depends_only_on(&OF_CONFIGURATION),
                 expression,

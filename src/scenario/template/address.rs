@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Body, PROGRAM, Part, Template, parts};
+use super::{Body, Part, Template, parts};
 use crate::{
-    document::{Node, Problems},
+    document::{Places, Problems},
     scenario::{EvaluationError, Names, Scope, limits::Bounded},
 };
 
@@ -140,12 +140,8 @@ impl Template {
                 Part::Literal(_) => true,
                 Part::Expression { expression, .. } => expression.depends_only_on(variables),
             }),
-            Body::Program { environment, .. } => {
-                let template = environment.get_template(PROGRAM);
-                template.is_ok_and(|template| {
-                    let used = template.undeclared_variables(false);
-                    used.iter().all(|name| variables.contains(&name.as_str()))
-                })
+            Body::Program { compiled, .. } => {
+                compiled.roots().all(|name| variables.contains(&name))
             }
         }
     }
@@ -184,7 +180,7 @@ fn render_parts(parts: &[Part], scope: &Arc<Scope>) -> Result<Address, Evaluatio
 
 /// The parts of a program in front of the first statement, comment or cut of white space, up to the first
 /// expression with values that are not of the configuration.
-pub(super) fn own_begin(text: &str, node: &Node, names: &Names) -> Vec<Part> {
+pub(super) fn own_begin(text: &str, places: &Places<'_>, names: &Names) -> Vec<Part> {
     let marks = ["{%", "{#", "{{-", "-}}"];
     let end = marks.iter().filter_map(|mark| text.find(mark)).min();
     let mut begin = &text[..end.unwrap_or(text.len())];
@@ -192,7 +188,7 @@ pub(super) fn own_begin(text: &str, node: &Node, names: &Names) -> Vec<Part> {
         begin = &begin[..begin.rfind("{{").unwrap_or(0)];
     }
     // What is wrong with the program was noted when it was compiled.
-    let parts = parts(begin, node, names, &Problems::default());
+    let parts = parts(begin, places, names, &Problems::default());
     let mut parts = parts.unwrap_or_default();
     let own = parts.iter().take_while(|part| part.is_own()).count();
     parts.truncate(own);

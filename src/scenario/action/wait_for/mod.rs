@@ -7,7 +7,7 @@ use std::sync::Arc;
 pub use self::view::{Delivery, EventView};
 use super::{ActionKind, Reading, kind::StepKey};
 use crate::{
-    document::{Node, did_you_mean},
+    document::Node,
     scenario::{
         Expression, Observation, Reason,
         look::{Keeps, Look, LookName},
@@ -94,7 +94,9 @@ fn read_since(node: &Node, reading: &Reading<'_, '_>) -> Option<Arc<str>> {
                 "step `{text}` is none of the chat; `since` names a step of the chat above this one"
             )
         } else {
-            let hint = did_you_mean(text, of_chat().map(|step| &*step.name));
+            let hint = reading
+                .problems
+                .hint(text, of_chat().map(|step| &*step.name));
             format!("no step above is named `{text}`{hint}")
         };
         reading.problems.add(&node.place, message);
