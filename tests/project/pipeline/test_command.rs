@@ -123,6 +123,42 @@ async fn the_long_tests_repeat_more_and_keep_the_table_of_the_benches() {
     assert_eq!(checkout.read("reports/benches.md"), "| bench |\n");
 }
 
+#[tokio::test]
+async fn fuzz_targets_have_ten_seconds_each_or_those_that_are_asked_for() {
+    let checkout = Checkout::with(&["cargo"]);
+    for (arguments, seconds) in [(&[][..], "10"), (&["60"], "60")] {
+        let does = format!(
+            r#"case $line in *--nocapture*) [ "$CHATPROBE_FUZZ_SECONDS" = {seconds} ] && [ -d "$CHATPROBE_FUZZ_FOUND" ] ;; esac"#
+        );
+        let ran = checkout.run("ci/fuzz", arguments, &[("DOES", &does)]).await;
+        assert_eq!(ran.code, 0, "{}", ran.said);
+        assert_eq!(
+            ran.calls,
+            [
+                "cargo [test] [--locked] [--lib] [--no-run]",
+                "cargo [test] [--locked] [--lib] [tests::fuzz::] [--] [--nocapture]",
+            ]
+        );
+    }
+}
+
+#[test]
+fn fuzz_targets_and_trials_are_run_for_every_change() {
+    let run = fs::read_to_string(".ci/run").unwrap();
+    let pipeline = fs::read_to_string("Jenkinsfile").unwrap();
+    let (for_every_change, _) = pipeline.split_once("stage('Long tests')").unwrap();
+    for script in ["ci/lint", "ci/api", "ci/fuzz", "ci/chaos"] {
+        assert!(
+            run.lines().any(|line| line == format!("step {script}")),
+            "{script}"
+        );
+        assert!(
+            for_every_change.contains(&format!("sh '{script}'")),
+            "{script}"
+        );
+    }
+}
+
 /// Runs a shell script under a copy of `ci/leaves-nothing`, in a checkout that has nothing else.
 fn leaves_nothing(folder: &Folder, script: &str) -> Output {
     let original = Path::new(env!("CARGO_MANIFEST_DIR")).join("ci/leaves-nothing");
