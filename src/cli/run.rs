@@ -20,7 +20,7 @@ use crate::{
     callbacks::{Exchange, receiver},
     config::CallbackLimits,
     driver::{EnvironmentProxies, HttpDriver, Origin},
-    event::{Observers, Verdict},
+    event::{EndedBy, Observers, Verdict},
     preflight::Machine,
     report::Baseline,
     runner::{Engine, RunSpec, TraceBudget},
@@ -185,7 +185,9 @@ impl Run {
             tell(finding);
         }
         let baseline = earlier.map(|earlier| earlier.against(&ended));
-        let outcome = if interrupted.is_some() {
+        // A signal that came when the load was through may have changed nothing.
+        let is_whole = ended.report.ended_by == Some(EndedBy::Load);
+        let outcome = if interrupted.is_some() && !is_whole {
             Outcome::Interrupted
         } else {
             outcome(ended.report.verdict, baseline.as_ref())

@@ -164,7 +164,7 @@ pub enum Verdict {
     /// The generator could not do what the profile asked, or its counts do not agree: the
     /// figures say nothing about the target.
     Invalid,
-    /// It was stopped before its load was through; [`EndedBy`] says by whom.
+    /// It was stopped before its load was through, or a chat of it was cut short; [`EndedBy`] says by whom.
     Stopped,
 }
 

@@ -1,4 +1,13 @@
-use std::{collections::BTreeMap, future::pending, pin::pin, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    future::pending,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{
     sync::watch,
@@ -25,6 +34,8 @@ pub(super) struct RunContext {
     pub(super) path: Option<Path>,
     pub(super) ending: EndSignal,
     pub(super) observers: Observers,
+    /// Whether a chat was interrupted by the end of the run, in its steps or in its `always` steps.
+    cut_short: AtomicBool,
 }
 
 impl RunContext {
@@ -46,6 +57,7 @@ impl RunContext {
             path,
             ending: EndSignal::default(),
             observers,
+            cut_short: AtomicBool::new(false),
         }
     }
 
@@ -64,6 +76,19 @@ impl RunContext {
 
     pub(super) fn tell(&self, event: &Event) {
         self.observers.tell(event);
+    }
+
+    /// Notes that the end of the run interrupts a performer with this patience.
+    pub(super) fn note_cut_short(&self, patience: Patience) {
+        // The teardown belongs to no chat and is not measured.
+        if patience != Patience::Teardown {
+            self.cut_short.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the end of the run interrupted a chat. All of them is known once their tasks are joined.
+    pub(super) fn is_cut_short(&self) -> bool {
+        self.cut_short.load(Ordering::Relaxed)
     }
 
     /// Whether a performer with this patience has to stop.

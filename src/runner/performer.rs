@@ -164,7 +164,7 @@ impl Performer {
         for item in items {
             // The item before may have ended after the stop, because its answer was on its way.
             if begun && self.is_stopped() {
-                return Err(Interrupt::Stopped);
+                return Err(self.cut_short());
             }
             begun = true;
             self.perform(item).await?;
@@ -193,6 +193,12 @@ impl Performer {
         }
     }
 
+    /// What is left is not performed, because the run ends.
+    fn cut_short(&self) -> Interrupt {
+        self.context.note_cut_short(self.patience);
+        Interrupt::Stopped
+    }
+
     /// Whether the steps of the setup or of a chat are to begin no more.
     fn is_stopped(&self) -> bool {
         self.patience == Patience::None && self.context.is_out_of_patience(Patience::None)
@@ -218,7 +224,7 @@ impl Performer {
         self.due += pause.min(FOREVER);
         tokio::select! {
             biased;
-            () = self.context.out_of_patience(self.patience) => Err(Interrupt::Stopped),
+            () = self.context.out_of_patience(self.patience) => Err(self.cut_short()),
             () = sleep_until(self.due) => Ok(()),
         }
     }
@@ -235,7 +241,7 @@ impl Performer {
             // A round may have no step that waits, or none that applies.
             consume_budget().await;
             if self.context.is_out_of_patience(self.patience) {
-                return Err(Interrupt::Stopped);
+                return Err(self.cut_short());
             }
             let around = Arc::make_mut(&mut self.scope).set_round(Some(index));
             let result = self.perform_all(&repeat.items).await;
@@ -322,7 +328,7 @@ impl Performer {
                 }))
             }
             // Whatever the step came to, the stop is why the rest is missing.
-            Err(_) => Err(Interrupt::Stopped),
+            Err(_) => Err(self.cut_short()),
         }
     }
 }

@@ -43,10 +43,10 @@ pub struct RunReport {
     pub verdict: Option<Verdict>,
     /// Why, in words.
     pub verdict_reasons: Vec<String>,
-    /// What ended it, or told it to end. `load`: its load was through. `setup`: its setup failed. `threshold`: one
-    /// with `abort` was broken. `operator`: the admin API or the console. `shutdown`: the service was shut down.
-    /// `sigterm`, `sigint`, `sighup`: this signal to `chatprobe run`. `crash`: the process ended under it.
-    /// Null as long as it goes on and nothing told it to end.
+    /// What ended it, or told it to end. `load`: its load was through, and no stop after that cut a chat short.
+    /// `setup`: its setup failed. `threshold`: one with `abort` was broken. `operator`: the admin API or the console.
+    /// `shutdown`: the service was shut down. `sigterm`, `sigint`, `sighup`: this signal to `chatprobe run`. `crash`:
+    /// the process ended under it. Null as long as it goes on and nothing told it to end.
     #[serde(default)]
     pub ended_by: Option<EndedBy>,
     /// The load profile as it was asked for.

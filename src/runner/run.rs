@@ -326,11 +326,14 @@ impl Run {
     }
 
     fn starts_are_over(&self, now: Instant) -> bool {
-        let through = match &self.search {
+        self.course.stopped.is_some() || self.course.aborted || self.load_is_through(now)
+    }
+
+    fn load_is_through(&self, now: Instant) -> bool {
+        match &self.search {
             Some(search) => search.is_over(),
             None => self.pacing.is_over(self.next, now),
-        };
-        self.course.stopped.is_some() || self.course.aborted || through
+        }
     }
 
     fn next_look(&self) -> Option<Instant> {
@@ -479,6 +482,10 @@ impl Run {
         course.dropped_connections = dropped.saturating_sub(dropped_before);
         let (beats, _) = context.engine.vitals.since(heard);
         tally.note_beats(&beats);
+        if course.stopped_late && !course.aborted && !context.is_cut_short() {
+            course.stopped = None;
+            tally.withdraw_end();
+        }
         // No chat is left, so this was the last owner of the path.
         drop(context);
         let (verdict, reasons) = judge(&tally, &course, &thresholds, &budget);

@@ -88,6 +88,11 @@ impl Tally {
         self.figures().ended_by.get_or_insert(by);
     }
 
+    /// What was noted did not end the run: its load was through, and nothing was cut short.
+    pub(super) fn withdraw_end(&self) {
+        self.figures().ended_by = None;
+    }
+
     pub(super) fn note_change(&self, change: String) {
         self.figures().load_changed_to = Some(change);
     }

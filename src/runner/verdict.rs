@@ -18,6 +18,8 @@ pub(super) struct Course {
     pub(super) setup_failed: Option<Failure>,
     /// What stopped it, if something did.
     pub(super) stopped: Option<EndedBy>,
+    /// Whether its load was through by then: what stopped it counts only if a chat was cut short.
+    pub(super) stopped_late: bool,
     pub(super) aborted: bool,
     /// Chats whose task broke: a bug, and their counts may be wrong.
     pub(super) broken_chats: u64,

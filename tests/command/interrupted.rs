@@ -140,6 +140,25 @@ async fn chats_whose_answers_are_on_their_way_are_closed() {
 }
 
 #[tokio::test]
+async fn a_signal_that_cuts_nothing_short_leaves_verdict_and_exit_code_as_they_are() {
+    let short = CHAT.replace("  - think: 1h\n", "");
+    for (threshold, code, verdict) in [("{ max: 1h }", 0, "passed"), ("{ max: 1ms }", 1, "failed")]
+    {
+        let (desk, url) = Desk::start().await;
+        let run = run(&url, &[&short]).with(&["--threshold", threshold]);
+        let process = run.start();
+        desk.has(1, "POST /chat").await;
+        process.signal(Signal::SIGTERM);
+        let run = run.finish(process).await.exits(code);
+        assert_eq!(desk.requests(), ["DELETE /chat/7", "POST /chat"]);
+        assert_eq!(run.chats("passed"), 1);
+        assert_eq!(run.report["ended_by"], "load");
+        let says = format!("verdict: {verdict}");
+        assert!(run.output.contains(&says), "{run:#?}");
+    }
+}
+
+#[tokio::test]
 async fn answers_that_do_not_come_in_time_are_given_up_and_told() {
     let (desk, url) = Desk::start().await;
     let run = run(&url, &[CHAT]).with(&["--grace", "200ms"]);

@@ -60,6 +60,24 @@ async fn run_now_tells_of_the_start_of_the_run_and_of_its_outcome() {
 }
 
 #[tokio::test]
+async fn a_stop_of_a_run_that_starts_no_chat_any_more_says_so_and_leaves_its_verdict() {
+    let centre = Centre::start("{}").await;
+    let service = Service::start(&plain(&centre.url, "")).await;
+    let inputs = "{ session_pause: 8s, first_message_delay: 10ms, reply_delay: 10ms }";
+    let run = service.burst("{ chats: 2 }", inputs, "").await;
+    let browser = Browser::start(1280, 900).await;
+    browser.open(&format!("{}/runs/{run}", service.web)).await;
+    browser.click("[data-order='run stop']").await;
+    browser
+        .shows("#said", "no chat starts any more in any case")
+        .await;
+    assert_eq!(report(&service, &run).await["state"], "finishing");
+    browser.shows("h1", "passed").await;
+    assert_eq!(report(&service, &run).await["ended_by"], "load");
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn orders_to_a_run_and_to_a_probe_say_what_they_came_to() {
     let centre = Centre::start("{}").await;
     let more = "probes: { watch: { scenario: contact-center-chat, target: centre, every: 1h, inputs: { session_pause: 1h } } }";

@@ -3,7 +3,10 @@
 use tokio::time::Instant;
 
 use super::Run;
-use crate::runner::{Order, OrderError, Stop, control::Request};
+use crate::{
+    event::EndedBy,
+    runner::{Order, OrderError, Stop, control::Request},
+};
 
 impl Run {
     /// Follows an order, and answers when that is done.
@@ -26,14 +29,7 @@ impl Run {
         let finishing = self.measured || self.starts_are_over(now);
         match order {
             Order::Stop(stop, by) => {
-                if !self.measured {
-                    self.course.stopped.get_or_insert(by);
-                    self.tally.note_end(by);
-                    self.pacing.rest(self.next, now);
-                }
-                if let Stop::End { answers, cleanup } = stop {
-                    self.context.ending.give(answers, cleanup);
-                }
+                self.stop(stop, by, now);
                 Ok(())
             }
             _ if finishing => Err(OrderError::Finishing),
@@ -59,6 +55,25 @@ impl Run {
                 .pacing
                 .change_customers(count, now)
                 .map(|()| self.tally.note_change(format!("customers: {count}"))),
+        }
+    }
+
+    fn stop(&mut self, stop: Stop, by: EndedBy, now: Instant) {
+        let through = self.load_is_through(now);
+        // Once no chat is due any more, only an end can cut something short.
+        let changes_nothing = through && matches!(stop, Stop::Finish);
+        if !self.measured && !changes_nothing {
+            if self.course.stopped.is_none() {
+                self.course.stopped = Some(by);
+                self.course.stopped_late = through;
+            }
+            self.tally.note_end(by);
+            if !through {
+                self.pacing.rest(self.next, now);
+            }
+        }
+        if let Stop::End { answers, cleanup } = stop {
+            self.context.ending.give(answers, cleanup);
         }
     }
 }

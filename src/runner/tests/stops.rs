@@ -48,6 +48,100 @@ async fn a_run_says_what_ended_it_and_the_first_of_several_holds() {
     assert_eq!(report.ended_by, Some(EndedBy::Setup));
 }
 
+/// What a run of this load comes to that is stopped so many seconds after its beginning.
+async fn stopped_after(seconds: u64, load: &str, stops: &[Stop]) -> RunReport {
+    let bench = Bench::new();
+    let run = bench.start(CLEANS_UP, load);
+    // Behind whatever happens in that second.
+    sleep(ms(seconds * 1_000 + 500)).await;
+    for stop in stops {
+        run.order(by_operator(*stop)).await.unwrap();
+    }
+    over(&run).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_that_comes_when_the_load_is_through_counts_only_if_it_cuts_a_chat_short() {
+    let patient = Stop::End {
+        answers: s(5),
+        cleanup: s(5),
+    };
+    let impatient = Stop::End {
+        answers: s(0),
+        cleanup: s(2),
+    };
+    let kept = (EndedBy::Load, Verdict::Passed);
+    let stopped = (EndedBy::Operator, Verdict::Stopped);
+    let three = "{ chats: 3 }";
+    for (after, load, stops, passed, (ended_by, verdict)) in [
+        (1, three, &[Stop::Finish][..], 3, kept),
+        (1, three, &[patient], 0, stopped),
+        (1, three, &[Stop::Finish, patient], 0, stopped),
+        // The steps are over, and there is time to clean up.
+        (11, three, &[patient], 3, kept),
+        (11, three, &[impatient], 3, kept),
+        (11, three, &[Stop::AT_ONCE], 3, stopped),
+        (5, "{ customers: 2, for: 5s }", &[Stop::Finish], 2, kept),
+        (5, "{ customers: 2, for: 5s }", &[patient], 0, stopped),
+        (5, "{ customers: 2, for: 60s }", &[Stop::Finish], 2, stopped),
+    ] {
+        let report = stopped_after(after, load, stops).await;
+        let case = format!("{load} {stops:?} after {after} s");
+        assert_eq!(report.chats.passed, passed, "{case}");
+        assert_eq!(report.ended_by, Some(ended_by), "{case}");
+        assert_eq!(report.verdict, Some(verdict), "{case}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_stop_that_cuts_only_the_teardown_short_leaves_the_verdict_as_it_is() {
+    let impatient = Stop::End {
+        answers: s(0),
+        cleanup: s(2),
+    };
+    let report = stopped_after(11, "{ chats: 3 }", &[impatient]).await;
+    assert_eq!(report.verdict, Some(Verdict::Passed));
+    let failure = report.teardown_failed.expect("no time for its pause");
+    assert_eq!(failure.step, None, "{failure:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_stop_is_what_ends_the_run_until_it_turns_out_to_cut_nothing_short() {
+    let bench = Bench::new();
+    let run = bench.start(CLEANS_UP, "{ chats: 3 }");
+    sleep(s(11)).await;
+    run.order(by_operator(Stop::Finish)).await.unwrap();
+    assert_eq!(run.report().ended_by, None);
+    let patient = Stop::End {
+        answers: s(5),
+        cleanup: s(5),
+    };
+    run.order(by_operator(patient)).await.unwrap();
+    assert_eq!(run.report().ended_by, Some(EndedBy::Operator));
+    assert_eq!(over(&run).await.ended_by, Some(EndedBy::Load));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_threshold_that_ended_a_run_is_why_it_ended_whatever_is_ordered_later() {
+    let mut bench = Bench::new();
+    let steps = "
+steps: [ { think: '{{ target.name if chat.number == 1 else \"0s\" }}' } ]
+always: [ { think: 3s, when: passed } ]
+";
+    bench.thresholds = "[ { failed: 0%, abort: true } ]";
+    let run = bench.start(steps, "{ chats: 2 }");
+    sleep(ms(500)).await;
+    let patient = Stop::End {
+        answers: s(5),
+        cleanup: s(5),
+    };
+    run.order(by_operator(patient)).await.unwrap();
+    let report = over(&run).await;
+    assert_eq!((report.chats.passed, report.chats.failed), (1, 1));
+    assert_eq!(report.ended_by, Some(EndedBy::Threshold));
+    assert_eq!(report.verdict, Some(Verdict::Failed));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_run_that_is_ended_stops_its_chats_but_lets_them_clean_up() {
     let bench = Bench::new();

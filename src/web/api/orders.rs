@@ -101,6 +101,9 @@ impl App {
 type Accepted = (StatusCode, Json<RunReport>);
 
 /// Stops a run: it starts no more chats.
+///
+/// Once no chat is due any more, a run ends by itself: then a stop counts only if it cuts a chat short, and otherwise
+/// the verdict is that of any other run, and `ended_by` is `load`.
 #[utoipa::path(
     post,
     path = "/api/v1/runs/{id}/stop",

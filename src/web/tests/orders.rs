@@ -1,3 +1,4 @@
+use serde_json::Value;
 use tokio::time::timeout;
 
 use super::{Answer, PATIENCE, Service, until};
@@ -35,6 +36,26 @@ async fn a_run_is_paused_and_goes_on() {
     }
     let changed = change(&service, &run, "{ rate: 7/s }").await.json();
     assert_eq!(changed["pace"]["rate"], 7.0);
+}
+
+#[tokio::test]
+async fn a_stop_changes_nothing_once_no_chat_is_due_unless_it_cuts_chats_short() {
+    let service = Service::start().await;
+    for (now, ended_by, verdict) in [(false, "load", "passed"), (true, "operator", "stopped")] {
+        let body = "{ burst: lunch-rush, load: { chats: 2 }, inputs: { reply_delay: 2s } }";
+        let run = service.burst(body).await;
+        until(|| run.report().state == RunState::Finishing).await;
+        let asked = order(&service, &run, "stop", &format!("{{ now: {now} }}")).await;
+        let report = asked.json();
+        assert_eq!((asked.status, &report["state"]), (202, &"finishing".into()));
+        let ends_it = if now { "operator".into() } else { Value::Null };
+        assert_eq!(report["ended_by"], ends_it);
+        service.ended(&run).await;
+        let path = format!("/api/v1/runs/{}", run.id());
+        let report = service.get(&path).await.json();
+        assert_eq!(report["verdict"], verdict);
+        assert_eq!(report["ended_by"], ended_by);
+    }
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ pub(super) struct Chat<'a> {
     pub(super) outcomes: Vec<(String, End)>,
     pub(super) ending: End,
     pub(super) steps_over: u64,
+    pub(super) is_cut_short: bool,
 }
 
 impl<'a> Chat<'a> {
@@ -38,6 +39,7 @@ impl<'a> Chat<'a> {
             outcomes: Vec::new(),
             ending: End::Stopped,
             steps_over: start,
+            is_cut_short: false,
         }
     }
 
@@ -76,6 +78,7 @@ impl<'a> Chat<'a> {
             Item::Repeat { to, .. } if !self.is_for(*to) => Ok(()),
             Item::Repeat { rounds, wait, .. } => (0..*rounds).try_for_each(|_| {
                 if self.patience <= self.now {
+                    self.is_cut_short = true;
                     return Err(End::Stopped);
                 }
                 self.step(wait, name)
@@ -91,6 +94,7 @@ impl<'a> Chat<'a> {
         } else {
             self.now.max(self.patience)
         };
+        self.is_cut_short |= !in_time;
         in_time.then_some(()).ok_or(End::Stopped)
     }
 

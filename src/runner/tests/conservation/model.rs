@@ -292,7 +292,10 @@ impl<'a> Run<'a> {
                 outlook.through_other_callbacks += u64::from(other);
             }
         }
-        let stopped = !aborted && cuts.starts <= last_end;
+        // Once no chat is due any more, a stop counts if it cuts one short.
+        let early = self.over == cuts.starts;
+        let cut_short = self.chats.iter().any(|chat| chat.is_cut_short);
+        let stopped = !aborted && cuts.starts <= last_end && (early || cut_short);
         outlook.verdict = Some(self.verdict(&outlook.chats, stopped, aborted));
         outlook
     }

@@ -49,7 +49,7 @@ const OUTCOMES = {
     run.state === "paused" ? `Paused: no chat starts, ${chatsOf(run.chats.in_progress)} in progress.` : `Paused: ${otherwise(run)}.`,
   "run resume": (run) => (run.state === "running" ? "Resumed: chats start again." : `Resumed: ${otherwise(run)}.`),
   "run stop": (run) =>
-    run.state === "finishing"
+    run.state === "finishing" && run.ended_by
       ? `Stopping: no chat starts any more, ${chatsOf(run.chats.in_progress)} in progress may finish.`
       : run.state === "setting_up"
         ? "Stopping: it ends after its setup, without a chat."
