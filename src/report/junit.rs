@@ -72,7 +72,14 @@ fn of_step(step: &StepReport, report: &RunReport) -> TestCase {
     }
     let status = match (step.passed, step.failed) {
         (0, 0) if step.stopped > 0 => skipped("the run was stopped before its end".to_owned()),
-        (0, 0) => skipped("it was never done".to_owned()),
+        (0, 0) => skipped(
+            match report.state {
+                RunState::Ended => "it was not run",
+                RunState::Interrupted => "the run was cut off, and no result of it is known",
+                _ => "the run is in progress, and it has no result yet",
+            }
+            .to_owned(),
+        ),
         (_, 1..) if report.verdict == Some(Verdict::Failed) => failure(told.clone()),
         _ => TestCaseStatus::success(),
     };
@@ -250,6 +257,23 @@ mod tests {
             told(&document(&record, None))[0],
             "Error: interrupted: broken: <failed>"
         );
+    }
+
+    #[test]
+    fn a_step_without_a_result_is_skipped_and_says_why() {
+        for (state, stopped, why) in [
+            (RunState::Ended, 0, "it was not run"),
+            (RunState::Ended, 1, "the run was stopped before its end"),
+            (RunState::Running, 0, "has no result yet"),
+            (RunState::Interrupted, 0, "no result of it is known"),
+        ] {
+            let mut record = record(&[Second::default()]);
+            record.report.state = state;
+            record.report.steps[0].stopped = stopped;
+            let document = document(&record, None);
+            assert_eq!(told(&document)[1], "skipped", "{why}");
+            assert!(document.contains(why), "`{why}` in:\n{document}");
+        }
     }
 
     #[test]

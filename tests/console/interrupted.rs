@@ -147,7 +147,7 @@ async fn every_document_of_a_run_says_what_ended_it() {
         let word = |text: Option<String>| text.unwrap_or_default();
         assert_eq!(
             [word(words.0), word(words.1), word(words.2)],
-            [": passed", ": not reached", ": stopped"]
+            [": passed", ": not run", ": stopped"]
         );
         for document in ["report.html", "junit.xml"] {
             let text = get(&format!("{}{path}/{document}", service.web))

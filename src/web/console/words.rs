@@ -81,8 +81,9 @@ impl Standing {
                 sign: "■",
                 word: "stopped",
             },
+            // By no chat: they ended before it, or its `when` did not hold.
             RunState::Ended => Self {
-                word: "not reached",
+                word: "not run",
                 ..counted
             },
             // Some may have been in progress.
