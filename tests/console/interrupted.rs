@@ -113,7 +113,8 @@ async fn every_document_of_a_run_says_what_ended_it() {
     let centre = Centre::start("{}").await;
     let configuration = plain(&centre.url, DATA);
     let mut service = Service::start(&configuration).await;
-    let load = "{ rate: 2/s, for: 10m }";
+    // Both may be in progress for a moment.
+    let load = "{ rate: 2/s, for: 10m, max_active: 100 }";
     let stopped = service.burst(load, ENDLESS, "").await;
     joined(&service, &stopped, 1).await;
     let stop = format!("/api/v1/runs/{stopped}/stop");

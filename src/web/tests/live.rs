@@ -36,7 +36,7 @@ async fn assert_as_opened(service: &Service, path: &str, sent: &str) {
 async fn a_page_of_a_run_becomes_that_of_an_ended_one_and_has_every_sample_once() {
     let service = Service::start().await;
     let run = service
-        .burst("{ burst: lunch-rush, load: { chats: 1 }, inputs: { reply_delay: 2200ms } }")
+        .burst("{ burst: lunch-rush, load: { customers: 1, for: 2s }, inputs: { reply_delay: 2200ms } }")
         .await;
     let mut events = service.follow(&format!("/live/runs/{}", run.id())).await;
     let events = events.up_to("over").await;
