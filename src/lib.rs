@@ -9,13 +9,14 @@
 //! | [`cgroup`] | what the control groups of the process let it have | nothing |
 //! | [`descriptors`] | how many files and sockets the process may have, and for what | `plain_words` |
 //! | [`line_budget`] | how many lines of the log may tell of the same thing | nothing |
+//! | [`lookups`] | addresses of names, looked up by the system on threads of their own | `plain_words` |
 //! | [`plain_words`] | what the system and libraries say of an error, in plain words | nothing |
 //! | [`printable`] | text as people may see it, without control and bidirectional characters | nothing |
 //! | [`vitals`] | how the machine treats the process, seen from outside the runtime | descriptors |
 //! | [`listener`] | connections from clients: accepted, bounded in number, time and bytes, ended | descriptors, `line_budget`, vitals |
 //! | [`units`] | durations, rates, shares, distributions as people write them | nothing |
 //! | [`document`] | YAML with the place of every value, and the list of problems | units |
-//! | [`driver`] | a folder a protocol: carries requests over the wire | body, descriptors, `plain_words`, units |
+//! | [`driver`] | a folder a protocol: carries requests over the wire | body, descriptors, lookups, `plain_words`, units |
 //! | [`scenario`] | the language: steps, expressions, templates; no I/O | body, document, driver, `plain_words`, units |
 //! | [`load`] | load profiles and thresholds, pure functions of time | document, units |
 //! | [`preflight`] | a load set against what this machine has | cgroup, descriptors, driver, load, `plain_words`, scenario |
@@ -29,7 +30,7 @@
 //! | [`scheduler`] | when: intervals, cron, on demand, overlap, drain | history, runner and all above |
 //! | [`record`] | events to metrics and log | cgroup, config, descriptors, driver, event, `line_budget`, listener, load, scenario, vitals |
 //! | [`web`] | metrics, health, admin API, console | history, scheduler, record, report, `line_budget`, listener, `plain_words`, printable |
-//! | [`simulator`] | a contact centre to practise on | descriptors, listener, `plain_words`, units |
+//! | [`simulator`] | a contact centre to practise on | descriptors, listener, lookups, `plain_words`, units |
 //! | [`service`] | composition: build, start, shut down | everything |
 //! | [`cli`] | one file a subcommand | everything |
 //!
@@ -62,6 +63,7 @@ pub mod inbox;
 pub mod line_budget;
 pub mod listener;
 pub mod load;
+pub mod lookups;
 pub mod plain_words;
 pub mod preflight;
 pub mod printable;

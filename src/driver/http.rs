@@ -8,7 +8,6 @@ mod destination;
 mod dial;
 mod endpoint;
 mod failure;
-mod lookups;
 mod pool;
 mod prepared;
 mod progress;
@@ -51,10 +50,10 @@ use self::{
     connector::ConnectorSettings,
     destination::{Destination, split},
     failure::Cause,
-    lookups::Lookups,
     pool::Pool,
     resolver::Resolver,
 };
+use crate::lookups::Lookups;
 
 /// Servers that a client can talk to at the same time; a configuration has a handful.
 const MOST_POOLS: usize = 1024;

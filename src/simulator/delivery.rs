@@ -15,8 +15,10 @@ use super::Error;
 use super::engagement::EngagementId;
 use super::events::EventKind;
 use super::quirks::{EventContentType, EventMethod, Quirks};
+use super::receivers::Receivers;
 use super::settings::Delivery;
 use super::statistics::Statistics;
+use crate::lookups::Lookups;
 
 /// Chunks of an acknowledgement's body that are read to keep its connection in use.
 const ACKNOWLEDGEMENT_CHUNKS: usize = 16;
@@ -56,12 +58,14 @@ pub(super) struct Queue {
     limit: usize,
 }
 
-/// A lane is in `waiting` as long as it has events waiting or in flight, and in `ready` as long as
+/// A lane is in `waiting` as long as it has events waiting or in flight, and in `ready` or `held` as long as
 /// it has events waiting and none in flight.
 #[derive(Debug, Default)]
 struct Lanes {
     waiting: HashMap<Lane, VecDeque<Notice>>,
     ready: VecDeque<Lane>,
+    /// Lanes of the webhooks whose receivers have no address yet. A lane comes here when it has its turn.
+    held: HashMap<u64, Vec<Lane>>,
     queued: usize,
     in_flight: usize,
 }
@@ -121,10 +125,38 @@ impl Queue {
     fn take(&self) -> Option<Notice> {
         let mut lanes = self.lanes();
         let lane = lanes.ready.pop_front()?;
+        if let Some(held) = lanes.held.get_mut(&lane.webhook) {
+            held.push(lane);
+            return None;
+        }
         let notice = lanes.waiting.get_mut(&lane)?.pop_front()?;
         lanes.queued -= 1;
         lanes.in_flight += 1;
         Some(notice)
+    }
+
+    /// Holds back all events of the webhook of this one, but for this one, until [`Queue::release`]; `None` if they are
+    /// held back already, and this one with them.
+    fn hold(&self, notice: Notice) -> Option<Notice> {
+        let mut lanes = self.lanes();
+        let lane = notice.lane;
+        let Some(held) = lanes.held.get_mut(&lane.webhook) else {
+            lanes.held.insert(lane.webhook, Vec::new());
+            return Some(notice);
+        };
+        held.push(lane);
+        lanes.in_flight -= 1;
+        lanes.queued += 1;
+        lanes.waiting.entry(lane).or_default().push_front(notice);
+        None
+    }
+
+    /// Lets the events of this webhook go on.
+    fn release(&self, webhook: u64) {
+        let mut lanes = self.lanes();
+        let held = lanes.held.remove(&webhook).unwrap_or_default();
+        self.turns.add_permits(held.len());
+        lanes.ready.extend(held);
     }
 
     /// The event taken from this lane is through.
@@ -168,6 +200,7 @@ impl Queue {
 pub(super) struct Courier {
     queue: Arc<Queue>,
     statistics: Arc<Statistics>,
+    receivers: Receivers,
     client: Client,
     method: Method,
     content_type: Option<HeaderValue>,
@@ -179,12 +212,15 @@ impl Courier {
         quirks: &Quirks,
         queue: Arc<Queue>,
         statistics: Arc<Statistics>,
+        lookups: Lookups,
     ) -> Result<Self, Error> {
+        let receivers = Receivers::new(lookups, delivery.timeout);
         let client = Client::builder()
             .pool_max_idle_per_host(delivery.connections.get() as usize)
             .timeout(delivery.timeout)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
+            .dns_resolver(Arc::new(receivers.clone()))
             .http1_only()
             .build()
             .map_err(Error::Client)?;
@@ -202,6 +238,7 @@ impl Courier {
         Ok(Self {
             queue,
             statistics,
+            receivers,
             client,
             method,
             content_type,
@@ -213,9 +250,24 @@ impl Courier {
     pub async fn carry(&self, stop: &CancellationToken) {
         while let Some(notice) = stop.run_until_cancelled(self.queue.next()).await {
             let lane = notice.lane;
-            self.deliver(notice).await;
-            self.queue.done(lane);
+            if let Some(notice) = self.with_address(notice).await {
+                self.deliver(notice).await;
+                self.queue.done(lane);
+            }
         }
+    }
+
+    /// Looks up the name of the event's receiver, if it has to. Meanwhile, others carry the events of other webhooks; if
+    /// they meet one of the same, it goes back into the queue.
+    async fn with_address(&self, notice: Notice) -> Option<Notice> {
+        let url = notice.url.clone();
+        let Some(name) = self.receivers.unknown(&url) else {
+            return Some(notice);
+        };
+        let notice = self.queue.hold(notice)?;
+        self.receivers.look_up(name).await;
+        self.queue.release(notice.lane.webhook);
+        Some(notice)
     }
 
     async fn deliver(&self, notice: Notice) {
@@ -231,6 +283,9 @@ impl Courier {
         let acknowledged = match acknowledge(request).await {
             Ok(acknowledged) => acknowledged,
             Err(error) => {
+                if error.is_connect() {
+                    self.receivers.forget(&notice.url);
+                }
                 // Whoever knows the rest of the address can send events to its run.
                 let receiver = notice.url.origin().ascii_serialization();
                 let error = error.without_url();
@@ -254,62 +309,4 @@ async fn acknowledge(request: reqwest::RequestBuilder) -> reqwest::Result<bool> 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn notice(chat: u64, body: &'static str) -> Notice {
-        Notice {
-            lane: Lane {
-                webhook: 1,
-                chat: EngagementId::for_test(chat),
-            },
-            kind: EventKind::AgentMessage,
-            url: Arc::new("http://127.0.0.1/".parse().unwrap()),
-            body: Bytes::from_static(body.as_bytes()),
-            requested: None,
-        }
-    }
-
-    #[tokio::test]
-    async fn a_chat_waits_for_its_own_events_only() {
-        let queue = Queue::new(10);
-        for (chat, body) in [(1, "1a"), (1, "1b"), (2, "2a")] {
-            assert!(queue.post(notice(chat, body)));
-        }
-        let first = queue.next().await;
-        assert_eq!(first.body, "1a");
-        assert_eq!(
-            queue.next().await.body,
-            "2a",
-            "1b waits until 1a is through"
-        );
-        assert_eq!(
-            queue.traffic(),
-            Traffic {
-                queued: 1,
-                in_flight: 2
-            }
-        );
-        queue.done(first.lane);
-        assert_eq!(queue.next().await.body, "1b");
-    }
-
-    #[tokio::test]
-    async fn nothing_is_kept_of_a_chat_whose_events_are_through() {
-        let queue = Queue::new(10);
-        queue.post(notice(1, "a"));
-        let sent = queue.next().await;
-        queue.done(sent.lane);
-        assert!(queue.lanes().waiting.is_empty() && queue.lanes().ready.is_empty());
-        assert_eq!(queue.turns.available_permits(), 0);
-    }
-
-    #[test]
-    fn a_full_queue_takes_nothing_more() {
-        let queue = Queue::new(2);
-        assert!(queue.post(notice(1, "a")) && queue.post(notice(2, "b")));
-        assert!(!queue.post(notice(3, "c")));
-        assert_eq!(queue.drain().len(), 2);
-        assert!(queue.post(notice(3, "c")));
-    }
-}
+mod tests;

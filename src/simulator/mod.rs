@@ -17,6 +17,7 @@ mod faults;
 mod floor;
 mod outbox;
 mod quirks;
+mod receivers;
 mod requests;
 mod settings;
 mod statistics;
@@ -51,6 +52,7 @@ use statistics::Statistics;
 use crate::{
     descriptors::{self, Purpose},
     listener::{self, Connections, Counters, Listeners, Name},
+    lookups::Lookups,
 };
 
 /// How long requests and events in flight may still take after the shutdown began.
@@ -94,8 +96,8 @@ pub struct Simulator {
 struct Centre {
     settings: Arc<Settings>,
     floor: Mutex<Floor>,
-    /// Rung when something comes due sooner than the clock of the floor expects.
-    bell: Notify,
+    /// Notified when something comes due sooner than the clock of the floor expects.
+    due_sooner: Notify,
     queue: Arc<Queue>,
     statistics: Arc<Statistics>,
     shutdown: CancellationToken,
@@ -114,6 +116,7 @@ impl Simulator {
             &settings.quirks,
             queue.clone(),
             statistics.clone(),
+            Lookups::of_system(),
         )?;
         let started = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -123,7 +126,7 @@ impl Simulator {
         let centre = Centre {
             settings,
             floor: Mutex::new(floor),
-            bell: Notify::new(),
+            due_sooner: Notify::new(),
             queue,
             statistics,
             shutdown: CancellationToken::new(),
@@ -221,7 +224,7 @@ impl Centre {
         if let Some(next) = floor.next()
             && expected.is_none_or(|expected| next < expected)
         {
-            self.bell.notify_one();
+            self.due_sooner.notify_one();
         }
         done
     }
@@ -233,10 +236,10 @@ impl Centre {
                 Some(next) => {
                     tokio::select! {
                         () = sleep_until(next) => {}
-                        () = self.bell.notified() => {}
+                        () = self.due_sooner.notified() => {}
                     }
                 }
-                None => self.bell.notified().await,
+                None => self.due_sooner.notified().await,
             }
         }
     }

@@ -17,12 +17,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("descriptors", &["plain_words"]),
     ("line_budget", &[]),
     ("plain_words", &[]),
+    ("lookups", &["plain_words"]),
     ("printable", &[]),
     ("listener", &["descriptors", "line_budget", "vitals"]),
     ("units", &[]),
     ("vitals", &["descriptors"]),
     ("document", &["units"]),
-    ("driver", &["body", "descriptors", "plain_words", "units"]),
+    (
+        "driver",
+        &["body", "descriptors", "lookups", "plain_words", "units"],
+    ),
     (
         "scenario",
         &["body", "document", "driver", "plain_words", "units"],
@@ -41,7 +45,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "simulator",
-        &["descriptors", "listener", "plain_words", "units"],
+        &["descriptors", "listener", "lookups", "plain_words", "units"],
     ),
     (
         "config",

@@ -11,13 +11,13 @@ use tokio::time::Instant;
 
 use super::{
     progress::Progress,
-    resolver::LookupError,
     sender::{MAX_HEAD_BYTES, MAX_HEADERS, Unanswered},
     words,
 };
 use crate::{
     descriptors,
     driver::{Origin, Phases},
+    lookups::LookupError,
 };
 
 /// In characters. Parts of a detail come from the server, a certificate's names for instance.

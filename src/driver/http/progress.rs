@@ -7,11 +7,14 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{failure::Cause, lookups::MOST_THREADS};
-use crate::driver::{Phase, Phases};
+use super::failure::Cause;
+use crate::{
+    driver::{Phase, Phases},
+    lookups::MOST_THREADS,
+};
 
 /// Addresses that a failure names; a name may have dozens.
-const NAMED: usize = 6;
+const MOST_NAMED_ADDRESSES: usize = 6;
 
 /// One request on its way.
 pub(super) struct Progress {
@@ -214,10 +217,10 @@ impl Progress {
     }
 
     fn tried(&self) -> String {
-        let named: Vec<_> = (self.addresses.iter().take(NAMED))
+        let named: Vec<_> = (self.addresses.iter().take(MOST_NAMED_ADDRESSES))
             .map(ToString::to_string)
             .collect();
-        let more = match self.addresses.len().saturating_sub(NAMED) {
+        let more = match self.addresses.len().saturating_sub(MOST_NAMED_ADDRESSES) {
             0 => String::new(),
             more => format!(" and {more} more"),
         };

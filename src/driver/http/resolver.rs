@@ -1,16 +1,8 @@
 //! Name lookup whose errors can be told from other errors by their type.
 
-use std::{
-    io,
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-};
+use std::net::{IpAddr, SocketAddr};
 
-use super::{
-    lookups::{BEGINS_WITHIN, Lookups, MOST_NAMES, MOST_THREADS},
-    words,
-};
-use crate::plain_words;
+use crate::lookups::{LookupError, Lookups};
 
 /// Who knows the addresses of a name.
 #[derive(Debug, Clone)]
@@ -23,52 +15,6 @@ pub(super) enum Resolver {
     /// No lookup ever ends.
     #[cfg(test)]
     Silent,
-}
-
-/// A name that has no address.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum LookupError {
-    #[error("cannot look up `{name}`: {}", words::of_lookup(error))]
-    Failed { name: String, error: Arc<io::Error> },
-    #[error("`{name}` has no address")]
-    NoAddress { name: String },
-    #[error(
-        "the lookup of `{name}` did not begin within {within:?}: all {threads} threads for lookups are in use by \
-         other names",
-        within = BEGINS_WITHIN,
-        threads = MOST_THREADS
-    )]
-    Busy { name: String },
-    #[error(
-        "cannot look up `{name}`: {most} other names are being looked up or wait for it, and no more can",
-        most = MOST_NAMES
-    )]
-    TooMany { name: String },
-    #[error(
-        "cannot look up `{name}`: no thread can be started for it: {}",
-        plain_words::of_system(error)
-    )]
-    NoThread { name: String, error: io::Error },
-}
-
-impl LookupError {
-    /// Whether no lookup was begun because this machine has no thread for it.
-    pub(super) fn is_our_own(&self) -> bool {
-        matches!(
-            self,
-            Self::Busy { .. } | Self::TooMany { .. } | Self::NoThread { .. }
-        )
-    }
-
-    pub(super) fn system(&self) -> Option<&io::Error> {
-        match self {
-            Self::Failed { error, .. } => Some(error),
-            Self::NoAddress { .. }
-            | Self::Busy { .. }
-            | Self::TooMany { .. }
-            | Self::NoThread { .. } => None,
-        }
-    }
 }
 
 impl Resolver {

@@ -39,14 +39,6 @@ const HTTP: [(&str, &str); 11] = [
     ),
 ];
 
-/// Parts of what the system says of a name that it cannot look up, and what to say instead.
-const LOOKUP: [(&str, &str); 4] = [
-    ("Name or service not known", "the name is not known"),
-    ("No address associated", "the name has no address"),
-    ("Temporary failure", "the name server does not answer"),
-    ("Non-recoverable failure", "the name server failed"),
-];
-
 /// One error of a chain, without those behind it.
 pub(super) fn of(error: &(dyn Error + 'static)) -> String {
     let text = match error.downcast_ref::<io::Error>() {
@@ -54,12 +46,6 @@ pub(super) fn of(error: &(dyn Error + 'static)) -> String {
         None => error.to_string(),
     };
     replaced(&HTTP, &text).unwrap_or(text)
-}
-
-/// A name that has no address.
-pub(super) fn of_lookup(error: &io::Error) -> String {
-    let text = error.to_string();
-    replaced(&LOOKUP, &text).unwrap_or_else(|| plain_words::of_system(error))
 }
 
 /// A connection that cannot be made secure.

@@ -11,14 +11,11 @@ use std::{
 };
 
 use super::{
-    super::{
-        lookups::{BEGINS_WITHIN, HANGS_AFTER, MOST_NAMES, MOST_THREADS},
-        resolver::LookupError,
-    },
     addresses::with_resolver,
     server::{Server, answer_all},
     *,
 };
+use crate::lookups::{BEGINS_WITHIN, HANGS_AFTER, LookupError, MOST_NAMES, MOST_THREADS};
 
 const HERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 

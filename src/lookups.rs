@@ -19,28 +19,36 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::resolver::LookupError;
+use crate::plain_words;
 
 /// Lookups at the same time, each on its thread.
-pub(super) const MOST_THREADS: usize = 64;
+pub(crate) const MOST_THREADS: usize = 64;
 /// Names that are being looked up or wait for a thread.
-pub(super) const MOST_NAMES: usize = 1024;
+pub(crate) const MOST_NAMES: usize = 1024;
 /// How long a name waits for a thread. A lookup that gets an answer takes milliseconds; if no thread is free after
 /// this time, the lookups of all threads hang.
-pub(super) const BEGINS_WITHIN: Duration = Duration::from_secs(5);
+pub(crate) const BEGINS_WITHIN: Duration = Duration::from_secs(5);
 /// A name whose lookup takes longer than this is looked up once more for the next who asks.
-pub(super) const HANGS_AFTER: Duration = Duration::from_secs(5);
+pub(crate) const HANGS_AFTER: Duration = Duration::from_secs(5);
 /// Threads that look up the same name or are to do so.
 const MOST_THREADS_PER_NAME: usize = 2;
 /// A thread that has nothing to do ends after this time.
 const IDLE_FOR: Duration = Duration::from_secs(10);
+
+/// Parts of what the system says of a name that it cannot look up, and what to say instead.
+const REASONS: [(&str, &str); 4] = [
+    ("Name or service not known", "the name is not known"),
+    ("No address associated", "the name has no address"),
+    ("Temporary failure", "the name server does not answer"),
+    ("Non-recoverable failure", "the name server failed"),
+];
 
 /// Looks a name up; it may block. The ports of the addresses are ignored.
 type LookUp = dyn Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 
 /// The lookups in progress. Clones share them.
 #[derive(Clone)]
-pub(super) struct Lookups(Arc<Shared>);
+pub(crate) struct Lookups(Arc<Shared>);
 
 struct Shared {
     look_up: Box<LookUp>,
@@ -69,7 +77,7 @@ struct Lookup {
 }
 
 /// A lookup that a thread has begun.
-pub(super) struct Begun {
+pub(crate) struct Begun {
     name: String,
     stage: watch::Receiver<Stage>,
 }
@@ -81,13 +89,76 @@ enum Stage {
     Ended(Result<Arc<[SocketAddr]>, Arc<io::Error>>),
 }
 
+/// A name that has no address.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LookupError {
+    /// The system says why.
+    #[error("cannot look up `{name}`: {}", reason(error))]
+    Failed { name: String, error: Arc<io::Error> },
+    /// It is known, without an address.
+    #[error("`{name}` has no address")]
+    NoAddress { name: String },
+    /// No thread was free within [`BEGINS_WITHIN`].
+    #[error(
+        "the lookup of `{name}` did not begin within {within:?}: all {threads} threads for lookups are in use by \
+         other names",
+        within = BEGINS_WITHIN,
+        threads = MOST_THREADS
+    )]
+    Busy { name: String },
+    /// [`MOST_NAMES`] are being looked up.
+    #[error(
+        "cannot look up `{name}`: {most} other names are being looked up or wait for it, and no more can",
+        most = MOST_NAMES
+    )]
+    TooMany { name: String },
+    /// The system starts no thread.
+    #[error(
+        "cannot look up `{name}`: no thread can be started for it: {}",
+        plain_words::of_system(error)
+    )]
+    NoThread { name: String, error: io::Error },
+}
+
+impl LookupError {
+    /// Whether no lookup was begun because this machine has no thread for it.
+    pub(crate) fn is_our_own(&self) -> bool {
+        matches!(
+            self,
+            Self::Busy { .. } | Self::TooMany { .. } | Self::NoThread { .. }
+        )
+    }
+
+    /// What the system says.
+    pub(crate) fn system(&self) -> Option<&io::Error> {
+        match self {
+            Self::Failed { error, .. } => Some(error),
+            Self::NoAddress { .. }
+            | Self::Busy { .. }
+            | Self::TooMany { .. }
+            | Self::NoThread { .. } => None,
+        }
+    }
+}
+
+/// Why the system could not look a name up, in words that fit behind a colon.
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    let known = REASONS.iter().find(|(part, _)| text.contains(part));
+    known.map_or_else(
+        || plain_words::of_system(error),
+        |(_, words)| (*words).to_owned(),
+    )
+}
+
 impl Lookups {
     /// Lookups by the operating system.
-    pub(super) fn of_system() -> Self {
+    pub(crate) fn of_system() -> Self {
         Self::with(|name| Ok((name, 0).to_socket_addrs()?.collect()))
     }
 
-    pub(super) fn with(
+    /// Lookups by this function, which may block.
+    pub(crate) fn with(
         look_up: impl Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync + 'static,
     ) -> Self {
         Self(Arc::new(Shared {
@@ -98,7 +169,7 @@ impl Lookups {
     }
 
     /// Waits until a thread looks the name up.
-    pub(super) async fn begin(&self, name: &str) -> Result<Begun, LookupError> {
+    pub(crate) async fn begin(&self, name: &str) -> Result<Begun, LookupError> {
         let mut stage = self.join(name)?;
         let name = name.to_owned();
         let begins = stage.wait_for(|stage| !matches!(stage, Stage::Waiting));
@@ -109,20 +180,19 @@ impl Lookups {
     }
 
     /// The addresses of a name.
-    #[cfg(test)]
-    pub(super) async fn addresses(&self, name: &str) -> Result<Arc<[SocketAddr]>, LookupError> {
+    pub(crate) async fn addresses(&self, name: &str) -> Result<Arc<[SocketAddr]>, LookupError> {
         self.begin(name).await?.addresses().await
     }
 
     /// Names that are being looked up or wait for it.
     #[cfg(test)]
-    pub(super) fn in_progress(&self) -> usize {
+    pub(crate) fn in_progress(&self) -> usize {
         self.0.state().lookups.len()
     }
 
     /// Threads that look the name up or are to do so.
     #[cfg(test)]
-    pub(super) fn threads_for(&self, name: &str) -> usize {
+    pub(crate) fn threads_for(&self, name: &str) -> usize {
         let state = self.0.state();
         state.lookups.get(name).map_or(0, |lookup| lookup.threads)
     }
@@ -279,7 +349,7 @@ impl Lookup {
 
 impl Begun {
     /// The addresses of the name.
-    pub(super) async fn addresses(mut self) -> Result<Arc<[SocketAddr]>, LookupError> {
+    pub(crate) async fn addresses(mut self) -> Result<Arc<[SocketAddr]>, LookupError> {
         loop {
             if let Stage::Ended(result) = &*self.stage.borrow_and_update() {
                 return result.clone().map_err(|error| LookupError::Failed {
