@@ -125,8 +125,8 @@ fn rest(report: &RunReport, samples: Vec<Arc<Sample>>, batches: Vec<Batch>) -> R
         let figures = batches.iter().filter_map(figures);
         Histogram::merged(&figures.map(|figures| &figures.latency).collect::<Vec<_>>())
     };
-    let steps = report.steps.iter().enumerate().map(|(place, step)| {
-        let latency = whole(&|batch| batch.steps.get(place));
+    let steps = report.steps.iter().enumerate().map(|(index, step)| {
+        let latency = whole(&|batch| batch.steps.get(index));
         (step.step.clone(), latency)
     });
     Rest {

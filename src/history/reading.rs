@@ -37,17 +37,17 @@ impl Default for Readers {
 }
 
 impl Readers {
-    /// Reads on a thread. Its place is taken until the thread is done, however soon whoever waits for it
+    /// Reads on a thread. It keeps its permit until the thread is done, however soon whoever waits for it
     /// leaves: on a disk that hangs there are never more of them.
     pub(super) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, HistoryError> {
         let reading = async {
-            let place = self.0.clone().acquire_owned().await;
-            let place = place.map_err(|_| HistoryError::GivenUp)?;
+            let permit = self.0.clone().acquire_owned().await;
+            let permit = permit.map_err(|_| HistoryError::GivenUp)?;
             let reading = spawn_blocking(move || {
-                let _place = place;
+                let _permit = permit;
                 read()
             });
             reading.await.map_err(|_| HistoryError::GivenUp)

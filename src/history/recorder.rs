@@ -81,7 +81,8 @@ pub struct Recorder {
     failures: Arc<Failures>,
     figures: Arc<Figures>,
     tidied: Option<Instant>,
-    room: Arc<Semaphore>,
+    /// Of histograms that wait to be written, in bytes.
+    memory: Arc<Semaphore>,
     requests: mpsc::Receiver<baselines::Request>,
     /// Changes that could not be handed over yet.
     waiting: VecDeque<baselines::Request>,
@@ -93,10 +94,10 @@ struct Followed {
     next_second: u64,
 }
 
-/// Whether an entry found a place in the queue.
+/// Whether an entry was put into the queue.
 enum Handed {
     Over,
-    NoRoom,
+    Full,
 }
 
 impl Recorder {
@@ -137,7 +138,7 @@ impl Recorder {
             failures: failures.clone(),
             figures: figures.clone(),
             tidied: None,
-            room: Arc::new(Semaphore::new(MOST_WAITING)),
+            memory: Arc::new(Semaphore::new(MOST_WAITING)),
             requests,
             waiting: VecDeque::new(),
         };
@@ -185,7 +186,7 @@ impl Recorder {
             self.figures.watch_write(&self.directory);
             observers.tell(&Event::HistoryKept(self.figures.now()));
         }
-        while matches!(self.round(), Handed::NoRoom) {
+        while matches!(self.round(), Handed::Full) {
             sleep(EVERY).await;
         }
         let Self { queue, thread, .. } = self;
@@ -214,12 +215,12 @@ impl Recorder {
         self.chats.offer(&mut offer);
         self.failures.offer(&mut offer);
         self.followed
-            .retain_mut(|followed| !followed.ask(&self.room, figures, &mut offer));
+            .retain_mut(|followed| !followed.ask(&self.memory, figures, &mut offer));
         hand_requests(&mut self.waiting, &self.followed, &mut offer);
         if self.tidied.is_none_or(|at| at.elapsed() >= TIDY) && offer(Write::Tidy).is_ok() {
             self.tidied = Some(Instant::now());
         }
-        if full { Handed::NoRoom } else { Handed::Over }
+        if full { Handed::Full } else { Handed::Over }
     }
 
     /// A new file knows nothing of the runs in progress: they are handed over from their beginning.
@@ -256,7 +257,7 @@ impl Followed {
     /// Hands over what is new; whether that was the last.
     fn ask(
         &mut self,
-        room: &Arc<Semaphore>,
+        memory: &Arc<Semaphore>,
         figures: &Figures,
         offer: &mut impl FnMut(Write) -> Result<(), Write>,
     ) -> bool {
@@ -277,13 +278,13 @@ impl Followed {
         {
             return offer(Write::Ended(Box::new(record))).is_ok();
         }
-        let handed = !burst || self.hand_seconds(room, figures, offer);
+        let handed = !burst || self.hand_seconds(memory, figures, offer);
         over && handed
     }
 
     fn hand_seconds(
         &mut self,
-        room: &Arc<Semaphore>,
+        memory: &Arc<Semaphore>,
         figures: &Figures,
         offer: &mut impl FnMut(Write) -> Result<(), Write>,
     ) -> bool {
@@ -300,8 +301,8 @@ impl Followed {
             .flat_map(|batch| batch.latencies())
             .map(Histogram::size);
         let size = u32::try_from(size.sum::<usize>()).unwrap_or(u32::MAX);
-        let place = room.clone().try_acquire_many_owned(size).ok();
-        if place.is_none() {
+        let permits = memory.clone().try_acquire_many_owned(size).ok();
+        if permits.is_none() {
             for second in &mut seconds {
                 second.batch = None;
             }
@@ -314,7 +315,7 @@ impl Followed {
             first: next - seconds.len() as u64,
             seconds,
             report,
-            _room: place,
+            _memory: permits,
         };
         let handed = offer(write).is_ok();
         if handed {

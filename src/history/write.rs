@@ -18,7 +18,7 @@ pub(super) enum Write {
         seconds: Vec<WholeSecond>,
         report: Arc<RunReport>,
         /// For the histograms in them, given back with the entry.
-        _room: Option<OwnedSemaphorePermit>,
+        _memory: Option<OwnedSemaphorePermit>,
     },
     /// What chats are called, and which of them ended.
     Chats {

@@ -51,7 +51,7 @@ pub enum Closed {
     Slow,
     /// It carried a request, and none since for too long.
     Idle,
-    /// Another connection needed its place or its descriptor.
+    /// Another connection needed its slot or its descriptor.
     Room,
     /// Requests that were not complete took too much memory together.
     Bytes,

@@ -81,7 +81,7 @@ async fn who_never_sends_goes_soon_and_who_carried_an_event_stays_for_long() {
     assert_eq!(closed(&connections, Closed::Silent), 2);
     assert_eq!(closed(&connections, Closed::Idle), 1);
     assert_eq!(connections.counters.figures().connections, 0);
-    // That is no shortage: nobody lost a place that was needed.
+    // That is no shortage: no connection was closed whose slot was needed.
     assert_eq!(
         connections
             .counters

@@ -12,7 +12,7 @@ const LATEST_START: TimeDelta = TimeDelta::hours(3);
 /// An interval that the clock repeats because it was set back by no more than this does not start anew.
 const REPEATED_INTERVAL: TimeDelta = TimeDelta::minutes(1);
 /// A timer that fires later than this was not waiting for its time: the clock was set forward.
-const PUNCTUAL: TimeDelta = TimeDelta::seconds(10);
+const TIMER_TOLERANCE: TimeDelta = TimeDelta::seconds(10);
 
 /// The next start of every burst with a schedule.
 #[derive(Debug, Default)]
@@ -95,7 +95,7 @@ impl Starts {
         if now < due {
             return TimerAction::Early(due);
         }
-        if now - due > PUNCTUAL && start.has_started_for(due) {
+        if now - due > TIMER_TOLERANCE && start.has_started_for(due) {
             start.due = start.next(now);
             return TimerAction::Again(start.due);
         }

@@ -145,9 +145,9 @@ impl IntoResponse for Refusal {
             Self::Busy { again, .. } | Self::Denied(Denied::Throttled { again }) => Some(*again),
             _ => None,
         };
-        // Not logged: requests beyond the limits could fill the log, and unreadable rows have been logged.
-        let is_logged = again.is_some() || matches!(self, Self::UnreadableRow(_));
-        if status.is_server_error() && !is_logged {
+        let has_been_logged = matches!(self, Self::UnreadableRow(_));
+        // Requests beyond the limits, which get `Retry-After`, could fill the log.
+        if status.is_server_error() && again.is_none() && !has_been_logged {
             tracing::warn!("{self}");
         }
         // It quotes the request, and goes to terminals and into pages.

@@ -19,7 +19,7 @@ use crate::{
 
 /// A body that is decompressed to no more than this is decompressed at once: it takes milliseconds. For a
 /// larger one there is a thread.
-const AT_ONCE: usize = 4 * 1024 * 1024;
+const MOST_DECOMPRESSED_INLINE: usize = 4 * 1024 * 1024;
 
 /// What the server answered, whatever the status.
 #[derive(Debug, Clone)]
@@ -126,7 +126,7 @@ async fn receive(read: ReadBody, limit: Option<usize>, headers: &HeaderMap) -> R
         return Received::too_large(kept, length, compression, limit);
     }
     let compressed = compression.as_ref().is_ok_and(|known| !known.is_none());
-    if !compressed || limit <= AT_ONCE {
+    if !compressed || limit <= MOST_DECOMPRESSED_INLINE {
         return Received::decompressed(kept, compression, limit);
     }
     let decompressed = {

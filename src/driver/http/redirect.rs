@@ -17,7 +17,7 @@ const REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];
 
 /// Headers of a request that are sent to another server too. All others are left out there, because they may hold
 /// credentials of the first server.
-const HARMLESS: [&str; 9] = [
+const PASSED_ON_HEADERS: [&str; 9] = [
     "accept",
     "accept-charset",
     "accept-encoding",
@@ -30,7 +30,7 @@ const HARMLESS: [&str; 9] = [
 ];
 
 /// Headers that describe a body.
-const OF_BODY: [&str; 4] = [
+const BODY_HEADERS: [&str; 4] = [
     "content-encoding",
     "content-language",
     "content-location",
@@ -67,7 +67,7 @@ pub(super) fn follow(
     if becomes_get(status, &request.method) {
         next.method = Method::GET;
         next.body = None;
-        keep_headers(&mut next, |name| !OF_BODY.contains(&name));
+        keep_headers(&mut next, |name| !BODY_HEADERS.contains(&name));
     }
     if same_server(&from, &to) {
         if to.username().is_empty() && to.password().is_none() {
@@ -77,7 +77,7 @@ pub(super) fn follow(
         }
     } else {
         check_body(next.body.as_ref(), redirects, &from, &to)?;
-        keep_headers(&mut next, |name| HARMLESS.contains(&name));
+        keep_headers(&mut next, |name| PASSED_ON_HEADERS.contains(&name));
     }
     next.url = to.into();
     Ok(Some(next))

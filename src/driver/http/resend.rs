@@ -10,7 +10,7 @@ use super::{
 };
 
 /// What this machine and the server's may add to a round trip.
-const SLACK: Duration = Duration::from_millis(20);
+const PROCESSING_TIME: Duration = Duration::from_millis(20);
 
 /// The longest round trip that is believed: a lost packet makes that of one connection seconds long.
 const LONGEST_ROUND_TRIP: Duration = Duration::from_millis(400);
@@ -43,7 +43,7 @@ pub(super) fn check(
 
 /// Whether the server may have closed before it had the request: then the close comes within a round trip.
 fn crossed(after: Duration, round_trip: Duration) -> bool {
-    after <= round_trip.min(LONGEST_ROUND_TRIP) + SLACK
+    after <= round_trip.min(LONGEST_ROUND_TRIP) + PROCESSING_TIME
 }
 
 #[cfg(test)]
