@@ -383,6 +383,7 @@ fn the_weight_of_a_value_is_that_of_all_that_stands_in_it() {
     for (value, weight) in [
         (Value::from(1), of_one),
         (Value::from("ä"), of_one + 2),
+        (Value::from(1.5e300), of_one + 300),
         (Value::from_bytes(vec![0; 5]), of_one + 5),
         (list.clone(), 3 * of_one + 3),
         (map, 5 * of_one + 6),
