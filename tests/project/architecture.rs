@@ -223,7 +223,7 @@ fn sources() -> Vec<(PathBuf, String)> {
 }
 
 /// Tests may look everywhere.
-fn is_test(path: &Path) -> bool {
+pub(super) fn is_test(path: &Path) -> bool {
     path.components().any(|part| {
         let name = part.as_os_str().to_string_lossy();
         name == "tests" || name.ends_with("tests.rs") || name == "testing.rs"
@@ -238,35 +238,30 @@ fn room(path: &Path) -> String {
 }
 
 /// The code before the first `#[cfg(test)]`.
-fn without_tests(text: &str) -> &str {
+pub(super) fn without_tests(text: &str) -> &str {
     text.split("#[cfg(test)]").next().unwrap_or_default()
 }
 
-/// Every `crate::room` in a text, also inside `use crate::{ ... }`.
-fn used_rooms(text: &str, rooms: &BTreeSet<&str>) -> BTreeSet<String> {
+/// The first names of all paths that begin with a prefix such as `crate::`, also inside `use crate::{ ... }`.
+pub(super) fn names_below(prefix: &str, text: &str) -> BTreeSet<String> {
     let mut used = BTreeSet::new();
     let code: String = text
         .lines()
         .filter(|line| !line.trim_start().starts_with("//"))
         .collect::<Vec<_>>()
         .join("\n");
-    for (at, _) in code.match_indices("crate::") {
-        let rest = &code[at + "crate::".len()..];
+    for (at, _) in code.match_indices(prefix) {
+        let rest = &code[at + prefix.len()..];
         let names: Vec<&str> = if let Some(group) = rest.strip_prefix('{') {
             top_level_names(group)
         } else {
             vec![rest]
         };
-        for name in names {
-            let word: String = name
-                .trim()
-                .chars()
-                .take_while(|c| c.is_alphanumeric() || *c == '_')
-                .collect();
-            if rooms.contains(word.as_str()) {
-                used.insert(word);
-            }
-        }
+        used.extend(names.iter().map(|name| {
+            let name = name.trim().chars();
+            name.take_while(|c| c.is_alphanumeric() || *c == '_')
+                .collect()
+        }));
     }
     used
 }
@@ -311,8 +306,9 @@ fn arrows_between_rooms_point_one_way() {
             ));
             continue;
         };
-        for used in used_rooms(without_tests(&text), &rooms) {
-            if used != room && !may_use.contains(&used.as_str()) {
+        for used in names_below("crate::", without_tests(&text)) {
+            let is_room = rooms.contains(used.as_str());
+            if is_room && used != room && !may_use.contains(&used.as_str()) {
                 wrong.push(format!(
                     "{}: `{room}` must not use `{used}`",
                     path.display()

@@ -4,6 +4,7 @@
 mod architecture;
 mod configuration;
 mod documents;
+mod file_cycles;
 mod pipeline;
 #[path = "../support/mod.rs"]
 mod support;

@@ -82,6 +82,19 @@ async fn what_comes_after_the_chat_ended_is_late_and_what_it_left_is_ignored() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_event_that_finds_the_inbox_of_its_chat_closed_is_late() {
+    let bench = Bench::new();
+    let mut run = bench.run();
+    let Chat { inbox, claims } = run.chat_with("a");
+    drop(inbox);
+    bench.send(&run, &event("a", "reply"));
+    drop(claims);
+    bench.send(&run, &event("a", "reply"));
+    run.end();
+    assert_eq!(run.fates(), [Fate::Late; 2]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_event_that_nobody_claims_expires_when_its_time_is_over() {
     let bench = Bench::new();
     let mut run = bench.run();

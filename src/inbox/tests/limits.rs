@@ -98,6 +98,75 @@ fn a_redelivery_is_recognized_however_many_events_came_before() {
     assert_eq!(bench.ledger.count(Fate::Ignored), ignored);
 }
 
+/// A fresh event, or one that came so many fresh events ago.
+fn redelivery() -> impl Strategy<Value = Option<usize>> {
+    prop_oneof![
+        4 => Just(None),
+        1 => (0..1_300_usize).prop_map(Some),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn a_redelivery_is_a_duplicate_if_its_event_is_among_the_latest_thousand(
+        redeliveries in prop::collection::vec(redelivery(), 1_500..2_000)
+    ) {
+        let bench = Bench::new();
+        let (mut remembered, mut fresh, mut duplicates) = (VecDeque::new(), 0, 0);
+        for redelivery in redeliveries {
+            let number = match redelivery {
+                Some(back) => fresh - back.min(fresh),
+                None => {
+                    fresh += 1;
+                    fresh
+                }
+            };
+            if remembered.contains(&number) {
+                duplicates += 1;
+            } else {
+                remembered.push_back(number);
+            }
+            if remembered.len() > 1_000 {
+                remembered.pop_front();
+            }
+            bench.send_identified(&number.to_string());
+            assert_eq!(bench.ledger.count(Fate::Duplicate), duplicates);
+        }
+    }
+}
+
+#[test]
+fn each_event_is_settled_once_however_many_send_while_the_chat_ends() {
+    const SENDERS: usize = 4;
+    const EVENTS: usize = 2_000;
+    let bench = Bench::new();
+    let incoming = bench.incoming("a", 1);
+    let Bench {
+        ledger,
+        sender,
+        inbox,
+        ..
+    } = bench;
+    std::thread::scope(|scope| {
+        for _ in 0..SENDERS {
+            let (sender, incoming) = (sender.clone(), incoming.clone());
+            scope.spawn(move || {
+                for _ in 0..EVENTS {
+                    sender.send(incoming.clone(), IdSpread::OneChat);
+                }
+            });
+        }
+        while ledger.received() < EVENTS {
+            std::thread::yield_now();
+        }
+        drop(inbox);
+    });
+    let all = SENDERS * EVENTS;
+    assert_eq!((ledger.received(), ledger.settled()), (all, all));
+}
+
 #[test]
 fn an_event_that_is_sent_after_the_chat_ended_is_late() {
     let bench = Bench::new();

@@ -83,4 +83,6 @@ async fn a_wait_goes_on_where_another_took_the_event_that_it_was_judging() {
     let wait = bench.inbox.wait(bench.since, bench.since, judge);
     wait.await.unwrap();
     assert_eq!(bench.ledger.count(Fate::Consumed), 2);
+    // Each wait took one of the two events.
+    bench.wait_for("reply").await.unwrap_err();
 }
