@@ -79,8 +79,14 @@ impl Process {
         Self::spawn(command, arguments, &[])
     }
 
-    fn spawn(mut command: Command, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+    fn spawn(program: Command, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         install_crypto();
+        // Tests that run under `nohup`, or in the background of a script, would hand down that signals are ignored.
+        let mut command = Command::new("env");
+        command
+            .arg("--default-signal=HUP,INT,QUIT,TERM")
+            .arg(program.get_program())
+            .args(program.get_args());
         for variable in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
             command.env_remove(variable);
             command.env_remove(variable.to_lowercase());
