@@ -1,35 +1,66 @@
 //! The second signal ends the process even where the runtime has no time for it.
 
-use std::time::Duration;
+use std::{
+    io::{self, Write as _},
+    process::{Command, Stdio},
+    thread,
+    time::Duration,
+};
 
-use tokio::time::Instant;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use tokio::{
+    net::TcpListener,
+    time::{Instant, sleep},
+};
 
-use crate::support::{Folder, Run, Signal, free_address};
+use crate::support::{Folder, eventually};
 
-/// One filter that takes much longer than the test: no step of an expression, so no limit ends it.
-const BUSY: &str = "
-scenario: busy
+const SCENARIO: &str = "
+scenario: patient
 steps:
-  - think: \"{{ (((range(100000) | list) * 999) | sum) ~ 'ms' }}\"
+  - step: greet
+    http: { get: '{{ target.url }}/' }
 ";
 
+/// The end of a pipe that is full and that nobody reads: whoever writes to it waits.
+fn full_pipe() -> (io::PipeReader, io::PipeWriter) {
+    let (reader, writer) = io::pipe().unwrap();
+    let mut filled = writer.try_clone().unwrap();
+    // It ends when the reader is closed.
+    thread::spawn(move || while filled.write_all(&[b'\n'; 4096]).is_ok() {});
+    (reader, writer)
+}
+
 #[tokio::test]
-async fn the_second_signal_ends_a_run_whose_runtime_is_busy() {
+async fn the_second_signal_ends_a_run_that_is_blocked() {
+    let target = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", target.local_addr().unwrap());
     let folder = Folder::new();
-    let file = folder.write("busy.yaml", BUSY);
-    let target = format!("http://{}", free_address());
-    // More chats than there are threads.
-    let run = Run::new(folder, &file, &target).load("{ chats: 40 }");
-    let run = run.with(&["--workers", "2"]);
-    let mut process = run.start();
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    assert!(process.is_running());
-    process.signal(Signal::SIGTERM);
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    assert!(process.is_running(), "{}", process.log());
-    process.signal(Signal::SIGTERM);
+    let scenario = folder.write("patient.yaml", SCENARIO);
+    let (unread, full) = full_pipe();
+    let mut process = Command::new(env!("CARGO_BIN_EXE_chatprobe"))
+        .args(["run", &scenario, "--target", &url, "--load", "{ chats: 1 }"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(full)
+        .spawn()
+        .unwrap();
+    // Whose answer does not come, so that there is something to wait for and to tell of.
+    let _connection = target.accept().await.unwrap();
+
+    let id = Pid::from_raw(i32::try_from(process.id()).unwrap());
+    kill(id, Signal::SIGTERM).unwrap();
+    // By now it waits until somebody reads what it tells of the signal.
+    sleep(Duration::from_secs(1)).await;
+    assert!(process.try_wait().unwrap().is_none());
+    kill(id, Signal::SIGTERM).unwrap();
     let asked = Instant::now();
-    assert_eq!(process.ended().await, 130);
+    let ended = eventually("the end", async || process.try_wait().unwrap()).await;
+    assert_eq!(ended.code(), Some(130));
     let took = asked.elapsed();
     assert!(took < Duration::from_secs(5), "{took:?}");
+    drop(unread);
 }
