@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout, timeout_at};
+use futures_util::future::join_all;
+use tokio::time::{Instant, timeout_at};
 
 use super::{Scheduler, handle::Shared};
 use crate::{
@@ -18,6 +19,8 @@ const CLEANUP_GRACE: Duration = Duration::from_millis(1_100);
 const ABORT_GRACE: Duration = Duration::from_millis(300);
 /// How long runs may take to count what they had to give up at once.
 const GIVE_UP_GRACE: Duration = Duration::from_millis(700);
+/// How long the clock of the schedules may take to stop, and at the end the tasks of the scheduler.
+const TASKS_GRACE: Duration = Duration::from_millis(100);
 
 /// A shutdown that did not end everything in its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -32,32 +35,33 @@ impl Scheduler {
     /// Some runs did not end in that time and were cut off; something may be left at their targets.
     pub async fn shut_down(&self, grace: Duration) -> Result<(), CutOff> {
         let shared = &self.shared;
+        let mut deadline = Instant::now() + grace;
         shared.closing.cancel();
         for task in shared.state().probes.values() {
             task.cancel.cancel();
         }
-        if let Some(cron) = shared.cron.lock().await.take() {
-            cron.stop().await;
+        let clock_stopped = timeout_at(Instant::now() + TASKS_GRACE, shared.stop_clock()).await;
+        if clock_stopped.is_err() {
+            tracing::warn!("the clock of the schedules did not stop in time");
         }
-        shared.stop_all(Stop::Finish).await;
         let mut outcome = Ok(());
-        let deadline = Instant::now() + grace;
-        if !shared.all_ended(deadline).await {
+        if !shared.end_all(Stop::Finish, deadline).await {
             tracing::warn!("the grace is over: ending the chats in progress");
-            shared
-                .stop_all(Stop::End {
-                    answers: ANSWER_GRACE,
-                    cleanup: CLEANUP_GRACE,
-                })
-                .await;
-            let deadline = Instant::now() + ANSWER_GRACE + CLEANUP_GRACE * 2 + ABORT_GRACE;
-            if !shared.all_ended(deadline).await {
+            let end = Stop::End {
+                answers: ANSWER_GRACE,
+                cleanup: CLEANUP_GRACE,
+            };
+            deadline = Instant::now() + ANSWER_GRACE + CLEANUP_GRACE * 2 + ABORT_GRACE;
+            if !shared.end_all(end, deadline).await {
                 outcome = Err(CutOff);
                 shared.runs.active().iter().for_each(RunHandle::abort);
             }
         }
         shared.tasks.close();
-        shared.tasks.wait().await;
+        let last = deadline.max(Instant::now()) + TASKS_GRACE;
+        if timeout_at(last, shared.tasks.wait()).await.is_err() {
+            tracing::warn!("some tasks of the scheduler did not end in time");
+        }
         outcome
     }
 
@@ -65,11 +69,8 @@ impl Scheduler {
     /// open at its target, unless it is stuck.
     pub async fn give_up(&self) {
         self.shared.closing.cancel();
-        let giving_up = async {
-            self.shared.stop_all(Stop::AT_ONCE).await;
-            self.shared.all_ended(Instant::now() + GIVE_UP_GRACE).await
-        };
-        if timeout(GIVE_UP_GRACE, giving_up).await != Ok(true) {
+        let deadline = Instant::now() + GIVE_UP_GRACE;
+        if !self.shared.end_all(Stop::AT_ONCE, deadline).await {
             let runs = self.shared.runs.active();
             let chats: u64 = runs.iter().map(|run| run.chats().in_progress).sum();
             tracing::warn!("cut off: {chats} chats in progress may be open at their targets");
@@ -78,20 +79,28 @@ impl Scheduler {
 }
 
 impl Shared {
-    async fn stop_all(&self, stop: Stop) {
-        for run in self.runs.active() {
-            // A run that has ended meanwhile needs no order.
-            let _ = run.order(Order::Stop(stop, EndedBy::Shutdown)).await;
+    /// Starts no bursts on schedule any more, once an installation in progress is over.
+    async fn stop_clock(&self) {
+        if let Some(clock) = self.cron.lock().await.take() {
+            clock.stop().await;
         }
     }
 
-    /// Whether every run in progress ended by then.
-    async fn all_ended(&self, deadline: Instant) -> bool {
-        for run in self.runs.active() {
-            if timeout_at(deadline, run.ended()).await.is_err() {
-                return false;
-            }
-        }
-        true
+    /// Orders every run in progress to stop and waits for their ends, side by side: a run that follows no
+    /// orders holds up no other. Whether all of them ended by the deadline.
+    async fn end_all(&self, stop: Stop, deadline: Instant) -> bool {
+        let runs = self.runs.active();
+        let ends = runs.iter().map(|run| {
+            timeout_at(deadline, async {
+                // A run that has ended meanwhile needs no order.
+                let _ = run.order(Order::Stop(stop, EndedBy::Shutdown)).await;
+                run.ended().await;
+            })
+        });
+        join_all(ends).await.iter().all(Result::is_ok)
     }
 }
+
+#[cfg(test)]
+#[path = "shutdown_tests.rs"]
+mod tests;
