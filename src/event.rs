@@ -7,6 +7,7 @@ mod denial;
 mod ending;
 mod fate;
 mod run;
+mod run_id;
 mod skip;
 mod trace;
 
@@ -28,6 +29,9 @@ pub use denial::Denial;
 pub use ending::{Ending, Failure, StepOutcome};
 pub use fate::Fate;
 pub use run::{EndedBy, Mode, RunIdentity, Subject, Trigger, Verdict};
+#[cfg(test)]
+pub(crate) use run_id::RunIds;
+pub use run_id::RunPosition;
 pub use skip::SkipReason;
 pub use trace::{
     Beginning, FailedChat, Trace, TracedAnswer, TracedEvent, TracedRequest, TracedStep,

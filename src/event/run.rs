@@ -1,12 +1,14 @@
 //! Runs, as events name them.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::SystemTime};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use super::run_id::{RunIds, is_id};
+
+/// The ids of all runs of the process.
+static IDS: RunIds = RunIds::new();
 
 /// What starts the chats of a run.
 #[derive(
@@ -58,7 +60,7 @@ pub enum Trigger {
 /// One execution of a probe or a burst, as events name it.
 #[derive(Debug)]
 pub struct RunIdentity {
-    /// Unique, and later runs sort behind earlier ones.
+    /// A version 7 UUID: unique, and larger than those of all runs that began before in this process.
     pub id: String,
     /// The name of the probe or burst; a label, so bursts without a name share one.
     pub name: Arc<str>,
@@ -71,37 +73,18 @@ pub struct RunIdentity {
 impl RunIdentity {
     /// A new run with an id of its own.
     pub fn new(name: Arc<str>, subject: Subject, trigger: Trigger) -> Self {
-        let since_epoch = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
+        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         Self {
-            id: format!("{}-{:08x}", Self::least_id(since_epoch), fastrand::u32(..)),
+            id: IDS.next(since_epoch.unwrap_or_default()),
             name,
             subject,
             trigger,
         }
     }
 
-    /// What the ids of runs that begin then, so long after the Unix epoch, or later are larger than, and those
-    /// of earlier ones smaller.
-    pub fn least_id(since_epoch: Duration) -> String {
-        format!("{:011x}", since_epoch.as_millis())
-    }
-
-    /// When the run of an id began, since the Unix epoch.
-    pub fn began_of_id(id: &str) -> Option<Duration> {
-        let (began, _) = id.split_once('-')?;
-        u64::from_str_radix(began, 16)
-            .ok()
-            .map(Duration::from_millis)
-    }
-
     /// Whether a text reads like the id of a run.
     pub fn is_id(text: &str) -> bool {
-        let hexadecimal = |part: &str| part.bytes().all(|byte| byte.is_ascii_hexdigit());
-        text.split_once('-').is_some_and(|(began, chance)| {
-            began.len() == 11 && chance.len() == 8 && hexadecimal(began) && hexadecimal(chance)
-        })
+        is_id(text)
     }
 
     /// The id of one of its chats, and of its failure if it fails.

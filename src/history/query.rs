@@ -11,7 +11,7 @@ use super::{
     rows::word,
 };
 use crate::{
-    event::{Mode, Verdict},
+    event::{Mode, RunPosition, Verdict},
     runner::{RunReport, RunState},
 };
 
@@ -28,10 +28,10 @@ pub struct RunQuery {
     pub verdict: Option<Verdict>,
     /// Only those with this in the name of their probe or burst, or in that of their scenario.
     pub part: Option<String>,
-    /// Only those with ids that are no smaller, which began then or later.
-    pub since: Option<String>,
-    /// Only those with smaller ids than this, which began before.
-    pub before: Option<String>,
+    /// Only those that stand there or behind, which began then or later.
+    pub since: Option<RunPosition>,
+    /// Only those that stand in front of it, which began before.
+    pub before: Option<RunPosition>,
     /// So many at the most.
     pub limit: usize,
 }
@@ -67,6 +67,13 @@ pub struct HourQuery {
 }
 
 impl RunQuery {
+    /// Whether a run with this id stands between `since` and `before`.
+    pub fn spans(&self, id: &str) -> bool {
+        let position = RunPosition::of(id);
+        self.before.as_ref().is_none_or(|before| position < *before)
+            && self.since.as_ref().is_none_or(|since| position >= *since)
+    }
+
     pub(super) fn read(
         &self,
         connection: &Connection,
@@ -75,21 +82,21 @@ impl RunQuery {
         // SQLite gives up on all rows if one of them is no JSON.
         let mut statement = connection.prepare(
             "SELECT id, report FROM runs \
-             WHERE (:before IS NULL OR id < :before) AND (:mode IS NULL OR mode = :mode) \
+             WHERE (:before IS NULL OR position < :before) AND (:mode IS NULL OR mode = :mode) \
              AND (:state IS NULL OR state = :state) AND (:name IS NULL OR name = :name) \
-             AND (:since IS NULL OR id >= :since) \
+             AND (:since IS NULL OR position >= :since) \
              AND (:verdict IS NULL OR NOT json_valid(report) \
                   OR CASE WHEN json_valid(report) THEN json_extract(report, '$.verdict') END = :verdict) \
              AND (:part IS NULL OR NOT json_valid(report) OR instr(name, :part) \
                   OR CASE WHEN json_valid(report) THEN instr(json_extract(report, '$.scenario'), :part) END) \
-             AND rest IS NOT NULL ORDER BY id DESC",
+             AND rest IS NOT NULL ORDER BY position DESC",
         )?;
         let rows = statement.query(named_params! {
-            ":before": self.before,
+            ":before": self.before.as_ref().map(RunPosition::as_str),
             ":mode": self.mode.map(Mode::as_str),
             ":state": self.state.map(word).transpose()?,
             ":name": self.name,
-            ":since": self.since,
+            ":since": self.since.as_ref().map(RunPosition::as_str),
             ":verdict": self.verdict.map(Verdict::as_str),
             ":part": self.part,
         })?;

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::error::HistoryError;
 
 /// Each brings the file from the version of its place to the next one.
-pub(super) const MIGRATIONS: [&str; 5] = [
+pub(super) const MIGRATIONS: [&str; 6] = [
     "
     CREATE TABLE runs (
         id TEXT PRIMARY KEY,
@@ -67,6 +67,14 @@ pub(super) const MIGRATIONS: [&str; 5] = [
 ",
     // Why a chat is open that has ended; NULL as long as it is in progress.
     "ALTER TABLE open_chats ADD COLUMN why TEXT",
+    // The order of the runs: see `RunPosition`. Ids of earlier versions have one digit of the time less.
+    "
+    ALTER TABLE runs ADD COLUMN position TEXT GENERATED ALWAYS AS
+        (CASE instr(id, '-') WHEN 12 THEN '0' ELSE '' END || replace(id, '-', '')) VIRTUAL;
+    CREATE INDEX runs_by_position ON runs (position);
+    DROP INDEX runs_by_name;
+    CREATE INDEX runs_by_name ON runs (name, position);
+",
 ];
 
 /// Brings the file to the latest version; the one that it had before.

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 use tokio::time::Instant;
 
 use super::{error::HistoryError, file};
-use crate::event::RunIdentity;
+use crate::event::RunPosition;
 
 /// Of what the file may have, in hundredths: beyond the first it is emptied down to the second.
 const FULL: u64 = 90;
@@ -60,12 +60,12 @@ impl Clock {
         let failure: Option<i64> = connection.query_row(query, [], |row| row.get(0))?;
         let query = "SELECT max(hour) FROM probe_hours";
         let hour: Option<i64> = connection.query_row(query, [], |row| row.get(0))?;
-        let query = "SELECT max(id) FROM runs";
+        let query = "SELECT max(position) FROM runs";
         let run: Option<String> = connection.query_row(query, [], |row| row.get(0))?;
         let newest = [
             failure.and_then(|at| Some(Duration::from_millis(at.try_into().ok()?))),
             hour.and_then(|at| Some(Duration::from_secs(at.try_into().ok()?))),
-            run.and_then(|id| RunIdentity::began_of_id(&id)),
+            run.and_then(|position| RunPosition::from(position).began()),
         ];
         let newest = newest.into_iter().flatten().max();
         Ok(Self {
@@ -129,7 +129,7 @@ pub(super) fn make_room(connection: &mut Connection, max_bytes: u64) -> Result<(
     while used(connection)? > max_bytes / 100 * EMPTIED {
         let change = connection.transaction()?;
         let mut gone = 0;
-        let oldest = format!("(SELECT id FROM runs WHERE {MAY_GO} ORDER BY id LIMIT ?)");
+        let oldest = format!("(SELECT id FROM runs WHERE {MAY_GO} ORDER BY position LIMIT ?)");
         for statement in [
             format!("DELETE FROM failures WHERE run IN {oldest}"),
             format!("DELETE FROM runs WHERE id IN {oldest}"),
@@ -166,9 +166,9 @@ fn used(connection: &Connection) -> Result<u64, HistoryError> {
 
 fn remove_old(connection: &mut Connection, oldest: Duration) -> Result<(), HistoryError> {
     let change = connection.transaction()?;
-    let id = RunIdentity::least_id(oldest);
-    let old = format!("DELETE FROM runs WHERE id < ? AND {MAY_GO}");
-    change.execute(&old, [&id])?;
+    let position = RunPosition::at(oldest);
+    let old = format!("DELETE FROM runs WHERE position < ? AND {MAY_GO}");
+    change.execute(&old, [position.as_str()])?;
     let millis = i64::try_from(oldest.as_millis()).unwrap_or(i64::MAX);
     change.execute("DELETE FROM failures WHERE failed_at < ?", [millis])?;
     change.execute("DELETE FROM probe_hours WHERE hour < ?", [millis / 1_000])?;

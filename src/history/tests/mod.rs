@@ -5,6 +5,7 @@ mod fuzz;
 mod hours;
 mod interrupted;
 mod open_chats;
+mod paging;
 mod readings;
 mod tidying;
 mod unreadable;

@@ -9,6 +9,7 @@ use axum::{
 };
 
 use crate::{
+    event::RunPosition,
     history::RunQuery,
     report::{Comparison, MOST_BASELINES, html, junit, tables},
     runner::{RunRecord, RunReport, RunState},
@@ -297,7 +298,7 @@ fn earlier(run: &RunReport) -> RunQuery {
     RunQuery {
         name: Some(run.name.clone()),
         mode: Some(run.mode),
-        before: Some(run.id.clone()),
+        before: Some(RunPosition::of(&run.id)),
         limit: Limit::default().get(),
         ..RunQuery::default()
     }

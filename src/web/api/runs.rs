@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    event::{Mode, Trigger, Verdict},
+    event::{Mode, RunPosition, Trigger, Verdict},
     history::{Listing, RunQuery},
     runner::{ChatCounts, RunReport, RunState},
     scheduler::RunEntry,
@@ -135,7 +135,7 @@ impl From<RunFilter> for RunQuery {
             state: filter.state,
             verdict: filter.verdict,
             name: filter.name,
-            before: filter.before,
+            before: filter.before.as_deref().map(RunPosition::of),
             limit: filter.limit.get(),
             ..Self::default()
         }
@@ -152,9 +152,8 @@ fn may_take(query: &RunQuery, entry: &RunEntry) -> bool {
         }
         RunEntry::Ended(report) => (report.mode, &*report.name, &*report.scenario),
     };
-    let (id, of) = (entry.id(), query.part.as_deref());
-    query.before.as_deref().is_none_or(|before| id < before)
-        && query.since.as_deref().is_none_or(|since| id >= since)
+    let of = query.part.as_deref();
+    query.spans(entry.id())
         && query.mode.is_none_or(|wanted| wanted == mode)
         && query.name.as_deref().is_none_or(|wanted| wanted == name)
         && of.is_none_or(|part| name.contains(part) || scenario.contains(part))
@@ -185,17 +184,17 @@ impl App {
 }
 
 impl App {
-    /// Runs in progress and those that the scheduler remembers, by their ids.
+    /// Runs in progress and those that the scheduler remembers, in their order.
     pub(in crate::web) fn runs_in_memory(
         &self,
         query: &RunQuery,
-    ) -> BTreeMap<String, Arc<RunReport>> {
+    ) -> BTreeMap<RunPosition, Arc<RunReport>> {
         let entries = self.web.scheduler.runs();
         let known = entries.iter().filter(|entry| may_take(query, entry));
         known
             .map(RunEntry::report)
             .filter(|report| takes(query, report))
-            .map(|report| (report.id.clone(), report))
+            .map(|report| (RunPosition::of(&report.id), report))
             .collect()
     }
 
@@ -216,8 +215,8 @@ impl App {
                     listing.unreadable = kept.unreadable;
                     listing.broken_off = kept.broken_off;
                     for report in kept.entries {
-                        let id = report.id.clone();
-                        runs.entry(id).or_insert_with(|| Arc::new(report));
+                        let position = RunPosition::of(&report.id);
+                        runs.entry(position).or_insert_with(|| Arc::new(report));
                     }
                 }
                 Err(error) if runs.is_empty() => return Err(error.into()),

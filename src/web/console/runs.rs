@@ -19,7 +19,7 @@ use super::{
     words::{Standing, count, moment, span, time},
 };
 use crate::{
-    event::{Mode, RunIdentity, Verdict},
+    event::{Mode, RunPosition, Verdict},
     history::{Listing, RunQuery},
     report::wording,
     runner::{RunReport, RunState},
@@ -76,7 +76,7 @@ pub(super) struct Open {
     with: Option<Arc<RunReport>>,
     listing: Listing<Arc<RunReport>>,
     /// Those of the runs in memory that belonged to it when it was read.
-    in_memory: BTreeSet<String>,
+    in_memory: BTreeSet<RunPosition>,
     read_at: Instant,
 }
 
@@ -113,7 +113,7 @@ impl Open {
             (self.in_memory, self.read_at) = (in_memory, Instant::now());
         }
         for run in &mut self.listing.entries {
-            if let Some(now) = known.get(&run.id) {
+            if let Some(now) = known.get(&RunPosition::of(&run.id)) {
                 run.clone_from(now);
             }
         }
@@ -173,11 +173,11 @@ impl Open {
 
 impl Filter {
     fn query(&self) -> Result<RunQuery, Refusal> {
-        let since = day(&self.from)?.map(first_id);
+        let since = day(&self.from)?.map(beginning_of);
         let after = day(&self.to)?.and_then(|day| day.checked_add(1.day()).ok());
-        let before = Some(self.before.clone()).filter(|id| !id.is_empty());
-        // The smaller one of two, if there are two.
-        let before = before.into_iter().chain(after.map(first_id)).min();
+        let before = Some(&*self.before).filter(|id| !id.is_empty());
+        // The one in front, if there are two.
+        let before = before.map(RunPosition::of).into_iter().chain(after.map(beginning_of)).min();
         Ok(RunQuery {
             mode: word(&self.mode, [Mode::Burst, Mode::Probe], Mode::as_str, "mode")?,
             state: (self.verdict == INTERRUPTED).then_some(RunState::Interrupted),
@@ -239,11 +239,11 @@ fn day(text: &str) -> Result<Option<Date>, Refusal> {
     })
 }
 
-/// The ids of runs that begin on this day or later are larger.
-fn first_id(day: Date) -> String {
+/// Runs that begin on this day or later stand behind it.
+fn beginning_of(day: Date) -> RunPosition {
     let midnight = day.to_zoned(TimeZone::UTC);
     let seconds = midnight.map_or(0, |time| time.timestamp().as_second());
-    RunIdentity::least_id(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+    RunPosition::at(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
 }
 
 fn form(filter: &Filter) -> Markup {
