@@ -172,6 +172,7 @@ fn tally(bencher: Bencher<'_, '_>) {
         inputs: Value::UNDEFINED,
         load: Profile::one_chat(),
         room: None,
+        graceful_stop: None,
         max_rate: None,
         thresholds: Vec::new(),
         seed: 1,

@@ -215,6 +215,13 @@ fn describe_burst(text: &mut String, burst: &Burst) -> fmt::Result {
         let due = due.format("%Y-%m-%d %H:%M:%S %Z");
         writeln!(text, "            next due {due}")?;
     }
+    if let Some(stop) = burst.graceful_stop() {
+        let limit = duration::format(stop);
+        writeln!(
+            text,
+            "            graceful stop {limit} after the last start"
+        )?;
+    }
     let cost = &burst.cost;
     match burst.load.chats() {
         Some(chats) => writeln!(

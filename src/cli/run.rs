@@ -23,7 +23,8 @@ use crate::{
     event::{EndedBy, Observers, Verdict},
     preflight::Machine,
     report::Baseline,
-    runner::{Engine, RunSpec, TraceBudget},
+    runner::{Engine, GracefulStop, RunSpec, TraceBudget},
+    scenario::Cost,
     service::{address, every, listen},
     units::{Share, duration},
     vitals::Vitals,
@@ -125,7 +126,9 @@ impl Run {
             callback_url,
             earlier,
         } = (self.prepare()).map_err(|problems| report_problems(&problems))?;
-        spec.warnings = examine(&spec).map_err(unusable)?;
+        let cost = (spec.scenario).cost(spec.target.variable(), &spec.inputs);
+        spec.graceful_stop = GracefulStop::of(&spec.load, &cost);
+        spec.warnings = examine(&spec, &cost).map_err(unusable)?;
         let mut interruption =
             Interruption::new(self.grace).map_err(|error| unusable(no_signals(&error)))?;
         let listener = listen(self.callback_listen, "callbacks", "--callback-listen");
@@ -197,9 +200,8 @@ impl Run {
 }
 
 /// Says what may not work on this machine and returns it; what it cannot do is an error.
-fn examine(spec: &RunSpec) -> Result<Vec<String>, String> {
-    let cost = (spec.scenario).cost(spec.target.variable(), &spec.inputs);
-    let findings = Machine::look().examine(&cost, &spec.target.connections, &spec.load, spec.room);
+fn examine(spec: &RunSpec, cost: &Cost) -> Result<Vec<String>, String> {
+    let findings = Machine::look().examine(cost, &spec.target.connections, &spec.load, spec.room);
     for warning in &findings.warnings {
         tell(format_args!("warning: {warning}"));
     }

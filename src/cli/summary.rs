@@ -48,6 +48,9 @@ fn write_all(text: &mut String, report: &RunReport) -> std::fmt::Result {
         write!(text, "; {} arrivals dropped", chats.dropped)?;
     }
     writeln!(text)?;
+    if let Some(stop) = wording::graceful_stop(report) {
+        writeln!(text, "{stop}")?;
+    }
     write_resent(text, report)?;
     let requests = &report.requests;
     writeln!(
@@ -259,18 +262,30 @@ fn write_failures(text: &mut String, report: &RunReport) -> std::fmt::Result {
             let Some(example) = report.failures.iter().rev().find(alike) else {
                 continue;
             };
-            write!(
-                text,
-                "    such as chat {}: {}",
-                example.chat, example.detail
-            )?;
-            for (name, value) in &example.correlation {
-                write!(text, " {name}={value}")?;
-            }
-            writeln!(text)?;
+            write_example(text, example)?;
         }
     }
+    for example in report.failures_outside_steps() {
+        writeln!(
+            text,
+            "failed: chats at {}: {}",
+            example.step, example.reason
+        )?;
+        write_example(text, example)?;
+    }
     Ok(())
+}
+
+fn write_example(text: &mut String, example: &Example) -> std::fmt::Result {
+    write!(
+        text,
+        "    such as chat {}: {}",
+        example.chat, example.detail
+    )?;
+    for (name, value) in &example.correlation {
+        write!(text, " {name}={value}")?;
+    }
+    writeln!(text)
 }
 
 /// What is known of a run that did not end in time when everything was to be given up.

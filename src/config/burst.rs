@@ -1,4 +1,4 @@
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use minijinja::Value;
 
@@ -118,6 +118,11 @@ impl Burst {
         };
         let burst = Self::read_parts(map, unsaid, name, catalogue, caps, problems)?;
         Some(Self { asked_by, ..burst })
+    }
+
+    /// How long chats in flight may go on after the last start; `None` if they may take as long as they need.
+    pub fn graceful_stop(&self) -> Option<Duration> {
+        self.load.graceful_stop(self.cost.longest_chat)
     }
 
     fn read_parts(

@@ -105,7 +105,13 @@ mod tests {
         let began = RunPosition::of(&id).began();
         assert_eq!(began, Some(Duration::from_millis(0x019a_bcd1_2345)));
         assert!(is_id(&id) && is_id(EARLIER));
-        for other in ["", "nightly", "19abcd12345", &id[1..], "19abcd12345-deadbeeg"] {
+        for other in [
+            "",
+            "nightly",
+            "19abcd12345",
+            &id[1..],
+            "19abcd12345-deadbeeg",
+        ] {
             assert!(!is_id(other), "{other}");
         }
     }

@@ -55,7 +55,7 @@ mod tests {
         );
         assert_eq!(
             refused("{ chats: 5, for: 1m }"),
-            ["a.yaml:1:13: unknown key `for`; known here: `chats`, `ramp`"]
+            ["a.yaml:1:13: unknown key `for`; known here: `chats`, `ramp`, `graceful_stop`"]
         );
         assert_eq!(
             refused("{ chats: 20000000000 }"),

@@ -183,7 +183,7 @@ mod tests {
             refused("{ customers: 5, for: 0s, max_active: 3 }"),
             [
                 "a.yaml:1:22: expected a duration above zero, found `0s`",
-                "a.yaml:1:26: unknown key `max_active`; known here: `customers`, `for`, `ramp`",
+                "a.yaml:1:26: unknown key `max_active`; known here: `customers`, `for`, `ramp`, `graceful_stop`",
             ]
         );
     }

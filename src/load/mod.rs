@@ -5,13 +5,14 @@
 //! [`Customers`] say how many chat at any moment. [`Threshold`]s judge what was measured.
 //!
 //! Every form of the `load:` mapping is one file here (`chats`, `customers`, `steady`, `stages`,
-//! `search`) and one line in `profile`; the keys they share are in `keys`. `segment` holds the
+//! `search`) and one line in `profile`; the keys they share are in `keys` and `graceful_stop`. `segment` holds the
 //! arithmetic below the arrivals. A [`Search`] is a shape for each of its steps, and says which
 //! [`Level`] comes next; whether one held is for others to say.
 
 mod arrivals;
 mod chats;
 mod customers;
+mod graceful_stop;
 mod keys;
 mod level;
 mod profile;
@@ -25,6 +26,7 @@ mod threshold;
 
 pub use arrivals::Arrivals;
 pub use customers::Customers;
+pub use graceful_stop::graceful_time_for;
 pub use level::{Bracket, Level};
 pub use profile::{Profile, Shape};
 pub use search::Search;

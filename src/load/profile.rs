@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{
     document::{Mapping, Node, Place, Problems},
-    units::Rate,
+    units::{Rate, duration},
 };
 
 /// What a `load:` mapping asks for: which chats start when, and how many there may be at once.
@@ -17,6 +17,8 @@ pub struct Profile {
     shape: Shape,
     max_active: Option<u64>,
     search: Option<Search>,
+    /// As it is written; see [`Profile::graceful_stop`].
+    pub(super) own_graceful_stop: Option<Duration>,
 }
 
 /// The two ways to say when chats start.
@@ -56,6 +58,7 @@ impl Profile {
             }
             None
         };
+        let graceful_stop = (load.get("graceful_stop")).map(|node| node.duration(problems));
         load.finish();
         let profile = profile?;
         if profile.chats() == Some(0) {
@@ -65,7 +68,18 @@ impl Profile {
             );
             return None;
         }
-        Some(profile)
+        match graceful_stop {
+            Some(limit) => Some(profile.with_graceful_stop(limit?)),
+            None => Some(profile),
+        }
+    }
+
+    fn with_graceful_stop(mut self, limit: Duration) -> Self {
+        let written = self.written.strip_suffix(" }").unwrap_or(&self.written);
+        let limit_text = duration::format(limit);
+        self.written = format!("{written}, graceful_stop: {limit_text} }}");
+        self.own_graceful_stop = Some(limit);
+        self
     }
 
     pub(super) fn new(written: String, shape: Shape, max_active: Option<u64>) -> Self {
@@ -74,6 +88,7 @@ impl Profile {
             shape,
             max_active,
             search: None,
+            own_graceful_stop: None,
         }
     }
 
@@ -83,6 +98,7 @@ impl Profile {
             shape: search.shape_at(search.first()),
             max_active,
             search: Some(search),
+            own_graceful_stop: None,
         }
     }
 
@@ -117,6 +133,14 @@ impl Profile {
         match &self.shape {
             Shape::Arrivals(arrivals) => arrivals.is_open(),
             Shape::Customers(_) => false,
+        }
+    }
+
+    /// Whether chats start until a time is over, and not until there were so many.
+    pub(super) fn lasts_for_a_time(&self) -> bool {
+        match &self.shape {
+            Shape::Arrivals(arrivals) => arrivals.is_open(),
+            Shape::Customers(_) => true,
         }
     }
 

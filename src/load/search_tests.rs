@@ -150,7 +150,7 @@ fn customers_take_the_place_of_a_rate_and_need_no_bound() {
         [
             "a.yaml:1:32: expected a whole number of at least 1 and at most 10000000000, found 0",
             "a.yaml:1:44: unknown key `to`; known here: `customers`, `hold`",
-            "a.yaml:1:65: unknown key `max_active`; known here: `search`",
+            "a.yaml:1:65: unknown key `max_active`; known here: `search`, `graceful_stop`",
         ]
     );
     assert_eq!(

@@ -283,6 +283,8 @@ fn of_requests_that_are_not_known_the_fewest_refuse_and_the_most_are_warned_of()
         let cost = Cost {
             chat: Bounds { least, most },
             around: Bounds::exactly(0),
+            longest_chat: None,
+            longest_cleanup: None,
             errors: Vec::new(),
         };
         let load = Profile::read(&load, &problems).unwrap();

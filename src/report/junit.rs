@@ -48,8 +48,16 @@ fn verdict(report: &RunReport) -> TestCase {
         .teardown_failed
         .as_ref()
         .map(wording::teardown_failed);
-    let told = [teardown, wording::other_callbacks(&report.events)];
-    let told: Vec<_> = told.into_iter().flatten().collect();
+    let told = [
+        wording::graceful_stop(report),
+        teardown,
+        wording::other_callbacks(&report.events),
+    ];
+    let outside = report.failures_outside_steps().into_iter().map(|example| {
+        let (chat, step, reason) = (example.chat, &example.step, example.reason);
+        format!("chat {chat} failed at {step}: {reason}: {}", example.detail)
+    });
+    let told: Vec<_> = told.into_iter().flatten().chain(outside).collect();
     if !told.is_empty() {
         case.set_system_out(told.join("\n"));
     }
@@ -71,7 +79,14 @@ fn of_step(step: &StepReport, report: &RunReport) -> TestCase {
         let _ = write!(told, "; such as chat {}: {}", example.chat, example.detail);
     }
     let status = match (step.passed, step.failed) {
-        (0, 0) if step.stopped > 0 => skipped("the run was stopped before its end".to_owned()),
+        (0, 0) if step.stopped > 0 => skipped(
+            if report.graceful_stop.is_some_and(|stop| stop.exceeded) {
+                "its chats were stopped before its end"
+            } else {
+                "the run was stopped before its end"
+            }
+            .to_owned(),
+        ),
         (0, 0) => skipped(
             match report.state {
                 RunState::Ended => "it was not run",

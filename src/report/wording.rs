@@ -4,7 +4,7 @@ use std::{fmt::Display, time::Duration};
 
 use super::{Change, Figure};
 use crate::{
-    runner::{ReceivedEvents, TeardownFailure},
+    runner::{ReceivedEvents, RunReport, TeardownFailure},
     units::duration,
 };
 
@@ -47,6 +47,22 @@ pub fn number(value: f64) -> String {
         "0" | "-0" if value != 0.0 => "<0.001".to_owned(),
         text => text.to_owned(),
     }
+}
+
+/// How long chats in flight could go on after the last start, and how many were stopped then; `None` where they
+/// could take as long as they needed.
+pub fn graceful_stop(report: &RunReport) -> Option<String> {
+    let stop = report.graceful_stop.as_ref()?;
+    let limit = Duration::try_from_secs_f64(stop.limit_seconds).unwrap_or_default();
+    let limit = duration::format(limit);
+    Some(match stop.stopped {
+        0 => format!("graceful stop: {limit} after the last start"),
+        1 => format!("graceful stop: 1 chat in flight was stopped {limit} after the last start"),
+        chats => format!(
+            "graceful stop: {} chats in flight were stopped {limit} after the last start",
+            count(chats)
+        ),
+    })
 }
 
 /// How many a second: `4.9/s`.

@@ -32,7 +32,10 @@ pub(super) async fn run_chat(
     );
     performer.begin_trace();
     let scenario = &context.spec.scenario;
-    let result = performer.perform_all(&scenario.steps).await;
+    let result = match performer.set_deadline(account.since) {
+        Ok(()) => performer.perform_all(&scenario.steps).await,
+        Err(interrupt) => Err(interrupt),
+    };
     account.steps_are_over(match result {
         Ok(()) => Ending::Passed,
         Err(Interrupt::Failed(failure)) => Ending::Failed(failure),

@@ -80,8 +80,8 @@ impl RunContext {
 
     /// Notes that the end of the run interrupts a performer with this patience.
     pub(super) fn note_cut_short(&self, patience: Patience) {
-        // The teardown belongs to no chat and is not measured.
-        if patience != Patience::Teardown {
+        // The teardown belongs to no chat and is not measured, and the graceful stop belongs to the load.
+        if patience != Patience::Teardown && !self.ending.is_graceful(patience) {
             self.cut_short.store(true, Ordering::Relaxed);
         }
     }
@@ -179,22 +179,54 @@ struct End {
     at: Instant,
     answers: Duration,
     cleanup: Duration,
+    teardown: Duration,
+    /// It is the graceful stop.
+    is_graceful: bool,
+    /// The graceful stop has ended the steps of the chats, at this end or before it.
+    after_graceful: bool,
 }
 
 impl EndSignal {
     /// The end that leaves less time holds: a shutdown is in more of a hurry than whoever ended
-    /// the run before it.
+    /// the run before it. The teardown has as long as the `always` steps.
     pub(super) fn give(&self, answers: Duration, cleanup: Duration) {
-        let asked = End {
+        self.give_with(answers, cleanup, cleanup, false);
+    }
+
+    /// Ends the chats, and lets the teardown take as long as it does in a run that nothing ends. Whether nothing
+    /// had ended them before.
+    pub(super) fn give_to_chats(&self, answers: Duration, cleanup: Duration) -> bool {
+        let is_first = self.0.borrow().is_none();
+        if is_first {
+            self.give_with(answers, cleanup, FOREVER, true);
+        }
+        is_first
+    }
+
+    /// Whether it is the graceful stop that interrupts a performer with this patience. It has ended the steps of
+    /// every chat, also where an order shortens what follows.
+    fn is_graceful(&self, patience: Patience) -> bool {
+        self.0.borrow().is_some_and(|end| match patience {
+            Patience::None => end.after_graceful,
+            Patience::Cleanup | Patience::Teardown => end.is_graceful,
+        })
+    }
+
+    fn give_with(&self, answers: Duration, cleanup: Duration, teardown: Duration, graceful: bool) {
+        let mut asked = End {
             at: Instant::now(),
             answers,
             cleanup,
+            teardown,
+            is_graceful: graceful,
+            after_graceful: graceful,
         };
         self.0.send_if_modified(|end| {
             let sooner = end.is_none_or(|end| {
                 asked.deadline(Patience::Teardown) < end.deadline(Patience::Teardown)
             });
             if sooner {
+                asked.after_graceful |= end.is_some_and(|end| end.after_graceful);
                 *end = Some(asked);
             }
             sooner
@@ -209,11 +241,11 @@ impl End {
     }
 
     fn deadline(&self, patience: Patience) -> Instant {
-        let cleanup = self.cleanup.min(FOREVER);
+        let cleaned_up = || self.answers() + self.cleanup.min(FOREVER);
         match patience {
             Patience::None => self.at,
-            Patience::Cleanup => self.answers() + cleanup,
-            Patience::Teardown => self.answers() + cleanup * 2,
+            Patience::Cleanup => cleaned_up(),
+            Patience::Teardown => cleaned_up() + self.teardown.min(FOREVER),
         }
     }
 }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use minijinja::Value;
 
-use super::{RunHandle, TraceBudget, run::Run};
+use super::{GracefulStop, RunHandle, TraceBudget, run::Run};
 use crate::{
     callbacks::Exchange,
     config::{HealthBudget, Target},
@@ -48,6 +48,8 @@ pub struct RunSpec {
     pub load: Profile,
     /// The most chats at once under an open profile; an arrival beyond it is dropped.
     pub room: Option<u64>,
+    /// How chats in flight are bounded after the last start, if they are.
+    pub graceful_stop: Option<GracefulStop>,
     /// The most starts a second where a number of customers is kept: a target that refuses at
     /// once would be asked as fast as this machine can.
     pub max_rate: Option<Rate>,

@@ -40,6 +40,8 @@ pub(super) struct Figures {
     pub(super) verdict_reasons: Vec<String>,
     /// What told it to end, or ended it.
     pub(super) ended_by: Option<EndedBy>,
+    /// The graceful stop has passed with chats in flight.
+    pub(super) graceful_stop_exceeded: bool,
     /// Whether somebody takes its seconds with their reports.
     pub(super) followed: bool,
     /// The report at the end of the last second, or at the beginning; `None` if nobody followed the run then.
@@ -100,6 +102,7 @@ impl Figures {
             verdict: None,
             verdict_reasons: Vec::new(),
             ended_by: None,
+            graceful_stop_exceeded: false,
             followed: false,
             last_second: None,
             chats: ChatCounts::default(),

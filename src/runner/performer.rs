@@ -1,5 +1,6 @@
 mod attempt;
 mod blame;
+mod deadline;
 mod leftover;
 mod tracing;
 
@@ -14,6 +15,7 @@ pub(super) use self::leftover::Leftover;
 pub use self::tracing::TraceBudget;
 use self::{
     attempt::{Refusal, shorten},
+    deadline::Deadline,
     tracing::{Seen, Tracing},
 };
 use super::context::{FOREVER, Patience, RunContext};
@@ -53,6 +55,7 @@ pub(super) struct Performer {
     /// Of the step in progress: see [`Event::StepEnded`]. In a box, because a chat that waits has none.
     sent: Option<Box<Sent>>,
     patience: Patience,
+    deadline: Option<Box<Deadline>>,
     /// What it may have left open at the target.
     leftover: Leftover,
     /// Of the step in progress, as soon as there is something.
@@ -95,6 +98,7 @@ impl Performer {
             due: Instant::now(),
             sent: None,
             patience,
+            deadline: None,
             leftover: Leftover::default(),
             seen: None,
             tracing: None,
@@ -154,6 +158,7 @@ impl Performer {
     /// From here on `always` steps follow.
     pub(super) fn clean_up(&mut self, passed: bool) {
         self.patience = Patience::Cleanup;
+        self.deadline = None;
         self.due = Instant::now();
         Arc::make_mut(&mut self.scope).set_passed(passed);
     }
@@ -217,15 +222,19 @@ impl Performer {
         if !self.entry_applies("think", pause.when.as_ref())? {
             return Ok(());
         }
-        let pause = pause
+        let length = pause
             .sample(&self.scope, &mut self.random)
             .map_err(|error| Interrupt::Failed(self.failed_outside_steps("think", &error)))?;
         // Not from now: whoever heard late of what came before pauses as much shorter.
-        self.due += pause.min(FOREVER);
+        self.due += length.min(FOREVER);
+        let deadline = self.deadline_before(self.due);
         tokio::select! {
             biased;
             () = self.context.out_of_patience(self.patience) => Err(self.cut_short()),
-            () = sleep_until(self.due) => Ok(()),
+            () = sleep_until(deadline.unwrap_or(self.due)) => match deadline {
+                Some(_) => Err(Interrupt::Failed(self.failed_thinking(pause))),
+                None => Ok(()),
+            },
         }
     }
 
@@ -242,6 +251,9 @@ impl Performer {
             consume_budget().await;
             if self.context.is_out_of_patience(self.patience) {
                 return Err(self.cut_short());
+            }
+            if self.deadline_before(Instant::now()).is_some() {
+                return Err(Interrupt::Failed(self.failed_repeating(index)));
             }
             let around = Arc::make_mut(&mut self.scope).set_round(Some(index));
             let result = self.perform_all(&repeat.items).await;

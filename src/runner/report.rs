@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    HealthReport, OtherCallback, Pace, SearchReport, ThresholdReport, ThresholdState,
-    latencies::Latencies,
+    GracefulStopReport, HealthReport, OtherCallback, Pace, SearchReport, ThresholdReport,
+    ThresholdState, latencies::Latencies,
 };
 use crate::{
     event::{EndedBy, Failure, Fate, Mode, Trigger, Verdict},
@@ -85,6 +85,10 @@ pub struct RunReport {
     pub last_chat_ended_at: Option<String>,
     /// Its chats.
     pub chats: ChatCounts,
+    /// How long chats in flight could go on after the last start, and how many were stopped because that time
+    /// had passed; null where they could take as long as they needed.
+    #[serde(default)]
+    pub graceful_stop: Option<GracefulStopReport>,
     /// Its requests.
     #[serde(default)]
     pub requests: RequestFigures,
@@ -150,6 +154,21 @@ impl RunReport {
         #[expect(clippy::cast_precision_loss, reason = "a rate for people to read")]
         let started = self.chats.started as f64;
         Some(started / seconds)
+    }
+
+    /// The latest failure of each kind that belongs to no step, such as that of a chat that passed its deadline in a
+    /// think time. The latest is first.
+    pub fn failures_outside_steps(&self) -> Vec<&Example> {
+        let is_of_step = |example: &Example| self.steps.iter().any(|it| it.step == example.step);
+        let mut kinds = Vec::<&Example>::new();
+        for example in self.failures.iter().rev().filter(|it| !is_of_step(it)) {
+            let alike =
+                |known: &&Example| (&known.step, known.reason) == (&example.step, example.reason);
+            if !kinds.iter().any(alike) {
+                kinds.push(example);
+            }
+        }
+        kinds
     }
 
     /// Gives a run its end that has come to none of its own, because what performed it ended: `by` in words.

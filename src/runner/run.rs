@@ -1,3 +1,4 @@
+mod finishing;
 mod orders;
 
 use std::{pin::pin, sync::Arc, time::Duration};
@@ -14,6 +15,7 @@ use super::{
     chat::run_chat,
     context::{Patience, RunContext},
     control::Request,
+    graceful_stop::GracefulStop,
     pacing::{Pacing, Wanted},
     performer::{Interrupt, Leftover, Performer},
     search::{Searching, Turn},
@@ -27,9 +29,9 @@ use crate::{
 
 /// How often a run looks at itself: its own lag, and thresholds that may end it.
 const HEARTBEAT: Duration = Duration::from_millis(100);
-/// When a threshold ends the run: how long answers that are on their way are waited for, and how long chats
-/// get for their `always` steps.
-const ANSWERS_AFTER_ABORT: Duration = Duration::from_secs(10);
+/// When a threshold or the graceful stop ends the chats: how long answers that are on their way are waited for.
+const ANSWERS_AFTER_END: Duration = Duration::from_secs(10);
+/// When a threshold ends the run: how long chats get for their `always` steps.
 const CLEANUP_AFTER_ABORT: Duration = Duration::from_secs(10);
 /// Orders that wait to be followed.
 const ORDERS: usize = 16;
@@ -55,6 +57,10 @@ pub(super) struct Run {
     heard: Mark,
     /// Connections that had been dropped when the run began.
     dropped_before: u64,
+    /// Until it has passed.
+    graceful_stop: Option<GracefulStop>,
+    /// Since when no more chats start.
+    finishing_since: Option<Instant>,
     /// Every chat has ended, so that a stop changes nothing about what the run found out.
     measured: bool,
 }
@@ -67,6 +73,7 @@ impl Run {
         let (ended, has_ended) = watch::channel(false);
         let run = Self {
             search: Searching::of(&spec, engine.budget),
+            graceful_stop: spec.graceful_stop,
             pacing: Pacing::new(spec.load.shape().clone(), spec.max_rate, Instant::now()),
             context: Arc::new(RunContext::new(engine, spec, observers)),
             tally: tally.clone(),
@@ -79,6 +86,7 @@ impl Run {
             set_up: Leftover::default(),
             heard: engine.vitals.mark(),
             dropped_before: engine.exchange.dropped_connections(),
+            finishing_since: None,
             measured: false,
         };
         (run, RunHandle::new(tally, order, has_ended))
@@ -272,7 +280,11 @@ impl Run {
                 return;
             }
             self.enter_state(now);
-            let next_look = (!over).then(|| self.next_look()).flatten();
+            let next_look = if over {
+                self.stop_gracefully(now)
+            } else {
+                self.next_look()
+            };
             tokio::select! {
                 biased;
                 Some(request) = self.orders.recv() => self.obey(request),
@@ -458,7 +470,7 @@ impl Run {
             self.load_changed(now);
             self.context
                 .ending
-                .give(ANSWERS_AFTER_ABORT, CLEANUP_AFTER_ABORT);
+                .give(ANSWERS_AFTER_END, CLEANUP_AFTER_ABORT);
         }
     }
 

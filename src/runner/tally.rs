@@ -93,6 +93,11 @@ impl Tally {
         self.figures().ended_by = None;
     }
 
+    /// The graceful stop has passed with chats in flight.
+    pub(super) fn note_graceful_stop(&self) {
+        self.figures().graceful_stop_exceeded = true;
+    }
+
     pub(super) fn note_change(&self, change: String) {
         self.figures().load_changed_to = Some(change);
     }
@@ -270,6 +275,8 @@ impl Tally {
             first_chat_began_at: figures.first_chat.and_then(|after| self.moment(after)),
             last_chat_ended_at: figures.last_chat.and_then(|after| self.moment(after)),
             chats: figures.chats.clone(),
+            graceful_stop: (self.spec.graceful_stop)
+                .map(|stop| stop.report(figures.graceful_stop_exceeded, figures.chats.stopped)),
             requests: RequestFigures::over(figures.send_lateness.count(), figures.elapsed()),
             chat_duration: Quantiles::of(&figures.chat_duration),
             steps: figures.steps.iter().map(StepFigures::report).collect(),

@@ -5,8 +5,10 @@ mod always;
 mod arrivals;
 mod conservation;
 mod customers;
+mod deadline;
 mod endings;
 mod endless;
+mod graceful_stop;
 mod heard;
 mod in_flight;
 mod left_open;
@@ -28,7 +30,9 @@ mod waits;
 use std::{sync::Arc, time::Duration};
 
 use self::{heard::Heard, puppet::Puppet};
-use super::{Engine, Order, RunHandle, RunReport, RunSpec, Stop, ThresholdState, TraceBudget};
+use super::{
+    Engine, GracefulStop, Order, RunHandle, RunReport, RunSpec, Stop, ThresholdState, TraceBudget,
+};
 use crate::{
     callbacks::Exchange,
     config::{CallbackLimits, HealthBudget, Target},
@@ -110,6 +114,8 @@ impl Bench {
             .iter()
             .map(|input| (input.name.clone(), input.default.clone().unwrap()))
             .collect();
+        let inputs = inputs.into();
+        let cost = scenario.cost(self.target.variable(), &inputs);
         let subject = Subject {
             scenario: scenario.name.clone(),
             target: self.target.name.clone(),
@@ -119,8 +125,9 @@ impl Bench {
             identity: Arc::new(RunIdentity::new("run".into(), subject, Trigger::Api)),
             scenario: Arc::new(scenario),
             target: self.target.clone(),
-            inputs: inputs.into(),
+            inputs,
             room: load.as_ref().and_then(Profile::max_active),
+            graceful_stop: (load.as_ref()).and_then(|load| GracefulStop::of(load, &cost)),
             load: load.unwrap(),
             max_rate: None,
             thresholds,

@@ -1,4 +1,5 @@
-//! How many requests a run sends, as far as its inputs decide before anything is known of the target.
+//! How many requests a run sends and how long its chats take at most, as far as its inputs decide before anything
+//! is known of the target.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,6 +14,7 @@ use utoipa::ToSchema;
 use super::{
     EvaluationError, Expression, Item, Quantity, Repeat, RunScope, Scenario, Scope, Setting, Step,
     condition::{Condition, StaticScope},
+    extent::Extent,
 };
 use crate::units::counted;
 
@@ -42,6 +44,13 @@ pub struct Cost {
     pub chat: Bounds,
     /// Requests of the setup and the teardown, once a run.
     pub around: Bounds,
+    /// How long the steps of a chat take at most by their timeouts and think times, or by the deadline of the
+    /// scenario; `None` where that is not known. Drawn think times count as [`Pause::longest`].
+    ///
+    /// [`Pause::longest`]: super::Pause::longest
+    pub longest_chat: Option<Duration>,
+    /// The same for its `always` steps, also where a step before has failed.
+    pub longest_cleanup: Option<Duration>,
     /// Why steps that are reached fail with these inputs, whatever the target does; a few of them.
     pub errors: Vec<EvaluationError>,
 }
@@ -143,12 +152,21 @@ impl Scenario {
         let of_setup = counter.captures.clone();
         let steps = counter.count_all(&self.steps);
         let always = counter.count_all(&self.always);
-        counter.captures = of_setup;
+        counter.captures.clone_from(&of_setup);
         let teardown = counter.count_all(&self.teardown);
+        let deadline = self.deadline.as_ref().and_then(|it| counter.evaluate(it));
+        let errors = std::mem::take(&mut counter.errors);
+        counter.captures = of_setup;
+        let after_failure = counter.after_failure(&self.always);
+        let cleanups = always.longest.zip(after_failure.longest);
         Cost {
-            chat: steps.plus(always),
-            around: setup.plus(teardown),
-            errors: counter.errors,
+            chat: steps.plus(always).requests,
+            around: setup.plus(teardown).requests,
+            longest_chat: (steps.longest.into_iter())
+                .chain(deadline.and_then(Result::ok))
+                .min(),
+            longest_cleanup: cleanups.map(|(passed, failed)| passed.max(failed)),
+            errors,
         }
     }
 }
@@ -168,41 +186,51 @@ struct Counter<'a> {
 }
 
 impl<'a> Counter<'a> {
-    fn count_all(&mut self, items: &'a [Item]) -> Bounds {
+    fn count_all(&mut self, items: &'a [Item]) -> Extent {
         items
             .iter()
-            .fold(Bounds::ZERO, |sum, item| sum.plus(self.count(item)))
+            .fold(Extent::NONE, |sum, item| sum.plus(self.count(item)))
     }
 
-    fn count(&mut self, item: &'a Item) -> Bounds {
+    /// The `always` steps of a chat that did not pass, with the captures of the setup only.
+    fn after_failure(&mut self, always: &'a [Item]) -> Extent {
+        Arc::make_mut(&mut self.scope).set_passed(false);
+        self.count_all(always)
+    }
+
+    fn count(&mut self, item: &'a Item) -> Extent {
         match item {
             Item::Step(step) => self.count_step(step),
             Item::Think(pause) => {
-                if self.applies(pause.when.as_ref()).most != Some(0) {
-                    for setting in pause.settings() {
-                        self.evaluate(setting);
-                    }
+                if self.applies(pause.when.as_ref()).most == Some(0) {
+                    return Extent::NONE;
                 }
-                Bounds::ZERO
+                Extent {
+                    longest: pause.longest(|setting| self.time_of(setting)),
+                    ..Extent::NONE
+                }
             }
             Item::Repeat(repeat) => self.count_repeat(repeat),
         }
     }
 
-    fn count_step(&mut self, step: &'a Step) -> Bounds {
+    fn count_step(&mut self, step: &'a Step) -> Extent {
         let applies = self.applies(step.when.as_ref());
         if applies.most == Some(0) {
-            return Bounds::ZERO;
+            return Extent::NONE;
         }
-        self.evaluate(&step.timeout);
+        let longest = self.time_of(&step.timeout);
         if applies.least > 0 {
             let names = step.captures.iter().map(|(name, _)| name.clone());
             self.captures.extend(names);
         }
-        applies.times(Bounds::exactly(step.action.requests()))
+        Extent {
+            requests: applies.times(Bounds::exactly(step.action.requests())),
+            longest,
+        }
     }
 
-    fn count_repeat(&mut self, repeat: &'a Repeat) -> Bounds {
+    fn count_repeat(&mut self, repeat: &'a Repeat) -> Extent {
         let applies = self.applies(repeat.when.as_ref());
         let rounds = if applies.most == Some(0) {
             Bounds::ZERO
@@ -214,29 +242,28 @@ impl<'a> Counter<'a> {
         };
         let all = applies.times(rounds);
         if all.most == Some(0) {
-            return Bounds::ZERO;
+            return Extent::NONE;
         }
         let before = self.captures.clone();
         let looks = rounds.least.saturating_mul(all_items(&repeat.items));
-        let requests = if rounds.is_exact() && looks <= self.looks && looks_at_round(&repeat.items)
-        {
+        let extent = if rounds.is_exact() && looks <= self.looks && looks_at_round(&repeat.items) {
             self.looks -= looks;
-            applies.times(self.count_rounds(rounds.least, &repeat.items))
+            (self.count_rounds(rounds.least, &repeat.items)).times(applies)
         } else {
             let around = Arc::make_mut(&mut self.scope).set_round(None);
             let round = self.count_all(&repeat.items);
             Arc::make_mut(&mut self.scope).set_round(around);
-            all.times(round)
+            round.times(all)
         };
         if all.least == 0 {
             self.captures = before;
         }
-        requests
+        extent
     }
 
-    fn count_rounds(&mut self, rounds: u64, items: &'a [Item]) -> Bounds {
+    fn count_rounds(&mut self, rounds: u64, items: &'a [Item]) -> Extent {
         let around = Arc::make_mut(&mut self.scope).set_round(None);
-        let mut sum = Bounds::ZERO;
+        let mut sum = Extent::NONE;
         for index in 1..=rounds {
             Arc::make_mut(&mut self.scope).set_round(Some(index));
             sum = sum.plus(self.count_all(items));
@@ -265,6 +292,12 @@ impl<'a> Counter<'a> {
             Some(holds) => Bounds::exactly(u64::from(holds)),
             None => Bounds::up_to(Some(1)),
         }
+    }
+
+    /// A duration, if it is known already. A chat that cannot compute it fails there at once.
+    fn time_of(&mut self, setting: &Setting<Duration>) -> Option<Duration> {
+        let time = self.evaluate(setting)?;
+        Some(time.unwrap_or(Duration::ZERO))
     }
 
     /// The value of a setting, if it is known already. That it cannot be computed is noted.
@@ -299,19 +332,18 @@ impl<'a> Counter<'a> {
     }
 }
 
-/// Whether a condition or a count in here depends on the round.
+/// Whether a condition, a count or a time in here depends on the round.
 fn looks_at_round(items: &[Item]) -> bool {
     let looks = |when: &Option<Expression>| when.as_ref().is_some_and(|it| it.mentions("repeat"));
     items.iter().any(|item| match item {
-        Item::Step(step) => looks(&step.when),
-        Item::Think(_) => false,
+        Item::Step(step) => looks(&step.when) || step.timeout.mentions("repeat"),
+        Item::Think(pause) => {
+            let mut settings = pause.settings();
+            looks(&pause.when) || settings.any(|setting| setting.mentions("repeat"))
+        }
         Item::Repeat(repeat) => {
-            let count = match &repeat.count {
-                Setting::Fixed(_) => false,
-                Setting::Computed(count) => count.mentions("repeat"),
-            };
             // Inside, it is the round of that one.
-            looks(&repeat.when) || count
+            looks(&repeat.when) || repeat.count.mentions("repeat")
         }
     })
 }

@@ -12,6 +12,7 @@ mod cost;
 mod engine_words;
 mod evaluation;
 mod expression;
+mod extent;
 mod functions;
 mod input;
 mod limits;
@@ -35,6 +36,7 @@ use std::{
     collections::BTreeMap,
     hash::{Hash, Hasher},
     sync::Arc,
+    time::Duration,
 };
 
 use names::Part;
@@ -52,7 +54,7 @@ pub use input::{Input, InputKind};
 pub use names::{Names, is_name};
 pub use outline::{Outline, ScenarioRead};
 pub use parameter::{Parameter, Parameters};
-pub use pause::Pause;
+pub use pause::{Pause, PausePlace};
 pub use readings::{Reading, readings};
 pub use reason::Reason;
 pub use scope::{EvaluationError, RunScope, Scope, key_text};
@@ -89,6 +91,9 @@ pub struct Scenario {
     pub teardown: Vec<Item>,
     /// Everything that it says, hashed: equal for scenarios that do the same.
     pub fingerprint: u64,
+    /// How long the steps of a chat may take together, counted like its duration; a chat that takes longer has
+    /// failed.
+    pub deadline: Option<Setting<Duration>>,
     /// How long a customer who loops waits between two chats.
     pub loop_delay: Option<Pause>,
     /// The captures by which the target's own logs know a chat; shown with its failure.
@@ -133,6 +138,9 @@ impl Scenario {
             .get("loop_delay")
             .and_then(|node| Pause::read(node, None, &reader.names, problems));
         reader.names.enter(Part::Chat);
+        let deadline = map
+            .get("deadline")
+            .and_then(|node| Setting::read(node, &reader.names, problems));
         let steps = map.need("steps").map(|node| {
             refuse_no_steps(node, problems);
             reader.read_list(node)
@@ -170,6 +178,7 @@ impl Scenario {
             always: always.unwrap_or_default(),
             teardown: teardown.unwrap_or_default(),
             fingerprint: fingerprint(&canonical(node)),
+            deadline,
             loop_delay,
             correlation,
             target_variables,

@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{EvaluationError, Expression, Names, Scope, Setting};
 use crate::{
-    document::{Mapping, Node, Problems, Value},
+    document::{Mapping, Node, Place, Problems, Value},
     units::Distribution,
 };
 
@@ -11,7 +11,18 @@ use crate::{
 pub struct Pause {
     /// Whether the pause is made.
     pub when: Option<Expression>,
+    /// Where it is declared.
+    pub declared: Box<PausePlace>,
     shape: Shape,
+}
+
+/// Where a pause is declared.
+#[derive(Debug)]
+pub struct PausePlace {
+    /// In the text.
+    pub place: Place,
+    /// The step of the chat that stands in front of it, if there is one.
+    pub after: Option<Arc<str>>,
 }
 
 #[derive(Debug)]
@@ -37,9 +48,10 @@ impl Pause {
                 None
             }
         };
+        let place = node.place.clone();
         let Value::Map(_) = node.value else {
             let shape = Shape::Fixed(one(node)?);
-            return Some(Self { when, shape });
+            return Some(Self::new(when, place, shape));
         };
         let mut map = Mapping::open(node, "a distribution", problems)?;
         let given = map.one_of(&["uniform", "normal", "exponential"]);
@@ -61,7 +73,43 @@ impl Pause {
             }
             (_, node) => Shape::Exponential(one(node)?),
         };
-        Some(Self { when, shape })
+        Some(Self::new(when, place, shape))
+    }
+
+    /// The same behind this step.
+    pub(super) fn behind(mut self, step: Option<Arc<str>>) -> Self {
+        self.declared.after = step;
+        self
+    }
+
+    fn new(when: Option<Expression>, place: Place, shape: Shape) -> Self {
+        Self {
+            when,
+            declared: Box::new(PausePlace { place, after: None }),
+            shape,
+        }
+    }
+
+    /// The longest pause, given the values of its parts as far as they are known. No bound is known for
+    /// `normal` and `exponential`: that is three deviations above the mean and seven means, which one pause of
+    /// a thousand exceeds.
+    pub fn longest(
+        &self,
+        mut value: impl FnMut(&Setting<Duration>) -> Option<Duration>,
+    ) -> Option<Duration> {
+        match &self.shape {
+            Shape::Fixed(pause) => value(pause),
+            // Both are evaluated, so that what is wrong with either is noted.
+            Shape::Uniform(low, high) => {
+                let (low, high) = (value(low), value(high));
+                Some(low?.max(high?))
+            }
+            Shape::Normal(mean, deviation) => {
+                let (mean, deviation) = (value(mean), value(deviation));
+                Some(mean?.saturating_add(deviation?.saturating_mul(3)))
+            }
+            Shape::Exponential(mean) => Some(value(mean)?.saturating_mul(7)),
+        }
     }
 
     /// What it is made of.

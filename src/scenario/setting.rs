@@ -87,6 +87,14 @@ impl<T: Quantity> Setting<T> {
         Some(Self::Computed(expression))
     }
 
+    /// Whether a variable is in it.
+    pub(super) fn mentions(&self, variable: &str) -> bool {
+        match self {
+            Self::Fixed(_) => false,
+            Self::Computed(expression) => expression.mentions(variable),
+        }
+    }
+
     /// The quantity before a run, if it depends on these variables alone.
     pub(super) fn evaluate_statically(
         &self,

@@ -37,6 +37,7 @@ impl Scenario {
             teardown: Vec::new(),
             fingerprint,
             correlation: Vec::new(),
+            deadline: None,
             loop_delay: None,
             target_variables: BTreeMap::new(),
             session_values: BTreeMap::new(),

@@ -142,7 +142,10 @@ impl StepReader<'_> {
                 .map(|step| Item::Step(Box::new(step))),
             ("think", pause) => {
                 map.finish();
-                Pause::read(pause, when, &self.names, self.problems).map(Item::Think)
+                let pause = Pause::read(pause, when, &self.names, self.problems)?;
+                let after = self.read.last().filter(|step| step.in_chat);
+                let after = after.map(|step| step.name.clone());
+                Some(Item::Think(pause.behind(after)))
             }
             (_, count) => {
                 let steps = map.need("steps");

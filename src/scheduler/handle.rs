@@ -13,7 +13,7 @@ use crate::{
     history::Intake,
     load::Profile,
     preflight::Machine,
-    runner::{Engine, RunHandle, RunRecord, RunSpec},
+    runner::{Engine, GracefulStop, RunHandle, RunRecord, RunSpec},
     units::seed,
 };
 
@@ -188,6 +188,7 @@ impl Shared {
             target: probe.target.clone(),
             inputs: probe.inputs.clone(),
             load: Profile::one_chat(),
+            graceful_stop: None,
             room: None,
             max_rate: None,
             thresholds: Vec::new(),
@@ -245,6 +246,7 @@ impl Shared {
             target: burst.target.clone(),
             inputs: burst.inputs.clone(),
             load: burst.load.clone(),
+            graceful_stop: GracefulStop::of(&burst.load, &burst.cost),
             room,
             max_rate: Some(max_rate),
             thresholds: burst.thresholds.clone(),

@@ -31,6 +31,8 @@ pub struct BurstPreview {
     pub starts_per_second: Option<f64>,
     /// When no chat starts any more, at the latest.
     pub duration: String,
+    /// How long chats in flight could go on after the last start; null if they could take as long as they need.
+    pub graceful_stop: Option<String>,
     /// Requests of a chat whose steps all pass, with these inputs. What depends on answers of the target is
     /// bounded.
     pub requests_of_a_chat: Bounds,
@@ -89,6 +91,7 @@ impl Shared {
             most_at_once: room.or(burst.load.peak_active()),
             starts_per_second: burst.load.peak_rate().map(Rate::as_per_second),
             duration: duration::format(burst.load.duration()),
+            graceful_stop: burst.graceful_stop().map(duration::format),
             requests_of_a_chat: burst.cost.chat,
             requests: burst.load.chats().map(|chats| burst.cost.of_chats(chats)),
             refusals,

@@ -16,6 +16,7 @@ async fn the_shipped_configuration_is_valid_and_told() {
         "burst     nightly: contact-center-chat against contact-center, at `0 3 * * *` Europe/Berlin",
         "burst     lunch-rush: contact-center-chat against contact-center, when asked for",
         "            next due 20",
+        "            graceful stop ",
         "            60 chats with 5 requests each, 302 requests in all",
         "            100 chats with 5 requests each, 502 requests in all",
         "            agent_join p95 <= 15s",

@@ -122,6 +122,7 @@ impl Run {
             inputs,
             room: load.max_active(),
             load,
+            graceful_stop: None,
             max_rate: None,
             thresholds,
             seed: self.seed.unwrap_or_else(seed::draw),

@@ -228,11 +228,11 @@ fn the_chats_that_were_open_are_all_kept_as_long_as_their_run() {
     let mut file = open(folder.path(), 10 * MOST).unwrap();
     let report = serde_json::to_string(&begun()).unwrap();
     let filling = file.connection.transaction().unwrap();
-    let insert = "INSERT INTO runs VALUES ('1', 'burst', 'n', 'running', ?, NULL)";
+    let insert = "INSERT INTO runs VALUES ('0', 'burst', 'n', 'running', ?, NULL)";
     filling.execute(insert, [report]).unwrap();
     let insert = "INSERT INTO open_chats (run, chat, correlation) VALUES (?, ?, '{\"key\":\"v\"}')";
     for chat in 1..=1_500 {
-        filling.execute(insert, params!["1", chat]).unwrap();
+        filling.execute(insert, params!["0", chat]).unwrap();
     }
     filling.execute(insert, params!["of no run", 1]).unwrap();
     filling.commit().unwrap();
@@ -244,7 +244,7 @@ fn the_chats_that_were_open_are_all_kept_as_long_as_their_run() {
     let report: RunReport = serde_json::from_str(&report).unwrap();
     assert_eq!((report.orphans.len(), report.orphans_total), (1_000, 1_500));
     let page = |after, limit| {
-        let page = open_chats::list(&file.connection, "1", after, limit, &Figures::default());
+        let page = open_chats::list(&file.connection, "0", after, limit, &Figures::default());
         let chats = page.unwrap().entries.into_iter();
         chats.map(|orphan| orphan.chat).collect::<Vec<_>>()
     };

@@ -35,7 +35,11 @@ fn page(connection: &Connection, before: Option<&str>, since: Option<Duration>) 
         ..RunQuery::default()
     };
     let listing = query.read(connection, &Figures::default()).unwrap();
-    listing.entries.into_iter().map(|report| report.id).collect()
+    listing
+        .entries
+        .into_iter()
+        .map(|report| report.id)
+        .collect()
 }
 
 #[test]
@@ -76,7 +80,10 @@ fn runs_since_a_moment_are_found_whatever_version_kept_them() {
     }
     for (since, found) in [
         (Duration::from_secs(NOW), vec![&*now]),
-        (Duration::from_millis(0x18b_cfe5_6801), vec![&now, EARLIER[2]]),
+        (
+            Duration::from_millis(0x18b_cfe5_6801),
+            vec![&now, EARLIER[2]],
+        ),
     ] {
         assert_eq!(page(&file.connection, None, Some(since)), found);
     }

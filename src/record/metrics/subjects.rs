@@ -16,7 +16,7 @@ use super::{
 use crate::{
     driver::Phases,
     event::{Ending, RunIdentity, StepOutcome, Subject},
-    scenario::{Observation, Reason, Scenario},
+    scenario::{Observation, Reason, Scenario, Step},
 };
 
 /// One step that is known before it ever runs.
@@ -51,7 +51,7 @@ impl Declaration {
                 .iter()
                 .map(|step| StepDeclaration {
                     name: step.name.clone(),
-                    reasons: step.reasons(),
+                    reasons: reasons(scenario, step),
                     is_request: step.action.requests() > 0,
                 })
                 .collect(),
@@ -71,6 +71,15 @@ impl Declaration {
         let reasons: BTreeSet<Reason> = steps.flat_map(|step| step.reasons.clone()).collect();
         reasons.into_iter().collect()
     }
+}
+
+/// The reasons for which a step can fail; any step can be the one in which a chat passes its deadline.
+fn reasons(scenario: &Scenario, step: &Step) -> Vec<Reason> {
+    let mut reasons = step.reasons();
+    if scenario.deadline.is_some() && !reasons.contains(&Reason::Timeout) {
+        reasons.push(Reason::Timeout);
+    }
+    reasons
 }
 
 struct Families {

@@ -7,7 +7,7 @@ use crate::{
     event::Verdict,
     report::{
         Baseline,
-        wording::{or_dash, percent, rate, seconds, teardown_failed},
+        wording::{graceful_stop, or_dash, percent, rate, seconds, teardown_failed},
     },
     runner::{
         BrokenBy, Quantiles, RunReport, RunState, SearchReport, SearchStep, ThresholdReport,
@@ -56,6 +56,7 @@ pub fn verdict(report: &RunReport, baseline: Option<&Baseline>) -> Markup {
                 "."
                 @if chats.dropped > 0 { " " (chats.dropped) " more were due and found no room." }
             }
+            @if let Some(stop) = graceful_stop(report) { p.graceful { (stop) } }
             @if let Some(failure) = &report.teardown_failed { p.bad { (teardown_failed(failure)) } }
         }
     }
@@ -87,7 +88,7 @@ pub fn steps(report: &RunReport) -> Markup {
             (table("Steps", &head, &rows))
             p {
                 "Latencies are those of what passed."
-                @if any_stopped { " What was stopped with the run has neither passed nor failed." }
+                @if any_stopped { " What was stopped has neither passed nor failed." }
             }
         }
     }
@@ -225,6 +226,10 @@ pub fn errors(report: &RunReport) -> Markup {
                     h3 { (step.step) ": reason unknown" }
                     p { (unexplained) " of " (of) " (" (percent(part(unexplained, of))) ")" }
                 }
+            }
+            @for example in report.failures_outside_steps() {
+                h3 { (example.step) ": " (example.reason) }
+                (examples(report, &example.step, example.reason))
             }
         }
     }

@@ -67,7 +67,9 @@ impl From<EvaluationError> for Refusal {
 impl Performer {
     pub(super) async fn attempt(&mut self, step: &Step) -> Result<Duration, Refusal> {
         let timeout = step.timeout.evaluate(&self.scope)?;
-        let latency = self.act(step, timeout).await?;
+        let timeout = self.time_for_step(timeout)?;
+        let result = self.act(step, timeout).await;
+        let latency = result.map_err(|refusal| self.by_deadline(refusal))?;
         self.check(step)?;
         self.keep(step)?;
         Ok(latency)

@@ -69,6 +69,7 @@ fn endings_of(heard: &heard::Heard) -> BTreeMap<u64, (End, u64)> {
 fn seen(played: &Played, model: &Outlook) -> Outlook {
     Outlook {
         chats: played.report.chats.clone(),
+        gracefully_stopped: (played.report.graceful_stop).map_or(0, |stop| stop.stopped),
         endings: endings_of(&played.heard),
         steps: steps_of(&played.report),
         fates: played.report.events.by_fate.clone(),
@@ -158,6 +159,7 @@ struct Seen {
     verdicts: BTreeSet<&'static str>,
     passed: u64,
     stopped: u64,
+    gracefully_stopped: u64,
     dropped: u64,
 }
 
@@ -170,6 +172,7 @@ impl Seen {
         self.verdicts.extend(report.verdict.map(Verdict::as_str));
         self.passed += report.chats.passed;
         self.stopped += report.chats.stopped;
+        self.gracefully_stopped += report.graceful_stop.map_or(0, |stop| stop.stopped);
         self.dropped += report.chats.dropped;
     }
 
@@ -190,9 +193,13 @@ impl Seen {
             (Fate::ALL.iter()).find(|fate| !self.fates.contains(fate) && !rare.contains(fate));
         assert_eq!(missed, None, "{self:?}");
         assert_eq!(self.verdicts, ["failed", "passed", "stopped"].into());
-        let all_counted = [self.passed, self.stopped, self.dropped]
-            .iter()
-            .all(|count| *count > 3);
+        let counts = [
+            self.passed,
+            self.stopped,
+            self.gracefully_stopped,
+            self.dropped,
+        ];
+        let all_counted = counts.iter().all(|count| *count > 3);
         assert!(all_counted, "{self:?}");
     }
 }

@@ -57,6 +57,11 @@ pub enum LoadRequest {
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schema(nullable = false, minimum = 1)]
         max_active: Option<u64>,
+        /// How long chats in flight may go on after the last start, such as `2m`; without it no limit for a number of
+        /// chats, and for others the longest path of a chat, at least `30s` and at most `10m`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        graceful_stop: Option<String>,
     },
     /// Arrivals at rates that change with time.
     Stages {
@@ -66,6 +71,11 @@ pub enum LoadRequest {
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schema(nullable = false, minimum = 1)]
         max_active: Option<u64>,
+        /// How long chats in flight may go on after the last start, such as `2m`; without it no limit for a number of
+        /// chats, and for others the longest path of a chat, at least `30s` and at most `10m`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        graceful_stop: Option<String>,
     },
     /// So many chats, each once.
     Chats {
@@ -76,6 +86,11 @@ pub enum LoadRequest {
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schema(nullable = false)]
         ramp: Option<String>,
+        /// How long chats in flight may go on after the last start, such as `2m`; without it no limit for a number of
+        /// chats, and for others the longest path of a chat, at least `30s` and at most `10m`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        graceful_stop: Option<String>,
     },
     /// So many customers at any time, each of whom starts a new chat after the last.
     Customers {
@@ -88,6 +103,11 @@ pub enum LoadRequest {
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schema(nullable = false)]
         ramp: Option<String>,
+        /// How long chats in flight may go on after the last start, such as `2m`; without it no limit for a number of
+        /// chats, and for others the longest path of a chat, at least `30s` and at most `10m`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        graceful_stop: Option<String>,
     },
     /// More and more until thresholds break, then narrowing down to where the limit is. It needs
     /// a threshold.
@@ -98,6 +118,11 @@ pub enum LoadRequest {
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schema(nullable = false, minimum = 1)]
         max_active: Option<u64>,
+        /// How long chats in flight may go on after the last start, such as `2m`; without it no limit for a number of
+        /// chats, and for others the longest path of a chat, at least `30s` and at most `10m`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        graceful_stop: Option<String>,
     },
 }
 

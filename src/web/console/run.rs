@@ -220,6 +220,9 @@ fn chats(report: &RunReport) -> Markup {
             }
         }
         @if report.mode == Mode::Burst { (arrivals(report)) }
+    }
+    @if let Some(stop) = wording::graceful_stop(report) {
+        p.quiet data-graceful-stop=[report.graceful_stop.map(|stop| stop.stopped)] { (stop) }
     } }
 }
 

@@ -177,7 +177,11 @@ impl Filter {
         let after = day(&self.to)?.and_then(|day| day.checked_add(1.day()).ok());
         let before = Some(&*self.before).filter(|id| !id.is_empty());
         // The one in front, if there are two.
-        let before = before.map(RunPosition::of).into_iter().chain(after.map(beginning_of)).min();
+        let before = before
+            .map(RunPosition::of)
+            .into_iter()
+            .chain(after.map(beginning_of))
+            .min();
         Ok(RunQuery {
             mode: word(&self.mode, [Mode::Burst, Mode::Probe], Mode::as_str, "mode")?,
             state: (self.verdict == INTERRUPTED).then_some(RunState::Interrupted),

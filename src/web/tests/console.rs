@@ -306,7 +306,10 @@ async fn what_is_refused_under_the_path_of_a_page_is_a_page() {
 #[tokio::test]
 async fn a_burst_is_shown_before_it_starts() {
     let service = Service::start().await;
-    let preview = async |body| service.order("POST", "/api/v1/bursts/preview", body).await;
+    let preview = async |body: &str| {
+        let path = "/api/v1/bursts/preview";
+        service.order("POST", path, body).await
+    };
     let seen = preview("{ burst: lunch-rush }").await.json();
     assert_eq!(
         (&seen["chats"], &seen["most_at_once"]),
@@ -317,6 +320,16 @@ async fn a_burst_is_shown_before_it_starts() {
         (&"30s".into(), &serde_json::json!({ "least": 0, "most": 0 }))
     );
     assert_eq!(seen["refusals"].to_string(), "[]");
+    // The least that a load with a time has: its chats think for ten milliseconds.
+    assert_eq!(seen["graceful_stop"], "30s");
+    for (load, limit) in [
+        ("chats: 5", "null"),
+        ("chats: 5, graceful_stop: 2m", "\"2m\""),
+    ] {
+        let body = format!("{{ burst: lunch-rush, load: {{ {load} }} }}");
+        let seen = preview(&body).await.json();
+        assert_eq!(seen["graceful_stop"].to_string(), limit, "{load}");
+    }
     assert_eq!(preview("{ burst: lunch }").await.status, 422);
     service
         .burst("{ burst: lunch-rush, load: { rate: 1/s, for: 1m, max_active: 95 } }")

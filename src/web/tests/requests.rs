@@ -17,6 +17,7 @@ fn every_load() -> [LoadRequest; 6] {
             rate: "5/s".to_owned(),
             r#for: "10s".to_owned(),
             max_active: Some(7),
+            graceful_stop: Some("2m".to_owned()),
         },
         LoadRequest::Stages {
             stages: vec![StageRequest {
@@ -25,15 +26,18 @@ fn every_load() -> [LoadRequest; 6] {
                 from: Some("1/s".to_owned()),
             }],
             max_active: Some(7),
+            graceful_stop: Some("2m".to_owned()),
         },
         LoadRequest::Chats {
             chats: 3,
             ramp: Some("10s".to_owned()),
+            graceful_stop: Some("2m".to_owned()),
         },
         LoadRequest::Customers {
             customers: 2,
             r#for: "10s".to_owned(),
             ramp: Some("1s".to_owned()),
+            graceful_stop: Some("2m".to_owned()),
         },
         LoadRequest::Search {
             search: SearchRequest::Rate {
@@ -42,6 +46,7 @@ fn every_load() -> [LoadRequest; 6] {
                 hold: "10s".to_owned(),
             },
             max_active: Some(7),
+            graceful_stop: Some("2m".to_owned()),
         },
         LoadRequest::Search {
             search: SearchRequest::Customers {
@@ -49,6 +54,7 @@ fn every_load() -> [LoadRequest; 6] {
                 hold: "10s".to_owned(),
             },
             max_active: None,
+            graceful_stop: Some("2m".to_owned()),
         },
     ]
 }

@@ -5,8 +5,8 @@ use proptest::{collection::vec, prelude::*};
 use super::{
     super::{Mode, Order},
     script::{
-        Act, Address, Answer, Case, GRID, Item, Letter, Load, MOST_EVENTS, MOST_FAILED, ORDER,
-        Play, Trouble, WAIT, Wait, Whom,
+        Act, Address, Answer, Case, GRACEFUL_STOP, GRID, Item, Letter, Load, MOST_EVENTS,
+        MOST_FAILED, ORDER, Play, Trouble, WAIT, Wait, Whom,
     },
 };
 use crate::units::Rate;
@@ -143,16 +143,17 @@ pub(super) fn case() -> impl Strategy<Value = Case> {
         let gap = prop_oneof![Just(GRID), Just(2 * GRID), Just(5 * GRID)];
         let load = (gap, prop::option::of(1..4_u64)).prop_map(|(gap, room)| Load { gap, room });
         let most_failed = prop::option::weighted(0.2, 0..3_usize);
+        let graceful_stop = prop::option::weighted(0.3, 0..10_u64);
         (
             (vec(item(false), 0..4), vec(item(true), 0..3)),
             load,
             vec(answer, chats),
             vec(draft(chats), 0..MOST_EVENTS),
             orders(),
-            most_failed,
+            (most_failed, graceful_stop),
         )
             .prop_map(
-                |((steps, always), load, answers, drafts, orders, most_failed)| Case {
+                |((steps, always), load, answers, drafts, orders, (most_failed, graceful))| Case {
                     steps,
                     always,
                     load,
@@ -170,6 +171,7 @@ pub(super) fn case() -> impl Strategy<Value = Case> {
                         .filter(|_| !orders.iter().any(|(_, act)| act.stops()))
                         .map(|at| MOST_FAILED[at]),
                     orders,
+                    graceful_stop: graceful.map(|grids| grids * GRID + GRACEFUL_STOP),
                 },
             )
     })
@@ -188,7 +190,7 @@ fn any_order() -> impl Strategy<Value = Order> {
 /// Everything at one moment with something else: on half a grid, where chats start, and in any
 /// order. Which of two comes first decides about the outcome, so there is no model of it.
 pub(super) fn races() -> impl Strategy<Value = Play> {
-    let load = prop_oneof![
+    let form = prop_oneof![
         (1..7_u64).prop_map(|chats| format!("{{ chats: {chats} }}")),
         (1..4_u64, 1..9_u64).prop_map(|(customers, grids)| {
             format!("{{ customers: {customers}, for: {}ms }}", grids * GRID)
@@ -196,6 +198,14 @@ pub(super) fn races() -> impl Strategy<Value = Play> {
         (1..9_u64, 1..4_u64)
             .prop_map(|(rate, room)| format!("{{ rate: {rate}/s, for: 2s, max_active: {room} }}")),
     ];
+    let graceful_stop = prop::option::weighted(0.3, 0..20_u64);
+    let load = (form, graceful_stop).prop_map(|(form, grids)| match grids {
+        None => form,
+        Some(grids) => {
+            let form = form.trim_end_matches(" }");
+            format!("{form}, graceful_stop: {}ms }}", grids * GRID / 2)
+        }
+    });
     let orders = vec((0..20_u64, any_order()), 0..5);
     let mode = prop_oneof![Just(Mode::Burst), Just(Mode::Probe)];
     let most_failed = prop::option::of(0..3_usize);

@@ -28,6 +28,8 @@ pub(super) type Outcomes = BTreeMap<(String, End), u64>;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Outlook {
     pub(super) chats: ChatCounts,
+    /// Of the stopped ones.
+    pub(super) gracefully_stopped: u64,
     /// By number: how it ended, and after how many milliseconds its steps were over.
     pub(super) endings: BTreeMap<u64, (End, u64)>,
     pub(super) steps: Outcomes,
@@ -53,6 +55,8 @@ pub(super) enum End {
 struct Cuts {
     starts: u64,
     steps: u64,
+    /// Whether that is the graceful stop, which no order has given.
+    gracefully: bool,
     cleanup: u64,
     teardown: u64,
 }
@@ -60,23 +64,36 @@ struct Cuts {
 const NEVER: Cuts = Cuts {
     starts: u64::MAX,
     steps: u64::MAX,
+    gracefully: false,
     cleanup: u64::MAX,
     teardown: u64::MAX,
 };
 
 pub(super) fn predict(case: &Case) -> Outlook {
-    let (due, cuts) = schedule(case);
+    let (due, ordered) = schedule(case);
+    let last_start = due.last().copied().unwrap_or_default();
+    let over = last_start.min(ordered.starts);
+    let graceful = (case.graceful_stop).map_or(u64::MAX, |time| over.saturating_add(time));
+    let cuts = Cuts {
+        steps: ordered.steps.min(graceful),
+        gracefully: graceful < ordered.steps,
+        ..ordered
+    };
     let whole = Run::perform(case, &due, cuts);
     let Some(abort) = case.most_failed.and_then(|most| whole.abort_at(case, most)) else {
-        return whole.outlook(cuts, false);
+        return whole
+            .outlook(cuts, false)
+            .stopped_by(graceful, ordered.steps);
     };
     let cuts = Cuts {
         starts: abort,
-        steps: abort,
+        steps: abort.min(graceful),
+        gracefully: graceful < abort,
         cleanup: abort + ANSWERS_AFTER_ABORT + CLEANUP_AFTER_ABORT,
         teardown: abort + ANSWERS_AFTER_ABORT + 2 * CLEANUP_AFTER_ABORT,
     };
-    Run::perform(case, &due, cuts).outlook(cuts, true)
+    let outlook = Run::perform(case, &due, cuts).outlook(cuts, true);
+    outlook.stopped_by(graceful, abort)
 }
 
 /// When arrivals are due, pauses taken into account, and when all is cut short.
@@ -161,6 +178,7 @@ impl<'a> Run<'a> {
         ending = ending.and_then(|()| chat.perform_steps());
         chat.ending = ending.err().unwrap_or(End::Passed);
         chat.steps_over = chat.now;
+        chat.is_cut_short &= !cuts.gracefully;
         chat.patience = cuts.cleanup;
         chat.clean_up();
         self.settle(&chat);
@@ -315,6 +333,14 @@ impl<'a> Run<'a> {
 }
 
 impl Outlook {
+    /// Whatever comes first leaves no chat at its steps.
+    fn stopped_by(mut self, graceful: u64, other: u64) -> Self {
+        if graceful < other {
+            self.gracefully_stopped = self.chats.stopped;
+        }
+        self
+    }
+
     fn add(&mut self, chat: &Chat<'_>) {
         self.chats.started += 1;
         match chat.ending {

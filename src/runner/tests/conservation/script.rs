@@ -3,7 +3,7 @@
 //! Nothing in it happens at one moment with anything else, so that each case has one outcome: by the
 //! remainder of a hundred milliseconds, chats start at 0 and a run looks at its thresholds then; events
 //! come at 1 to 40, each at another; what looks for old events does so at 43; chats end at 42, 45 to
-//! 85 or 93; orders are given at 97.
+//! 85 or 93; orders are given at 97; chats in flight are stopped at 96 or 99, and end at 41 or 44 then.
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
@@ -18,6 +18,8 @@ pub(super) const WAIT: u64 = 100;
 /// A pause before the steps, and one before the `always` steps.
 pub(super) const PAUSES: (u64, u64) = (48, 45);
 pub(super) const ORDER: u64 = 197;
+/// A graceful stop is so much and a number of grids.
+pub(super) const GRACEFUL_STOP: u64 = 199;
 pub(super) const MOST_FAILED: [u64; 3] = [0, 20, 50];
 
 #[derive(Debug, Clone)]
@@ -32,6 +34,8 @@ pub(super) struct Case {
     pub(super) orders: Vec<(u64, Act)>,
     /// With it the run may end early; in percent.
     pub(super) most_failed: Option<u64>,
+    /// From the last start until chats in flight are stopped.
+    pub(super) graceful_stop: Option<u64>,
 }
 
 /// What the stage needs of a case, and no model has to understand.
@@ -208,12 +212,14 @@ impl Case {
         let Load { gap, room } = self.load;
         let chats = u64::try_from(self.answers.len()).unwrap();
         let time = chats * gap;
+        let graceful = (self.graceful_stop)
+            .map_or_else(String::new, |time| format!(", graceful_stop: {time}ms"));
         match room {
-            None => format!("{{ chats: {chats}, ramp: {time}ms }}"),
+            None => format!("{{ chats: {chats}, ramp: {time}ms{graceful} }}"),
             Some(room) => {
                 let tenths = 10_000 / gap;
                 let rate = format!("{}.{}/s", tenths / 10, tenths % 10);
-                format!("{{ rate: {rate}, for: {time}ms, max_active: {room} }}")
+                format!("{{ rate: {rate}, for: {time}ms, max_active: {room}{graceful} }}")
             }
         }
     }

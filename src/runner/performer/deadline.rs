@@ -1,0 +1,127 @@
+//! The time that the steps of a whole chat may take.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Interrupt, Performer, attempt::Refusal};
+use crate::{
+    event::Failure,
+    runner::context::FOREVER,
+    scenario::{Pause, PausePlace, Reason},
+    units::duration,
+};
+
+/// When a chat has failed that is still at its steps.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deadline {
+    at: Instant,
+    /// How long the chat may take.
+    limit: Duration,
+}
+
+impl Performer {
+    /// Lets the chat fail once its steps take longer than the scenario allows, counted from `since`.
+    ///
+    /// # Errors
+    /// The deadline cannot be computed.
+    pub(in crate::runner) fn set_deadline(&mut self, since: Instant) -> Result<(), Interrupt> {
+        let Some(deadline) = &self.context.spec.scenario.deadline else {
+            return Ok(());
+        };
+        let limit = deadline
+            .evaluate(&self.scope)
+            .map_err(|error| Interrupt::Failed(self.failed_outside_steps("deadline", &error)))?;
+        let at = since + limit.min(FOREVER);
+        // In a box: most scenarios have none, and it would take room in every chat that waits.
+        self.deadline = Some(Box::new(Deadline { at, limit }));
+        Ok(())
+    }
+
+    /// How long the chat may still take, if there is a bound; nothing once its deadline has passed.
+    fn time_left(&self) -> Option<Duration> {
+        let deadline = self.deadline.as_ref()?;
+        Some(deadline.at.saturating_duration_since(Instant::now()))
+    }
+
+    /// How long a step may take that has this timeout: no longer than the rest of the chat's time.
+    pub(super) fn time_for_step(&self, timeout: Duration) -> Result<Duration, Refusal> {
+        match self.time_left() {
+            None => Ok(timeout),
+            Some(Duration::ZERO) => Err(self.passed_deadline("before this step began")),
+            Some(left) => Ok(left.min(timeout)),
+        }
+    }
+
+    /// A step that was given up for want of time has failed by the deadline, if that has passed.
+    pub(super) fn by_deadline(&self, refusal: Refusal) -> Refusal {
+        match refusal {
+            Refusal::Failed { reason, detail }
+                if is_lack_of_time(reason) && self.time_left() == Some(Duration::ZERO) =>
+            {
+                self.passed_deadline(&format!("during this step: {detail}"))
+            }
+            other => other,
+        }
+    }
+
+    /// Whether the deadline passes before `until`, and when that is.
+    pub(super) fn deadline_before(&self, until: Instant) -> Option<Instant> {
+        let deadline = self.deadline.as_ref()?;
+        (deadline.at < until).then_some(deadline.at)
+    }
+
+    fn passed_deadline(&self, during: &str) -> Refusal {
+        Refusal::new(Reason::Timeout, self.deadline_detail(during))
+    }
+
+    fn deadline_detail(&self, during: &str) -> String {
+        let limit = self
+            .deadline
+            .as_ref()
+            .map_or(Duration::ZERO, |deadline| deadline.limit);
+        let limit = duration::format(limit);
+        format!("the chat passed its deadline of {limit} {during}")
+    }
+
+    /// The failure of a chat whose deadline passes in a think time.
+    pub(super) fn failed_thinking(&self, pause: &Pause) -> Failure {
+        let PausePlace { place, after } = &*pause.declared;
+        let during = match after {
+            Some(step) => format!("in the think time after step `{step}` ({place})"),
+            None => format!("in the think time before the first step ({place})"),
+        };
+        self.failed_by_deadline("think", &during)
+    }
+
+    /// The failure of a chat whose deadline passes between the rounds of a repeat.
+    pub(super) fn failed_repeating(&self, round: u64) -> Failure {
+        self.failed_by_deadline("repeat", &format!("before round {round} of a repeat"))
+    }
+
+    fn failed_by_deadline(&self, key: &str, during: &str) -> Failure {
+        Failure {
+            step: key.into(),
+            reason: Reason::Timeout,
+            detail: self.presentable(self.deadline_detail(during)),
+        }
+    }
+}
+
+/// Whether a failure with this reason can come from a time that was over.
+fn is_lack_of_time(reason: Reason) -> bool {
+    match reason {
+        Reason::Dns
+        | Reason::Connect
+        | Reason::Tls
+        | Reason::Timeout
+        | Reason::AgentJoinTimeout
+        | Reason::ReplyTimeout => true,
+        Reason::Status
+        | Reason::Expectation
+        | Reason::Capture
+        | Reason::Disconnected
+        | Reason::Template
+        | Reason::Internal => false,
+    }
+}
