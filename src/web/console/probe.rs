@@ -140,6 +140,8 @@ impl Open {
     /// The parts of the page that change.
     pub(super) fn fragment(&self, app: &App, viewer: Viewer) -> Markup {
         let name = &self.query.name;
+        let is_full = self.hours.len() == self.query.limit;
+        let last_of_page = self.hours.last().filter(|_| is_full);
         html! {
             div #standing data-part {
                 @match self.status(app) {
@@ -154,7 +156,7 @@ impl Open {
                 p { a href={ "/runs?mode=probe&name=" (name) } { "Its runs in the history" } }
                 h2 { "Hours" }
                 (hourly(&self.hours, app.web.history.is_kept()))
-                @if self.hours.len() == self.query.limit && let Some(last) = self.hours.last() {
+                @if let Some(last) = last_of_page {
                     p { a href={ "/probes/" (name) "?before=" (last.hour) } { "Earlier hours" } }
                 }
             }
