@@ -224,3 +224,31 @@ async fn a_run_that_nobody_knows_is_not_found() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_run_says_everywhere_how_many_chats_its_graceful_stop_has_stopped() {
+    let service = Service::start().await;
+    let load = "{ rate: 10/s, for: 200ms, graceful_stop: 10ms }";
+    let body = format!("{{ burst: lunch-rush, load: {load}, inputs: {{ reply_delay: 1h }} }}");
+    let run = service.burst(&body).await;
+    service.ended(&run).await;
+    let path = format!("/api/v1/runs/{}", run.id());
+    let report = service.get(&path).await.json();
+    let stop = &report["graceful_stop"];
+    assert_eq!(
+        (&stop["limit_seconds"], &stop["stopped"]),
+        (&0.01.into(), &2.into())
+    );
+    assert_eq!(report["chats"]["stopped"], 2);
+    assert_eq!(report["ended_by"], "load");
+    let page = format!("/runs/{}", run.id());
+    for path in [
+        &page,
+        &format!("{path}/report.html"),
+        &format!("{path}/junit.xml"),
+    ] {
+        let text = service.get(path).await.text;
+        let says = "2 chats in flight were stopped 10ms after the last start";
+        assert!(text.contains(says), "{path}: {text}");
+    }
+}
