@@ -220,7 +220,7 @@ pub struct ChatCounts {
     /// The failed ones by reason.
     #[schema(value_type = BTreeMap<String, u64>)]
     pub failed_by_reason: BTreeMap<Reason, u64>,
-    /// Ended because the run was stopped.
+    /// Stopped in progress, with the run or by its graceful stop.
     pub stopped: u64,
     /// Not ended.
     pub in_progress: u64,

@@ -34,7 +34,7 @@ impl ChatFamilies {
             )?,
             stopped: make.counters(
                 "chatprobe_chats_stopped_total",
-                "Chats that were in progress when their run was stopped; they neither passed nor failed.",
+                "Chats that were stopped in progress, with their run or by its graceful stop; they neither passed nor failed.",
                 SUBJECT,
             )?,
             failed: make.counters(
