@@ -116,12 +116,11 @@ proptest! {
         let bench = Bench::new();
         let (mut remembered, mut fresh, mut duplicates) = (VecDeque::new(), 0, 0);
         for redelivery in redeliveries {
-            let number = match redelivery {
-                Some(back) => fresh - back.min(fresh),
-                None => {
-                    fresh += 1;
-                    fresh
-                }
+            let number = if let Some(back) = redelivery {
+                fresh - back.min(fresh)
+            } else {
+                fresh += 1;
+                fresh
             };
             if remembered.contains(&number) {
                 duplicates += 1;
