@@ -33,9 +33,7 @@ pub use run::{EndedBy, Mode, RunIdentity, Subject, Trigger, Verdict};
 pub(crate) use run_id::RunIds;
 pub use run_id::RunPosition;
 pub use skip::SkipReason;
-pub use trace::{
-    Beginning, FailedChat, Trace, TracedAnswer, TracedEvent, TracedRequest, TracedStep,
-};
+pub use trace::{FailedChat, Trace, TracedStep};
 
 /// What the time of a request went into, and what it showed of the target besides.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -17,7 +17,7 @@
 //! | [`units`] | durations, rates, shares, distributions as people write them | nothing |
 //! | [`document`] | YAML with the place of every value, and the list of problems | units |
 //! | [`driver`] | a folder a protocol: carries requests over the wire | body, descriptors, lookups, `plain_words`, units |
-//! | [`scenario`] | the language: steps, expressions, templates; no I/O | body, document, driver, `plain_words`, units |
+//! | [`scenario`] | the language: steps, expressions, templates, and the actions of steps; no I/O but through drivers | body, document, driver, `plain_words`, units |
 //! | [`load`] | load profiles and thresholds, pure functions of time | document, units |
 //! | [`preflight`] | a load set against what this machine has | cgroup, descriptors, driver, load, `plain_words`, scenario |
 //! | [`config`] | files to a checked [`config::Plan`] | document, driver, load, `plain_words`, scenario, units, the simulator's settings |
@@ -26,7 +26,7 @@
 //! | [`callbacks`] | inbound events over HTTP: receiver, keys, early buffer | body, config, descriptors, event, inbox, `line_budget`, listener, scenario |
 //! | [`runner`] | one chat; one run of chats, from setup to verdict | all above |
 //! | [`report`] | a run as HTML, CSV and JUnit XML, and runs side by side; no I/O | event, printable, runner, scenario, units |
-//! | [`history`] | what runs did and why chats failed, in a file that outlives the process | config, driver, event, `line_budget`, `plain_words`, runner, scenario |
+//! | [`history`] | what runs did and why chats failed, in a file that outlives the process | config, event, `line_budget`, `plain_words`, runner, scenario |
 //! | [`scheduler`] | when: intervals, cron, on demand, overlap, drain | history, runner and all above |
 //! | [`record`] | events to metrics and log | cgroup, config, descriptors, driver, event, `line_budget`, listener, load, scenario, vitals |
 //! | [`web`] | metrics, health, admin API, console | history, scheduler, record, report, `line_budget`, listener, `plain_words`, printable |
@@ -41,7 +41,7 @@
 //! A step is written in YAML, read by [`scenario::Step`] into a typed action whose expressions are
 //! compiled, and held by a [`config::Plan`]. [`scheduler::Scheduler`] starts a run of it through
 //! [`runner::Engine::start`]. The run's pacing says when the chat is due; the chat's performer
-//! renders the action in the chat's [`scenario::Scope`], hands it to [`driver::HttpSession`] or waits
+//! lets the action perform in the chat's [`scenario::Scope`] with its [`scenario::Sessions`], or waits
 //! at its [`inbox::Inbox`], checks, captures and claims, and tells exactly one
 //! [`event::Event::StepEnded`]. [`record::Metrics`] counts it, the run's [`runner::Tally`] keeps its
 //! counters, and [`web`] shows both.

@@ -13,13 +13,13 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     callbacks::{Exchange, receiver},
     config::{Plan, Settings},
-    driver::{EnvironmentProxies, HttpDriver, HttpSetupError, ProxyError},
     event::{Event, Observers},
     history::{History, Recorder},
     listener::bind,
     plain_words,
     record::{Boundaries, FailureLog, Metrics, MetricsError},
     runner::{Engine, TraceBudget},
+    scenario::{DriverError, Drivers},
     scheduler::{CutOff, Scheduler},
     simulator::{self, Simulator},
     vitals::Vitals,
@@ -63,12 +63,9 @@ pub enum ServiceError {
     /// There are no metrics.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
-    /// There is no HTTP client.
+    /// Targets cannot be reached.
     #[error(transparent)]
-    Http(#[from] HttpSetupError),
-    /// The environment names a proxy that cannot be used.
-    #[error(transparent)]
-    Proxy(#[from] ProxyError),
+    Driver(#[from] DriverError),
     /// A thread that has to be cannot be started.
     #[error("cannot start a thread: {}", plain_words::of_system(.0))]
     Thread(io::Error),
@@ -114,13 +111,11 @@ pub struct Addresses {
     pub simulator: Option<SocketAddr>,
 }
 
-/// Sends the requests to targets, through the proxies of the environment.
-fn http() -> Result<HttpDriver, ServiceError> {
-    let proxies = EnvironmentProxies::read()?;
-    if !proxies.is_empty() {
+/// What targets are reached with.
+fn drivers() -> Result<Drivers, DriverError> {
+    Drivers::of_environment(|proxies| {
         tracing::info!("targets without a `proxy` are reached through {proxies}");
-    }
-    Ok(HttpDriver::through(proxies)?)
+    })
 }
 
 /// What is bound and not served yet.
@@ -172,7 +167,7 @@ impl Service {
         }
         let exchange = Exchange::new(settings.callbacks, observers.clone());
         let engine = Engine {
-            http: http()?,
+            drivers: drivers()?,
             exchange: exchange.clone(),
             callback_url: settings
                 .callback_url
@@ -293,7 +288,7 @@ impl Service {
 
     fn watch(&self, engine: Engine, metrics: &Arc<Metrics>) {
         let Engine {
-            http,
+            drivers,
             exchange,
             observers,
             vitals,
@@ -305,7 +300,7 @@ impl Service {
         let told = observers.clone();
         self.tasks.spawn(every(SWEEP, until.clone(), move |now, _| {
             exchange.sweep(now);
-            http.close_expired();
+            drivers.close_expired();
             told.tell(&Event::ListenersWatched(exchange.listeners().figures()));
         }));
         let mut heard = vitals.mark();

@@ -19,12 +19,12 @@ use super::{
 use crate::{
     callbacks::{Exchange, receiver},
     config::CallbackLimits,
-    driver::{EnvironmentProxies, HttpDriver, Origin},
+    driver::Origin,
     event::{EndedBy, Observers, Verdict},
     preflight::Machine,
     report::Baseline,
     runner::{Engine, GracefulStop, RunSpec, TraceBudget},
-    scenario::Cost,
+    scenario::{Cost, Drivers},
     service::{address, every, listen},
     units::{Share, duration},
     vitals::Vitals,
@@ -133,15 +133,14 @@ impl Run {
             Interruption::new(self.grace).map_err(|error| unusable(no_signals(&error)))?;
         let listener = listen(self.callback_listen, "callbacks", "--callback-listen");
         let listener = listener.map_err(unusable)?;
-        let proxies = EnvironmentProxies::read().map_err(unusable)?;
-        let http = HttpDriver::through(proxies).map_err(unusable)?;
+        let drivers = Drivers::of_environment(|_| {}).map_err(unusable)?;
         let report = ReportTo::open(self.json.as_deref(), self.report.as_deref())?;
         let vitals = Vitals::start().map_err(|error| unusable(no_thread(&error)))?;
         let callbacks = address(&listener, self.callback_listen);
         let observers = Observers::default();
         let exchange = Exchange::new(CallbackLimits::default(), observers.clone());
         let engine = Engine {
-            http,
+            drivers,
             exchange: exchange.clone(),
             callback_url: callback_url
                 .unwrap_or_else(|| format!("http://{callbacks}"))

@@ -15,7 +15,7 @@ use crate::{
     document::{Entry, Mapping, Node, Place, Problems, canonical, settings},
     driver::{Connections, Endpoint, Origin, Origins},
     plain_words,
-    scenario::{Parameter, Parameters, check_label, fingerprint, is_name},
+    scenario::{Parameter, Parameters, SessionValues, check_label, fingerprint, is_name},
 };
 
 /// A chat system under watch.
@@ -30,12 +30,12 @@ pub struct Target {
     secrets: BTreeMap<String, SecretString>,
     /// Of the secrets alone, as soon as there is a text to take them out of.
     redaction: OnceLock<Redaction>,
-    /// Servers besides its own that inputs, captures, events and redirects may lead to.
+    /// Servers besides its own that inputs, captures, events and answers may lead to.
     pub also: Origins,
     /// How its customers are connected to it.
     pub connections: Connections,
-    /// Whether its customers keep cookies.
-    pub cookies: bool,
+    /// The values of sessions that its customers keep, by the names in [`SessionValues::NAMES`].
+    keeps: Vec<&'static str>,
     /// TLS and the proxy in between.
     pub transport: Transport,
     /// Where it is declared.
@@ -57,7 +57,7 @@ impl Target {
             redaction: OnceLock::new(),
             also: Origins::default(),
             connections: Connections::default(),
-            cookies: false,
+            keeps: Vec::new(),
             transport: Transport::default(),
             fingerprint: fingerprint(url),
         }
@@ -82,7 +82,7 @@ impl Target {
             variables: self.variables.clone(),
             also: self.also.clone(),
             connections: self.connections.clone(),
-            cookies: self.cookies,
+            keeps: self.keeps.clone(),
             transport: Transport {
                 tls: None,
                 ..self.transport.clone()
@@ -115,7 +115,7 @@ impl Target {
             redaction: OnceLock::new(),
             also: self.also.clone(),
             connections: self.connections.clone(),
-            cookies: self.cookies,
+            keeps: self.keeps.clone(),
             transport: self.transport.clone(),
             place: self.place.clone(),
             fingerprint: self.fingerprint,
@@ -162,7 +162,11 @@ impl Target {
             .collect();
         let also = map.get("also").map(|node| read_also(node, problems));
         let connections = map.get("connections").map(|node| settings(node, problems));
-        let cookies = (map.get("cookies")).and_then(|node| node.boolean(problems));
+        let mut keeps = SessionValues::NAMES.to_vec();
+        keeps.retain(|name| {
+            let kept = map.get(name).and_then(|node| node.boolean(problems));
+            kept.unwrap_or_default()
+        });
         // What it comes to belongs to the fingerprint: a certificate may have been renewed in its place.
         let mut revealed = String::new();
         let transport = Transport {
@@ -184,7 +188,7 @@ impl Target {
             redaction: OnceLock::new(),
             also: also.unwrap_or_default(),
             connections: connections.flatten().unwrap_or_default(),
-            cookies: cookies.unwrap_or_default(),
+            keeps,
             transport,
             place: entry.place.clone(),
         })
@@ -217,10 +221,7 @@ impl Target {
 
     /// Whether its customers keep the values of sessions that go by this name.
     pub fn keeps(&self, name: &str) -> bool {
-        match name {
-            "cookies" => self.cookies,
-            _ => false,
-        }
+        self.keeps.contains(&name)
     }
 
     /// Whether scenarios find something under `target.variable`.

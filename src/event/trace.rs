@@ -2,11 +2,11 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use bytes::Bytes;
-use minijinja::Value;
-
 use super::{Failure, RunIdentity};
-use crate::{config::Target, driver::Phases, scenario::Reason};
+use crate::{
+    config::Target,
+    scenario::{Reason, TracedAction},
+};
 
 /// A chat whose steps are over and one of which failed, or a setup.
 #[derive(Debug)]
@@ -49,92 +49,16 @@ pub struct TracedStep {
     pub took: Option<Duration>,
     /// Why it did not pass. In a box, like all that few steps have: those of every chat in progress are kept.
     pub refused: Option<Box<(Reason, String)>>,
-    /// What was sent.
-    pub request: Option<TracedRequest>,
-    /// How often it was sent once more, after a connection that was closed under it.
-    pub resent: u32,
-    /// What the time of the request went into.
-    pub phases: Phases,
-    /// What was answered.
-    pub answer: Option<TracedAnswer>,
-    /// The events that it looked at, in the order of their arrival.
-    pub events: Box<[TracedEvent]>,
-}
-
-/// The beginning of a text.
-pub struct Beginning {
-    /// As much of it as was kept; longer than what is shown, so that what has to be masked in that can
-    /// be found whole.
-    pub text: Bytes,
-    /// The length of the whole, in bytes.
-    pub length: usize,
-}
-
-/// A request as it was sent.
-pub struct TracedRequest {
-    /// The method.
-    pub method: String,
-    /// The address with its query.
-    pub url: Beginning,
-    /// Names and values.
-    pub headers: Box<[(String, Beginning)]>,
-    /// The body, if there was one.
-    pub body: Option<Beginning>,
-}
-
-/// An answer as it came.
-pub struct TracedAnswer {
-    /// The status code.
-    pub status: u16,
-    /// From the moment at which there was a connection to the end of the body.
-    pub elapsed: Duration,
-    /// Names and values.
-    pub headers: Box<[(String, Beginning)]>,
-    /// The addresses that redirects led to, the last of which gave this answer.
-    pub redirects: Box<[Beginning]>,
-    /// The body.
-    pub body: Beginning,
-}
-
-/// An inbound event.
-pub struct TracedEvent {
-    /// When it arrived, after the chat began; `None` if that is not known.
-    pub arrived: Option<Duration>,
-    /// Whether the step waited for it.
-    pub wanted: bool,
-    /// What it says.
-    pub event: Value,
-    /// The size of its body.
-    pub bytes: usize,
+    /// What was sent and seen.
+    pub action: Option<TracedAction>,
 }
 
 impl TracedStep {
     /// Roughly what it takes in memory.
     pub fn bytes(&self) -> usize {
-        /// Of a step, a header or an event besides its text.
-        const BESIDES: usize = 100;
-        /// A value takes more than its text.
-        const VALUE: usize = 4;
-        let headers = |headers: &[(String, Beginning)]| -> usize {
-            let sizes = headers.iter();
-            sizes
-                .map(|(name, value)| BESIDES + name.len() + value.text.len())
-                .sum()
-        };
-        let request = self.request.as_ref().map_or(0, |request| {
-            let body = request.body.as_ref().map_or(0, |body| body.text.len());
-            request.url.text.len() + headers(&request.headers) + body
-        });
-        let answer = self.answer.as_ref().map_or(0, |answer| {
-            let redirects: usize = (answer.redirects.iter())
-                .map(|address| BESIDES + address.text.len())
-                .sum();
-            headers(&answer.headers) + redirects + answer.body.text.len()
-        });
-        let events: usize = (self.events.iter())
-            .map(|event| BESIDES + VALUE * event.bytes)
-            .sum();
-        4 * BESIDES + request + answer + events
+        /// Besides what was sent and seen.
+        const BESIDES: usize = 400;
+        BESIDES + self.action.as_ref().map_or(0, TracedAction::bytes)
     }
 }
 

@@ -35,10 +35,7 @@ mod writer;
 
 pub use baselines::{Baseline, BaselineError};
 pub use error::HistoryError;
-pub use excerpt::Excerpt;
-pub use explanation::{
-    AnswerTrace, EventTrace, FailureReport, FailureSummary, PhaseTrace, RequestTrace, StepTrace,
-};
+pub use explanation::{FailureReport, FailureSummary, StepTrace};
 pub use failures::Failures;
 pub use hours::{ProbeHour, StepHour};
 pub use listing::Listing;

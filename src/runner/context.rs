@@ -1,7 +1,6 @@
 use std::{
     collections::BTreeMap,
     future::pending,
-    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -17,9 +16,8 @@ use tokio::{
 use super::{Engine, RunSpec};
 use crate::{
     callbacks::Path,
-    driver::{HttpClient, OnWire},
     event::{Event, Mode, Observers},
-    scenario::{RunScope, Scope, SessionValues},
+    scenario::{Clients, Reuse, RunScope, Scope, SessionValues},
 };
 
 /// No wait needs longer, and the clock cannot count much further.
@@ -30,7 +28,7 @@ pub(super) const FOREVER: Duration = Duration::from_hours(365 * 24);
 pub(super) struct RunContext {
     pub(super) engine: Engine,
     pub(super) spec: RunSpec,
-    pub(super) http: HttpClient,
+    pub(super) clients: Clients,
     pub(super) path: Option<Path>,
     pub(super) ending: EndSignal,
     pub(super) observers: Observers,
@@ -51,7 +49,7 @@ impl RunContext {
             )
         });
         Self {
-            http: client(engine, &spec),
+            clients: clients(engine, &spec),
             engine: engine.clone(),
             spec,
             path,
@@ -68,9 +66,7 @@ impl RunContext {
             .as_ref()
             .map(|path| format!("{}/{}", self.engine.callback_url, path.token()));
         let mut scope = Scope::of_run(Arc::new(run_scope(&self.spec, url)));
-        scope.set_sessions(SessionValues {
-            cookies: self.spec.target.cookies.then(Arc::default),
-        });
+        scope.set_sessions(SessionValues::kept(|name| self.spec.target.keeps(name)));
         scope
     }
 
@@ -121,41 +117,25 @@ impl RunContext {
         }
     }
 
-    /// The result of a request. Once a performer with this patience has to stop, a request that is not
-    /// on its way yet is given up at once. The answer of one that is may be needed to clean up, so it is
-    /// waited for as long as the end allows. `None` if there is no result by then.
-    pub(super) async fn until_answered<T>(
-        &self,
-        patience: Patience,
-        sending: impl Future<Output = T>,
-        on_wire: &OnWire,
-    ) -> Option<T> {
-        let mut sending = pin!(sending);
-        tokio::select! {
-            biased;
-            () = self.out_of_patience(patience) => {}
-            result = &mut sending => return Some(result),
-        }
-        if patience != Patience::None || !on_wire.is_set() {
-            return None;
-        }
-        tokio::select! {
-            biased;
-            () = self.past(End::answers) => None,
-            result = &mut sending => Some(result),
+    /// Completes when a performer with this patience, which has to stop, does not wait any longer for the answer to
+    /// what is on its way. That of a step of the setup or of a chat may be needed to clean up.
+    pub(super) async fn gives_up_answers(&self, patience: Patience) {
+        if patience == Patience::None {
+            self.past(End::answers).await;
         }
     }
 }
 
 /// A run of a probe sees the target as somebody new does, unless it is to reuse connections. A burst may need
 /// all that it is allowed, and probes beside it must not wait for it.
-fn client(engine: &Engine, spec: &RunSpec) -> HttpClient {
+fn clients(engine: &Engine, spec: &RunSpec) -> Clients {
     let endpoint = spec.target.endpoint();
-    match spec.identity.subject.mode {
-        Mode::Probe if endpoint.connections.probe_reuse => engine.http.common_client(&endpoint),
-        Mode::Probe => engine.http.fresh_client(&endpoint),
-        Mode::Burst => engine.http.client(&endpoint),
-    }
+    let reuse = match spec.identity.subject.mode {
+        Mode::Probe if endpoint.connections.probe_reuse => Reuse::Common,
+        Mode::Probe => Reuse::Fresh,
+        Mode::Burst => Reuse::Own,
+    };
+    engine.drivers.clients(&endpoint, reuse)
 }
 
 /// How long a performer goes on once its run is to end now.

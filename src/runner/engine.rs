@@ -6,10 +6,9 @@ use super::{GracefulStop, RunHandle, TraceBudget, run::Run};
 use crate::{
     callbacks::Exchange,
     config::{HealthBudget, Target},
-    driver::HttpDriver,
     event::{Observers, RunIdentity},
     load::{Profile, Threshold},
-    scenario::Scenario,
+    scenario::{Drivers, Scenario},
     units::Rate,
     vitals::Vitals,
 };
@@ -17,8 +16,8 @@ use crate::{
 /// What every run of the process shares.
 #[derive(Debug, Clone)]
 pub struct Engine {
-    /// Sends requests.
-    pub http: HttpDriver,
+    /// What actions reach targets with.
+    pub drivers: Drivers,
     /// Takes inbound events.
     pub exchange: Exchange,
     /// The address at which targets reach the callback listener, without a slash at the end.

@@ -16,17 +16,16 @@ pub use self::tracing::TraceBudget;
 use self::{
     attempt::{Refusal, shorten},
     deadline::Deadline,
-    tracing::{Seen, Tracing},
+    tracing::Tracing,
 };
 use super::context::{FOREVER, Patience, RunContext};
 use crate::{
     callbacks::Claims,
-    driver::HttpSession,
     event::{Event, Failure, Sent, StepOutcome},
     inbox::Inbox,
     scenario::{
-        EvaluationError, Expression, Item, Pause, Reason, Repeat, Scope, Step, is_confidential,
-        key_text, note_confidential,
+        EvaluationError, Expression, Item, Kept, Pause, Reason, Repeat, Scope, Sessions, Step,
+        is_confidential, key_text, note_confidential,
     },
 };
 
@@ -43,7 +42,7 @@ pub(super) struct Performer {
     scope: Arc<Scope>,
     inbox: Option<Inbox>,
     claims: Option<Claims>,
-    http: HttpSession,
+    sessions: Sessions,
     /// The chat's number; zero outside chats, where nothing is measured by chat.
     chat: u64,
     random: fastrand::Rng,
@@ -59,7 +58,7 @@ pub(super) struct Performer {
     /// What it may have left open at the target.
     leftover: Leftover,
     /// Of the step in progress, as soon as there is something.
-    seen: Option<Box<Seen>>,
+    kept: Option<Box<dyn Kept>>,
     tracing: Option<Box<Tracing>>,
 }
 
@@ -83,10 +82,7 @@ impl Performer {
         let source = context.path.as_ref().zip(inbox.as_ref());
         let claims = source.map(|(path, inbox)| path.claims(inbox));
         Self {
-            http: context
-                .http
-                .session()
-                .keeping(scope.sessions().cookies.clone()),
+            sessions: context.clients.sessions(scope.sessions()),
             context,
             scope: Arc::new(scope),
             inbox,
@@ -100,7 +96,7 @@ impl Performer {
             patience,
             deadline: None,
             leftover: Leftover::default(),
-            seen: None,
+            kept: None,
             tracing: None,
         }
     }
@@ -304,15 +300,6 @@ impl Performer {
             None => self.attempt(step).await,
             Some(refusal) => Err(*refusal),
         };
-        let resent = self.http.take_resent();
-        if resent > 0 {
-            self.seen.get_or_insert_default().resent = resent;
-            self.context.tell(&Event::RequestResent {
-                run: self.context.spec.identity.clone(),
-                step: step.name.clone(),
-                times: resent,
-            });
-        }
         self.trace(step, outcome.as_ref().err());
         Arc::make_mut(&mut self.scope).look_away();
         let came_to = match &outcome {

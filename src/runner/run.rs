@@ -294,7 +294,7 @@ impl Run {
                     let now = Instant::now();
                     self.tally.note_lag(now.saturating_duration_since(heartbeat));
                     heartbeat = self.look(now);
-                    self.context.http.close_expired();
+                    self.context.clients.close_expired();
                     self.abort_if_hopeless(now);
                 }
                 Some(result) = self.chats.join_next() => self.chat_ended(result),

@@ -37,10 +37,9 @@ use crate::{
     callbacks::Exchange,
     config::{CallbackLimits, HealthBudget, Target},
     document::{Problems, parse},
-    driver::HttpDriver,
     event::{EndedBy, Ending, Mode, Observer, Observers, RunIdentity, Subject, Trigger, Verdict},
     load::{Profile, Threshold},
-    scenario::{Parameters, Reason, Scenario},
+    scenario::{Drivers, Parameters, Reason, Scenario},
     units::Share,
     vitals::Vitals,
 };
@@ -67,7 +66,7 @@ impl Bench {
         let observers = Observers::default().and(heard.clone());
         Self {
             engine: Engine {
-                http: HttpDriver::new().unwrap(),
+                drivers: Drivers::direct(),
                 exchange: Exchange::new(CallbackLimits::default(), observers.clone()),
                 callback_url: "http://callback".into(),
                 observers,

@@ -1,4 +1,4 @@
-//! The scenario language: what a customer does, read from YAML and compiled, with no I/O.
+//! The scenario language: what a customer does, read from YAML and compiled. Only actions do I/O, through drivers.
 //!
 //! [`Scenario::read`] goes through a document once, from top to bottom, and keeps in mind which
 //! variables exist by then ([`Names`]); what is left to run is typed, compiled and known to name
@@ -42,10 +42,7 @@ use std::{
 use names::Part;
 use step::StepReader;
 
-pub use action::{
-    Action, Answer, Delivery, EventView, HttpAction, PlainRequest, PlainRequestError,
-    SessionValues, WaitAction, explain_failure,
-};
+pub use action::*;
 pub use callbacks::{Callbacks, FieldPath, Verification, VerificationAnswer};
 pub use confidential::{TOKEN_BEGIN, is_confidential, note_confidential};
 pub use cost::{Bounds, Cost};

@@ -133,7 +133,7 @@ fn a_step_without_an_expectation_of_the_status_expects_success() {
         .iter()
         .map(|step| match &step.action {
             Action::Http(action) => action.takes_status(404),
-            Action::WaitFor(_) => panic!("no request"),
+            _ => panic!("no request"),
         })
         .collect();
     assert_eq!(expects, [false, true]);

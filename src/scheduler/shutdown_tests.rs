@@ -7,9 +7,9 @@ use super::*;
 use crate::{
     callbacks::Exchange,
     config::{CallbackLimits, HealthBudget, Plan},
-    driver::HttpDriver,
     event::{Event, Observer, Observers},
     runner::{Engine, TraceBudget},
+    scenario::Drivers,
     vitals::Vitals,
 };
 
@@ -41,7 +41,7 @@ fn scheduler(folder: &Path, observers: Observers) -> Scheduler {
     std::fs::write(folder.join("chatprobe.yaml"), PLAN).unwrap();
     let plan = Plan::load(&folder.join("chatprobe.yaml")).unwrap();
     let engine = Engine {
-        http: HttpDriver::new().unwrap(),
+        drivers: Drivers::direct(),
         exchange: Exchange::new(CallbackLimits::default(), observers.clone()),
         callback_url: "http://127.0.0.1:9".into(),
         observers,

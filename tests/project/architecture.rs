@@ -82,7 +82,6 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "callbacks",
             "config",
-            "driver",
             "event",
             "inbox",
             "load",
@@ -99,7 +98,6 @@ const ARROWS: &[(&str, &[&str])] = &[
         "history",
         &[
             "config",
-            "driver",
             "event",
             "line_budget",
             "plain_words",
@@ -161,13 +159,13 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "callbacks",
             "config",
-            "driver",
             "event",
             "history",
             "listener",
             "plain_words",
             "record",
             "runner",
+            "scenario",
             "scheduler",
             "simulator",
             "vitals",

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use crate::{config::Target, event::Beginning, history::excerpt::Excerpt};
+use crate::{config::Target, history::excerpt::excerpt, scenario::Beginning};
 
 #[test]
 fn half_of_a_value_at_the_end_of_what_was_kept_is_not_shown() {
@@ -9,7 +9,7 @@ fn half_of_a_value_at_the_end_of_what_was_kept_is_not_shown() {
     let redaction = target.redaction_besides(&values);
     let excerpt = |text: &str, length| {
         let text = text.to_owned().into();
-        Excerpt::of(&Beginning { text, length }, &redaction).text
+        excerpt(&Beginning { text, length }, &redaction).text
     };
     assert_eq!(excerpt("it is confidential-val", 1_000), "it is ");
     assert_eq!(excerpt("it is confidential-value", 24), "it is ***");
@@ -26,7 +26,7 @@ proptest! {
         let text = whole.as_bytes()[..kept.min(whole.len())].to_vec();
         let values = [value.clone()];
         let beginning = Beginning { text: text.into(), length: whole.len() };
-        let shown = Excerpt::of(&beginning, &target.redaction_besides(&values));
+        let shown = excerpt(&beginning, &target.redaction_besides(&values));
         prop_assert!(shown.text.len() <= 2_048 + '…'.len_utf8());
         prop_assert!(!shown.text.contains(|c: char| c.is_ascii_lowercase() && c < 'x'), "{}", shown.text);
     }

@@ -1,5 +1,6 @@
 mod damage;
 mod excerpt;
+mod explanation;
 mod file;
 mod fuzz;
 mod hours;

@@ -1,18 +1,17 @@
 //! One step: its action, what is expected of it and what is kept from it.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
 use super::Performer;
 use crate::{
-    driver::{HttpFailureKind, OnWire},
     event::{Event, Sent, StepOutcome},
     inbox::{Inbound, Match},
     runner::context::{FOREVER, RunContext},
     scenario::{
-        Action, Answer, EvaluationError, EventView, Expression, HttpAction, Observation, Reason,
-        SessionValues, Step, WaitAction, key_text,
+        EvaluationError, EventView, Expression, Judgement, Kept, KeptEvents, Observation,
+        Performed, Reason, Step, Task, Unperformed, Until, WaitAction, key_text,
     },
 };
 
@@ -76,147 +75,117 @@ impl Performer {
     }
 
     async fn act(&mut self, step: &Step, timeout: Duration) -> Result<Duration, Refusal> {
-        match &step.action {
+        let Some(wait) = step.action.as_wait() else {
             // In a box of its own: it is short, and a chat that waits for minutes need not have room
             // for it.
-            Action::Http(action) => Box::pin(self.request(step, action, timeout)).await,
-            Action::WaitFor(action) => {
-                let waiting = step
-                    .observe
-                    .map(|observation| Waiting::begin(self, observation));
-                let context = self.context.clone();
-                let patience = self.patience;
-                let result = tokio::select! {
-                    biased;
-                    () = context.out_of_patience(patience) => Err(Refusal::Stopped),
-                    result = self.wait(step, action, timeout) => result,
-                };
-                drop(waiting);
-                result
-            }
-        }
+            return Box::pin(self.exchange(step, timeout)).await;
+        };
+        let waiting = step
+            .observe
+            .map(|observation| Waiting::begin(self, observation));
+        let context = self.context.clone();
+        let patience = self.patience;
+        let result = tokio::select! {
+            biased;
+            () = context.out_of_patience(patience) => Err(Refusal::Stopped),
+            result = self.wait(step, wait, timeout) => result,
+        };
+        drop(waiting);
+        result
     }
 
-    async fn request(
-        &mut self,
-        step: &Step,
-        action: &HttpAction,
-        timeout: Duration,
-    ) -> Result<Duration, Refusal> {
-        let request = Box::new(action.render(&self.scope, timeout)?);
-        let on_wire = OnWire::default();
-        let context = &self.context;
-        let result = {
-            // Pinned here: it is large, and would be copied into the future that waits for it.
-            let sending = std::pin::pin!(self.http.send_watched(&request, &on_wire));
-            context
-                .until_answered(self.patience, sending, &on_wire)
-                .await
+    /// Performs an action that has no use for the inbox.
+    async fn exchange(&mut self, step: &Step, timeout: Duration) -> Result<Duration, Refusal> {
+        let context = self.context.clone();
+        let performed = {
+            let stopped = pin!(context.out_of_patience(self.patience));
+            let give_up = pin!(context.gives_up_answers(self.patience));
+            let task = Task {
+                scope: &self.scope,
+                timeout,
+                is_traced: self.tracing.is_some(),
+                until: Until { stopped, give_up },
+            };
+            step.action.perform(&mut self.sessions, task).await?
         };
-        let status = match &result {
-            Some(Ok(answer)) => Some(answer.status),
-            _ => None,
-        };
-        if on_wire.is_set() {
-            self.leftover.note_request(&request.method, status);
+        self.take_over(step, performed).await
+    }
+
+    /// Goes on with what an action came to.
+    async fn take_over(&mut self, step: &Step, performed: Performed) -> Result<Duration, Refusal> {
+        if let Some(opened) = performed.opened {
+            self.leftover.note_opened(opened);
         }
-        if let Some(cookies) = self.http.cookies() {
-            Arc::make_mut(&mut self.scope).set_sessions(SessionValues {
-                cookies: Some(cookies.clone()),
+        if performed.resent > 0 {
+            self.context.tell(&Event::RequestResent {
+                run: self.context.spec.identity.clone(),
+                step: step.name.clone(),
+                times: performed.resent,
             });
         }
-        self.seen.get_or_insert_default().request = Some(request);
-        let result = result.ok_or(Refusal::Stopped)?;
-        let due = self.due;
-        let late = |at: Instant| at.saturating_duration_since(due);
-        (self.sent, self.due) = match &result {
-            Ok(answer) => {
-                let sent = Sent {
-                    late: late(answer.sent_at),
-                    waited: answer.waited,
-                    phases: answer.phases,
-                    certificate_expires: answer.certificate_expires,
-                };
-                (Some(Box::new(sent)), answer.sent_at + answer.elapsed)
-            }
-            Err(failure) => {
-                let could_be_sent = failure.kind != HttpFailureKind::BadRequest;
-                let sent = could_be_sent.then(|| Sent {
-                    late: late(failure.sent_at),
-                    waited: failure.waited,
-                    phases: failure.phases,
-                    certificate_expires: failure.certificate_expires,
-                });
-                (sent.map(Box::new), Instant::now())
-            }
-        };
-        let answer = match result {
-            Ok(answer) => answer,
-            Err(failure) => return Err(self.unanswered(failure).await),
-        };
-        self.last_sent = answer.sent_at;
-        self.mark(step, answer.sent_at);
-        let elapsed = answer.elapsed;
-        let good = action.takes_status(answer.status);
-        let wanted = !step.expect.is_empty() || !step.captures.is_empty();
-        let mut refusal = None;
-        if wanted || self.tracing.is_some() || !good {
-            let answer = Answer::new(answer.status, answer.headers, answer.body, elapsed)
-                .after_redirects(answer.redirects);
-            if !good {
-                let quoted = self.quote(answer.text().into_owned());
-                let detail = format!("answered {}{quoted}", answer.describe_status());
-                refusal = Some(Refusal::new(Reason::Status, detail));
-            }
-            let answer = Arc::new(answer);
-            self.seen.get_or_insert_default().answer = Some(answer.clone());
-            Arc::make_mut(&mut self.scope).look_at(answer);
+        self.kept = performed.kept;
+        self.sent = performed.sent.map(|sent| {
+            Box::new(Sent {
+                late: sent.at.saturating_duration_since(self.due),
+                waited: sent.waited,
+                phases: sent.phases,
+                certificate_expires: sent.certificate_expires,
+            })
+        });
+        self.due = performed.known_at.unwrap_or(self.due);
+        if let Some(mark) = performed.mark {
+            self.last_sent = performed.sent.map_or(self.last_sent, |sent| sent.at);
+            self.mark(step, mark);
         }
-        refusal.map_or(Ok(elapsed), Err)
+        let scope = Arc::make_mut(&mut self.scope);
+        if let Some(sessions) = performed.sessions {
+            scope.set_sessions(sessions);
+        }
+        if let Some(view) = performed.view {
+            scope.look_at(view);
+        }
+        match performed.result {
+            Ok(latency) => Ok(latency),
+            Err(Unperformed::Stopped) => Err(Refusal::Stopped),
+            Err(Unperformed::Failed(failed)) => Err(self.blame(*failed).await),
+        }
     }
 
     async fn wait(
         &mut self,
         step: &Step,
-        action: &WaitAction,
+        wait: &WaitAction,
         timeout: Duration,
     ) -> Result<Duration, Refusal> {
         let Some(inbox) = &self.inbox else {
-            return Err(Refusal::new(Reason::Internal, "a wait outside a chat"));
+            return Box::pin(self.exchange(step, timeout)).await;
         };
-        let since = action
-            .since
-            .as_ref()
+        let since = (wait.since.as_ref())
             .and_then(|step| self.marks.iter().find(|(name, _)| name == step))
             .map_or(self.last_sent, |(_, at)| *at);
         let callbacks = self.context.spec.scenario.callbacks.as_ref();
-        let disconnected = callbacks.and_then(|callbacks| callbacks.disconnected.as_ref());
-        let (scope, seen) = (&mut self.scope, &mut self.seen);
+        let left = callbacks.and_then(|callbacks| callbacks.disconnected.as_ref());
+        let scope = &mut self.scope;
+        let mut kept: Option<Box<KeptEvents>> = None;
         let mut exceeded = None;
         let judge = |inbound: &Inbound| {
-            let elapsed = inbound.arrived.saturating_duration_since(since);
-            Arc::make_mut(scope).look_at(Arc::new(EventView {
-                event: inbound.event.clone(),
-                elapsed,
-                delivery: inbound.delivery.clone(),
-            }));
-            let left = |scope| disconnected.map_or(Ok(false), |left| left.decide(scope));
-            let found = match action.matches.decide(scope) {
-                Ok(true) => Match::Wanted,
-                Ok(false) if left(scope) == Ok(true) => Match::Disconnected,
-                Ok(false) => Match::Other,
-                // There is no use in trying the next event.
-                Err(error) => {
-                    exceeded = Some(Box::new(error));
+            let judgement = wait.judge(view_of(inbound, since), left, scope);
+            let is_wanted = judgement == Judgement::Wanted;
+            let kept = kept.get_or_insert_default();
+            kept.note(inbound.arrived, &inbound.event, inbound.bytes, is_wanted);
+            match judgement {
+                Judgement::Wanted => Match::Wanted,
+                Judgement::Left => Match::Disconnected,
+                Judgement::Other => Match::Other,
+                Judgement::Exceeded(error) => {
+                    exceeded = Some(error);
                     Match::Disconnected
                 }
-            };
-            let seen = seen.get_or_insert_default();
-            seen.note(inbound, found == Match::Wanted);
-            found
+            }
         };
         let deadline = Instant::now() + timeout.min(FOREVER);
         let result = inbox.wait(since, deadline, judge).await;
+        self.kept = kept.map(|kept| kept as Box<dyn Kept>);
         self.due = match &result {
             Ok(inbound) => self.due.max(inbound.arrived),
             Err(_) => Instant::now(),
@@ -228,13 +197,10 @@ impl Performer {
             Ok(inbound) => inbound,
             Err(error) => return Err(self.waited_in_vain(step, since, timeout, &error).await),
         };
-        let latency = inbound.arrived.saturating_duration_since(since);
+        let view = view_of(&inbound, since);
         self.mark(step, inbound.arrived);
-        Arc::make_mut(&mut self.scope).look_at(Arc::new(EventView {
-            event: inbound.event,
-            elapsed: latency,
-            delivery: inbound.delivery,
-        }));
+        let latency = view.elapsed;
+        Arc::make_mut(&mut self.scope).look_at(Arc::new(view));
         Ok(latency)
     }
 
@@ -246,7 +212,7 @@ impl Performer {
     }
 
     /// The beginning of a body. Secrets go before the rest is cut off: half of one is one too.
-    fn quote(&self, text: String) -> String {
+    pub(super) fn quote(&self, text: String) -> String {
         let text = self.redact_all(text);
         let shown: String = text.chars().take(QUOTED).collect();
         if shown.is_empty() {
@@ -346,6 +312,15 @@ impl Performer {
                 correlation: self.correlation(),
             });
         }
+    }
+}
+
+/// What expressions see of an event that comes after a request was sent.
+fn view_of(inbound: &Inbound, since: Instant) -> EventView {
+    EventView {
+        event: inbound.event.clone(),
+        elapsed: inbound.arrived.saturating_duration_since(since),
+        delivery: inbound.delivery.clone(),
     }
 }
 

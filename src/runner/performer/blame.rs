@@ -6,9 +6,8 @@ use tokio::time::Instant;
 
 use super::{Performer, attempt::Refusal};
 use crate::{
-    driver::{HttpFailure, HttpFailureKind},
     inbox::WaitError,
-    scenario::{Observation, Reason, Step, explain_failure},
+    scenario::{Failed, Reason, Step, WaitAction},
     units::duration,
 };
 
@@ -22,12 +21,11 @@ impl Performer {
         timeout: Duration,
         error: &WaitError,
     ) -> Refusal {
-        let reason = match (error, step.observe) {
-            (WaitError::Disconnected, _) => {
+        let reason = match error {
+            WaitError::Disconnected => {
                 return Refusal::new(Reason::Disconnected, error.to_string());
             }
-            (WaitError::Timeout { .. }, Some(Observation::AgentJoin)) => Reason::AgentJoinTimeout,
-            (WaitError::Timeout { .. }, None) => Reason::ReplyTimeout,
+            WaitError::Timeout { .. } => WaitAction::reason_late(step.observe),
         };
         let detail = format!("{error} (waited {})", duration::rounded(timeout));
         let exchange = &self.context.engine.exchange;
@@ -42,18 +40,17 @@ impl Performer {
         }
     }
 
-    /// Why a request has no answer. That of a simulator in this process is ours.
-    pub(super) async fn unanswered(&self, failure: HttpFailure) -> Refusal {
+    /// Why an action failed. That a simulator in this process was not reached is our fault.
+    pub(super) async fn blame(&self, failed: Failed) -> Refusal {
+        let quoted = failed.quote.map(|text| self.quote(text));
+        let detail = failed.detail + &quoted.unwrap_or_default();
         let exchange = &self.context.engine.exchange;
-        let (reason, detail) = explain_failure(&failure);
-        let late = [HttpFailureKind::Connect, HttpFailureKind::Timeout].contains(&failure.kind);
-        let shortage = if late {
-            exchange.simulator_shortage_since(failure.sent_at).await
-        } else {
-            None
+        let shortage = match failed.unreached_since {
+            Some(since) => exchange.simulator_shortage_since(since).await,
+            None => None,
         };
         match shortage {
-            None => Refusal::new(reason, detail),
+            None => Refusal::new(failed.reason, detail),
             Some(shortage) => Refusal::new(
                 Reason::Internal,
                 format!(

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use hyper::Method;
-
 use crate::{
     event::StepOutcome,
-    scenario::{Reason, Step},
+    scenario::{Opened, Reason, Step},
 };
 
 /// What the requests so far may have opened, and what was closed again.
@@ -18,17 +16,11 @@ pub(in crate::runner) struct Leftover {
     /// A request that may change something was accepted, or its answer is missing.
     opened: bool,
     /// What became of the request of the step in progress, if it may have opened something.
-    request: Option<Sent>,
+    request: Option<Opened>,
     /// A request of `always` or `teardown` passed.
     closed: bool,
     /// The first step that speaks for something being open. In a box, because most chats have none.
     open_because: Option<Box<(Arc<str>, OpenBecause)>>,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Sent {
-    Accepted,
-    Unanswered,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -44,26 +36,21 @@ enum OpenBecause {
 }
 
 impl Leftover {
-    /// Notes a request that the target may have seen, with the status of its answer.
-    pub(super) fn note_request(&mut self, method: &Method, status: Option<u16>) {
-        if method.is_safe() {
-            return;
-        }
-        self.request = match status {
-            None => Some(Sent::Unanswered),
-            Some(..400) => Some(Sent::Accepted),
-            Some(_) => None,
-        };
-        self.opened |= self.request.is_some();
+    /// Notes what the action of a step may have opened.
+    pub(super) fn note_opened(&mut self, opened: Opened) {
+        self.request = Some(opened);
+        self.opened = true;
     }
 
     /// Notes the outcome of a step of `setup` or `steps`.
     pub(super) fn note_step(&mut self, step: &Step, outcome: StepOutcome) {
         let learns = !step.captures.is_empty() || step.claim.is_some();
         let open_because = match (self.request.take(), outcome) {
-            (Some(Sent::Unanswered), _) | (Some(_), StepOutcome::Stopped) => OpenBecause::NoAnswer,
-            (Some(Sent::Accepted), StepOutcome::Failed(reason)) => OpenBecause::Unnamed(reason),
-            (Some(Sent::Accepted), StepOutcome::Passed(_)) | (None, _) => return,
+            (Some(Opened::Unanswered), _) | (Some(_), StepOutcome::Stopped) => {
+                OpenBecause::NoAnswer
+            }
+            (Some(Opened::Accepted), StepOutcome::Failed(reason)) => OpenBecause::Unnamed(reason),
+            (Some(Opened::Accepted), StepOutcome::Passed(_)) | (None, _) => return,
         };
         if learns {
             self.note(step, open_because);

@@ -9,18 +9,14 @@ use std::{
     },
 };
 
-use bytes::Bytes;
 use minijinja::{Value, value::ValueKind};
 use tokio::time::Instant;
 
 use super::{Performer, attempt::Refusal};
 use crate::{
-    config::Target,
-    driver::HttpRequest,
-    event::{Beginning, Mode, Trace, TracedAnswer, TracedEvent, TracedRequest, TracedStep},
-    inbox::Inbound,
+    event::{Mode, Trace, TracedStep},
     runner::context::Patience,
-    scenario::{Answer, Step, is_confidential, note_confidential},
+    scenario::{Kept, Step, Tracer, is_confidential, note_confidential},
 };
 
 /// What the traces of all bursts' chats in progress may take together, in bytes.
@@ -29,18 +25,11 @@ const BUDGET: usize = 24 * 1024 * 1024;
 const MOST_BYTES: usize = 256 * 1024;
 /// Steps of one chat that are kept.
 const MOST_STEPS: usize = 200;
-/// Events that a step looked at and that are kept.
-const MOST_EVENTS: usize = 20;
-/// Of a header, an address or a body, in bytes. Twice what is shown of it.
-const MOST_TEXT: usize = 4 * 1024;
 /// Confidential values that a chat captured. They are more than a [`Redaction`] looks for, so that of a
 /// chat with as many nothing is shown.
 ///
 /// [`Redaction`]: crate::config::Redaction
 const MOST_MASKS: usize = 2_000;
-/// Headers of a request or an answer.
-const MOST_HEADERS: usize = 40;
-
 /// How much of the memory for traces is taken. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct TraceBudget(Arc<AtomicUsize>);
@@ -81,37 +70,6 @@ pub(super) struct Tracing {
     shortened: bool,
     steps: VecDeque<Box<TracedStep>>,
     masks: Vec<String>,
-}
-
-/// What the step in progress sent and saw.
-#[derive(Default)]
-pub(super) struct Seen {
-    pub(super) request: Option<Box<HttpRequest>>,
-    pub(super) answer: Option<Arc<Answer>>,
-    /// How often a request was sent once more.
-    pub(super) resent: u32,
-    events: Vec<SeenEvent>,
-}
-
-struct SeenEvent {
-    arrived: Instant,
-    wanted: bool,
-    event: Value,
-    bytes: usize,
-}
-
-impl Seen {
-    /// Notes an event that a wait has judged.
-    pub(super) fn note(&mut self, inbound: &Inbound, wanted: bool) {
-        if self.events.len() < MOST_EVENTS {
-            self.events.push(SeenEvent {
-                arrived: inbound.arrived,
-                wanted,
-                event: inbound.event.clone(),
-                bytes: inbound.bytes,
-            });
-        }
-    }
 }
 
 impl Tracing {
@@ -179,7 +137,7 @@ impl Drop for Tracing {
 impl Performer {
     /// Notes a step that is over: every one while there is room, else the one that failed.
     pub(super) fn trace(&mut self, step: &Step, refusal: Option<&Refusal>) {
-        let seen = self.seen.take().unwrap_or_default();
+        let kept = self.kept.take();
         if matches!(self.patience, Patience::Cleanup | Patience::Teardown) {
             return;
         }
@@ -187,7 +145,7 @@ impl Performer {
         if self.tracing.is_none() && !failed {
             return;
         }
-        let traced = Box::new(self.traced(step, refusal, *seen));
+        let traced = Box::new(self.traced(step, refusal, kept));
         let rejected = match &mut self.tracing {
             Some(tracing) => tracing.push(traced).err(),
             None => Some(traced),
@@ -197,19 +155,20 @@ impl Performer {
         }
     }
 
-    fn traced(&self, step: &Step, refusal: Option<&Refusal>, mut seen: Seen) -> TracedStep {
-        // A wait that timed out has judged those from before its request last.
-        seen.events.sort_by_key(|seen| seen.arrived);
+    fn traced(
+        &self,
+        step: &Step,
+        refusal: Option<&Refusal>,
+        kept: Option<Box<dyn Kept>>,
+    ) -> TracedStep {
         let target = &*self.context.spec.target;
         let since = self.tracing.as_ref().and_then(|tracing| tracing.begun);
         let after = |at: Instant| since.map(|since| at.saturating_duration_since(since));
         let begun = self.tracing.as_ref().and_then(|tracing| tracing.step_begun);
-        let events = seen.events.into_iter().map(|seen| TracedEvent {
-            arrived: after(seen.arrived),
-            wanted: seen.wanted,
-            event: seen.event,
-            bytes: seen.bytes,
-        });
+        let tracer = Tracer {
+            redact: &|text| target.redact(text),
+            after: &after,
+        };
         TracedStep {
             step: step.name.clone(),
             begun: begun.and_then(after),
@@ -221,15 +180,7 @@ impl Performer {
                 // A chat with a step that was stopped is stopped, and its trace shown to nobody.
                 Some(Refusal::Stopped) | None => None,
             },
-            request: seen.request.map(|request| traced_request(&request, target)),
-            resent: seen.resent,
-            phases: self
-                .sent
-                .as_deref()
-                .map(|sent| sent.phases)
-                .unwrap_or_default(),
-            answer: (seen.answer.as_deref()).map(|answer| traced_answer(answer, target)),
-            events: events.collect(),
+            action: kept.map(|kept| kept.traced(&tracer)),
         }
     }
 
@@ -254,15 +205,9 @@ impl Performer {
             .into_iter()
             .collect();
         captures.for_each(|(name, value)| note_captured(name, value, &mut values));
-        if let Some(cookies) = &self.scope.sessions().cookies {
-            // In a text that names nothing they could not be told from others.
-            values.extend(
-                cookies
-                    .values()
-                    .filter(|value| value.len() >= 4)
-                    .map(str::to_owned),
-            );
-        }
+        // In a text that names nothing short ones could not be told from others.
+        let sessions = self.scope.sessions().confidential();
+        values.extend(sessions.filter(|value| value.len() >= 4).map(str::to_owned));
         values
     }
 
@@ -292,62 +237,5 @@ fn note_captured(name: &str, value: &Value, values: &mut Vec<String>) {
         let fields = BTreeMap::from([(name, value)]);
         let text = serde_json::to_string(&fields).unwrap_or_default();
         note_confidential(&text, values);
-    }
-}
-
-/// Keeps the beginning. What is cut off goes without secrets before: half of one is one too.
-fn beginning(bytes: &[u8], target: &Target) -> Beginning {
-    let length = bytes.len();
-    let text = if length <= MOST_TEXT {
-        Bytes::copy_from_slice(bytes)
-    } else {
-        let text = target.redact(String::from_utf8_lossy(bytes).into_owned());
-        Bytes::copy_from_slice(&text.as_bytes()[..text.len().min(MOST_TEXT)])
-    };
-    Beginning { text, length }
-}
-
-fn traced_request(request: &HttpRequest, target: &Target) -> TracedRequest {
-    let whole = |query| url::Url::parse_with_params(&request.url, query).ok();
-    let with_query = Some(&request.query).filter(|query| !query.is_empty());
-    let with_query = with_query.and_then(whole);
-    let url = with_query.as_ref().map_or(&*request.url, url::Url::as_str);
-    let headers = request.headers.iter().take(MOST_HEADERS);
-    let body = request.body.as_ref();
-    let body = body.map(|body| beginning(body.bytes(), target));
-    TracedRequest {
-        method: request.method.to_string(),
-        url: beginning(url.as_bytes(), target),
-        headers: headers
-            .map(|(name, value)| (name.clone(), beginning(value.as_bytes(), target)))
-            .collect(),
-        body,
-    }
-}
-
-fn traced_answer(answer: &Answer, target: &Target) -> TracedAnswer {
-    let headers = answer.raw_headers().iter().take(MOST_HEADERS);
-    let redirects = answer.redirects().iter();
-    let mut body = beginning(answer.text().as_bytes(), target);
-    if let Some(length) = answer.length_of_part() {
-        body.length = body
-            .length
-            .max(usize::try_from(length).unwrap_or(usize::MAX));
-    }
-    TracedAnswer {
-        status: answer.status,
-        elapsed: answer.elapsed,
-        headers: headers
-            .map(|(name, value)| {
-                (
-                    name.as_str().to_owned(),
-                    beginning(value.as_bytes(), target),
-                )
-            })
-            .collect(),
-        redirects: redirects
-            .map(|address| beginning(address.as_bytes(), target))
-            .collect(),
-        body,
     }
 }

@@ -1,7 +1,10 @@
 use std::sync::Mutex;
 
 use super::*;
-use crate::event::{Event, FailedChat};
+use crate::{
+    event::{Event, FailedChat, TracedStep},
+    scenario::{ActionTrace, Excerpt, Presenter},
+};
 
 /// Keeps what failed chats did.
 #[derive(Default)]
@@ -28,6 +31,19 @@ steps:
     expect: status == 1
 ";
 
+/// What people see of a step, without any text.
+fn presented(step: &TracedStep) -> ActionTrace {
+    let presenter = Presenter {
+        excerpt: &|beginning| Excerpt {
+            text: String::new(),
+            bytes: beginning.length,
+        },
+        redact: &|text| text,
+        mask: "",
+    };
+    step.action.as_ref().unwrap().present(&presenter)
+}
+
 /// The chats that failed, each as whether it is known whole and its steps.
 async fn explained(bench: &mut Bench) -> Vec<(bool, Vec<String>)> {
     let explained = Arc::new(Explained::default());
@@ -38,7 +54,10 @@ async fn explained(bench: &mut Bench) -> Vec<(bool, Vec<String>)> {
     let steps = |chat: &FailedChat| -> Vec<String> {
         let steps = chat.trace.steps.iter();
         steps
-            .inspect(|step| assert!(step.request.is_some() && step.answer.is_some()))
+            .inspect(|step| {
+                let http = presented(step).http;
+                assert!(http.request.is_some() && http.answer.is_some());
+            })
             .map(|step| step.step.to_string())
             .collect()
     };

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use super::{Performed, Sessions, Task, WaitAction};
 use crate::{
     document::{Mapping, Node, Place, Problems},
     driver::Origins,
@@ -38,6 +39,18 @@ pub(in crate::scenario) trait ActionKind: Sized {
 
     /// Requests that it sends to the target.
     fn requests(&self) -> u64;
+
+    /// Performs it. A wait has no sessions to do so: see [`ActionKind::as_wait`].
+    fn perform(
+        &self,
+        sessions: &mut Sessions,
+        task: Task<'_>,
+    ) -> impl Future<Output = Result<Performed, EvaluationError>> + Send;
+
+    /// The wait that it is for whoever has the inbox of the chat, if it is one.
+    fn as_wait(&self) -> Option<&WaitAction> {
+        None
+    }
 
     /// Adds the server that the scenario and the configuration name for it.
     fn add_origin(&self, _: &Arc<Scope>, _: &mut Origins) {}

@@ -5,7 +5,9 @@
 
 mod http;
 mod kind;
+mod performed;
 mod sessions;
+mod traced;
 mod wait_for;
 
 use std::sync::Arc;
@@ -14,12 +16,17 @@ use super::{EvaluationError, Expression, Observation, Reason, Scope, look::Look}
 use crate::{document::Node, driver::Origins};
 
 pub(super) use http::read_headers;
-pub use http::{Answer, HttpAction, PlainRequest, PlainRequestError, explain_failure};
+pub use http::{
+    Answer, AnswerTrace, HttpAction, HttpTrace, PhaseTrace, PlainRequest, PlainRequestError,
+    RequestTrace,
+};
 use kind::{ActionKind, StepKey};
 pub(super) use kind::{Looks, ReadStep, Reading};
-pub use sessions::SessionValues;
+pub use performed::{Failed, Kept, Opened, Performed, Sending, Task, Unperformed, Until};
+pub use sessions::{Clients, DriverError, Drivers, Reuse, SessionValues, Sessions};
+pub use traced::{ActionTrace, Beginning, Excerpt, Presenter, TracedAction, Tracer};
 pub(super) use wait_for::EVENT;
-pub use wait_for::{Delivery, EventView, WaitAction};
+pub use wait_for::{Delivery, EventTrace, EventView, Judgement, KeptEvents, WaitAction};
 
 macro_rules! kinds {
     ($($(#[doc = $about:literal])* $(#[cfg($condition:meta)])? $kind:ident($action:ty),)+) => {
@@ -78,6 +85,24 @@ macro_rules! kinds {
             pub fn requests(&self) -> u64 {
                 match self {
                     $($(#[cfg($condition)])? Self::$kind(action) => action.requests(),)+
+                }
+            }
+
+            /// Performs it with the sessions of the chat.
+            pub async fn perform(
+                &self,
+                sessions: &mut Sessions,
+                task: Task<'_>,
+            ) -> Result<Performed, EvaluationError> {
+                match self {
+                    $($(#[cfg($condition)])? Self::$kind(action) => action.perform(sessions, task).await,)+
+                }
+            }
+
+            /// The wait that it is for whoever has the inbox of the chat, if it is one.
+            pub fn as_wait(&self) -> Option<&WaitAction> {
+                match self {
+                    $($(#[cfg($condition)])? Self::$kind(action) => action.as_wait(),)+
                 }
             }
 

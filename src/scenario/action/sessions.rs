@@ -2,18 +2,124 @@ use std::sync::Arc;
 
 use minijinja::Value;
 
-use crate::driver::Cookies;
+use crate::driver::{
+    Cookies, Endpoint, EnvironmentProxies, HttpClient, HttpDriver, HttpSession, HttpSetupError,
+    ProxyError,
+};
+
+/// The drivers of the process, one for each protocol.
+#[derive(Debug, Clone)]
+pub struct Drivers {
+    http: HttpDriver,
+}
+
+/// What a run reaches its target with.
+#[derive(Debug, Clone)]
+pub struct Clients {
+    http: HttpClient,
+}
+
+/// The state of one chat, or of the setup of a run, at the drivers.
+#[derive(Debug)]
+pub struct Sessions {
+    pub(super) http: HttpSession,
+}
+
+/// Whose connections a run uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reuse {
+    /// Its own.
+    Own,
+    /// Its own, each of which is opened as somebody new would.
+    Fresh,
+    /// Those of all that ask for the same.
+    Common,
+}
+
+/// A driver cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum DriverError {
+    /// There is no client.
+    #[error(transparent)]
+    Http(#[from] HttpSetupError),
+    /// The environment names a proxy that cannot be used.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+}
+
+impl Drivers {
+    /// The drivers with the proxies of the environment, which are told to `told` if there are any.
+    pub fn of_environment(told: impl FnOnce(&EnvironmentProxies)) -> Result<Self, DriverError> {
+        let proxies = EnvironmentProxies::read()?;
+        if !proxies.is_empty() {
+            told(&proxies);
+        }
+        Ok(Self {
+            http: HttpDriver::through(proxies)?,
+        })
+    }
+
+    /// The drivers without a proxy.
+    #[cfg(test)]
+    pub(crate) fn direct() -> Self {
+        Self {
+            http: HttpDriver::new().unwrap(),
+        }
+    }
+
+    /// The clients of a run.
+    pub fn clients(&self, endpoint: &Endpoint, reuse: Reuse) -> Clients {
+        Clients {
+            http: match reuse {
+                Reuse::Own => self.http.client(endpoint),
+                Reuse::Fresh => self.http.fresh_client(endpoint),
+                Reuse::Common => self.http.common_client(endpoint),
+            },
+        }
+    }
+
+    /// Closes common connections that nobody has used for long.
+    pub fn close_expired(&self) {
+        self.http.close_expired();
+    }
+}
+
+impl Clients {
+    /// The sessions of somebody who begins with these values.
+    pub fn sessions(&self, values: &SessionValues) -> Sessions {
+        Sessions {
+            http: self.http.session().keeping(values.cookies.clone()),
+        }
+    }
+
+    /// Closes connections that nobody has used for long.
+    pub fn close_expired(&self) {
+        self.http.close_expired();
+    }
+}
 
 /// What the sessions of a chat at the drivers keep that expressions may use.
 #[derive(Debug, Clone, Default)]
 pub struct SessionValues {
     /// The cookies, if they are kept.
-    pub cookies: Option<Arc<Cookies>>,
+    pub(super) cookies: Option<Arc<Cookies>>,
 }
 
 impl SessionValues {
     /// The names by which expressions know them. Each is kept only by a target that says so under this name.
     pub const NAMES: [&'static str; 1] = ["cookies"];
+
+    /// What is kept at the beginning by somebody who keeps the values with these names.
+    pub fn kept(keeps: impl Fn(&str) -> bool) -> Self {
+        Self {
+            cookies: keeps("cookies").then(Arc::default),
+        }
+    }
+
+    /// The values, which nobody may see.
+    pub fn confidential(&self) -> impl Iterator<Item = &str> {
+        self.cookies.iter().flat_map(|cookies| cookies.values())
+    }
 
     /// The value of a name, if it is kept.
     pub(in crate::scenario) fn value_of(&self, name: &str) -> Option<Value> {

@@ -10,9 +10,8 @@ use super::{
     words::{moment, time},
 };
 use crate::{
-    history::{
-        AnswerTrace, EventTrace, Excerpt, FailureReport, PhaseTrace, RequestTrace, StepTrace,
-    },
+    history::{FailureReport, StepTrace},
+    scenario::{AnswerTrace, EventTrace, Excerpt, HttpTrace, PhaseTrace, RequestTrace},
     web::{App, extract::Name},
 };
 
@@ -65,11 +64,17 @@ fn one_step(step: &StepTrace) -> Markup {
                 @if let Some(reason) = &step.reason { " " strong { (reason) } }
             }
             @if let Some(detail) = &step.detail { p { (detail) } }
-            @if let Some(request) = &step.request { (one_request(request, step.resent)) }
-            (phases(&step.phases))
-            @if let Some(answer) = &step.answer { (one_answer(answer)) }
-            @for event in &step.events { (one_event(event)) }
+            (one_exchange(&step.action.http))
+            @for event in &step.action.events { (one_event(event)) }
         }
+    }
+}
+
+fn one_exchange(http: &HttpTrace) -> Markup {
+    html! {
+        @if let Some(request) = &http.request { (one_request(request, http.resent)) }
+        (phases(&http.phases))
+        @if let Some(answer) = &http.answer { (one_answer(answer)) }
     }
 }
 

@@ -37,12 +37,12 @@ use super::{Access, App, Readiness, Web};
 use crate::{
     callbacks::Exchange,
     config::{Admin, CallbackLimits, HealthBudget, Plan},
-    driver::HttpDriver,
     event::Observers,
     history::History,
     listener::Listeners,
     record::{Boundaries, Metrics},
     runner::{Engine, RunHandle, TraceBudget},
+    scenario::Drivers,
     scheduler::{RunEntry, Scheduler},
     vitals::Vitals,
 };
@@ -151,9 +151,12 @@ impl Service {
         write("chatprobe.yaml", PLAN);
         let plan = Arc::new(Plan::load(&folder.path().join("chatprobe.yaml")).unwrap());
         let metrics = Arc::new(Metrics::new(&Boundaries::default()).unwrap());
-        let observers = Observers::default().and(metrics.clone());
+        let history = History::default();
+        let observers = Observers::default()
+            .and(metrics.clone())
+            .and(history.failures());
         let engine = Engine {
-            http: HttpDriver::new().unwrap(),
+            drivers: Drivers::direct(),
             exchange: Exchange::new(CallbackLimits::default(), observers.clone()),
             callback_url: "http://127.0.0.1:9".into(),
             observers: observers.clone(),
@@ -165,7 +168,7 @@ impl Service {
         scheduler.install(plan).await;
         let web = Web {
             scheduler,
-            history: History::default(),
+            history,
             metrics,
             access,
             ready: Readiness::default(),

@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// The reason, and the detail for people with what to write in order to have it otherwise.
-pub fn explain_failure(failure: &HttpFailure) -> (Reason, String) {
+pub(super) fn explain_failure(failure: &HttpFailure) -> (Reason, String) {
     let remedy = match failure.remedy.as_deref() {
         Some(Remedy::AllowServer(server)) => format!(
             ", which neither the scenario nor the target names; to follow it, write in the target: \
@@ -30,5 +30,41 @@ impl From<HttpFailureKind> for Reason {
             HttpFailureKind::Redirect => Self::Status,
             HttpFailureKind::Exhausted => Self::Internal,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::driver::{Origin, Phases};
+
+    #[test]
+    fn a_redirect_that_is_not_followed_says_what_to_write() {
+        let explained = |remedy| {
+            explain_failure(&HttpFailure {
+                kind: HttpFailureKind::Redirect,
+                detail: "h:80: answered 302".to_owned(),
+                sent_at: Instant::now(),
+                waited: Duration::ZERO,
+                phases: Phases::default(),
+                certificate_expires: None,
+                remedy,
+            })
+        };
+        let server = Origin::read("https://files.example.com").unwrap();
+        let (reason, detail) = explained(Some(Box::new(Remedy::AllowServer(server))));
+        assert_eq!(reason, Reason::Status);
+        assert!(detail.starts_with("h:80: answered 302, "), "{detail}");
+        assert!(
+            detail.contains("`also: [\"https://files.example.com\"]`"),
+            "{detail}"
+        );
+        let (_, detail) = explained(Some(Box::new(Remedy::FollowMore)));
+        assert!(detail.contains("`follow`"), "{detail}");
+        assert_eq!(explained(None).1, "h:80: answered 302");
     }
 }

@@ -1,6 +1,6 @@
 use hyper::header::HeaderName;
 
-use super::read_templates;
+use super::reading::read_templates;
 use crate::{
     document::{Node, Problems, Value},
     scenario::{Names, Template},

@@ -6,36 +6,41 @@ mod failure;
 mod headers;
 mod limits;
 mod payload;
+mod performing;
 mod plain;
+mod reading;
 mod signature;
+mod traced;
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use hyper::Method;
-use url::{Url, form_urlencoded};
+use url::form_urlencoded;
 
 pub(in crate::scenario) use self::headers::read_headers;
 use self::{
-    address::{AddressError, check, written_addresses},
+    address::{AddressError, check},
     answer::ANSWER,
+    failure::explain_failure,
     headers::check_header_names,
     limits::AnswerLimits,
     payload::Payload,
+    reading::{read_address, read_fields, read_templates, read_url},
     signature::{REQUEST, RequestView},
 };
 pub use self::{
     answer::Answer,
-    failure::explain_failure,
     plain::{PlainRequest, PlainRequestError},
+    traced::{AnswerTrace, HttpTrace, PhaseTrace, RequestTrace, TracedHttp},
 };
 use super::{
-    Looks, Reading,
+    Looks, Performed, Reading, Sessions, Task,
     kind::{ActionKind, StepKey},
 };
 use crate::{
-    document::{Mapping, Node, Problems, Value},
-    driver::{HttpBody, HttpRequest, Origins, Redirects, has_credentials},
+    document::{Mapping, Node, Problems},
+    driver::{HttpBody, HttpRequest, Origins, Redirects},
     scenario::{
         EvaluationError, Expression, Names, Observation, Reason, Scope, Template, look::Look,
         note_confidential, template::Address,
@@ -56,6 +61,8 @@ pub struct HttpAction {
     limits: AnswerLimits,
     /// Whether an expectation of its step looks at the status; if none does, it has to be 2xx.
     expects_status: bool,
+    /// Whether an expression of its step looks at the answer.
+    is_looked_at: bool,
 }
 
 #[derive(Debug)]
@@ -66,9 +73,6 @@ enum Body {
     /// Sent as it is.
     Plain(Bytes),
 }
-
-/// Methods that can be written as the key of the address.
-const METHODS: [&str; 7] = ["get", "post", "put", "patch", "delete", "head", "options"];
 
 impl ActionKind for HttpAction {
     const KEY: &'static str = "http";
@@ -97,6 +101,7 @@ impl ActionKind for HttpAction {
 
     fn know_looks(&mut self, looks: &Looks<'_>) {
         self.expects_status = (looks.expect.iter()).any(|look| look.mentions("status"));
+        self.is_looked_at = !looks.expect.is_empty() || !looks.captures.is_empty();
         if !looks.mention("body") {
             // It may be of any size.
             self.limits.body = None;
@@ -123,6 +128,14 @@ impl ActionKind for HttpAction {
 
     fn requests(&self) -> u64 {
         1
+    }
+
+    async fn perform(
+        &self,
+        sessions: &mut Sessions,
+        task: Task<'_>,
+    ) -> Result<Performed, EvaluationError> {
+        self.send(&mut sessions.http, task).await
     }
 
     /// As in `https://{{ target.api_host }}/items`.
@@ -188,6 +201,7 @@ impl HttpAction {
             body,
             limits: AnswerLimits::default(),
             expects_status: false,
+            is_looked_at: false,
         })
     }
 
@@ -212,6 +226,7 @@ impl HttpAction {
                 redirects: 0,
             },
             expects_status: false,
+            is_looked_at: false,
         }
     }
 
@@ -306,87 +321,11 @@ fn render_all(
         .collect()
 }
 
-/// Fields of a form; a list makes several of one name.
-fn read_fields(node: &Node, names: &Names, problems: &Problems) -> Vec<(String, Template)> {
-    let mut fields = Vec::new();
-    for entry in node.entries("a mapping of names and texts", problems) {
-        let values = match &entry.node.value {
-            Value::List(list) => list.as_slice(),
-            _ => std::slice::from_ref(&entry.node),
-        };
-        for value in values {
-            let template = Template::read(value, names, problems);
-            fields.extend(template.map(|template| (entry.key.clone(), template)));
-        }
-    }
-    fields
-}
-
-/// `post: URL`, or `method: PURGE` with `url: URL` for a method that has no key of its own.
-fn read_address<'a>(map: &mut Mapping<'a>, problems: &Problems) -> Option<(Method, &'a Node)> {
-    if let Some(node) = map.get("method") {
-        let url = map.need("url");
-        let method = node.parsed("a method such as `PURGE`", read_method, problems)?;
-        return Some((method, url?));
-    }
-    if map.get("url").is_some() {
-        map.need("method");
-        return None;
-    }
-    let (method, node) = map.one_of(&METHODS)?;
-    Some((read_method(method).ok()?, node))
-}
-
-/// Reads the address, which has to be whole: there is no other one to put a path behind.
-fn read_url(node: &Node, names: &mut Names, problems: &Problems) -> Option<Template> {
-    let url = Template::read(node, names, problems)?;
-    let text = node.as_written().unwrap_or_default();
-    written_addresses(text).for_each(|address| names.note_address(address));
-    // What stands for an expression is plain and short.
-    let Some(outline) = url.outline() else {
-        return Some(url);
-    };
-    let begin = url.as_plain().or_else(|| url.literal_begin());
-    let whole = begin.is_none_or(|text| {
-        let text = text.to_ascii_lowercase();
-        ["http://", "https://"]
-            .iter()
-            .any(|scheme| text.starts_with(scheme))
-    });
-    if !whole {
-        problems.add(
-            &node.place,
-            "an address begins with `{{ target.url }}`, `http://` or `https://`",
-        );
-        return None;
-    }
-    if Url::parse(&outline).is_ok_and(|outline| has_credentials(&outline)) {
-        problems.add(&node.place, AddressError::Credentials.to_string());
-        return None;
-    }
-    Some(url)
-}
-
 /// Whether a body names a value as confidential.
 fn is_confidential(body: &[u8]) -> bool {
     let mut values = Vec::new();
     note_confidential(&String::from_utf8_lossy(body), &mut values);
     !values.is_empty()
-}
-
-fn read_method(text: &str) -> Result<Method, String> {
-    Method::from_bytes(text.to_ascii_uppercase().as_bytes())
-        .map_err(|_| format!("`{text}` is not a method; write letters only, such as `PURGE`"))
-}
-
-fn read_templates(node: &Node, names: &Names, problems: &Problems) -> Vec<(String, Template)> {
-    node.entries("a mapping of names and texts", problems)
-        .iter()
-        .filter_map(|entry| {
-            Template::read(&entry.node, names, problems)
-                .map(|template| (entry.key.clone(), template))
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use hyper::{
 };
 use url::Url;
 
-use super::{HttpAction, read_method};
+use super::{HttpAction, reading::read_method};
 use crate::scenario::Scenario;
 
 /// A request that is sent as it is: no part of it is a template. It is not `Debug`: headers and body may hold

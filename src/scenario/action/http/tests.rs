@@ -1,6 +1,6 @@
 mod addresses;
 
-use super::*;
+use super::{reading::METHODS, *};
 use crate::{document::parse, scenario::RunScope};
 
 fn action(yaml: &str) -> HttpAction {

@@ -1,15 +1,21 @@
 //! The wait for an inbound event of the chat, whatever brings it.
 
+mod judging;
+mod traced;
 mod view;
 
 use std::sync::Arc;
 
-pub use self::view::{Delivery, EventView};
-use super::{ActionKind, Reading, kind::StepKey};
+pub use self::{
+    judging::Judgement,
+    traced::{EventTrace, KeptEvents, TracedWait},
+    view::{Delivery, EventView},
+};
+use super::{ActionKind, Performed, Reading, Sessions, Task, Unperformed, kind::StepKey};
 use crate::{
     document::Node,
     scenario::{
-        Expression, Observation, Reason,
+        EvaluationError, Expression, Observation, Reason,
         look::{Keeps, Look, LookName},
     },
 };
@@ -72,15 +78,21 @@ impl ActionKind for WaitAction {
     }
 
     fn reasons(&self, observed: Option<Observation>) -> Vec<Reason> {
-        let late = match observed {
-            Some(Observation::AgentJoin) => Reason::AgentJoinTimeout,
-            None => Reason::ReplyTimeout,
-        };
-        vec![late, Reason::Disconnected]
+        vec![Self::reason_late(observed), Reason::Disconnected]
     }
 
     fn requests(&self) -> u64 {
         0
+    }
+
+    /// Without an inbox no event comes.
+    async fn perform(&self, _: &mut Sessions, _: Task<'_>) -> Result<Performed, EvaluationError> {
+        let why = Unperformed::failed(Reason::Internal, "a wait outside a chat");
+        Ok(Performed::without(why))
+    }
+
+    fn as_wait(&self) -> Option<&WaitAction> {
+        Some(self)
     }
 }
 

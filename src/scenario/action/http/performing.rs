@@ -1,0 +1,121 @@
+//! How a request is sent, and what its answer means for the step.
+
+use std::{pin::pin, sync::Arc};
+
+use tokio::time::Instant;
+
+use super::{Answer, HttpAction, explain_failure, traced::KeptHttp};
+use crate::{
+    driver::{HttpAnswer, HttpFailure, HttpFailureKind, HttpRequest, HttpSession, OnWire, Phases},
+    scenario::{
+        EvaluationError, Reason, SessionValues, View,
+        action::performed::{Failed, Opened, Performed, Sending, Task, Unperformed},
+    },
+};
+
+/// What came of a request, and the answer if somebody looks at it.
+type Ended = (Performed, Option<Arc<Answer>>);
+
+impl HttpAction {
+    /// Sends the request, and where its answer is a redirect to follow the next one.
+    pub(super) async fn send(
+        &self,
+        session: &mut HttpSession,
+        task: Task<'_>,
+    ) -> Result<Performed, EvaluationError> {
+        let request = Box::new(self.render(task.scope, task.timeout)?);
+        let on_wire = OnWire::default();
+        let result = {
+            // Pinned here: it is large, and would be copied into the future that waits for it.
+            let sending = pin!(session.send_watched(&request, &on_wire));
+            let until = task.until;
+            until.answered(sending, || on_wire.is_set()).await
+        };
+        let opened = opened(&request, result.as_ref()).filter(|_| on_wire.is_set());
+        let (mut performed, answer) = match result {
+            None => (Performed::without(Unperformed::Stopped), None),
+            Some(Ok(answer)) => self.answered(answer, task.is_traced),
+            Some(Err(failure)) => (unanswered(&failure), None),
+        };
+        performed.opened = opened;
+        performed.resent = session.take_resent();
+        performed.sessions = session.cookies().map(|cookies| SessionValues {
+            cookies: Some(cookies.clone()),
+        });
+        performed.kept = Some(Box::new(KeptHttp {
+            request,
+            resent: performed.resent,
+            phases: (performed.sent).map_or_else(Phases::default, |sent| sent.phases),
+            answer,
+        }));
+        Ok(performed)
+    }
+
+    fn answered(&self, answer: HttpAnswer, is_traced: bool) -> Ended {
+        let elapsed = answer.elapsed;
+        let mut performed = Performed {
+            sent: Some(Sending {
+                at: answer.sent_at,
+                waited: answer.waited,
+                phases: answer.phases,
+                certificate_expires: answer.certificate_expires,
+            }),
+            known_at: Some(answer.sent_at + elapsed),
+            mark: Some(answer.sent_at),
+            ..Performed::with(elapsed)
+        };
+        let good = self.takes_status(answer.status);
+        if good && !self.is_looked_at && !is_traced {
+            return (performed, None);
+        }
+        let answer = Answer::new(answer.status, answer.headers, answer.body, elapsed)
+            .after_redirects(answer.redirects);
+        if !good {
+            performed.result = Err(Unperformed::Failed(Box::new(Failed {
+                reason: Reason::Status,
+                detail: format!("answered {}", answer.describe_status()),
+                quote: Some(answer.text().into_owned()),
+                unreached_since: None,
+            })));
+        }
+        let answer = Arc::new(answer);
+        performed.view = Some(answer.clone() as Arc<dyn View>);
+        (performed, Some(answer))
+    }
+}
+
+/// What a request may have opened that the target may have seen.
+fn opened(
+    request: &HttpRequest,
+    result: Option<&Result<HttpAnswer, HttpFailure>>,
+) -> Option<Opened> {
+    if request.method.is_safe() {
+        return None;
+    }
+    match result {
+        Some(Ok(answer)) if answer.status < 400 => Some(Opened::Accepted),
+        Some(Ok(_)) => None,
+        Some(Err(_)) | None => Some(Opened::Unanswered),
+    }
+}
+
+fn unanswered(failure: &HttpFailure) -> Performed {
+    let (reason, detail) = explain_failure(failure);
+    let is_late = [HttpFailureKind::Connect, HttpFailureKind::Timeout].contains(&failure.kind);
+    let could_be_sent = failure.kind != HttpFailureKind::BadRequest;
+    Performed {
+        sent: could_be_sent.then_some(Sending {
+            at: failure.sent_at,
+            waited: failure.waited,
+            phases: failure.phases,
+            certificate_expires: failure.certificate_expires,
+        }),
+        known_at: Some(Instant::now()),
+        ..Performed::without(Unperformed::Failed(Box::new(Failed {
+            reason,
+            detail,
+            quote: None,
+            unreached_since: is_late.then_some(failure.sent_at),
+        })))
+    }
+}

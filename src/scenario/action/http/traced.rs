@@ -1,0 +1,277 @@
+//! A request and its answer in the explanation of a failed chat.
+
+use std::{sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Answer;
+use crate::{
+    driver::{HttpRequest, Phases},
+    scenario::{
+        action::{
+            performed::Kept,
+            traced::{Beginning, Excerpt, Presenter, TracedAction, Tracer},
+        },
+        is_confidential, note_confidential,
+    },
+};
+
+/// Headers of a request or an answer.
+const MOST_HEADERS: usize = 40;
+/// Of a header besides its text, in bytes.
+const BESIDES: usize = 100;
+
+/// A request and its answer, until the step is over.
+pub(super) struct KeptHttp {
+    pub(super) request: Box<HttpRequest>,
+    pub(super) resent: u32,
+    pub(super) phases: Phases,
+    pub(super) answer: Option<Arc<Answer>>,
+}
+
+/// A request and its answer.
+pub struct TracedHttp {
+    request: TracedRequest,
+    resent: u32,
+    phases: Phases,
+    answer: Option<TracedAnswer>,
+}
+
+/// A request as it was sent.
+struct TracedRequest {
+    method: String,
+    /// The address with its query.
+    url: Beginning,
+    headers: Box<[(String, Beginning)]>,
+    body: Option<Beginning>,
+}
+
+/// An answer as it came.
+struct TracedAnswer {
+    status: u16,
+    elapsed: Duration,
+    headers: Box<[(String, Beginning)]>,
+    /// The addresses that redirects led to, the last of which gave this answer.
+    redirects: Box<[Beginning]>,
+    body: Beginning,
+}
+
+/// What people may see of a request and its answer.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct HttpTrace {
+    /// What was sent.
+    pub request: Option<RequestTrace>,
+    /// How often it was sent once more, because the target closed the connection under it.
+    #[serde(default)]
+    pub resent: u32,
+    /// What the time of the request went into; without lookup, connect and TLS if its connection was open
+    /// already.
+    #[serde(default)]
+    pub phases: Vec<PhaseTrace>,
+    /// What was answered.
+    pub answer: Option<AnswerTrace>,
+}
+
+/// A request of a failed chat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RequestTrace {
+    /// The method.
+    pub method: String,
+    /// The address.
+    pub url: String,
+    /// Names and values.
+    pub headers: Vec<(String, String)>,
+    /// The body; null without one.
+    pub body: Option<Excerpt>,
+}
+
+/// A phase of a request of a failed chat.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PhaseTrace {
+    /// `lookup`, `connect`, `tls` or `first_byte`.
+    pub phase: String,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+    /// Whether it was finished; the request failed in the other one.
+    pub finished: bool,
+}
+
+/// An answer to a failed chat.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AnswerTrace {
+    /// The status code.
+    pub status: u16,
+    /// How long it took, in seconds, from when it was asked for.
+    pub seconds: f64,
+    /// Names and values.
+    pub headers: Vec<(String, String)>,
+    /// The addresses that redirects led to, the last of which gave this answer.
+    #[serde(default)]
+    pub redirects: Vec<String>,
+    /// The body.
+    pub body: Excerpt,
+}
+
+impl Kept for KeptHttp {
+    fn traced(self: Box<Self>, tracer: &Tracer<'_>) -> TracedAction {
+        TracedAction::Http(Box::new(TracedHttp {
+            request: traced_request(&self.request, tracer),
+            resent: self.resent,
+            phases: self.phases,
+            answer: (self.answer.as_deref()).map(|answer| traced_answer(answer, tracer)),
+        }))
+    }
+}
+
+fn traced_request(request: &HttpRequest, tracer: &Tracer<'_>) -> TracedRequest {
+    let whole = |query| url::Url::parse_with_params(&request.url, query).ok();
+    let with_query = Some(&request.query).filter(|query| !query.is_empty());
+    let with_query = with_query.and_then(whole);
+    let url = with_query.as_ref().map_or(&*request.url, url::Url::as_str);
+    let headers = request.headers.iter().take(MOST_HEADERS);
+    let body = request.body.as_ref();
+    TracedRequest {
+        method: request.method.to_string(),
+        url: tracer.beginning(url.as_bytes()),
+        headers: headers
+            .map(|(name, value)| (name.clone(), tracer.beginning(value.as_bytes())))
+            .collect(),
+        body: body.map(|body| tracer.beginning(body.bytes())),
+    }
+}
+
+fn traced_answer(answer: &Answer, tracer: &Tracer<'_>) -> TracedAnswer {
+    let headers = answer.raw_headers().iter().take(MOST_HEADERS);
+    let redirects = answer.redirects().iter();
+    let mut body = tracer.beginning(answer.text().as_bytes());
+    if let Some(length) = answer.length_of_part() {
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        body.length = body.length.max(length);
+    }
+    TracedAnswer {
+        status: answer.status,
+        elapsed: answer.elapsed,
+        headers: headers
+            .map(|(name, value)| (name.as_str().to_owned(), tracer.beginning(value.as_bytes())))
+            .collect(),
+        redirects: redirects
+            .map(|address| tracer.beginning(address.as_bytes()))
+            .collect(),
+        body,
+    }
+}
+
+impl TracedHttp {
+    pub(in crate::scenario::action) fn bytes(&self) -> usize {
+        let headers = |headers: &[(String, Beginning)]| -> usize {
+            let sizes = headers.iter();
+            sizes
+                .map(|(name, value)| BESIDES + name.len() + value.text.len())
+                .sum()
+        };
+        let request = &self.request;
+        let body = request.body.as_ref().map_or(0, |body| body.text.len());
+        let request = request.url.text.len() + headers(&request.headers) + body;
+        let answer = self.answer.as_ref().map_or(0, |answer| {
+            let redirects: usize = (answer.redirects.iter())
+                .map(|address| BESIDES + address.text.len())
+                .sum();
+            headers(&answer.headers) + redirects + answer.body.text.len()
+        });
+        request + answer
+    }
+
+    /// What stands under a confidential name in addresses, headers and bodies.
+    pub(in crate::scenario::action) fn note_confidential(&self, values: &mut Vec<String>) {
+        let mut note = |text: &Beginning| {
+            note_confidential(&String::from_utf8_lossy(&text.text), values);
+        };
+        let (request, answer) = (&self.request, self.answer.as_ref());
+        let of_answer = answer.map_or(&[][..], |answer| &answer.headers[..]);
+        for (_, header) in request.headers.iter().chain(of_answer) {
+            note(header);
+        }
+        note(&request.url);
+        request.body.iter().for_each(&mut note);
+        if let Some(answer) = answer {
+            note(&answer.body);
+            answer.redirects.iter().for_each(&mut note);
+        }
+    }
+
+    pub(in crate::scenario::action) fn present(&self, presenter: &Presenter<'_>) -> HttpTrace {
+        let answer = self.answer.as_ref();
+        HttpTrace {
+            request: Some(RequestTrace::of(&self.request, presenter)),
+            resent: self.resent,
+            phases: PhaseTrace::of(&self.phases),
+            answer: answer.map(|answer| AnswerTrace::of(answer, presenter)),
+        }
+    }
+}
+
+impl RequestTrace {
+    fn of(request: &TracedRequest, presenter: &Presenter<'_>) -> Self {
+        Self {
+            method: request.method.clone(),
+            url: without_password((presenter.excerpt)(&request.url).text, presenter.mask),
+            headers: headers(&request.headers, presenter),
+            body: request.body.as_ref().map(presenter.excerpt),
+        }
+    }
+}
+
+impl PhaseTrace {
+    fn of(phases: &Phases) -> Vec<Self> {
+        let finished = phases.finished().map(|phase| (phase, true));
+        let unfinished = phases.unfinished().map(|phase| (phase, false));
+        let all = finished.chain(unfinished);
+        all.map(|((phase, took), finished)| Self {
+            phase: phase.as_str().to_owned(),
+            seconds: took.as_secs_f64(),
+            finished,
+        })
+        .collect()
+    }
+}
+
+impl AnswerTrace {
+    fn of(answer: &TracedAnswer, presenter: &Presenter<'_>) -> Self {
+        Self {
+            status: answer.status,
+            seconds: answer.elapsed.as_secs_f64(),
+            headers: headers(&answer.headers, presenter),
+            redirects: (answer.redirects.iter())
+                .map(|address| without_password((presenter.excerpt)(address).text, presenter.mask))
+                .collect(),
+            body: (presenter.excerpt)(&answer.body),
+        }
+    }
+}
+
+fn headers(headers: &[(String, Beginning)], presenter: &Presenter<'_>) -> Vec<(String, String)> {
+    let headers = headers.iter();
+    headers
+        .map(|(name, value)| {
+            let shown = if is_confidential(name) {
+                presenter.mask.to_owned()
+            } else {
+                (presenter.excerpt)(value).text
+            };
+            ((presenter.redact)(name.clone()), shown)
+        })
+        .collect()
+}
+
+/// A user and a password in an address are sent as credentials.
+fn without_password(text: String, mask: &str) -> String {
+    match url::Url::parse(&text) {
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+            let mut url = url;
+            let masked = url.set_username(mask).and_then(|()| url.set_password(None));
+            masked.map_or_else(|()| mask.to_owned(), |()| url.to_string())
+        }
+        _ => text,
+    }
+}

@@ -1,0 +1,46 @@
+//! What a wait makes of the events that come.
+
+use std::sync::Arc;
+
+use super::{EventView, WaitAction};
+use crate::scenario::{EvaluationError, Expression, Observation, Reason, Scope};
+
+/// What a wait makes of one event.
+#[derive(Debug, PartialEq)]
+pub enum Judgement {
+    /// It is what it waits for.
+    Wanted,
+    /// It says that the other side left.
+    Left,
+    /// It is something else.
+    Other,
+    /// It cannot be told, and there is no use in trying the next one.
+    Exceeded(Box<EvaluationError>),
+}
+
+impl WaitAction {
+    /// What it makes of an event that expressions see from now on. `left`: the expression that tells that the
+    /// other side left.
+    pub fn judge(
+        &self,
+        event: EventView,
+        left: Option<&Expression>,
+        scope: &mut Arc<Scope>,
+    ) -> Judgement {
+        Arc::make_mut(scope).look_at(Arc::new(event));
+        match self.matches.decide(scope) {
+            Ok(true) => Judgement::Wanted,
+            Ok(false) if left.is_some_and(|left| left.decide(scope) == Ok(true)) => Judgement::Left,
+            Ok(false) => Judgement::Other,
+            Err(error) => Judgement::Exceeded(Box::new(error)),
+        }
+    }
+
+    /// The reason of a wait for which no event came.
+    pub fn reason_late(observed: Option<Observation>) -> Reason {
+        match observed {
+            Some(Observation::AgentJoin) => Reason::AgentJoinTimeout,
+            None => Reason::ReplyTimeout,
+        }
+    }
+}
