@@ -345,6 +345,81 @@ fn no_code_outside_the_simulator_knows_an_engagement() {
     }
 }
 
+/// Words by which code names a protocol, or something that only one protocol has. `header` is none: tables have one.
+const OF_PROTOCOLS: [&str; 5] = ["http", "hyper", "cookie", "redirect", "websocket"];
+
+/// Where protocols are named, and why.
+const NAMES_PROTOCOLS: &[(&str, &str)] = &[
+    (
+        "scenario/action/",
+        "each kind of action has a folder there, and drivers are built there",
+    ),
+    ("driver/", "each protocol has a folder there"),
+    ("simulator/", "a contact centre to practise on is a server"),
+    (
+        "web/",
+        "the console and the API are a server of the program itself",
+    ),
+    ("callbacks/", "so is the receiver of events"),
+    ("listener/", "both accept connections with it"),
+    ("scenario/callbacks.rs", "what the receiver answers"),
+    ("config/target.rs", "how a target is reached is read there"),
+    (
+        "cli/health.rs",
+        "asks the server of the program itself how it is",
+    ),
+    (
+        "scenario/confidential.rs",
+        "what is confidential goes by such names",
+    ),
+    (
+        "scenario/functions.rs",
+        "`http` is the name of a date format",
+    ),
+];
+
+/// The lines of code besides comments and the module of tests, with their numbers, without addresses.
+fn lines_of_code(text: &str) -> impl Iterator<Item = (usize, String)> {
+    let code = text.split("mod tests {").next().unwrap_or_default();
+    let lines = code.lines().enumerate();
+    let lines = lines.filter(|(_, line)| !line.trim_start().starts_with("//"));
+    lines.map(|(at, line)| {
+        let line = line.to_lowercase();
+        (at + 1, line.replace("http://", "").replace("https://", ""))
+    })
+}
+
+/// A new protocol is a folder of actions and a driver: nothing else has to know it.
+#[test]
+fn a_protocol_is_named_by_its_action_and_its_driver_alone() {
+    let mut wrong = Vec::new();
+    let mut needed = BTreeSet::new();
+    for (path, text) in sources() {
+        if is_test(&path) {
+            continue;
+        }
+        let inside = path.strip_prefix("src").expect("a path below src");
+        let inside = inside.to_string_lossy();
+        let exempt = NAMES_PROTOCOLS.iter().find(|(place, _)| {
+            let folder = place.trim_end_matches('/');
+            inside.starts_with(place) || *inside == *format!("{folder}.rs")
+        });
+        let named = lines_of_code(&text)
+            .filter(|(_, line)| OF_PROTOCOLS.iter().any(|word| line.contains(word)));
+        match exempt {
+            Some((place, _)) => {
+                if named.count() > 0 {
+                    needed.insert(*place);
+                }
+            }
+            None => wrong.extend(named.map(|(at, line)| format!("{inside}:{at}: {line}"))),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let all: BTreeSet<_> = NAMES_PROTOCOLS.iter().map(|(place, _)| *place).collect();
+    assert_eq!(needed, all, "every exemption has to be needed");
+}
+
 #[test]
 fn every_dependency_says_why_it_is_here() {
     let manifest = fs::read_to_string("Cargo.toml").expect("the manifest");
