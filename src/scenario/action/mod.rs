@@ -7,6 +7,8 @@ mod http;
 mod kind;
 mod performed;
 mod sessions;
+#[cfg(test)]
+mod toy;
 mod traced;
 mod wait_for;
 
@@ -128,6 +130,9 @@ kinds! {
     Http(HttpAction),
     /// Waits for an inbound event of this chat.
     WaitFor(WaitAction),
+    /// Turns a text around, in tests.
+    #[cfg(test)]
+    Toy(toy::ToyAction),
 }
 
 /// What is known of a kind without an action of it.

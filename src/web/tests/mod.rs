@@ -17,6 +17,7 @@ mod sign_in;
 mod sockets;
 mod stream;
 mod tokens;
+mod toy;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
