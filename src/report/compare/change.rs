@@ -205,7 +205,7 @@ impl Family {
         let finds = |tests: &Holm, p: fn(&Evidence) -> Option<f64>| {
             test.and_then(p).is_some_and(|p| tests.finds(p))
         };
-        if finds(&self.all, |test| Some(test.p)) && change != 0.0 {
+        if finds(&self.all, |test| Some(test.p)) {
             if change > 0.0 {
                 Word::Worse
             } else {
@@ -226,14 +226,12 @@ impl Family {
 impl Change {
     pub(super) fn of(contrast: &Contrast, tests: &Tests) -> Self {
         let evidence = contrast.evidence.as_ref();
-        // Where no other difference was possible there was no test.
-        let tested = evidence.filter(|evidence| evidence.is_test);
         let tests = tests.family(contrast.figure);
-        let level = tests.all.level(tested.map_or(1.0, |evidence| evidence.p));
+        let level = tests.all.level(evidence.map_or(1.0, |evidence| evidence.p));
         let interval = evidence.and_then(|evidence| evidence.interval(level));
         let change = contrast.change.filter(|_| evidence.is_some());
         let word = change.map_or(Word::TooLittle, |change| {
-            tests.word(change, tested, contrast.is_enough)
+            tests.word(change, evidence, contrast.is_enough)
         });
         Self {
             figure: contrast.figure,
@@ -248,7 +246,7 @@ impl Change {
                 Word::Better => [from, to.min(0.0)],
                 _ => [from.min(0.0), to.max(0.0)],
             }),
-            p: evidence.map(|_| tested.map_or(1.0, |evidence| tests.all.adjusted(evidence.p))),
+            p: evidence.map(|evidence| tests.all.adjusted(evidence.p)),
             method: evidence.map(|evidence| evidence.method),
             word,
         }

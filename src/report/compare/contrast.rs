@@ -47,7 +47,7 @@ pub(super) struct Evidence {
     pub(super) p_within: Option<f64>,
     /// How probable it is by all chance that is known of; not smaller.
     pub(super) p: f64,
-    /// Whether another difference was possible at all: where nothing failed there is none.
+    /// Whether another difference was possible at all: where nothing failed there is none, and `p` is 1.
     pub(super) is_test: bool,
     basis: Basis,
 }
@@ -294,7 +294,7 @@ fn worth(share: f64, counts: Counts, variance: f64) -> Share {
     let smooth = smoothed(failed, of);
     Share {
         share,
-        size: (smooth * (1.0 - smooth) / variance).min(of),
+        size: smooth * (1.0 - smooth) / variance,
     }
 }
 

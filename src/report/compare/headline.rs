@@ -172,3 +172,101 @@ fn figures(overall: Overall, subjects: &[SubjectComparison]) -> String {
         .collect();
     format!("Of {all} figures: {}.", counts.join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::Method, *};
+    use crate::{event::Verdict, runner::RunState};
+
+    fn compared(verdict: Option<Verdict>) -> Compared {
+        Compared {
+            id: "0123".to_owned(),
+            name: "nightly".to_owned(),
+            load: "{ chats: 1 }".to_owned(),
+            started_at: "2026-01-02T03:04:05Z".to_owned(),
+            state: RunState::Ended,
+            verdict,
+            passed: 9,
+            failed: 1,
+        }
+    }
+
+    /// A subject whose median and failures have these words.
+    fn subject(step: Option<&str>, median: Word, failed: Word) -> SubjectComparison {
+        let change = |figure: Figure, word: Word| Change {
+            figure,
+            before: Some(0.5),
+            before_count: 100,
+            after: Some(0.5),
+            after_count: 100,
+            change: Some(0.0),
+            interval: Some([0.0, 0.0]),
+            p: Some(1.0),
+            method: Some(Method::Batches),
+            word,
+        };
+        SubjectComparison {
+            step: step.map(str::to_owned),
+            changes: vec![change(Figure::P50, median), change(Figure::Failed, failed)],
+        }
+    }
+
+    #[test]
+    fn changes_come_before_verdicts_and_those_before_their_absence() {
+        let (passed, failed) = (Some(Verdict::Passed), Some(Verdict::Failed));
+        let of = |median: Word, failures: Word, now: Option<Verdict>| {
+            let subjects = [
+                subject(None, median, failures),
+                subject(Some("ask"), Word::Noise, Word::Noise),
+            ];
+            let baselines = [compared(passed), compared(passed)];
+            Overall::of(&baselines, &compared(now), &subjects)
+        };
+        for (median, failures, overall) in [
+            (Word::Worse, Word::Noise, Overall::Worse),
+            (Word::Noise, Word::Better, Overall::Better),
+            (Word::Better, Word::Worse, Overall::Mixed),
+            (Word::Worse, Word::RunToRun, Overall::Worse),
+            (Word::RunToRun, Word::Unclear, Overall::RunToRun),
+            (Word::Noise, Word::Unclear, Overall::Unclear),
+            (Word::TooLittle, Word::Unclear, Overall::Unclear),
+        ] {
+            for now in [passed, failed] {
+                assert_eq!(
+                    of(median, failures, now),
+                    overall,
+                    "{median:?} {failures:?}"
+                );
+            }
+        }
+        // What a step has does not say that of whole chats enough was measured.
+        for (median, failures, overall) in [
+            (Word::Noise, Word::Noise, Overall::Unchanged),
+            (Word::TooLittle, Word::Noise, Overall::TooShort),
+            (Word::Noise, Word::TooLittle, Overall::TooShort),
+        ] {
+            assert_eq!(of(median, failures, passed), overall);
+            assert_eq!(of(median, failures, None), overall);
+            assert_eq!(of(median, failures, failed), Overall::VerdictChanged);
+        }
+    }
+
+    #[test]
+    fn a_verdict_that_a_baseline_has_is_no_other_one() {
+        let verdicts = [Verdict::Passed, Verdict::Failed].map(|verdict| compared(Some(verdict)));
+        let subjects = [subject(None, Word::Noise, Word::Noise)];
+        for run in &verdicts {
+            let found = Overall::of(&verdicts, run, &subjects);
+            assert_eq!(found, Overall::Unchanged);
+        }
+    }
+
+    #[test]
+    fn why_nothing_is_comparable_is_told() {
+        let [invalid, passed] =
+            [Verdict::Invalid, Verdict::Passed].map(|verdict| compared(Some(verdict)));
+        let told = |run: &Compared| headline(Overall::NotComparable, &[], run, &[]);
+        assert!(told(&invalid).contains("The figures of an invalid run"));
+        assert!(told(&passed).contains("Every baseline"));
+    }
+}

@@ -71,7 +71,27 @@ mod tests {
         }
     }
 
+    #[test]
+    fn of_nothing_that_is_known_a_share_may_be_any() {
+        let half = |size: f64| Share { share: 0.5, size };
+        for interval in [half(0.0).interval(2.0), half(9.0).interval(f64::INFINITY)] {
+            assert!(interval[0] <= 0.0 && interval[1] >= 1.0, "{interval:?}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn an_interval_holds_the_share_whatever_is_rounded(
+            part in 0_u32..=20,
+            size in 0.5_f64..1000.0,
+            quantile in 0.5_f64..50.0,
+        ) {
+            let share = f64::from(part) / 20.0;
+            let [from, to] = Share { share, size }.interval(quantile);
+            prop_assert!((0.0..=share).contains(&from), "{}", from);
+            prop_assert!((share..=1.0).contains(&to), "{}", to);
+        }
+
         #[test]
         fn an_interval_holds_the_difference_stays_within_bounds_and_follows_a_swap(
             one in (0_u32..500, 1_u32..500),

@@ -367,6 +367,16 @@ mod tests {
     }
 
     #[test]
+    fn what_took_no_time_is_known_as_well() {
+        let batch = BatchFigures {
+            latency: Histogram::from_iter([(Duration::ZERO, 5), (Duration::from_millis(1), 5)]),
+            failed: 0,
+        };
+        let spread = Spread::of(&[&batch; 24], 1.0).unwrap();
+        assert!(spread.p50.is_some() && spread.p95.is_some());
+    }
+
+    #[test]
     fn of_few_batches_and_of_nothing_that_passed_nothing_is_known() {
         let batches = batches(11, &mut fastrand::Rng::with_seed(1));
         assert_eq!(Spread::of(&batches.iter().collect::<Vec<_>>(), 1.0), None);

@@ -1,4 +1,5 @@
 mod counts;
+mod evidence;
 mod power;
 mod several;
 mod simulated;

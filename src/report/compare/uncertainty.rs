@@ -126,22 +126,24 @@ impl Uncertainty {
 
 /// How probable it is to be so many deviations away from the mean, in either direction.
 fn p(deviations: f64, freedom: f64) -> f64 {
+    // What is not a number proves nothing.
+    if deviations.is_nan() || freedom.is_nan() {
+        return 1.0;
+    }
     let student = (freedom < NORMAL).then(|| StudentsT::new(0.0, 1.0, freedom));
     let one_sided = match student {
         Some(Ok(student)) => student.sf(deviations),
         Some(Err(_)) => 0.5,
         None => Normal::standard().sf(deviations),
     };
-    // What is not a number proves nothing.
-    if one_sided.is_nan() {
-        1.0
-    } else {
-        (2.0 * one_sided).clamp(0.0, 1.0)
-    }
+    (2.0 * one_sided).clamp(0.0, 1.0)
 }
 
 /// So many deviations away it is as probable to be.
 fn quantile(error: f64, freedom: f64) -> f64 {
+    if freedom.is_nan() {
+        return f64::INFINITY;
+    }
     let student = (freedom < NORMAL).then(|| StudentsT::new(0.0, 1.0, freedom));
     let below = match student {
         Some(Ok(student)) => student.inverse_cdf(error / 2.0),
@@ -188,6 +190,25 @@ mod tests {
                 "{deviations} {freedom}: {found}"
             );
         }
+    }
+
+    #[test]
+    fn what_is_no_number_proves_nothing() {
+        for freedom in [4.0, f64::INFINITY] {
+            assert!(p(f64::NAN, freedom) >= 1.0);
+            assert!(p(f64::INFINITY, freedom) <= 0.0);
+        }
+        for freedom in [f64::NAN, 0.0] {
+            assert!(p(1.0, freedom) >= 1.0);
+            assert!(quantile(0.05, freedom).is_infinite());
+        }
+    }
+
+    #[test]
+    fn where_nothing_failed_a_share_varies_as_if_one_chat_had() {
+        // 1 of 100.
+        let found = Deviation::of_independent(0.0, 98.0).variance;
+        assert!((found - 0.01 * 0.99 / 98.0).abs() < 1e-12, "{found}");
     }
 
     #[test]

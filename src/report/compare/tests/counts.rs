@@ -82,6 +82,25 @@ fn of_few_chats_a_difference_is_told_and_its_absence_is_not() {
 }
 
 #[test]
+fn the_interval_of_a_share_follows_the_test() {
+    // Fisher's test finds a change, p = 0.0236, where Newcombe's interval reaches 1.4 points beyond zero.
+    let (perfect, failing) = (run(3, 20, 0), run(3, 80, 20));
+    let of = |before, after| {
+        let share = failed(&compare(before, after)).clone();
+        (share.word, share.interval.unwrap())
+    };
+    let (word, [from, to]) = of(&perfect, &failing);
+    assert_eq!((word, from.total_cmp(&0.0).is_eq()), (Word::Worse, true));
+    assert!(to > 0.2);
+    let (word, [from, to]) = of(&failing, &perfect);
+    assert_eq!(
+        (word, to.abs().total_cmp(&0.0).is_eq()),
+        (Word::Better, true)
+    );
+    assert!(from < -0.2);
+}
+
+#[test]
 fn more_failures_are_found_and_the_first_few_are_not() {
     let failing = |failing: f64| Target { failing, ..STEADY };
     let word = |before: f64, after: f64| {
