@@ -122,7 +122,7 @@ always: [ { step: b, GET, when: not passed, timeout: 7s }, { step: c, GET, when:
         assert_eq!(longest(rest, &[]), [None, Some(7_000)]);
         let deadline = format!("deadline: '{{{{ inputs.pause }}}}'{rest}");
         assert_eq!(longest(&deadline, &[]), [Some(1_000), Some(7_000)]);
-        let generous = format!("deadline: 1h\nsteps: [ {{ think: 2s }} ]");
-        assert_eq!(longest(&generous, &[]), [Some(2_000), Some(0)]);
+        let generous = "deadline: 1h\nsteps: [ { think: 2s } ]";
+        assert_eq!(longest(generous, &[]), [Some(2_000), Some(0)]);
     }
 }

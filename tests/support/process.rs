@@ -34,7 +34,7 @@ impl Process {
     /// With these variables in its environment besides.
     pub fn start_in(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let command = Command::new(env!("CARGO_BIN_EXE_chatprobe"));
-        Self::spawn(command, arguments, environment)
+        Self::spawn(&command, arguments, environment)
     }
 
     /// With what `ulimit` takes, for instance `-n 64`.
@@ -43,7 +43,7 @@ impl Process {
         command
             .args(["-c", &format!("ulimit {limits} && exec \"$0\" \"$@\"")])
             .arg(env!("CARGO_BIN_EXE_chatprobe"));
-        Self::spawn(command, arguments, &[])
+        Self::spawn(&command, arguments, &[])
     }
 
     /// Where `/proc` shows nothing; `None` if the system lets nobody hide it.
@@ -57,7 +57,7 @@ impl Process {
         let possible = unshare("true").stderr(Stdio::null()).status();
         possible.ok().filter(std::process::ExitStatus::success)?;
         let command = unshare(env!("CARGO_BIN_EXE_chatprobe"));
-        Some(Self::spawn(command, arguments, &[]))
+        Some(Self::spawn(&command, arguments, &[]))
     }
 
     /// In a control group, with the file that has its processes.
@@ -67,7 +67,7 @@ impl Process {
             .args(["-c", "echo $$ > \"$0\" && exec \"$@\""])
             .arg(processes)
             .arg(env!("CARGO_BIN_EXE_chatprobe"));
-        Self::spawn(command, arguments, &[])
+        Self::spawn(&command, arguments, &[])
     }
 
     /// On these CPUs only, as `taskset -c` takes them.
@@ -76,10 +76,10 @@ impl Process {
         command
             .args(["-c", cpus])
             .arg(env!("CARGO_BIN_EXE_chatprobe"));
-        Self::spawn(command, arguments, &[])
+        Self::spawn(&command, arguments, &[])
     }
 
-    fn spawn(program: Command, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+    fn spawn(program: &Command, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         install_crypto();
         // Tests that run under `nohup`, or in the background of a script, would hand down that signals are ignored.
         let mut command = Command::new("env");
