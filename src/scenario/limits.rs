@@ -152,7 +152,7 @@ fn add(value: &Value, levels: usize, most: usize, weight: &mut usize) -> Result<
 }
 
 /// How many zeros are written before or behind the digits of a fraction; `1e300` has 300.
-fn zeros(value: &Value) -> usize {
+pub(super) fn zeros(value: &Value) -> usize {
     if !value.is_number() || value.is_integer() {
         return 0;
     }
@@ -195,6 +195,7 @@ pub(super) fn holds_mutable(value: &Value) -> bool {
     }
 }
 
+/// Whether it is the `loop` of a `for`, whose type is private.
 pub(super) fn is_loop(object: &DynObject) -> bool {
     object.type_name() == "minijinja::vm::loop_object::Loop"
 }
@@ -206,4 +207,30 @@ fn is_namespace(object: &DynObject) -> bool {
         made.as_object().map(DynObject::type_name)
     });
     *NAMESPACE == Some(object.type_name())
+}
+
+#[cfg(test)]
+mod tests {
+    use minijinja::Environment;
+
+    use super::*;
+
+    #[test]
+    fn a_loop_and_a_namespace_are_told_from_other_values() {
+        let is = |of: fn(&DynObject) -> bool| move |value: Value| value.as_object().is_some_and(of);
+        let mut environment = Environment::new();
+        environment.add_test("loop", is(is_loop));
+        environment.add_test("namespace", is(is_namespace));
+        let of = |value: &str| {
+            let source = format!(
+                "{{% macro m() %}}{{% endmacro %}}{{% for x in [[1]] %}}{{{{ [{value} is loop, {value} is namespace] | tojson }}}}{{% endfor %}}"
+            );
+            environment.render_str(&source, ()).unwrap()
+        };
+        assert_eq!(of("loop"), "[true, false]");
+        assert_eq!(of("namespace(a=1)"), "[false, true]");
+        for other in ["x", "1", "dict(a=1)", "m", "range(3)"] {
+            assert_eq!(of(other), "[false, false]", "{other}");
+        }
+    }
 }

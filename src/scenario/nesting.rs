@@ -7,6 +7,10 @@ const MOST_OPERATORS: usize = 500;
 const MOST_BRACKETS: usize = 50;
 /// In one expression, between arguments and items. minijinja counts arguments in 16 bits.
 const MOST_COMMAS: usize = 50_000;
+/// Of a name, in bytes. It is compared whenever somebody looks for it.
+const MOST_NAME: usize = 1_000;
+/// In a `macro` or `call`, between parameters. Their names are copied whenever somebody looks at it.
+const MOST_PARAMETERS: usize = 100;
 /// `elif` in one template.
 const MOST_BRANCHES: usize = 100;
 
@@ -30,6 +34,11 @@ pub(super) fn in_program(text: &str) -> Result<(), (usize, String)> {
         let tag = tag(&text[inside..], Some(end));
         check(&tag).map_err(|message| (begin, message))?;
         let word = text[inside..].trim_start_matches(['-', '+']).trim_start();
+        let has_parameters = word.starts_with("macro") || word.starts_with("call");
+        if has_parameters && tag.commas > MOST_PARAMETERS {
+            let message = format!("this `macro` or `call` has more than {MOST_PARAMETERS} commas");
+            return Err((begin, message));
+        }
         branches += usize::from(word.starts_with("elif"));
         if branches > MOST_BRANCHES {
             let message = format!("this template has more than {MOST_BRANCHES} `elif`");
@@ -49,6 +58,11 @@ fn check(tag: &Tag) -> Result<(), String> {
     if tag.commas > MOST_COMMAS {
         return Err(format!(
             "this expression has more than {MOST_COMMAS} commas. Split it, for instance by `capture`"
+        ));
+    }
+    if tag.longest_name > MOST_NAME {
+        return Err(format!(
+            "this expression has a name or number of more than {MOST_NAME} bytes"
         ));
     }
     let operators = tag.operators;
@@ -78,6 +92,8 @@ struct Tag {
     commas: usize,
     /// Brackets within each other.
     deepest: usize,
+    /// Of names and numbers, in bytes.
+    longest_name: usize,
     /// In bytes.
     length: usize,
 }
@@ -85,6 +101,7 @@ struct Tag {
 fn tag(source: &str, end: Option<&str>) -> Tag {
     let (mut operators, mut commas) = (0, 0);
     let (mut depth, mut deepest) = (0_usize, 0);
+    let (mut name, mut longest_name) = (0, 0);
     let mut quote = None;
     let mut escaped = false;
     // Operators that are words stand behind white space, a quote or a number.
@@ -101,9 +118,16 @@ fn tag(source: &str, end: Option<&str>) -> Tag {
                 operators,
                 commas,
                 deepest,
+                longest_name,
                 length: here,
             };
         }
+        name = if is_part_of_name(c) {
+            name + c.len_utf8()
+        } else {
+            0
+        };
+        longest_name = longest_name.max(name);
         match c {
             '"' | '\'' => quote = Some(c),
             '(' | '[' | '{' => {
@@ -125,15 +149,19 @@ fn tag(source: &str, end: Option<&str>) -> Tag {
         operators,
         commas,
         deepest,
+        longest_name,
         length: source.len(),
     }
 }
 
+fn is_part_of_name(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
 fn begins_with_operator(source: &str) -> bool {
-    let is_part_of_word = |c: char| c.is_alphanumeric() || c == '_';
     ["not", "and", "or", "if", "in", "is"].iter().any(|word| {
         let behind = source.strip_prefix(word);
-        behind.is_some_and(|behind| !behind.starts_with(is_part_of_word))
+        behind.is_some_and(|behind| !behind.starts_with(is_part_of_name))
     })
 }
 
@@ -185,6 +213,24 @@ mod tests {
         assert_eq!(in_expression(&call(50_000)), Ok(()));
         let message = in_expression(&call(50_001)).unwrap_err();
         assert!(message.contains("50000 commas"), "{message}");
+    }
+
+    #[test]
+    fn names_and_parameters_are_no_more_than_a_step_can_look_at() {
+        let name = |length| "n".repeat(length);
+        assert_eq!(in_expression(&name(1_000)), Ok(()));
+        assert_eq!(in_expression(&format!("a['{}']", name(1_001))), Ok(()));
+        for expression in [name(1_001), format!("a.{}", "ü".repeat(501))] {
+            let message = in_expression(&expression).unwrap_err();
+            assert!(message.contains("more than 1000 bytes"), "{message}");
+        }
+        for tag in ["macro m(", "-call(", "call m("] {
+            let of = |commas| format!("x{{%{tag}{}b) %}}{{% endmacro %}}", "a,".repeat(commas));
+            assert_eq!(in_program(&of(100)), Ok(()), "{tag}");
+            let (at, message) = in_program(&of(101)).unwrap_err();
+            assert_eq!(at, 1);
+            assert!(message.contains("more than 100 commas"), "{message}");
+        }
     }
 
     #[test]

@@ -2,9 +2,14 @@
 
 use std::borrow::Cow;
 
-use minijinja::{Error, ErrorKind, State, Value, value::ObjectRepr};
+use minijinja::{
+    Error, ErrorKind, State, Value,
+    value::{DynObject, ObjectRepr},
+};
 
-use crate::scenario::limits::{MOST_TEXT, MOST_WORK, TEXT_TOO_LONG, TOO_MUCH_WORK, TooMuch, weigh};
+use crate::scenario::limits::{
+    MOST_TEXT, MOST_WORK, TEXT_TOO_LONG, TOO_MUCH_WORK, TooMuch, weigh, zeros,
+};
 
 /// A byte becomes at most so many where it is escaped: `<` is `\u003c` in JSON.
 const MOST_ESCAPED: usize = 6;
@@ -13,12 +18,12 @@ const MOST_ESCAPED: usize = 6;
 #[derive(Default)]
 struct Done(usize);
 
-/// A value that takes no more than the step that it is for: it counts nothing, as these are counted.
+/// Whether a value takes no more than the step that uses it. Such a value is not charged: the limit of steps bounds it.
 pub(super) fn is_small(value: &Value) -> bool {
     const SMALL: usize = 64;
     match value.as_bytes() {
         Some(text) => text.len() <= SMALL,
-        None => value.as_object().is_none(),
+        None => value.as_object().is_none() && zeros(value) <= SMALL,
     }
 }
 
@@ -59,7 +64,18 @@ pub(in crate::scenario) fn charge_value(
     Ok(weight)
 }
 
-/// The same for a value whose text is written, with escapes.
+/// Accounts for finding an item of a value. One that stands behind many others in a text, or in a list that is made anew,
+/// is found by going through these.
+pub(super) fn charge_items(state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+    let passed = match value.as_object().map(DynObject::repr) {
+        Some(ObjectRepr::Iterable) => value.len().unwrap_or_default(),
+        Some(_) => 0,
+        None => value.as_bytes().map_or(0, <[u8]>::len),
+    };
+    charge(state, passed)
+}
+
+/// The same as [`charge_value`] for a value whose text is written, with escapes.
 pub(super) fn charge_text_of(state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
     let weight = charge_value(state, value)?;
     charge(state, weight.saturating_mul(MOST_ESCAPED - 1))

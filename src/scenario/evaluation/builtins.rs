@@ -7,7 +7,7 @@ use minijinja::{
     value::{ArgType, DynObject},
 };
 
-use super::{budget, replacements};
+use super::{budget, comparisons, replacements};
 use crate::scenario::functions;
 
 /// A filter or test.
@@ -28,6 +28,10 @@ pub(in crate::scenario) enum Reads {
     Items,
     /// The same, where a text's characters are items too.
     Characters,
+    /// The same, and each item is compared with another one.
+    Compared,
+    /// The same, and the items are compared as often as it takes to sort them.
+    Sorted,
 }
 
 /// A [`Builtin`] by the name of its function.
@@ -53,13 +57,13 @@ const FILTERS: &[Builtin] = &[
     builtin!("count", Length, filters::length),
     builtin!("d", Nothing, filters::default),
     builtin!("default", Nothing, filters::default),
-    builtin!("dictsort", Items, filters::dictsort),
+    builtin!("dictsort", Sorted, filters::dictsort),
     builtin!("e", Items, filters::escape),
     builtin!("escape", Items, filters::escape),
     builtin!("first", Nothing, filters::first),
     builtin!("float", Items, filters::float),
     builtin!("format", Items, replacements::format),
-    builtin!("groupby", Characters, filters::groupby),
+    builtin!("groupby", Sorted, filters::groupby),
     builtin!("indent", Items, replacements::indent),
     builtin!("int", Items, filters::int),
     builtin!("items", Items, filters::items),
@@ -70,26 +74,26 @@ const FILTERS: &[Builtin] = &[
     builtin!("list", Characters, filters::list),
     builtin!("lower", Items, filters::lower),
     builtin!("map", Characters, filters::map),
-    builtin!("max", Characters, filters::max),
-    builtin!("min", Characters, filters::min),
+    builtin!("max", Compared, filters::max),
+    builtin!("min", Compared, filters::min),
     builtin!("pprint", Items, replacements::pprint),
     builtin!("reject", Characters, filters::reject),
     builtin!("rejectattr", Characters, filters::rejectattr),
     builtin!("replace", Items, replacements::replace),
     builtin!("reverse", Items, filters::reverse),
-    builtin!("round", Nothing, filters::round),
+    builtin!("round", Nothing, replacements::round),
     builtin!("safe", Items, filters::safe),
     builtin!("select", Characters, filters::select),
     builtin!("selectattr", Characters, filters::selectattr),
     builtin!("slice", Characters, replacements::slice),
-    builtin!("sort", Characters, filters::sort),
+    builtin!("sort", Sorted, filters::sort),
     builtin!("split", Characters, filters::split),
     builtin!("string", Items, filters::string),
     builtin!("sum", Characters, replacements::sum),
     builtin!("title", Items, filters::title),
     builtin!("tojson", Items, replacements::tojson),
     builtin!("trim", Items, replacements::trim),
-    builtin!("unique", Characters, filters::unique),
+    builtin!("unique", Sorted, filters::unique),
     builtin!("upper", Items, filters::upper),
     builtin!("zip", Characters, filters::zip),
 ];
@@ -111,7 +115,7 @@ const TESTS: &[Builtin] = &[
     builtin!("escaped", Nothing, checks::is_safe),
     builtin!("even", Nothing, checks::is_even),
     builtin!("false", Nothing, checks::is_false),
-    builtin!("filter", Nothing, checks::is_filter),
+    builtin!("filter", Items, checks::is_filter),
     builtin!("float", Nothing, checks::is_float),
     builtin!("ge", Items, checks::is_ge),
     builtin!("greaterthan", Items, checks::is_gt),
@@ -134,7 +138,7 @@ const TESTS: &[Builtin] = &[
     builtin!("sequence", Nothing, checks::is_sequence),
     builtin!("startingwith", Items, checks::is_startingwith),
     builtin!("string", Nothing, checks::is_string),
-    builtin!("test", Nothing, checks::is_test),
+    builtin!("test", Items, checks::is_test),
     builtin!("true", Nothing, checks::is_true),
     builtin!("undefined", Nothing, checks::is_undefined),
     builtin!("upper", Items, checks::is_upper),
@@ -151,7 +155,7 @@ pub(super) fn add_to(environment: &mut Environment<'_>) {
                 let made = function.call(state, arguments.0)?;
                 match reads {
                     Reads::Nothing | Reads::Length => Ok(made),
-                    Reads::Items | Reads::Characters => budget::keep(state, made),
+                    _ => budget::keep(state, made),
                 }
             },
         );
@@ -231,14 +235,14 @@ fn charge(state: &mut State<'_, '_>, reads: Reads, arguments: &[Value]) -> Resul
                 words => budget::charge(state, words),
             };
         }
-        Reads::Items | Reads::Characters => {}
+        Reads::Items | Reads::Characters | Reads::Compared | Reads::Sorted => {}
     }
     if arguments.iter().all(budget::is_small) {
         return Ok(());
     }
     budget::charge_value(state, value)?;
     let items = match text {
-        Some(length) if reads == Reads::Characters => {
+        Some(length) if reads != Reads::Items => {
             budget::charge(state, length.saturating_mul(size_of::<Value>()))?;
             length
         }
@@ -250,7 +254,15 @@ fn charge(state: &mut State<'_, '_>, reads: Reads, arguments: &[Value]) -> Resul
         budget::charge_value(state, argument)?;
         texts = texts.saturating_add(text_of(argument));
     }
-    budget::charge(state, items.saturating_mul(texts))
+    budget::charge(state, items.saturating_mul(texts))?;
+    match reads {
+        Reads::Compared => comparisons::charge(state, value, rest, |_| 1),
+        Reads::Sorted => {
+            let rounds = |items: usize| items.checked_ilog2().unwrap_or_default();
+            comparisons::charge(state, value, rest, rounds)
+        }
+        Reads::Nothing | Reads::Length | Reads::Items | Reads::Characters => Ok(()),
+    }
 }
 
 /// Bytes of an argument that is a text, or of named ones that are.

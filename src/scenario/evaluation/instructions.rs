@@ -3,164 +3,24 @@
 use std::collections::BTreeSet;
 
 use minijinja::{
-    Environment, Error, ErrorKind, State, Value,
+    Value,
     machinery::{Instruction, Instructions, Token, tokenize},
     syntax::SyntaxConfig,
-    value::{DynObject, ObjectRepr, ValueKind},
+    value::ValueKind,
 };
 
-use super::budget;
-use crate::scenario::{
-    Parameters,
-    limits::{
-        MOST_TEXT, MOST_WORK, MUTABLE_HELD, TEXT_TOO_LONG, TOO_MUCH_WORK, holds_mutable, is_loop,
-        weigh,
-    },
+use super::operands::{
+    AS_IT_IS, CALLABLE, CHARGE, CHARGE_EACH, INDEXABLE, KEEP, REPEATABLE, REPEATABLE_BY,
+    SEARCHABLE, SETTABLE, SLICEABLE,
 };
-
-/// Filters that take the value on top of the stack and leave it there. Nobody can write their names.
-const KEEP: &str = "$keep";
-const CHARGE: &str = "$charge";
-const SEARCHABLE: &str = "$searchable";
-const INDEXABLE: &str = "$indexable";
-const SETTABLE: &str = "$settable";
-/// The same for several values, as a tuple: any, both operands of `*`, and what a method is called with.
-const CHARGE_EACH: &str = "$charge_each";
-const REPEATABLE: &str = "$repeatable";
-const REPEATABLE_BY: &str = "$repeatable_by";
-const CALLABLE: &str = "$callable";
-/// A filter that does nothing, for [`unfolded`].
-const AS_IT_IS: &str = "_as_it_is";
-/// A filter that sends a parameter as it was written: `inputs.x | _as_written(inputs, 'x')`.
-pub(in crate::scenario) const AS_WRITTEN: &str = "_as_written";
+use crate::scenario::{limits::weigh, scope::MADE_ANEW};
 
 /// Below it an index takes no time, in characters or items.
 const SMALL_INDEX: i64 = 1_000;
-/// A list of constants that weighs less takes no time to go through, in bytes.
+/// A constant that weighs less takes no time to go through, in bytes.
 const SMALL_CONSTANT: usize = 1_000;
 /// A shorter text of a template takes no more than the step that writes it, in bytes.
 const SMALL_RAW: usize = 64;
-
-pub(super) fn add_filters_to(environment: &mut Environment<'_>) {
-    environment.add_filter(KEEP, |state: &mut State<'_, '_>, value: Value| {
-        budget::keep(state, value)
-    });
-    environment.add_filter(CHARGE, charge);
-    environment.add_filter(SETTABLE, settable);
-    environment.add_filter(CHARGE_EACH, charge_each);
-    environment.add_filter(REPEATABLE, repeatable);
-    environment.add_filter(REPEATABLE_BY, repeatable_by);
-    environment.add_filter(SEARCHABLE, searchable);
-    environment.add_filter(INDEXABLE, indexable);
-    environment.add_filter(CALLABLE, callable);
-    environment.add_filter(AS_IT_IS, |value: Value| value);
-    environment.add_filter(AS_WRITTEN, as_written);
-}
-
-/// What is sent for a parameter; `group` has it under `name`.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "filters take values of the template engine"
-)]
-fn as_written(value: Value, group: Value, name: &str) -> Value {
-    let written = Parameters::behind(&group).and_then(|parameters| parameters.written(name));
-    written.map_or(value, Value::from)
-}
-
-fn charge(state: &mut State<'_, '_>, value: Value) -> Result<Value, Error> {
-    budget::charge_value(state, &value)?;
-    Ok(value)
-}
-
-fn charge_each(state: &mut State<'_, '_>, values: Value) -> Result<Value, Error> {
-    for value in values.try_iter()? {
-        budget::charge_value(state, &value)?;
-    }
-    Ok(values)
-}
-
-/// What stands behind many others in a text, or in a list that is made anew, is found by going through these.
-fn indexable(state: &mut State<'_, '_>, value: Value) -> Result<Value, Error> {
-    let passed = match value.as_object().map(DynObject::repr) {
-        Some(ObjectRepr::Iterable) => value.len().unwrap_or_default(),
-        Some(_) => 0,
-        None => value.as_bytes().map_or(0, <[u8]>::len),
-    };
-    budget::charge(state, passed)?;
-    Ok(value)
-}
-
-/// `in` goes through a text, and through a list with all its items. In a mapping it finds a field at once.
-fn searchable(state: &mut State<'_, '_>, value: Value) -> Result<Value, Error> {
-    if value.kind() != ValueKind::Map {
-        budget::charge_value(state, &value)?;
-    }
-    Ok(value)
-}
-
-/// `loop.changed` compares its arguments with those of the last time, which it keeps; `loop.cycle` needs one to return.
-fn callable(state: &mut State<'_, '_>, called: Value) -> Result<Value, Error> {
-    let mut values = called.try_iter()?;
-    let object = values.next().unwrap_or_default();
-    let is_loop = object.as_object().is_some_and(is_loop);
-    if is_loop && called.len() == Some(1) {
-        let message = "`loop.cycle` and `loop.changed` need something in their brackets";
-        return Err(Error::new(ErrorKind::MissingArgument, message));
-    }
-    for value in values {
-        budget::charge_value(state, &value)?;
-        if is_loop && holds_mutable(&value) {
-            return Err(Error::new(ErrorKind::InvalidOperation, MUTABLE_HELD));
-        }
-    }
-    Ok(called)
-}
-
-/// `*` repeats texts and lists at once.
-fn repeatable(operands: Value) -> Result<Value, Error> {
-    let [left, right] = [0, 1].map(|at| operands.get_item_by_index(at).unwrap_or_default());
-    check_product(&left, &right)?;
-    check_product(&right, &left)?;
-    Ok(operands)
-}
-
-/// The same where the right operand is a number, which it is.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "filters take values of the template engine"
-)]
-fn repeatable_by(value: Value, count: Value) -> Result<Value, Error> {
-    check_product(&value, &count)?;
-    Ok(value)
-}
-
-fn check_product(value: &Value, count: &Value) -> Result<(), Error> {
-    let count = count.as_usize().unwrap_or_default();
-    let (length, most, exceeded) = match value.kind() {
-        ValueKind::String => {
-            let length = value.as_bytes().map_or(0, <[u8]>::len);
-            (length, MOST_TEXT, TEXT_TOO_LONG)
-        }
-        ValueKind::Seq | ValueKind::Iterable => {
-            let most = MOST_WORK / size_of::<Value>();
-            (value.len().unwrap_or_default(), most, TOO_MUCH_WORK)
-        }
-        _ => return Ok(()),
-    };
-    if length.saturating_mul(count) > most {
-        return Err(budget::exceeded(exceeded));
-    }
-    Ok(())
-}
-
-/// A namespace that holds itself could not be gone through, and never be freed.
-fn settable(state: &mut State<'_, '_>, value: Value) -> Result<Value, Error> {
-    budget::charge_value(state, &value)?;
-    if holds_mutable(&value) {
-        return Err(Error::new(ErrorKind::InvalidOperation, MUTABLE_HELD));
-    }
-    Ok(value)
-}
 
 /// The source such that the compiler does not carry out any `*` of constants, which would take its memory when the
 /// source is read; `None` if there is none to carry out.
@@ -264,6 +124,8 @@ enum Takes {
     Raw,
     /// What it repeats.
     Product,
+    /// What it goes through, and what it makes.
+    Slice,
     /// The time to find a value in another one.
     Search,
     /// The time to compare two values: no longer than to go through the right one.
@@ -293,7 +155,6 @@ fn takes(instruction: &Instruction<'_>) -> Takes {
     match instruction {
         I::Add
         | I::StringConcat
-        | I::Slice
         | I::BuildList(_)
         | I::BuildTuple(_)
         | I::CallFunction(..)
@@ -304,6 +165,7 @@ fn takes(instruction: &Instruction<'_>) -> Takes {
         I::BuildMap(fields) => Takes::Fields(*fields),
         I::EmitRaw(_) => Takes::Raw,
         I::Mul => Takes::Product,
+        I::Slice => Takes::Slice,
         I::Eq | I::Ne | I::Gt | I::Gte | I::Lt | I::Lte => Takes::RightOperand,
         I::In => Takes::Search,
         I::CompareAndPreserve(_) => Takes::BothOperands,
@@ -313,6 +175,7 @@ fn takes(instruction: &Instruction<'_>) -> Takes {
         I::Include(_) => Takes::Values(1),
         // Filters, tests and the formatter account for themselves.
         I::ApplyFilter(..) | I::PerformTest(..) | I::Emit => Takes::Nothing,
+        I::Lookup(name) if MADE_ANEW.contains(name) => Takes::Result,
         I::StoreLocal(_) | I::Lookup(_) | I::GetAttr(_) | I::LoadConst(_) => Takes::Nothing,
         I::BuildKwargs(_) | I::UnpackList(_) | I::DupTop | I::DiscardTop | I::Swap => {
             Takes::Nothing
@@ -356,7 +219,7 @@ fn is_bounded(
         // The result is a number.
         I::Add => constant.is_some_and(Value::is_number),
         I::In => constant.is_some_and(is_small_list),
-        I::Eq | I::Ne | I::Gt | I::Gte | I::Lt | I::Lte => constant.is_some(),
+        I::Eq | I::Ne | I::Gt | I::Gte | I::Lt | I::Lte => constant.is_some_and(is_small),
         I::GetItem => constant.is_some_and(is_found_at_once),
         _ => false,
     }
@@ -392,6 +255,7 @@ fn surrounded<'source>(
             };
             [&look[..], &[same, keep]].concat()
         }
+        (Takes::Slice, _) => [&look_at(4, SLICEABLE)[..], &[same, keep]].concat(),
         (Takes::Search, _) => {
             let charge_left = [I::Swap, filter(CHARGE, 1), I::Swap];
             [&charge_left[..], &[filter(SEARCHABLE, 1), same]].concat()
@@ -415,13 +279,21 @@ fn surrounded<'source>(
     }
 }
 
+/// Whether a constant is compared in no time, whatever it is compared with.
+fn is_small(constant: &Value) -> bool {
+    weigh(constant, SMALL_CONSTANT).is_ok()
+}
+
 /// Whether a constant is a list that is gone through in no time, whatever is looked for.
 fn is_small_list(constant: &Value) -> bool {
-    constant.kind() == ValueKind::Seq && weigh(constant, SMALL_CONSTANT).is_ok()
+    constant.kind() == ValueKind::Seq && is_small(constant)
 }
 
 /// Whether an item with this index is found in no time.
 fn is_found_at_once(index: &Value) -> bool {
-    let is_small = |index| (0..SMALL_INDEX).contains(&index);
-    index.as_str().is_some() || index.as_i64().is_some_and(is_small)
+    let is_found = |index| (0..SMALL_INDEX).contains(&index);
+    match index.as_str() {
+        Some(name) => name.len() < SMALL_CONSTANT,
+        None => index.as_i64().is_some_and(is_found),
+    }
 }

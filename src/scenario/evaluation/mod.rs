@@ -1,12 +1,14 @@
 //! Expressions and templates of minijinja, compiled so that every step of them is bounded.
 //!
 //! minijinja bounds how many steps an evaluation takes, and not what one of them does: a text that is doubled with `~`
-//! takes a gigabyte after thirty. So its instructions are changed when they are compiled: results of operators are
+//! takes a gigabyte after thirty. So its instructions are changed when they are compiled: what operators go through and make is
 //! [accounted for](budget), and filters and tests are [wrapped](builtins).
 
 mod budget;
 mod builtins;
+mod comparisons;
 mod instructions;
+mod operands;
 mod replacements;
 
 use std::{
@@ -25,7 +27,7 @@ use self_cell::self_cell;
 pub(super) use self::{
     budget::{charge_value, exceeded},
     builtins::{Builtin, Reads, builtin, is_filter, is_test},
-    instructions::AS_WRITTEN,
+    operands::AS_WRITTEN,
 };
 use super::{
     Scope,
@@ -49,7 +51,7 @@ fn environment(undefined: UndefinedBehavior) -> Environment<'static> {
     environment.set_fuel(Some(limits::MOST_STEPS));
     environment.set_recursion_limit(limits::MOST_FRAMES);
     builtins::add_to(&mut environment);
-    instructions::add_filters_to(&mut environment);
+    operands::add_filters_to(&mut environment);
     environment
 }
 

@@ -13,7 +13,11 @@ use crate::scenario::limits::{MOST_TEXT, TEXT_TOO_LONG};
 const MOST_MADE: usize = 10_000;
 /// Spaces of JSON that is indented, for each level.
 const MOST_INDENT: usize = 100;
-/// So far numbers of `range` are apart from zero that none of its sums overflows.
+/// Digits that are computed of a fraction; no double has more.
+const MOST_DIGITS: usize = 1_100;
+/// To compute one digit of a fraction takes as long as to read so many bytes: the rest is a number of many words.
+const DIGIT: usize = 16;
+/// The largest number, and the negative of the smallest, that `range` accepts. Its sums do not overflow.
 const FARTHEST: isize = isize::MAX / 4;
 
 fn refused(message: impl Into<String>) -> Error {
@@ -92,10 +96,30 @@ pub(super) fn replace(
     filters::replace(state, value, from, to)
 }
 
-/// `attr`, which goes through the name.
+/// `attr`, which goes through the name, and through a text up to the character that it finds.
 pub(super) fn attr(state: &mut State<'_, '_>, value: &Value, name: &Value) -> Result<Value, Error> {
     budget::charge_value(state, name)?;
+    budget::charge_items(state, value)?;
     filters::attr(value, name)
+}
+
+/// `round`, which computes all digits of a fraction to round it to tens or hundreds.
+pub(super) fn round(
+    state: &mut State<'_, '_>,
+    value: Value,
+    precision: Option<i32>,
+    method: Option<&str>,
+    named: Kwargs,
+) -> Result<Value, Error> {
+    let precision = match precision {
+        Some(precision) => Some(precision),
+        None => named.get("precision")?,
+    };
+    if value.is_number() && !value.is_integer() {
+        let digits = usize::try_from(precision.unwrap_or_default()).unwrap_or(MOST_DIGITS);
+        budget::charge(state, digits.min(MOST_DIGITS) * DIGIT)?;
+    }
+    filters::round(value, precision, method, named)
 }
 
 /// `trim`, which compares every character at an end with all that are to be cut off.
@@ -177,10 +201,11 @@ pub(super) fn sum(
 
 /// `chain`, of which the result is made, and not looked up in one value after the other.
 pub(super) fn chain(
-    state: &State<'_, '_>,
+    state: &mut State<'_, '_>,
     value: Value,
     others: Rest<Value>,
 ) -> Result<Value, Error> {
+    let maps = 1 + others.len();
     let chained = filters::chain(state, value, others)?;
     let Some(object) = chained.as_object() else {
         return Ok(chained);
@@ -194,8 +219,12 @@ pub(super) fn chain(
         ));
     }
     let names = chained.try_iter()?.checked();
-    let fields =
-        names.map(|name| name.and_then(|name| Ok((name.clone(), chained.get_item(&name)?))));
+    let names = names.collect::<Result<Vec<_>, _>>()?;
+    // Each is looked up in one after the other.
+    let looked_up = names.len().saturating_mul(maps);
+    budget::charge(state, looked_up.saturating_mul(size_of::<Value>()))?;
+    let fields = names.into_iter();
+    let fields = fields.map(|name| chained.get_item(&name).map(|field| (name, field)));
     Ok(Value::from_pairs(
         fields.collect::<Result<Vec<_>, Error>>()?,
     ))
@@ -252,12 +281,13 @@ pub(super) fn format(
 ) -> Result<Value, Error> {
     let arguments = arguments.into_values();
     let source = text.as_str().unwrap_or_default();
-    let (mut directives, mut columns) = (0_usize, 0_usize);
+    let (mut directives, mut columns, mut digits) = (0_usize, 0_usize, 0_usize);
     for directive in source.split('%').skip(1) {
         directives += 1;
         for number in numbers_of(directive) {
             check_made(number)?;
             columns += number;
+            digits += number.min(MOST_DIGITS);
         }
     }
     if source.contains('*') {
@@ -266,8 +296,10 @@ pub(super) fn format(
             check_made(usize::try_from(number.unsigned_abs()).unwrap_or(usize::MAX))?;
         }
         columns += directives * MOST_MADE;
+        digits += directives * MOST_DIGITS;
     }
     check_text(columns)?;
+    budget::charge(state, digits.saturating_mul(DIGIT))?;
     let mut weight = 0_usize;
     for argument in &arguments {
         weight = weight.saturating_add(budget::charge_value(state, argument)?);
