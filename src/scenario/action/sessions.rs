@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use minijinja::Value;
 
@@ -126,13 +126,31 @@ impl SessionValues {
         match name {
             "cookies" => {
                 let cookies = self.cookies.as_ref()?.by_name().into_iter();
-                Some(
-                    cookies
-                        .map(|(name, value)| (name, Value::from(value)))
-                        .collect(),
-                )
+                let owned = cookies.map(|(name, value)| (name.to_owned(), value.to_owned()));
+                Some(owned.collect::<BTreeMap<_, _>>().into())
             }
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::{HeaderMap, header::SET_COOKIE};
+
+    use super::*;
+
+    #[test]
+    fn expressions_find_cookies_by_their_names_where_they_are_kept() {
+        let mut values = SessionValues::kept(|name| name == "cookies");
+        let mut set = HeaderMap::new();
+        set.append(SET_COOKIE, "a=5; Path=/".parse().unwrap());
+        set.append(SET_COOKIE, "a=6; Path=/deep".parse().unwrap());
+        let cookies = values.cookies.as_mut().unwrap();
+        Arc::make_mut(cookies).keep("http://h/", &set);
+        let cookies = serde_json::to_value(values.value_of("cookies")).unwrap();
+        assert_eq!(cookies, serde_json::json!({ "a": "6" }));
+        assert!(values.confidential().eq(["5", "6"]) || values.confidential().eq(["6", "5"]));
+        assert_eq!(SessionValues::kept(|_| false).value_of("cookies"), None);
     }
 }
