@@ -217,8 +217,8 @@ async fn the_file_stays_below_its_size_and_the_oldest_runs_go() {
         connection
             .execute_batch(
                 "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) \
-                 INSERT INTO runs SELECT substr(id, 1, 5) || printf('%06x-%d', i, i), mode, name, \
-                 state, report, rest FROM runs, n WHERE runs.id = (SELECT max(id) FROM runs)",
+                 INSERT INTO runs SELECT substr(id, 1, 5) || printf('000-0000-7000-8000-%012x', i), \
+                 mode, name, state, report, rest FROM runs, n WHERE runs.id = (SELECT max(id) FROM runs)",
             )
             .unwrap();
     }
