@@ -81,8 +81,8 @@ async fn a_run_with_a_name_outlives_restarts_and_tidying_and_others_are_held_aga
 
     let database = || Connection::open(service.folder.path("data/history.sqlite")).unwrap();
     let copies = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) \
-                  INSERT INTO runs SELECT substr(id, 1, 5) || printf('%06x-%d', i, i), mode, name, \
-                  state, report, rest FROM runs, n WHERE runs.id = (SELECT max(id) FROM runs)";
+                  INSERT INTO runs SELECT substr(id, 1, 5) || printf('000-0000-7000-8000-%012x', i), \
+                  mode, name, state, report, rest FROM runs, n WHERE runs.id = (SELECT max(id) FROM runs)";
     database().execute_batch(copies).unwrap();
     // It is the oldest of all, as if it were of the last year.
     let oldest = "00000000000-00000000";
