@@ -100,9 +100,9 @@ pub(crate) enum LookupError {
     NoAddress { name: String },
     /// No thread was free within [`BEGINS_WITHIN`].
     #[error(
-        "the lookup of `{name}` did not begin within {within:?}: all {threads} threads for lookups are in use by \
+        "the lookup of `{name}` did not begin within {within} s: all {threads} threads for lookups are in use by \
          other names",
-        within = BEGINS_WITHIN,
+        within = BEGINS_WITHIN.as_secs(),
         threads = MOST_THREADS
     )]
     Busy { name: String },

@@ -155,7 +155,7 @@ fn describe(
             probe.name,
             probe.scenario.name,
             probe.target.name,
-            duration::format(probe.every)
+            duration::exact(probe.every)
         )?;
     }
     for burst in &plan.bursts {
@@ -216,7 +216,7 @@ fn describe_burst(text: &mut String, burst: &Burst) -> fmt::Result {
         writeln!(text, "            next due {due}")?;
     }
     if let Some(stop) = burst.graceful_stop() {
-        let limit = duration::format(stop);
+        let limit = duration::exact(stop);
         writeln!(
             text,
             "            graceful stop {limit} after the last start"

@@ -189,7 +189,7 @@ impl Stage {
     ) -> Self {
         let active = chats.in_progress;
         let left = duration.saturating_sub(elapsed);
-        let left = duration::format(Duration::from_secs(whole_seconds(left)));
+        let left = duration::exact(Duration::from_secs(whole_seconds(left)));
         let (name, percent, details) = match state {
             RunState::SettingUp => ("setting up", 0, String::new()),
             RunState::Running | RunState::Paused => {

@@ -219,7 +219,7 @@ impl fmt::Display for Measure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Latency { statistic, limit } => {
-                write!(f, "{statistic} <= {}", duration::format(*limit))
+                write!(f, "{statistic} <= {}", duration::exact(*limit))
             }
             Self::Failed(share) => write!(f, "failed <= {share}"),
         }

@@ -52,18 +52,18 @@ fn a_threshold_is_read_as_it_is_written() {
 #[test]
 fn thresholds_are_read_and_shown() {
     for (text, shown) in [
-        ("{ step: agent_join, p95: 10s }", "agent_join p95 <= 10s"),
+        ("{ step: agent_join, p95: 10s }", "agent_join p95 <= 10 s"),
         ("{ failed: 1%, abort: true }", "failed <= 1%"),
         (
             "{ step: send_chat, failed: 0.5% }",
             "send_chat failed <= 0.5%",
         ),
         ("{ failed: 7% }", "failed <= 7%"),
-        ("{ p99: 60s }", "p99 <= 1m"),
-        ("{ p50: 1s }", "p50 <= 1s"),
-        ("{ p90: 250ms }", "p90 <= 250ms"),
-        ("{ max: 2m }", "max <= 2m"),
-        ("{ mean: 3s, abort: false }", "mean <= 3s"),
+        ("{ p99: 60s }", "p99 <= 1 min"),
+        ("{ p50: 1s }", "p50 <= 1 s"),
+        ("{ p90: 250ms }", "p90 <= 250 ms"),
+        ("{ max: 2m }", "max <= 2 min"),
+        ("{ mean: 3s, abort: false }", "mean <= 3 s"),
     ] {
         assert_eq!(threshold(text).to_string(), shown);
     }

@@ -111,7 +111,7 @@ fn facts(report: &RunReport) -> Markup {
                 div { dt { (name) } dd { (value) } }
             }
             @for (name, value) in inputs {
-                div { dt { "Input " (name) } dd { (text(value)) } }
+                div { dt { "Input " (name) } dd { code { (text(value)) } } }
             }
         }
         @for warning in &report.warnings {

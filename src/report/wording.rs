@@ -8,7 +8,8 @@ use crate::{
     units::duration,
 };
 
-/// Where a machine or its kernel does not tell a figure, or no second was long enough to read it in.
+/// What is written where a run has no reading of a figure: its kernel does not tell it, the run ended before the first
+/// reading, or the reading was not kept.
 pub const NOT_MEASURED: &str = "not measured";
 
 /// Writes a figure for people.
@@ -44,7 +45,9 @@ pub fn number(value: f64) -> String {
         _ => return format!("{value:.0}"),
     };
     match text.trim_end_matches('0').trim_end_matches('.') {
-        "0" | "-0" if value != 0.0 => "<0.001".to_owned(),
+        "0" if value > 0.0 => "<0.001".to_owned(),
+        "-0" if value < 0.0 => ">-0.001".to_owned(),
+        "-0" => "0".to_owned(),
         text => text.to_owned(),
     }
 }
@@ -54,7 +57,7 @@ pub fn number(value: f64) -> String {
 pub fn graceful_stop(report: &RunReport) -> Option<String> {
     let stop = report.graceful_stop.as_ref()?;
     let limit = Duration::try_from_secs_f64(stop.limit_seconds).unwrap_or_default();
-    let limit = duration::format(limit);
+    let limit = duration::exact(limit);
     Some(match stop.stopped {
         0 => format!("graceful stop: {limit} after the last start"),
         1 => format!("graceful stop: 1 chat in flight was stopped {limit} after the last start"),
@@ -183,7 +186,10 @@ mod tests {
     fn figures_are_short_and_none_but_zero_reads_as_zero() {
         for (value, text) in [
             (0.0, "0"),
+            (-0.0, "0"),
             (0.000_2, "<0.001"),
+            (-0.000_2, ">-0.001"),
+            (-0.25, "-0.25"),
             (0.034_2, "0.034"),
             (0.25, "0.25"),
             (0.999_8, "1"),

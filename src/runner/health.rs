@@ -159,7 +159,7 @@ impl Health {
             beyond.push(format!(
                 "the generator stood still for {} (the budget is {})",
                 duration::rounded(stall),
-                duration::format(budget.stall)
+                duration::exact(budget.stall)
             ));
         }
         let (got, missing) = (self.cpus.mean(), self.missing.mean());

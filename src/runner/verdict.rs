@@ -157,7 +157,7 @@ impl Delays {
             format!(
                 "the generator was starved: {what} up to {} late (99th percentile; the budget is {})",
                 duration::rounded(*measured),
-                duration::format(*limit)
+                duration::exact(*limit)
             )
         });
         told.collect()

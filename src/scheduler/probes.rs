@@ -72,7 +72,9 @@ pub struct ProbeStatus {
     /// Against whom.
     pub target: String,
     /// From one start to the next.
-    pub every: String,
+    #[serde(serialize_with = "duration::serialize")]
+    #[schema(value_type = String)]
+    pub every: Duration,
     /// Whether it starts no runs for now.
     pub paused: bool,
     /// Its latest run.
@@ -133,7 +135,7 @@ impl ProbeTask {
             name: self.probe.name.to_string(),
             scenario: self.probe.scenario.name.to_string(),
             target: self.probe.target.name.to_string(),
-            every: duration::format(self.probe.every),
+            every: self.probe.every,
             paused: self.paused.load(Ordering::Relaxed),
             running: latest.as_ref().is_some_and(|run| !run.has_ended()),
             latest_run: latest.map(|run| run.id().to_owned()),

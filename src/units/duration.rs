@@ -78,6 +78,27 @@ pub fn span(duration: Duration) -> String {
     }
 }
 
+/// Writes for people a duration that somebody set, exactly: `500 ms`, `1 min 30 s`.
+pub fn exact(duration: Duration) -> String {
+    let (seconds, nanos) = (duration.as_secs(), u64::from(duration.subsec_nanos()));
+    let parts = [
+        (seconds / 3600, "h"),
+        (seconds / 60 % 60, "min"),
+        (seconds % 60, "s"),
+        (nanos / 1_000_000, "ms"),
+        (nanos / 1_000 % 1_000, "µs"),
+        (nanos % 1_000, "ns"),
+    ];
+    let told = parts.iter().filter(|(count, _)| *count > 0);
+    let told: Vec<_> = told
+        .map(|(count, unit)| format!("{count} {unit}"))
+        .collect();
+    if told.is_empty() {
+        return "0 s".to_owned();
+    }
+    told.join(" ")
+}
+
 /// Writes the duration as text.
 pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&format(*duration))
@@ -184,6 +205,20 @@ mod tests {
             (360_000.0, "100 h 0 min"),
         ] {
             assert_eq!(span(Duration::from_secs_f64(seconds)), told);
+        }
+    }
+
+    #[test]
+    fn set_durations_are_told_exactly() {
+        for (nanos, told) in [
+            (0, "0 s"),
+            (500_000_000, "500 ms"),
+            (1_500_000_000, "1 s 500 ms"),
+            (90_000_000_000, "1 min 30 s"),
+            (7_200_000_000_000, "2 h"),
+            (90_061_000_002_003, "25 h 1 min 1 s 2 µs 3 ns"),
+        ] {
+            assert_eq!(exact(Duration::from_nanos(nanos)), told);
         }
     }
 

@@ -147,7 +147,7 @@ async fn the_limit_of_a_queue_is_found_where_erlang_says() {
         off.abs() < TOLERANCE,
         "{found} against {expected}: {run:#?}"
     );
-    let columns = "load started ended active agent mean <= 100ms";
+    let columns = "load started ended active agent mean <= 100 ms";
     let mut lines = run.output.lines().map(|line| line.split_whitespace());
     let is_shown = lines.any(|words| words.eq(columns.split(' ')));
     assert!(is_shown, "{}", run.output);

@@ -55,7 +55,7 @@ async fn a_load_with_a_time_ends_whatever_its_chats_think_and_says_how_many_it_s
         ended.report["graceful_stop"],
         serde_json::json!({ "limit_seconds": 1.0, "exceeded": true, "stopped": 5 })
     );
-    let says = "5 chats in flight were stopped 1s after the last start";
+    let says = "5 chats in flight were stopped 1 s after the last start";
     assert!(ended.output.contains(says), "{ended:#?}");
     for name in ["report.html", "junit.xml"] {
         assert!(document(&run, name).contains(says), "{name}");
@@ -75,12 +75,12 @@ async fn a_chat_that_passes_its_deadline_has_failed_where_it_was_and_cleans_up()
         (&"think".into(), &"timeout".into())
     );
     let detail = failure["detail"].as_str().unwrap();
-    assert!(detail.contains("deadline of 2s"), "{detail}");
+    assert!(detail.contains("deadline of 2 s"), "{detail}");
     assert!(detail.contains("after step `ask`"), "{detail}");
     assert!(ended.output.contains(detail), "{ended:#?}");
     for name in ["report.html", "junit.xml"] {
         assert!(
-            document(&run, name).contains("its deadline of 2s"),
+            document(&run, name).contains("its deadline of 2 s"),
             "{name}"
         );
     }

@@ -16,7 +16,7 @@ struct Frame {
 }
 
 impl Frame {
-    /// `starting ███░░ 16%  passed 0  failed 0  5.0/s  3 active, 4s left`
+    /// `starting ███░░ 16%  passed 0  failed 0  5.0/s  3 active, 4 s left`
     fn read(line: &str) -> Option<Self> {
         let (before, rest) = line.split_once('%')?;
         let stage = before
@@ -36,7 +36,7 @@ impl Frame {
 
     /// In seconds.
     fn left(&self) -> Option<f64> {
-        let (before, _) = self.rest.split_once("s left")?;
+        let (before, _) = self.rest.split_once(" s left")?;
         before.rsplit(' ').next()?.parse().ok()
     }
 }
@@ -125,7 +125,7 @@ fn a_run_that_was_told_to_end_has_no_time_left_to_start_chats() {
         .iter()
         .rposition(|it| it.stage == "starting")
         .unwrap();
-    assert!(frames[last_start].rest.contains("59m"), "{frames:#?}");
+    assert!(frames[last_start].rest.contains("59 min"), "{frames:#?}");
     let after = &frames[last_start + 1..];
     let finishing = after.iter().filter(|it| it.stage == "finishing").count();
     assert!(finishing >= 3, "{frames:#?}");

@@ -35,7 +35,7 @@ async fn a_run_whose_chats_pass_exits_with_zero_and_shows_its_figures() {
         "(whole chats)",
         "chats: 5 started, 5 passed, 0 failed, 0 stopped, at most 5 at once",
         "15 consumed",
-        "held   agent_join p95 <= 10s",
+        "held   agent_join p95 <= 10 s",
         "verdict: passed",
     ] {
         assert!(run.output.contains(part), "`{part}` in:\n{}", run.output);
@@ -116,7 +116,7 @@ async fn a_broken_threshold_exits_with_one() {
     assert_eq!(run.chats("passed"), 1);
     assert_eq!(run.report["verdict"], "failed");
     assert!(
-        run.output.contains("BROKEN agent_join max <= 1ms"),
+        run.output.contains("BROKEN agent_join max <= 1 ms"),
         "{run:#?}"
     );
     assert!(run.output.contains("verdict: failed: broken: "), "{run:#?}");

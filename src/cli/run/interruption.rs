@@ -56,7 +56,7 @@ impl Interruption {
     /// closed by their `always` steps and the run by its teardown. A second signal gives all of that up. The
     /// end of the terminal, which may follow upon another signal, is no second one.
     pub(super) async fn end(mut self, run: &RunHandle, signal: EndedBy) {
-        let grace = duration::format(self.grace);
+        let grace = duration::exact(self.grace);
         let stop = Stop::End {
             answers: self.grace,
             cleanup: CLEANUP,

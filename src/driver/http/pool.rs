@@ -19,7 +19,10 @@ use super::{
     progress::{Progress, Stage},
     sender::Sender,
 };
-use crate::descriptors::{self, Purpose, Reclaim};
+use crate::{
+    descriptors::{self, Purpose, Reclaim},
+    units::duration,
+};
 
 /// Shorter than what common servers allow, so that it is mostly us who close an idle connection.
 const IDLE_FOR: Duration = Duration::from_secs(30);
@@ -207,15 +210,16 @@ impl Pool {
 
     /// Why no connection was there for so long.
     pub(super) fn shortage(&self, waited: Duration) -> Cause {
+        let waited = duration::exact(waited);
         let opening = self.opening_at_most - self.opening.available_permits();
         let slots = self.state().slots;
         if opening >= self.opening_at_most.min(slots) {
             return Cause::connect(&format!(
-                "no connection within {waited:?}: {opening} to this server are being opened, and none came about"
+                "no connection within {waited}: {opening} to this server are being opened, and none came about"
             ));
         }
         Cause::timeout(format!(
-            "no connection was free for {waited:?}: all {slots} to this server are in use; `connections` of the \
+            "no connection was free for {waited}: all {slots} to this server are in use; `connections` of the \
              target allows more"
         ))
     }

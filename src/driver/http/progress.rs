@@ -11,6 +11,7 @@ use super::failure::Cause;
 use crate::{
     driver::{Phase, Phases},
     lookups::MOST_THREADS,
+    units::duration,
 };
 
 /// Addresses that a failure names; a name may have dozens.
@@ -187,31 +188,31 @@ impl Progress {
     }
 
     fn late_stage(&self) -> Cause {
-        let timeout = self.timeout;
+        let timeout = duration::exact(self.timeout);
         match self.stage {
             Stage::Connection => Cause::connect(&format!(
-                "no connection within {timeout:?}: none to this server was free, and none could be opened"
+                "no connection within {timeout}: none to this server was free, and none could be opened"
             )),
             Stage::LookupThread => Cause::exhausted(&format!(
-                "no connection within {timeout:?}: all {MOST_THREADS} threads for lookups were in use by other names"
+                "no connection within {timeout}: all {MOST_THREADS} threads for lookups were in use by other names"
             )),
             Stage::Lookup => Cause::lookup(format!(
-                "no connection within {timeout:?}: the lookup of the name did not end"
+                "no connection within {timeout}: the lookup of the name did not end"
             )),
             Stage::Connect => Cause::connect(&format!(
-                "no connection within {timeout:?}: no answer from {}",
+                "no connection within {timeout}: no answer from {}",
                 self.tried()
             )),
             Stage::Tunnel => Cause::connect(&format!(
-                "no connection within {timeout:?}: the proxy {} did not answer CONNECT",
+                "no connection within {timeout}: the proxy {} did not answer CONNECT",
                 self.tried()
             )),
             Stage::Tls => Cause::connect(&format!(
-                "no connection within {timeout:?}: the TLS handshake with {} did not end",
+                "no connection within {timeout}: the TLS handshake with {} did not end",
                 self.tried()
             )),
             Stage::Answer | Stage::Body => {
-                Cause::timeout(format!("no complete answer within {timeout:?}"))
+                Cause::timeout(format!("no complete answer within {timeout}"))
             }
         }
     }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::{Column, table};
 use crate::{
     report::wording::{
-        Format, NOT_MEASURED, bytes, number, or_dash, other_callbacks, percent, rate, seconds, span,
+        Format, NOT_MEASURED, bytes, number, other_callbacks, percent, rate, seconds, span,
     },
     runner::{MeanAndMost, Quantiles, RunReport, RunState},
 };
@@ -54,7 +54,7 @@ pub fn health(report: &RunReport) -> Markup {
         section {
             h2 { "Generator" }
             @if report.state == RunState::Interrupted {
-                p { "The run was cut off: this is how the generator stood at the end of its last second that was kept, if one was, and a dash is unknown." }
+                p { "The run was cut off: this is how the generator stood at the end of its last second that was kept, if one was. What was not kept is not measured." }
             } @else if machine.cpus.mean.is_none() {
                 p { "The machine is read once a second: this run was too short for a reading." }
             }
@@ -69,11 +69,16 @@ pub fn health(report: &RunReport) -> Markup {
 }
 
 fn delayed(name: &str, delay: &Quantiles) -> Markup {
+    let figures = [delay.p50, delay.p95, delay.p99, delay.max];
     html! {
         tr {
             th scope="row" { (name) }
-            @for delay in [delay.p50, delay.p95, delay.p99, delay.max] {
-                td.number { (or_dash(delay.map(seconds))) }
+            @if figures.iter().all(Option::is_none) {
+                td.number colspan=(figures.len()) { (NOT_MEASURED) }
+            } @else {
+                @for figure in figures {
+                    td.number { (figure.map_or_else(|| NOT_MEASURED.to_owned(), seconds)) }
+                }
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::{
         Comparison, junit,
         testing::{Second, record},
     },
-    runner::{HealthReport, OtherCallback, RunRecord, RunState, TeardownFailure},
+    runner::{HealthReport, OtherCallback, Quantiles, RunRecord, RunState, TeardownFailure},
     scenario::Reason,
 };
 
@@ -110,7 +110,7 @@ fn a_report_needs_nothing_from_elsewhere() {
 fn the_verdict_and_why_come_first() {
     let mut record = usual();
     record.report.verdict = Some(Verdict::Failed);
-    record.report.verdict_reasons = vec!["broken: p95 <= 1s".to_owned()];
+    record.report.verdict_reasons = vec!["broken: p95 <= 1 s".to_owned()];
     let page = document(&record, None);
     let at = |text: &str| {
         page.find(text)
@@ -118,7 +118,7 @@ fn the_verdict_and_why_come_first() {
     };
     let order = [
         "Failed</h2>",
-        "broken: p95 &lt;= 1s",
+        "broken: p95 &lt;= 1 s",
         "<h2>Steps",
         "<h2>Thresholds",
         "<h2>Over time",
@@ -153,11 +153,13 @@ fn a_run_that_was_cut_off_is_not_in_progress_and_what_is_unknown_is_no_zero() {
     report.verdict = None;
     report.chats.in_progress = 3;
     report.machine = HealthReport::default();
+    report.scheduler_lag = Quantiles::default();
+    report.scheduler_lag.p99 = Some(0.002);
     report.steps[0].failed += 2;
     report.events.received = 7;
     report.events.by_fate = [(Fate::Consumed, 4)].into();
     report.thresholds = serde_json::from_value(serde_json::json!([
-        { "threshold": "p95 <= 1s", "state": "pending", "measured": "nothing" },
+        { "threshold": "p95 <= 1 s", "state": "pending", "measured": "nothing" },
     ]))
     .unwrap();
     let page = document(&record, None);
@@ -168,7 +170,10 @@ fn a_run_that_was_cut_off_is_not_in_progress_and_what_is_unknown_is_no_zero() {
         "… pending",
         "ask: timeout",
         "ask: reason unknown</h3><p>2 of 82",
-        "a dash is unknown",
+        "What was not kept is not measured",
+        "woke late</th><td class=\"number\" colspan=\"4\">not measured</td>",
+        "heartbeat was late</th><td class=\"number\">not measured</td><td class=\"number\">not measured</td>\
+         <td class=\"number\">2.0 ms</td><td class=\"number\">not measured</td>",
         "not known</th><td class=\"number\">3<",
         "<th scope=\"row\">Host busy</th><td class=\"number\" colspan=\"2\">not measured</td>",
     ] {
@@ -246,7 +251,7 @@ fn the_steps_that_thresholds_are_about_are_drawn_first() {
     };
     record.report.steps = vec![named("a", 1.0), named("b", 9.0), named("ab", 0.1)];
     record.report.thresholds = serde_json::from_value(serde_json::json!([
-        { "threshold": "ab p95 <= 10s", "held": true, "measured": "100 ms over 5" },
+        { "threshold": "ab p95 <= 10 s", "held": true, "measured": "100 ms over 5" },
     ]))
     .unwrap();
     for sample in &mut record.samples {

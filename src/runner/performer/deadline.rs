@@ -80,7 +80,7 @@ impl Performer {
             .deadline
             .as_ref()
             .map_or(Duration::ZERO, |deadline| deadline.limit);
-        let limit = duration::format(limit);
+        let limit = duration::exact(limit);
         format!("the chat passed its deadline of {limit} {during}")
     }
 

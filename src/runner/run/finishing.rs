@@ -22,7 +22,7 @@ impl Run {
                 run = %self.context.spec.identity.id,
                 chats = self.chats.len(),
                 "the graceful stop of {} has passed: stopping the chats in flight",
-                duration::format(stop.limit)
+                duration::exact(stop.limit)
             );
             self.tally.note_graceful_stop();
         }

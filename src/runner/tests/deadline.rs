@@ -35,7 +35,7 @@ always: [ { think: 10m, when: not passed } ]
     assert_eq!(failures[0].0, s(900), "after its `always` steps");
     let Failure { step, detail, .. } = &failures[0].1;
     assert_eq!(&**step, "think");
-    assert!(detail.contains("its deadline of 5m"), "{detail}");
+    assert!(detail.contains("its deadline of 5 min"), "{detail}");
     assert!(detail.contains("test.yaml:5:34"), "{detail}");
     assert!(detail.contains("before the first step"), "{detail}");
     // It is an example as any failure is.
@@ -108,7 +108,10 @@ steps:
     let (at, failure) = failures(&bench).remove(0);
     assert!(at >= s(1) && at < s(10), "{at:?}");
     assert_eq!((&*failure.step, failure.reason), ("waits", Reason::Timeout));
-    assert!(failure.detail.contains("its deadline of 1s"), "{failure:?}");
+    assert!(
+        failure.detail.contains("its deadline of 1 s"),
+        "{failure:?}"
+    );
     let outcome = StepOutcome::Failed(Reason::Timeout);
     let note = heard::Note::Step("waits".into(), outcome);
     assert!(bench.heard.notes().contains(&note), "{failure:?}");
@@ -151,7 +154,10 @@ always:
     assert_eq!(step(&report, "hangs"), (0, vec![Reason::Timeout]));
     assert_eq!(step(&report, "bye"), (1, vec![]));
     let (_, failure) = failures(&bench).remove(0);
-    assert!(failure.detail.contains("its deadline of 1s"), "{failure:?}");
+    assert!(
+        failure.detail.contains("its deadline of 1 s"),
+        "{failure:?}"
+    );
     assert_eq!(report.chats.failed_by_reason[&Reason::Timeout], 1);
 
     let late = "

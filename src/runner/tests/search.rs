@@ -76,7 +76,7 @@ async fn a_target_breaks_where_its_capacity_is_and_the_narrowing_ends() {
     assert_eq!(steps(&report), expected);
     let found = search(&report);
     assert_eq!(found.outcome, Some(SearchOutcome::Limit));
-    let says = "39.3/s held, 41.4/s broke: broken: p95 <= 500ms (measured: 90";
+    let says = "39.3/s held, 41.4/s broke: broken: p95 <= 500 ms (measured: 90";
     assert!(found.summary.starts_with(says), "{}", found.summary);
     assert_eq!(found.held.as_ref().unwrap().text, "39.3/s");
     assert_eq!(found.broke.as_ref().unwrap().text, "41.4/s");
@@ -120,7 +120,7 @@ async fn a_chat_counts_in_the_step_in_which_it_ends() {
     let long = "steps: [ { think: '{{ \"3500ms\" if chat.number <= 30 else \"10ms\" }}' } ]";
     let bench = bench("[ { max: 1s } ]");
     let report = bench.run(long, RATES).await;
-    let nothing = "broken: max <= 1s (measured: nothing)";
+    let nothing = "broken: max <= 1 s (measured: nothing)";
     assert_eq!(
         broken(&report).reasons,
         [nothing],
@@ -198,7 +198,7 @@ async fn a_target_that_cannot_do_even_the_first_step_has_failed() {
     let report = bench.run(QUICK, RATES).await;
     assert_eq!(steps(&report), [(10.0, false)]);
     let why = "not even the first step held; 10/s broke: \
-               broken: p95 <= 50ms (measured: 100 ms over 20)";
+               broken: p95 <= 50 ms (measured: 100 ms over 20)";
     assert_eq!(report.verdict_reasons, [why]);
     assert_eq!(
         search(&report).outcome,

@@ -34,7 +34,7 @@ async fn thresholds_decide_where_there_are_any() {
     bench.thresholds = "[ { failed: 49% }, { p95: 999ms } ]";
     let report = bench.run(HALF_FAIL, "{ chats: 4 }").await;
     assert_eq!(report.verdict, Some(Verdict::Failed));
-    let broken = ["broken: failed <= 49%", "broken: p95 <= 999ms"];
+    let broken = ["broken: failed <= 49%", "broken: p95 <= 999 ms"];
     assert_eq!(report.verdict_reasons, broken);
 }
 
@@ -46,7 +46,7 @@ async fn a_latency_of_nothing_is_no_success() {
         .run("steps: [ { think: '{{ target.name }}' } ]", "{ chats: 4 }")
         .await;
     assert_eq!(report.verdict, Some(Verdict::Failed));
-    assert_eq!(report.verdict_reasons, ["nothing measured for: p95 <= 1h"]);
+    assert_eq!(report.verdict_reasons, ["nothing measured for: p95 <= 1 h"]);
     assert_eq!(report.thresholds[0].state, ThresholdState::Broken);
 }
 
@@ -94,7 +94,7 @@ async fn a_threshold_is_pending_until_something_is_measured_for_it_and_broken_wi
     );
     let report = over(&run).await;
     assert_eq!(states(&report), [held, held, held, held, broken]);
-    let nothing = "nothing measured for: slow mean <= 1h";
+    let nothing = "nothing measured for: slow mean <= 1 h";
     assert_eq!(report.verdict_reasons, [nothing]);
 }
 

@@ -27,7 +27,7 @@ const CLEANUP: Duration = Duration::from_secs(10);
 #[serde(deny_unknown_fields, default)]
 pub struct StopRequest {
     /// `false` lets chats in progress finish. `true` ends them: answers of requests that are on their way are
-    /// waited for up to 10s, then the `always` steps follow.
+    /// waited for up to 10 s, then the `always` steps follow.
     pub now: bool,
 }
 

@@ -15,6 +15,7 @@ use crate::{
     report::wording,
     runner::{RunReport, RunState},
     scheduler::{ProbeStatus, RunEntry},
+    units::duration,
     web::{App, health::Stage},
 };
 
@@ -140,7 +141,7 @@ fn row(probe: &ProbeStatus, runs: &[RunEntry], viewer: Viewer) -> Markup {
     let results = results(&probe.name, runs);
     html! { tr data-key=(probe.name) {
         th scope="row" { a href={ "/probes/" (probe.name) } { (probe.name) } br; span.quiet { (probe.scenario) " on " (probe.target) } }
-        td { (probe.every) @if probe.paused { br; span.standing.stopped { "‖ paused" } } }
+        td { (duration::exact(probe.every)) @if probe.paused { br; span.standing.stopped { "‖ paused" } } }
         td {
             (in_progress(probe))
             @match results.first() {

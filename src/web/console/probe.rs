@@ -20,6 +20,7 @@ use crate::{
     history::{FailureQuery, FailureSummary, HourQuery, Listing, ProbeHour},
     runner::{Quantiles, RunReport},
     scheduler::ProbeStatus,
+    units::duration,
     web::{
         App,
         api::history::HourFilter,
@@ -166,7 +167,7 @@ impl Open {
 
 fn standing(probe: &ProbeStatus, results: &[Arc<RunReport>], viewer: Viewer) -> Markup {
     html! {
-        p { (probe.scenario) " on " (probe.target) ", every " (probe.every) }
+        p { (probe.scenario) " on " (probe.target) ", every " (duration::exact(probe.every)) }
         p {
             @if probe.paused { span.standing.stopped { "‖ paused" } " " }
             (in_progress(probe))

@@ -56,7 +56,7 @@ async fn bursts_show_their_load_and_schedule() {
     let bursts = service.get("/api/v1/bursts").await.json();
     assert_eq!(bursts[0]["name"], "lunch-rush");
     assert_eq!(bursts[0]["load"], "{ rate: 2/s, for: 30s, max_active: 20 }");
-    assert_eq!(bursts[0]["thresholds"], json!(["p95 <= 15s"]));
+    assert_eq!(bursts[0]["thresholds"], json!(["p95 <= 15 s"]));
     assert_eq!(
         bursts[0]["inputs"],
         json!({ "reply_delay": "10ms", "name": "Ada" })

@@ -1,5 +1,7 @@
 //! Pages as they are followed.
 
+use std::time::Duration;
+
 use tokio::time::timeout;
 
 use super::{PATIENCE, Service, console::with_a_run, until};
@@ -107,7 +109,8 @@ async fn open_pages_are_as_if_they_were_opened_now_and_tell_of_a_new_configurati
         service.order("POST", "/api/v1/reload", "").await.status,
         200
     );
-    until(|| probes()[0].every == "2h" && probes()[0].latest_run.is_some()).await;
+    until(|| probes()[0].every == Duration::from_hours(2) && probes()[0].latest_run.is_some())
+        .await;
     until(|| !probes()[0].running).await;
     for (path, before, mut events) in open {
         let told = events.up_to("configuration").await.pop().unwrap().data;

@@ -248,7 +248,7 @@ async fn a_run_says_everywhere_how_many_chats_its_graceful_stop_has_stopped() {
         &format!("{path}/junit.xml"),
     ] {
         let text = service.get(path).await.text;
-        let says = "2 chats in flight were stopped 10ms after the last start";
+        let says = "2 chats in flight were stopped 10 ms after the last start";
         assert!(text.contains(says), "{path}: {text}");
     }
 }

@@ -114,7 +114,7 @@ impl Killed {
         assert!(open <= self.seen + 1, "{report}");
         assert!(open <= count("in_progress") + 1, "{report}");
         let threshold = &report["thresholds"][0];
-        assert_eq!(threshold["threshold"], "agent_join p95 <= 1h");
+        assert_eq!(threshold["threshold"], "agent_join p95 <= 1 h");
         let state = if passed(&report, "agent_join") > 0 {
             "held"
         } else {

@@ -107,7 +107,7 @@ async fn a_wait_that_was_too_long_says_so_and_loses_nothing() {
     assert_eq!(slow.unwrap().status, 200);
     for failure in failures {
         assert_eq!(failure.kind, HttpFailureKind::Timeout);
-        let expected = "no connection was free for 20ms: all 1 to this server are in use; \
+        let expected = "no connection was free for 20 ms: all 1 to this server are in use; \
                         `connections` of the target allows more";
         assert!(failure.detail.ends_with(expected), "{failure}");
         assert!(failure.waited >= Duration::from_millis(20));

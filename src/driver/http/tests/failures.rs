@@ -79,7 +79,7 @@ async fn a_silent_server_is_a_timeout() {
     let host = host.trim_start_matches("http://").trim_end_matches('/');
     assert_eq!(
         failure.detail,
-        format!("{host}: no complete answer within 50ms")
+        format!("{host}: no complete answer within 50 ms")
     );
 }
 

@@ -147,7 +147,7 @@ async fn a_name_that_finds_no_thread_is_not_charged_to_the_target() {
     assert_eq!(cause.kind, HttpFailureKind::Exhausted);
     assert_eq!(
         cause.detail,
-        "the lookup of `other` did not begin within 5s: all 64 threads for lookups are in use by other names"
+        "the lookup of `other` did not begin within 5 s: all 64 threads for lookups are in use by other names"
     );
     // So does a request whose time limit is shorter than the wait for a thread.
     let client = with_resolver(Resolver::System(hanging.lookups.clone()));
@@ -156,7 +156,7 @@ async fn a_name_that_finds_no_thread_is_not_charged_to_the_target() {
     let failure = client.send(request).await.unwrap_err();
     assert_eq!(
         failure.to_string(),
-        "this machine has no files, ports or lookup threads left: no connection within 1s: all 64 threads for lookups \
+        "this machine has no files, ports or lookup threads left: no connection within 1 s: all 64 threads for lookups \
          were in use by other names"
     );
     hanging.release.take();

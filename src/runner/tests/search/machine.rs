@@ -36,7 +36,7 @@ async fn a_machine_that_stood_still_during_a_step_is_to_blame_for_it() {
     let report = over(&run).await;
     assert_eq!(steps(&report), [(10.0, true), (15.0, false)]);
     assert_eq!(broken(&report).broken_by, Some(BrokenBy::Generator));
-    let says = "the generator stood still for 1.20 s (the budget is 1s)";
+    let says = "the generator stood still for 1.20 s (the budget is 1 s)";
     assert_eq!(broken(&report).reasons, [says]);
     assert_eq!(search(&report).outcome, Some(SearchOutcome::Generator));
     assert_eq!(report.verdict, Some(Verdict::Invalid));

@@ -87,6 +87,11 @@ function short(value) {
   return Number(value.toPrecision(3)).toLocaleString("en-US");
 }
 
+/** A duration such as `1m30s` as people read it: `1 min 30 s`. */
+function spaced(duration) {
+  return duration.replaceAll(/([\d.]+)([a-zµ]+)/g, (_, number, unit) => `${number} ${unit === "m" ? "min" : unit} `).trim();
+}
+
 function withUnit(value, unit) {
   if (unit === "s") {
     if (value >= 999.5) {

@@ -73,11 +73,11 @@ if (form) {
       const seen = await send("/api/v1/bursts/preview");
       const chats = seen.chats === null ? "As many chats as the target allows" : counted(seen.chats, "chat");
       const graceful = seen.graceful_stop === null
-        ? "" : `, and chats in flight are stopped ${seen.graceful_stop} later`;
+        ? "" : `, and chats in flight are stopped ${spaced(seen.graceful_stop)} later`;
       const most = seen.most_at_once === null ? "" : `, at most ${digits(seen.most_at_once)} at once`;
       const rate = seen.starts_per_second === null ? "" : `, up to ${short(seen.starts_per_second)} starts a second`;
       tell([
-        [`${chats}${requests(seen)}${most}${rate}; starts end after ${seen.duration}${graceful}.`, ""],
+        [`${chats}${requests(seen)}${most}${rate}; starts end after ${spaced(seen.duration)}${graceful}.`, ""],
         ...seen.refusals.map((text) => [`It would be refused: ${text}`, "note failed"]),
         ...seen.warnings.map((text) => [`Warning: ${text}`, "note"]),
       ]);
