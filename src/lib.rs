@@ -26,7 +26,7 @@
 //! | [`callbacks`] | inbound events over HTTP: receiver, keys, early buffer | body, config, descriptors, event, inbox, `line_budget`, listener, scenario |
 //! | [`runner`] | one chat; one run of chats, from setup to verdict | all above |
 //! | [`report`] | a run as HTML, CSV and JUnit XML, and runs side by side; no I/O | event, printable, runner, scenario, units |
-//! | [`history`] | what runs did and why chats failed, in a file that outlives the process | config, event, `line_budget`, `plain_words`, runner, scenario |
+//! | [`history`] | what runs did and why chats failed, in a file that outlives the process | config, event, `line_budget`, `plain_words`, runner, scenario, units |
 //! | [`scheduler`] | when: intervals, cron, on demand, overlap, drain | history, runner and all above |
 //! | [`record`] | events to metrics and log | cgroup, config, descriptors, driver, event, `line_budget`, listener, load, scenario, vitals |
 //! | [`web`] | metrics, health, admin API, console | history, scheduler, record, report, `line_budget`, listener, `plain_words`, printable |

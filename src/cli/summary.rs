@@ -9,6 +9,7 @@ use crate::{
         BrokenBy, Example, HealthReport, Quantiles, RunReport, SearchReport, SearchStep,
         ThresholdState,
     },
+    units::counted,
 };
 
 /// Chats that may be open at the target and are listed; the report has more of them.
@@ -296,7 +297,8 @@ pub(super) fn cut_off(report: &RunReport) -> String {
     let active = report.chats.in_progress;
     let _ = write!(
         text,
-        "cut off: {active} more chats were in progress and may be open at the target"
+        "cut off: {} more in progress may be open at the target",
+        counted(active, "chat")
     );
     text
 }

@@ -14,9 +14,12 @@ use super::{
     packed::unpack,
     rows::{Rest, word},
 };
-use crate::runner::{
-    Batch, BatchFigures, Batches, ChatCounts, Example, HealthReport, Histogram, Orphan, RunReport,
-    Sample, StepReport, StepSample,
+use crate::{
+    runner::{
+        Batch, BatchFigures, Batches, ChatCounts, Example, HealthReport, Histogram, Orphan,
+        RunReport, Sample, StepReport, StepSample,
+    },
+    units::counted,
 };
 
 /// Orphans that a run lists.
@@ -226,9 +229,9 @@ fn cut_off(report: &mut RunReport, open: Open, a_second_was_kept: bool) {
         String::new()
     };
     report.verdict_reasons.push(format!(
-        "{figures}; {} chats were in progress, of which {} have a known name at the target and may still be open \
-         there{others}{listed}",
-        chats.in_progress, open.in_progress
+        "{figures}; {} in progress, {} with a known name at the target, where they may still be open{others}{listed}",
+        counted(chats.in_progress, "chat"),
+        open.in_progress
     ));
     if chats.started > 0 && report.first_chat_began_at.is_none() {
         report.first_chat_began_at = moment(report, report.elapsed_seconds);

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     config::HealthBudget,
     load::{Bracket, Level, Search, Shape, Threshold},
+    units::counted,
 };
 
 /// A search in progress: what it asks for now, and what became of what it asked for before.
@@ -120,8 +121,8 @@ impl Searching {
                     && let Some(broken) = self.steps.last_mut()
                 {
                     broken.reasons.push(format!(
-                        "left {active} chats behind that did not end in time, and the next step \
-                         began with them"
+                        "left {} behind that did not end in time, with which the next step began",
+                        counted(active, "chat")
                     ));
                 }
                 Some(self.press(next, tally))
@@ -214,15 +215,14 @@ impl Searching {
         faults.extend(window.health.beyond(&self.budget));
         if window.dropped > 0 {
             faults.push(format!(
-                "{} chats that were due found no room: allow for more with `max_active` and \
-                 `limits.max_active_chats`",
-                window.dropped
+                "{} due beyond `max_active` did not start: allow for more with it and `limits.max_active_chats`",
+                counted(window.dropped, "chat")
             ));
         }
         if window.internal > 0 {
             faults.push(format!(
-                "{} chats failed because chatprobe could not go on (reason `internal`)",
-                window.internal
+                "{} failed because chatprobe could not go on (reason `internal`)",
+                counted(window.internal, "chat")
             ));
         }
         faults

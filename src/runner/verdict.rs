@@ -6,7 +6,7 @@ use crate::{
     event::{EndedBy, Failure, Verdict},
     load::{Judgement, Threshold},
     scenario::Reason,
-    units::duration,
+    units::{counted, duration},
 };
 
 /// Requests that waited longer than this for a connection may be why thresholds broke.
@@ -107,8 +107,8 @@ fn why_invalid(tally: &Tally, course: &Course, budget: &HealthBudget) -> Vec<Str
     }
     if course.broken_chats > 0 {
         reasons.push(format!(
-            "{} chats broke inside chatprobe",
-            course.broken_chats
+            "{} broke inside chatprobe",
+            counted(course.broken_chats, "chat")
         ));
     }
     let chats = tally.chats();
@@ -116,7 +116,8 @@ fn why_invalid(tally: &Tally, course: &Course, budget: &HealthBudget) -> Vec<Str
     let own = internal.saturating_sub(course.broken_chats);
     if own > 0 {
         reasons.push(format!(
-            "{own} chats failed because chatprobe could not go on (reason `internal`); the target is not to blame"
+            "{} failed because chatprobe could not go on (reason `internal`); the target is not to blame",
+            counted(own, "chat")
         ));
     }
     reasons

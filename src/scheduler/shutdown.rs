@@ -9,6 +9,7 @@ use super::{Scheduler, handle::Shared};
 use crate::{
     event::EndedBy,
     runner::{Order, RunHandle, Stop},
+    units::counted,
 };
 
 /// After the grace, answers of requests that are on their way are waited for so long.
@@ -73,7 +74,8 @@ impl Scheduler {
         if !self.shared.end_all(Stop::AT_ONCE, deadline).await {
             let runs = self.shared.runs.active();
             let chats: u64 = runs.iter().map(|run| run.chats().in_progress).sum();
-            tracing::warn!("cut off: {chats} chats in progress may be open at their targets");
+            let chats = counted(chats, "chat");
+            tracing::warn!("cut off: {chats} in progress may be open at the target");
         }
     }
 }

@@ -99,7 +99,7 @@ async fn the_page_of_a_run_that_was_killed_has_all_that_it_had() {
     let open = report["orphans"].as_array().unwrap().iter();
     let open = open.filter(|orphan| orphan["chat"] != 0).count();
     assert!(open > 0 && open as u64 <= in_progress, "{report:#}");
-    let says = format!("{in_progress} chats were in progress, of which {open} have");
+    let says = format!("{in_progress} chats in progress, {open} with");
     browser.shows("#standing", &says).await;
     browser
         .shows("#failures", "The setup: the process ended")

@@ -103,6 +103,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "plain_words",
             "runner",
             "scenario",
+            "units",
         ],
     ),
     (

@@ -85,7 +85,7 @@ fn a_run_that_was_cut_off_is_as_it_was_at_its_last_second_and_every_open_chat_wa
     };
     assert_eq!(by, "the process ended under it");
     assert!(
-        numbers.contains("28 chats were in progress, of which 27 have"),
+        numbers.contains("28 chats in progress, 27 with"),
         "{numbers}"
     );
     // The total explains itself.
@@ -141,10 +141,7 @@ fn a_run_of_which_no_second_was_kept_says_so() {
     let numbers = &report.verdict_reasons[1];
     assert!(numbers.contains("no second of it was kept"), "{numbers}");
     assert!(!numbers.contains("last second"), "{numbers}");
-    assert!(
-        numbers.contains("1 chats were in progress, of which 1 have"),
-        "{numbers}"
-    );
+    assert!(numbers.contains("1 chat in progress, 1 with"), "{numbers}");
     assert!(!numbers.contains("the setup made"), "{numbers}");
 }
 

@@ -35,7 +35,7 @@ always: [ { think: 1s } ]
     let failure = &report.failures[0];
     assert_eq!((failure.chat, failure.reason), (1, Reason::Internal));
     assert_eq!(report.verdict, Some(Verdict::Invalid));
-    assert_eq!(report.verdict_reasons, ["1 chats broke inside chatprobe"]);
+    assert_eq!(report.verdict_reasons, ["1 chat broke inside chatprobe"]);
 }
 
 #[tokio::test(start_paused = true)]

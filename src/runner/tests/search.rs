@@ -174,7 +174,7 @@ async fn a_target_that_does_not_drain_is_waited_for_no_longer_than_a_step() {
     let report = bench.run(&target(RATES, 16.0, "30s"), RATES).await;
     let step = &search(&report).steps[2];
     assert_eq!(step.broken_by, Some(BrokenBy::Target));
-    let left = "left 68 chats behind that did not end in time, and the next step began with them";
+    let left = "left 68 chats behind that did not end in time, with which the next step began";
     assert_eq!(step.reasons[1], left);
     let starts = bench.heard.starts();
     let next = starts.iter().find(|start| **start > s(9)).unwrap();
@@ -238,7 +238,7 @@ async fn chats_without_room_break_a_step_by_the_generator() {
     let step = broken(&report);
     assert_eq!(step.broken_by, Some(BrokenBy::Generator));
     assert!(
-        step.reasons[0].contains("chats that were due found no room"),
+        step.reasons[0].contains("due beyond `max_active` did not start"),
         "{step:?}"
     );
     assert!(report.chats.dropped > 0);
@@ -271,7 +271,7 @@ steps:
     assert_eq!(steps(&report), [(10.0, false)]);
     let step = broken(&report);
     assert_eq!(step.broken_by, Some(BrokenBy::Generator));
-    let why = "1 chats failed because chatprobe could not go on (reason `internal`)";
+    let why = "1 chat failed because chatprobe could not go on (reason `internal`)";
     assert_eq!(step.reasons, [why]);
     assert_eq!(report.verdict, Some(Verdict::Invalid));
 }
