@@ -78,6 +78,31 @@ async fn a_stop_of_a_run_that_starts_no_chat_any_more_says_so_and_leaves_its_ver
 }
 
 #[tokio::test]
+async fn a_stop_of_a_run_that_a_threshold_has_ended_says_so() {
+    // Every chat fails, and takes its time to be closed.
+    let faults = "{ errors: [ { probability: 1, status: 503, only: [send_chat] } ], \
+                    slow: [ { probability: 1, by: 4s, only: [participant_get] } ] }";
+    let centre = Centre::start(&format!("{{ faults: {faults} }}")).await;
+    let service = Service::start(&plain(&centre.url, "")).await;
+    let aborts = ", thresholds: [ { failed: 0%, abort: true } ]";
+    let run = service.burst("{ rate: 2/s, for: 1m }", QUICK, aborts).await;
+    let browser = Browser::start(1280, 900).await;
+    browser.open(&format!("{}/runs/{run}", service.web)).await;
+    eventually("the abort", async || {
+        let report = report(&service, &run).await;
+        (report["ended_by"] == "threshold").then_some(())
+    })
+    .await;
+    browser.click("[data-order='run stop']").await;
+    browser
+        .shows("#said", "Stop: a threshold has ended it")
+        .await;
+    browser.shows("h1", "failed").await;
+    assert_eq!(report(&service, &run).await["ended_by"], "threshold");
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn orders_to_a_run_and_to_a_probe_say_what_they_came_to() {
     let centre = Centre::start("{}").await;
     let more = "probes: { watch: { scenario: contact-center-chat, target: centre, every: 1h, inputs: { session_pause: 1h } } }";

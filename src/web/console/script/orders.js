@@ -33,7 +33,10 @@ function changes(answer) {
 }
 
 /** How a run stands after an order, where that is not what was asked for. */
-function otherwise({ state }) {
+function otherwise({ state, ended_by: endedBy }) {
+  if (state === "finishing" && endedBy === "threshold") {
+    return "a threshold has ended it, and its chats are being ended";
+  }
   const states = {
     setting_up: "the setup goes on, and it holds from the first chat on",
     finishing: "no chat starts any more in any case; those in progress finish",
@@ -49,7 +52,7 @@ const OUTCOMES = {
     run.state === "paused" ? `Paused: no chat starts, ${chatsOf(run.chats.in_progress)} in progress.` : `Paused: ${otherwise(run)}.`,
   "run resume": (run) => (run.state === "running" ? "Resumed: chats start again." : `Resumed: ${otherwise(run)}.`),
   "run stop": (run) =>
-    run.state === "finishing" && run.ended_by
+    run.state === "finishing" && run.ended_by === "operator"
       ? `Stopping: no chat starts any more, ${chatsOf(run.chats.in_progress)} in progress may finish.`
       : run.state === "setting_up"
         ? "Stopping: it ends after its setup, without a chat."
