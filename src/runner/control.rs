@@ -31,8 +31,8 @@ pub enum Stop {
 /// What can be asked of a run in progress.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Order {
-    /// Start no more chats, and for whom. An [`Stop::End`] may follow a [`Stop::Finish`]; what ended the run is then
-    /// what stopped it first.
+    /// Start no more chats, and for whom. A [`Stop::End`] may follow a [`Stop::Finish`], and the first of them is what
+    /// ended the run. Of a run whose load is through, only a [`Stop::End`] that cuts a chat short ends it.
     Stop(Stop, EndedBy),
     /// Start no chats for now; the schedule waits.
     Pause,
@@ -162,12 +162,18 @@ impl RunHandle {
 
     /// Gives an order and waits until it is followed.
     pub async fn order(&self, order: Order) -> Result<(), OrderError> {
-        let (answer, answered) = oneshot::channel();
+        let (answer, mut answered) = oneshot::channel();
         self.orders
             .send((order, answer))
             .await
             .map_err(|_| OrderError::Ended)?;
-        answered.await.map_err(|_| OrderError::Ended)?
+        let answer = tokio::select! {
+            biased;
+            answer = &mut answered => answer.ok(),
+            // What is sent at the moment at which the run ends stays in the channel as long as there are handles.
+            () = self.ended() => answered.try_recv().ok(),
+        };
+        answer.unwrap_or(Err(OrderError::Ended))
     }
 
     /// Whether the run is over.

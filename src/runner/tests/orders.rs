@@ -1,6 +1,8 @@
+use tokio::sync::{mpsc, watch};
+
 use super::*;
 use crate::{
-    runner::{OrderError, RunState},
+    runner::{OrderError, RunState, Tally, control::Request},
     units::Rate,
 };
 
@@ -118,4 +120,56 @@ async fn a_rate_of_nothing_does_not_end_the_run() {
     let none = Order::Rate(crate::units::Rate::per_second(0.0).unwrap());
     assert_eq!(run.order(none).await, Err(OrderError::NoStarts));
     assert_eq!(over(&run).await.chats.passed, 5);
+}
+
+/// A run whose worker is this test: what it is asked, and its end.
+struct Worker {
+    run: RunHandle,
+    orders: mpsc::Receiver<Request>,
+    ended: watch::Sender<bool>,
+}
+
+impl Worker {
+    fn new() -> Self {
+        let spec = Bench::new().spec("steps: [ { think: 1s } ]", "{ chats: 1 }");
+        let (order, orders) = mpsc::channel(1);
+        let (ended, has_ended) = watch::channel(false);
+        let run = RunHandle::new(Arc::new(Tally::new(spec)), order, has_ended);
+        Self { run, orders, ended }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_is_sent_while_the_run_ends_is_answered() {
+    for aborted in [false, true] {
+        let Worker { run, orders, ended } = Worker::new();
+        let asked = tokio::spawn(async move { run.order(Order::Pause).await });
+        while orders.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        if aborted {
+            drop(ended);
+        } else {
+            ended.send_replace(true);
+        }
+        let answer = tokio::time::timeout(s(60), asked).await;
+        let answer = answer.expect("an answer without one from the worker");
+        assert_eq!(answer.unwrap(), Err(OrderError::Ended), "{aborted}");
+        drop(orders);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_order_that_a_run_follows_is_answered_with_what_came_of_it() {
+    let Worker {
+        run,
+        mut orders,
+        ended,
+    } = Worker::new();
+    let asked = tokio::spawn(async move { run.order(Order::Resume).await });
+    let (order, answer) = orders.recv().await.unwrap();
+    assert_eq!(order, Order::Resume);
+    answer.send(Err(OrderError::Finishing)).unwrap();
+    ended.send_replace(true);
+    assert_eq!(asked.await.unwrap(), Err(OrderError::Finishing));
 }
