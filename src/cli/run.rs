@@ -187,9 +187,8 @@ impl Run {
             tell(finding);
         }
         let baseline = earlier.map(|earlier| earlier.against(&ended));
-        // A signal that came when the load was through may have changed nothing.
-        let is_whole = ended.report.ended_by == Some(EndedBy::Load);
-        let outcome = if interrupted.is_some() && !is_whole {
+        // A signal that came when the run was ending already changed nothing.
+        let outcome = if ended.report.ended_by.is_some_and(EndedBy::is_signal) {
             Outcome::Interrupted
         } else {
             outcome(ended.report.verdict, baseline.as_ref())

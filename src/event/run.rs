@@ -132,6 +132,11 @@ impl EndedBy {
             Self::Crash => "the process ended under it",
         }
     }
+
+    /// Whether a signal to `chatprobe run` ended it.
+    pub const fn is_signal(self) -> bool {
+        matches!(self, Self::Sigterm | Self::Sigint | Self::Sighup)
+    }
 }
 
 /// What a run came to.

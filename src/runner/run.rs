@@ -180,7 +180,7 @@ impl Run {
             });
         }
         self.course.setup_failed = Some(failure);
-        self.tally.note_end(EndedBy::Setup);
+        self.tally.note_failed_end(EndedBy::Setup);
     }
 
     async fn tear_down(&mut self, scope: Scope) {
@@ -455,6 +455,10 @@ impl Run {
             search.give_way(&self.tally);
             return;
         }
+        // Of a run that is being ended, nothing is left to abort: what ends it stays the reason.
+        if self.context.is_out_of_patience(Patience::None) {
+            return;
+        }
         let spec = &self.context.spec;
         let hopeless = spec.thresholds.iter().any(|threshold| {
             let total = match threshold.step() {
@@ -463,9 +467,9 @@ impl Run {
             };
             threshold.abort() && threshold.may_abort(self.tally.measure(threshold), total)
         });
-        if hopeless && !self.course.aborted {
+        if hopeless {
             self.course.aborted = true;
-            self.tally.note_end(EndedBy::Threshold);
+            self.tally.note_failed_end(EndedBy::Threshold);
             self.pacing.rest(self.next, now);
             self.load_changed(now);
             self.context

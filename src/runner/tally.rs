@@ -88,6 +88,11 @@ impl Tally {
         self.figures().ended_by.get_or_insert(by);
     }
 
+    /// Something fails the run and ends it, whatever stopped it before: the verdict names this.
+    pub(super) fn note_failed_end(&self, by: EndedBy) {
+        self.figures().ended_by = Some(by);
+    }
+
     /// What was noted did not end the run: its load was through, and nothing was cut short.
     pub(super) fn withdraw_end(&self) {
         self.figures().ended_by = None;

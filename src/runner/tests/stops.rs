@@ -142,6 +142,65 @@ always: [ { think: 3s, when: passed } ]
     assert_eq!(report.verdict, Some(Verdict::Failed));
 }
 
+/// The first chat fails at once, and counts after its `always` steps; the others take so long.
+fn first_fails(others: &str) -> String {
+    format!(
+        "
+steps: [ {{ think: '{{{{ target.name if chat.number == 1 else \"{others}\" }}}}' }} ]
+always: [ {{ think: 3s }} ]
+"
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_threshold_that_breaks_while_the_run_is_being_ended_aborts_nothing() {
+    let stopped = (EndedBy::Operator, Verdict::Stopped);
+    for (others, cut_short, (ended_by, verdict)) in [
+        ("10s", 1, stopped),
+        ("0s", 0, (EndedBy::Load, Verdict::Failed)),
+    ] {
+        let mut bench = Bench::new();
+        bench.thresholds = "[ { failed: 0%, abort: true } ]";
+        let run = bench.start(&first_fails(others), "{ chats: 2 }");
+        sleep(ms(500)).await;
+        let patient = Stop::End {
+            answers: s(5),
+            cleanup: s(5),
+        };
+        run.order(by_operator(patient)).await.unwrap();
+        let report = over(&run).await;
+        assert_eq!((report.chats.failed, report.chats.stopped), (1, cut_short));
+        assert_eq!(report.ended_by, Some(ended_by), "{others}");
+        assert_eq!(report.verdict, Some(verdict), "{others}");
+        let early = EndedBy::Threshold.in_words();
+        let reasons = &report.verdict_reasons;
+        assert!(!reasons.iter().any(|why| why == early), "{reasons:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_fails_a_run_after_a_stop_that_lets_chats_finish_is_what_ended_it() {
+    let setup = "
+setup: [ { think: 5s }, { think: '{{ target.name }}' } ]
+steps: [ { think: 1s } ]
+";
+    for (scenario, ended_by) in [
+        (first_fails("10s"), EndedBy::Threshold),
+        (setup.to_owned(), EndedBy::Setup),
+    ] {
+        let mut bench = Bench::new();
+        bench.thresholds = "[ { failed: 0%, abort: true } ]";
+        let run = bench.start(&scenario, "{ chats: 100, ramp: 100s }");
+        sleep(ms(1_500)).await;
+        run.order(by_operator(Stop::Finish)).await.unwrap();
+        assert_eq!(run.report().ended_by, Some(EndedBy::Operator));
+        let report = over(&run).await;
+        assert_eq!(report.ended_by, Some(ended_by));
+        assert_eq!(report.verdict, Some(Verdict::Failed));
+        assert!(report.verdict_reasons[0].starts_with(ended_by.in_words()));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_run_that_is_ended_stops_its_chats_but_lets_them_clean_up() {
     let bench = Bench::new();
