@@ -79,8 +79,8 @@ impl Serve {
                     Outcome::Failed
                 }
             },
-            () = signals.end() => {
-                scheduler.give_up().await;
+            asked = signals.second() => {
+                scheduler.give_up(asked).await;
                 Outcome::Interrupted
             }
         }

@@ -70,7 +70,7 @@ impl Simulate {
                 shutdown.cancel();
                 let second = async {
                     signals.settle().await;
-                    signals.end().await;
+                    signals.second().await;
                 };
                 tokio::select! {
                     () = &mut centre => {}

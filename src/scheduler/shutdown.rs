@@ -66,11 +66,11 @@ impl Scheduler {
         outcome
     }
 
-    /// Gives up everything in progress, for a shutdown that is to end at once. Each run logs what it may have left
-    /// open at its target, unless it is stuck.
-    pub async fn give_up(&self) {
+    /// Gives up everything in progress, for a shutdown that was asked at this moment to end at once. Each run logs what
+    /// it may have left open at its target, unless it is stuck.
+    pub async fn give_up(&self, asked: Instant) {
         self.shared.closing.cancel();
-        let deadline = Instant::now() + GIVE_UP_GRACE;
+        let deadline = asked + GIVE_UP_GRACE;
         if !self.shared.end_all(Stop::AT_ONCE, deadline).await {
             let runs = self.shared.runs.active();
             let chats: u64 = runs.iter().map(|run| run.chats().in_progress).sum();

@@ -83,7 +83,7 @@ fn a_run_that_follows_no_orders_holds_up_neither_the_others_nor_the_end() {
             tokio::time::sleep(Duration::from_secs(1)).await;
             let began = Instant::now();
             let ended = if at_once {
-                scheduler.give_up().await;
+                scheduler.give_up(began).await;
                 Err(CutOff)
             } else {
                 scheduler.shut_down(Duration::from_secs(30)).await

@@ -1,6 +1,7 @@
 //! `chatprobe run` that a signal ends.
 
 use std::{
+    fmt::Write as _,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -15,7 +16,7 @@ use tokio::{net::TcpListener, time::Instant};
 
 use crate::support::{Finished, Folder, Process, Run, Signal, eventually};
 
-/// Its answers name what they made; `POST /setup` and `POST /chat` take their time.
+/// Its answers name what they made; `POST /setup`, `POST /chat` and `DELETE /slow` take their time.
 #[derive(Clone, Default)]
 struct Desk(Arc<Mutex<Vec<String>>>);
 
@@ -52,7 +53,7 @@ async fn answer(State(desk): State<Desk>, method: Method, uri: Uri) -> Json<Valu
     let request = format!("{method} {}", uri.path());
     desk.0.lock().unwrap().push(request.clone());
     match request.as_str() {
-        "POST /setup" | "POST /chat" => tokio::time::sleep(SLOW).await,
+        "POST /setup" | "POST /chat" | "DELETE /slow" => tokio::time::sleep(SLOW).await,
         "DELETE /never" => std::future::pending().await,
         _ => {}
     }
@@ -159,6 +160,70 @@ async fn a_signal_that_cuts_nothing_short_leaves_verdict_and_exit_code_as_they_a
 }
 
 #[tokio::test]
+async fn a_signal_to_a_run_that_a_threshold_has_ended_leaves_verdict_and_exit_code_as_they_are() {
+    let first_fails = CHAT.replace(
+        "think: 1h",
+        "think: \"{{ '1h' if chat.number == 2 else chat_id ~ ' chats' }}\"",
+    );
+    let slow = first_fails.replace("/chat/{{ chat_id }}", "/slow");
+    let (desk, url) = Desk::start().await;
+    let run = run(&url, &[&slow]).load("{ chats: 2 }");
+    let run = run.with(&["--threshold", "{ failed: 0%, abort: true }"]);
+    let process = run.start();
+    // Of the one that failed, and of the one that was stopped because of it.
+    desk.has(2, "DELETE /slow").await;
+    process.signal(Signal::SIGTERM);
+    let run = run.finish(process).await.exits(1);
+    assert_eq!((run.chats("failed"), run.chats("stopped")), (1, 1));
+    assert_eq!(run.passed("close"), 2);
+    assert_eq!(run.report["verdict"], "failed");
+    assert_eq!(run.report["ended_by"], "threshold");
+}
+
+#[tokio::test]
+async fn a_signal_to_the_teardown_of_a_setup_that_failed_leaves_verdict_and_exit_code_as_they_are()
+{
+    let fails = SETUP
+        .replace(
+            "teardown:",
+            "  - think: '{{ hook ~ \" chats\" }}'\nteardown:",
+        )
+        .replace("/setup/{{ hook }}", "/slow");
+    let (desk, url) = Desk::start().await;
+    let run = run(&url, &[&fails, CHAT]);
+    let process = run.start();
+    desk.has(1, "DELETE /slow").await;
+    process.signal(Signal::SIGTERM);
+    let run = run.finish(process).await.exits(1);
+    assert_eq!(run.chats("started"), 0);
+    assert_eq!(run.passed("unhook"), 1);
+    assert_eq!(run.report["verdict"], "failed");
+    assert_eq!(run.report["ended_by"], "setup");
+}
+
+#[tokio::test]
+async fn a_second_signal_to_the_teardown_tells_what_may_be_left_and_keeps_the_exit_code() {
+    let short = CHAT.replace("  - think: 1h\n", "");
+    let never = SETUP.replace("/setup/{{ hook }}", "/never");
+    let (desk, url) = Desk::start().await;
+    let run = run(&url, &[&never, &short]);
+    let mut process = run.start();
+    desk.has(1, "DELETE /never").await;
+    process.signal(Signal::SIGINT);
+    process.line("once more to end at once").await;
+    process.signal(Signal::SIGINT);
+    let run = run.finish(process).await.exits(0);
+    assert_eq!(run.chats("passed"), 1);
+    assert_eq!(run.report["ended_by"], "load");
+    let failure = &run.report["teardown_failed"];
+    assert_eq!(failure["step"], Value::Null);
+    let detail = failure["detail"].as_str().unwrap();
+    let told = format!("the teardown failed: {detail}; something may be left at the target");
+    assert!(run.output.contains(&told), "{run:#?}");
+    assert_eq!(run.report["orphans"][0]["chat"], 0);
+}
+
+#[tokio::test]
 async fn answers_that_do_not_come_in_time_are_given_up_and_told() {
     let (desk, url) = Desk::start().await;
     let run = run(&url, &[CHAT]).with(&["--grace", "200ms"]);
@@ -250,4 +315,33 @@ async fn a_run_that_is_to_outlive_its_terminal_does() {
     process.signal(Signal::SIGHUP);
     let run = run.finish(process).await.exits(0);
     assert_eq!(run.chats("passed"), 1);
+}
+
+#[tokio::test]
+async fn a_run_with_a_chat_that_does_not_end_is_reported_when_the_time_for_its_end_is_over() {
+    // A request that takes half a minute to be written, during which its chat looks at nothing else.
+    let mut busy =
+        "steps:\n  - step: open\n    http:\n      post: '{{ target.url }}/chat'\n      json:\n"
+            .to_owned();
+    for number in 0..1_000 {
+        writeln!(busy, "        n{number}: '{{{{ range(100000) | sum }}}}'").unwrap();
+    }
+    let (_desk, url) = Desk::start().await;
+    // One thread is left for the signal.
+    let run = run(&url, &[&busy]);
+    let run = run.with(&["--workers", "2", "--grace", "10ms"]);
+    let mut process = run.start();
+    process.line("1 active").await;
+    let asked = Instant::now();
+    process.signal(Signal::SIGTERM);
+    process.line("once more to end at once").await;
+    let run = run.finish(process).await;
+    let took = asked.elapsed();
+    assert_eq!(run.code, 130, "{run:#?}");
+    // Two times 5 s to clean up, and what the run may take to count.
+    assert!(took > Duration::from_secs(10), "{took:?}");
+    assert!(took < Duration::from_secs(20), "{took:?}");
+    assert_eq!(run.report["state"], "interrupted");
+    assert_eq!(run.chats("in_progress"), 1);
+    assert!(run.log.contains("cut off: 1 "), "{run:#?}");
 }

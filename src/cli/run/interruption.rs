@@ -2,12 +2,12 @@
 
 use std::{fs, io, time::Duration};
 
-use tokio::time::timeout;
+use tokio::time::{timeout, timeout_at};
 
 use crate::{
     cli::{
         output::tell,
-        signals::{Asked, Signals},
+        signals::{Asked, LAST_GRACE, Signals},
     },
     event::EndedBy,
     runner::{Order, RunHandle, Stop},
@@ -16,9 +16,10 @@ use crate::{
 
 /// How long the `always` steps may take once the answers are there, and the teardown once more.
 const CLEANUP: Duration = Duration::from_secs(5);
-/// How long a run that gives up everything may take to count it: less than the process has after a second
-/// signal, see [`Signals`].
+/// How long a run that gives up everything may take to count it, from the second signal on. What is left of
+/// [`LAST_GRACE`] is for the report.
 const LAST_MOMENT: Duration = Duration::from_millis(700);
+const _: () = assert!(LAST_MOMENT.as_millis() < LAST_GRACE.as_millis());
 
 /// The signals that end a run.
 pub(super) struct Interruption {
@@ -54,18 +55,20 @@ impl Interruption {
 
     /// Ends the run: nothing begins any more, answers that are on their way are waited for, then chats are
     /// closed by their `always` steps and the run by its teardown. A second signal gives all of that up. The
-    /// end of the terminal, which may follow upon another signal, is no second one.
+    /// end of the terminal, which may follow upon another signal, is no second one. A run that is not over when all
+    /// these times are is left as it is.
     pub(super) async fn end(mut self, run: &RunHandle, signal: EndedBy) {
         let grace = duration::exact(self.grace);
         let stop = Stop::End {
             answers: self.grace,
             cleanup: CLEANUP,
         };
-        let ending = async {
+        let most = self.grace.saturating_add(CLEANUP * 2 + LAST_MOMENT);
+        let ending = timeout(most, async {
             // A run that has just ended needs no order.
             let _ = run.order(Order::Stop(stop, signal)).await;
             run.ended().await;
-        };
+        });
         let second = async {
             self.signals.settle().await;
             tell(format_args!(
@@ -73,18 +76,18 @@ impl Interruption {
                  progress are closed; once more to end at once",
                 signal.in_words()
             ));
-            self.signals.end().await;
+            self.signals.second().await
         };
-        tokio::select! {
-            () = ending => return,
-            () = second => {}
-        }
+        let asked_again = tokio::select! {
+            // Whether it was in time shows in the run.
+            _ = ending => return,
+            moment = second => moment,
+        };
         let giving_up = async {
             let _ = run.order(Order::Stop(Stop::AT_ONCE, signal)).await;
             run.ended().await;
         };
-        // Whether it was in time shows in the run.
-        let _ = timeout(LAST_MOMENT, giving_up).await;
+        let _ = timeout_at(asked_again + LAST_MOMENT, giving_up).await;
     }
 }
 
