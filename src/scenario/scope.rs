@@ -15,9 +15,6 @@ use minijinja::{
 use jiff::Timestamp;
 
 use super::{Parameters, SessionValues, View, functions::MOMENT};
-
-/// Variables that are made whenever somebody looks at them: they take as long as a copy.
-pub(super) const MADE_ANEW: [&str; 2] = ["cookies", "headers_all"];
 use crate::{document::Place, driver::Origins};
 
 /// An expression or template that met a value it cannot work with.

@@ -13,7 +13,7 @@ use super::operands::{
     AS_IT_IS, CALLABLE, CHARGE, CHARGE_EACH, INDEXABLE, KEEP, REPEATABLE, REPEATABLE_BY,
     SEARCHABLE, SETTABLE, SLICEABLE,
 };
-use crate::scenario::{limits::weigh, scope::MADE_ANEW};
+use crate::scenario::{SessionValues, limits::weigh};
 
 /// Below it an index takes no time, in characters or items.
 const SMALL_INDEX: i64 = 1_000;
@@ -175,7 +175,8 @@ fn takes(instruction: &Instruction<'_>) -> Takes {
         I::Include(_) => Takes::Values(1),
         // Filters, tests and the formatter account for themselves.
         I::ApplyFilter(..) | I::PerformTest(..) | I::Emit => Takes::Nothing,
-        I::Lookup(name) if MADE_ANEW.contains(name) => Takes::Result,
+        // It is made whenever somebody looks for it.
+        I::Lookup(name) if SessionValues::NAMES.contains(name) => Takes::Result,
         I::StoreLocal(_) | I::Lookup(_) | I::GetAttr(_) | I::LoadConst(_) => Takes::Nothing,
         I::BuildKwargs(_) | I::UnpackList(_) | I::DupTop | I::DiscardTop | I::Swap => {
             Takes::Nothing

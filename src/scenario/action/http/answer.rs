@@ -42,6 +42,7 @@ pub struct Answer {
     /// The addresses that redirects led to, the last of which gave this answer.
     redirects: Vec<String>,
     headers: OnceLock<Value>,
+    headers_all: OnceLock<Value>,
     body: OnceLock<Result<Value, (Value, NotJson)>>,
 }
 
@@ -56,6 +57,7 @@ impl Answer {
             received: body,
             redirects: Vec::new(),
             headers: OnceLock::new(),
+            headers_all: OnceLock::new(),
             body: OnceLock::new(),
         }
     }
@@ -118,17 +120,20 @@ impl Answer {
     }
 
     /// By names in lower case, the values of each in the order of the answer.
-    fn headers_all(&self) -> Value {
-        let names = self.raw_headers.keys();
-        let values = |name| {
-            let values = self.raw_headers.get_all(name).iter();
-            let texts = values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-            texts.collect::<Vec<_>>()
-        };
-        names
-            .map(|name| (name.as_str().to_owned(), values(name)))
-            .collect::<BTreeMap<_, _>>()
-            .into()
+    fn headers_all(&self) -> &Value {
+        self.headers_all.get_or_init(|| {
+            let names = self.raw_headers.keys();
+            let values = |name| {
+                let values = self.raw_headers.get_all(name).iter();
+                let texts =
+                    values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+                texts.collect::<Vec<_>>()
+            };
+            names
+                .map(|name| (name.as_str().to_owned(), values(name)))
+                .collect::<BTreeMap<_, _>>()
+                .into()
+        })
     }
 
     /// The whole body: JSON as its value, anything else as text.
@@ -165,7 +170,7 @@ impl View for Answer {
         Some(match name {
             "status" => self.status.into(),
             "headers" => self.headers().clone(),
-            "headers_all" => self.headers_all(),
+            "headers_all" => self.headers_all().clone(),
             "body" => self.whole_body()?.clone(),
             "elapsed" => self.elapsed.as_secs_f64().into(),
             _ => return None,

@@ -66,7 +66,7 @@ fn a_constant_counts_unless_it_is_short() {
     for step in [
         format!("long == {literal}"),
         format!("long < {literal}"),
-        format!("[long] != [{literal}]"),
+        format!("numbers != [{literal}]"),
         format!("body[{literal}]"),
     ] {
         let template = times(200, &step);
@@ -125,7 +125,7 @@ fn an_item_and_a_name_count_what_is_gone_through_to_find_them() {
         times(200, "long | attr(1000000)"),
         times(200, "long is filter"),
         times(200, "long is test"),
-        // Both are made whenever somebody looks at them.
+        // They are made whenever somebody looks at them.
         times(200, "cookies.sid | length"),
         times(200, "cookies is defined"),
     ] {
