@@ -280,7 +280,7 @@ async fn open_pages_say_that_the_configuration_changed_and_show_the_new_one() {
         (&tabs[3], "#plan", "{ chats: 7 }"),
         (&tabs[2], "#changed", "load it anew"),
         (&tabs[1], "#standing", "every 2 h"),
-        (&tabs[0], "#probes", "2h"),
+        (&tabs[0], "#probes", "2 h"),
     ] {
         browser.turn_to(tab).await;
         browser
