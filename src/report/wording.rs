@@ -59,7 +59,7 @@ pub fn graceful_stop(report: &RunReport) -> Option<String> {
     let limit = Duration::try_from_secs_f64(stop.limit_seconds).unwrap_or_default();
     let limit = duration::exact(limit);
     Some(match stop.stopped {
-        0 => format!("graceful stop: {limit} after the last start"),
+        0 => format!("graceful stop: {limit} after the last start at most; it stopped no chat"),
         1 => format!("graceful stop: 1 chat in flight was stopped {limit} after the last start"),
         chats => format!(
             "graceful stop: {} chats in flight were stopped {limit} after the last start",
