@@ -115,13 +115,9 @@ impl HistoryFile {
     /// What somebody else did to the file without SQLite, if that can be seen: pages of it are gone, or another one was
     /// written over it.
     pub(super) fn damage(&self) -> Option<String> {
-        self.damage_of(length(&self.path), Head::read(&self.head))
-    }
-
-    fn damage_of(&self, now: u64, head: Option<Head>) -> Option<String> {
-        let before = self.size;
+        let (before, now) = (self.size, length(&self.path));
         let cut = || format!("somebody cut it from {before} to {now} bytes while it was in use");
-        let Some(head) = head else {
+        let Some(head) = Head::read(&self.head) else {
             return Some(if now < before {
                 cut()
             } else {
@@ -140,15 +136,10 @@ impl HistoryFile {
         })
     }
 
-    /// Notes what the file is like after something was written, unless somebody else changed it meanwhile: the next look
-    /// has to find that.
+    /// Notes what the file is like after something was written.
     pub(super) fn note(&mut self) {
-        let (size, head) = (length(&self.path), Head::read(&self.head));
-        if self.damage_of(size, head).is_some() {
-            return;
-        }
-        self.size = size;
-        if let Some(head) = head {
+        self.size = length(&self.path);
+        if let Some(head) = Head::read(&self.head) {
             self.generation.note(head.generation);
         }
     }

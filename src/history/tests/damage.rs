@@ -92,28 +92,6 @@ fn a_file_that_is_overwritten_with_another_whole_one_in_use_is_set_aside_and_cou
 }
 
 #[test]
-fn what_happens_to_the_file_while_something_is_written_is_found_with_the_next_look() {
-    let damages: [fn(&Path); 3] = [
-        |path| fs::write(path, another(200_000)).unwrap(),
-        |path| fs::write(path, "x".repeat(500_000)).unwrap(),
-        |path| {
-            let file = File::options().write(true).open(path).unwrap();
-            file.set_len(4_096).unwrap();
-        },
-    ];
-    for (number, damage) in damages.into_iter().enumerate() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut file = open(folder.path(), MOST).unwrap();
-        file.note();
-        assert_eq!(file.damage(), None, "{number}");
-        damage(&path_in(folder.path()));
-        // Behind the look with which the write began.
-        file.note();
-        assert!(file.damage().is_some(), "{number}");
-    }
-}
-
-#[test]
 fn another_file_is_found_where_somebody_wrote_over_sqlite_too() {
     damaged(|path| {
         let administrator = Connection::open(path).unwrap();
