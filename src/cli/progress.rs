@@ -271,14 +271,14 @@ mod tests {
                 counts(333, 333),
                 ms(5_000),
                 ramp,
-                "starting 16%, 333 active, 25s left",
+                "starting 16%, 333 active, 25 s left",
             ),
             (
                 RunState::Running,
                 counts(1_900, 4),
                 ms(29_700),
                 ramp,
-                "starting 99%, 4 active, 1s left",
+                "starting 99%, 4 active, 1 s left",
             ),
             // Late, but there is more to come.
             (
@@ -286,7 +286,7 @@ mod tests {
                 counts(1_900, 4),
                 ms(31_000),
                 ramp,
-                "starting 100%, 4 active, 0s left",
+                "starting 100%, 4 active, 0 s left",
             ),
             (
                 RunState::Finishing,
@@ -331,7 +331,7 @@ mod tests {
         );
         assert_eq!(
             stage.to_string(),
-            "searching 10%, 3 active, 75/s, settling; 50/s held, at most 9m left"
+            "searching 10%, 3 active, 75/s, settling; 50/s held, at most 9 min left"
         );
     }
 }

@@ -7,7 +7,7 @@ use crate::support::{Browser, Centre, QUICK, Service, eventually, plain};
 /// What stands in the legend of this line, as soon as it is about the whole run.
 async fn legend(browser: &Browser, word: &str) -> String {
     let script = "
-        const named = (entry) => entry.firstChild.nextSibling.data.trim() === arguments[0];
+        const named = (entry) => entry.firstChild.nextSibling?.data.trim() === arguments[0];
         return [...document.querySelectorAll('.key span')].find(named)?.querySelector('strong').textContent ?? null";
     let what = format!("the whole run in the legend of `{word}`");
     eventually(&what, async || {
