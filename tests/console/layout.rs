@@ -49,10 +49,11 @@ for (const element of document.querySelectorAll('[aria-label], [title]')) {
     told.push(element.ariaLabel ?? '', element.title);
 }
 const text = told.join('\n');
-const times = [...text.matchAll(/\b(\d+(?:\.\d+)?)\s?(?:s|ms|µs|min|h)\b/g)]
-    .filter(([, number]) => number.replace('.', '').replace(/^0+/, '').length > 3)
-    .map(([time]) => time);
-return [...times, ...[...text.matchAll(/\d:\d\d\.\d+|\d\.\d{4,}/g)].map(([part]) => part)];
+const isLong = ([, number]) => number.replace('.', '').replace(/^0+/, '').length > 3;
+const times = [...text.matchAll(/\b(\d+(?:\.\d+)?)\s?(?:s|ms|µs|min|h)\b/g)].filter(isLong);
+const fractions = [...text.matchAll(/\b(\d+\.\d{4,})/g)].filter(isLong);
+const moments = [...text.matchAll(/\d:\d\d\.\d+/g)];
+return [...times, ...fractions, ...moments].map(([found]) => found);
 ";
 
 /// The boxes that scroll sideways, as they are called; null for one that the keyboard does not reach or that

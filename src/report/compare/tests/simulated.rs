@@ -45,14 +45,14 @@ fn any_false_alarms(target: Target, comparisons: u64) -> [u64; BASELINES] {
     wrong
 }
 
-/// Draws comparisons of what is alike: from so many baselines on at most 5 of 100 find something. `ci/long` draws 1,000, of
+/// Draws comparisons of what is alike: from so many baselines on at most 5 % find something. `ci/long` draws 1,000, of
 /// which as many do as `docs/reports.md` says.
 fn is_kept(what: &str, target: Target, from: usize, documented: [u64; BASELINES]) {
     let percents = documented.map(|wrong| format!("{}.{}", wrong / 10, wrong % 10));
     let row = format!("\n| {what} | {} |\n", percents.join(" | "));
     let document = include_str!("../../../../docs/reports.md");
     assert!(document.contains(&row), "in the document: {row}");
-    let comparisons = if is_long() { 1000 } else { 100 };
+    let comparisons = if is_long() { 1000 } else { 60 };
     let wrong = any_false_alarms(target, comparisons);
     let kept = &wrong[from - 1..];
     assert!(
