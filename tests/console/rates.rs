@@ -82,7 +82,13 @@ async fn the_page_follows_changes_pauses_and_the_end_and_its_legend_tells_of_the
     let number = |sample: &Value, at: &str| sample[at].as_f64().unwrap();
     let sum = |at: &str| -> f64 { samples.iter().map(|sample| number(sample, at)).sum() };
     let started = report["chats"]["started"].as_f64().unwrap();
-    assert!((sum("started") - started).abs() < 0.5 && (sum("due") - started).abs() < 1.5);
+    assert!((sum("started") - started).abs() < 0.5);
+    // On a busy machine a tenth of a second may be due and not started when the rate changes or the run is stopped.
+    assert!(
+        (sum("due") - started).abs() < 8.0,
+        "{} {started}",
+        sum("due")
+    );
     for (word, at) in [("achieved", "started"), ("asked for", "due")] {
         let [mean, max] = figures(&legend(&browser, word).await)[..] else {
             panic!("{word}");

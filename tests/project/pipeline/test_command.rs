@@ -4,6 +4,7 @@ use std::{
     fs,
     path::Path,
     process::{Command, Output},
+    thread,
 };
 
 use super::{checkout::Checkout, said};
@@ -195,29 +196,36 @@ fn a_command_that_leaves_nothing_ends_as_it_would_alone() {
 
 #[test]
 fn what_a_command_leaves_is_named_and_removed() {
-    for (script, what) in [
-        ("sleep 1234 &", "process: "),
-        // Not even a session of its own hides it.
-        ("setsid sh -c 'sleep 1234; true' &", "sleep 1234"),
-        ("mkdir $TMPDIR/some-folder", "temporary file: some-folder"),
-        ("echo more >>ci/a-file", "changed: ci/a-file"),
-        ("touch ci/new", "new or changed: ci/new"),
-        ("rm ci/a-file", "deleted: ci/a-file"),
-    ] {
-        let folder = Folder::new();
-        let ran = leaves_nothing(&folder, script);
-        assert_eq!(ran.status.code(), Some(1), "{script}: {}", said(&ran));
-        let told = said(&ran);
-        let line = told.lines().find(|line| line.contains(what));
-        assert!(line.is_some(), "{script}: {what} in {told}");
-        if let Some((_, process)) = told.split_once("process: ") {
-            let id = process.split(' ').next().unwrap();
-            assert!(!Path::new("/proc").join(id).exists(), "{process}");
+    thread::scope(|scope| {
+        for (script, what) in [
+            ("sleep 1234 &", "process: "),
+            // Not even a session of its own hides it.
+            ("setsid sh -c 'sleep 1234; true' &", "sleep 1234"),
+            ("mkdir $TMPDIR/some-folder", "temporary file: some-folder"),
+            ("echo more >>ci/a-file", "changed: ci/a-file"),
+            ("touch ci/new", "new or changed: ci/new"),
+            ("rm ci/a-file", "deleted: ci/a-file"),
+        ] {
+            // For each process it waits some seconds.
+            scope.spawn(move || assert_is_named_and_removed(script, what));
         }
-        // Also when a test failed, which decides the exit code.
-        let ran = leaves_nothing(&folder, &format!("{script}\nexit 101"));
-        assert_eq!(ran.status.code(), Some(101), "{script}: {}", said(&ran));
+    });
+}
+
+fn assert_is_named_and_removed(script: &str, what: &str) {
+    let folder = Folder::new();
+    let ran = leaves_nothing(&folder, script);
+    assert_eq!(ran.status.code(), Some(1), "{script}: {}", said(&ran));
+    let told = said(&ran);
+    let line = told.lines().find(|line| line.contains(what));
+    assert!(line.is_some(), "{script}: {what} in {told}");
+    if let Some((_, process)) = told.split_once("process: ") {
+        let id = process.split(' ').next().unwrap();
+        assert!(!Path::new("/proc").join(id).exists(), "{process}");
     }
+    // Also when a test failed, which decides the exit code.
+    let ran = leaves_nothing(&folder, &format!("{script}\nexit 101"));
+    assert_eq!(ran.status.code(), Some(101), "{script}: {}", said(&ran));
 }
 
 #[test]
