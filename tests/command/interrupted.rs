@@ -319,12 +319,13 @@ async fn a_run_that_is_to_outlive_its_terminal_does() {
 
 #[tokio::test]
 async fn a_run_with_a_chat_that_does_not_end_is_reported_when_the_time_for_its_end_is_over() {
-    // A request that takes half a minute to be written, during which its chat looks at nothing else.
+    // A request that takes more than a minute to be written, during which its chat looks at nothing else.
     let mut busy =
         "steps:\n  - step: open\n    http:\n      post: '{{ target.url }}/chat'\n      json:\n"
             .to_owned();
+    let sums = ["(range(100000) | sum)"; 10].join(" + ");
     for number in 0..1_000 {
-        writeln!(busy, "        n{number}: '{{{{ range(100000) | sum }}}}'").unwrap();
+        writeln!(busy, "        n{number}: '{{{{ {sums} }}}}'").unwrap();
     }
     let (_desk, url) = Desk::start().await;
     // One thread is left for the signal.

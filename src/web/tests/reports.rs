@@ -1,7 +1,7 @@
 use super::Service;
 use crate::runner::RunRecord;
 
-const QUICK: &str = "{ burst: lunch-rush, load: { chats: 3 }, inputs: { reply_delay: 1ms } }";
+const QUICK: &str = "{ burst: lunch-rush, load: { chats: 3 }, inputs: { reply_delay: 200ms } }";
 const LONG: &str = "{ burst: lunch-rush, load: { rate: 2/s, for: 30s, max_active: 20 } }";
 
 /// The documents of a run, each with its type and something that it says.

@@ -77,7 +77,7 @@ async fn a_parameter_that_means_nothing_is_refused() {
 async fn a_run_is_shown_with_its_figures_while_it_goes_on_and_after_it_ended() {
     let service = Service::start().await;
     let run = service
-        .burst("{ burst: lunch-rush, load: { chats: 3 }, inputs: { reply_delay: 1ms } }")
+        .burst("{ burst: lunch-rush, load: { chats: 3 }, inputs: { reply_delay: 200ms } }")
         .await;
     let path = format!("/api/v1/runs/{}", run.id());
     let report = service.get(&path).await.json();
