@@ -59,7 +59,7 @@ async fn bursts_show_their_load_and_schedule() {
     assert_eq!(bursts[0]["thresholds"], json!(["p95 <= 15 s"]));
     assert_eq!(
         bursts[0]["inputs"],
-        json!({ "reply_delay": "10ms", "name": "Ada" })
+        json!({ "reply_delay": "100ms", "name": "Ada" })
     );
     assert_eq!(bursts[0]["schedule"], json!(null));
     assert_eq!(bursts[1]["schedule"]["cron"], "0 3 * * *");

@@ -249,7 +249,7 @@ async fn the_form_has_the_inputs_of_its_scenario_and_what_a_burst_sets() {
         "{page}"
     );
     assert!(
-        page.contains("name=\"input.reply_delay\" data-kind=\"duration\" value=\"10ms\""),
+        page.contains("name=\"input.reply_delay\" data-kind=\"duration\" value=\"100ms\""),
         "{page}"
     );
     assert!(page.contains("{ p95: 15s }"), "{page}");

@@ -71,7 +71,7 @@ bursts:
     scenario: contact-center-chat
     target: contact-center
     load: { rate: 2/s, for: 30s, max_active: 20 }
-    inputs: { reply_delay: 10ms }
+    inputs: { reply_delay: 100ms }
     thresholds: [ { p95: 15s } ]
   nightly:
     scenario: contact-center-chat
