@@ -37,8 +37,8 @@ impl Default for Readers {
 }
 
 impl Readers {
-    /// Reads on a thread. It keeps its permit until the thread is done, however soon whoever waits for it
-    /// leaves: on a disk that hangs there are never more of them.
+    /// Reads on a thread, which keeps its permit until it is done, also if the caller stops waiting for it
+    /// before: on a disk that hangs there are never more threads than permits.
     pub(super) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce() -> T + Send + 'static,

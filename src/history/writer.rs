@@ -260,7 +260,7 @@ impl Writer {
         if done.is_ok() {
             self.named.follow(change);
         }
-        // Whoever asked may have gone.
+        // The receiver of the answer may be dropped.
         let _ = answer.send(done);
     }
 

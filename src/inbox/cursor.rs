@@ -100,7 +100,7 @@ impl Cursor {
     /// Whether an event decides the wait, given what the wait makes of it.
     pub(super) fn is_decided_by(&mut self, inbound: &Inbound, found: Match) -> bool {
         match found {
-            // Whoever left before the request was sent does not answer it either.
+            // A customer who disconnected before the request was sent does not answer it.
             Match::Disconnected => true,
             Match::Wanted if inbound.arrived >= self.since => true,
             Match::Wanted | Match::Other => {

@@ -26,7 +26,7 @@ pub(super) enum Relation {
     OtherContent,
     /// Its id and content have come.
     Equal {
-        /// When that was, and what it makes of this one.
+        /// When the equal event came, and how this one counts because of it.
         repeated: Repeated,
         /// Whether ids of this chat do not identify its events: this one came with other contents too, or
         /// at least half of all did. One event that is sent again in a changed form, such as an edited

@@ -160,7 +160,7 @@ impl ProbeTask {
                 tokio::select! {
                     () = self.cancel.cancelled() => return,
                     () = run.ended() => break,
-                    // Whoever asked may have gone.
+                    // The receiver of the answer may be dropped.
                     Some(request) = requests.recv() => { let _ = request.send(Err(self.running(&run))); }
                 }
             }
@@ -173,7 +173,7 @@ impl ProbeTask {
                 biased;
                 () = self.cancel.cancelled() => return,
                 Some(request) = requests.recv() => {
-                    // Whoever asked may have gone.
+                    // The receiver of the answer may be dropped.
                     let _ = request.send(self.start_asked(&shared));
                     continue;
                 }

@@ -53,7 +53,7 @@ async fn the_second_signal_ends_a_run_that_is_blocked() {
 
     let id = Pid::from_raw(i32::try_from(process.id()).unwrap());
     kill(id, Signal::SIGTERM).unwrap();
-    // By now it waits until somebody reads what it tells of the signal.
+    // By then it is blocked in writing its message about the signal.
     sleep(Duration::from_secs(1)).await;
     assert!(process.try_wait().unwrap().is_none());
     kill(id, Signal::SIGTERM).unwrap();

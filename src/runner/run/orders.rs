@@ -17,11 +17,11 @@ impl Run {
         if result.is_ok() {
             self.load_changed(now);
         }
-        // Whoever asked finds the run in the state that it is in now.
+        // After the answer the run shows the state that the order led to.
         if self.pacing.has_begun() && !self.measured {
             self.enter_state(now);
         }
-        // Whoever asked may have gone.
+        // The receiver of the answer may be dropped.
         let _ = answer.send(result);
     }
 

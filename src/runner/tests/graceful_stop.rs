@@ -120,7 +120,7 @@ async fn what_ends_the_chats_first_is_what_stopped_them() {
     assert_eq!(gracefully_stopped(&report), Some((10.0, false, 0)));
     assert_eq!(report.ended_by, Some(EndedBy::Operator));
 
-    // No more starts is what it counts from, whoever asked for that.
+    // The limit counts from the last start, also if an operator ended the starts.
     let bench = Bench::new();
     let run = bench.start(ENDLESS, "{ rate: 1/s, for: 1h, graceful_stop: 10s }");
     sleep(ms(1_500)).await;

@@ -47,7 +47,7 @@ pub(in crate::scenario) trait ActionKind: Sized {
         task: Task<'_>,
     ) -> impl Future<Output = Result<Performed, EvaluationError>> + Send;
 
-    /// The wait that it is for whoever has the inbox of the chat, if it is one.
+    /// Itself as a wait, which the owner of the inbox of the chat performs; `None` for other kinds.
     fn as_wait(&self) -> Option<&WaitAction> {
         None
     }

@@ -101,7 +101,7 @@ macro_rules! kinds {
                 }
             }
 
-            /// The wait that it is for whoever has the inbox of the chat, if it is one.
+            /// Itself as a wait, which the owner of the inbox of the chat performs; `None` for other kinds.
             pub fn as_wait(&self) -> Option<&WaitAction> {
                 match self {
                     $($(#[cfg($condition)])? Self::$kind(action) => action.as_wait(),)+

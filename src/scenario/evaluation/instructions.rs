@@ -33,7 +33,7 @@ pub(super) fn unfolded(source: &str, is_expression: bool) -> Option<String> {
     let mut at = 0;
     let mut previous = None;
     for token in tokenize(source, is_expression, SyntaxConfig::default()) {
-        // Whoever parses the source says what is wrong with it.
+        // The parser reports the error of such a source.
         let Ok((token, span)) = token else {
             return None;
         };

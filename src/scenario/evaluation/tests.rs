@@ -397,7 +397,7 @@ fn constants_are_not_multiplied_when_they_are_read() {
     }
     let splat = "('xx' | replace(*['x', 'y'])) * 2";
     assert_eq!(value(splat).unwrap(), Value::from("yyyy"));
-    // What is wrong with a source is told with its own columns.
+    // An error names the columns of the source as it was written.
     let error = Compiled::expression("'x' * 2 ~ )", Undefined::Allowed).unwrap_err();
     assert_eq!(error.range().unwrap().start, 10);
     let error = Compiled::template("{{ 'x' * 2 }}{{ ) }}", Undefined::Allowed).unwrap_err();
