@@ -147,7 +147,8 @@ fn step_passed() -> Event {
     Event::StepEnded {
         sent: None,
         run: run(),
-        step: "send_chat".into(),
+        step: scenario().step_named("send_chat").unwrap(),
+        name: "send_chat".into(),
         observation: None,
         outcome: StepOutcome::Passed(Duration::from_micros(1_234)),
     }

@@ -21,7 +21,7 @@ use crate::{
     config::Plan,
     driver::Phases,
     listener::{Figures, Name},
-    scenario::{Observation, Reason, Scenario},
+    scenario::{Observation, Reason, Scenario, StepId},
     vitals::Beat,
 };
 
@@ -114,7 +114,9 @@ pub enum Event {
         /// Its run.
         run: Arc<RunIdentity>,
         /// Whose request.
-        step: Arc<str>,
+        step: StepId,
+        /// The name of the step.
+        name: Arc<str>,
         /// How often in this step: each of its redirects can be.
         times: u32,
     },
@@ -123,7 +125,9 @@ pub enum Event {
         /// Its run.
         run: Arc<RunIdentity>,
         /// Which step.
-        step: Arc<str>,
+        step: StepId,
+        /// Its name.
+        name: Arc<str>,
         /// What it measures besides.
         observation: Option<Observation>,
         /// How its request was sent; `None` if there was none, or if a stop cut it off.

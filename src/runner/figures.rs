@@ -19,7 +19,7 @@ use super::{
 use crate::{
     event::{EndedBy, Ending, Event, Fate, RunIdentity, StepOutcome, Verdict},
     load::{Measured, Threshold},
-    scenario::{Observation, Scenario},
+    scenario::{Observation, Scenario, StepId},
 };
 
 /// Failed chats that a report shows.
@@ -86,7 +86,7 @@ impl Figures {
     /// Those of a run that begins now.
     pub(super) fn new(scenario: &Scenario) -> Self {
         let steps = scenario.all_steps();
-        let names = steps.iter().map(|step| step.name.clone()).collect();
+        let timeline = Timeline::new(steps.len());
         let steps = steps.iter().map(|step| StepFigures {
             step: step.name.clone(),
             observes: step.observe,
@@ -125,7 +125,7 @@ impl Figures {
             load_changed_to: None,
             search: None,
             window: None,
-            timeline: Timeline::new(names),
+            timeline,
         }
     }
 
@@ -199,7 +199,7 @@ impl Figures {
                     self.send_lateness.record(sent.late);
                     self.connection_wait.record(sent.waited);
                 }
-                self.step_ended(step, *outcome);
+                self.step_ended(*step, *outcome);
             }
             Event::ChatEnded {
                 run,
@@ -212,8 +212,7 @@ impl Figures {
                 self.chat_ended(run, *chat, ending, *duration, correlation);
             }
             Event::RequestResent { step, times, .. } => {
-                let steps = &mut self.steps;
-                if let Some(figures) = steps.iter_mut().find(|known| known.step == *step) {
+                if let Some(figures) = self.steps.get_mut(step.index()) {
                     figures.resent += u64::from(*times);
                 }
             }
@@ -289,8 +288,8 @@ impl Figures {
         }
     }
 
-    fn step_ended(&mut self, step: &Arc<str>, outcome: StepOutcome) {
-        let Some(figures) = self.steps.iter_mut().find(|known| known.step == *step) else {
+    fn step_ended(&mut self, step: StepId, outcome: StepOutcome) {
+        let Some(figures) = self.steps.get_mut(step.index()) else {
             return;
         };
         figures.outcomes.record(outcome);

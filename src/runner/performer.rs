@@ -25,7 +25,7 @@ use crate::{
     inbox::Inbox,
     scenario::{
         EvaluationError, Expression, Item, Kept, Pause, Reason, Repeat, Scope, Sessions, Step,
-        is_confidential, key_text, note_confidential,
+        StepId, is_confidential, key_text, note_confidential,
     },
 };
 
@@ -47,7 +47,7 @@ pub(super) struct Performer {
     chat: u64,
     random: fastrand::Rng,
     /// When the latest pass of each step sent its request, or when its event arrived.
-    marks: Vec<(Arc<str>, Instant)>,
+    marks: Vec<(StepId, Instant)>,
     last_sent: Instant,
     /// When the customer can do what comes next: what it waited for is there, its pause is over.
     due: Instant,
@@ -308,7 +308,8 @@ impl Performer {
         };
         self.context.tell(&Event::StepEnded {
             run: self.context.spec.identity.clone(),
-            step: step.name.clone(),
+            step: step.id,
+            name: step.name.clone(),
             observation: step.observe,
             sent: self.sent.as_deref().copied(),
             outcome: came_to,

@@ -190,7 +190,8 @@ impl Tally {
 
     /// Begins to keep figures of their own for what happens from now on.
     pub(super) fn open_window(&self) {
-        self.figures().window = Some(Window::new(&self.spec.thresholds));
+        let window = Window::new(&self.spec.thresholds, &self.spec.scenario);
+        self.figures().window = Some(window);
     }
 
     /// Looks at those figures, if they are being kept.

@@ -134,7 +134,6 @@ pub struct WholeSeconds {
 /// The samples of a run in progress, and what has happened since the last.
 #[derive(Debug)]
 pub(super) struct Timeline {
-    steps: Vec<Arc<str>>,
     begun: Duration,
     second: Second,
     /// The number of the first sample that is kept.
@@ -181,11 +180,10 @@ impl Second {
 }
 
 impl Timeline {
-    /// Of a run with these steps.
-    pub(super) fn new(steps: Vec<Arc<str>>) -> Self {
+    /// Of a run with so many steps.
+    pub(super) fn new(steps: usize) -> Self {
         Self {
-            second: Second::new(steps.len()),
-            steps,
+            second: Second::new(steps),
             begun: Duration::ZERO,
             first: 0,
             samples: VecDeque::new(),
@@ -227,8 +225,8 @@ impl Timeline {
                 if let Some(sent) = sent {
                     self.second.sent_late.record(sent.late);
                 }
-                if let Some(at) = self.steps.iter().position(|known| known == step) {
-                    self.second.steps[at].record(*outcome);
+                if let Some(outcomes) = self.second.steps.get_mut(step.index()) {
+                    outcomes.record(*outcome);
                 }
             }
             _ => {}
@@ -270,7 +268,8 @@ impl Timeline {
 
     /// Makes a sample of what has happened since the last one.
     pub(super) fn close(&mut self, elapsed: Duration, in_progress: u64) {
-        let second = std::mem::replace(&mut self.second, Second::new(self.steps.len()));
+        let next = Second::new(self.second.steps.len());
+        let second = std::mem::replace(&mut self.second, next);
         let length = elapsed.saturating_sub(self.begun);
         self.begun = elapsed;
         self.due += second.counts.due.unwrap_or_default();

@@ -8,7 +8,7 @@ use super::{health::Health, latencies::Latencies};
 use crate::{
     event::{Ending, Event, StepOutcome},
     load::{Measure, Measured, Statistic, Threshold},
-    scenario::Reason,
+    scenario::{Reason, Scenario, StepId},
 };
 
 /// How something ended, how often, and how long it took where it passed.
@@ -84,7 +84,7 @@ pub(super) struct Window {
     /// Of the judged part: what ended in it, whenever it began.
     chats: Outcomes,
     /// Of the judged part: the steps that thresholds are about.
-    steps: Vec<(Arc<str>, Outcomes)>,
+    steps: Vec<WindowStep>,
     /// Chats started in the judged part.
     pub(super) started: u64,
     /// Chats that ended in the judged part.
@@ -100,10 +100,24 @@ pub(super) struct Window {
     pub(super) internal: u64,
 }
 
+/// A step that a threshold is about.
+#[derive(Debug)]
+struct WindowStep {
+    id: StepId,
+    name: Arc<str>,
+    outcomes: Outcomes,
+}
+
 impl Window {
-    pub(super) fn new(thresholds: &[Threshold]) -> Self {
+    pub(super) fn new(thresholds: &[Threshold], scenario: &Scenario) -> Self {
         let names: BTreeSet<_> = thresholds.iter().filter_map(Threshold::step).collect();
-        let steps = names.into_iter().map(|name| (name.into(), Outcomes::new()));
+        let steps = names.into_iter().filter_map(|name| {
+            Some(WindowStep {
+                id: scenario.step_named(name)?,
+                name: name.into(),
+                outcomes: Outcomes::new(),
+            })
+        });
         Self {
             chats: Outcomes::new(),
             steps: steps.collect(),
@@ -121,8 +135,8 @@ impl Window {
     /// What was felt so far is not judged.
     pub(super) fn forget_outcomes(&mut self) {
         self.chats = Outcomes::new();
-        for (_, outcomes) in &mut self.steps {
-            *outcomes = Outcomes::new();
+        for step in &mut self.steps {
+            step.outcomes = Outcomes::new();
         }
         self.started = 0;
         self.ended = 0;
@@ -144,8 +158,8 @@ impl Window {
                 if let Some(sent) = sent {
                     self.send_lateness.record(sent.late);
                 }
-                let about = self.steps.iter_mut().filter(|(name, _)| name == step);
-                about.for_each(|(_, outcomes)| outcomes.record(*outcome));
+                let about = self.steps.iter_mut().filter(|known| known.id == *step);
+                about.for_each(|known| known.outcomes.record(*outcome));
             }
             Event::ChatEnded {
                 ending, duration, ..
@@ -170,8 +184,8 @@ impl Window {
             Some(step) => self
                 .steps
                 .iter()
-                .find(|(name, _)| **name == *step)
-                .map(|(_, outcomes)| outcomes),
+                .find(|known| *known.name == *step)
+                .map(|known| &known.outcomes),
         };
         outcomes.map_or(Measured::Nothing, |outcomes| {
             outcomes.measured(threshold.measure())

@@ -29,6 +29,7 @@ mod scope;
 mod setting;
 mod single;
 mod step;
+mod step_id;
 mod template;
 mod view;
 
@@ -57,6 +58,7 @@ pub use reason::Reason;
 pub use scope::{EvaluationError, RunScope, Scope, key_text};
 pub use setting::{Quantity, Setting};
 pub use step::{DEFAULT_TIMEOUT, Item, Observation, Repeat, Step};
+pub use step_id::StepId;
 pub use template::Template;
 pub use view::View;
 
@@ -195,7 +197,7 @@ impl Scenario {
         Some(values.into())
     }
 
-    /// Every step of every part, in the order written.
+    /// Every step of every part, in the order written and of their ids.
     pub fn all_steps(&self) -> Vec<&Step> {
         let mut steps = Vec::new();
         for item in [&self.setup, &self.steps, &self.always, &self.teardown]
@@ -205,6 +207,12 @@ impl Scenario {
             item.each_step(&mut |step| steps.push(step));
         }
         steps
+    }
+
+    /// The step with this name.
+    pub fn step_named(&self, name: &str) -> Option<StepId> {
+        let mut steps = self.all_steps().into_iter();
+        steps.find(|step| *step.name == *name).map(|step| step.id)
     }
 
     /// The servers that anything in a run may lead requests to: those of the target, and those that the scenario

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Action, DEFAULT_TIMEOUT, Item, Scenario, Setting, Step, fingerprint};
+use super::{Action, DEFAULT_TIMEOUT, Item, Scenario, Setting, Step, StepId, fingerprint};
 use crate::{document::Place, driver::Origins};
 
 impl Scenario {
@@ -15,6 +15,7 @@ impl Scenario {
         let place = Place::whole(place);
         let fingerprint = fingerprint(written);
         let step = Step {
+            id: StepId::at(0),
             name: name.clone(),
             place: place.clone(),
             when: None,

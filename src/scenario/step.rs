@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    Action, Expression, Names, Pause, Reason, Setting,
+    Action, Expression, Names, Pause, Reason, Setting, StepId,
     action::{Looks, ReadStep, Reading},
     is_confidential,
     names::{is_name, is_reserved},
@@ -39,6 +39,8 @@ pub struct Repeat {
 /// One action with what is expected of it and kept from it.
 #[derive(Debug)]
 pub struct Step {
+    /// Its place among all steps of the scenario.
+    pub id: StepId,
     /// Its name, unique in the scenario; a metric label.
     pub name: Arc<str>,
     /// Where it is declared.
@@ -171,7 +173,8 @@ impl StepReader<'_> {
         mut map: Mapping<'_>,
     ) -> Option<Step> {
         let before = self.problems.count();
-        let name = self.read_name(name);
+        let id = StepId::at(self.read.len());
+        let name = self.read_name(id, name);
         let action = map.one_of(&Action::keys());
         let kind = action.map(|(kind, _)| kind);
         let action =
@@ -204,6 +207,7 @@ impl StepReader<'_> {
             return None;
         }
         Some(Step {
+            id,
             name: name?,
             place,
             when,
@@ -216,7 +220,7 @@ impl StepReader<'_> {
         })
     }
 
-    fn read_name(&mut self, node: &Node) -> Option<Arc<str>> {
+    fn read_name(&mut self, id: StepId, node: &Node) -> Option<Arc<str>> {
         let name: Arc<str> = node.text("the name of the step", self.problems)?.into();
         if !is_name(&name) {
             self.problems.add(
@@ -234,6 +238,7 @@ impl StepReader<'_> {
             return None;
         }
         self.read.push(ReadStep {
+            id,
             name: name.clone(),
             place: node.place.clone(),
             in_chat: self.names.part().is_chat(),

@@ -62,6 +62,18 @@ fn a_whole_scenario_is_read() {
 }
 
 #[test]
+fn a_step_is_known_by_its_place_among_all_steps_in_whatever_order_the_parts_are_written() {
+    let (before, teardown) = CHAT.split_once("teardown:").unwrap();
+    let scenario = read(&format!("teardown:{teardown}{before}")).unwrap();
+    let ids = scenario.all_steps();
+    let ids: Vec<_> = ids.iter().map(|step| step.id.index()).collect();
+    assert_eq!(ids, [0, 1, 2, 3, 4, 5]);
+    assert_eq!(scenario.step_named("hear"), Some(StepId::at(3)));
+    assert_eq!(scenario.step_named("unhook"), Some(StepId::at(5)));
+    assert_eq!(scenario.step_named("none"), None);
+}
+
+#[test]
 fn all_problems_of_a_scenario_are_reported_at_once() {
     let broken = CHAT
         .replace("callbacks: { key", "calbacks: { key")

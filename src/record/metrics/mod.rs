@@ -243,7 +243,7 @@ impl Metrics {
                 chat, observation, ..
             } => series.wait_ended(&run.id, *chat, *observation),
             Event::StepEnded {
-                step,
+                name,
                 observation,
                 sent,
                 outcome,
@@ -256,13 +256,13 @@ impl Metrics {
                         self.targets.certificate_shown(&subject.target, expires);
                     }
                 }
-                series.step_ended(step, *observation, *outcome);
+                series.step_ended(name, *observation, *outcome);
                 if let (Mode::Probe, StepOutcome::Passed(latency)) = (subject.mode, outcome) {
                     self.objectives
-                        .step_passed(subject, step, *observation, *latency);
+                        .step_passed(subject, name, *observation, *latency);
                 }
             }
-            Event::RequestResent { step, times, .. } => series.request_resent(step, *times),
+            Event::RequestResent { name, times, .. } => series.request_resent(name, *times),
             Event::ChatEnded {
                 chat,
                 ending,

@@ -119,7 +119,8 @@ impl Performer {
         if performed.resent > 0 {
             self.context.tell(&Event::RequestResent {
                 run: self.context.spec.identity.clone(),
-                step: step.name.clone(),
+                step: step.id,
+                name: step.name.clone(),
                 times: performed.resent,
             });
         }
@@ -160,8 +161,8 @@ impl Performer {
         let Some(inbox) = &self.inbox else {
             return Box::pin(self.exchange(step, timeout)).await;
         };
-        let since = (wait.since.as_ref())
-            .and_then(|step| self.marks.iter().find(|(name, _)| name == step))
+        let since = (wait.since)
+            .and_then(|step| self.marks.iter().find(|(id, _)| *id == step))
             .map_or(self.last_sent, |(_, at)| *at);
         let callbacks = self.context.spec.scenario.callbacks.as_ref();
         let left = callbacks.and_then(|callbacks| callbacks.disconnected.as_ref());
@@ -205,9 +206,9 @@ impl Performer {
     }
 
     fn mark(&mut self, step: &Step, at: Instant) {
-        match self.marks.iter_mut().find(|(name, _)| *name == step.name) {
+        match self.marks.iter_mut().find(|(id, _)| *id == step.id) {
             Some((_, mark)) => *mark = at,
-            None => self.marks.push((step.name.clone(), at)),
+            None => self.marks.push((step.id, at)),
         }
     }
 

@@ -101,7 +101,7 @@ impl Observer for Heard {
             Event::ChatStarted { lateness, .. } => Note::Started {
                 lateness: *lateness,
             },
-            Event::StepEnded { step, outcome, .. } => Note::Step(step.clone(), *outcome),
+            Event::StepEnded { name, outcome, .. } => Note::Step(name.clone(), *outcome),
             Event::WaitStarted { .. } => Note::WaitStarted,
             Event::WaitEnded { .. } => Note::WaitEnded,
             Event::ChatEnded {

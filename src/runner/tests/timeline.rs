@@ -139,7 +139,7 @@ async fn reports_of_seconds_are_made_once_somebody_has_asked_for_one() {
 
 #[test]
 fn a_second_that_ended_late_takes_the_rest_of_the_next_one_along() {
-    let mut timeline = Timeline::new(Vec::new());
+    let mut timeline = Timeline::new(0);
     for looked in [990, 1_010, 1_100, 2_950, 3_050, 3_400, 3_950, 4_000, 5_010] {
         timeline.tick(ms(looked), 0);
     }

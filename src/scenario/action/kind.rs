@@ -4,7 +4,9 @@ use super::{Performed, Sessions, Task, WaitAction};
 use crate::{
     document::{Mapping, Node, Place, Problems},
     driver::Origins,
-    scenario::{EvaluationError, Expression, Names, Observation, Reason, Scope, look::Look},
+    scenario::{
+        EvaluationError, Expression, Names, Observation, Reason, Scope, StepId, look::Look,
+    },
 };
 
 /// What is special about one kind of action.
@@ -84,6 +86,7 @@ pub(in crate::scenario) struct Reading<'r, 'a> {
 
 /// A step that was read.
 pub(in crate::scenario) struct ReadStep {
+    pub(in crate::scenario) id: StepId,
     pub(in crate::scenario) name: Arc<str>,
     pub(in crate::scenario) place: Place,
     pub(in crate::scenario) in_chat: bool,

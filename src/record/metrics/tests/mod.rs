@@ -15,7 +15,7 @@ use std::{collections::BTreeMap, time::Duration};
 use super::*;
 use crate::{
     event::{Ending, Failure, Sent, StepOutcome, Trigger},
-    scenario::{Observation, Reason},
+    scenario::{Observation, Reason, StepId},
 };
 
 /// Metrics that are told of events at times of one's choice.
@@ -92,7 +92,8 @@ impl Fixture {
                 ..Sent::default()
             }),
             run: run.clone(),
-            step: step.into(),
+            step: StepId::at(0),
+            name: step.into(),
             observation,
             outcome,
         });

@@ -16,7 +16,8 @@ fn phases_of_requests_are_measured_as_far_as_they_got() {
     phases.break_off(Phase::Tls, Duration::from_secs(3));
     fixture.tell(&Event::StepEnded {
         run: run.clone(),
-        step: "send".into(),
+        step: StepId::at(0),
+        name: "send".into(),
         observation: None,
         sent: Some(Sent {
             phases,
@@ -46,7 +47,8 @@ fn a_certificate_is_known_by_its_target_as_long_as_the_configuration_has_that() 
         let expires = expires.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));
         fixture.tell(&Event::StepEnded {
             run: run.clone(),
-            step: "send".into(),
+            step: StepId::at(0),
+            name: "send".into(),
             observation: None,
             sent: Some(Sent {
                 certificate_expires: expires,

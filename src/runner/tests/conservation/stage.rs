@@ -66,7 +66,7 @@ impl Observer for Standstill {
                 tokio::task::spawn_blocking(move || until_dropped.recv());
                 self.0.lock().unwrap().push(held);
             }
-            Event::StepEnded { step, .. } if **step == *"open" => {
+            Event::StepEnded { name, .. } if **name == *"open" => {
                 self.0.lock().unwrap().pop();
             }
             _ => {}

@@ -4,8 +4,6 @@ mod judging;
 mod traced;
 mod view;
 
-use std::sync::Arc;
-
 pub use self::{
     judging::Judgement,
     traced::{EventTrace, KeptEvents, TracedWait},
@@ -15,7 +13,7 @@ use super::{ActionKind, Performed, Reading, Sessions, Task, Unperformed, kind::S
 use crate::{
     document::Node,
     scenario::{
-        EvaluationError, Expression, Observation, Reason,
+        EvaluationError, Expression, Observation, Reason, StepId,
         look::{Keeps, Look, LookName},
     },
 };
@@ -27,7 +25,7 @@ pub struct WaitAction {
     /// What is looked for in `event`.
     pub matches: Expression,
     /// `since: STEP`: the step whose request the event answers; the latest request if absent.
-    pub since: Option<Arc<str>>,
+    pub since: Option<StepId>,
 }
 
 const OF_DELIVERY: &str = "it is known in `callbacks` and where a `wait_for` looks at an event";
@@ -96,7 +94,7 @@ impl ActionKind for WaitAction {
     }
 }
 
-fn read_since(node: &Node, reading: &Reading<'_, '_>) -> Option<Arc<str>> {
+fn read_since(node: &Node, reading: &Reading<'_, '_>) -> Option<StepId> {
     let text = node.text("the name of a step above", reading.problems)?;
     let of_chat = || reading.above.iter().filter(|step| step.in_chat);
     let found = of_chat().find(|step| *step.name == *text);
@@ -113,5 +111,5 @@ fn read_since(node: &Node, reading: &Reading<'_, '_>) -> Option<Arc<str>> {
         };
         reading.problems.add(&node.place, message);
     }
-    found.map(|step| step.name.clone())
+    found.map(|step| step.id)
 }
