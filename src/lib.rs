@@ -22,7 +22,7 @@
 //! | [`preflight`] | a load set against what this machine has | cgroup, descriptors, driver, load, `plain_words`, scenario |
 //! | [`config`] | files to a checked [`config::Plan`] | document, driver, load, `plain_words`, scenario, units, the simulator's settings |
 //! | [`event`] | what happened: the only thing that observers see | config, driver, listener, scenario, vitals |
-//! | [`inbox`] | inbound events of one chat, of any source, and its waits | event, scenario |
+//! | [`inbox`] | inbound events of one chat, of any source, and its waits | body, event, scenario |
 //! | [`callbacks`] | inbound events over HTTP: receiver, keys, early buffer | body, config, descriptors, event, inbox, `line_budget`, listener, scenario |
 //! | [`runner`] | one chat; one run of chats, from setup to verdict | all above |
 //! | [`report`] | a run as HTML, CSV and JUnit XML, and runs side by side; no I/O | event, printable, runner, scenario, units |

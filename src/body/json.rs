@@ -1,4 +1,4 @@
-use std::{borrow::Cow, collections::BTreeMap, fmt};
+use std::{borrow::Cow, fmt};
 
 use encoding_rs::{Encoding, UTF_8};
 use minijinja::Value;
@@ -8,9 +8,11 @@ use serde::{
 };
 
 use self::lenient::Reader;
+pub use self::members::Members;
 use super::text::encoding;
 
 mod lenient;
+mod members;
 #[cfg(test)]
 mod tests;
 
@@ -114,10 +116,10 @@ impl<'de> Visitor<'de> for PlainVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let mut map = BTreeMap::<Value, Value>::new();
+        let mut list = Vec::new();
         while let Some((Plain(name), Plain(value))) = members.next_entry()? {
-            map.insert(name, value);
+            list.push((name, value));
         }
-        Ok(map.into())
+        Ok(Members::from_iter(list).into())
     }
 }

@@ -8,6 +8,6 @@ mod text;
 
 pub use compression::{Compression, CompressionError};
 pub use form::form_fields;
-pub use json::{NotJson, read_json};
+pub use json::{Members, NotJson, read_json};
 pub use received::{KEPT_BYTES, Received, Unusable};
 pub use text::decode;

@@ -7,6 +7,7 @@ use minijinja::{
     value::{DynObject, ValueKind},
 };
 
+use crate::body::Members;
 use crate::scenario::{FieldPath, fingerprint, key_text};
 
 /// What an event says about itself: its id, and what else is in it.
@@ -36,36 +37,56 @@ impl Identity {
 /// as it does in keys.
 fn content(value: &Value, volatile: &[&[Box<str>]]) -> u64 {
     let mut hasher = DefaultHasher::new();
-    let kind = value.kind();
-    match kind {
+    add(value, volatile, &mut hasher);
+    hasher.finish()
+}
+
+fn add(value: &Value, volatile: &[&[Box<str>]], hasher: &mut DefaultHasher) {
+    match value.kind() {
         ValueKind::Map => {
-            2.hash(&mut hasher);
-            let pairs = value.as_object().and_then(DynObject::try_iter_pairs);
-            let fields = pairs.into_iter().flatten().filter_map(|(name, field)| {
-                let below = below(&name, volatile)?;
-                let mut hasher = DefaultHasher::new();
-                name.as_str().hash(&mut hasher);
-                content(&field, &below).hash(&mut hasher);
-                Some(hasher.finish())
-            });
-            fields.fold(0, u64::wrapping_add).hash(&mut hasher);
+            2.hash(hasher);
+            if let Some(members) = Members::of(value) {
+                for (name, field) in members {
+                    add_field(name, field, volatile, hasher);
+                }
+            } else {
+                let pairs = value.as_object().and_then(DynObject::try_iter_pairs);
+                let mut pairs: Vec<_> = pairs.into_iter().flatten().collect();
+                pairs.sort_by(|(a, _), (b, _)| a.as_str().cmp(&b.as_str()));
+                for (name, field) in &pairs {
+                    add_field(name, field, volatile, hasher);
+                }
+            }
+            // Whoever comes next belongs to what is around.
+            0.hash(hasher);
         }
         ValueKind::Seq | ValueKind::Iterable => {
-            3.hash(&mut hasher);
+            3.hash(hasher);
             for item in value.try_iter().into_iter().flatten() {
-                content(&item, volatile).hash(&mut hasher);
+                add(&item, volatile, hasher);
+            }
+            0.hash(hasher);
+        }
+        ValueKind::Number | ValueKind::String => {
+            4.hash(hasher);
+            match value.as_str() {
+                Some(text) => text.hash(hasher),
+                None => key_text(value).unwrap_or_default().hash(hasher),
             }
         }
-        ValueKind::Number | ValueKind::String => match (value.as_str(), key_text(value)) {
-            (Some(text), _) => text.hash(&mut hasher),
-            (None, text) => text.unwrap_or_default().as_str().hash(&mut hasher),
-        },
         _ => {
-            1.hash(&mut hasher);
-            value.to_string().hash(&mut hasher);
+            1.hash(hasher);
+            value.to_string().hash(hasher);
         }
     }
-    hasher.finish()
+}
+
+fn add_field(name: &Value, field: &Value, volatile: &[&[Box<str>]], hasher: &mut DefaultHasher) {
+    if let Some(below) = below(name, volatile) {
+        5.hash(hasher);
+        name.as_str().hash(hasher);
+        add(field, &below, hasher);
+    }
 }
 
 /// The volatile fields within the field of this name; `None` if all of it is volatile.

@@ -20,7 +20,7 @@ pub(super) fn boolean_word(value: &Value) -> Option<&'static str> {
 pub struct Expression {
     source: Box<str>,
     place: Place,
-    /// The names of `a.b.c`: most expressions are one of these, which need no evaluation.
+    /// The names of `a.b.c`, if it is nothing else.
     path: Option<Box<[Box<str>]>>,
     compiled: Compiled,
 }
@@ -77,10 +77,6 @@ impl Expression {
 
     /// The value of the expression in a scope.
     pub fn evaluate(&self, scope: &Arc<Scope>) -> Result<Value, EvaluationError> {
-        // What is not there is left to the engine, which knows what to make of it.
-        if let Some(value) = self.path.as_ref().and_then(|path| scope.at(path)) {
-            return Ok(value);
-        }
         self.compiled
             .evaluate(scope)
             .map_err(|error| self.failed(&error))

@@ -203,16 +203,6 @@ impl Scope {
         std::mem::replace(&mut self.round, round)
     }
 
-    /// What `a.b.c` stands for, if there is such a thing.
-    pub(super) fn at(&self, path: &[Box<str>]) -> Option<Value> {
-        let (first, rest) = path.split_first()?;
-        let mut value = self.value_of(first)?;
-        for name in rest {
-            value = value.get_attr(name).ok()?;
-        }
-        (!value.is_undefined()).then_some(value)
-    }
-
     /// What is sent for `inputs.x` or `target.x`, if that is not the text of its value.
     pub(super) fn written(&self, path: &[Box<str>]) -> Option<&str> {
         let [group, name] = path else { return None };
@@ -224,7 +214,8 @@ impl Scope {
         Parameters::behind(group)?.written(name)
     }
 
-    fn value_of(&self, name: &str) -> Option<Value> {
+    /// The value of a variable, if it has one that is defined.
+    pub(super) fn value_of(&self, name: &str) -> Option<Value> {
         if let Some((_, value)) = self.captures.iter().find(|(known, _)| **known == *name) {
             return Some(value.clone());
         }

@@ -63,7 +63,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "event",
         &["config", "driver", "listener", "scenario", "vitals"],
     ),
-    ("inbox", &["event", "scenario"]),
+    ("inbox", &["body", "event", "scenario"]),
     (
         "callbacks",
         &[

@@ -1,10 +1,8 @@
 //! JSON as browsers take it, byte by byte.
 
-use std::collections::BTreeMap;
-
 use minijinja::Value;
 
-use super::NotJson;
+use super::{Members, NotJson};
 
 /// How deep lists and objects may be nested: more than any API does, and little enough for everything that
 /// goes through a value level by level.
@@ -90,9 +88,9 @@ impl<'a> Reader<'a> {
     }
 
     fn object(&mut self) -> Result<Value, NotJson> {
-        let mut members = BTreeMap::<Value, Value>::new();
+        let mut members = Vec::new();
         if self.next_is(b'}') {
-            return Ok(members.into());
+            return Ok(Members::default().into());
         }
         loop {
             self.skip_space();
@@ -102,9 +100,9 @@ impl<'a> Reader<'a> {
             let name = self.string()?;
             self.need(b':', "`:` is missing")?;
             let value = self.value()?;
-            members.insert(name.into(), value);
+            members.push((name.into(), value));
             if self.next_is(b'}') {
-                return Ok(members.into());
+                return Ok(Members::from_iter(members).into());
             }
             self.need(b',', "`,` or `}` is missing")?;
         }

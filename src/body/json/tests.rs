@@ -180,3 +180,23 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #[test]
+    fn members_are_those_of_a_map(fields in proptest::collection::vec(("[a-d]{0,2}", 0..5_i32), 0..40)) {
+        let values = |(name, value): &(String, i32)| (Value::from(name.as_str()), Value::from(*value));
+        let map: std::collections::BTreeMap<Value, Value> = fields.iter().map(values).collect();
+        let members = Value::from(fields.iter().map(values).collect::<Members>());
+        prop_assert_eq!(members.len(), Some(map.len()));
+        for name in map.keys().chain([&Value::from("other"), &Value::from(1)]) {
+            prop_assert_eq!(members.get_item(name).unwrap(), map.get(name).cloned().unwrap_or_default());
+        }
+        let map = Value::from(map);
+        prop_assert_eq!(&members, &map);
+        prop_assert_eq!(members.to_string(), map.to_string());
+        prop_assert_eq!(members.is_true(), map.is_true());
+        let order = |value: &Value| value.try_iter().unwrap().collect::<Vec<_>>();
+        prop_assert_eq!(order(&members), order(&map));
+        prop_assert_eq!(serde_json::to_string(&members).unwrap(), serde_json::to_string(&map).unwrap());
+    }
+}

@@ -286,7 +286,7 @@ fn is_small(constant: &Value) -> bool {
 }
 
 /// Whether a constant is a list that is gone through in no time, whatever is looked for.
-fn is_small_list(constant: &Value) -> bool {
+pub(super) fn is_small_list(constant: &Value) -> bool {
     constant.kind() == ValueKind::Seq && is_small(constant)
 }
 

@@ -7,6 +7,7 @@
 mod budget;
 mod builtins;
 mod comparisons;
+mod direct;
 mod instructions;
 mod operands;
 mod replacements;
@@ -24,6 +25,7 @@ use minijinja::{
 };
 use self_cell::self_cell;
 
+use self::direct::Direct;
 pub(super) use self::{
     budget::{charge_value, exceeded},
     builtins::{Builtin, Reads, builtin, is_filter, is_test},
@@ -80,6 +82,8 @@ pub(super) fn is_global(name: &str) -> bool {
 
 /// An expression or a template that is ready to be evaluated.
 pub(super) struct Compiled {
+    /// The same without the engine, if it is that simple.
+    direct: Option<Direct>,
     code: OwnedCode,
     undefined: Undefined,
     /// Dotted paths of the variables that it uses.
@@ -119,6 +123,7 @@ impl Compiled {
         let environment = undefined.environment();
         let compiled = environment.compile_expression(&safe)?;
         let variables = compiled.undeclared_variables(true).into_iter().collect();
+        let direct = Direct::read(&machinery::parse_expr(source)?);
         let code = OwnedCode::try_new(safe.into(), |source| {
             let parsed = machinery::parse_expr(source)?;
             let mut generator = CodeGenerator::new("<expression>", source);
@@ -126,6 +131,7 @@ impl Compiled {
             Ok::<_, Error>(Code::bounded(generator))
         })?;
         Ok(Self {
+            direct,
             code,
             undefined,
             variables,
@@ -154,6 +160,7 @@ impl Compiled {
             Ok::<_, Error>(Code::bounded(generator))
         })?;
         Ok(Self {
+            direct: None,
             code,
             undefined,
             variables: variables.into_iter().collect(),
@@ -173,6 +180,10 @@ impl Compiled {
 
     /// The value of an expression in a scope.
     pub(super) fn evaluate(&self, scope: &Arc<Scope>) -> Result<Value, Error> {
+        let direct = self.direct.as_ref();
+        if let Some(value) = direct.and_then(|direct| direct.value(scope, self.undefined)) {
+            return Ok(value);
+        }
         let mut nothing = String::new();
         let value = self.run(scope, &mut nothing)?;
         // An expression leaves its value behind.

@@ -114,7 +114,7 @@ fn the_time_stands_still_within_a_step() {
 
 #[test]
 fn the_time_is_taken_when_it_is_asked_for_first_and_anew_with_what_comes_next() {
-    let moment = |scope: &Scope| i64::try_from(scope.at(&[MOMENT.into()]).unwrap()).unwrap();
+    let moment = |scope: &Scope| i64::try_from(scope.value_of(MOMENT).unwrap()).unwrap();
     let clock = || jiff::Timestamp::now().as_microsecond();
     let mut scope = (*scope(&[])).clone();
     let before = clock();
