@@ -8,7 +8,9 @@ use chatprobe::{
     callbacks::{Exchange, Request},
     config::{CallbackLimits, Target},
     document::{Problems, parse},
-    event::{Event, Mode, Observer as _, Observers, RunIdentity, StepOutcome, Subject, Trigger},
+    event::{
+        Mode, Observers, RunEvent, RunIdentity, RunObserver as _, StepOutcome, Subject, Trigger,
+    },
     inbox::Match,
     load::{Profile, Shape},
     record::{Boundaries, Metrics},
@@ -120,7 +122,8 @@ fn inbox(bencher: Bencher<'_, '_>) {
     let exchange = Exchange::new(CallbackLimits::default(), Observers::default());
     let run_scope = Scope::of_run(Arc::new(RunScope::default()));
     let target = Arc::new(Target::new("t", "http://t"));
-    let path = exchange.open(run(), scenario, target, run_scope, Observers::default());
+    let observers = Observers::default().of_run(&run(), &scenario);
+    let path = exchange.open(scenario, target, run_scope, observers);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
@@ -143,13 +146,10 @@ fn inbox(bencher: Bencher<'_, '_>) {
     });
 }
 
-fn step_passed() -> Event {
-    Event::StepEnded {
+fn step_passed() -> RunEvent {
+    RunEvent::StepEnded {
         sent: None,
-        run: run(),
         step: scenario().step_named("send_chat").unwrap(),
-        name: "send_chat".into(),
-        observation: None,
         outcome: StepOutcome::Passed(Duration::from_micros(1_234)),
     }
 }
@@ -158,16 +158,20 @@ fn step_passed() -> Event {
 /// nothing else, so that they meet far more often than the workers of a run.
 #[divan::bench(threads = [1, 2, 4], sample_count = 20, sample_size = 1_000_000)]
 fn histogram(bencher: Bencher<'_, '_>) {
-    let metrics = Metrics::new(&Boundaries::default()).unwrap();
+    let metrics = Arc::new(Metrics::new(&Boundaries::default()).unwrap());
+    let observers = Observers::default()
+        .and(metrics)
+        .of_run(&run(), &scenario());
     let event = step_passed();
-    bencher.bench(|| metrics.observe(black_box(&event)));
+    bencher.bench(|| observers.emit(black_box(&event)));
 }
 
 /// The same in the counters of its run.
 #[divan::bench(threads = [1, 2, 4], sample_count = 20, sample_size = 1_000_000)]
 fn tally(bencher: Bencher<'_, '_>) {
+    let run = run();
     let tally = Tally::new(RunSpec {
-        identity: run(),
+        identity: run.clone(),
         scenario: scenario(),
         target: Arc::new(Target::new("centre", "http://127.0.0.1:4000")),
         inputs: Value::UNDEFINED,
@@ -182,7 +186,7 @@ fn tally(bencher: Bencher<'_, '_>) {
         configuration: None,
     });
     let event = step_passed();
-    bencher.bench(|| tally.observe(black_box(&event)));
+    bencher.bench(|| tally.observe(&run, black_box(&event)));
 }
 
 /// What the pacing of a run asks of a profile for every chat.

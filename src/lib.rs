@@ -42,8 +42,8 @@
 //! compiled, and held by a [`config::Plan`]. [`scheduler::Scheduler`] starts a run of it through
 //! [`runner::Engine::start`]. The run's pacing says when the chat is due; the chat's performer
 //! lets the action perform in the chat's [`scenario::Scope`] with its [`scenario::Sessions`], or waits
-//! at its [`inbox::Inbox`], checks, captures and claims, and tells exactly one
-//! [`event::Event::StepEnded`]. [`record::Metrics`] counts it, the run's [`runner::Tally`] keeps its
+//! at its [`inbox::Inbox`], checks, captures and claims, and emits exactly one
+//! [`event::RunEvent::StepEnded`]. [`record::Metrics`] counts it, the run's [`runner::Tally`] keeps its
 //! counters, and [`web`] shows both.
 
 pub mod body;

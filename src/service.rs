@@ -13,7 +13,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     callbacks::{Exchange, receiver},
     config::{Plan, Settings},
-    event::{Event, Observers},
+    event::{Observers, ServiceEvent},
     history::{History, Recorder},
     listener::bind,
     plain_words,
@@ -161,9 +161,9 @@ impl Service {
             .and(metrics.clone())
             .and(Arc::new(FailureLog::default()));
         let (recorder, history) = remember(&plan).await?;
-        observers = observers.and(history.failures());
+        observers = observers.and_of_runs(history.failures());
         if let Some(recorder) = &recorder {
-            observers = observers.and(recorder.observer());
+            observers = observers.and_of_runs(recorder.observer());
         }
         let exchange = Exchange::new(settings.callbacks, observers.clone());
         let engine = Engine {
@@ -297,20 +297,22 @@ impl Service {
         let until = &self.servers;
         self.tasks
             .spawn(metrics.monitor().clone().watch(until.clone()));
-        let told = observers.clone();
+        let watching = observers.clone();
         self.tasks.spawn(every(SWEEP, until.clone(), move |now, _| {
             exchange.sweep(now);
             drivers.close_expired();
-            told.tell(&Event::ListenersWatched(exchange.listeners().figures()));
+            watching.emit(&ServiceEvent::ListenersWatched(
+                exchange.listeners().figures(),
+            ));
         }));
         let mut heard = vitals.mark();
         self.tasks
             .spawn(every(HEARTBEAT, until.clone(), move |_, lag| {
-                observers.tell(&Event::SchedulerLag(lag));
+                observers.emit(&ServiceEvent::SchedulerLag(lag));
                 let (beats, now) = vitals.since(heard);
                 heard = now;
                 for beat in beats {
-                    observers.tell(&Event::Beat(beat));
+                    observers.emit(&ServiceEvent::Beat(beat));
                 }
             }));
     }

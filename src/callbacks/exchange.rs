@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     config::{CallbackLimits, Target},
-    event::{Event, Fate, Observers, RunIdentity},
+    event::{Fate, Observers, RunObservers, ServiceEvent},
     inbox::{Inbox, Owner},
     listener::{Listeners, Name, Shortage},
     scenario::{Scenario, Scope, TOKEN_BEGIN},
@@ -62,7 +62,7 @@ pub struct Path {
 }
 
 impl Exchange {
-    /// An exchange that tells `observers` about events that no run knows.
+    /// An exchange whose `observers` observe events that no run knows.
     pub fn new(limits: CallbackLimits, observers: Observers) -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -106,17 +106,16 @@ impl Exchange {
         self.shared.limits.max_body_bytes
     }
 
-    /// A path for a new run. Its 122 random bits are what keeps strangers from sending events.
+    /// A path for the run of these observers. Its 122 random bits are what keeps strangers from sending events.
     pub fn open(
         &self,
-        run: Arc<RunIdentity>,
         scenario: Arc<Scenario>,
         target: Arc<Target>,
         scope: Scope,
-        observers: Observers,
+        observers: RunObservers,
     ) -> Path {
         let token = format!("{TOKEN_BEGIN}{}", Uuid::new_v4().simple());
-        let subject = &run.subject;
+        let subject = &observers.run().subject;
         let key = (subject.scenario.clone(), subject.target.clone());
         let mut state = self.state();
         let registry = state
@@ -124,8 +123,7 @@ impl Exchange {
             .entry(key)
             .or_insert_with(|| Arc::new(KeyRegistry::new(self.shared.limits)))
             .clone();
-        let afterwards = self.shared.observers.clone();
-        let owner = Arc::new(Owner::new(run, registry.next_run(), observers, afterwards));
+        let owner = Arc::new(Owner::new(registry.next_run(), observers));
         registry.open(&owner);
         let route = Arc::new(Route {
             owner,
@@ -193,7 +191,7 @@ impl Exchange {
 
     fn settle_for_nobody(&self, fate: Fate) {
         let observers = &self.shared.observers;
-        observers.tell(&Event::CallbackSettled { run: None, fate });
+        observers.emit(&ServiceEvent::StrayCallback(fate));
     }
 
     /// Gives up what has waited too long; call it about once a second.

@@ -23,12 +23,15 @@ use super::{ClaimError, Claims, Exchange, Path, Reception, Refusal, Request};
 use crate::{
     config::{CallbackLimits, Target},
     document::{Problems, parse},
-    event::{Event, Fate, Mode, Observer, Observers, RunIdentity, Subject, Trigger},
+    event::{
+        Fate, Mode, Observer, Observers, RunEvent, RunIdentity, RunObserver, ServiceEvent, Subject,
+        Trigger,
+    },
     inbox::{Inbound, Inbox, Match, WaitError},
     scenario::{RunScope, Scenario, Scope},
 };
 
-/// What was told about events, of all runs or of one.
+/// What was observed of inbound events, of all runs or of one.
 #[derive(Debug, Default)]
 struct Ledger(Mutex<Entries>);
 
@@ -39,45 +42,51 @@ struct Entries {
     settled: BTreeMap<String, Vec<Fate>>,
     /// Events of one run that came on the path of another.
     through: BTreeMap<(String, String), i64>,
-    rerouted: usize,
+    taken_over: usize,
     repeated_ids: usize,
     verified: usize,
 }
 
-impl Entries {
-    fn pass_through(&mut self, run: &RunIdentity, through: &RunIdentity, events: i64) {
-        if run.id != through.id {
+impl RunObserver for Ledger {
+    fn observe(&self, run: &Arc<RunIdentity>, event: &RunEvent) {
+        let mut entries = self.0.lock().unwrap();
+        let (events, through) = match event {
+            RunEvent::CallbackReceived { through } => (1, through),
+            RunEvent::CallbackTakenOver { through } => {
+                entries.taken_over += 1;
+                (1, through)
+            }
+            RunEvent::CallbackHandedOver { through } => (-1, through),
+            RunEvent::CallbackSettled(fate) => {
+                let settled = entries.settled.entry(run.id.clone());
+                return settled.or_default().push(*fate);
+            }
+            RunEvent::CallbackIdRepeated => return entries.repeated_ids += 1,
+            RunEvent::CallbackVerified => return entries.verified += 1,
+            _ => return,
+        };
+        *entries.received.entry(run.id.clone()).or_default() += events;
+        if let Some(through) = through {
             let key = (run.id.clone(), through.id.clone());
-            *self.through.entry(key).or_default() += events;
+            *entries.through.entry(key).or_default() += events;
         }
     }
 }
 
 impl Observer for Ledger {
-    fn observe(&self, event: &Event) {
-        let mut entries = self.0.lock().unwrap();
-        match event {
-            Event::CallbackReceived { run, through } => {
-                *entries.received.entry(run.id.clone()).or_default() += 1;
-                if let Some(through) = through {
-                    entries.pass_through(run, through, 1);
-                }
-            }
-            Event::CallbackRerouted { from, to, through } => {
-                entries.pass_through(from, through, -1);
-                entries.pass_through(to, through, 1);
-                entries.rerouted += 1;
-                *entries.received.entry(from.id.clone()).or_default() -= 1;
-                *entries.received.entry(to.id.clone()).or_default() += 1;
-            }
-            Event::CallbackSettled { run, fate } => {
-                let id = run.as_ref().map(|run| run.id.clone()).unwrap_or_default();
-                entries.settled.entry(id).or_default().push(*fate);
-            }
-            Event::CallbackIdRepeated { .. } => entries.repeated_ids += 1,
-            Event::CallbackVerified { .. } => entries.verified += 1,
-            _ => {}
+    fn observe_service(&self, event: &ServiceEvent) {
+        if let ServiceEvent::StrayCallback(fate) = event {
+            let mut entries = self.0.lock().unwrap();
+            entries
+                .settled
+                .entry(String::new())
+                .or_default()
+                .push(*fate);
         }
+    }
+
+    fn of_run(self: Arc<Self>, _: &Arc<RunIdentity>, _: &Scenario) -> Option<Arc<dyn RunObserver>> {
+        Some(self)
     }
 }
 
@@ -173,15 +182,15 @@ impl Bench {
         };
         let identity = Arc::new(RunIdentity::new("run".into(), subject, Trigger::Api));
         let ledger = Arc::<Ledger>::default();
+        let observers = self.observers.of_run(&identity, &self.scenario);
         let path = self.exchange.open(
-            identity.clone(),
             self.scenario.clone(),
             self.target.clone(),
             Scope::of_run(Arc::new(RunScope {
                 target: self.target.variable(),
                 ..RunScope::default()
             })),
-            self.observers.and(ledger.clone()),
+            observers.with_counters(ledger.clone()),
         );
         TestRun {
             id: identity.id.clone(),

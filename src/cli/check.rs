@@ -12,7 +12,7 @@ use crate::{
     config::{Burst, Kind, Plan, Target, read_file, read_scenario},
     document::Problems,
     driver::{EnvironmentProxies, ProxyChoice, Tls},
-    event::{Event, Observer},
+    event::{Observer, ServiceEvent},
     preflight::certain_failures,
     record::{Boundaries, Metrics},
     scenario::{Scenario, ScenarioRead},
@@ -251,6 +251,6 @@ fn describe_burst(text: &mut String, burst: &Burst) -> fmt::Result {
 /// Counted on the real metrics, as the service would show them.
 fn count_series(plan: &Arc<Plan>) -> Result<usize, crate::record::MetricsError> {
     let metrics = Metrics::new(&Boundaries::of(plan))?;
-    metrics.observe(&Event::ConfigurationAccepted { plan: plan.clone() });
+    metrics.observe_service(&ServiceEvent::ConfigurationAccepted { plan: plan.clone() });
     Ok(metrics.series())
 }

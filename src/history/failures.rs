@@ -4,7 +4,7 @@ use std::{
 };
 
 use super::{explanation::FailureReport, write::Write};
-use crate::event::{Event, FailedChat, Observer, Subject};
+use crate::event::{FailedChat, RunEvent, RunIdentity, RunObserver, Subject};
 
 /// Failed chats of one scenario, target and mode that are in memory. Reports name the last 20 that ended,
 /// which is nearly the order in which they failed.
@@ -130,9 +130,9 @@ impl Kept {
     }
 }
 
-impl Observer for Failures {
-    fn observe(&self, event: &Event) {
-        if let Event::ChatFailed(chat) = event {
+impl RunObserver for Failures {
+    fn observe(&self, _: &Arc<RunIdentity>, event: &RunEvent) {
+        if let RunEvent::ChatFailed(chat) = event {
             self.kept().keep(chat);
         }
     }

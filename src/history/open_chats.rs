@@ -13,7 +13,7 @@ use super::{
     write::Write,
 };
 use crate::{
-    event::{Event, Mode, Observer, RunIdentity},
+    event::{Mode, RunEvent, RunIdentity, RunObserver},
     runner::Orphan,
 };
 
@@ -136,14 +136,13 @@ pub(super) fn list(
     })
 }
 
-impl Observer for OpenChats {
-    fn observe(&self, event: &Event) {
+impl RunObserver for OpenChats {
+    fn observe(&self, run: &Arc<RunIdentity>, event: &RunEvent) {
+        if run.subject.mode != Mode::Burst {
+            return;
+        }
         match event {
-            Event::ChatNamed {
-                run,
-                chat,
-                correlation,
-            } if run.subject.mode == Mode::Burst => {
+            RunEvent::ChatNamed { chat, correlation } => {
                 let opened = Opened {
                     run: run.clone(),
                     chat: *chat,
@@ -152,12 +151,11 @@ impl Observer for OpenChats {
                 };
                 self.open(&mut self.pending(), opened);
             }
-            Event::LeftOpen {
-                run,
+            RunEvent::LeftOpen {
                 chat,
                 correlation,
                 why,
-            } if run.subject.mode == Mode::Burst => {
+            } => {
                 let opened = Opened {
                     run: run.clone(),
                     chat: *chat,
@@ -166,12 +164,9 @@ impl Observer for OpenChats {
                 };
                 self.open(&mut self.pending(), opened);
             }
-            Event::ChatEnded {
-                run,
-                chat,
-                correlation,
-                ..
-            } if run.subject.mode == Mode::Burst && !correlation.is_empty() => {
+            RunEvent::ChatEnded {
+                chat, correlation, ..
+            } if !correlation.is_empty() => {
                 self.close(&mut self.pending(), run, *chat);
             }
             _ => {}

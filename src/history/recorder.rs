@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     config::Data,
-    event::{Event, Mode, Observer, Observers},
+    event::{Mode, Observers, RunObserver, ServiceEvent},
     runner::{Histogram, RunHandle, WholeSeconds},
 };
 
@@ -162,8 +162,8 @@ impl Recorder {
         self.intake.clone()
     }
 
-    /// What has to hear of events besides [`History::failures`].
-    pub fn observer(&self) -> Arc<dyn Observer> {
+    /// What has to observe every run besides [`History::failures`].
+    pub fn observer(&self) -> Arc<dyn RunObserver> {
         self.chats.clone()
     }
 
@@ -184,7 +184,7 @@ impl Recorder {
             // What does not fit is offered again with the next tick.
             let _ = self.round();
             self.figures.watch_write(&self.directory);
-            observers.tell(&Event::HistoryKept(self.figures.now()));
+            observers.emit(&ServiceEvent::HistoryKept(self.figures.now()));
         }
         while matches!(self.round(), Handed::Full) {
             sleep(EVERY).await;

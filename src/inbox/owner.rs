@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::IdSpread;
-use crate::event::{Event, Fate, Observers, RunIdentity};
+use crate::event::{Fate, RunEvent, RunIdentity, RunObservers};
 
 /// The run that inbound events belong to, and its observers.
 #[derive(Debug)]
@@ -9,57 +9,45 @@ pub struct Owner {
     run: Arc<RunIdentity>,
     /// The number of the run, from one; unique among the runs whose events may reach each other's chats.
     pub(super) number: u32,
-    observers: Mutex<Observers>,
-    /// Those that are told once the run is over: all but the run itself, whose counters are final.
-    afterwards: Observers,
+    observers: Mutex<RunObservers>,
 }
 
 impl Owner {
-    /// The owner of the events of a run. Once it is closed, `afterwards` are told.
-    pub fn new(
-        run: Arc<RunIdentity>,
-        number: u32,
-        observers: Observers,
-        afterwards: Observers,
-    ) -> Self {
+    /// The owner of the events of a run.
+    pub fn new(number: u32, observers: RunObservers) -> Self {
         Self {
-            run,
+            run: observers.run().clone(),
             number,
             observers: Mutex::new(observers),
-            afterwards,
         }
     }
 
     /// An event came through a source of some run and will be settled later.
     pub fn received(&self, through: &Self) {
-        self.observers().tell(&self.receipt(through));
+        self.observers().emit(&self.receipt(through));
     }
 
     /// It is known what became of an event that was received before.
     pub fn settle(&self, fate: Fate) {
-        self.observers().tell(&self.settlement(fate));
+        self.observers().emit(&RunEvent::CallbackSettled(fate));
     }
 
     /// An event came through a source of some run and is settled at once. The run cannot end between the two, or
     /// its counters would not agree.
     pub fn pass(&self, through: &Self, fate: Fate) {
         let observers = self.observers();
-        observers.tell(&self.receipt(through));
-        observers.tell(&self.settlement(fate));
+        observers.emit(&self.receipt(through));
+        observers.emit(&RunEvent::CallbackSettled(fate));
     }
 
     /// A request came that only asked whether this is the right receiver.
     pub fn verified(&self) {
-        self.observers().tell(&Event::CallbackVerified {
-            run: self.run.clone(),
-        });
+        self.observers().emit(&RunEvent::CallbackVerified);
     }
 
     /// The id of an event does not identify it.
     pub fn id_repeats(&self) {
-        self.observers().tell(&Event::CallbackIdRepeated {
-            run: self.run.clone(),
-        });
+        self.observers().emit(&RunEvent::CallbackIdRepeated);
     }
 
     /// Says once in the log that ids do not identify events.
@@ -80,38 +68,34 @@ impl Owner {
 
     /// An event that was received for this run, through a source of some run, is one of another.
     pub fn reroute(&self, to: &Self, through: &Self) {
-        let rerouted = Event::CallbackRerouted {
-            from: self.run.clone(),
-            to: to.run.clone(),
-            through: through.run.clone(),
-        };
-        // Some observers watch both runs. One lock at a time: two could be taken in both orders.
-        let mine = self.observers().clone();
-        let all = mine.with(&to.observers());
-        all.tell(&rerouted);
+        // One lock at a time: two could be taken in both orders.
+        self.observers().emit(&RunEvent::CallbackHandedOver {
+            through: self.elsewhere(through),
+        });
+        to.observers().emit(&RunEvent::CallbackTakenOver {
+            through: to.elsewhere(through),
+        });
     }
 
-    /// The run is over, and its counters are final: what comes from now on is not told to it.
+    /// The run is over, and its counters are final: they do not observe what comes from now on.
     pub fn close(&self) {
-        *self.observers() = self.afterwards.clone();
+        let mut observers = self.observers();
+        *observers = observers.after_the_end();
     }
 
-    fn receipt(&self, through: &Self) -> Event {
+    fn receipt(&self, through: &Self) -> RunEvent {
+        RunEvent::CallbackReceived {
+            through: self.elsewhere(through),
+        }
+    }
+
+    /// The run through whose source an event came, if that is another one.
+    fn elsewhere(&self, through: &Self) -> Option<Arc<RunIdentity>> {
         let own = Arc::ptr_eq(&self.run, &through.run);
-        Event::CallbackReceived {
-            run: self.run.clone(),
-            through: (!own).then(|| through.run.clone()),
-        }
+        (!own).then(|| through.run.clone())
     }
 
-    fn settlement(&self, fate: Fate) -> Event {
-        Event::CallbackSettled {
-            run: Some(self.run.clone()),
-            fate,
-        }
-    }
-
-    fn observers(&self) -> MutexGuard<'_, Observers> {
+    fn observers(&self) -> MutexGuard<'_, RunObservers> {
         // An observer that panicked leaves the list as it was.
         self.observers
             .lock()

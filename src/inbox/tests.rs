@@ -14,7 +14,9 @@ use minijinja::Value;
 use tokio::time::Instant;
 
 use super::*;
-use crate::event::{Event, Fate, Mode, Observer, Observers, RunIdentity, Subject, Trigger};
+use crate::event::{
+    Fate, Mode, RunEvent, RunIdentity, RunObserver, RunObservers, Subject, Trigger,
+};
 
 /// What was told about the events of a run.
 #[derive(Debug, Default)]
@@ -26,12 +28,12 @@ struct Entries {
     fates: BTreeMap<Fate, usize>,
 }
 
-impl Observer for Ledger {
-    fn observe(&self, event: &Event) {
+impl RunObserver for Ledger {
+    fn observe(&self, _: &Arc<RunIdentity>, event: &RunEvent) {
         let mut entries = self.0.lock().unwrap();
         match event {
-            Event::CallbackReceived { .. } => entries.received += 1,
-            Event::CallbackSettled { fate, .. } => *entries.fates.entry(*fate).or_default() += 1,
+            RunEvent::CallbackReceived { .. } => entries.received += 1,
+            RunEvent::CallbackSettled(fate) => *entries.fates.entry(*fate).or_default() += 1,
             _ => {}
         }
     }
@@ -70,8 +72,8 @@ impl Bench {
             mode: Mode::Burst,
         };
         let run = Arc::new(RunIdentity::new("run".into(), subject, Trigger::Api));
-        let observers = Observers::default().and(ledger.clone());
-        let owner = Arc::new(Owner::new(run, 1, observers, Observers::default()));
+        let observers = RunObservers::nobody(run).with_counters(ledger.clone());
+        let owner = Arc::new(Owner::new(1, observers));
         let inbox = Inbox::new(owner, 1);
         Self {
             ledger,

@@ -8,11 +8,15 @@ use tracing::{info, warn};
 
 use super::configured::is_configured;
 use crate::{
-    event::{Ending, Event, Failure, Mode, Observer, RunIdentity, Subject, Verdict},
+    event::{
+        Ending, Failure, Mode, Observer, RunEvent, RunIdentity, RunObserver, ServiceEvent, Subject,
+        Verdict,
+    },
     line_budget::LineBudget,
+    scenario::Scenario,
 };
 
-/// Tells the log of failed chats, of bursts, and of probes that change their mind.
+/// Logs failed chats, bursts, and probes whose outcome changes.
 ///
 /// A target that is down makes thousands of chats fail alike; a few lines tell as much as all of
 /// them, and what is left out is counted.
@@ -138,30 +142,37 @@ impl FailureLog {
 }
 
 impl Observer for FailureLog {
-    fn observe(&self, event: &Event) {
+    fn observe_service(&self, event: &ServiceEvent) {
+        if let ServiceEvent::ConfigurationAccepted { plan } = event {
+            self.retain(|subject| is_configured(plan, subject));
+        }
+    }
+
+    fn of_run(self: Arc<Self>, _: &Arc<RunIdentity>, _: &Scenario) -> Option<Arc<dyn RunObserver>> {
+        Some(self)
+    }
+}
+
+impl RunObserver for FailureLog {
+    fn observe(&self, run: &Arc<RunIdentity>, event: &RunEvent) {
         match event {
-            Event::RunStarted { run, .. } if run.subject.mode == Mode::Burst => {
+            RunEvent::Started if run.subject.mode == Mode::Burst => {
                 let (scenario, target) = (&*run.subject.scenario, &*run.subject.target);
                 let (id, burst) = (&*run.id, &*run.name);
                 info!(burst, scenario, target, run = id, "burst started");
             }
-            Event::ChatEnded {
-                run,
+            RunEvent::ChatEnded {
                 chat,
                 ending: Ending::Failed(failure),
                 correlation,
                 ..
             } => self.chat_failed(run, *chat, failure, correlation),
-            Event::RunEnded {
-                run,
+            RunEvent::Ended {
                 verdict,
                 reason,
                 all_passed,
                 ..
             } => self.run_ended(run, *verdict, reason.as_deref(), *all_passed),
-            Event::ConfigurationAccepted { plan } => {
-                self.retain(|subject| is_configured(plan, subject));
-            }
             _ => {}
         }
     }

@@ -7,7 +7,7 @@ use super::{
     performer::{Interrupt, Leftover, Performer},
 };
 use crate::{
-    event::{Ending, Event, FailedChat, Failure},
+    event::{Ending, FailedChat, Failure, RunEvent},
     scenario::{Reason, Scope},
 };
 
@@ -47,10 +47,11 @@ pub(super) async fn run_chat(
     // The outcome of the chat is decided; that of these steps shows in their own metrics.
     let _ = performer.perform_regardless(&scenario.always).await;
     // With it, the inbox settles what is left in it before the chat counts as ended.
-    account.tell_left_open(&performer.leftover());
+    account.emit_left_open(&performer.leftover());
 }
 
-/// The events of a chat without which its run would not count it: told when it is dropped, so that nothing can forget it.
+/// The events of a chat without which its run would not count it: the last is emitted when it is dropped, so that
+/// nothing can forget it.
 struct Account {
     context: Arc<RunContext>,
     number: u64,
@@ -64,8 +65,7 @@ struct Account {
 impl Account {
     fn open(context: Arc<RunContext>, number: u64, intended: Instant) -> Self {
         let now = Instant::now();
-        context.tell(&Event::ChatStarted {
-            run: context.spec.identity.clone(),
+        context.emit(&RunEvent::ChatStarted {
             lateness: now.saturating_duration_since(intended),
         });
         let since = if context.spec.load.is_open() {
@@ -88,14 +88,13 @@ impl Account {
         self.ending = Some(ending);
     }
 
-    /// Tells if the chat may still be open at the target.
-    fn tell_left_open(&self, leftover: &Leftover) {
+    /// Emits if the chat may still be open at the target.
+    fn emit_left_open(&self, leftover: &Leftover) {
         // A passed chat has closed what it opened, unless its `always` steps were to do that.
         let passed = self.ending == Some(Ending::Passed);
         let named = !passed && !self.correlation.is_empty();
         if let Some(why) = leftover.why(named) {
-            self.context.tell(&Event::LeftOpen {
-                run: self.context.spec.identity.clone(),
+            self.context.emit(&RunEvent::LeftOpen {
                 chat: self.number,
                 correlation: self.correlation.clone(),
                 why,
@@ -103,21 +102,22 @@ impl Account {
         }
     }
 
-    /// Tells what a failed chat did, before `always` steps that may take long.
+    /// Emits what a failed chat did, before `always` steps that may take long.
     fn explain(&self, performer: &mut Performer) {
         let Some(Ending::Failed(failure)) = &self.ending else {
             return performer.end_trace();
         };
         let trace = performer.take_trace();
-        self.context.tell(&Event::ChatFailed(Arc::new(FailedChat {
-            run: self.context.spec.identity.clone(),
-            chat: self.number,
-            failed_at: jiff::Timestamp::now(),
-            duration: self.since.elapsed(),
-            failure: failure.clone(),
-            correlation: self.correlation.clone(),
-            trace,
-        })));
+        self.context
+            .emit(&RunEvent::ChatFailed(Arc::new(FailedChat {
+                run: self.context.spec.identity.clone(),
+                chat: self.number,
+                failed_at: jiff::Timestamp::now(),
+                duration: self.since.elapsed(),
+                failure: failure.clone(),
+                correlation: self.correlation.clone(),
+                trace,
+            })));
     }
 }
 
@@ -135,8 +135,7 @@ impl Drop for Account {
             }
         });
         let over = self.steps_over.unwrap_or_else(Instant::now);
-        self.context.tell(&Event::ChatEnded {
-            run: self.context.spec.identity.clone(),
+        self.context.emit(&RunEvent::ChatEnded {
             chat: self.number,
             ending,
             duration: over.saturating_duration_since(self.since),

@@ -16,7 +16,7 @@ use tokio::{
 use super::{Engine, RunSpec};
 use crate::{
     callbacks::Path,
-    event::{Event, Mode, Observers},
+    event::{Mode, RunEvent, RunObservers},
     scenario::{Clients, Reuse, RunScope, Scope, SessionValues},
 };
 
@@ -31,17 +31,16 @@ pub(super) struct RunContext {
     pub(super) clients: Clients,
     pub(super) path: Option<Path>,
     pub(super) ending: EndSignal,
-    pub(super) observers: Observers,
+    pub(super) observers: RunObservers,
     /// Whether a chat was interrupted by the end of the run, in its steps or in its `always` steps.
     cut_short: AtomicBool,
 }
 
 impl RunContext {
     /// The context of a new run, whose events are taken from now on.
-    pub(super) fn new(engine: &Engine, spec: RunSpec, observers: Observers) -> Self {
+    pub(super) fn new(engine: &Engine, spec: RunSpec, observers: RunObservers) -> Self {
         let path = spec.scenario.callbacks.is_some().then(|| {
             engine.exchange.open(
-                spec.identity.clone(),
                 spec.scenario.clone(),
                 spec.target.clone(),
                 Scope::of_run(Arc::new(run_scope(&spec, None))),
@@ -70,8 +69,8 @@ impl RunContext {
         scope
     }
 
-    pub(super) fn tell(&self, event: &Event) {
-        self.observers.tell(event);
+    pub(super) fn emit(&self, event: &RunEvent) {
+        self.observers.emit(event);
     }
 
     /// Notes that the end of the run interrupts a performer with this patience.

@@ -17,7 +17,7 @@ use super::{
     window::{Outcomes, Window, measured},
 };
 use crate::{
-    event::{EndedBy, Ending, Event, Fate, RunIdentity, StepOutcome, Verdict},
+    event::{EndedBy, Ending, Fate, RunEvent, RunIdentity, StepOutcome, Verdict},
     load::{Measured, Threshold},
     scenario::{Observation, Scenario, StepId},
 };
@@ -174,13 +174,13 @@ impl Figures {
     }
 
     /// Takes note of what happened to a run.
-    pub(super) fn observe(&mut self, event: &Event, own: &RunIdentity) {
+    pub(super) fn observe(&mut self, run: &RunIdentity, event: &RunEvent) {
         self.timeline.observe(event);
         if let Some(window) = &mut self.window {
             window.observe(event);
         }
         match event {
-            Event::ChatStarted { lateness, .. } => {
+            RunEvent::ChatStarted { lateness, .. } => {
                 let chats = &mut self.chats;
                 chats.started += 1;
                 chats.in_progress += 1;
@@ -189,7 +189,7 @@ impl Figures {
                 self.first_chat
                     .get_or_insert_with(|| self.started.elapsed());
             }
-            Event::StepEnded {
+            RunEvent::StepEnded {
                 step,
                 sent,
                 outcome,
@@ -201,8 +201,7 @@ impl Figures {
                 }
                 self.step_ended(*step, *outcome);
             }
-            Event::ChatEnded {
-                run,
+            RunEvent::ChatEnded {
                 chat,
                 ending,
                 duration,
@@ -211,12 +210,12 @@ impl Figures {
                 self.last_chat = Some(self.started.elapsed());
                 self.chat_ended(run, *chat, ending, *duration, correlation);
             }
-            Event::RequestResent { step, times, .. } => {
+            RunEvent::RequestResent { step, times, .. } => {
                 if let Some(figures) = self.steps.get_mut(step.index()) {
                     figures.resent += u64::from(*times);
                 }
             }
-            Event::LeftOpen {
+            RunEvent::LeftOpen {
                 chat,
                 correlation,
                 why,
@@ -231,60 +230,31 @@ impl Figures {
                     });
                 }
             }
-            Event::ArrivalDropped { .. } => self.chats.dropped += 1,
-            Event::CallbackReceived { through, .. } => {
+            RunEvent::ArrivalDropped => self.chats.dropped += 1,
+            RunEvent::CallbackReceived { through } | RunEvent::CallbackTakenOver { through } => {
                 self.received += 1;
                 if let Some(through) = through {
                     self.other_callbacks.add(through);
                 }
             }
-            Event::CallbackRerouted { from, to, through } => {
-                self.rerouted(from, to, through, own);
+            RunEvent::CallbackHandedOver { through } => {
+                self.received -= 1;
+                if let Some(through) = through {
+                    self.other_callbacks.take(through);
+                }
             }
-            Event::TeardownFailed { failure, .. } => {
+            RunEvent::TeardownFailed { failure, .. } => {
                 self.teardown_failed = Some(failure.as_ref().into());
             }
-            Event::CallbackSettled { fate, .. } => *self.by_fate.entry(*fate).or_default() += 1,
-            Event::RunStarted { .. }
-            | Event::WaitStarted { .. }
-            | Event::WaitEnded { .. }
-            | Event::RunEnded { .. }
-            | Event::ProbePaused { .. }
-            | Event::ProbeSkipped { .. }
-            | Event::BurstSkipped { .. }
-            | Event::ConfigurationAccepted { .. }
-            | Event::ConfigurationRefused
-            | Event::ChatNamed { .. }
-            | Event::CallbackVerified { .. }
-            | Event::CallbackIdRepeated { .. }
-            | Event::ChatFailed(_)
-            | Event::HistoryKept(_)
-            | Event::ListenersWatched(_)
-            | Event::SchedulerLag(_)
-            | Event::RequestDenied(_)
-            | Event::Beat(_) => {}
-        }
-    }
-
-    /// An event counts for another run from now on.
-    fn rerouted(
-        &mut self,
-        from: &RunIdentity,
-        to: &RunIdentity,
-        through: &RunIdentity,
-        own: &RunIdentity,
-    ) {
-        let elsewhere = through.id != own.id;
-        if from.id == own.id {
-            self.received -= 1;
-            if elsewhere {
-                self.other_callbacks.take(through);
-            }
-        } else if to.id == own.id {
-            self.received += 1;
-            if elsewhere {
-                self.other_callbacks.add(through);
-            }
+            RunEvent::CallbackSettled(fate) => *self.by_fate.entry(*fate).or_default() += 1,
+            RunEvent::Started
+            | RunEvent::WaitStarted { .. }
+            | RunEvent::WaitEnded { .. }
+            | RunEvent::ChatNamed { .. }
+            | RunEvent::ChatFailed(_)
+            | RunEvent::CallbackVerified
+            | RunEvent::CallbackIdRepeated
+            | RunEvent::Ended { .. } => {}
         }
     }
 

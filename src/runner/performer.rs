@@ -21,7 +21,7 @@ use self::{
 use super::context::{FOREVER, Patience, RunContext};
 use crate::{
     callbacks::Claims,
-    event::{Event, Failure, Sent, StepOutcome},
+    event::{Failure, RunEvent, Sent, StepOutcome},
     inbox::Inbox,
     scenario::{
         EvaluationError, Expression, Item, Kept, Pause, Reason, Repeat, Scope, Sessions, Step,
@@ -51,7 +51,7 @@ pub(super) struct Performer {
     last_sent: Instant,
     /// When the customer can do what comes next: what it waited for is there, its pause is over.
     due: Instant,
-    /// Of the step in progress: see [`Event::StepEnded`]. In a box, because a chat that waits has none.
+    /// Of the step in progress: see [`RunEvent::StepEnded`]. In a box, because a chat that waits has none.
     sent: Option<Box<Sent>>,
     patience: Patience,
     deadline: Option<Box<Deadline>>,
@@ -306,11 +306,8 @@ impl Performer {
             Ok(latency) => StepOutcome::Passed(*latency),
             Err(refusal) => refusal.outcome(),
         };
-        self.context.tell(&Event::StepEnded {
-            run: self.context.spec.identity.clone(),
+        self.context.emit(&RunEvent::StepEnded {
             step: step.id,
-            name: step.name.clone(),
-            observation: step.observe,
             sent: self.sent.as_deref().copied(),
             outcome: came_to,
         });

@@ -22,7 +22,7 @@ use super::{
     verdict::{Course, judge},
 };
 use crate::{
-    event::{EndedBy, Ending, Event, FailedChat, Failure, Mode, Trace, Verdict},
+    event::{EndedBy, Ending, FailedChat, Failure, Mode, RunEvent, Trace, Verdict},
     scenario::{Item, Scenario, Scope},
     vitals::Mark,
 };
@@ -68,7 +68,8 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn new(engine: &Engine, spec: RunSpec) -> (Self, RunHandle) {
         let tally = Arc::new(Tally::new(spec.clone()));
-        let observers = engine.observers.and(tally.clone());
+        let observers = engine.observers.of_run(&spec.identity, &spec.scenario);
+        let observers = observers.with_counters(tally.clone());
         let (order, orders) = mpsc::channel(ORDERS);
         let (ended, has_ended) = watch::channel(false);
         let run = Self {
@@ -94,10 +95,7 @@ impl Run {
 
     /// From setup to verdict.
     pub(super) async fn execute(mut self) {
-        self.tell(&Event::RunStarted {
-            run: self.context.spec.identity.clone(),
-            scenario: self.context.spec.scenario.clone(),
-        });
+        self.emit(&RunEvent::Started);
         let scope = self.set_up().await;
         if self.course.setup_failed.is_none() {
             self.tally.enter(RunState::Running);
@@ -117,8 +115,8 @@ impl Run {
         self.conclude();
     }
 
-    fn tell(&self, event: &Event) {
-        self.context.tell(event);
+    fn emit(&self, event: &RunEvent) {
+        self.context.emit(event);
     }
 
     async fn set_up(&mut self) -> Scope {
@@ -139,8 +137,7 @@ impl Run {
         let (scope, correlation) = (performer.scope().clone(), performer.captures());
         self.set_up = performer.leftover();
         if self.set_up.has_opened() && !self.context.spec.scenario.teardown.is_empty() {
-            self.tell(&Event::ChatNamed {
-                run: self.context.spec.identity.clone(),
+            self.emit(&RunEvent::ChatNamed {
                 chat: 0,
                 correlation,
             });
@@ -149,19 +146,18 @@ impl Run {
     }
 
     /// A probe exists to run its chat, so one that cannot even begin is a failed chat: an outage
-    /// must not look like silence. Of a burst it is told like one, and not counted.
+    /// must not look like silence. Of a burst it is emitted like one, and not counted.
     fn fail_setup(&mut self, failure: Failure, trace: Trace) {
         let run = &self.context.spec.identity;
         let is_chat = run.subject.mode == Mode::Probe;
         let chat = u64::from(is_chat);
         let duration = Duration::ZERO;
         if is_chat {
-            self.tell(&Event::ChatStarted {
-                run: run.clone(),
+            self.emit(&RunEvent::ChatStarted {
                 lateness: Duration::ZERO,
             });
         }
-        self.tell(&Event::ChatFailed(Arc::new(FailedChat {
+        self.emit(&RunEvent::ChatFailed(Arc::new(FailedChat {
             run: run.clone(),
             chat,
             failed_at: jiff::Timestamp::now(),
@@ -171,8 +167,7 @@ impl Run {
             trace,
         })));
         if is_chat {
-            self.tell(&Event::ChatEnded {
-                run: run.clone(),
+            self.emit(&RunEvent::ChatEnded {
                 chat,
                 ending: Ending::Failed(failure.clone()),
                 duration,
@@ -189,7 +184,7 @@ impl Run {
             .await;
         let failed = result.is_err();
         if let Err(interrupt) = result {
-            self.tell_teardown_failed(interrupt);
+            self.emit_teardown_failed(interrupt);
         }
         let run = &self.context.spec.identity.id;
         let correlation = performer.captures();
@@ -198,8 +193,7 @@ impl Run {
             if !failed {
                 tracing::warn!(%run, ?correlation, "something of the setup may be left at the target: {why}");
             }
-            self.tell(&Event::LeftOpen {
-                run: self.context.spec.identity.clone(),
+            self.emit(&RunEvent::LeftOpen {
                 chat: 0,
                 correlation,
                 why,
@@ -207,8 +201,8 @@ impl Run {
         }
     }
 
-    fn tell_teardown_failed(&self, interrupt: Interrupt) {
-        let run = self.context.spec.identity.clone();
+    fn emit_teardown_failed(&self, interrupt: Interrupt) {
+        let run = &self.context.spec.identity;
         let failure = match interrupt {
             Interrupt::Failed(failure) => Some(failure),
             Interrupt::Stopped => None,
@@ -217,7 +211,7 @@ impl Run {
             .as_ref()
             .map_or_else(|| "it was cut short".to_owned(), ToString::to_string);
         tracing::warn!(run = %run.id, "the teardown failed, something may be left at the target: {why}");
-        self.tell(&Event::TeardownFailed { run, failure });
+        self.emit(&RunEvent::TeardownFailed { failure });
     }
 
     /// Performs the setup or the teardown and follows orders meanwhile.
@@ -425,9 +419,7 @@ impl Run {
                     let intended = self.pacing.intended_start(self.next, now);
                     self.next += 1;
                     if room.is_some_and(|room| self.chats.len() as u64 >= room) {
-                        self.tell(&Event::ArrivalDropped {
-                            run: self.context.spec.identity.clone(),
-                        });
+                        self.emit(&RunEvent::ArrivalDropped);
                     } else {
                         self.start_chat(scope, intended);
                     }
@@ -490,7 +482,6 @@ impl Run {
             dropped_before,
             ..
         } = self;
-        let identity = context.spec.identity.clone();
         let observers = context.observers.clone();
         let thresholds = context.spec.thresholds.clone();
         let budget = context.engine.budget;
@@ -509,8 +500,7 @@ impl Run {
         tally.conclude(verdict, reasons);
         tally.warn_of_open_chats();
         let chats = tally.chats();
-        observers.tell(&Event::RunEnded {
-            run: identity,
+        observers.emit(&RunEvent::Ended {
             verdict,
             reason,
             all_passed: verdict != Verdict::Invalid

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     config::HealthBudget,
-    event::{EndedBy, Event, Observer, RunIdentity, Verdict},
+    event::{EndedBy, RunEvent, RunIdentity, RunObserver, Verdict},
     load::{Measured, Threshold},
     scenario::Parameters,
     vitals::Beat,
@@ -366,8 +366,8 @@ impl Tally {
     }
 }
 
-impl Observer for Tally {
-    fn observe(&self, event: &Event) {
-        self.figures().observe(event, &self.spec.identity);
+impl RunObserver for Tally {
+    fn observe(&self, run: &Arc<RunIdentity>, event: &RunEvent) {
+        self.figures().observe(run, event);
     }
 }

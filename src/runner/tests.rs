@@ -37,7 +37,9 @@ use crate::{
     callbacks::Exchange,
     config::{CallbackLimits, HealthBudget, Target},
     document::{Problems, parse},
-    event::{EndedBy, Ending, Mode, Observer, Observers, RunIdentity, Subject, Trigger, Verdict},
+    event::{
+        EndedBy, Ending, Mode, Observers, RunIdentity, RunObserver, Subject, Trigger, Verdict,
+    },
     load::{Profile, Threshold},
     scenario::{Drivers, Parameters, Reason, Scenario},
     units::Share,
@@ -63,7 +65,7 @@ impl Bench {
             .install_default()
             .ok();
         let heard = Arc::new(Heard::new());
-        let observers = Observers::default().and(heard.clone());
+        let observers = Observers::default().and_of_runs(heard.clone());
         Self {
             engine: Engine {
                 drivers: Drivers::direct(),
@@ -94,8 +96,9 @@ impl Bench {
         (bench, puppet)
     }
 
-    fn hear_first(&mut self, observer: Arc<dyn Observer>) {
-        self.engine.observers = Observers::default().and(observer).and(self.heard.clone());
+    fn hear_first(&mut self, observer: Arc<dyn RunObserver>) {
+        let first = Observers::default().and_of_runs(observer);
+        self.engine.observers = first.and_of_runs(self.heard.clone());
     }
 
     fn spec(&self, scenario: &str, load: &str) -> RunSpec {

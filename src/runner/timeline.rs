@@ -14,7 +14,7 @@ use super::{
     pacing::Wanted, window::Outcomes,
 };
 use crate::{
-    event::{Ending, Event, Fate},
+    event::{Ending, Fate, RunEvent},
     scenario::Reason,
     vitals::Load,
 };
@@ -193,14 +193,14 @@ impl Timeline {
         }
     }
 
-    pub(super) fn observe(&mut self, event: &Event) {
+    pub(super) fn observe(&mut self, event: &RunEvent) {
         let counts = &mut self.second.counts;
         match event {
-            Event::ChatStarted { lateness, .. } => {
+            RunEvent::ChatStarted { lateness, .. } => {
                 counts.started += 1;
                 self.second.start_late.record(*lateness);
             }
-            Event::ChatEnded {
+            RunEvent::ChatEnded {
                 ending, duration, ..
             } => match ending {
                 Ending::Passed => {
@@ -213,10 +213,10 @@ impl Timeline {
                 }
                 Ending::Stopped => counts.stopped += 1,
             },
-            Event::ArrivalDropped { .. } => counts.dropped += 1,
-            Event::CallbackReceived { .. } => counts.received += 1,
-            Event::CallbackSettled { fate, .. } => *counts.by_fate.entry(*fate).or_default() += 1,
-            Event::StepEnded {
+            RunEvent::ArrivalDropped => counts.dropped += 1,
+            RunEvent::CallbackReceived { .. } => counts.received += 1,
+            RunEvent::CallbackSettled(fate) => *counts.by_fate.entry(*fate).or_default() += 1,
+            RunEvent::StepEnded {
                 step,
                 sent,
                 outcome,

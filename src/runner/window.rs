@@ -6,7 +6,7 @@ use std::{
 
 use super::{health::Health, latencies::Latencies};
 use crate::{
-    event::{Ending, Event, StepOutcome},
+    event::{Ending, RunEvent, StepOutcome},
     load::{Measure, Measured, Statistic, Threshold},
     scenario::{Reason, Scenario, StepId},
 };
@@ -142,14 +142,14 @@ impl Window {
         self.ended = 0;
     }
 
-    pub(super) fn observe(&mut self, event: &Event) {
+    pub(super) fn observe(&mut self, event: &RunEvent) {
         match event {
-            Event::ChatStarted { lateness, .. } => {
+            RunEvent::ChatStarted { lateness, .. } => {
                 self.started += 1;
                 self.lateness.record(*lateness);
             }
-            Event::ArrivalDropped { .. } => self.dropped += 1,
-            Event::StepEnded {
+            RunEvent::ArrivalDropped => self.dropped += 1,
+            RunEvent::StepEnded {
                 step,
                 sent,
                 outcome,
@@ -161,7 +161,7 @@ impl Window {
                 let about = self.steps.iter_mut().filter(|known| known.id == *step);
                 about.for_each(|known| known.outcomes.record(*outcome));
             }
-            Event::ChatEnded {
+            RunEvent::ChatEnded {
                 ending, duration, ..
             } => {
                 self.ended += 1;

@@ -9,7 +9,7 @@ use super::{ProbeStatus, RunEntry, RunRefused, cron::CronClock, probes::ProbeTas
 use crate::{
     config::{Burst, Plan, Probe},
     document::{Problem, Problems, parse},
-    event::{Event, Mode, Observers, RunIdentity, Subject, Trigger},
+    event::{Mode, Observers, RunIdentity, ServiceEvent, Subject, Trigger},
     history::Intake,
     load::Profile,
     preflight::Machine,
@@ -227,7 +227,7 @@ impl Shared {
 
     pub(super) fn skip_scheduled(&self, burst: &Burst, reason: &str) {
         tracing::warn!(burst = %burst.name, "not started on schedule: {reason}");
-        self.observers().tell(&Event::BurstSkipped {
+        self.observers().emit(&ServiceEvent::BurstSkipped {
             burst: burst.name.clone(),
         });
     }

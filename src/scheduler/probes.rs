@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use super::handle::Shared;
 use crate::{
     config::Probe,
-    event::{Event, Mode, SkipReason, Subject, Trigger},
+    event::{Mode, ServiceEvent, SkipReason, Subject, Trigger},
     runner::RunHandle,
     units::duration,
 };
@@ -105,11 +105,11 @@ impl ProbeTask {
 
     pub(super) fn set_paused(&self, paused: bool, shared: &Shared) {
         self.paused.store(paused, Ordering::Relaxed);
-        self.tell_paused(shared);
+        self.emit_paused(shared);
     }
 
-    fn tell_paused(&self, shared: &Shared) {
-        shared.observers().tell(&Event::ProbePaused {
+    fn emit_paused(&self, shared: &Shared) {
+        shared.observers().emit(&ServiceEvent::ProbePaused {
             subject: self.subject(),
             paused: self.paused.load(Ordering::Relaxed),
         });
@@ -165,7 +165,7 @@ impl ProbeTask {
                 }
             }
         }
-        self.tell_paused(&shared);
+        self.emit_paused(&shared);
         let mut slot = Instant::now();
         let mut due = slot;
         loop {
@@ -194,7 +194,7 @@ impl ProbeTask {
             None
         };
         if let Some(reason) = skipped {
-            shared.observers().tell(&Event::ProbeSkipped {
+            shared.observers().emit(&ServiceEvent::ProbeSkipped {
                 subject: self.subject(),
                 reason,
             });

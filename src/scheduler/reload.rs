@@ -10,7 +10,7 @@ use super::{Scheduler, cron::CronClock, handle::Shared, probes::ProbeTask};
 use crate::{
     config::{Plan, Probe},
     document::{Place, Problem},
-    event::Event,
+    event::ServiceEvent,
 };
 
 /// What a new plan changed.
@@ -61,7 +61,9 @@ impl Scheduler {
                 Ok(installed)
             }
             Err(problems) => {
-                self.shared.observers().tell(&Event::ConfigurationRefused);
+                self.shared
+                    .observers()
+                    .emit(&ServiceEvent::ConfigurationRefused);
                 for problem in &problems {
                     tracing::error!("{problem}");
                 }
@@ -82,8 +84,8 @@ impl Scheduler {
     /// Puts a plan in force. Probes in which nothing changed are not touched; the rest start anew.
     pub async fn install(&self, plan: Arc<Plan>) -> Installed {
         let mut cron = self.shared.cron.lock().await;
-        let accepted = Event::ConfigurationAccepted { plan: plan.clone() };
-        self.shared.observers().tell(&accepted);
+        let accepted = ServiceEvent::ConfigurationAccepted { plan: plan.clone() };
+        self.shared.observers().emit(&accepted);
         let installed = self.shared.install_probes(&plan);
         let followed = match &*cron {
             Some(clock) => clock.follow(&plan.bursts).await,

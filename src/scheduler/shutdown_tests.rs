@@ -7,7 +7,7 @@ use super::*;
 use crate::{
     callbacks::Exchange,
     config::{CallbackLimits, HealthBudget, Plan},
-    event::{Event, Observer, Observers},
+    event::{Observers, RunEvent, RunIdentity, RunObserver},
     runner::{Engine, TraceBudget},
     scenario::Drivers,
     vitals::Vitals,
@@ -25,9 +25,9 @@ const SCENARIO: &str = "{ scenario: s, steps: [ { think: 1h } ] }";
 /// Holds the threads of runs named `stuck` from their first event on, until the test is over.
 struct Hold(Mutex<mpsc::Receiver<()>>);
 
-impl Observer for Hold {
-    fn observe(&self, event: &Event) {
-        if matches!(event, Event::RunStarted { run, .. } if &*run.name == "stuck") {
+impl RunObserver for Hold {
+    fn observe(&self, run: &Arc<RunIdentity>, _: &RunEvent) {
+        if &*run.name == "stuck" {
             let _ = self.0.lock().unwrap().recv();
         }
     }
@@ -68,7 +68,7 @@ fn a_run_that_follows_no_orders_holds_up_neither_the_others_nor_the_end() {
         .unwrap();
     for at_once in [false, true] {
         let (release, held) = mpsc::channel();
-        let observers = Observers::default().and(Arc::new(Hold(Mutex::new(held))));
+        let observers = Observers::default().and_of_runs(Arc::new(Hold(Mutex::new(held))));
         let (took, ended, chats) = here.block_on(async {
             let scheduler = scheduler(folder.path(), observers);
             // Its thread is not one of this runtime, whose clock goes on while it is held.

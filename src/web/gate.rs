@@ -18,7 +18,7 @@ use super::{
     console::{self, SIGN_IN, SIGN_OUT},
     refusal::Refusal,
 };
-use crate::event::Event;
+use crate::event::ServiceEvent;
 
 /// The largest body of a request.
 pub(super) const MOST_BYTES: usize = 64 * 1024;
@@ -109,7 +109,7 @@ impl App {
         (method, path): (&Method, &str),
     ) {
         let peer = sender.peer;
-        (self.web.observers).tell(&Event::RequestDenied(denied.kind()));
+        (self.web.observers).emit(&ServiceEvent::RequestDenied(denied.kind()));
         if let Some(untold) = self.refused.admit() {
             let peer = peer.map(tracing::field::display);
             let host = sender.headers.get(header::HOST);

@@ -12,7 +12,10 @@ use chatprobe::{
     callbacks::{Claims, Exchange, Path, receiver},
     config::{CallbackLimits, Target},
     document::{Problems, parse},
-    event::{Event, Fate, Mode, Observer, Observers, RunIdentity, Subject, Trigger},
+    event::{
+        Fate, Mode, Observer, Observers, RunEvent, RunIdentity, RunObserver, ServiceEvent, Subject,
+        Trigger,
+    },
     inbox::{Inbound, Inbox, Match, WaitError},
     scenario::{RunScope, Scenario, Scope},
 };
@@ -33,13 +36,21 @@ const SCENARIO: &str = "scenario: s\ncallbacks: { key: event.key }\nsteps: [{ th
 #[derive(Default)]
 struct Ledger(Mutex<(u64, BTreeMap<Fate, u64>)>);
 
-impl Observer for Ledger {
-    fn observe(&self, event: &Event) {
+impl RunObserver for Ledger {
+    fn observe(&self, _: &Arc<RunIdentity>, event: &RunEvent) {
         let mut ledger = self.0.lock().unwrap();
         match event {
-            Event::CallbackReceived { .. } => ledger.0 += 1,
-            Event::CallbackSettled { fate, .. } => *ledger.1.entry(*fate).or_default() += 1,
+            RunEvent::CallbackReceived { .. } => ledger.0 += 1,
+            RunEvent::CallbackSettled(fate) => *ledger.1.entry(*fate).or_default() += 1,
             _ => {}
+        }
+    }
+}
+
+impl Observer for Ledger {
+    fn observe_service(&self, event: &ServiceEvent) {
+        if let ServiceEvent::StrayCallback(fate) = event {
+            *self.0.lock().unwrap().1.entry(*fate).or_default() += 1;
         }
     }
 }
@@ -79,18 +90,19 @@ impl Listener {
             target: "t".into(),
             mode: Mode::Burst,
         };
-        let run = RunIdentity::new("run".into(), subject, Trigger::Api);
+        let run = Arc::new(RunIdentity::new("run".into(), subject, Trigger::Api));
         let (of_run, of_nobody) = (Arc::<Ledger>::default(), Arc::<Ledger>::default());
         let exchange = Exchange::new(
             CallbackLimits::default(),
             Observers::default().and(of_nobody.clone()),
         );
+        let scenario = Arc::new(scenario);
+        let observers = Observers::default().of_run(&run, &scenario);
         let path = exchange.open(
-            Arc::new(run),
-            Arc::new(scenario),
+            scenario,
             Arc::new(Target::new("t", "http://127.0.0.1")),
             Scope::of_run(Arc::new(RunScope::default())),
-            Observers::default().and(of_run.clone()),
+            observers.with_counters(of_run.clone()),
         );
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();

@@ -78,7 +78,7 @@ async fn an_early_event_on_the_path_of_another_run_changes_over_when_it_is_claim
     assert_eq!((first.waiting(), second.waiting()), (0, 1));
     let mut chat = first.chat_with("a");
     assert_eq!((first.waiting(), second.waiting()), (1, 0));
-    assert_eq!(bench.everybody.entries().rerouted, 1, "told once");
+    assert_eq!(bench.everybody.entries().taken_over, 1, "told once");
     reply(&mut chat, sent).await.unwrap();
     drop(chat);
     first.end();

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::run;
 use crate::{
-    event::{Ending, Event, Observer as _},
+    event::{Ending, RunEvent, RunObserver as _},
     history::{figures::Figures, open_chats::OpenChats, write::Write},
 };
 
@@ -61,20 +61,19 @@ proptest! {
                     let name = real.get(&chat).map_or("c".to_owned(), |(name, _)| name.clone());
                     real.insert(chat, (name.clone(), true));
                     let (correlation, why) = (vec![("key".into(), name)], "nothing closed it".to_owned());
-                    chats.observe(&Event::LeftOpen { run: run.clone(), chat, correlation, why });
+                    chats.observe(&run, &RunEvent::LeftOpen { chat, correlation, why });
                 }
                 Step::Name(chat, name) => {
                     real.insert(chat, (name.clone(), false));
                     let correlation = vec![("key".into(), name)];
-                    chats.observe(&Event::ChatNamed { run: run.clone(), chat, correlation });
+                    chats.observe(&run, &RunEvent::ChatNamed { chat, correlation });
                 }
                 Step::End(chat) => {
                     if real.get(&chat).is_some_and(|(_, left)| !left) {
                         real.remove(&chat);
                     }
                     over[usize::try_from(chat).unwrap()] = true;
-                    chats.observe(&Event::ChatEnded {
-                        run: run.clone(),
+                    chats.observe(&run, &RunEvent::ChatEnded {
                         chat,
                         ending: Ending::Passed,
                         duration: Duration::ZERO,

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::MOST;
 use crate::{
     config::Data,
-    event::{Event, HistoryFigures, Observer, Observers},
+    event::{HistoryFigures, Observer, Observers, ServiceEvent},
     history::{
         History, HistoryError, Recorder, RunQuery, baselines::Named, figures::Figures,
         file::path_in,
@@ -90,8 +90,8 @@ async fn readings_of_a_disk_that_hangs_end_soon_and_there_are_never_more_than_fo
 struct Last(Mutex<HistoryFigures>);
 
 impl Observer for Last {
-    fn observe(&self, event: &Event) {
-        if let Event::HistoryKept(figures) = event {
+    fn observe_service(&self, event: &ServiceEvent) {
+        if let ServiceEvent::HistoryKept(figures) = event {
             *self.0.lock().unwrap() = *figures;
         }
     }

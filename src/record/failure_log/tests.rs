@@ -59,30 +59,34 @@ impl Fixture {
     }
 
     fn fail(&self, run: &Arc<RunIdentity>, chat: u64) {
-        self.log.observe(&Event::ChatEnded {
-            run: run.clone(),
-            chat,
-            ending: Ending::Failed(Failure {
-                step: "send".into(),
-                reason: Reason::Status,
-                detail: "expected 200, got 503".into(),
-            }),
-            duration: Duration::from_secs(1),
-            correlation: vec![
-                ("session_id".into(), "s-1".into()),
-                ("engagement_id".into(), "e 1".into()),
-            ],
-        });
+        self.log.observe(
+            run,
+            &RunEvent::ChatEnded {
+                chat,
+                ending: Ending::Failed(Failure {
+                    step: "send".into(),
+                    reason: Reason::Status,
+                    detail: "expected 200, got 503".into(),
+                }),
+                duration: Duration::from_secs(1),
+                correlation: vec![
+                    ("session_id".into(), "s-1".into()),
+                    ("engagement_id".into(), "e 1".into()),
+                ],
+            },
+        );
     }
 
     fn end(&self, run: &Arc<RunIdentity>, verdict: Verdict, all_passed: bool) {
-        self.log.observe(&Event::RunEnded {
-            run: run.clone(),
-            verdict,
-            reason: (verdict != Verdict::Passed).then(|| "no agent,\nno answer".to_owned()),
-            all_passed,
-            failed_for: None,
-        });
+        self.log.observe(
+            run,
+            &RunEvent::Ended {
+                verdict,
+                reason: (verdict != Verdict::Passed).then(|| "no agent,\nno answer".to_owned()),
+                all_passed,
+                failed_for: None,
+            },
+        );
     }
 }
 
@@ -115,13 +119,13 @@ async fn a_failed_chat_is_one_line_with_everything_one_searches_for() {
 async fn chats_that_passed_or_were_stopped_are_no_lines() {
     let fixture = Fixture::new();
     for ending in [Ending::Passed, Ending::Stopped] {
-        fixture.log.observe(&Event::ChatEnded {
-            run: run("eu", Mode::Burst),
+        let ended = RunEvent::ChatEnded {
             chat: 1,
             ending,
             duration: Duration::ZERO,
             correlation: Vec::new(),
-        });
+        };
+        fixture.log.observe(&run("eu", Mode::Burst), &ended);
     }
     assert_eq!(fixture.lines(), Vec::<String>::new());
 }
@@ -188,7 +192,7 @@ async fn one_target_does_not_silence_another_nor_a_burst_the_probe() {
 async fn a_burst_tells_its_begin() {
     let fixture = Fixture::new();
     for mode in [Mode::Burst, Mode::Probe] {
-        fixture.log.observe(&Event::run_started(&run("eu", mode)));
+        fixture.log.observe(&run("eu", mode), &RunEvent::Started);
     }
     assert_eq!(
         fixture.lines(),

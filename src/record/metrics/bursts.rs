@@ -127,9 +127,9 @@ impl Bursts {
         self.remove_unkept(&mut entries);
     }
 
-    pub(super) fn arrival_dropped(&self, run: &RunIdentity) {
-        let labels = labels(&run.name, &run.subject);
-        self.dropped.child(&labels).inc();
+    /// The arrivals of a run in progress that were not started.
+    pub(super) fn dropped(&self, run: &RunIdentity) -> IntCounter {
+        self.dropped.child(&labels(&run.name, &run.subject))
     }
 
     /// Removes bursts that are not kept; those in progress go with their end.

@@ -1,6 +1,9 @@
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::SystemTime,
 };
 
@@ -47,18 +50,43 @@ pub(super) struct Callbacks {
     last_event: Family<Gauge>,
     repeated_ids: Family<IntCounter>,
     verifications: Family<IntCounter>,
-    by_source: RwLock<HashMap<Source, Series>>,
+    by_source: RwLock<HashMap<Source, Arc<CallbackSeries>>>,
     without_source: ByFate,
 }
 
 /// One counter a fate, in the order of [`Fate::ALL`].
 type ByFate = [IntCounter; Fate::ALL.len()];
 
-struct Series {
+/// The events of one source.
+pub(super) struct CallbackSeries {
     events: ByFate,
     last_event: Gauge,
     repeated_ids: IntCounter,
     verifications: IntCounter,
+    /// It was removed: nobody sees what it counts.
+    gone: AtomicBool,
+}
+
+impl CallbackSeries {
+    /// An event came.
+    pub(super) fn received(&self, now: SystemTime) {
+        self.last_event.set(seconds_since_epoch(now));
+    }
+
+    /// It is known what became of an event.
+    pub(super) fn settled(&self, fate: Fate) {
+        self.events[fate as usize].inc();
+    }
+
+    /// An event has an id that does not identify it.
+    pub(super) fn id_repeated(&self) {
+        self.repeated_ids.inc();
+    }
+
+    /// A request only asked whether this is the right receiver.
+    pub(super) fn verified(&self) {
+        self.verifications.inc();
+    }
 }
 
 impl Callbacks {
@@ -90,77 +118,52 @@ impl Callbacks {
         })
     }
 
-    pub(super) fn declare(&self, source: &Source) {
+    pub(super) fn declare(&self, source: &Source) -> Arc<CallbackSeries> {
         let mut all = (self.by_source.write()).unwrap_or_else(PoisonError::into_inner);
-        all.entry(source.clone()).or_insert_with(|| Series {
-            events: counters(&self.events, source.labels()),
-            last_event: self.last_event.child(&source.labels()),
-            repeated_ids: self.repeated_ids.child(&source.labels()),
-            verifications: self.verifications.child(&source.labels()),
+        let series = all.entry(source.clone()).or_insert_with(|| {
+            Arc::new(CallbackSeries {
+                events: counters(&self.events, source.labels()),
+                last_event: self.last_event.child(&source.labels()),
+                repeated_ids: self.repeated_ids.child(&source.labels()),
+                verifications: self.verifications.child(&source.labels()),
+                gone: AtomicBool::new(false),
+            })
         });
+        series.clone()
     }
 
-    /// An event came for a run of this source.
-    pub(super) fn received(&self, source: &Source, now: SystemTime) {
-        let all = (self.by_source.read()).unwrap_or_else(PoisonError::into_inner);
-        if let Some(series) = all.get(source) {
-            series.last_event.set(seconds_since_epoch(now));
-        }
-    }
-
-    /// An event of a run of this source has an id that does not identify it.
-    pub(super) fn id_repeated(&self, source: &Source) {
-        let all = (self.by_source.read()).unwrap_or_else(PoisonError::into_inner);
-        if let Some(series) = all.get(source) {
-            series.repeated_ids.inc();
-        }
-    }
-
-    /// A request for a run of this source only asked whether this is the right receiver.
-    pub(super) fn verified(&self, source: &Source) {
-        let all = (self.by_source.read()).unwrap_or_else(PoisonError::into_inner);
-        if let Some(series) = all.get(source) {
-            series.verifications.inc();
-        }
-    }
-
-    /// `known` says whether a source that is not declared is still in the configuration. Events of
-    /// one that is not, which may come long after, must not bring its series back.
-    pub(super) fn settled(
+    /// Counts what happens with an event of a run of this source, which holds its series. That is removed with its
+    /// source once the run is over: then the source may have another one, and else `false` comes back. Events of one
+    /// that is not in the configuration, which may come long after, must not bring its series back.
+    pub(super) fn count(
         &self,
-        source: Option<&Source>,
-        fate: Fate,
-        known: impl FnOnce(&Source) -> bool,
-    ) {
-        let Some(source) = source else {
-            self.without_source[fate as usize].inc();
-            return;
-        };
-        if self.count(source, fate) {
-            return;
+        source: impl FnOnce() -> Source,
+        held: &CallbackSeries,
+        count: impl FnOnce(&CallbackSeries),
+    ) -> bool {
+        if !held.gone.load(Ordering::Relaxed) {
+            count(held);
+            return true;
         }
-        if known(source) {
-            self.declare(source);
-            self.count(source, fate);
-        } else {
-            self.without_source[fate as usize].inc();
-        }
+        let all = (self.by_source.read()).unwrap_or_else(PoisonError::into_inner);
+        let series = all.get(&source());
+        series.is_some_and(|series| {
+            count(series);
+            true
+        })
     }
 
-    fn count(&self, source: &Source, fate: Fate) -> bool {
-        let all = (self.by_source.read()).unwrap_or_else(PoisonError::into_inner);
-        let series = all.get(source);
-        if let Some(series) = series {
-            series.events[fate as usize].inc();
-        }
-        series.is_some()
+    /// What became of an event that belongs to no source.
+    pub(super) fn settled_without_source(&self, fate: Fate) {
+        self.without_source[fate as usize].inc();
     }
 
     pub(super) fn retain(&self, sources: &HashSet<Source>) {
         let mut all = (self.by_source.write()).unwrap_or_else(PoisonError::into_inner);
-        all.retain(|source, _| {
+        all.retain(|source, series| {
             let stays = sources.contains(source);
             if !stays {
+                series.gone.store(true, Ordering::Relaxed);
                 let labels = source.labels();
                 self.last_event.remove(&labels);
                 self.repeated_ids.remove(&labels);

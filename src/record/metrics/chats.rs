@@ -95,7 +95,7 @@ impl ChatFamilies {
     }
 }
 
-/// The chats of one subject.
+/// The chats of one run.
 pub(super) struct ChatSeries {
     started: IntCounter,
     passed: IntCounter,

@@ -1,8 +1,8 @@
 //! Events become metrics.
 //!
-//! [`Metrics`] owns every series. Those of a subject are resolved once and found by an event through
-//! one look-up; what stands in the configuration is declared, so that it begins at 0, and what goes
-//! out of it is removed by [`Metrics::retain`].
+//! [`Metrics`] owns every series. A run resolves those that it counts in once, when it starts, and holds them; what
+//! stands in the configuration is declared, so that it begins at 0, and what goes out of it is removed by
+//! [`Metrics::retain`].
 
 mod boundaries;
 mod bursts;
@@ -15,6 +15,7 @@ mod objectives;
 mod own;
 mod phases;
 mod probes;
+mod runs;
 mod steps;
 mod subjects;
 mod targets;
@@ -40,14 +41,16 @@ use self::{
     objectives::ObjectiveFamilies,
     own::{Own, ProcessSeries},
     probes::Probes,
+    runs::RunMetrics,
     subjects::Subjects,
     targets::Targets,
+    waits::Waits,
 };
 use super::ProcessMonitor;
 use crate::{
     config::{Burst, Objectives},
-    event::{Event, Mode, Observer, RunIdentity, StepOutcome, Subject, Verdict},
-    scenario::Reason,
+    event::{Mode, Observer, RunIdentity, RunObserver, ServiceEvent, Subject, Verdict},
+    scenario::{Reason, Scenario},
 };
 
 pub use boundaries::Boundaries;
@@ -199,21 +202,12 @@ impl Metrics {
         Ok(text)
     }
 
-    fn run_started(&self, run: &RunIdentity, declaration: &Declaration, now: SystemTime) {
-        self.subjects.run_started(&run.subject, declaration);
-        if declaration.callbacks {
-            self.callbacks.declare(&(&run.subject).into());
-        }
-        if run.subject.mode == Mode::Burst {
-            self.bursts.run_started(run, now);
-        }
-    }
-
     fn run_ended(
         &self,
         run: &RunIdentity,
         verdict: Verdict,
         outcome: Result<(), Reason>,
+        waits: Option<&Arc<Waits>>,
         now: SystemTime,
     ) {
         let subject = &run.subject;
@@ -221,120 +215,47 @@ impl Metrics {
             Mode::Probe => self.probes.run_ended(subject, verdict, outcome, now),
             Mode::Burst => self.bursts.run_ended(run, verdict, now),
         }
-        if self.subjects.run_ended(run) {
+        if self.subjects.run_ended(subject, waits) {
             self.forget_probe(subject);
             self.retain_callbacks();
         }
     }
 
-    /// What happens in the course of a chat.
-    fn observe_chat(&self, run: &RunIdentity, event: &Event, now: SystemTime) {
-        let subject = &run.subject;
-        let series = self.subjects.of(subject);
+    fn observe_at(&self, event: &ServiceEvent, now: SystemTime) {
         match event {
-            Event::ChatStarted { lateness, .. } => {
-                series.chat_started();
-                self.own.chat_started(subject.mode, *lateness);
+            ServiceEvent::ProbePaused { subject, paused } => self.probes.paused(subject, *paused),
+            ServiceEvent::ProbeSkipped { subject, reason } => {
+                self.probes.skipped(subject, *reason).inc();
             }
-            Event::WaitStarted {
-                chat, observation, ..
-            } => series.wait_started(&run.id, *chat, *observation, now),
-            Event::WaitEnded {
-                chat, observation, ..
-            } => series.wait_ended(&run.id, *chat, *observation),
-            Event::StepEnded {
-                name,
-                observation,
-                sent,
-                outcome,
-                ..
-            } => {
-                if let Some(sent) = sent {
-                    self.own.request_sent(subject.mode, sent.late);
-                    series.request_sent(&sent.phases);
-                    if let Some(expires) = sent.certificate_expires {
-                        self.targets.certificate_shown(&subject.target, expires);
-                    }
-                }
-                series.step_ended(name, *observation, *outcome);
-                if let (Mode::Probe, StepOutcome::Passed(latency)) = (subject.mode, outcome) {
-                    self.objectives
-                        .step_passed(subject, name, *observation, *latency);
-                }
-            }
-            Event::RequestResent { name, times, .. } => series.request_resent(name, *times),
-            Event::ChatEnded {
-                chat,
-                ending,
-                duration,
-                ..
-            } => series.chat_ended(&run.id, *chat, ending, *duration),
-            _ => {}
-        }
-    }
-
-    fn observe_at(&self, event: &Event, now: SystemTime) {
-        match event {
-            Event::RunStarted { run, scenario } => {
-                self.run_started(run, &Declaration::of(scenario), now);
-            }
-            Event::ChatStarted { run, .. }
-            | Event::WaitStarted { run, .. }
-            | Event::WaitEnded { run, .. }
-            | Event::RequestResent { run, .. }
-            | Event::StepEnded { run, .. }
-            | Event::ChatEnded { run, .. } => self.observe_chat(run, event, now),
-            Event::ArrivalDropped { run } => self.bursts.arrival_dropped(run),
-            // It is counted when it is known what became of it.
-            Event::CallbackReceived { run, .. } => {
-                self.callbacks.received(&(&run.subject).into(), now);
-            }
-            // What a chat is called and did is for people.
-            Event::CallbackRerouted { .. }
-            | Event::TeardownFailed { .. }
-            | Event::ChatNamed { .. }
-            | Event::ChatFailed(_)
-            | Event::LeftOpen { .. } => {}
-            Event::CallbackVerified { run } => self.callbacks.verified(&(&run.subject).into()),
-            Event::CallbackIdRepeated { run } => self.callbacks.id_repeated(&(&run.subject).into()),
-            Event::CallbackSettled { run, fate } => {
-                let source = run.as_ref().map(|run| (&run.subject).into());
-                self.callbacks.settled(source.as_ref(), *fate, |source| {
-                    self.subjects.sources_of_callbacks().contains(source)
-                });
-            }
-            Event::RunEnded {
-                run,
-                verdict,
-                all_passed,
-                failed_for,
-                ..
-            } => {
-                // Without a chat that came to an end, something broke in here.
-                let reason = failed_for.unwrap_or(Reason::Internal);
-                let outcome = if *all_passed { Ok(()) } else { Err(reason) };
-                self.run_ended(run, *verdict, outcome, now);
-            }
-            Event::ProbePaused { subject, paused } => self.probes.paused(subject, *paused),
-            Event::ProbeSkipped { subject, reason } => self.probes.skipped(subject, *reason).inc(),
-            Event::BurstSkipped { burst } => self.bursts.skipped(burst),
-            Event::ConfigurationAccepted { plan } => {
+            ServiceEvent::BurstSkipped { burst } => self.bursts.skipped(burst),
+            ServiceEvent::ConfigurationAccepted { plan } => {
                 self.follow(plan);
                 self.own.configuration_loaded(true, now);
             }
-            Event::HistoryKept(figures) => self.history.set(figures),
-            Event::ListenersWatched(figures) => self.listeners.set(figures),
-            Event::ConfigurationRefused => self.own.configuration_loaded(false, now),
-            Event::RequestDenied(denial) => self.own.request_denied(*denial),
-            Event::SchedulerLag(lag) => self.own.lagged(*lag),
-            Event::Beat(beat) => self.own.beaten(beat),
+            ServiceEvent::StrayCallback(fate) => self.callbacks.settled_without_source(*fate),
+            ServiceEvent::HistoryKept(figures) => self.history.set(figures),
+            ServiceEvent::ListenersWatched(figures) => self.listeners.set(figures),
+            ServiceEvent::ConfigurationRefused => self.own.configuration_loaded(false, now),
+            ServiceEvent::RequestDenied(denial) => self.own.request_denied(*denial),
+            ServiceEvent::SchedulerLag(lag) => self.own.lagged(*lag),
+            ServiceEvent::Beat(beat) => self.own.beaten(beat),
         }
     }
 }
 
 impl Observer for Metrics {
-    fn observe(&self, event: &Event) {
+    fn observe_service(&self, event: &ServiceEvent) {
         self.observe_at(event, SystemTime::now());
+    }
+
+    fn of_run(
+        self: Arc<Self>,
+        run: &Arc<RunIdentity>,
+        scenario: &Scenario,
+    ) -> Option<Arc<dyn RunObserver>> {
+        let declaration = Declaration::of(scenario);
+        let observer = RunMetrics::start(self, run, &declaration, SystemTime::now());
+        Some(Arc::new(observer))
     }
 }
 

@@ -112,12 +112,12 @@ impl Own {
         })
     }
 
-    pub(super) fn chat_started(&self, mode: Mode, late: Duration) {
-        observe(&self.start_lateness, mode, late);
-    }
-
-    pub(super) fn request_sent(&self, mode: Mode, late: Duration) {
-        observe(&self.send_lateness, mode, late);
+    /// How late chats of probes or bursts start and their requests are sent.
+    pub(super) fn lateness(&self, mode: Mode) -> LatenessSeries {
+        LatenessSeries {
+            start: of_mode(&self.start_lateness, mode).clone(),
+            send: of_mode(&self.send_lateness, mode).clone(),
+        }
     }
 
     pub(super) fn lagged(&self, lag: Duration) {
@@ -150,12 +150,27 @@ impl Own {
     }
 }
 
-fn observe([probes, bursts]: &ByMode, mode: Mode, time: Duration) {
-    let histogram = match mode {
+/// How late the chats of one run start and their requests are sent.
+pub(super) struct LatenessSeries {
+    start: Histogram,
+    send: Histogram,
+}
+
+impl LatenessSeries {
+    pub(super) fn chat_started(&self, late: Duration) {
+        self.start.observe(late.as_secs_f64());
+    }
+
+    pub(super) fn request_sent(&self, late: Duration) {
+        self.send.observe(late.as_secs_f64());
+    }
+}
+
+fn of_mode([probes, bursts]: &ByMode, mode: Mode) -> &Histogram {
+    match mode {
         Mode::Probe => probes,
         Mode::Burst => bursts,
-    };
-    histogram.observe(time.as_secs_f64());
+    }
 }
 
 /// The resources of the process and its host, under the names that dashboards know.

@@ -36,7 +36,7 @@ impl PhaseFamily {
     }
 }
 
-/// The phases of the requests of one subject.
+/// The phases of the requests of one run.
 pub(super) struct PhaseSeries([Histogram; Phase::ALL.len()]);
 
 impl PhaseSeries {

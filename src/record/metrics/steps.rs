@@ -7,7 +7,10 @@ use super::{
     family::{Family, Maker, STEP, STEP_REASON, begins_with},
     subjects::StepDeclaration,
 };
-use crate::{event::StepOutcome, scenario::Reason};
+use crate::{
+    event::StepOutcome,
+    scenario::{Observation, Reason},
+};
 
 /// Counters of one thing, one a reason. Those that are not known in advance begin with the first
 /// failure for that reason.
@@ -94,22 +97,19 @@ impl StepFamilies {
         }
     }
 
-    pub(super) fn series(&self, subject: &[Arc<str>; 3], step: &Arc<str>) -> StepSeries {
-        let labels: [&str; 4] = [&subject[0], &subject[1], &subject[2], step];
+    pub(super) fn series(&self, subject: &[Arc<str>; 3], step: &StepDeclaration) -> StepSeries {
+        let labels: [&str; 4] = [&subject[0], &subject[1], &subject[2], &step.name];
         let mut before_reason = subject.to_vec();
-        before_reason.push(step.clone());
+        before_reason.push(step.name.clone());
         StepSeries {
+            name: step.name.clone(),
+            observes: step.observes,
             passed: self.passed.child(&labels),
             stopped: self.stopped.child(&labels),
             duration: self.duration.child(&labels),
             failed: ByReason::new(self.failed.clone(), before_reason),
+            resent: step.is_request.then(|| self.resent.child(&labels)),
         }
-    }
-
-    /// Counts requests of a step that were sent once more. They are rare, so that the series is looked up.
-    pub(super) fn resent(&self, subject: &[Arc<str>; 3], step: &str, times: u32) {
-        let labels: [&str; 4] = [&subject[0], &subject[1], &subject[2], step];
-        self.resent.child(&labels).inc_by(times.into());
     }
 
     /// Removes the series of a subject's steps and reasons that are not among `steps`.
@@ -133,15 +133,26 @@ impl StepFamilies {
     }
 }
 
-/// One step of one subject.
+/// One step in one run.
 pub(super) struct StepSeries {
+    pub(super) name: Arc<str>,
+    pub(super) observes: Option<Observation>,
     passed: IntCounter,
     stopped: IntCounter,
     duration: Histogram,
     failed: ByReason,
+    /// Of a step that sends something.
+    resent: Option<IntCounter>,
 }
 
 impl StepSeries {
+    /// So many requests were sent once more.
+    pub(super) fn resent(&self, times: u32) {
+        if let Some(resent) = &self.resent {
+            resent.inc_by(times.into());
+        }
+    }
+
     pub(super) fn ended(&self, outcome: StepOutcome) {
         match outcome {
             StepOutcome::Passed(duration) => {

@@ -1,11 +1,8 @@
-use std::time::SystemTime;
-
 use prometheus::Gauge;
 
 use super::{
     MetricsError,
     family::{Family, Maker},
-    seconds_since_epoch,
 };
 
 /// What is known of targets whatever is asked of them.
@@ -24,9 +21,9 @@ impl Targets {
         })
     }
 
-    pub(super) fn certificate_shown(&self, target: &str, expires: SystemTime) {
-        let gauge = self.certificate_expiry.child(&[target]);
-        gauge.set(seconds_since_epoch(expires));
+    /// When the certificate of a target expires, for a run that was shown one.
+    pub(super) fn certificate_expiry(&self, target: &str) -> Gauge {
+        self.certificate_expiry.child(&[target])
     }
 
     /// Removes what is known of targets that are not kept.

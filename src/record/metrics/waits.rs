@@ -1,6 +1,6 @@
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::SystemTime,
 };
 
@@ -48,13 +48,23 @@ impl AgentFamilies {
         })
     }
 
-    pub(super) fn series(&self, subject: &[&str]) -> AgentSeries {
+    /// For a run that keeps who waits there.
+    pub(super) fn series(&self, subject: &[&str], waits: Arc<Waits>) -> AgentSeries {
         AgentSeries {
             join: self.join.child(subject),
             timeouts: self.timeouts.child(subject),
-            waiting: self.waiting.child(subject),
+            waits,
+        }
+    }
+
+    /// Lets all series of a subject begin at 0; gives those that are made when somebody asks.
+    pub(super) fn waiting(&self, subject: &[&str]) -> Waiting {
+        self.join.child(subject);
+        self.timeouts.child(subject);
+        Waiting {
+            chats: self.waiting.child(subject),
             oldest: self.oldest.child(subject),
-            waits: Mutex::default(),
+            runs: Vec::new(),
         }
     }
 
@@ -66,14 +76,11 @@ impl AgentFamilies {
     }
 }
 
-/// Waiting for an agent, of one subject.
+/// Waiting for an agent, in one run.
 pub(super) struct AgentSeries {
     join: Histogram,
     timeouts: IntCounter,
-    waiting: IntGauge,
-    oldest: Gauge,
-    /// The two gauges above are made from this when somebody asks.
-    waits: Mutex<Waits>,
+    pub(super) waits: Arc<Waits>,
 }
 
 impl AgentSeries {
@@ -84,50 +91,57 @@ impl AgentSeries {
             StepOutcome::Failed(_) | StepOutcome::Stopped => {}
         }
     }
+}
 
-    pub(super) fn change(&self, change: impl FnOnce(&mut Waits)) {
-        change(&mut self.waits.lock().unwrap_or_else(PoisonError::into_inner));
+/// Since when which chats of a run wait, by their numbers. Those whose wait is over are not in.
+#[derive(Default)]
+pub(super) struct Waits(Mutex<HashMap<u64, SystemTime>>);
+
+impl Waits {
+    pub(super) fn begin(&self, chat: u64, now: SystemTime) {
+        self.chats().insert(chat, now);
+    }
+
+    pub(super) fn end(&self, chat: u64) {
+        self.chats().remove(&chat);
+    }
+
+    fn chats(&self) -> MutexGuard<'_, HashMap<u64, SystemTime>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Who waits for an agent, of one subject: gauges that are made when somebody asks.
+pub(super) struct Waiting {
+    chats: IntGauge,
+    oldest: Gauge,
+    /// Of the runs in progress.
+    runs: Vec<Arc<Waits>>,
+}
+
+impl Waiting {
+    pub(super) fn begin_run(&mut self) -> Arc<Waits> {
+        let waits = Arc::<Waits>::default();
+        self.runs.push(waits.clone());
+        waits
+    }
+
+    /// With its run, every wait that was cut short is over.
+    pub(super) fn end_run(&mut self, waits: &Arc<Waits>) {
+        self.runs.retain(|run| !Arc::ptr_eq(run, waits));
     }
 
     /// Brings the gauges up to date.
     pub(super) fn refresh(&self) {
-        let waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
-        self.waiting
-            .set(i64::try_from(waits.count()).unwrap_or(i64::MAX));
-        self.oldest
-            .set(waits.oldest().map_or(0.0, seconds_since_epoch));
-    }
-}
-
-/// Since when which chats wait. Those whose wait is over are not in.
-#[derive(Default)]
-pub(super) struct Waits(HashMap<String, HashMap<u64, SystemTime>>);
-
-impl Waits {
-    pub(super) fn begin(&mut self, run: &str, chat: u64, now: SystemTime) {
-        if let Some(chats) = self.0.get_mut(run) {
-            chats.insert(chat, now);
-        } else {
-            self.0.insert(run.to_owned(), HashMap::from([(chat, now)]));
+        let mut count = 0;
+        let mut oldest = None;
+        for run in &self.runs {
+            let chats = run.chats();
+            count += chats.len();
+            let first = chats.values().min().copied();
+            oldest = oldest.into_iter().chain(first).min();
         }
-    }
-
-    pub(super) fn end(&mut self, run: &str, chat: u64) {
-        if let Some(chats) = self.0.get_mut(run) {
-            chats.remove(&chat);
-        }
-    }
-
-    /// With its run, every wait that was cut short is over.
-    pub(super) fn end_run(&mut self, run: &str) {
-        self.0.remove(run);
-    }
-
-    fn count(&self) -> usize {
-        self.0.values().map(HashMap::len).sum()
-    }
-
-    fn oldest(&self) -> Option<SystemTime> {
-        self.0.values().flat_map(HashMap::values).min().copied()
+        self.chats.set(i64::try_from(count).unwrap_or(i64::MAX));
+        self.oldest.set(oldest.map_or(0.0, seconds_since_epoch));
     }
 }

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::Performer;
 use crate::{
-    event::{Event, Sent, StepOutcome},
+    event::{RunEvent, Sent, StepOutcome},
     inbox::{Inbound, Match},
     runner::context::{FOREVER, RunContext},
     scenario::{
@@ -117,10 +117,8 @@ impl Performer {
             self.leftover.note_opened(opened);
         }
         if performed.resent > 0 {
-            self.context.tell(&Event::RequestResent {
-                run: self.context.spec.identity.clone(),
+            self.context.emit(&RunEvent::RequestResent {
                 step: step.id,
-                name: step.name.clone(),
                 times: performed.resent,
             });
         }
@@ -280,7 +278,7 @@ impl Performer {
             Arc::make_mut(&mut self.scope).capture(name, value);
         }
         self.claim(step)?;
-        self.tell_name(step);
+        self.emit_name(step);
         Ok(())
     }
 
@@ -298,8 +296,8 @@ impl Performer {
             .map_err(|error| Refusal::new(Reason::Capture, error.to_string()))
     }
 
-    /// Tells what the target calls the chat, if this step found out more about it.
-    fn tell_name(&self, step: &Step) {
+    /// Emits what the target calls the chat, if this step found out more about it.
+    fn emit_name(&self, step: &Step) {
         let named = &self.context.spec.scenario.correlation;
         let found = if named.is_empty() {
             step.claim.is_some()
@@ -307,8 +305,7 @@ impl Performer {
             step.captures.iter().any(|(name, _)| named.contains(name))
         };
         if found && self.chat > 0 {
-            self.context.tell(&Event::ChatNamed {
-                run: self.context.spec.identity.clone(),
+            self.context.emit(&RunEvent::ChatNamed {
                 chat: self.chat,
                 correlation: self.correlation(),
             });
@@ -339,8 +336,7 @@ impl Waiting {
             chat: performer.chat,
             observation,
         };
-        waiting.context.tell(&Event::WaitStarted {
-            run: waiting.context.spec.identity.clone(),
+        waiting.context.emit(&RunEvent::WaitStarted {
             chat: waiting.chat,
             observation,
         });
@@ -350,8 +346,7 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.context.tell(&Event::WaitEnded {
-            run: self.context.spec.identity.clone(),
+        self.context.emit(&RunEvent::WaitEnded {
             chat: self.chat,
             observation: self.observation,
         });

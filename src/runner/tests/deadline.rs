@@ -1,7 +1,10 @@
 //! Chats that take longer than their scenario allows.
 
 use super::*;
-use crate::event::{Failure, StepOutcome};
+use crate::{
+    event::{Failure, StepOutcome},
+    scenario::StepId,
+};
 
 /// How each chat failed, with the moment.
 fn failures(bench: &Bench) -> Vec<(Duration, Failure)> {
@@ -113,7 +116,7 @@ steps:
         "{failure:?}"
     );
     let outcome = StepOutcome::Failed(Reason::Timeout);
-    let note = heard::Note::Step("waits".into(), outcome);
+    let note = heard::Note::Step(StepId::at(1), outcome);
     assert!(bench.heard.notes().contains(&note), "{failure:?}");
 
     let (bench, _puppet) = Bench::with_puppet().await;

@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::{
-    event::Event,
+    event::{RunEvent, RunObserver},
     runner::{chat::run_chat, context::RunContext},
 };
 
@@ -12,10 +12,10 @@ use crate::{
 #[derive(Default)]
 struct Saboteur(AtomicBool);
 
-impl Observer for Saboteur {
-    fn observe(&self, event: &Event) {
+impl RunObserver for Saboteur {
+    fn observe(&self, _: &Arc<RunIdentity>, event: &RunEvent) {
         let first =
-            matches!(event, Event::StepEnded { .. }) && !self.0.swap(true, Ordering::Relaxed);
+            matches!(event, RunEvent::StepEnded { .. }) && !self.0.swap(true, Ordering::Relaxed);
         assert!(!first, "a bug inside a chat");
     }
 }
@@ -101,7 +101,7 @@ steps:
 async fn a_chat_that_waits_takes_little_room() {
     let bench = Bench::new();
     let spec = bench.spec("steps: [{ think: 1s }]", "{ chats: 1 }");
-    let observers = bench.engine.observers.clone();
+    let observers = (bench.engine.observers).of_run(&spec.identity, &spec.scenario);
     let context = Arc::new(RunContext::new(&bench.engine, spec, observers));
     let scope = Arc::new(context.scope());
     let chat = run_chat(context, scope, 1, Instant::now());

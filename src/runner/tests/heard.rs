@@ -5,7 +5,10 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::event::{Ending, Event, Observer, StepOutcome, Verdict};
+use crate::{
+    event::{Ending, RunEvent, RunIdentity, RunObserver, StepOutcome, Verdict},
+    scenario::StepId,
+};
 
 /// Everything that happened, with its time since the beginning.
 #[derive(Debug)]
@@ -20,7 +23,7 @@ pub(super) enum Note {
     Started {
         lateness: Duration,
     },
-    Step(Arc<str>, StepOutcome),
+    Step(StepId, StepOutcome),
     WaitStarted,
     WaitEnded,
     Ended {
@@ -94,17 +97,17 @@ impl Heard {
     }
 }
 
-impl Observer for Heard {
-    fn observe(&self, event: &Event) {
+impl RunObserver for Heard {
+    fn observe(&self, _: &Arc<RunIdentity>, event: &RunEvent) {
         let note = match event {
-            Event::RunStarted { .. } => Note::RunStarted,
-            Event::ChatStarted { lateness, .. } => Note::Started {
+            RunEvent::Started => Note::RunStarted,
+            RunEvent::ChatStarted { lateness, .. } => Note::Started {
                 lateness: *lateness,
             },
-            Event::StepEnded { name, outcome, .. } => Note::Step(name.clone(), *outcome),
-            Event::WaitStarted { .. } => Note::WaitStarted,
-            Event::WaitEnded { .. } => Note::WaitEnded,
-            Event::ChatEnded {
+            RunEvent::StepEnded { step, outcome, .. } => Note::Step(*step, *outcome),
+            RunEvent::WaitStarted { .. } => Note::WaitStarted,
+            RunEvent::WaitEnded { .. } => Note::WaitEnded,
+            RunEvent::ChatEnded {
                 chat,
                 ending,
                 duration,
@@ -116,8 +119,8 @@ impl Observer for Heard {
                 duration: *duration,
                 correlation: correlation.clone(),
             },
-            Event::ArrivalDropped { .. } => Note::Dropped,
-            Event::RunEnded {
+            RunEvent::ArrivalDropped => Note::Dropped,
+            RunEvent::Ended {
                 verdict,
                 all_passed,
                 ..

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::*;
 use crate::{
-    event::Event,
+    event::{RunEvent, RunObserver},
     load::Bracket,
     runner::{BrokenBy, OrderError, SearchOutcome, SearchReport, SearchStep},
     units::Rate,
@@ -248,9 +248,9 @@ async fn chats_without_room_break_a_step_by_the_generator() {
 /// Breaks the task of the first chat that ends a step.
 struct Saboteur(std::sync::Once);
 
-impl Observer for Saboteur {
-    fn observe(&self, event: &Event) {
-        if matches!(event, Event::StepEnded { .. }) {
+impl RunObserver for Saboteur {
+    fn observe(&self, _: &Arc<RunIdentity>, event: &RunEvent) {
+        if matches!(event, RunEvent::StepEnded { .. }) {
             let mut first = false;
             self.0.call_once(|| first = true);
             assert!(!first, "a bug inside a chat");

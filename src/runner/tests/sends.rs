@@ -1,7 +1,10 @@
 //! How late requests are sent, and how long they wait for a connection.
 
 use super::*;
-use crate::{driver::Sharing, event::Event};
+use crate::{
+    driver::Sharing,
+    event::{RunEvent, RunObserver},
+};
 
 /// Three chats at once over one connection to a server that takes 200 ms for an answer.
 async fn one_connection(bench: &Bench) -> RunReport {
@@ -67,9 +70,9 @@ async fn a_wait_for_a_connection_is_named_beside_the_threshold_that_it_broke() {
 /// Somebody who keeps the thread busy when an event has arrived.
 struct Slow;
 
-impl Observer for Slow {
-    fn observe(&self, event: &Event) {
-        if matches!(event, Event::CallbackSettled { .. }) {
+impl RunObserver for Slow {
+    fn observe(&self, _: &Arc<RunIdentity>, event: &RunEvent) {
+        if matches!(event, RunEvent::CallbackSettled(_)) {
             std::thread::sleep(Duration::from_millis(300));
         }
     }

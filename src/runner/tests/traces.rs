@@ -2,7 +2,7 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::{
-    event::{Event, FailedChat, TracedStep},
+    event::{FailedChat, RunEvent, RunObserver, TracedStep},
     scenario::{ActionTrace, Excerpt, Presenter},
 };
 
@@ -10,9 +10,9 @@ use crate::{
 #[derive(Default)]
 struct Explained(Mutex<Vec<Arc<FailedChat>>>);
 
-impl Observer for Explained {
-    fn observe(&self, event: &Event) {
-        if let Event::ChatFailed(chat) = event {
+impl RunObserver for Explained {
+    fn observe(&self, _: &Arc<RunIdentity>, event: &RunEvent) {
+        if let RunEvent::ChatFailed(chat) = event {
             self.0.lock().unwrap().push(chat.clone());
         }
     }

@@ -155,7 +155,7 @@ impl Service {
         let history = History::default();
         let observers = Observers::default()
             .and(metrics.clone())
-            .and(history.failures());
+            .and_of_runs(history.failures());
         let engine = Engine {
             drivers: Drivers::direct(),
             exchange: Exchange::new(CallbackLimits::default(), observers.clone()),

@@ -1,6 +1,5 @@
 use super::*;
 
-const JOIN: Option<Observation> = Some(Observation::AgentJoin);
 const P: &str = "mode=\"probe\",scenario=\"chat\",target=\"eu\"";
 const B: &str = "mode=\"burst\",scenario=\"chat\",target=\"eu\"";
 
@@ -35,7 +34,7 @@ fn every_chat_is_counted_by_how_it_ended() {
     assert_eq!(value("chats_stopped_total"), Some(1.0));
     assert_eq!(value("chats_active"), Some(2.0));
     assert_eq!(
-        fixture.lines("chats_failed_total", ""),
+        fixture.counts("chats_failed_total"),
         [
             "chats_failed_total{mode=\"burst\",reason=\"agent_join_timeout\",scenario=\"chat\",target=\"eu\"} 1",
             "chats_failed_total{mode=\"burst\",reason=\"status\",scenario=\"chat\",target=\"eu\"} 2",
@@ -53,44 +52,34 @@ fn every_chat_is_counted_by_how_it_ended() {
 fn a_step_that_a_stop_cuts_short_has_neither_passed_nor_failed() {
     let fixture = Fixture::new();
     let run = probe();
-    fixture.step(&run, "join", JOIN, StepOutcome::Stopped);
-    let labels = "mode=\"probe\",scenario=\"chat\",step=\"join\",target=\"eu\"";
+    fixture.step(&run, "agent_join", StepOutcome::Stopped);
+    let labels = "mode=\"probe\",scenario=\"chat\",step=\"agent_join\",target=\"eu\"";
     let value = |name: &str| fixture.value(&format!("{name}{{{labels}}}"));
     assert_eq!(value("steps_stopped_total"), Some(1.0));
     assert_eq!(value("steps_passed_total"), Some(0.0));
     assert_eq!(value("step_duration_seconds_count"), Some(0.0));
-    assert_eq!(
-        fixture.lines("steps_failed_total", ""),
-        Vec::<String>::new()
-    );
+    assert_eq!(fixture.counts("steps_failed_total"), Vec::<String>::new());
 }
 
 #[test]
 fn a_step_that_failed_has_no_duration() {
     let fixture = Fixture::new();
     let run = probe();
-    fixture.step(
-        &run,
-        "send",
-        None,
-        StepOutcome::Passed(Duration::from_millis(20)),
-    );
-    fixture.step(
-        &run,
-        "send",
-        None,
-        StepOutcome::Passed(Duration::from_millis(30)),
-    );
-    fixture.step(&run, "send", None, StepOutcome::Failed(Reason::Timeout));
-    fixture.step(&run, "bye", None, StepOutcome::Failed(Reason::Dns));
+    fixture.step(&run, "send", StepOutcome::Passed(Duration::from_millis(20)));
+    fixture.step(&run, "send", StepOutcome::Passed(Duration::from_millis(30)));
+    fixture.step(&run, "send", StepOutcome::Failed(Reason::Timeout));
+    fixture.step(&run, "agent_join", StepOutcome::Failed(Reason::Dns));
     let labels =
         |step: &str| format!("mode=\"probe\",scenario=\"chat\",step=\"{step}\",target=\"eu\"");
     let value = |name: &str, step: &str| fixture.value(&format!("{name}{{{}}}", labels(step)));
     assert_eq!(value("steps_passed_total", "send"), Some(2.0));
-    assert_eq!(value("steps_passed_total", "bye"), Some(0.0));
+    assert_eq!(value("steps_passed_total", "agent_join"), Some(0.0));
     assert_eq!(value("step_duration_seconds_count", "send"), Some(2.0));
     assert_eq!(value("step_duration_seconds_sum", "send"), Some(0.05));
-    assert_eq!(value("step_duration_seconds_count", "bye"), Some(0.0));
+    assert_eq!(
+        value("step_duration_seconds_count", "agent_join"),
+        Some(0.0)
+    );
     let bucket = |le: &str| {
         fixture.value(&format!(
             "step_duration_seconds_bucket{{{},le=\"{le}\"}}",
@@ -102,9 +91,9 @@ fn a_step_that_failed_has_no_duration() {
     assert_eq!(bucket("0.05"), Some(2.0));
     assert_eq!(bucket("+Inf"), Some(2.0));
     assert_eq!(
-        fixture.lines("steps_failed_total", ""),
+        fixture.counts("steps_failed_total"),
         [
-            "steps_failed_total{mode=\"probe\",reason=\"dns\",scenario=\"chat\",step=\"bye\",target=\"eu\"} 1",
+            "steps_failed_total{mode=\"probe\",reason=\"dns\",scenario=\"chat\",step=\"agent_join\",target=\"eu\"} 1",
             "steps_failed_total{mode=\"probe\",reason=\"timeout\",scenario=\"chat\",step=\"send\",target=\"eu\"} 1",
         ]
     );
@@ -132,34 +121,25 @@ fn only_an_agent_who_joined_has_a_wait_and_only_a_timeout_is_one() {
     let run = probe();
     fixture.step(
         &run,
-        "join",
-        JOIN,
+        "agent_join",
         StepOutcome::Passed(Duration::from_secs(4)),
     );
     fixture.step(
         &run,
-        "join",
-        JOIN,
+        "agent_join",
         StepOutcome::Failed(Reason::AgentJoinTimeout),
     );
     fixture.step(
         &run,
-        "join",
-        JOIN,
+        "agent_join",
         StepOutcome::Failed(Reason::AgentJoinTimeout),
     );
     fixture.step(
         &run,
-        "join",
-        JOIN,
+        "agent_join",
         StepOutcome::Failed(Reason::Disconnected),
     );
-    fixture.step(
-        &run,
-        "other",
-        None,
-        StepOutcome::Passed(Duration::from_secs(9)),
-    );
+    fixture.step(&run, "send", StepOutcome::Passed(Duration::from_secs(9)));
     let value = |name: &str| fixture.value(&format!("{name}{{{P}}}"));
     assert_eq!(value("agent_join_seconds_count"), Some(1.0));
     assert_eq!(value("agent_join_seconds_sum"), Some(4.0));
@@ -173,26 +153,21 @@ fn a_threshold_is_a_bucket() {
         step: vec![Duration::from_millis(300)],
         chat: vec![Duration::from_secs(8)],
     };
-    let fixture = Fixture {
-        metrics: Metrics::new(&boundaries).unwrap(),
-    };
+    let fixture = Fixture::with(&boundaries);
     let run = probe();
     fixture.step(
         &run,
-        "join",
-        JOIN,
+        "agent_join",
         StepOutcome::Passed(Duration::from_millis(6_500)),
     );
     fixture.step(
         &run,
-        "join",
-        JOIN,
+        "agent_join",
         StepOutcome::Passed(Duration::from_millis(7_500)),
     );
     fixture.step(
         &run,
         "send",
-        None,
         StepOutcome::Passed(Duration::from_millis(300)),
     );
     fixture.end_chat(&run, 1, Ending::Passed);
@@ -251,15 +226,14 @@ fn the_oldest_wait_is_known_in_whatever_order_waits_end() {
 }
 
 #[test]
-fn no_wait_outlives_its_chat_or_its_run() {
+fn no_wait_outlives_its_run() {
     let fixture = Fixture::new();
     let run = burst("1");
     let waiting = || fixture.value(&format!("chats_waiting_for_agent{{{B}}}"));
     fixture.begin(&run);
     fixture.wait(1, &run, 1);
     fixture.wait(2, &run, 2);
-    fixture.end_chat(&run, 1, Ending::Stopped);
-    assert_eq!(waiting(), Some(1.0));
+    assert_eq!(waiting(), Some(2.0));
     fixture.end(&run);
     assert_eq!(waiting(), Some(0.0));
     assert_eq!(

@@ -1,5 +1,5 @@
 use super::*;
-use crate::event::{Fate, SkipReason};
+use crate::event::{Fate, Observers, SkipReason};
 
 /// All series but those of the process and of chatprobe itself.
 fn series(fixture: &Fixture) -> BTreeMap<String, f64> {
@@ -43,24 +43,16 @@ fn everything_known_is_there_from_the_start_and_events_add_no_series() {
             fixture.start_chat(&run);
             fixture.wait(1, &run, chat);
             fixture.wait_no_more(&run, chat);
-            fixture.step(
-                &run,
-                "agent_join",
-                Some(Observation::AgentJoin),
-                StepOutcome::Passed(Duration::from_secs(1)),
-            );
-            fixture.step(&run, "send", None, StepOutcome::Failed(Reason::Status));
+            let joined = StepOutcome::Passed(Duration::from_secs(1));
+            fixture.step(&run, "agent_join", joined);
+            fixture.step(&run, "send", StepOutcome::Failed(Reason::Status));
         }
         fixture.end_chat(&run, 1, Ending::Passed);
         fixture.end_chat(&run, 2, failed(Reason::Status));
-        let settled = Some(run.clone());
-        fixture.tell(&Event::CallbackSettled {
-            run: settled,
-            fate: Fate::Late,
-        });
+        fixture.emit_in(&run, &RunEvent::CallbackSettled(Fate::Late));
         fixture.end(&run);
     }
-    fixture.tell(&Event::ProbeSkipped {
+    fixture.emit(&ServiceEvent::ProbeSkipped {
         subject: probe,
         reason: SkipReason::Overlap,
     });
@@ -74,9 +66,7 @@ fn the_number_of_series_is_the_one_foretold() {
         step: vec![Duration::from_millis(333)],
         ..Boundaries::default()
     };
-    let fixture = Fixture {
-        metrics: Metrics::new(&boundaries).unwrap(),
-    };
+    let fixture = Fixture::with(&boundaries);
     let all = || fixture.output().len();
     let own = all();
     assert_eq!(fixture.metrics.series(), own);
@@ -116,6 +106,7 @@ fn the_numbers_in_the_catalogue_are_right() {
     every_reason.steps = vec![StepDeclaration {
         name: "all".into(),
         reasons: Reason::ALL.to_vec(),
+        observes: None,
         is_request: true,
     }];
     let boundaries = Boundaries::default();
@@ -145,7 +136,7 @@ fn what_is_not_kept_goes_and_nothing_else_changes() {
         let run = run_of(name, "1", subject);
         fixture.begin(&run);
         fixture.start_chat(&run);
-        fixture.step(&run, "send", None, StepOutcome::Failed(Reason::Status));
+        fixture.step(&run, "send", StepOutcome::Failed(Reason::Status));
         fixture.end_chat(&run, 1, failed(Reason::Status));
         fixture.end(&run);
     }
@@ -161,14 +152,19 @@ fn what_is_not_kept_goes_and_nothing_else_changes() {
     fixture.metrics.retain(|_| false, |_, _| false);
     assert_eq!(series(&fixture), BTreeMap::new());
     // An event for a chat that ended long ago does not bring it back.
-    let run = Some(run_of("watch", "1", &probe));
-    fixture.tell(&Event::CallbackSettled {
-        run,
-        fate: Fate::Late,
-    });
+    let settle = || {
+        let run = run_of("watch", "1", &probe);
+        fixture.emit_in(&run, &RunEvent::CallbackSettled(Fate::Late));
+    };
+    settle();
     assert_eq!(series(&fixture), BTreeMap::new());
     let late = "callback_events_total{fate=\"late\",scenario=\"none\",target=\"none\"}";
     assert_eq!(fixture.value(late), Some(1.0));
+    // It counts there once the scenario is back.
+    fixture.metrics.declare_subject(&probe, &declaration());
+    settle();
+    let back = "callback_events_total{fate=\"late\",scenario=\"chat\",target=\"eu\"}";
+    assert_eq!([fixture.value(late), fixture.value(back)], [Some(1.0); 2]);
 }
 
 #[test]
@@ -238,7 +234,7 @@ fn declared_anew_a_subject_keeps_its_counts_and_loses_what_it_no_longer_has() {
     let run = run_of("watch", "1", &probe);
     fixture.begin(&run);
     fixture.start_chat(&run);
-    fixture.step(&run, "send", None, StepOutcome::Failed(Reason::Status));
+    fixture.step(&run, "send", StepOutcome::Failed(Reason::Status));
     let mut changed = declaration();
     changed.agent_join = false;
     changed.steps[1].name = "hello".into();
@@ -247,7 +243,7 @@ fn declared_anew_a_subject_keeps_its_counts_and_loses_what_it_no_longer_has() {
     let steps = || fixture.lines("steps_failed_total", "target=\"eu\"");
     // The run goes on with the steps that it began with.
     assert_eq!(steps().len(), 2 + 2 + 2 + 1);
-    fixture.step(&run, "send", None, StepOutcome::Failed(Reason::Connect));
+    fixture.step(&run, "send", StepOutcome::Failed(Reason::Connect));
     fixture.end_chat(&run, 1, failed(Reason::Connect));
     fixture.end(&run);
     let line = |step: &str, reason: &str, value: u8| {
@@ -273,7 +269,9 @@ fn declared_anew_a_subject_keeps_its_counts_and_loses_what_it_no_longer_has() {
         1
     );
     // It counts on where it stood.
-    fixture.step(&run, "send", None, StepOutcome::Failed(Reason::Status));
+    let next = run_of("watch", "2", &probe);
+    fixture.begin_with(0, &next, &changed);
+    fixture.step(&next, "send", StepOutcome::Failed(Reason::Status));
     assert_eq!(steps()[3], line("send", "status", 2));
     assert_eq!(fixture.metrics.series(), fixture.output().len());
 }
@@ -291,7 +289,7 @@ fn scrapes_and_reloads_among_the_events_lose_nothing() {
                     for chat in 0..3 {
                         fixture.start_chat(&run);
                         fixture.wait(1, &run, chat);
-                        fixture.step(&run, "send", None, StepOutcome::Failed(Reason::Status));
+                        fixture.step(&run, "send", StepOutcome::Failed(Reason::Status));
                         fixture.end_chat(&run, chat, failed(Reason::Status));
                     }
                     fixture.end(&run);
@@ -327,10 +325,8 @@ fn a_burst_by_hand_has_its_series_at_zero_from_its_start() {
     let scenario =
         crate::scenario::Scenario::read(&node, &crate::document::Problems::default()).unwrap();
     let run = run_of(Burst::AD_HOC, "1", &subject("chat", "eu", Mode::Burst));
-    fixture.tell(&Event::RunStarted {
-        run,
-        scenario: Arc::new(scenario),
-    });
+    let observers = Observers::default().and(fixture.metrics.clone());
+    observers.of_run(&run, &scenario).emit(&RunEvent::Started);
     let value = |series: &str| fixture.value(series);
     let labels = "scenario=\"chat\",target=\"eu\"";
     for series in [

@@ -32,7 +32,7 @@ fn listeners_are_shown_as_they_stand_and_what_they_closed_is_counted_once() {
         ..Figures::default()
     };
     for _ in 0..2 {
-        fixture.tell(&Event::ListenersWatched([
+        fixture.emit(&ServiceEvent::ListenersWatched([
             callbacks,
             web,
             Figures::default(),

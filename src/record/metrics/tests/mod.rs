@@ -10,36 +10,58 @@ mod listeners;
 mod others;
 mod requests;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use super::*;
 use crate::{
-    event::{Ending, Failure, Sent, StepOutcome, Trigger},
+    event::{Ending, Failure, RunEvent, Sent, StepOutcome, Trigger},
     scenario::{Observation, Reason, StepId},
 };
 
-/// Metrics that are told of events at times of one's choice.
+/// Metrics that hear of events at times of one's choice.
 pub(super) struct Fixture {
-    pub(super) metrics: Metrics,
+    pub(super) metrics: Arc<Metrics>,
+    runs: Mutex<HashMap<(String, Subject), Arc<RunMetrics>>>,
 }
 
 /// Whole seconds after this begin the times in here.
 pub(super) const EPOCH: u32 = 1_800_000_000;
 
+pub(super) fn moment(second: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(u64::from(EPOCH) + second)
+}
+
 impl Fixture {
     pub(super) fn new() -> Self {
+        Self::with(&Boundaries::default())
+    }
+
+    pub(super) fn with(boundaries: &Boundaries) -> Self {
         Self {
-            metrics: Metrics::new(&Boundaries::default()).unwrap(),
+            metrics: Arc::new(Metrics::new(boundaries).unwrap()),
+            runs: Mutex::default(),
         }
     }
 
-    pub(super) fn tell(&self, event: &Event) {
-        self.tell_at(0, event);
+    pub(super) fn emit(&self, event: &ServiceEvent) {
+        self.emit_at(0, event);
     }
 
-    pub(super) fn tell_at(&self, second: u64, event: &Event) {
-        let now = UNIX_EPOCH + Duration::from_secs(u64::from(EPOCH) + second);
-        self.metrics.observe_at(event, now);
+    pub(super) fn emit_at(&self, second: u64, event: &ServiceEvent) {
+        self.metrics.observe_at(event, moment(second));
+    }
+
+    /// What happens in a run, which begins with it unless it did so before.
+    pub(super) fn emit_in(&self, run: &Arc<RunIdentity>, event: &RunEvent) {
+        self.emit_in_at(0, run, event);
+    }
+
+    pub(super) fn emit_in_at(&self, second: u64, run: &Arc<RunIdentity>, event: &RunEvent) {
+        let series = self.begin(run);
+        series.observe_at(run, event, || moment(second));
     }
 
     pub(super) fn declare_probe(&self, subject: &Subject, interval: Duration) {
@@ -48,72 +70,75 @@ impl Fixture {
             .declare_probe(subject, interval, &objectives, &declaration());
     }
 
-    pub(super) fn begin(&self, run: &Arc<RunIdentity>) {
-        self.tell(&Event::run_started(run));
+    pub(super) fn begin(&self, run: &Arc<RunIdentity>) -> Arc<RunMetrics> {
+        self.begin_at(0, run)
+    }
+
+    pub(super) fn begin_at(&self, second: u64, run: &Arc<RunIdentity>) -> Arc<RunMetrics> {
+        self.begin_with(second, run, &declaration())
+    }
+
+    pub(super) fn begin_with(
+        &self,
+        second: u64,
+        run: &Arc<RunIdentity>,
+        declaration: &Declaration,
+    ) -> Arc<RunMetrics> {
+        let key = (format!("{}-{}", run.name, run.id), run.subject.clone());
+        let begin = || {
+            let metrics = self.metrics.clone();
+            Arc::new(RunMetrics::start(metrics, run, declaration, moment(second)))
+        };
+        let mut runs = self.runs.lock().unwrap();
+        runs.entry(key).or_insert_with(begin).clone()
     }
 
     pub(super) fn end(&self, run: &Arc<RunIdentity>) {
-        self.tell(&Event::RunEnded {
-            run: run.clone(),
+        let passed = RunEvent::Ended {
             verdict: Verdict::Passed,
             reason: None,
             all_passed: true,
             failed_for: None,
-        });
+        };
+        self.emit_in(run, &passed);
     }
 
     pub(super) fn start_chat(&self, run: &Arc<RunIdentity>) {
-        self.tell(&Event::ChatStarted {
-            run: run.clone(),
-            lateness: Duration::from_millis(3),
-        });
+        let lateness = Duration::from_millis(3);
+        self.emit_in(run, &RunEvent::ChatStarted { lateness });
     }
 
     pub(super) fn end_chat(&self, run: &Arc<RunIdentity>, chat: u64, ending: Ending) {
-        self.tell(&Event::ChatEnded {
-            run: run.clone(),
+        let ended = RunEvent::ChatEnded {
             chat,
             ending,
             duration: Duration::from_secs(7),
             correlation: Vec::new(),
-        });
+        };
+        self.emit_in(run, &ended);
     }
 
-    pub(super) fn step(
-        &self,
-        run: &Arc<RunIdentity>,
-        step: &str,
-        observation: Option<Observation>,
-        outcome: StepOutcome,
-    ) {
-        self.tell(&Event::StepEnded {
-            sent: Some(Sent {
-                late: Duration::from_millis(3),
-                ..Sent::default()
-            }),
-            run: run.clone(),
-            step: StepId::at(0),
-            name: step.into(),
-            observation,
+    pub(super) fn step(&self, run: &Arc<RunIdentity>, step: &str, outcome: StepOutcome) {
+        let sent = Sent {
+            late: Duration::from_millis(3),
+            ..Sent::default()
+        };
+        let ended = RunEvent::StepEnded {
+            step: step_named(step),
+            sent: Some(sent),
             outcome,
-        });
+        };
+        self.emit_in(run, &ended);
     }
 
     pub(super) fn wait(&self, second: u64, run: &Arc<RunIdentity>, chat: u64) {
-        let event = Event::WaitStarted {
-            run: run.clone(),
-            chat,
-            observation: Observation::AgentJoin,
-        };
-        self.tell_at(second, &event);
+        let observation = Observation::AgentJoin;
+        self.emit_in_at(second, run, &RunEvent::WaitStarted { chat, observation });
     }
 
     pub(super) fn wait_no_more(&self, run: &Arc<RunIdentity>, chat: u64) {
-        self.tell(&Event::WaitEnded {
-            run: run.clone(),
-            chat,
-            observation: Observation::AgentJoin,
-        });
+        let observation = Observation::AgentJoin;
+        self.emit_in(run, &RunEvent::WaitEnded { chat, observation });
     }
 
     /// Every series of the real output and its value.
@@ -137,6 +162,13 @@ impl Fixture {
         found
             .map(|(series, value)| format!("{} {value}", &series["chatprobe_".len()..]))
             .collect()
+    }
+
+    /// The same without those that are 0.
+    pub(super) fn counts(&self, name: &str) -> Vec<String> {
+        let mut lines = self.lines(name, "");
+        lines.retain(|line| !line.ends_with(" 0"));
+        lines
     }
 
     /// The value of one series, if there is one.
@@ -170,17 +202,26 @@ pub(super) fn failed(reason: Reason) -> Ending {
     })
 }
 
+/// A step of the [`declaration`].
+pub(super) fn step_named(name: &str) -> StepId {
+    let steps = declaration().steps;
+    let found = steps.iter().position(|step| *step.name == *name);
+    StepId::at(found.unwrap())
+}
+
 pub(super) fn declaration() -> Declaration {
     Declaration {
         steps: vec![
             StepDeclaration {
                 name: "send".into(),
                 reasons: vec![Reason::Connect, Reason::Status],
+                observes: None,
                 is_request: true,
             },
             StepDeclaration {
                 name: "agent_join".into(),
                 reasons: vec![Reason::AgentJoinTimeout, Reason::Disconnected],
+                observes: Some(Observation::AgentJoin),
                 is_request: false,
             },
         ],

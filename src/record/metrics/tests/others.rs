@@ -16,9 +16,9 @@ fn events_are_counted_by_what_became_of_them() {
     let fixture = Fixture::new();
     let run = probe();
     fixture.begin(&run);
-    let settle = |run: Option<&Arc<RunIdentity>>, fate| {
-        let run = run.cloned();
-        fixture.tell(&Event::CallbackSettled { run, fate });
+    let settle = |run: Option<&Arc<RunIdentity>>, fate| match run {
+        Some(run) => fixture.emit_in(run, &RunEvent::CallbackSettled(fate)),
+        None => fixture.emit(&ServiceEvent::StrayCallback(fate)),
     };
     for (times, fate) in (1..).zip(Fate::ALL) {
         (0..times).for_each(|_| settle(Some(&run), fate));
@@ -27,10 +27,7 @@ fn events_are_counted_by_what_became_of_them() {
     settle(None, Fate::Rejected);
     settle(None, Fate::Rejected);
     // Heard of, and not yet settled.
-    fixture.tell(&Event::CallbackReceived {
-        run: run.clone(),
-        through: None,
-    });
+    fixture.emit_in(&run, &RunEvent::CallbackReceived { through: None });
     // Another target of the same scenario.
     let other = run_of("watch", "2", &subject("chat", "us", Mode::Probe));
     fixture.begin(&other);
@@ -53,11 +50,8 @@ fn events_are_counted_by_what_became_of_them() {
     };
     let last = || last_of("eu");
     assert_eq!(last(), Some(f64::from(EPOCH)));
-    let received = Event::CallbackReceived {
-        run: probe(),
-        through: None,
-    };
-    fixture.tell_at(9, &received);
+    let received = RunEvent::CallbackReceived { through: None };
+    fixture.emit_in_at(9, &run, &received);
     assert_eq!(last(), Some(f64::from(EPOCH) + 9.0));
     assert_eq!(last_of("us"), Some(0.0));
     let of_none = Fate::ALL.map(|fate| value("none", "none", fate).unwrap());
@@ -89,11 +83,10 @@ fn a_probe_says_how_it_went_last_and_when() {
         (value("last_success"), failures, at.0, at.1)
     };
     let end = |second, verdict, failed_for: Option<Reason>| {
-        let run = run.clone();
-        fixture.tell_at(
+        fixture.emit_in_at(
             second,
-            &Event::RunEnded {
-                run,
+            &run,
+            &RunEvent::Ended {
                 verdict,
                 reason: None,
                 all_passed: failed_for.is_none(),
@@ -118,14 +111,14 @@ fn a_probe_says_how_it_went_last_and_when() {
 
     let paused = |paused| {
         let subject = run.subject.clone();
-        fixture.tell(&Event::ProbePaused { subject, paused });
+        fixture.emit(&ServiceEvent::ProbePaused { subject, paused });
         fixture.value("probe_paused{scenario=\"chat\",target=\"eu\"}")
     };
     assert_eq!((paused(true), paused(false)), (Some(1.0), Some(0.0)));
 
     for reason in [SkipReason::Paused, SkipReason::Overlap, SkipReason::Paused] {
         let subject = run.subject.clone();
-        fixture.tell(&Event::ProbeSkipped { subject, reason });
+        fixture.emit(&ServiceEvent::ProbeSkipped { subject, reason });
     }
     assert_eq!(
         fixture.lines("probe_skipped_total", ""),
@@ -144,11 +137,10 @@ fn a_burst_says_when_it_ran_and_what_came_of_it() {
     let labels = "burst=\"morning\",scenario=\"chat\",target=\"eu\"";
     let value = |name: &str| fixture.value(&format!("burst_{name}{{{labels}}}")).unwrap();
     let end = |second, run: &Arc<RunIdentity>, verdict| {
-        let run = run.clone();
-        fixture.tell_at(
+        fixture.emit_in_at(
             second,
-            &Event::RunEnded {
-                run,
+            run,
+            &RunEvent::Ended {
                 verdict,
                 reason: None,
                 all_passed: false,
@@ -156,15 +148,15 @@ fn a_burst_says_when_it_ran_and_what_came_of_it() {
             },
         );
     };
-    fixture.tell_at(10, &Event::run_started(&one));
-    fixture.tell_at(12, &Event::run_started(&two));
+    fixture.begin_at(10, &one);
+    fixture.begin_at(12, &two);
     assert_eq!(value("active"), 2.0);
     assert_eq!(
         value("last_start_timestamp_seconds"),
         f64::from(EPOCH) + 12.0
     );
     assert_eq!(value("last_end_timestamp_seconds"), 0.0);
-    (0..3).for_each(|_| fixture.tell(&Event::ArrivalDropped { run: one.clone() }));
+    (0..3).for_each(|_| fixture.emit_in(&one, &RunEvent::ArrivalDropped));
     end(20, &one, Verdict::Invalid);
     assert_eq!(value("active"), 1.0);
     end(22, &two, Verdict::Failed);
@@ -183,7 +175,7 @@ fn a_burst_says_when_it_ran_and_what_came_of_it() {
         fixture.value(&format!("burst_arrivals_dropped_total{{{labels}}}")),
         Some(3.0)
     );
-    fixture.tell(&Event::BurstSkipped {
+    fixture.emit(&ServiceEvent::BurstSkipped {
         burst: "morning".into(),
     });
     assert_eq!(value("skipped_total"), 1.0);
@@ -199,8 +191,8 @@ fn chatprobe_says_how_late_it_is_and_what_it_runs() {
     fixture.start_chat(&probe());
     fixture.start_chat(&burst("1"));
     fixture.start_chat(&burst("1"));
-    fixture.tell(&Event::SchedulerLag(Duration::from_micros(400)));
-    fixture.tell(&Event::SchedulerLag(Duration::from_secs(2)));
+    fixture.emit(&ServiceEvent::SchedulerLag(Duration::from_micros(400)));
+    fixture.emit(&ServiceEvent::SchedulerLag(Duration::from_secs(2)));
     let lateness = |le: &str, mode: &str| {
         fixture.value(&format!(
             "start_lateness_seconds_bucket{{mode=\"{mode}\",le=\"{le}\"}}"
@@ -215,12 +207,7 @@ fn chatprobe_says_how_late_it_is_and_what_it_runs() {
         [Some(0.0), Some(1.0)]
     );
     let ask = |run: &Arc<RunIdentity>| {
-        fixture.step(
-            run,
-            "ask",
-            None,
-            StepOutcome::Passed(Duration::from_secs(1)),
-        );
+        fixture.step(run, "send", StepOutcome::Passed(Duration::from_secs(1)));
     };
     ask(&probe());
     ask(&burst("1"));
@@ -272,7 +259,7 @@ fn beats_of_the_thread_outside_tell_how_the_machine_treats_the_process() {
     };
     assert_eq!(gauges(), [0.0, 0.0]);
     assert_eq!(counters(), [0.0, 0.0]);
-    let beat = |late, load| fixture.tell(&Event::Beat(Beat { late, load }));
+    let beat = |late, load| fixture.emit(&ServiceEvent::Beat(Beat { late, load }));
     let load = Load {
         missing: Some(1.5),
         run_queue: Some(7),
@@ -313,14 +300,14 @@ fn a_refused_configuration_leaves_the_time_of_the_last_good_one() {
         )
     };
     assert_eq!(state(), (0.0, 0.0));
-    fixture.tell_at(
+    fixture.emit_at(
         5,
-        &Event::ConfigurationAccepted {
+        &ServiceEvent::ConfigurationAccepted {
             plan: Arc::new(Plan::default()),
         },
     );
     assert_eq!(state(), (1.0, f64::from(EPOCH) + 5.0));
-    fixture.tell_at(9, &Event::ConfigurationRefused);
+    fixture.emit_at(9, &ServiceEvent::ConfigurationRefused);
     assert_eq!(state(), (0.0, f64::from(EPOCH) + 5.0));
 }
 
@@ -375,30 +362,21 @@ fn what_a_probe_did_in_time_is_counted_against_its_objectives() {
     fixture.declare_probe(&run.subject, Duration::from_mins(1));
     fixture.begin(&run);
     let seconds = Duration::from_secs;
-    let join = Some(Observation::AgentJoin);
-    for (step, observation, outcome) in [
-        ("agent_join", join, StepOutcome::Passed(seconds(15))),
-        ("agent_join", join, StepOutcome::Passed(seconds(16))),
-        (
-            "agent_join",
-            join,
-            StepOutcome::Failed(Reason::AgentJoinTimeout),
-        ),
-        ("send", None, StepOutcome::Passed(seconds(2))),
-        ("send", None, StepOutcome::Passed(seconds(1))),
-        (
-            "send",
-            None,
-            StepOutcome::Passed(Duration::from_millis(2_001)),
-        ),
-        ("send", None, StepOutcome::Failed(Reason::Status)),
+    for (step, outcome) in [
+        ("agent_join", StepOutcome::Passed(seconds(15))),
+        ("agent_join", StepOutcome::Passed(seconds(16))),
+        ("agent_join", StepOutcome::Failed(Reason::AgentJoinTimeout)),
+        ("send", StepOutcome::Passed(seconds(2))),
+        ("send", StepOutcome::Passed(seconds(1))),
+        ("send", StepOutcome::Passed(Duration::from_millis(2_001))),
+        ("send", StepOutcome::Failed(Reason::Status)),
     ] {
-        fixture.step(&run, step, observation, outcome);
+        fixture.step(&run, step, outcome);
     }
     // The same by a burst is a load test, and says nothing about what the probe is held to.
     let burst = run_of("morning", "2", &subject("chat", "eu", Mode::Burst));
     fixture.begin(&burst);
-    fixture.step(&burst, "send", None, StepOutcome::Passed(seconds(1)));
+    fixture.step(&burst, "send", StepOutcome::Passed(seconds(1)));
     let labels = "scenario=\"chat\",target=\"eu\"";
     assert_eq!(
         fixture.lines("probe_agent_joins_in_time_total", ""),

@@ -14,17 +14,17 @@ fn phases_of_requests_are_measured_as_far_as_they_got() {
     phases.finish(Phase::Lookup, Duration::from_millis(4));
     phases.finish(Phase::Connect, Duration::from_millis(250));
     phases.break_off(Phase::Tls, Duration::from_secs(3));
-    fixture.tell(&Event::StepEnded {
-        run: run.clone(),
-        step: StepId::at(0),
-        name: "send".into(),
-        observation: None,
-        sent: Some(Sent {
-            phases,
-            ..Sent::default()
-        }),
-        outcome: StepOutcome::Failed(Reason::Tls),
-    });
+    fixture.emit_in(
+        &run,
+        &RunEvent::StepEnded {
+            step: step_named("send"),
+            sent: Some(Sent {
+                phases,
+                ..Sent::default()
+            }),
+            outcome: StepOutcome::Failed(Reason::Tls),
+        },
+    );
     let of = |phase: &str, end: &str| {
         let labels = "scenario=\"chat\",target=\"eu\"";
         let series =
@@ -43,23 +43,27 @@ fn a_certificate_is_known_by_its_target_as_long_as_the_configuration_has_that() 
     fixture.begin(&run);
     let expiry = || fixture.value("target_certificate_expiry_timestamp_seconds{target=\"eu\"}");
     assert_eq!(expiry(), None);
-    for (expires, shown) in [(Some(5), 5.0), (None, 5.0), (Some(9), 9.0)] {
-        let expires = expires.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));
-        fixture.tell(&Event::StepEnded {
-            run: run.clone(),
-            step: StepId::at(0),
-            name: "send".into(),
-            observation: None,
-            sent: Some(Sent {
-                certificate_expires: expires,
-                ..Sent::default()
-            }),
+    let show = |expires: Option<u64>| {
+        let sent = Sent {
+            certificate_expires: expires.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds)),
+            ..Sent::default()
+        };
+        let ended = RunEvent::StepEnded {
+            step: step_named("send"),
+            sent: Some(sent),
             outcome: StepOutcome::Passed(Duration::ZERO),
-        });
+        };
+        fixture.emit_in(&run, &ended);
+    };
+    for (expires, shown) in [(Some(5), 5.0), (None, 5.0), (Some(9), 9.0)] {
+        show(expires);
         assert_eq!(expiry(), Some(shown));
     }
     fixture.metrics.retain_targets(|target| target == "eu");
     assert_eq!(expiry(), Some(9.0));
     fixture.metrics.retain_targets(|target| target == "us");
+    assert_eq!(expiry(), None);
+    // A run that is still in progress does not bring it back.
+    show(Some(9));
     assert_eq!(expiry(), None);
 }

@@ -24,9 +24,9 @@ use super::{
 };
 use crate::{
     callbacks::Request,
-    event::Event,
+    event::{RunEvent, RunIdentity, RunObserver},
     record::{Boundaries, Metrics},
-    scenario::{RunScope, Scope},
+    scenario::{RunScope, Scope, StepId},
 };
 
 pub(super) struct Stage {
@@ -58,15 +58,15 @@ pub(super) struct Played {
 #[derive(Default)]
 struct Standstill(Mutex<Vec<mpsc::Sender<()>>>);
 
-impl Observer for Standstill {
-    fn observe(&self, event: &Event) {
+impl RunObserver for Standstill {
+    fn observe(&self, _: &Arc<RunIdentity>, event: &RunEvent) {
         match event {
-            Event::ChatStarted { .. } => {
+            RunEvent::ChatStarted { .. } => {
                 let (held, until_dropped) = mpsc::channel();
                 tokio::task::spawn_blocking(move || until_dropped.recv());
                 self.0.lock().unwrap().push(held);
             }
-            Event::StepEnded { name, .. } if **name == *"open" => {
+            RunEvent::StepEnded { step, .. } if *step == StepId::at(0) => {
                 self.0.lock().unwrap().pop();
             }
             _ => {}
@@ -77,9 +77,9 @@ impl Observer for Standstill {
 /// Looks at the metrics before they hear that the run has ended.
 struct LastLook(Arc<Metrics>, Mutex<Vec<String>>);
 
-impl Observer for LastLook {
-    fn observe(&self, event: &Event) {
-        if matches!(event, Event::RunEnded { .. }) {
+impl RunObserver for LastLook {
+    fn observe(&self, _: &Arc<RunIdentity>, event: &RunEvent) {
+        if matches!(event, RunEvent::Ended { .. }) {
             let mut names: Vec<_> = counts(&self.0.render().unwrap()).into_keys().collect();
             names.retain(|name| {
                 ["chats_active", "chats_waiting", "agent_wait_oldest"]
@@ -176,9 +176,9 @@ impl Stage {
     fn bench(&self, play: &Play, metrics: &Arc<Metrics>, before: Arc<LastLook>) -> Bench {
         let heard = Arc::new(Heard::new());
         let observers = Observers::default()
-            .and(Arc::new(Standstill::default()))
-            .and(heard.clone())
-            .and(before)
+            .and_of_runs(Arc::new(Standstill::default()))
+            .and_of_runs(heard.clone())
+            .and_of_runs(before)
             .and(metrics.clone());
         let limits = CallbackLimits {
             early_for: ms(EARLY_FOR),
@@ -213,7 +213,14 @@ fn path_of_an_earlier_run(bench: &Bench, play: &Play) -> String {
         observers,
         ..
     } = &bench.engine;
-    let path = exchange.open(identity, scenario, target, scope, observers.clone());
+    // It never ends, and only bursts are counted as long as they are in progress.
+    let subject = Subject {
+        mode: Mode::Probe,
+        ..identity.subject.clone()
+    };
+    let run = Arc::new(RunIdentity::new("earlier".into(), subject, Trigger::Api));
+    let observers = observers.of_run(&run, &scenario);
+    let path = exchange.open(scenario, target, scope, observers);
     path.token().to_owned()
 }
 

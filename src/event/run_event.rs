@@ -1,0 +1,118 @@
+use std::{sync::Arc, time::Duration};
+
+use super::{Ending, FailedChat, Failure, Fate, RunIdentity, Sent, StepOutcome, Verdict};
+use crate::scenario::{Observation, Reason, StepId};
+
+/// Something that happened in a run, which is named beside it: see [`RunObserver`](super::RunObserver).
+#[derive(Debug)]
+pub enum RunEvent {
+    /// The run began; its setup comes next.
+    Started,
+    /// A chat began.
+    ChatStarted {
+        /// How long after its intended start.
+        lateness: Duration,
+    },
+    /// A chat began to wait for something that is measured on its own.
+    WaitStarted {
+        /// The chat's number in its run.
+        chat: u64,
+        /// What it waits for.
+        observation: Observation,
+    },
+    /// The wait is over, one way or the other; the outcome follows as [`RunEvent::StepEnded`].
+    WaitEnded {
+        /// The chat's number in its run.
+        chat: u64,
+        /// What it waited for.
+        observation: Observation,
+    },
+    /// A request was sent once more, because the server closed the connection under it.
+    RequestResent {
+        /// Whose request.
+        step: StepId,
+        /// How often in this step: each of its redirects can be.
+        times: u32,
+    },
+    /// A step came to its outcome.
+    StepEnded {
+        /// Which step.
+        step: StepId,
+        /// How its request was sent; `None` if there was none, or if a stop cut it off.
+        sent: Option<Sent>,
+        /// What it came to.
+        outcome: StepOutcome,
+    },
+    /// It is known, or better known than before, what the target calls a chat, or what the setup made there.
+    ChatNamed {
+        /// The chat's number in its run; zero for what the setup made and the teardown is to remove.
+        chat: u64,
+        /// What the target calls this chat: names and values. Of the setup: what it captured.
+        correlation: Vec<(Arc<str>, String)>,
+    },
+    /// The steps of a chat are over and one of them failed; its end follows.
+    ChatFailed(Arc<FailedChat>),
+    /// A chat ended, its `always` steps included.
+    ChatEnded {
+        /// The chat's number in its run.
+        chat: u64,
+        /// How it ended.
+        ending: Ending,
+        /// From its start (under an open profile: its intended start) to the end of `steps`.
+        duration: Duration,
+        /// What the target calls this chat, for its own logs: names and values.
+        correlation: Vec<(Arc<str>, String)>,
+    },
+    /// Something may still be open at the target: nothing confirmed that it was closed.
+    LeftOpen {
+        /// The chat's number in its run, whose end follows; zero for what the setup made, once the
+        /// teardown is over.
+        chat: u64,
+        /// What the target calls this chat: names and values. Of the setup: what it captured.
+        correlation: Vec<(Arc<str>, String)>,
+        /// Why, in words.
+        why: String,
+    },
+    /// The teardown failed: something may be left at the target.
+    TeardownFailed {
+        /// The first of its steps that failed; `None` if it was cut short, because the time that it had after a stop
+        /// was over.
+        failure: Option<Failure>,
+    },
+    /// An arrival found no room and was not started.
+    ArrivalDropped,
+    /// An inbound event arrived on the path of the run, or for a chat of it that claims its key.
+    CallbackReceived {
+        /// Whose path it was, if that of another run.
+        through: Option<Arc<RunIdentity>>,
+    },
+    /// An inbound event that was received for this run is for another: some servers know one callback address only,
+    /// or have callbacks of earlier runs. It is [taken over](Self::CallbackTakenOver) there.
+    CallbackHandedOver {
+        /// On whose path it arrived, if that of another run.
+        through: Option<Arc<RunIdentity>>,
+    },
+    /// An inbound event that was received for another run is for this one.
+    CallbackTakenOver {
+        /// On whose path it arrived, if that of another run.
+        through: Option<Arc<RunIdentity>>,
+    },
+    /// A request came on the path of the run that is no event: it only asked whether this is the right receiver.
+    CallbackVerified,
+    /// The id of an inbound event does not identify it: it came for another chat as well, or for this
+    /// one with another content.
+    CallbackIdRepeated,
+    /// It is known what became of an inbound event.
+    CallbackSettled(Fate),
+    /// The run ended, its teardown included.
+    Ended {
+        /// What it came to.
+        verdict: Verdict,
+        /// Why, if it did not pass: the first reason.
+        reason: Option<String>,
+        /// Whether it was a success for whoever watches the target: all chats passed.
+        all_passed: bool,
+        /// For what most of its chats failed, if any did.
+        failed_for: Option<Reason>,
+    },
+}

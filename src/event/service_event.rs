@@ -1,0 +1,51 @@
+use std::{sync::Arc, time::Duration};
+
+use super::{Denial, Fate, HistoryFigures, SkipReason, Subject};
+use crate::{
+    config::Plan,
+    listener::{Figures, Name},
+    vitals::Beat,
+};
+
+/// Something that happened to the service, and in no run.
+#[derive(Debug)]
+pub enum ServiceEvent {
+    /// Somebody paused or resumed a probe, or one began that was paused under an earlier plan.
+    ProbePaused {
+        /// Which probe.
+        subject: Subject,
+        /// Whether it starts no runs for now.
+        paused: bool,
+    },
+    /// A probe left out a slot.
+    ProbeSkipped {
+        /// Which probe.
+        subject: Subject,
+        /// Why.
+        reason: SkipReason,
+    },
+    /// A burst was due on its schedule and was not started.
+    BurstSkipped {
+        /// Which burst.
+        burst: Arc<str>,
+    },
+    /// A configuration is in force from now on.
+    ConfigurationAccepted {
+        /// What it says.
+        plan: Arc<Plan>,
+    },
+    /// Somebody asked for a new configuration that has problems; the old one stays in force.
+    ConfigurationRefused,
+    /// Somebody asked the web listener for something that they may not have.
+    RequestDenied(Denial),
+    /// An inbound event came that no run knows.
+    StrayCallback(Fate),
+    /// How the listeners of the process stand, in the order of [`Name::ALL`].
+    ListenersWatched([Figures; Name::ALL.len()]),
+    /// How the history of runs stands.
+    HistoryKept(HistoryFigures),
+    /// The heartbeat of the runtime came so much late.
+    SchedulerLag(Duration),
+    /// The thread woke that watches the machine from outside the runtime.
+    Beat(Beat),
+}
