@@ -20,8 +20,6 @@ pub(super) fn boolean_word(value: &Value) -> Option<&'static str> {
 pub struct Expression {
     source: Box<str>,
     place: Place,
-    /// The names of `a.b.c`, if it is nothing else.
-    path: Option<Box<[Box<str>]>>,
     compiled: Compiled,
 }
 
@@ -70,7 +68,6 @@ impl Expression {
         known.then(|| Self {
             source: source.trim().into(),
             place: places.at(offset),
-            path: path(source),
             compiled,
         })
     }
@@ -98,7 +95,7 @@ impl Expression {
     /// What is sent for the value of this expression, if it names a parameter alone that is not sent as
     /// the text of its value.
     pub(super) fn written<'a>(&self, scope: &'a Scope) -> Option<&'a str> {
-        scope.written(self.path.as_deref()?)
+        scope.written(self.compiled.path()?)
     }
 
     /// The same for what is captured: a value that every chat can keep.

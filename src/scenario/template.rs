@@ -34,7 +34,7 @@ enum Body {
     Parts(Vec<Part>),
     /// Text with `{% statements %}`: a template in an environment of its own.
     Program {
-        compiled: Compiled,
+        compiled: Box<Compiled>,
         /// Whether it depends on values of the configuration alone.
         own: bool,
         /// What stands in front of the first statement and of the first expression with other values.
@@ -243,7 +243,7 @@ fn program(text: &str, places: &Places<'_>, names: &Names, problems: &Problems) 
         .roots()
         .all(|root| OF_CONFIGURATION.contains(&root));
     known.then(|| Body::Program {
-        compiled,
+        compiled: Box::new(compiled),
         own,
         begin: own_begin(text, places, names),
     })

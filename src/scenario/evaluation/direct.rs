@@ -104,6 +104,14 @@ impl Direct {
         Some(Box::new([Self::read(left)?, Self::read(right)?]))
     }
 
+    /// The names of `a.b.c`.
+    pub(super) fn path(&self) -> Option<&[Box<str>]> {
+        match self {
+            Self::Path(names) => Some(names),
+            _ => None,
+        }
+    }
+
     /// Its value, `None` if that takes the engine: an error, or a value that has to be accounted for.
     pub(super) fn value(&self, scope: &Scope, undefined: Undefined) -> Option<Value> {
         let value = self.value_or_undefined(scope, undefined)?;

@@ -83,7 +83,7 @@ pub(super) fn is_global(name: &str) -> bool {
 /// An expression or a template that is ready to be evaluated.
 pub(super) struct Compiled {
     /// The same without the engine, if it is that simple.
-    direct: Option<Direct>,
+    direct: Option<Box<Direct>>,
     code: OwnedCode,
     undefined: Undefined,
     /// Dotted paths of the variables that it uses.
@@ -123,7 +123,7 @@ impl Compiled {
         let environment = undefined.environment();
         let compiled = environment.compile_expression(&safe)?;
         let variables = compiled.undeclared_variables(true).into_iter().collect();
-        let direct = Direct::read(&machinery::parse_expr(source)?);
+        let direct = Direct::read(&machinery::parse_expr(source)?).map(Box::new);
         let code = OwnedCode::try_new(safe.into(), |source| {
             let parsed = machinery::parse_expr(source)?;
             let mut generator = CodeGenerator::new("<expression>", source);
@@ -176,6 +176,11 @@ impl Compiled {
     pub(super) fn roots(&self) -> impl Iterator<Item = &str> {
         let roots = self.variables.iter().map(|path| path.split('.').next());
         roots.map(Option::unwrap_or_default)
+    }
+
+    /// The names of an expression that is `a.b.c` and nothing else.
+    pub(super) fn path(&self) -> Option<&[Box<str>]> {
+        self.direct.as_ref()?.path()
     }
 
     /// The value of an expression in a scope.
