@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::{
     event::Verdict,
-    runner::{Histogram, RunRecord},
+    runner::{Histogram, RunRecord, add_counts},
     scenario::Reason,
 };
 
@@ -106,12 +106,5 @@ impl ProbeHour {
                 sum.latency = Histogram::merged(&[&sum.latency, latency]);
             }
         }
-    }
-}
-
-/// Adds up what is counted by reason or fate.
-pub(super) fn add_counts<K: Copy + Ord>(sum: &mut BTreeMap<K, u64>, more: &BTreeMap<K, u64>) {
-    for (key, count) in more {
-        *sum.entry(*key).or_default() += count;
     }
 }

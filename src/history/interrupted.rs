@@ -8,7 +8,6 @@ use super::{
     FailureSummary,
     error::HistoryError,
     figures::Figures,
-    hours::add_counts,
     listing::read_rows,
     open_chats,
     packed::unpack,
@@ -17,7 +16,7 @@ use super::{
 use crate::{
     runner::{
         Batch, BatchFigures, Batches, ChatCounts, Example, HealthReport, Histogram, Orphan,
-        RunReport, Sample, StepReport, StepSample,
+        RunReport, Sample, StepReport, StepSample, add_counts,
     },
     units::counted,
 };

@@ -264,8 +264,9 @@ impl Followed {
         // Before the rest is looked at: what comes later is not missed.
         let over = self.run.has_ended();
         if !self.announced {
-            let begun = self.run.whole_seconds(u64::MAX).report;
-            if offer(Write::Begun(begun)).is_err() {
+            let begun = self.run.whole_seconds(u64::MAX).at_end;
+            let report = Arc::new(begun.without_lists());
+            if offer(Write::Begun(report)).is_err() {
                 return false;
             }
             self.announced = true;
@@ -291,7 +292,7 @@ impl Followed {
         let WholeSeconds {
             mut seconds,
             next,
-            report,
+            at_end,
         } = self.run.whole_seconds(self.next_second);
         if seconds.is_empty() {
             return true;
@@ -314,7 +315,7 @@ impl Followed {
         let write = Write::Seconds {
             first: next - seconds.len() as u64,
             seconds,
-            report,
+            at_end,
             _memory: permits,
         };
         let handed = offer(write).is_ok();

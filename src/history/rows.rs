@@ -37,9 +37,9 @@ pub(super) fn apply(
         Write::Seconds {
             first,
             seconds,
-            report,
+            at_end,
             ..
-        } => keep_seconds(change, report, *first, seconds)?,
+        } => keep_seconds(change, &at_end.without_lists(), *first, seconds)?,
         Write::Chats { opened, closed } => chats(change, opened, closed)?,
         Write::Ended(record) => end(change, record, figures)?,
         Write::Failures(failures) => keep_failures(change, failures)?,

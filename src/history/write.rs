@@ -5,7 +5,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::{baselines, open_chats::Opened};
 use crate::{
     event::{FailedChat, RunIdentity},
-    runner::{RunRecord, RunReport, WholeSecond},
+    runner::{RunRecord, RunReport, Snapshot, WholeSecond},
 };
 
 /// Something to be kept.
@@ -16,7 +16,7 @@ pub(super) enum Write {
     Seconds {
         first: u64,
         seconds: Vec<WholeSecond>,
-        report: Arc<RunReport>,
+        at_end: Arc<Snapshot>,
         /// For the histograms in them, given back with the entry.
         _memory: Option<OwnedSemaphorePermit>,
     },

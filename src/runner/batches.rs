@@ -30,7 +30,7 @@ pub struct BatchFigures {
 }
 
 /// The batches of a run, made of its seconds; whenever there are too many, two become one.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Batches {
     /// Of a batch that is full, in seconds.
     length: f64,
@@ -107,7 +107,7 @@ mod tests {
     use super::{super::latencies::Latencies, *};
 
     fn second(number: u64) -> Batch {
-        let mut latencies = Latencies::new();
+        let mut latencies = Latencies::default();
         latencies.record(Duration::from_micros(number));
         let figures = BatchFigures {
             latency: Histogram::from(&latencies),

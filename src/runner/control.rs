@@ -9,7 +9,8 @@ use tokio::{
 };
 
 use super::{
-    ChatCounts, RunRecord, RunReport, RunState, Sample, Tally, ThresholdReport, WholeSeconds,
+    ChatCounts, RunRecord, RunReport, RunState, Sample, Snapshot, Tally, ThresholdReport,
+    WholeSeconds,
 };
 use crate::{event::EndedBy, load::LoadError, units::Rate};
 
@@ -118,6 +119,11 @@ impl RunHandle {
     /// The run's name, subject and trigger.
     pub fn identity(&self) -> &Arc<crate::event::RunIdentity> {
         self.tally.identity()
+    }
+
+    /// How the run stands.
+    pub fn look(&self) -> Snapshot {
+        self.tally.look()
     }
 
     /// The figures as they stand.

@@ -5,16 +5,23 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{MachineSample, Quantiles, Sample, latencies::Latencies};
+use super::{
+    latencies::Latencies,
+    report::Quantiles,
+    sample::{MachineSample, Sample},
+};
 use crate::{config::HealthBudget, units::duration, vitals::Beat};
 
 /// Who wants less than this many CPUs is idle, and a wait now and then says nothing.
 const WORTH_A_WORD: f64 = 0.5;
+const MILLION: f64 = 1e6;
 
-/// What a run noted about the machine.
-#[derive(Debug)]
+/// What was noted about the machine in a part of a run.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Health {
-    thread_lag: Latencies,
+    pub(super) thread_lag: Latencies,
+    cpu_user: Extent,
+    cpu_system: Extent,
     cpus: Extent,
     host_busy: Extent,
     missing: Extent,
@@ -26,9 +33,11 @@ pub(super) struct Health {
     listen_overflows: u64,
 }
 
-#[derive(Debug, Default)]
+/// Readings of one quantity.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Extent {
-    sum: f64,
+    /// In millionths: a sum of fractions would depend on the order in which they are added.
+    sum: u128,
     count: u32,
     most: f64,
 }
@@ -86,23 +95,11 @@ impl HealthReport {
 }
 
 impl Health {
-    pub(super) fn new() -> Self {
-        Self {
-            thread_lag: Latencies::new(),
-            cpus: Extent::default(),
-            host_busy: Extent::default(),
-            missing: Extent::default(),
-            memory: Extent::default(),
-            files: Extent::default(),
-            sockets: Extent::default(),
-            run_queue: Extent::default(),
-            listen_overflows: 0,
-        }
-    }
-
     pub(super) fn note(&mut self, beat: &Beat) {
         self.thread_lag.record(beat.late);
         if let Some(load) = beat.load {
+            self.cpu_user.note(Some(load.user));
+            self.cpu_system.note(Some(load.system));
             self.cpus.note(Some(load.cpus()));
             self.host_busy.note(load.host_busy);
             self.missing.note(load.missing);
@@ -112,6 +109,44 @@ impl Health {
             self.run_queue.note(load.run_queue.map(float));
             self.listen_overflows += load.listen_overflows;
         }
+    }
+
+    pub(super) fn merge(&mut self, others: &Self) {
+        self.thread_lag.merge(&others.thread_lag);
+        self.cpu_user.merge(others.cpu_user);
+        self.cpu_system.merge(others.cpu_system);
+        self.cpus.merge(others.cpus);
+        self.host_busy.merge(others.host_busy);
+        self.missing.merge(others.missing);
+        self.memory.merge(others.memory);
+        self.files.merge(others.files);
+        self.sockets.merge(others.sockets);
+        self.run_queue.merge(others.run_queue);
+        self.listen_overflows += others.listen_overflows;
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.thread_lag.count() == 0
+    }
+
+    /// Forgets everything and keeps the memory of the histogram.
+    pub(super) fn clear(&mut self) {
+        let mut thread_lag = std::mem::take(self).thread_lag;
+        thread_lag.clear();
+        self.thread_lag = thread_lag;
+    }
+
+    /// The machine as one reading has it; of several the mean.
+    pub(super) fn sample(&self) -> Option<MachineSample> {
+        let known = |extent: &Extent| extent.report().mean;
+        Some(MachineSample {
+            cpu_user: known(&self.cpu_user)?,
+            cpu_system: known(&self.cpu_system)?,
+            cpus_missing: known(&self.missing),
+            host_busy: known(&self.host_busy),
+            memory_bytes: self.memory.whole_mean(),
+            files: self.files.whole_mean(),
+        })
     }
 
     pub(super) fn report(&self) -> HealthReport {
@@ -179,14 +214,35 @@ impl Health {
 impl Extent {
     fn note(&mut self, reading: Option<f64>) {
         if let Some(value) = reading {
-            self.sum += value;
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "no reading is negative, and 2^128 millionths are far more than any"
+            )]
+            let millionths = (value * MILLION).round() as u128;
+            self.sum += millionths;
             self.count += 1;
             self.most = self.most.max(value);
         }
     }
 
+    fn merge(&mut self, others: Self) {
+        self.sum += others.sum;
+        self.count += others.count;
+        self.most = self.most.max(others.most);
+    }
+
     fn mean(&self) -> f64 {
-        self.sum / f64::from(self.count.max(1))
+        #[expect(clippy::cast_precision_loss, reason = "a mean for people to read")]
+        let sum = self.sum as f64;
+        sum / MILLION / f64::from(self.count.max(1))
+    }
+
+    /// The mean of counts, rounded.
+    fn whole_mean(&self) -> Option<u64> {
+        let of = u128::from(self.count) * 1_000_000;
+        let mean = (self.sum + of / 2).checked_div(of)?;
+        u64::try_from(mean).ok()
     }
 
     fn report(&self) -> MeanAndMost {
@@ -215,11 +271,11 @@ mod tests {
     #[test]
     fn latencies_are_right_to_what_came_latest() {
         let of = |millis| {
-            let mut latencies = Latencies::new();
+            let mut latencies = Latencies::default();
             latencies.record(Duration::from_millis(millis));
             latencies
         };
-        let (health, none) = (Health::new(), Latencies::new());
+        let (health, none) = (Health::default(), Latencies::default());
         assert_eq!(health.precision(&none, &none), None);
         assert_eq!(health.precision(&of(3), &none), Some(0.003));
         assert_eq!(health.precision(&of(3), &of(7)), Some(0.007));

@@ -4,8 +4,8 @@
 //! makes a run of a [`RunSpec`]: a task that paces arrivals ([`pacing`]), one task per chat
 //! ([`chat`]) that performs the scenario's steps ([`performer`]), and a [`Tally`] that hears the
 //! run's events and counts them. A run that looks for the limit of its target has besides a
-//! [`search`], which changes the pacing and judges each of its steps by a [`window`] of the tally's
-//! figures. The [`RunHandle`] is how the rest of the service looks at a
+//! [`search`], which changes the pacing and judges each of its steps by a [`window`] of what the tally
+//! measured. Reports, samples and the verdict are functions of [`measurements`]. The [`RunHandle`] is how the rest of the service looks at a
 //! run and gives it orders.
 
 mod batches;
@@ -14,19 +14,22 @@ mod chat;
 mod context;
 mod control;
 mod engine;
-mod figures;
 mod findings;
 mod graceful_stop;
 mod health;
 mod latencies;
+mod measurements;
 mod other_callbacks;
+mod outcomes;
 mod pace;
 mod pacing;
 mod performer;
 mod record;
 mod report;
 mod run;
+mod sample;
 mod search;
+mod snapshot;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -42,6 +45,7 @@ pub use findings::{BrokenBy, SearchLevel, SearchOutcome, SearchReport, SearchSte
 pub use graceful_stop::{GracefulStop, GracefulStopReport};
 pub use health::{HealthReport, MeanAndMost};
 pub use other_callbacks::OtherCallback;
+pub use outcomes::add_counts;
 pub use pace::Pace;
 pub use performer::TraceBudget;
 pub use record::{Histogram, RunRecord};
@@ -49,6 +53,8 @@ pub use report::{
     ChatCounts, Example, Orphan, Quantiles, ReceivedEvents, RequestFigures, RunReport, RunState,
     StepReport, TeardownFailure,
 };
-pub use tally::Tally;
+pub use sample::{MachineSample, Sample, StepSample};
+pub use snapshot::Snapshot;
+pub use tally::{Tally, WholeSeconds};
 pub use thresholds::{ThresholdReport, ThresholdState};
-pub use timeline::{MachineSample, Sample, StepSample, WholeSecond, WholeSeconds};
+pub use timeline::WholeSecond;

@@ -1,5 +1,7 @@
 //! Events of a run that came through the callbacks of other runs.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -19,39 +21,64 @@ pub struct OtherCallback {
     pub events: u64,
 }
 
-/// How many events came through which callbacks.
-#[derive(Debug, Default)]
+/// How many events came through which callbacks. Of a part of a run more may have left than came.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct OtherCallbacks {
-    pub(super) total: u64,
-    pub(super) runs: Vec<OtherCallback>,
+    total: i64,
+    /// By the ids of runs, which are in the order of their beginnings: the first [`MOST`].
+    runs: BTreeMap<String, Through>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Through {
+    /// The name of the probe or burst.
+    name: String,
+    events: i64,
 }
 
 impl OtherCallbacks {
-    /// An event came through the callback of this run.
-    pub(super) fn add(&mut self, through: &RunIdentity) {
-        self.total += 1;
-        if let Some(known) = self.of(through) {
-            known.events += 1;
-        } else if self.runs.len() < MOST {
-            self.runs.push(OtherCallback {
-                run: through.id.clone(),
-                name: through.name.to_string(),
-                events: 1,
-            });
+    /// So many more events came through the callback of this run; less than none if they are of others.
+    pub(super) fn add(&mut self, through: &RunIdentity, events: i64) {
+        self.total += events;
+        self.add_run(&through.id, &through.name, events);
+    }
+
+    /// Adds the events of others.
+    pub(super) fn merge(&mut self, others: &Self) {
+        self.total += others.total;
+        for (run, through) in &others.runs {
+            self.add_run(run, &through.name, through.events);
         }
     }
 
-    /// One that was added is an event of another run.
-    pub(super) fn take(&mut self, through: &RunIdentity) {
-        self.total = self.total.saturating_sub(1);
-        if let Some(known) = self.of(through) {
-            known.events -= 1;
+    fn add_run(&mut self, run: &str, name: &str, events: i64) {
+        if let Some(known) = self.runs.get_mut(run) {
+            known.events += events;
+            return;
         }
-        self.runs.retain(|known| known.events > 0);
+        let name = name.to_owned();
+        self.runs.insert(run.to_owned(), Through { name, events });
+        if self.runs.len() > MOST {
+            self.runs.pop_last();
+        }
     }
 
-    fn of(&mut self, run: &RunIdentity) -> Option<&mut OtherCallback> {
-        self.runs.iter_mut().find(|known| known.run == run.id)
+    /// How many events there are in all.
+    pub(super) fn total(&self) -> u64 {
+        u64::try_from(self.total).unwrap_or_default()
+    }
+
+    /// The runs, in the order of their beginnings.
+    pub(super) fn report(&self) -> Vec<OtherCallback> {
+        let known = self.runs.iter().filter_map(|(run, through)| {
+            let events = u64::try_from(through.events).ok()?;
+            Some(OtherCallback {
+                run: run.clone(),
+                name: through.name.clone(),
+                events,
+            })
+        });
+        known.filter(|known| known.events > 0).collect()
     }
 }
 
@@ -74,13 +101,14 @@ mod tests {
             .collect();
         let mut callbacks = OtherCallbacks::default();
         for run in runs.iter().chain(&runs) {
-            callbacks.add(run);
+            callbacks.add(run, 1);
         }
-        assert_eq!((callbacks.total, callbacks.runs.len()), (50, MOST));
-        assert!(callbacks.runs.iter().all(|known| known.events == 2));
-        callbacks.take(&runs[0]);
-        callbacks.take(&runs[0]);
-        assert_eq!((callbacks.total, callbacks.runs.len()), (48, MOST - 1));
-        assert_eq!(callbacks.runs[0].run, runs[1].id);
+        let named = callbacks.report();
+        assert_eq!((callbacks.total(), named.len()), (50, MOST));
+        assert!(named.iter().all(|known| known.events == 2));
+        callbacks.add(&runs[0], -2);
+        let named = callbacks.report();
+        assert_eq!((callbacks.total(), named.len()), (48, MOST - 1));
+        assert_eq!(named[0].run, runs[1].id);
     }
 }

@@ -121,7 +121,7 @@ impl Histogram {
     }
 
     fn latencies(&self) -> Latencies {
-        let mut latencies = Latencies::new();
+        let mut latencies = Latencies::default();
         for (duration, count) in self.buckets() {
             latencies.record_many(duration, count);
         }
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     fn histogram(millis: &[u64]) -> (Latencies, Histogram) {
-        let mut latencies = Latencies::new();
+        let mut latencies = Latencies::default();
         for millis in millis {
             latencies.record(Duration::from_millis(*millis));
         }

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::{
     GracefulStopReport, HealthReport, OtherCallback, Pace, SearchReport, ThresholdReport,
-    ThresholdState, latencies::Latencies,
+    ThresholdState, latencies::Latencies, outcomes::add_counts,
 };
 use crate::{
     event::{EndedBy, Failure, Fate, Mode, Trigger, Verdict},
@@ -228,6 +228,18 @@ pub struct ChatCounts {
     pub most_in_progress: u64,
     /// Arrivals that found no room and did not begin.
     pub dropped: u64,
+}
+
+impl ChatCounts {
+    /// Adds the chats of another part of the run; how many are in progress, and were at most, stays.
+    pub(super) fn add(&mut self, part: &Self) {
+        self.started += part.started;
+        self.passed += part.passed;
+        self.failed += part.failed;
+        add_counts(&mut self.failed_by_reason, &part.failed_by_reason);
+        self.stopped += part.stopped;
+        self.dropped += part.dropped;
+    }
 }
 
 /// How many requests came to an end, of setup and teardown too, whatever came of them.

@@ -495,7 +495,7 @@ impl Run {
         }
         // No chat is left, so this was the last owner of the path.
         drop(context);
-        let (verdict, reasons) = judge(&tally, &course, &thresholds, &budget);
+        let (verdict, reasons) = judge(&tally.look(), &course, &thresholds, &budget);
         let reason = reasons.first().cloned();
         tally.conclude(verdict, reasons);
         tally.warn_of_open_chats();

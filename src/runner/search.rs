@@ -1,12 +1,13 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     BrokenBy, RunSpec, SearchOutcome, SearchReport, SearchStep, Tally, ThresholdReport,
-    ThresholdState, verdict::Delays, window::Window,
+    ThresholdState, measurements::Measurements, verdict::Delays, window::Window,
 };
 use crate::{
     config::HealthBudget,
     load::{Bracket, Level, Search, Shape, Threshold},
+    scenario::Scenario,
     units::counted,
 };
 
@@ -17,6 +18,7 @@ use crate::{
 pub(super) struct Searching {
     search: Search,
     thresholds: Vec<Threshold>,
+    scenario: Arc<Scenario>,
     budget: HealthBudget,
     bracket: Bracket,
     phase: Phase,
@@ -58,6 +60,7 @@ impl Searching {
         Some(Self {
             search,
             thresholds: spec.thresholds.clone(),
+            scenario: spec.scenario.clone(),
             budget,
             bracket: Bracket::default(),
             phase: Phase::Settling(search.first()),
@@ -98,7 +101,7 @@ impl Searching {
         let due = self.next_look().is_some_and(|at| elapsed >= at);
         match self.phase {
             Phase::Settling(level) if due => {
-                tally.in_window(Window::forget_outcomes);
+                tally.in_window(Window::begin_judged);
                 self.phase = Phase::Judging {
                     level,
                     since: elapsed,
@@ -137,7 +140,7 @@ impl Searching {
             return;
         };
         *hopeless = self.thresholds.iter().any(|threshold| {
-            let measured = |window: &mut Window| window.measure(threshold);
+            let measured = |window: &mut Window| window.judged().measure(threshold, &self.scenario);
             threshold.abort()
                 && tally
                     .in_window(measured)
@@ -171,14 +174,13 @@ impl Searching {
     }
 
     fn judge(&self, level: Level, window: &Window, over: Duration, active: u64) -> SearchStep {
-        let thresholds: Vec<_> = self
-            .thresholds
-            .iter()
-            .map(|threshold| {
-                ThresholdReport::of(threshold, window.measure(threshold), ThresholdState::Broken)
-            })
-            .collect();
-        let mut reasons = self.own_faults(window);
+        let judged = window.judged();
+        let thresholds = self.thresholds.iter().map(|threshold| {
+            let measured = judged.measure(threshold, &self.scenario);
+            ThresholdReport::of(threshold, measured, ThresholdState::Broken)
+        });
+        let thresholds: Vec<_> = thresholds.collect();
+        let mut reasons = self.own_faults(&window.whole());
         let own = !reasons.is_empty();
         let broken = thresholds
             .iter()
@@ -201,28 +203,27 @@ impl Searching {
             held: broken_by.is_none(),
             broken_by,
             reasons,
-            started_per_second: per_second(window.started, over),
-            ended_per_second: per_second(window.ended, over),
+            started_per_second: per_second(judged.started, over),
+            ended_per_second: per_second(judged.chats.ended(), over),
             in_progress: active,
             thresholds,
         }
     }
 
     /// Why what was measured in this step says nothing about the target.
-    fn own_faults(&self, window: &Window) -> Vec<String> {
-        let delays = Delays::of(&window.lateness, &window.send_lateness, &window.lag);
-        let mut faults = delays.beyond(&self.budget);
-        faults.extend(window.health.beyond(&self.budget));
-        if window.dropped > 0 {
+    fn own_faults(&self, measured: &Measurements) -> Vec<String> {
+        let mut faults = Delays::of(measured).beyond(&self.budget);
+        faults.extend(measured.health.beyond(&self.budget));
+        if measured.dropped > 0 {
             faults.push(format!(
                 "{} due beyond `max_active` did not start: allow for more with it and `limits.max_active_chats`",
-                counted(window.dropped, "chat")
+                counted(measured.dropped, "chat")
             ));
         }
-        if window.internal > 0 {
+        if measured.internal() > 0 {
             faults.push(format!(
                 "{} failed because chatprobe could not go on (reason `internal`)",
-                counted(window.internal, "chat")
+                counted(measured.internal(), "chat")
             ));
         }
         faults

@@ -3,78 +3,147 @@ use std::{
     time::Duration,
 };
 
+use tokio::time::Instant;
+
 use super::{
-    ChatCounts, Histogram, Quantiles, ReceivedEvents, RequestFigures, RunRecord, RunReport,
-    RunSpec, RunState, SearchReport, ThresholdReport, ThresholdState,
-    figures::{Figures, StepFigures},
-    pace::Asked,
+    ChatCounts, RunRecord, RunReport, RunSpec, RunState, SearchReport, Snapshot, ThresholdReport,
+    measurements::Measurements,
+    pace::{Asked, RecentStarts},
     pacing::Wanted,
-    timeline::{Sample, WholeSeconds},
-    verdict::Delays,
+    sample::Sample,
+    snapshot::{Origin, RunNotes},
+    timeline::{Timeline, WholeSecond},
     window::Window,
 };
 use crate::{
-    config::HealthBudget,
     event::{EndedBy, RunEvent, RunIdentity, RunObserver, Verdict},
     load::{Measured, Threshold},
-    scenario::Parameters,
     vitals::Beat,
 };
 
 /// The counters of one run, kept from its events alone.
+///
+/// An event is recorded once, into the part of the run that is open. Whoever looks, and the run itself once a second,
+/// puts an empty part in its place, which takes chats nothing but the exchange of two values, and adds what was
+/// measured to the second in progress. What is over stays as it is, so that a look takes a reference to it.
 #[derive(Debug)]
 pub struct Tally {
-    spec: RunSpec,
-    started_at: jiff::Timestamp,
-    figures: Mutex<Figures>,
+    origin: Arc<Origin>,
+    began: Instant,
+    /// What every event of a chat needs. Held for the recording of one, and for an exchange.
+    open: Mutex<OpenPart>,
+    /// What whoever looks needs, and no chat. Taken before `open` where both are.
+    past: Mutex<Past>,
+}
+
+/// What was measured since somebody looked last.
+#[derive(Debug)]
+struct OpenPart {
+    measured: Measurements,
+    state: RunState,
+    chats: InProgress,
+}
+
+/// Chats as they stand at this moment.
+#[derive(Debug, Clone, Copy, Default)]
+struct InProgress {
+    started: u64,
+    now: u64,
+    most: u64,
+}
+
+/// What was measured before.
+#[derive(Debug)]
+struct Past {
+    notes: RunNotes,
+    recent: RecentStarts,
+    /// Of the seconds that are over.
+    seconds: Arc<Measurements>,
+    /// Of the second in progress, so far as it was taken from the open part.
+    second: Measurements,
+    /// Empty, to be exchanged for the open part.
+    spare: Measurements,
+    /// The step of a search in progress.
+    window: Option<Window>,
+    timeline: Timeline,
+    /// Whether somebody takes its seconds with how it stood at their end.
+    followed: bool,
+    /// How it stood at the end of the last second, or at the beginning; `None` if nobody followed the run then.
+    last_second: Option<Arc<Snapshot>>,
+}
+
+/// Seconds of a run that are over, and how the run stood behind the last of all its seconds so far.
+#[derive(Debug, Clone)]
+pub struct WholeSeconds {
+    /// The seconds from the one that was asked for on.
+    pub seconds: Vec<WholeSecond>,
+    /// The number of the next one.
+    pub next: u64,
+    /// How the run stood when the second before `next` ended, to which all seconds add up.
+    pub at_end: Arc<Snapshot>,
 }
 
 impl Tally {
     /// The counters of a run in which nothing has happened yet.
     pub fn new(spec: RunSpec) -> Self {
-        let figures = Mutex::new(Figures::new(&spec.scenario));
+        let steps = spec.scenario.all_steps().len();
+        let nothing = || Measurements::of(steps);
         let tally = Self {
-            spec,
-            started_at: jiff::Timestamp::now(),
-            figures,
+            began: Instant::now(),
+            origin: Arc::new(Origin {
+                spec,
+                started_at: jiff::Timestamp::now(),
+            }),
+            open: Mutex::new(OpenPart {
+                measured: nothing(),
+                state: RunState::SettingUp,
+                chats: InProgress::default(),
+            }),
+            past: Mutex::new(Past {
+                notes: RunNotes::default(),
+                recent: RecentStarts::default(),
+                seconds: Arc::new(nothing()),
+                second: nothing(),
+                spare: nothing(),
+                window: None,
+                timeline: Timeline::default(),
+                followed: false,
+                last_second: None,
+            }),
         };
-        let begun = Arc::new(tally.without_lists(&tally.figures()));
-        tally.figures().last_second = Some(begun);
+        let begun = Arc::new(tally.look());
+        tally.past().last_second = Some(begun);
         tally
     }
 
     /// The run's name, subject and trigger.
     pub fn identity(&self) -> &Arc<RunIdentity> {
-        &self.spec.identity
+        &self.origin.spec.identity
     }
 
     pub(super) fn enter(&self, state: RunState) {
-        self.figures().state = state;
+        self.open().state = state;
     }
 
     pub(super) fn conclude(&self, verdict: Verdict, reasons: Vec<String>) {
-        let mut figures = self.figures();
-        figures.state = RunState::Ended;
-        figures.ended_by.get_or_insert(EndedBy::Load);
-        let elapsed = figures.elapsed();
-        figures.ended = Some(elapsed);
-        let in_progress = figures.chats.in_progress;
-        figures.timeline.close(elapsed, in_progress);
-        figures.verdict = Some(verdict);
-        figures.verdict_reasons = reasons;
+        let mut past = self.past();
+        let elapsed = self.elapsed(&past);
+        let notes = &mut past.notes;
+        notes.ended_by.get_or_insert(EndedBy::Load);
+        notes.ended = Some(elapsed);
+        notes.verdict = Some(verdict);
+        notes.verdict_reasons = reasons;
+        self.enter(RunState::Ended);
+        self.close_second(&mut past, elapsed);
     }
 
     /// Logs one of the chats that may still be open at the target, if there is one.
     pub(super) fn warn_of_open_chats(&self) {
-        let (total, first) = {
-            let figures = self.figures();
-            let mut chats = figures.orphans.iter().filter(|orphan| orphan.chat > 0);
-            (figures.orphans_total, chats.next().cloned())
-        };
-        if let Some(first) = first {
+        let measured = self.look().measured;
+        if let Some(first) = measured.orphans().find(|orphan| orphan.chat > 0) {
             tracing::warn!(
-                run = %self.spec.identity.id,
-                total,
+                run = %self.identity().id,
+                total = measured.orphans_total,
                 chat = first.chat,
                 correlation = ?first.correlation,
                 why = first.why,
@@ -85,289 +154,263 @@ impl Tally {
 
     /// Something ends the run, unless something did so before.
     pub(super) fn note_end(&self, by: EndedBy) {
-        self.figures().ended_by.get_or_insert(by);
+        self.past().notes.ended_by.get_or_insert(by);
     }
 
     /// Something fails the run and ends it, whatever stopped it before: the verdict names this.
     pub(super) fn note_failed_end(&self, by: EndedBy) {
-        self.figures().ended_by = Some(by);
+        self.past().notes.ended_by = Some(by);
     }
 
     /// What was noted did not end the run: its load was through, and nothing was cut short.
     pub(super) fn withdraw_end(&self) {
-        self.figures().ended_by = None;
+        self.past().notes.ended_by = None;
     }
 
     /// The graceful stop has passed with chats in flight.
     pub(super) fn note_graceful_stop(&self) {
-        self.figures().graceful_stop_exceeded = true;
+        self.past().notes.graceful_stop_exceeded = true;
     }
 
     pub(super) fn note_change(&self, change: String) {
-        self.figures().load_changed_to = Some(change);
+        self.past().notes.load_changed_to = Some(change);
     }
 
     pub(super) fn note_lag(&self, lag: Duration) {
-        let mut figures = self.figures();
-        figures.lag.record(lag);
-        if let Some(window) = &mut figures.window {
-            window.lag.record(lag);
-        }
+        self.open().measured.scheduler_lag.record(lag);
     }
 
     pub(super) fn note_beats(&self, beats: &[Beat]) {
-        let mut figures = self.figures();
+        let health = &mut self.open().measured.health;
         for beat in beats {
-            figures.health.note(beat);
-            if let Some(load) = &beat.load {
-                figures.timeline.note(load);
-            }
-            if let Some(window) = &mut figures.window {
-                window.health.note(beat);
-            }
+            health.note(beat);
         }
     }
 
     /// What the load profile wants by now and asks for from now on, and how long chats were to start so far.
     pub(super) fn ask(&self, wanted: Wanted, asked: Asked, scheduled: Duration) {
-        let figures = &mut *self.figures();
-        figures.timeline.ask(wanted);
-        figures.scheduled = scheduled;
-        let (elapsed, started) = (figures.elapsed(), figures.chats.started);
-        figures.recent.note(asked, elapsed, started);
+        let past = &mut *self.past();
+        past.timeline.ask(wanted);
+        past.notes.scheduled = scheduled;
+        let started = self.open().chats.started;
+        past.recent.note(asked, self.elapsed(past), started);
     }
 
     /// The load is another one from now on.
     pub(super) fn forget_pace(&self) {
-        self.figures().recent.forget();
+        self.past().recent.forget();
     }
 
     /// Another moment of the run has passed.
     pub(super) fn tick(&self) {
-        let figures = &mut *self.figures();
-        let elapsed = figures.elapsed();
-        let in_progress = figures.chats.in_progress;
-        if figures.timeline.tick(elapsed, in_progress) {
-            let followed = figures.followed;
-            figures.last_second = followed.then(|| Arc::new(self.without_lists(figures)));
+        let mut past = self.past();
+        let elapsed = self.elapsed(&past);
+        if past.timeline.is_over(elapsed) {
+            self.close_second(&mut past, elapsed);
         }
     }
 
     /// What happened second by second, from the sample of this number on, and the number of the next
     /// one. Of a run that is over, the last sample is the rest of a second.
     pub fn samples(&self, from: u64) -> (Vec<Arc<Sample>>, u64) {
-        self.figures().timeline.since(from)
+        self.past().timeline.since(from)
     }
 
-    /// The same with the histograms of each second, as long as they are there, and with the report at the end of the
-    /// last one. Of a run that nobody followed so, the first report is that of the moment.
+    /// The same with the histograms of each second, as long as they are there, and with how the run stood at the end of
+    /// the last one. Of a run that nobody followed so, the first is how it stands at the moment.
     pub fn whole_seconds(&self, from: u64) -> WholeSeconds {
-        let mut figures = self.figures();
-        figures.followed = true;
-        let (seconds, next) = figures.timeline.whole_since(from);
-        let report = figures.last_second.clone();
+        let mut past = self.past();
+        past.followed = true;
+        let (seconds, next) = past.timeline.whole_since(from);
+        let at_end = past.last_second.clone();
+        let at_end = at_end.unwrap_or_else(|| Arc::new(self.look_at(&mut past).whole()));
         WholeSeconds {
             seconds,
             next,
-            report: report.unwrap_or_else(|| Arc::new(self.without_lists(&figures))),
+            at_end,
         }
     }
 
-    /// What says that the machine, and not the target, decided about the figures.
-    pub(super) fn beyond(&self, budget: &HealthBudget) -> Vec<String> {
-        self.figures().health.beyond(budget)
-    }
-
     pub(super) fn note_search(&self, search: SearchReport) {
-        self.figures().search = Some(search);
+        self.past().notes.search = Some(search);
     }
 
     /// How far the search is, if there is one.
     pub(super) fn search(&self) -> Option<String> {
-        let figures = self.figures();
-        figures.search.as_ref().map(|search| search.summary.clone())
+        let past = self.past();
+        let search = past.notes.search.as_ref();
+        search.map(|search| search.summary.clone())
     }
 
-    /// Begins to keep figures of their own for what happens from now on.
+    /// Begins to keep what is measured from now on for itself besides.
     pub(super) fn open_window(&self) {
-        let window = Window::new(&self.spec.thresholds, &self.spec.scenario);
-        self.figures().window = Some(window);
+        let mut past = self.past();
+        self.take_open(&mut past);
+        past.window = Some(Window::default());
     }
 
-    /// Looks at those figures, if they are being kept.
+    /// Looks at what is kept so, if it is.
     pub(super) fn in_window<T>(&self, look: impl FnOnce(&mut Window) -> T) -> Option<T> {
-        self.figures().window.as_mut().map(look)
+        let mut past = self.past();
+        self.take_open(&mut past);
+        past.window.as_mut().map(look)
     }
 
-    /// Ends them.
+    /// Ends it.
     pub(super) fn close_window(&self) -> Option<Window> {
-        self.figures().window.take()
+        let mut past = self.past();
+        self.take_open(&mut past);
+        past.window.take()
     }
 
     pub(super) fn state(&self) -> RunState {
-        self.figures().state
+        self.open().state
     }
 
+    /// The chats as they stand at this moment.
     pub(super) fn chats(&self) -> ChatCounts {
-        self.figures().chats.clone()
-    }
-
-    /// Sums that should be equal and are not.
-    pub(super) fn differences(&self) -> Vec<String> {
-        self.figures().differences()
-    }
-
-    /// The 99th percentile of how long requests waited for a connection.
-    pub(super) fn connection_wait(&self) -> Duration {
-        self.figures().connection_wait.at(0.99)
-    }
-
-    /// How late the generator was.
-    pub(super) fn delays(&self) -> Delays {
-        let figures = self.figures();
-        Delays::of(&figures.lateness, &figures.send_lateness, &figures.lag)
+        let mut past = self.past();
+        let chats = self.take_open(&mut past).1;
+        let mut sum = past.seconds.chats(chats.most);
+        sum.add(&past.second.chats(chats.most));
+        sum.in_progress = chats.now;
+        sum
     }
 
     /// What a threshold is about, as measured so far.
     pub(super) fn measure(&self, threshold: &Threshold) -> Measured {
-        self.figures().measure(threshold)
+        let scenario = &self.origin.spec.scenario;
+        let mut past = self.past();
+        self.take_open(&mut past);
+        let Some(mut outcomes) = past.seconds.about(threshold, scenario).cloned() else {
+            return Measured::Nothing;
+        };
+        if let Some(rest) = past.second.about(threshold, scenario) {
+            outcomes.merge(rest);
+        }
+        outcomes.measured(threshold.measure())
+    }
+
+    /// How the run stands.
+    pub(super) fn look(&self) -> Snapshot {
+        let taken = self.look_at(&mut self.past());
+        // What takes time is done without a lock.
+        taken.whole()
     }
 
     /// The figures as they stand.
     pub fn report(&self) -> RunReport {
-        self.report_of(&self.figures())
-    }
-
-    fn report_of(&self, figures: &Figures) -> RunReport {
-        RunReport {
-            failures: figures.failures.iter().cloned().collect(),
-            orphans: figures.orphans.clone(),
-            ..self.without_lists(figures)
-        }
-    }
-
-    /// The report without the lists of failures and of chats that may be open.
-    fn without_lists(&self, figures: &Figures) -> RunReport {
-        let identity = &self.spec.identity;
-        let ended = figures.ended.is_some();
-        let settled: u64 = figures.by_fate.values().sum();
-        RunReport {
-            id: identity.id.clone(),
-            name: identity.name.to_string(),
-            scenario: identity.subject.scenario.to_string(),
-            target: identity.subject.target.to_string(),
-            mode: identity.subject.mode,
-            trigger: identity.trigger,
-            asked_by: self.spec.asked_by.clone(),
-            configuration: (self.spec.configuration).map(|hash| format!("{hash:016x}")),
-            state: figures.state,
-            verdict: figures.verdict,
-            verdict_reasons: figures.verdict_reasons.clone(),
-            ended_by: figures.ended_by,
-            load: self.spec.load.to_string(),
-            load_changed_to: figures.load_changed_to.clone(),
-            search: figures.search.clone(),
-            warnings: (self.spec.warnings.iter().cloned())
-                .chain(figures.health.warnings())
-                .collect(),
-            inputs: Parameters::behind(&self.spec.inputs)
-                .map(Parameters::to_json)
-                .unwrap_or_default(),
-            seed: self.spec.seed,
-            started_at: self.started_at.to_string(),
-            elapsed_seconds: figures.elapsed().as_secs_f64(),
-            scheduled_seconds: Some(figures.scheduled.as_secs_f64()),
-            pace: (!ended).then(|| figures.pace()),
-            first_chat_began_at: figures.first_chat.and_then(|after| self.moment(after)),
-            last_chat_ended_at: figures.last_chat.and_then(|after| self.moment(after)),
-            chats: figures.chats.clone(),
-            graceful_stop: (self.spec.graceful_stop)
-                .map(|stop| stop.report(figures.graceful_stop_exceeded, figures.chats.stopped)),
-            requests: RequestFigures::over(figures.send_lateness.count(), figures.elapsed()),
-            chat_duration: Quantiles::of(&figures.chat_duration),
-            steps: figures.steps.iter().map(StepFigures::report).collect(),
-            thresholds: self.judged(figures),
-            events: ReceivedEvents {
-                received: figures.received,
-                by_fate: figures.by_fate.clone(),
-                waiting: figures.received.saturating_sub(settled),
-                through_other_callbacks: figures.other_callbacks.total,
-                other_callbacks: figures.other_callbacks.runs.clone(),
-                differences: if ended {
-                    figures.differences()
-                } else {
-                    Vec::new()
-                },
-            },
-            start_lateness: Quantiles::of(&figures.lateness),
-            send_lateness: Quantiles::of(&figures.send_lateness),
-            connection_wait: Quantiles::of(&figures.connection_wait),
-            scheduler_lag: Quantiles::of(&figures.lag),
-            precision: (figures.health).precision(&figures.lag, &figures.send_lateness),
-            machine: figures.health.report(),
-            failures: Vec::new(),
-            orphans: Vec::new(),
-            orphans_total: figures.orphans_total,
-            teardown_failed: figures.teardown_failed.clone(),
-        }
+        self.look().report()
     }
 
     /// Everything that is worth keeping.
     pub fn record(&self) -> RunRecord {
-        let figures = self.figures();
-        let steps = figures.steps.iter();
-        RunRecord {
-            report: self.report_of(&figures),
-            samples: figures.timeline.since(0).0,
-            chat_duration: Histogram::from(&figures.chat_duration),
-            steps: steps
-                .map(|step| {
-                    (
-                        step.step.to_string(),
-                        Histogram::from(&step.outcomes.latency),
-                    )
-                })
-                .collect(),
-            batches: figures.timeline.batches(),
-        }
-    }
-
-    /// So long after the run began.
-    fn moment(&self, after: Duration) -> Option<String> {
-        let moment = self.started_at.checked_add(after).ok()?;
-        Some(moment.to_string())
+        let (taken, samples, batches) = {
+            let mut past = self.past();
+            let taken = self.look_at(&mut past);
+            (taken, past.timeline.since(0).0, past.timeline.batches())
+        };
+        taken.whole().record(samples, &batches)
     }
 
     /// The thresholds as they stand, for whoever does not need the whole report.
     pub(super) fn thresholds(&self) -> Vec<ThresholdReport> {
-        self.judged(&self.figures())
+        self.look().thresholds()
     }
 
-    fn judged(&self, figures: &Figures) -> Vec<ThresholdReport> {
-        let unmeasured = match figures.verdict {
-            None => ThresholdState::Pending,
-            Some(Verdict::Stopped) => ThresholdState::NotJudged,
-            Some(_) => ThresholdState::Broken,
+    /// Takes what was measured since the last time out of the way of chats, and adds it to the second in progress.
+    fn take_open(&self, past: &mut Past) -> (RunState, InProgress) {
+        let at_the_moment = {
+            let mut open = self.open();
+            std::mem::swap(&mut open.measured, &mut past.spare);
+            (open.state, open.chats)
         };
-        let is_search = self.spec.load.search().is_some();
-        let thresholds = self.spec.thresholds.iter().map(|threshold| {
-            let mut judged = ThresholdReport::of(threshold, figures.measure(threshold), unmeasured);
-            if is_search {
-                judged.state = ThresholdState::NotJudged;
+        if !past.spare.is_empty() {
+            if let Some(window) = &mut past.window {
+                window.add(&past.spare);
             }
-            judged
-        });
-        thresholds.collect()
+            past.second.merge(&past.spare);
+            past.spare.clear();
+        }
+        at_the_moment
     }
 
-    fn figures(&self) -> MutexGuard<'_, Figures> {
+    fn look_at(&self, past: &mut Past) -> Taken {
+        let (state, chats) = self.take_open(past);
+        let elapsed = self.elapsed(past);
+        let seconds = Snapshot {
+            origin: self.origin.clone(),
+            state,
+            notes: past.notes.clone(),
+            elapsed,
+            pace: past.recent.pace(elapsed, chats.started),
+            most_in_progress: chats.most,
+            measured: past.seconds.clone(),
+        };
+        let rest = (!past.second.is_empty()).then(|| past.second.clone());
+        Taken { seconds, rest }
+    }
+
+    fn close_second(&self, past: &mut Past, elapsed: Duration) {
+        let (_, chats) = self.take_open(past);
+        past.timeline.close(elapsed, &past.second, chats.now);
+        // Somebody who looks at them keeps them as they are.
+        Arc::make_mut(&mut past.seconds).merge(&past.second);
+        past.second.clear();
+        let at_end = past.followed.then(|| self.look_at(past).seconds);
+        past.last_second = at_end.map(Arc::new);
+    }
+
+    fn elapsed(&self, past: &Past) -> Duration {
+        past.notes.ended.unwrap_or_else(|| self.began.elapsed())
+    }
+
+    fn open(&self) -> MutexGuard<'_, OpenPart> {
         // Counters are whole after every statement, so a panic elsewhere does not spoil them.
-        self.figures.lock().unwrap_or_else(PoisonError::into_inner)
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn past(&self) -> MutexGuard<'_, Past> {
+        self.past.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How a run stood when its last second was over, and what was measured since.
+struct Taken {
+    seconds: Snapshot,
+    rest: Option<Measurements>,
+}
+
+impl Taken {
+    fn whole(self) -> Snapshot {
+        let mut snapshot = self.seconds;
+        if let Some(rest) = &self.rest {
+            Arc::make_mut(&mut snapshot.measured).merge(rest);
+        }
+        snapshot
     }
 }
 
 impl RunObserver for Tally {
     fn observe(&self, run: &Arc<RunIdentity>, event: &RunEvent) {
-        self.figures().observe(run, event);
+        if let RunEvent::TeardownFailed { failure } = event {
+            self.past().notes.teardown_failed = Some(failure.as_ref().into());
+            return;
+        }
+        let open = &mut *self.open();
+        match event {
+            RunEvent::ChatStarted { .. } => open.chats.begin(),
+            RunEvent::ChatEnded { .. } => open.chats.now -= 1,
+            _ => {}
+        }
+        open.measured.record(run, event, || self.began.elapsed());
+    }
+}
+
+impl InProgress {
+    fn begin(&mut self) {
+        self.started += 1;
+        self.now += 1;
+        self.most = self.most.max(self.now);
     }
 }

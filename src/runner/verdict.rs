@@ -1,11 +1,10 @@
 use std::time::Duration;
 
-use super::{SearchOutcome, Tally, latencies::Latencies};
+use super::{SearchOutcome, Snapshot, measurements::Measurements};
 use crate::{
     config::HealthBudget,
     event::{EndedBy, Failure, Verdict},
     load::{Judgement, Threshold},
-    scenario::Reason,
     units::{counted, duration},
 };
 
@@ -29,14 +28,14 @@ pub(super) struct Course {
     pub(super) search: Option<(Option<SearchOutcome>, String)>,
 }
 
-/// The verdict of a run that is over, and why.
+/// The verdict of a run that is over and stands like this, and why.
 pub(super) fn judge(
-    tally: &Tally,
+    run: &Snapshot,
     course: &Course,
     thresholds: &[Threshold],
     budget: &HealthBudget,
 ) -> (Verdict, Vec<String>) {
-    let invalid = why_invalid(tally, course, budget);
+    let invalid = why_invalid(run, course, budget);
     if !invalid.is_empty() {
         return (Verdict::Invalid, invalid);
     }
@@ -54,7 +53,7 @@ pub(super) fn judge(
             }
         };
     }
-    let mut broken = broken_thresholds(tally, thresholds);
+    let mut broken = broken_thresholds(run, thresholds);
     if course.aborted {
         broken.insert(0, EndedBy::Threshold.in_words().to_owned());
         return (Verdict::Failed, broken);
@@ -62,17 +61,15 @@ pub(super) fn judge(
     if let Some(by) = course.stopped {
         return (Verdict::Stopped, vec![by.in_words().to_owned()]);
     }
-    let chats = tally.chats();
-    if thresholds.is_empty() && chats.failed > 0 {
-        broken.push(format!(
-            "{} of {} chats failed",
-            chats.failed, chats.started
-        ));
+    let measured = &run.measured;
+    let (started, failed) = (measured.started, measured.chats.failed());
+    if thresholds.is_empty() && failed > 0 {
+        broken.push(format!("{failed} of {started} chats failed"));
     }
-    if chats.started == 0 {
+    if started == 0 {
         broken.push("no chat was started".to_owned());
     }
-    let waited = tally.connection_wait();
+    let waited = measured.connection_wait.at(0.99);
     if !broken.is_empty() && waited > WORTH_A_WORD {
         broken.push(format!(
             "requests waited for a connection up to {} (99th percentile): the target is slow, or its `connections` \
@@ -88,13 +85,14 @@ pub(super) fn judge(
 }
 
 /// Why the figures say nothing about the target.
-fn why_invalid(tally: &Tally, course: &Course, budget: &HealthBudget) -> Vec<String> {
-    let mut reasons = tally.differences();
+fn why_invalid(run: &Snapshot, course: &Course, budget: &HealthBudget) -> Vec<String> {
+    let measured = &run.measured;
+    let mut reasons = measured.differences();
     for difference in &reasons {
-        tracing::error!(run = %tally.identity().id, "counts do not agree, which is a bug: {difference}");
+        tracing::error!(run = %run.id(), "counts do not agree, which is a bug: {difference}");
     }
-    reasons.extend(tally.delays().beyond(budget));
-    reasons.extend(tally.beyond(budget));
+    reasons.extend(Delays::of(measured).beyond(budget));
+    reasons.extend(measured.health.beyond(budget));
     if let Some((Some(SearchOutcome::Generator), summary)) = &course.search {
         reasons.push(summary.clone());
     }
@@ -111,9 +109,7 @@ fn why_invalid(tally: &Tally, course: &Course, budget: &HealthBudget) -> Vec<Str
             counted(course.broken_chats, "chat")
         ));
     }
-    let chats = tally.chats();
-    let internal = chats.failed_by_reason.get(&Reason::Internal).unwrap_or(&0);
-    let own = internal.saturating_sub(course.broken_chats);
+    let own = measured.internal().saturating_sub(course.broken_chats);
     if own > 0 {
         reasons.push(format!(
             "{} failed because chatprobe could not go on (reason `internal`); the target is not to blame",
@@ -132,11 +128,11 @@ pub(super) struct Delays {
 }
 
 impl Delays {
-    pub(super) fn of(starts: &Latencies, sends: &Latencies, lag: &Latencies) -> Self {
+    pub(super) fn of(measured: &Measurements) -> Self {
         Self {
-            start: starts.at(0.99),
-            send: sends.at(0.99),
-            lag: lag.at(0.99),
+            start: measured.start_lateness.at(0.99),
+            send: measured.send_lateness.at(0.99),
+            lag: measured.scheduler_lag.at(0.99),
         }
     }
 
@@ -165,16 +161,14 @@ impl Delays {
     }
 }
 
-fn broken_thresholds(tally: &Tally, thresholds: &[Threshold]) -> Vec<String> {
+fn broken_thresholds(run: &Snapshot, thresholds: &[Threshold]) -> Vec<String> {
     thresholds
         .iter()
-        .filter_map(
-            |threshold| match threshold.judge(tally.measure(threshold)) {
-                Judgement::Held => None,
-                Judgement::Broken => Some(format!("broken: {threshold}")),
-                // A latency of nothing is no success: a failure is never fast.
-                Judgement::NoData => Some(format!("nothing measured for: {threshold}")),
-            },
-        )
+        .filter_map(|threshold| match threshold.judge(run.measure(threshold)) {
+            Judgement::Held => None,
+            Judgement::Broken => Some(format!("broken: {threshold}")),
+            // A latency of nothing is no success: a failure is never fast.
+            Judgement::NoData => Some(format!("nothing measured for: {threshold}")),
+        })
         .collect()
 }

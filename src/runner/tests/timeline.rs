@@ -1,6 +1,6 @@
 use super::*;
-use crate::runner::timeline::Timeline;
 use crate::runner::{Histogram, Sample, WholeSeconds};
+use crate::runner::{measurements::Measurements, timeline::Timeline};
 
 fn sum(samples: &[Arc<Sample>], count: impl Fn(&Sample) -> u64) -> u64 {
     samples.iter().map(|sample| count(sample)).sum()
@@ -107,8 +107,9 @@ async fn the_report_that_comes_with_seconds_is_what_they_add_up_to() {
     for _ in 0..20 {
         tokio::time::sleep(ms(190)).await;
         let WholeSeconds {
-            seconds, report, ..
+            seconds, at_end, ..
         } = run.whole_seconds(0);
+        let report = at_end.without_lists();
         let samples: Vec<_> = seconds.iter().map(|second| second.sample.clone()).collect();
         let chats = &report.chats;
         assert_eq!(sum(&samples, |sample| sample.started), chats.started);
@@ -128,7 +129,7 @@ async fn the_report_that_comes_with_seconds_is_what_they_add_up_to() {
 async fn reports_of_seconds_are_made_once_somebody_has_asked_for_one() {
     let bench = Bench::new();
     let run = bench.start("steps: [ { think: 10ms } ]", "{ rate: 10/s, for: 10s }");
-    let told_at = || run.whole_seconds(0).report.elapsed_seconds;
+    let told_at = || run.whole_seconds(0).at_end.report().elapsed_seconds;
     tokio::time::sleep(ms(2_500)).await;
     // Nobody followed it so far: this is the report of the moment.
     assert!((told_at() - 2.5).abs() < 0.01, "{}", told_at());
@@ -139,11 +140,14 @@ async fn reports_of_seconds_are_made_once_somebody_has_asked_for_one() {
 
 #[test]
 fn a_second_that_ended_late_takes_the_rest_of_the_next_one_along() {
-    let mut timeline = Timeline::new(0);
+    let mut timeline = Timeline::default();
+    let nothing = Measurements::default();
     for looked in [990, 1_010, 1_100, 2_950, 3_050, 3_400, 3_950, 4_000, 5_010] {
-        timeline.tick(ms(looked), 0);
+        if timeline.is_over(ms(looked)) {
+            timeline.close(ms(looked), &nothing, 0);
+        }
     }
-    timeline.close(ms(5_020), 0);
+    timeline.close(ms(5_020), &nothing, 0);
     let (samples, _) = timeline.since(0);
     let ends: Vec<_> = samples.iter().map(|sample| sample.at).collect();
     assert_eq!(ends, [1.01, 2.95, 3.95, 5.01, 5.02]);

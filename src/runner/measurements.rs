@@ -1,0 +1,320 @@
+//! What a run measured: a plain value that can be written, read and merged.
+//!
+//! Everything that a run comes to is a function of such values: those of its seconds add up to the whole run and
+//! to the steps of a search, however its events were divided among them.
+
+mod chat_list;
+mod inbound;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use self::{chat_list::ChatList, inbound::InboundCounts};
+use super::{
+    ChatCounts, Example, Orphan, health::Health, latencies::Latencies, outcomes::Outcomes,
+};
+use crate::{
+    event::{Ending, Failure, RunEvent, RunIdentity},
+    load::{Measured, Threshold},
+    scenario::{Reason, Scenario},
+};
+
+/// Failed chats that a report shows.
+const EXAMPLES: usize = 20;
+/// Chats that may be open at the target and that a report lists.
+const MOST_ORPHANS: usize = 1_000;
+
+/// What was measured in a part of a run, such as a second of it, or in all of it.
+///
+/// Sums, histograms, the first and the last moment, and lists of limited length whose order does not depend on who
+/// recorded what: so values can be [merged](Self::merge) in any order and grouping, and it makes no difference
+/// how the events were divided. How many chats were in progress at most is no part of it, because a
+/// peak cannot be had from parts.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Measurements {
+    pub(super) started: u64,
+    /// Arrivals that found no room.
+    pub(super) dropped: u64,
+    /// When the first chat began and when the last one ended, since the run began.
+    pub(super) first_start: Option<Duration>,
+    pub(super) last_end: Option<Duration>,
+    /// Chats that ended.
+    pub(super) chats: Outcomes,
+    /// By the index of [`crate::scenario::StepId`].
+    pub(super) steps: Vec<StepMeasurements>,
+    pub(super) inbound: InboundCounts,
+    pub(super) start_lateness: Latencies,
+    pub(super) send_lateness: Latencies,
+    pub(super) connection_wait: Latencies,
+    pub(super) scheduler_lag: Latencies,
+    pub(super) health: Health,
+    failures: ChatList<Example>,
+    orphans: ChatList<Orphan>,
+    /// How many there are, listed or not.
+    pub(super) orphans_total: u64,
+}
+
+/// What was measured of a step.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct StepMeasurements {
+    pub(super) outcomes: Outcomes,
+    /// Requests that were sent once more.
+    pub(super) resent: u64,
+}
+
+impl Measurements {
+    /// Nothing yet, of a scenario with so many steps.
+    pub(super) fn of(steps: usize) -> Self {
+        Self {
+            steps: vec![StepMeasurements::default(); steps],
+            ..Self::default()
+        }
+    }
+
+    /// Records what happened to the run, so long after it began.
+    pub(super) fn record(
+        &mut self,
+        run: &RunIdentity,
+        event: &RunEvent,
+        after: impl Fn() -> Duration,
+    ) {
+        match event {
+            RunEvent::ChatStarted { lateness } => {
+                self.started += 1;
+                self.start_lateness.record(*lateness);
+                self.first_start.get_or_insert_with(after);
+            }
+            RunEvent::StepEnded {
+                step,
+                sent,
+                outcome,
+            } => {
+                if let Some(sent) = sent {
+                    self.send_lateness.record(sent.late);
+                    self.connection_wait.record(sent.waited);
+                }
+                if let Some(measured) = self.steps.get_mut(step.index()) {
+                    measured.outcomes.record(*outcome);
+                }
+            }
+            RunEvent::ChatEnded {
+                chat,
+                ending,
+                duration,
+                correlation,
+            } => {
+                let at = after();
+                self.last_end = Some(at);
+                match ending {
+                    Ending::Passed => self.chats.latency.record(*duration),
+                    Ending::Stopped => self.chats.stopped += 1,
+                    Ending::Failed(failure) => {
+                        self.chats.fail(failure.reason);
+                        let example = example(run, *chat, failure, correlation);
+                        self.failures.add_latest(EXAMPLES, at, *chat, example);
+                    }
+                }
+            }
+            RunEvent::RequestResent { step, times } => {
+                if let Some(measured) = self.steps.get_mut(step.index()) {
+                    measured.resent += u64::from(*times);
+                }
+            }
+            RunEvent::LeftOpen {
+                chat,
+                correlation,
+                why,
+            } => {
+                self.orphans_total += 1;
+                let orphan = || Orphan {
+                    chat: *chat,
+                    correlation: texts(correlation),
+                    why: Some(why.clone()),
+                };
+                self.orphans.add_first(MOST_ORPHANS, after(), *chat, orphan);
+            }
+            RunEvent::ArrivalDropped => self.dropped += 1,
+            RunEvent::CallbackReceived { through } => self.inbound.receive(through.as_deref()),
+            RunEvent::CallbackTakenOver { through } => self.inbound.take_over(through.as_deref()),
+            RunEvent::CallbackHandedOver { through } => self.inbound.hand_over(through.as_deref()),
+            RunEvent::CallbackSettled(fate) => self.inbound.settle(*fate),
+            RunEvent::Started
+            | RunEvent::WaitStarted { .. }
+            | RunEvent::WaitEnded { .. }
+            | RunEvent::ChatNamed { .. }
+            | RunEvent::ChatFailed(_)
+            | RunEvent::TeardownFailed { .. }
+            | RunEvent::CallbackVerified
+            | RunEvent::CallbackIdRepeated
+            | RunEvent::Ended { .. } => {}
+        }
+    }
+
+    /// Adds what others measured: afterwards it is as if all of it had been recorded here.
+    pub(super) fn merge(&mut self, others: &Self) {
+        self.started += others.started;
+        self.dropped += others.dropped;
+        let first = [self.first_start, others.first_start];
+        self.first_start = first.into_iter().flatten().min();
+        self.last_end = self.last_end.max(others.last_end);
+        self.chats.merge(&others.chats);
+        if self.steps.len() < others.steps.len() {
+            let steps = others.steps.len();
+            self.steps.resize_with(steps, StepMeasurements::default);
+        }
+        for (step, other) in self.steps.iter_mut().zip(&others.steps) {
+            step.outcomes.merge(&other.outcomes);
+            step.resent += other.resent;
+        }
+        self.inbound.merge(&others.inbound);
+        self.start_lateness.merge(&others.start_lateness);
+        self.send_lateness.merge(&others.send_lateness);
+        self.connection_wait.merge(&others.connection_wait);
+        self.scheduler_lag.merge(&others.scheduler_lag);
+        self.health.merge(&others.health);
+        self.failures.merge_latest(EXAMPLES, &others.failures);
+        self.orphans.merge_first(MOST_ORPHANS, &others.orphans);
+        self.orphans_total += others.orphans_total;
+    }
+
+    /// Whether nothing was recorded.
+    pub(super) fn is_empty(&self) -> bool {
+        let idle = |step: &StepMeasurements| step.outcomes.ended() + step.resent == 0;
+        let latencies = [
+            &self.start_lateness,
+            &self.send_lateness,
+            &self.scheduler_lag,
+        ];
+        let counts = [self.started, self.dropped, self.orphans_total];
+        counts == [0; 3]
+            && self.chats.ended() == 0
+            && self.steps.iter().all(idle)
+            && self.inbound.is_empty()
+            && latencies.iter().all(|latencies| latencies.count() == 0)
+            && self.health.is_empty()
+    }
+
+    /// Forgets everything and keeps the memory of histograms, so that recording anew allocates nothing.
+    pub(super) fn clear(&mut self) {
+        let mut kept = std::mem::take(self);
+        kept.chats.clear();
+        for step in &mut kept.steps {
+            step.outcomes.clear();
+            step.resent = 0;
+        }
+        let latencies = [
+            &mut kept.start_lateness,
+            &mut kept.send_lateness,
+            &mut kept.connection_wait,
+            &mut kept.scheduler_lag,
+        ];
+        latencies.into_iter().for_each(Latencies::clear);
+        kept.health.clear();
+        *self = Self {
+            chats: kept.chats,
+            steps: kept.steps,
+            start_lateness: kept.start_lateness,
+            send_lateness: kept.send_lateness,
+            connection_wait: kept.connection_wait,
+            scheduler_lag: kept.scheduler_lag,
+            health: kept.health,
+            ..Self::default()
+        };
+    }
+
+    /// The chats, of which so many were in progress at most.
+    pub(super) fn chats(&self, most_in_progress: u64) -> ChatCounts {
+        let chats = &self.chats;
+        ChatCounts {
+            started: self.started,
+            passed: chats.passed(),
+            failed: chats.failed(),
+            failed_by_reason: chats.failed_by_reason.clone(),
+            stopped: chats.stopped,
+            // Of a part of a run more may have ended than began.
+            in_progress: self.started.saturating_sub(chats.ended()),
+            most_in_progress,
+            dropped: self.dropped,
+        }
+    }
+
+    /// Chats that failed because of this machine.
+    pub(super) fn internal(&self) -> u64 {
+        let failed = &self.chats.failed_by_reason;
+        failed.get(&Reason::Internal).copied().unwrap_or_default()
+    }
+
+    /// The last failures, the latest behind the others.
+    pub(super) fn failures(&self) -> Vec<Example> {
+        self.failures.all().cloned().collect()
+    }
+
+    /// The first of the chats that may be open at the target.
+    pub(super) fn orphans(&self) -> impl Iterator<Item = &Orphan> {
+        self.orphans.all()
+    }
+
+    /// What a threshold of a run of this scenario is about.
+    pub(super) fn about(&self, threshold: &Threshold, scenario: &Scenario) -> Option<&Outcomes> {
+        let Some(name) = threshold.step() else {
+            return Some(&self.chats);
+        };
+        let step = self.steps.get(scenario.step_named(name)?.index())?;
+        Some(&step.outcomes)
+    }
+
+    /// The same as measured.
+    pub(super) fn measure(&self, threshold: &Threshold, scenario: &Scenario) -> Measured {
+        let about = self.about(threshold, scenario);
+        about.map_or(Measured::Nothing, |outcomes| {
+            outcomes.measured(threshold.measure())
+        })
+    }
+
+    /// Sums over a run that is over which should be equal and are not. At its end no event waits in an inbox.
+    pub(super) fn differences(&self) -> Vec<String> {
+        let (chats, accounted) = (&self.chats, self.chats.ended());
+        let mut differences = Vec::new();
+        if self.started != accounted {
+            differences.push(format!(
+                "{} chats started, {accounted} ended: {} passed, {} failed, {} stopped",
+                self.started,
+                chats.passed(),
+                chats.failed(),
+                chats.stopped
+            ));
+        }
+        let (received, settled) = (self.inbound.received(), self.inbound.settled());
+        if received != settled {
+            differences.push(format!(
+                "{received} events received, {settled} settled: {:?}",
+                self.inbound.by_fate
+            ));
+        }
+        differences
+    }
+}
+
+fn example(
+    run: &RunIdentity,
+    chat: u64,
+    failure: &Failure,
+    correlation: &[(Arc<str>, String)],
+) -> Example {
+    Example {
+        id: run.chat_id(chat),
+        chat,
+        step: failure.step.to_string(),
+        reason: failure.reason,
+        detail: failure.detail.clone(),
+        correlation: texts(correlation),
+    }
+}
+
+fn texts(correlation: &[(Arc<str>, String)]) -> BTreeMap<String, String> {
+    let pairs = correlation.iter();
+    pairs
+        .map(|(name, value)| (name.to_string(), value.clone()))
+        .collect()
+}
