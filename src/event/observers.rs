@@ -141,3 +141,91 @@ impl fmt::Debug for RunObservers {
         write!(f, "RunObservers({number} of {})", self.run.id)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::{
+        document::{Problems, parse},
+        event::{Fate, Mode, Subject, Trigger},
+    };
+
+    type Log = Arc<Mutex<Vec<String>>>;
+
+    /// Notes what it observes, under its name.
+    struct Named(&'static str, Log);
+
+    impl Named {
+        fn note(&self, what: &str) {
+            self.1.lock().unwrap().push(format!("{}: {what}", self.0));
+        }
+    }
+
+    impl Observer for Named {
+        fn observe_service(&self, event: &ServiceEvent) {
+            self.note(&format!("{event:?}"));
+        }
+
+        fn of_run(
+            self: Arc<Self>,
+            run: &Arc<RunIdentity>,
+            _: &Scenario,
+        ) -> Option<Arc<dyn RunObserver>> {
+            self.note(&format!("begins {}", run.name));
+            (&*run.name != "unknown").then_some(self as Arc<dyn RunObserver>)
+        }
+    }
+
+    impl RunObserver for Named {
+        fn observe(&self, run: &Arc<RunIdentity>, event: &RunEvent) {
+            self.note(&format!("{event:?} in {}", run.name));
+        }
+    }
+
+    fn of_run(observers: &Observers, name: &str) -> RunObservers {
+        let node = parse("s.yaml", "{ scenario: s, steps: [ { think: 0s } ] }").unwrap();
+        let scenario = Scenario::read(&node, &Problems::default()).unwrap();
+        let subject = Subject {
+            scenario: "s".into(),
+            target: "t".into(),
+            mode: Mode::Burst,
+        };
+        let run = RunIdentity::new(name.into(), subject, Trigger::Api);
+        observers.of_run(&Arc::new(run), &scenario)
+    }
+
+    #[test]
+    fn events_of_a_run_reach_its_observers_in_order_and_its_counters_until_its_end() {
+        let log = Log::default();
+        let named = |name| Arc::new(Named(name, log.clone()));
+        let noted = || std::mem::take(&mut *log.lock().unwrap());
+        let observers = Observers::default()
+            .and_of_runs(named("first"))
+            .and(named("second"));
+        let run = of_run(&observers, "run").with_counters(named("counters"));
+        assert_eq!(noted(), ["second: begins run"]);
+        run.emit(&RunEvent::ArrivalDropped);
+        let dropped = ["first", "second", "counters"];
+        assert_eq!(
+            noted(),
+            dropped.map(|name| format!("{name}: ArrivalDropped in run"))
+        );
+        let late = RunEvent::CallbackSettled(Fate::Late);
+        run.after_the_end().emit(&late);
+        let late = ["first", "second"];
+        assert_eq!(
+            noted(),
+            late.map(|name| format!("{name}: CallbackSettled(Late) in run"))
+        );
+
+        of_run(&observers, "unknown").emit(&RunEvent::Started);
+        assert_eq!(
+            noted(),
+            ["second: begins unknown", "first: Started in unknown"]
+        );
+        observers.emit(&ServiceEvent::ConfigurationRefused);
+        assert_eq!(noted(), ["second: ConfigurationRefused"]);
+    }
+}

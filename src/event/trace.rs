@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use super::{Failure, RunIdentity};
+use super::Failure;
 use crate::{
     config::Target,
     scenario::{Reason, TracedAction},
@@ -11,8 +11,6 @@ use crate::{
 /// A chat whose steps are over and one of which failed, or a setup.
 #[derive(Debug)]
 pub struct FailedChat {
-    /// Its run.
-    pub run: Arc<RunIdentity>,
     /// The chat's number in its run; zero for the setup of a burst, which is no chat.
     pub chat: u64,
     /// When its steps were over.

@@ -1,6 +1,6 @@
 //! A failed chat as people see it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::excerpt::excerpt;
 use crate::{
     config::{MASK, Redaction},
-    event::{FailedChat, Mode, TracedStep},
+    event::{FailedChat, Mode, RunIdentity, TracedStep},
     scenario::{ActionTrace, Presenter, Reason},
 };
 
@@ -115,9 +115,17 @@ impl From<&FailureReport> for FailureSummary {
     }
 }
 
+/// A failed chat with its run.
+#[derive(Debug, Clone)]
+pub(super) struct KeptFailure {
+    pub(super) run: Arc<RunIdentity>,
+    pub(super) chat: Arc<FailedChat>,
+}
+
 impl FailureReport {
     /// What may be seen of it.
-    pub(super) fn of(chat: &FailedChat) -> Self {
+    pub(super) fn of(failure: &KeptFailure) -> Self {
+        let KeptFailure { run, chat } = failure;
         let mut values = chat.trace.masks.clone();
         for action in chat
             .trace
@@ -128,12 +136,12 @@ impl FailureReport {
             action.note_confidential(&mut values);
         }
         let redaction = chat.trace.target.redaction_besides(&values);
-        let subject = &chat.run.subject;
+        let subject = &run.subject;
         let correlation = chat.correlation.iter();
         Self {
-            id: chat.run.chat_id(chat.chat),
-            run: chat.run.id.clone(),
-            name: chat.run.name.to_string(),
+            id: run.chat_id(chat.chat),
+            run: run.id.clone(),
+            name: run.name.to_string(),
             scenario: subject.scenario.to_string(),
             target: subject.target.to_string(),
             mode: subject.mode,

@@ -3,8 +3,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{explanation::FailureReport, write::Write};
-use crate::event::{FailedChat, RunEvent, RunIdentity, RunObserver, Subject};
+use super::{
+    explanation::{FailureReport, KeptFailure},
+    write::Write,
+};
+use crate::event::{RunEvent, RunIdentity, RunObserver, Subject};
 
 /// Failed chats of one scenario, target and mode that are in memory. Reports name the last 20 that ended,
 /// which is nearly the order in which they failed.
@@ -27,7 +30,7 @@ struct Kept {
 
 #[derive(Debug)]
 struct Entry {
-    chat: Arc<FailedChat>,
+    failure: KeptFailure,
     bytes: usize,
     /// It is on its way to the disk.
     handed: bool,
@@ -41,20 +44,20 @@ impl Failures {
             let mut entries = kept.rings.values().flatten();
             entries
                 .find(|entry| is_of(entry, id))
-                .map(|entry| entry.chat.clone())
+                .map(|entry| entry.failure.clone())
         };
-        found.map(|chat| FailureReport::of(&chat))
+        found.as_ref().map(FailureReport::of)
     }
 
     /// All of them, the latest first.
     pub(super) fn all(&self) -> Vec<FailureReport> {
-        let mut chats: Vec<_> = {
+        let mut failures: Vec<_> = {
             let kept = self.kept();
             let entries = kept.rings.values().flatten();
-            entries.map(|entry| entry.chat.clone()).collect()
+            entries.map(|entry| entry.failure.clone()).collect()
         };
-        chats.sort_by_key(|chat| std::cmp::Reverse(chat.failed_at));
-        chats.iter().map(|chat| FailureReport::of(chat)).collect()
+        failures.sort_by_key(|failure| std::cmp::Reverse(failure.chat.failed_at));
+        failures.iter().map(FailureReport::of).collect()
     }
 
     /// Hands over those that are new; if they come back they stay so.
@@ -63,13 +66,15 @@ impl Failures {
             let kept = self.kept();
             let entries = kept.rings.values().flatten();
             let fresh = entries.filter(|entry| !entry.handed);
-            fresh.map(|entry| entry.chat.clone()).collect()
+            fresh.map(|entry| entry.failure.clone()).collect()
         };
         if fresh.is_empty() || take(Write::Failures(fresh.clone())).is_err() {
             return;
         }
         for entry in self.kept().rings.values_mut().flatten() {
-            entry.handed |= fresh.iter().any(|chat| Arc::ptr_eq(chat, &entry.chat));
+            entry.handed |= fresh
+                .iter()
+                .any(|failure| Arc::ptr_eq(&failure.chat, &entry.failure.chat));
         }
     }
 
@@ -81,14 +86,21 @@ impl Failures {
 
 fn is_of(entry: &Entry, id: &str) -> bool {
     // The number stands behind the id of the run.
-    id.strip_prefix(entry.chat.run.id.as_str())
-        .is_some_and(|_| entry.chat.run.chat_id(entry.chat.chat) == id)
+    let KeptFailure { run, chat } = &entry.failure;
+    id.strip_prefix(run.id.as_str())
+        .is_some_and(|_| run.chat_id(chat.chat) == id)
 }
 
 impl Kept {
-    fn keep(&mut self, chat: &Arc<FailedChat>) {
-        let subject = &chat.run.subject;
-        let bytes = chat.trace.steps.iter().map(|step| step.bytes()).sum();
+    fn keep(&mut self, failure: KeptFailure) {
+        let subject = &failure.run.subject;
+        let bytes = failure
+            .chat
+            .trace
+            .steps
+            .iter()
+            .map(|step| step.bytes())
+            .sum();
         if !self.rings.contains_key(subject) && self.rings.len() >= MOST_SUBJECTS {
             self.forget_quietest();
         }
@@ -98,7 +110,7 @@ impl Kept {
             self.bytes -= gone.map_or(0, |gone| gone.bytes);
         }
         ring.push_back(Entry {
-            chat: chat.clone(),
+            failure,
             bytes,
             handed: false,
         });
@@ -108,7 +120,7 @@ impl Kept {
 
     /// The subject whose last failure is the longest ago.
     fn forget_quietest(&mut self) {
-        let last = |ring: &VecDeque<Entry>| ring.back().map(|entry| entry.chat.failed_at);
+        let last = |ring: &VecDeque<Entry>| ring.back().map(|entry| entry.failure.chat.failed_at);
         let quietest = self.rings.iter().min_by_key(|(_, ring)| last(ring));
         if let Some(subject) = quietest.map(|(subject, _)| subject.clone()) {
             let gone = self.rings.remove(&subject).unwrap_or_default();
@@ -131,9 +143,12 @@ impl Kept {
 }
 
 impl RunObserver for Failures {
-    fn observe(&self, _: &Arc<RunIdentity>, event: &RunEvent) {
+    fn observe(&self, run: &Arc<RunIdentity>, event: &RunEvent) {
         if let RunEvent::ChatFailed(chat) = event {
-            self.kept().keep(chat);
+            self.kept().keep(KeptFailure {
+                run: run.clone(),
+                chat: chat.clone(),
+            });
         }
     }
 }

@@ -6,11 +6,17 @@ use rusqlite::{Connection, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    error::HistoryError, explanation::FailureReport, failures::KEPT, figures::Figures,
-    hours::ProbeHour, open_chats::Opened, packed::pack, write::Write,
+    error::HistoryError,
+    explanation::{FailureReport, KeptFailure},
+    failures::KEPT,
+    figures::Figures,
+    hours::ProbeHour,
+    open_chats::Opened,
+    packed::pack,
+    write::Write,
 };
 use crate::{
-    event::{FailedChat, Mode, RunIdentity, Verdict},
+    event::{Mode, RunIdentity, Verdict},
     runner::{Batch, Histogram, RunRecord, RunReport, Sample, WholeSecond},
 };
 
@@ -206,7 +212,7 @@ fn sums(row: &Row<'_>) -> Result<ProbeHour, HistoryError> {
 }
 
 /// Of a run the last ones; that of a probe has one at the most.
-fn keep_failures(change: &Connection, failures: &[Arc<FailedChat>]) -> Result<usize, HistoryError> {
+fn keep_failures(change: &Connection, failures: &[KeptFailure]) -> Result<usize, HistoryError> {
     let mut insert =
         change.prepare("INSERT OR IGNORE INTO failures VALUES (?, ?, ?, ?, ?, ?, ?)")?;
     let mut prune = change.prepare(
@@ -222,7 +228,7 @@ fn keep_failures(change: &Connection, failures: &[Arc<FailedChat>]) -> Result<us
             report.scenario,
             report.target,
             report.mode.as_str(),
-            failure.failed_at.as_millisecond(),
+            failure.chat.failed_at.as_millisecond(),
             serde_json::to_string(&report)?,
         ])?;
         prune.execute(params![report.run, KEPT])?;

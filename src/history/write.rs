@@ -2,9 +2,9 @@ use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{baselines, open_chats::Opened};
+use super::{baselines, explanation::KeptFailure, open_chats::Opened};
 use crate::{
-    event::{FailedChat, RunIdentity},
+    event::RunIdentity,
     runner::{RunRecord, RunReport, Snapshot, WholeSecond},
 };
 
@@ -28,7 +28,7 @@ pub(super) enum Write {
     /// A run ended.
     Ended(Box<RunRecord>),
     /// Chats failed.
-    Failures(Vec<Arc<FailedChat>>),
+    Failures(Vec<KeptFailure>),
     /// A name for a run, or of one.
     Baseline(baselines::Request),
     /// Expired rows are deleted, and the oldest ones if the file is too large.

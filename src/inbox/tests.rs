@@ -18,7 +18,7 @@ use crate::event::{
     Fate, Mode, RunEvent, RunIdentity, RunObserver, RunObservers, Subject, Trigger,
 };
 
-/// What was told about the events of a run.
+/// What was observed of inbound events of a run.
 #[derive(Debug, Default)]
 struct Ledger(Mutex<Entries>);
 

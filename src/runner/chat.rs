@@ -110,7 +110,6 @@ impl Account {
         let trace = performer.take_trace();
         self.context
             .emit(&RunEvent::ChatFailed(Arc::new(FailedChat {
-                run: self.context.spec.identity.clone(),
                 chat: self.number,
                 failed_at: jiff::Timestamp::now(),
                 duration: self.since.elapsed(),

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::event::RunIdentity;
 
-/// Runs that are told by name; events through the callbacks of further ones are counted.
+/// Runs that are listed by name; events through the callbacks of further ones are counted.
 const MOST: usize = 20;
 
 /// A run through whose callback events of another run came.

@@ -158,7 +158,6 @@ impl Run {
             });
         }
         self.emit(&RunEvent::ChatFailed(Arc::new(FailedChat {
-            run: run.clone(),
             chat,
             failed_at: jiff::Timestamp::now(),
             duration,

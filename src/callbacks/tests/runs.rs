@@ -78,7 +78,7 @@ async fn an_early_event_on_the_path_of_another_run_changes_over_when_it_is_claim
     assert_eq!((first.waiting(), second.waiting()), (0, 1));
     let mut chat = first.chat_with("a");
     assert_eq!((first.waiting(), second.waiting()), (1, 0));
-    assert_eq!(bench.everybody.entries().taken_over, 1, "told once");
+    assert_eq!(bench.everybody.entries().taken_over, 1, "emitted once");
     reply(&mut chat, sent).await.unwrap();
     drop(chat);
     first.end();
@@ -122,7 +122,7 @@ async fn an_early_event_outlives_the_run_on_whose_path_it_came() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_comes_after_a_run_ended_is_told_to_everybody_but_the_run() {
+async fn what_comes_after_a_run_ended_is_observed_by_everybody_but_the_run() {
     let bench = Bench::new();
     let mut run = bench.run();
     drop(run.chat_with("a"));

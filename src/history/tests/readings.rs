@@ -85,7 +85,7 @@ async fn readings_of_a_disk_that_hangs_end_soon_and_there_are_never_more_than_fo
     }
 }
 
-/// The figures that were told last.
+/// The figures that were emitted last.
 #[derive(Default)]
 struct Last(Mutex<HistoryFigures>);
 

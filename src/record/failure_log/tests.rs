@@ -189,7 +189,7 @@ async fn one_target_does_not_silence_another_nor_a_burst_the_probe() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_burst_tells_its_begin() {
+async fn a_burst_logs_its_begin() {
     let fixture = Fixture::new();
     for mode in [Mode::Burst, Mode::Probe] {
         fixture.log.observe(&run("eu", mode), &RunEvent::Started);
@@ -201,7 +201,7 @@ async fn a_burst_tells_its_begin() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_probe_tells_when_its_outcome_changes() {
+async fn a_probe_logs_when_its_outcome_changes() {
     let fixture = Fixture::new();
     let run = run("eu", Mode::Probe);
     let rest = "probe=\"morning\" scenario=\"chat\" target=\"eu\" run=\"run-eu\"";

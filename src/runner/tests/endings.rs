@@ -8,7 +8,7 @@ use crate::{
     runner::{chat::run_chat, context::RunContext},
 };
 
-/// Breaks the task that tells it about the first step.
+/// Breaks the task that emits the end of the first step.
 #[derive(Default)]
 struct Saboteur(AtomicBool);
 

@@ -59,6 +59,22 @@ fn events_are_counted_by_what_became_of_them() {
 }
 
 #[test]
+fn requests_on_callback_paths_that_only_ask_and_ids_that_repeat_are_counted() {
+    let fixture = Fixture::new();
+    let count = |name: &str| {
+        let labels = "scenario=\"chat\",target=\"eu\"";
+        fixture.value(&format!("callback_{name}_total{{{labels}}}"))
+    };
+    for run in [probe(), burst("1")] {
+        fixture.emit_in(&run, &RunEvent::CallbackVerified);
+        fixture.emit_in(&run, &RunEvent::CallbackIdRepeated);
+    }
+    fixture.emit_in(&burst("2"), &RunEvent::CallbackIdRepeated);
+    assert_eq!(count("verifications"), Some(2.0));
+    assert_eq!(count("repeated_ids"), Some(3.0));
+}
+
+#[test]
 fn a_probe_says_how_it_went_last_and_when() {
     let fixture = Fixture::new();
     let run = probe();
@@ -239,7 +255,7 @@ fn chatprobe_says_how_late_it_is_and_what_it_runs() {
 }
 
 #[test]
-fn beats_of_the_thread_outside_tell_how_the_machine_treats_the_process() {
+fn heartbeats_of_the_thread_outside_say_how_the_machine_treats_the_process() {
     let fixture = Fixture::new();
     let gauges = || {
         let output = fixture.output();

@@ -37,6 +37,21 @@ fn phases_of_requests_are_measured_as_far_as_they_got() {
 }
 
 #[test]
+fn requests_that_were_sent_once_more_are_counted_by_their_step() {
+    let fixture = Fixture::new();
+    let run = probe();
+    for times in [1, 3] {
+        let step = step_named("send");
+        fixture.emit_in(&run, &RunEvent::RequestResent { step, times });
+    }
+    // Only what sends something has a series.
+    assert_eq!(
+        fixture.lines("requests_resent_total", ""),
+        ["requests_resent_total{mode=\"probe\",scenario=\"chat\",step=\"send\",target=\"eu\"} 4"]
+    );
+}
+
+#[test]
 fn a_certificate_is_known_by_its_target_as_long_as_the_configuration_has_that() {
     let fixture = Fixture::new();
     let run = probe();
