@@ -34,7 +34,6 @@ macro_rules! kinds {
     ($($(#[doc = $about:literal])* $(#[cfg($condition:meta)])? $kind:ident($action:ty),)+) => {
         /// What a step does.
         #[derive(Debug)]
-        #[expect(clippy::large_enum_variant, reason = "there is one a step of a scenario, and it is in the box of its step")]
         pub enum Action {
             $(
                 $(#[doc = $about])*
