@@ -3,6 +3,7 @@ mod address;
 mod tests;
 
 use std::{
+    borrow::Cow,
     fmt::{self, Write as _},
     sync::Arc,
 };
@@ -106,10 +107,17 @@ impl Template {
         scope: &Arc<Scope>,
         json: &mut Bounded,
     ) -> Result<(), EvaluationError> {
-        let value = self.value(scope)?;
+        let Some(expression) = self.alone() else {
+            let text = match &self.body {
+                Body::Plain(text) => Cow::Borrowed(&**text),
+                _ => Cow::Owned(self.render(scope)?),
+            };
+            // Text can be written as JSON, unless there is no room for it.
+            let _ = serde_json::to_writer(&mut *json, &text);
+            return self.within(json);
+        };
+        let value = expression.evaluate_defined(scope)?;
         if value.is_number()
-            && let Body::Parts(parts) = &self.body
-            && let [Part::Expression { expression, .. }] = &parts[..]
             && let Some(number) = expression.written(scope).and_then(Number::parse)
             && let Some(written) = number.json()
         {
@@ -122,6 +130,10 @@ impl Template {
             json.truncate(begin);
             json.push(&serde_json::Value::from(value.to_string()).to_string());
         }
+        self.within(json)
+    }
+
+    fn within(&self, json: &Bounded) -> Result<(), EvaluationError> {
         if json.exceeded() {
             return Err(EvaluationError {
                 place: self.place.clone(),
@@ -130,6 +142,17 @@ impl Template {
             });
         }
         Ok(())
+    }
+
+    /// The expression of a template that is one expression and nothing else.
+    fn alone(&self) -> Option<&Expression> {
+        match &self.body {
+            Body::Parts(parts) => match &parts[..] {
+                [Part::Expression { expression, .. }] => Some(expression),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     fn failed(&self, error: &minijinja::Error) -> EvaluationError {
@@ -155,12 +178,9 @@ impl Template {
     /// The value of a template that is one expression and nothing else keeps its type; any other
     /// becomes text. So `"{{ inputs.messages }}"` in a JSON body is a number.
     pub fn value(&self, scope: &Arc<Scope>) -> Result<Value, EvaluationError> {
-        match &self.body {
-            Body::Parts(parts) => match &parts[..] {
-                [Part::Expression { expression, .. }] => expression.evaluate_defined(scope),
-                _ => self.render(scope).map(Value::from),
-            },
-            _ => self.render(scope).map(Value::from),
+        match self.alone() {
+            Some(expression) => expression.evaluate_defined(scope),
+            None => self.render(scope).map(Value::from),
         }
     }
 

@@ -113,4 +113,13 @@ impl Tracer<'_> {
         };
         Beginning { text, length }
     }
+
+    /// The same of what nobody else needs, or may be shared.
+    pub(super) fn beginning_of(&self, text: Bytes) -> Beginning {
+        if text.len() > MOST_TEXT {
+            return self.beginning(&text);
+        }
+        let length = text.len();
+        Beginning { text, length }
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use hyper::{Method, header::HeaderName};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -40,7 +41,7 @@ pub struct TracedHttp {
 
 /// A request as it was sent.
 struct TracedRequest {
-    method: String,
+    method: Method,
     /// The address with its query.
     url: Beginning,
     headers: Box<[(String, Beginning)]>,
@@ -51,7 +52,7 @@ struct TracedRequest {
 struct TracedAnswer {
     status: u16,
     elapsed: Duration,
-    headers: Box<[(String, Beginning)]>,
+    headers: Box<[(HeaderName, Beginning)]>,
     /// The addresses that redirects led to, the last of which gave this answer.
     redirects: Box<[Beginning]>,
     body: Beginning,
@@ -116,28 +117,28 @@ pub struct AnswerTrace {
 impl Kept for KeptHttp {
     fn traced(self: Box<Self>, tracer: &Tracer<'_>) -> TracedAction {
         TracedAction::Http(Box::new(TracedHttp {
-            request: traced_request(&self.request, tracer),
+            answer: (self.answer.as_deref()).map(|answer| traced_answer(answer, tracer)),
+            request: traced_request(*self.request, tracer),
             resent: self.resent,
             phases: self.phases,
-            answer: (self.answer.as_deref()).map(|answer| traced_answer(answer, tracer)),
         }))
     }
 }
 
-fn traced_request(request: &HttpRequest, tracer: &Tracer<'_>) -> TracedRequest {
+/// Takes over what was sent: most requests are forgotten with their chat, and a copy of each costs time.
+fn traced_request(request: HttpRequest, tracer: &Tracer<'_>) -> TracedRequest {
     let whole = |query| url::Url::parse_with_params(&request.url, query).ok();
     let with_query = Some(&request.query).filter(|query| !query.is_empty());
     let with_query = with_query.and_then(whole);
-    let url = with_query.as_ref().map_or(&*request.url, url::Url::as_str);
-    let headers = request.headers.iter().take(MOST_HEADERS);
-    let body = request.body.as_ref();
+    let url = with_query.map_or(request.url, String::from);
+    let headers = request.headers.into_iter().take(MOST_HEADERS);
     TracedRequest {
-        method: request.method.to_string(),
-        url: tracer.beginning(url.as_bytes()),
+        method: request.method,
+        url: tracer.beginning_of(url.into()),
         headers: headers
-            .map(|(name, value)| (name.clone(), tracer.beginning(value.as_bytes())))
+            .map(|(name, value)| (name, tracer.beginning_of(value.into())))
             .collect(),
-        body: body.map(|body| tracer.beginning(body.bytes())),
+        body: (request.body).map(|body| tracer.beginning_of(body.bytes().clone())),
     }
 }
 
@@ -153,7 +154,7 @@ fn traced_answer(answer: &Answer, tracer: &Tracer<'_>) -> TracedAnswer {
         status: answer.status,
         elapsed: answer.elapsed,
         headers: headers
-            .map(|(name, value)| (name.as_str().to_owned(), tracer.beginning(value.as_bytes())))
+            .map(|(name, value)| (name.clone(), tracer.beginning(value.as_bytes())))
             .collect(),
         redirects: redirects
             .map(|address| tracer.beginning(address.as_bytes()))
@@ -164,12 +165,12 @@ fn traced_answer(answer: &Answer, tracer: &Tracer<'_>) -> TracedAnswer {
 
 impl TracedHttp {
     pub(in crate::scenario::action) fn bytes(&self) -> usize {
-        let headers = |headers: &[(String, Beginning)]| -> usize {
+        fn headers<N: AsRef<[u8]>>(headers: &[(N, Beginning)]) -> usize {
             let sizes = headers.iter();
             sizes
-                .map(|(name, value)| BESIDES + name.len() + value.text.len())
+                .map(|(name, value)| BESIDES + name.as_ref().len() + value.text.len())
                 .sum()
-        };
+        }
         let request = &self.request;
         let body = request.body.as_ref().map_or(0, |body| body.text.len());
         let request = request.url.text.len() + headers(&request.headers) + body;
@@ -188,13 +189,11 @@ impl TracedHttp {
             note_confidential(&String::from_utf8_lossy(&text.text), values);
         };
         let (request, answer) = (&self.request, self.answer.as_ref());
-        let of_answer = answer.map_or(&[][..], |answer| &answer.headers[..]);
-        for (_, header) in request.headers.iter().chain(of_answer) {
-            note(header);
-        }
+        request.headers.iter().for_each(|(_, value)| note(value));
         note(&request.url);
         request.body.iter().for_each(&mut note);
         if let Some(answer) = answer {
+            answer.headers.iter().for_each(|(_, value)| note(value));
             note(&answer.body);
             answer.redirects.iter().for_each(&mut note);
         }
@@ -214,7 +213,7 @@ impl TracedHttp {
 impl RequestTrace {
     fn of(request: &TracedRequest, presenter: &Presenter<'_>) -> Self {
         Self {
-            method: request.method.clone(),
+            method: request.method.to_string(),
             url: without_password((presenter.excerpt)(&request.url).text, presenter.mask),
             headers: headers(&request.headers, presenter),
             body: request.body.as_ref().map(presenter.excerpt),
@@ -250,16 +249,20 @@ impl AnswerTrace {
     }
 }
 
-fn headers(headers: &[(String, Beginning)], presenter: &Presenter<'_>) -> Vec<(String, String)> {
+fn headers<N: AsRef<str>>(
+    headers: &[(N, Beginning)],
+    presenter: &Presenter<'_>,
+) -> Vec<(String, String)> {
     let headers = headers.iter();
     headers
         .map(|(name, value)| {
+            let name = name.as_ref();
             let shown = if is_confidential(name) {
                 presenter.mask.to_owned()
             } else {
                 (presenter.excerpt)(value).text
             };
-            ((presenter.redact)(name.clone()), shown)
+            ((presenter.redact)(name.to_owned()), shown)
         })
         .collect()
 }
