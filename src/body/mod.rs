@@ -3,11 +3,13 @@
 mod compression;
 mod form;
 mod json;
+mod memory;
 mod received;
 mod text;
 
 pub use compression::{Compression, CompressionError};
 pub use form::form_fields;
 pub use json::{Members, NotJson, read_json};
+pub use memory::bytes_in_memory;
 pub use received::{KEPT_BYTES, Received, Unusable};
 pub use text::decode;

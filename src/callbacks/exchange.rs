@@ -212,15 +212,13 @@ impl Exchange {
             .retain(|_, registry| needed(registry));
     }
 
-    /// How many registries there are, and how long their orders of arrival are together.
+    /// How many registries there are, and how many early events they keep together.
     #[cfg(test)]
     pub(super) fn sizes(&self) -> (usize, usize) {
         let state = self.state();
-        let orders = state
-            .registries
-            .values()
-            .map(|registry| registry.order_length());
-        (state.registries.len(), orders.sum())
+        let registries = state.registries.values();
+        let early = registries.map(|registry| registry.early_events());
+        (state.registries.len(), early.sum())
     }
 
     fn route(&self, path: &str) -> Option<Arc<Route>> {

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::known_ids::KnownIds;
+use super::{early::EarlyEvents, known_ids::KnownIds};
 use crate::{
     config::CallbackLimits,
     event::Fate,
@@ -41,13 +41,7 @@ struct State {
     holders: HashMap<String, Holder>,
     /// Keys in the order in which their chats ended.
     ended: VecDeque<(Instant, String)>,
-    /// By key, in the order of arrival. No list is empty.
-    early: HashMap<String, VecDeque<Early>>,
-    /// Keys of early events in the order of arrival; an entry whose event is gone is skipped.
-    early_order: VecDeque<(Instant, u64, String)>,
-    early_events: usize,
-    early_bytes: usize,
-    next_early: u64,
+    early: EarlyEvents,
     ids: KnownIds,
 }
 
@@ -56,20 +50,6 @@ enum Holder {
     Chat(EventSender),
     /// The chat has ended, at this moment.
     Ended(Arc<Owner>, Instant),
-}
-
-#[derive(Debug)]
-struct Early {
-    number: u64,
-    /// The run for which it counts: that of its path, or its successor.
-    owner: Arc<Owner>,
-    incoming: Incoming,
-}
-
-impl Early {
-    fn bytes(&self) -> usize {
-        self.incoming.inbound.bytes
-    }
 }
 
 impl KeyRegistry {
@@ -114,21 +94,18 @@ impl KeyRegistry {
         if matches!(state.holders.get(key), Some(Holder::Chat(_))) {
             return Err(ClaimError(key.to_owned()));
         }
-        let owner = sender.owner();
         state
             .holders
             .insert(key.to_owned(), Holder::Chat(sender.clone()));
-        // Under the lock, so that later events of the key come behind them.
-        for early in state.early.remove(key).unwrap_or_default() {
-            state.early_events -= 1;
-            state.early_bytes -= early.bytes();
-            let incoming = early.incoming;
-            if !Arc::ptr_eq(&early.owner, owner) {
-                early.owner.reroute(owner, &incoming.through);
-            }
-            let spread = state.spread(&incoming, sender);
-            let id_use = sender.send_early(incoming, spread);
-            self.note(id_use, spread, owner);
+        let early = state.take_early(key, sender);
+        if early.is_empty() {
+            return Ok(());
+        }
+        // Whoever finds the chat by the key from now on sends behind these events, and nobody else waits for them.
+        let intake = sender.intake();
+        drop(state);
+        if let Some(spread) = intake.send_all(early) {
+            self.note(IdUse::Repeats, spread, sender.owner());
         }
         Ok(())
     }
@@ -154,9 +131,9 @@ impl KeyRegistry {
     }
 
     /// Sends an event to the chat that it is for, or keeps it for the one that will claim its key.
-    pub(super) fn deliver(&self, key: String, incoming: Incoming) {
+    pub(super) fn deliver(&self, key: &str, incoming: Incoming) {
         let mut state = self.state();
-        match state.holders.get(&key) {
+        match state.holders.get(key) {
             Some(Holder::Chat(sender)) => {
                 let sender = sender.clone();
                 let spread = state.spread(&incoming, &sender);
@@ -169,8 +146,8 @@ impl KeyRegistry {
             }
             None => {
                 incoming.through.received(&incoming.through);
-                state.keep(key, incoming);
-                state.expire(Instant::now(), &self.limits);
+                state.early.keep(key, incoming);
+                state.early.expire(Instant::now(), &self.limits);
             }
         }
     }
@@ -178,13 +155,13 @@ impl KeyRegistry {
     /// Gives up what has waited too long.
     pub(super) fn sweep(&self, now: Instant) {
         let mut state = self.state();
-        state.expire(now, &self.limits);
+        state.early.expire(now, &self.limits);
         state.forget(now, &self.limits);
     }
 
     #[cfg(test)]
-    pub(super) fn order_length(&self) -> usize {
-        self.state().early_order.len()
+    pub(super) fn early_events(&self) -> usize {
+        self.state().early.len()
     }
 
     /// Whether it knows of no key at all.
@@ -200,8 +177,8 @@ impl KeyRegistry {
         let mut state = self.state();
         state.open.retain(|open| !Arc::ptr_eq(open, owner));
         match state.open.last().cloned() {
-            Some(successor) => state.reassign(owner, &successor),
-            None => state.give_up(owner),
+            Some(successor) => state.early.reassign(owner, &successor),
+            None => state.early.give_up(owner),
         }
         owner.close();
     }
@@ -216,87 +193,21 @@ impl State {
         })
     }
 
-    fn keep(&mut self, key: String, incoming: Incoming) {
-        let number = self.next_early;
-        self.next_early += 1;
-        self.early_events += 1;
-        self.early_bytes += incoming.inbound.bytes;
-        self.early_order
-            .push_back((incoming.inbound.arrived, number, key.clone()));
-        self.early.entry(key).or_default().push_back(Early {
-            number,
-            owner: incoming.through.clone(),
-            incoming,
+    /// Takes out the events that are there for a key of a chat, in the order of their arrival; those of other runs are
+    /// of the chat's run from now on.
+    fn take_early(&mut self, key: &str, sender: &EventSender) -> Vec<(Incoming, IdSpread)> {
+        let owner = sender.owner();
+        let early = self.early.take(key).into_iter();
+        let early = early.map(|early| {
+            let incoming = early.incoming;
+            // Before the lock is released, with which the other run may end.
+            if !Arc::ptr_eq(&early.owner, owner) {
+                early.owner.reroute(owner, &incoming.through);
+            }
+            let spread = self.spread(&incoming, sender);
+            (incoming, spread)
         });
-        self.forget_claimed();
-    }
-
-    /// Keeps the order of arrival about as long as what it orders.
-    fn forget_claimed(&mut self) {
-        if self.early_order.len() <= 2 * self.early_events + 64 {
-            return;
-        }
-        let early = &self.early;
-        self.early_order.retain(|(_, number, key)| {
-            let list = early.get(key);
-            list.is_some_and(|list| {
-                list.binary_search_by_key(number, |early| early.number)
-                    .is_ok()
-            })
-        });
-    }
-
-    fn reassign(&mut self, owner: &Arc<Owner>, successor: &Arc<Owner>) {
-        for early in self.early.values_mut().flatten() {
-            if Arc::ptr_eq(&early.owner, owner) {
-                owner.reroute(successor, &early.incoming.through);
-                early.owner = successor.clone();
-            }
-        }
-    }
-
-    fn give_up(&mut self, owner: &Arc<Owner>) {
-        let (events, bytes) = (&mut self.early_events, &mut self.early_bytes);
-        self.early.retain(|_, list| {
-            list.retain(|early| {
-                let stays = !Arc::ptr_eq(&early.owner, owner);
-                if !stays {
-                    *events -= 1;
-                    *bytes -= early.bytes();
-                    owner.settle(Fate::EarlyExpired);
-                }
-                stays
-            });
-            !list.is_empty()
-        });
-    }
-
-    fn expire(&mut self, now: Instant, limits: &CallbackLimits) {
-        while let Some((arrived, number, key)) = self.early_order.front() {
-            // Numbers rise along both, so the event of this entry is the first of its key or gone.
-            let list = self.early.get_mut(key);
-            let list =
-                list.filter(|list| list.front().is_some_and(|first| first.number == *number));
-            let Some(list) = list else {
-                self.early_order.pop_front();
-                continue;
-            };
-            let too_much =
-                self.early_events > limits.early_events || self.early_bytes > limits.early_bytes;
-            if !too_much && now.saturating_duration_since(*arrived) < limits.early_for {
-                return;
-            }
-            let expired = list.pop_front();
-            if list.is_empty() {
-                self.early.remove(key);
-            }
-            self.early_order.pop_front();
-            if let Some(early) = expired {
-                self.early_events -= 1;
-                self.early_bytes -= early.bytes();
-                early.owner.settle(Fate::EarlyExpired);
-            }
-        }
+        early.collect()
     }
 
     fn forget(&mut self, now: Instant, limits: &CallbackLimits) {

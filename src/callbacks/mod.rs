@@ -8,9 +8,10 @@
 //! the events of one run to the path of another.
 //!
 //! Expressions of the scenario read a request before anything is locked. The lock of the keys covers the lookup of one
-//! key; an event is sent into its inbox after it was released.
+//! key; an event is sent into its inbox after it was released, and so are the early events of a key that is claimed.
 
 mod claims;
+mod early;
 mod exchange;
 mod key_registry;
 mod known_ids;

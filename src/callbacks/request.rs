@@ -98,16 +98,8 @@ impl<'a> Request<'a> {
             headers: headers(self.headers),
             whole: event.clone(),
             raw_body,
+            bytes: 0,
         }
-    }
-
-    /// Roughly what its headers and its query take in memory.
-    pub(super) fn bytes_besides_body(&self) -> usize {
-        let headers = self.headers.iter();
-        let headers: usize = headers
-            .map(|(name, value)| name.as_str().len() + value.len())
-            .sum();
-        headers + self.query.map_or(0, str::len)
     }
 }
 

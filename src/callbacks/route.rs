@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::{Refusal, Request, key_registry::KeyRegistry};
 use crate::{
+    body::bytes_in_memory,
     config::Target,
     event::Fate,
     inbox::{Identity, Inbound, Incoming, Owner},
@@ -106,9 +107,7 @@ impl Route {
             }
         }
         let kept = delivery.filter(|_| callbacks.keeps_delivery());
-        let besides = kept.as_ref().map_or(0, |_| request.bytes_besides_body());
-        let bytes = content.len() + besides;
-        self.take_all(callbacks, event, arrived, kept.as_ref(), bytes)?;
+        self.take_all(callbacks, event, arrived, kept)?;
         Ok(Reception::Taken)
     }
 
@@ -155,47 +154,50 @@ impl Route {
             .map_err(|error| Refusal::AnswerBroken(error.to_string()))
     }
 
-    /// Takes the event or the events of a delivery, which took so many bytes.
+    /// Takes the event or the events of a delivery.
     fn take_all(
         &self,
         callbacks: &Callbacks,
         event: Value,
         arrived: Instant,
-        delivery: Option<&Arc<Delivery>>,
-        bytes: usize,
+        delivery: Option<Arc<Delivery>>,
     ) -> Result<(), Refusal> {
-        let listed = match &callbacks.events {
-            Some(expression) => {
-                let scope = self.scope_of(event.clone(), delivery);
-                let found = expression
-                    .evaluate(&scope)
-                    .map_err(|error| Refusal::EventsBroken(error.to_string()))?;
-                (!found.is_undefined() && !found.is_none()).then_some(found)
-            }
-            None => None,
-        };
-        let events = match listed {
-            Some(listed) => split(&listed)?,
-            None if event.kind() == ValueKind::Seq => {
-                // A list that has no key of its own is as many events.
-                let scope = self.scope_of(event.clone(), delivery);
-                let events = split(&event)?;
-                if key(callbacks, &scope).is_some() || events.is_empty() {
-                    vec![event]
-                } else {
-                    events
-                }
-            }
-            None => {
-                self.take_one(callbacks, event, arrived, delivery, bytes);
-                return Ok(());
-            }
-        };
-        let bytes = bytes / events.len().max(1);
-        for event in events {
-            self.take_one(callbacks, event, arrived, delivery, bytes);
+        let listed = self.listed(callbacks, &event, delivery.as_ref())?;
+        let delivery = delivery.map(|delivery| weighed(delivery, listed.is_some()));
+        let delivery = delivery.as_ref();
+        match listed {
+            None => self.take_one(callbacks, event, arrived, delivery),
+            Some(events) => events
+                .into_iter()
+                .for_each(|event| self.take_one(callbacks, event, arrived, delivery)),
         }
         Ok(())
+    }
+
+    /// The events in a delivery that brings several; `None` if it is one event itself.
+    fn listed(
+        &self,
+        callbacks: &Callbacks,
+        event: &Value,
+        delivery: Option<&Arc<Delivery>>,
+    ) -> Result<Option<Vec<Value>>, Refusal> {
+        if let Some(expression) = &callbacks.events {
+            let scope = self.scope_of(event.clone(), delivery);
+            let found = expression
+                .evaluate(&scope)
+                .map_err(|error| Refusal::EventsBroken(error.to_string()))?;
+            if !found.is_undefined() && !found.is_none() {
+                return split(&found).map(Some);
+            }
+        }
+        if event.kind() != ValueKind::Seq {
+            return Ok(None);
+        }
+        // A list that has no key of its own is as many events.
+        let events = split(event)?;
+        let scope = self.scope_of(event.clone(), delivery);
+        let is_event = events.is_empty() || key(callbacks, &scope).is_some();
+        Ok((!is_event).then_some(events))
     }
 
     fn take_one(
@@ -204,7 +206,6 @@ impl Route {
         event: Value,
         arrived: Instant,
         delivery: Option<&Arc<Delivery>>,
-        bytes: usize,
     ) {
         let scope = self.scope_of(event.clone(), delivery);
         let Some(key) = key(callbacks, &scope) else {
@@ -219,15 +220,28 @@ impl Route {
         let incoming = Incoming {
             inbound: Inbound {
                 arrived,
+                bytes: bytes_in_memory(&event),
                 event,
                 delivery: delivery.cloned(),
-                bytes,
             },
             identity,
             through: self.owner.clone(),
         };
-        self.registry.deliver(key, incoming);
+        self.registry.deliver(&key, incoming);
     }
+}
+
+/// A delivery as events are kept with it, and what it takes besides them. `is_listed`: they were found in it, so that it
+/// may be more than they are.
+fn weighed(mut delivery: Arc<Delivery>, is_listed: bool) -> Arc<Delivery> {
+    let kept = Arc::make_mut(&mut delivery);
+    // No expression looks at it once the delivery was accepted.
+    kept.raw_body = Value::UNDEFINED;
+    let parts = [&kept.method, &kept.query, &kept.headers];
+    let whole = is_listed.then_some(&kept.whole);
+    let parts = parts.into_iter().chain(whole);
+    kept.bytes = size_of::<Delivery>() + parts.map(bytes_in_memory).sum::<usize>();
+    delivery
 }
 
 fn key(callbacks: &Callbacks, scope: &Arc<Scope>) -> Option<String> {

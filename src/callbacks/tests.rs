@@ -3,6 +3,7 @@
 mod deliveries;
 mod duplicates;
 mod fuzz;
+mod hand_over;
 mod limits;
 mod random;
 mod requests;

@@ -144,7 +144,7 @@ pub struct CallbackLimits {
     pub early_for: Duration,
     /// How many events wait so, per scenario and target; the oldest goes first.
     pub early_events: usize,
-    /// How many bytes of body they may have together.
+    /// How many bytes they may take in memory together, with their keys, ids and what is kept of their requests.
     pub early_bytes: usize,
     /// How long the keys of ended chats and the paths of ended runs are remembered, to tell a late
     /// event from an unknown one.

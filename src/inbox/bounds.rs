@@ -1,4 +1,4 @@
 /// Events that one inbox keeps at the most.
 pub const MOST_EVENTS: usize = 1_000;
-/// Bytes that their bodies may have together. The latest event is kept even if it is larger.
+/// Bytes that they may take in memory together. The latest event is kept even if it is larger.
 pub const MOST_BYTES: usize = 1024 * 1024;

@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 
 use super::{
-    Duplicates, IdSpread, IdUse, Inbound, Incoming, MOST_BYTES, MOST_EVENTS, Owner,
+    Duplicates, IdSpread, IdUse, Inbound, Incoming, KeptBytes, MOST_BYTES, MOST_EVENTS, Owner,
     cursor::{Candidate, Cursor},
     deliveries::{Deliveries, Relation},
     kept::{KeptEvent, Repetition},
@@ -12,14 +12,13 @@ use super::{
 pub(super) struct Content {
     /// In the order of arrival; their numbers rise.
     events: VecDeque<KeptEvent>,
-    /// Of all bodies.
-    bytes: usize,
+    bytes: KeptBytes,
     next_number: u64,
     deliveries: Deliveries,
     /// In a box, because most chats have none.
     duplicates: Option<Box<Duplicates>>,
-    /// Events that were given up because too many came.
-    fell_out: usize,
+    /// Events that were given up because too many came; no inbox lives long enough for more.
+    fell_out: u32,
     is_closed: bool,
 }
 
@@ -29,7 +28,7 @@ impl Content {
     }
 
     pub(super) fn fell_out(&self) -> usize {
-        self.fell_out
+        self.fell_out as usize
     }
 
     pub(super) fn duplicates(&self) -> Duplicates {
@@ -63,28 +62,29 @@ impl Content {
                 }
             }
         }
-        self.bytes += incoming.inbound.bytes;
-        self.events.push_back(KeptEvent {
+        let kept = KeptEvent {
             number: self.next_number,
             inbound: incoming.inbound,
             repeats,
             is_no_departure: false,
-        });
+        };
+        self.bytes.add(&kept.inbound, kept.besides());
+        self.events.push_back(kept);
         self.next_number += 1;
         self.give_up_oldest(owner);
         id_use
     }
 
     fn give_up_oldest(&mut self, owner: &Owner) {
-        while self.events.len() > MOST_EVENTS || self.bytes > MOST_BYTES {
+        while self.events.len() > MOST_EVENTS || self.bytes.total() > MOST_BYTES {
             if self.events.len() == 1 {
                 return;
             }
             let Some(oldest) = self.events.pop_front() else {
                 return;
             };
-            self.bytes -= oldest.inbound.bytes;
-            self.fell_out += 1;
+            self.bytes.remove(&oldest.inbound, oldest.besides());
+            self.fell_out = self.fell_out.saturating_add(1);
             owner.settle(oldest.fate_if_left());
         }
     }
@@ -116,7 +116,7 @@ impl Content {
     /// Takes an event out, if it is there still.
     pub(super) fn take(&mut self, number: u64) -> Option<Inbound> {
         let taken = self.events.remove(self.position(number)?)?;
-        self.bytes -= taken.inbound.bytes;
+        self.bytes.remove(&taken.inbound, taken.besides());
         if self.events.is_empty() {
             // Many chats wait at a time: each without room for events that have not come.
             self.events = VecDeque::new();

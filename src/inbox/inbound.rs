@@ -15,7 +15,7 @@ pub struct Inbound {
     pub event: Value,
     /// The request that brought it, if there is one and the scenario looks at it.
     pub delivery: Option<Arc<Delivery>>,
-    /// The size of its body.
+    /// What the event takes in memory, in bytes.
     pub bytes: usize,
 }
 

@@ -27,4 +27,9 @@ impl KeptEvent {
         let repeats = self.repeats.as_ref();
         repeats.map_or(Fate::Ignored, |repetition| repetition.repeated.fate)
     }
+
+    /// What is kept with it, in bytes.
+    pub(super) fn besides(&self) -> usize {
+        self.repeats.as_ref().map_or(0, |repeats| repeats.id.len())
+    }
 }

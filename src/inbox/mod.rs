@@ -39,6 +39,7 @@ mod deliveries;
 mod identity;
 mod inbound;
 mod kept;
+mod kept_bytes;
 mod owner;
 mod sender;
 #[cfg(test)]
@@ -50,7 +51,8 @@ pub use bounds::{MOST_BYTES, MOST_EVENTS};
 pub use cursor::Match;
 pub use identity::{IdSpread, IdUse, Identity};
 pub use inbound::{Inbound, Incoming};
+pub use kept_bytes::KeptBytes;
 pub use owner::Owner;
-pub use sender::EventSender;
+pub use sender::{EventSender, Intake};
 pub use timeout::{Duplicates, WaitError};
 pub use waits::Inbox;

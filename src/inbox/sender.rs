@@ -59,17 +59,29 @@ impl EventSender {
 
     /// Records an event as received and sends it.
     pub fn send(&self, incoming: Incoming, spread: IdSpread) -> IdUse {
-        self.put(incoming, spread, Receipt::Due)
-    }
-
-    /// Sends an event that the run of the chat has as received: it came before anybody knew whose it is.
-    pub fn send_early(&self, incoming: Incoming, spread: IdSpread) -> IdUse {
-        self.put(incoming, spread, Receipt::Recorded)
-    }
-
-    fn put(&self, incoming: Incoming, spread: IdSpread, receipt: Receipt) -> IdUse {
-        let owner = self.owner();
         let mut content = self.0.content();
+        let id_use = self.put(&mut content, incoming, spread, Receipt::Due);
+        drop(content);
+        self.0.arrival.notify_waiters();
+        id_use
+    }
+
+    /// Makes whatever is sent from now on come behind the events that go through the intake.
+    pub fn intake(&self) -> Intake<'_> {
+        Intake {
+            sender: self,
+            content: self.0.content(),
+        }
+    }
+
+    fn put(
+        &self,
+        content: &mut Content,
+        incoming: Incoming,
+        spread: IdSpread,
+        receipt: Receipt,
+    ) -> IdUse {
+        let owner = self.owner();
         if content.is_closed() {
             match receipt {
                 Receipt::Due => owner.pass(&incoming.through, Fate::Late),
@@ -86,8 +98,36 @@ impl EventSender {
         if id_use == IdUse::Repeats {
             owner.id_repeats();
         }
-        drop(content);
-        self.0.arrival.notify_waiters();
         id_use
+    }
+}
+
+/// The way of early events into an inbox, which others wait for.
+#[derive(Debug)]
+pub struct Intake<'a> {
+    sender: &'a EventSender,
+    content: MutexGuard<'a, Content>,
+}
+
+impl Intake<'_> {
+    /// Sends events that the run of the chat has as received: they came before anybody knew whose they are. The
+    /// spread of the first of them whose id does not identify it.
+    pub fn send_all(
+        mut self,
+        early: impl IntoIterator<Item = (Incoming, IdSpread)>,
+    ) -> Option<IdSpread> {
+        let mut repeated = None;
+        for (incoming, spread) in early {
+            let receipt = Receipt::Recorded;
+            let id_use = self
+                .sender
+                .put(&mut self.content, incoming, spread, receipt);
+            if id_use == IdUse::Repeats {
+                repeated.get_or_insert(spread);
+            }
+        }
+        drop(self.content);
+        self.sender.0.arrival.notify_waiters();
+        repeated
     }
 }

@@ -18,6 +18,11 @@ impl Members {
             .map(|members| &members.0[..])
     }
 
+    /// What the list takes on the heap, in bytes, without what its names and values refer to.
+    pub(in crate::body) fn bytes_of_list(&self) -> usize {
+        self.0.capacity() * size_of::<(Value, Value)>()
+    }
+
     fn find(&self, name: &str) -> Option<&Value> {
         /// So many are gone through faster than they are halved.
         const FEW: usize = 16;

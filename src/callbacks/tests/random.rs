@@ -6,7 +6,7 @@ const LIMITS: CallbackLimits = CallbackLimits {
     max_body_bytes: 1_000,
     early_for: Duration::from_secs(30),
     early_events: 5,
-    early_bytes: 300,
+    early_bytes: 1_300,
     remember_for: Duration::from_mins(1),
     remember_keys: 3,
 };

@@ -190,7 +190,7 @@ fn an_event_that_is_sent_after_the_chat_ended_is_late() {
     sender.clone().send(incoming(), IdSpread::OneChat);
     assert_eq!((ledger.received(), ledger.settled()), (2, 2));
     // It was received before, when nobody knew its chat.
-    sender.send_early(incoming(), IdSpread::OneChat);
+    sender.intake().send_all([(incoming(), IdSpread::OneChat)]);
     assert_eq!((ledger.received(), ledger.settled()), (2, 3));
     assert_eq!(ledger.count(Fate::Late), 2);
 }

@@ -17,10 +17,8 @@ use crate::scenario::{
 
 /// Events that are kept of a wait.
 const MOST_EVENTS: usize = 20;
-/// Of an event besides its text, in bytes.
+/// Of an event besides its value, in bytes.
 const BESIDES: usize = 100;
-/// A value takes more than its text.
-const VALUE: usize = 4;
 
 /// Events that a wait looks at, until the step is over.
 #[derive(Default)]
@@ -57,7 +55,7 @@ pub struct EventTrace {
 }
 
 impl KeptEvents {
-    /// Notes an event that the wait has judged.
+    /// Notes an event that the wait has judged, and that takes so many bytes in memory.
     pub fn note(&mut self, arrived: Instant, event: &Value, bytes: usize, wanted: bool) {
         if self.0.len() < MOST_EVENTS {
             self.0.push(KeptEvent {
@@ -87,7 +85,7 @@ impl Kept for KeptEvents {
 impl TracedWait {
     pub(in crate::scenario::action) fn bytes(&self) -> usize {
         let sizes = self.0.iter();
-        sizes.map(|event| BESIDES + VALUE * event.bytes).sum()
+        sizes.map(|event| BESIDES + event.bytes).sum()
     }
 
     pub(in crate::scenario::action) fn note_confidential(&self, values: &mut Vec<String>) {

@@ -16,7 +16,7 @@ pub struct EventView {
 }
 
 /// The request that brought an event, as expressions see it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Delivery {
     /// `method`.
     pub method: Value,
@@ -28,6 +28,8 @@ pub struct Delivery {
     pub whole: Value,
     /// `raw_body`: its body as it came, decompressed.
     pub raw_body: Value,
+    /// What all this takes in memory, in bytes, besides the events that are kept with it.
+    pub bytes: usize,
 }
 
 impl View for EventView {
