@@ -11,11 +11,10 @@ use chatprobe::{
     event::{
         Mode, Observers, RunEvent, RunIdentity, RunObserver as _, StepOutcome, Subject, Trigger,
     },
-    inbox::Match,
     load::{Profile, Shape},
     record::{Boundaries, Metrics},
     runner::{RunSpec, Tally},
-    scenario::{Action, Answer, RunScope, Scenario, Scope},
+    scenario::{Action, Answer, Match, RunScope, Scenario, Scope},
 };
 use divan::Bencher;
 use hyper::HeaderMap;

@@ -28,8 +28,8 @@ use crate::{
         Fate, Mode, Observer, Observers, RunEvent, RunIdentity, RunObserver, ServiceEvent, Subject,
         Trigger,
     },
-    inbox::{Inbound, Inbox, Match, WaitError},
-    scenario::{RunScope, Scenario, Scope},
+    inbox::{Inbound, Inbox, WaitError},
+    scenario::{Match, RunScope, Scenario, Scope},
 };
 
 /// What was observed of inbound events, of all runs or of one.

@@ -3,17 +3,7 @@ use std::collections::VecDeque;
 use tokio::time::Instant;
 
 use super::{Duplicates, Inbound, kept::KeptEvent};
-
-/// What a wait makes of one event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Match {
-    /// It is the one.
-    Wanted,
-    /// It says that the other side left.
-    Disconnected,
-    /// It is something else.
-    Other,
-}
+use crate::scenario::Match;
 
 /// An event that a wait has to judge.
 #[derive(Debug)]
@@ -98,13 +88,13 @@ impl Cursor {
     }
 
     /// Whether an event decides the wait, given what the wait makes of it.
-    pub(super) fn is_decided_by(&mut self, inbound: &Inbound, found: Match) -> bool {
+    pub(super) fn is_decided_by(&mut self, inbound: &Inbound, found: &Match) -> bool {
         match found {
             // A customer who disconnected before the request was sent does not answer it.
-            Match::Disconnected => true,
+            Match::Disconnected | Match::Exceeded(_) => true,
             Match::Wanted if inbound.arrived >= self.since => true,
             Match::Wanted | Match::Other => {
-                self.has_no_departure = found == Match::Other;
+                self.has_no_departure = *found == Match::Other;
                 self.note(found);
                 false
             }
@@ -112,11 +102,11 @@ impl Cursor {
     }
 
     /// Notes what an event is that cannot decide the wait.
-    pub(super) fn note(&mut self, found: Match) {
+    pub(super) fn note(&mut self, found: &Match) {
         match found {
             Match::Wanted => self.passed().too_early += 1,
             Match::Other => self.passed().others += 1,
-            Match::Disconnected => {}
+            Match::Disconnected | Match::Exceeded(_) => {}
         }
     }
 

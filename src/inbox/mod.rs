@@ -48,7 +48,6 @@ mod timeout;
 mod waits;
 
 pub use bounds::{MOST_BYTES, MOST_EVENTS};
-pub use cursor::Match;
 pub use identity::{IdSpread, IdUse, Identity};
 pub use inbound::{Inbound, Incoming};
 pub use kept_bytes::KeptBytes;

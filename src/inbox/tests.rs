@@ -14,8 +14,10 @@ use minijinja::Value;
 use tokio::time::Instant;
 
 use super::*;
-use crate::event::{
-    Fate, Mode, RunEvent, RunIdentity, RunObserver, RunObservers, Subject, Trigger,
+use crate::{
+    document::Place,
+    event::{Fate, Mode, RunEvent, RunIdentity, RunObserver, RunObservers, Subject, Trigger},
+    scenario::{EvaluationError, Match},
 };
 
 /// What was observed of inbound events of a run.

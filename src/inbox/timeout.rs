@@ -1,5 +1,7 @@
 use std::fmt;
 
+use crate::scenario::EvaluationError;
+
 /// Ids of dropped events that a timeout names.
 const MOST_IDS: usize = 3;
 /// How much it shows of each, in characters.
@@ -23,6 +25,9 @@ pub enum WaitError {
     /// The other side left.
     #[error("the other side left before such an event came")]
     Disconnected,
+    /// It cannot be told whether an event is the one.
+    #[error(transparent)]
+    Exceeded(Box<EvaluationError>),
 }
 
 #[expect(

@@ -5,8 +5,8 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{EventSender, Inbound, Match, Owner, WaitError, cursor::Cursor, sender::SharedInbox};
-use crate::event::Fate;
+use super::{EventSender, Inbound, Owner, WaitError, cursor::Cursor, sender::SharedInbox};
+use crate::{event::Fate, scenario::Match};
 
 /// How long a wait judges events before it lets other tasks of its worker run.
 const LONGEST_TURN: Duration = Duration::from_millis(1);
@@ -91,7 +91,7 @@ impl Inbox {
             return Judged::Nothing;
         };
         let found = judge(&candidate.inbound);
-        if !cursor.is_decided_by(&candidate.inbound, found) {
+        if !cursor.is_decided_by(&candidate.inbound, &found) {
             return Judged::Passed;
         }
         let taken = self.0.content().take(candidate.number);
@@ -102,6 +102,7 @@ impl Inbox {
         self.0.owner.settle(Fate::Consumed);
         Judged::Decided(match found {
             Match::Disconnected => Err(WaitError::Disconnected),
+            Match::Exceeded(error) => Err(WaitError::Exceeded(error)),
             Match::Wanted | Match::Other => Ok(inbound),
         })
     }
@@ -115,8 +116,10 @@ impl Inbox {
         let mut turn = WorkerTurn::begin();
         while let Some(number) = cursor.next_not_judged() {
             let inbound = self.0.content().get(number).cloned();
-            if let Some(inbound) = inbound {
-                cursor.note(judge(&inbound));
+            match inbound.as_ref().map(&mut *judge) {
+                Some(Match::Exceeded(error)) => return WaitError::Exceeded(error),
+                Some(found) => cursor.note(&found),
+                None => {}
             }
             turn.pass().await;
         }

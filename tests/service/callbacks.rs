@@ -16,8 +16,8 @@ use chatprobe::{
         Fate, Mode, Observer, Observers, RunEvent, RunIdentity, RunObserver, ServiceEvent, Subject,
         Trigger,
     },
-    inbox::{Inbound, Inbox, Match, WaitError},
-    scenario::{RunScope, Scenario, Scope},
+    inbox::{Inbound, Inbox, WaitError},
+    scenario::{Match, RunScope, Scenario, Scope},
 };
 use reqwest::{Client, Method, header::CONTENT_TYPE};
 use serde_json::{Value, json};

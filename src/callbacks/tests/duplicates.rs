@@ -23,7 +23,7 @@ async fn next_request() -> Instant {
 fn duplicates(error: WaitError) -> Duplicates {
     match error {
         WaitError::Timeout { duplicates, .. } => duplicates,
-        WaitError::Disconnected => panic!("nobody left"),
+        other => panic!("{other}"),
     }
 }
 

@@ -262,3 +262,29 @@ async fn whoever_left_before_the_request_ends_a_wait_that_no_wait_has_judged_bef
     assert_eq!(ended.unwrap_err(), WaitError::Disconnected);
     assert_eq!(Instant::now(), now);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_cannot_tell_whether_an_event_is_the_one_ends_with_it() {
+    let bench = Bench::new();
+    for text in ["typing", "unclear", "reply"] {
+        bench.send(text);
+    }
+    let error = EvaluationError {
+        place: Place::whole("test.yaml"),
+        message: "it took too long".to_owned(),
+        exceeded: true,
+    };
+    let mut judged = 0;
+    let judge = |inbound: &Inbound| {
+        judged += 1;
+        match inbound.event.as_str() {
+            Some("unclear") => Match::Exceeded(Box::new(error.clone())),
+            _ => wanting("reply")(inbound),
+        }
+    };
+    let deadline = Instant::now() + TIMEOUT;
+    let ended = bench.inbox.wait(bench.since, deadline, judge).await;
+    assert_eq!(ended.unwrap_err(), WaitError::Exceeded(Box::new(error)));
+    assert_eq!((judged, bench.ledger.count(Fate::Consumed)), (2, 1));
+    bench.wait_for("reply").await.unwrap();
+}

@@ -7,11 +7,11 @@ use tokio::time::Instant;
 use super::Performer;
 use crate::{
     event::{RunEvent, Sent, StepOutcome},
-    inbox::{Inbound, Match},
+    inbox::Inbound,
     runner::context::{FOREVER, RunContext},
     scenario::{
-        EvaluationError, EventView, Expression, Judgement, Kept, KeptEvents, Observation,
-        Performed, Reason, Step, Task, Unperformed, Until, WaitAction, key_text,
+        EvaluationError, EventView, Expression, Kept, KeptEvents, Match, Observation, Performed,
+        Reason, Step, Task, Unperformed, Until, WaitAction, key_text,
     },
 };
 
@@ -166,21 +166,12 @@ impl Performer {
         let left = callbacks.and_then(|callbacks| callbacks.disconnected.as_ref());
         let scope = &mut self.scope;
         let mut kept: Option<Box<KeptEvents>> = None;
-        let mut exceeded = None;
         let judge = |inbound: &Inbound| {
-            let judgement = wait.judge(view_of(inbound, since), left, scope);
-            let is_wanted = judgement == Judgement::Wanted;
+            let found = wait.judge(view_of(inbound, since), left, scope);
+            let is_wanted = found == Match::Wanted;
             let kept = kept.get_or_insert_default();
             kept.note(inbound.arrived, &inbound.event, inbound.bytes, is_wanted);
-            match judgement {
-                Judgement::Wanted => Match::Wanted,
-                Judgement::Left => Match::Disconnected,
-                Judgement::Other => Match::Other,
-                Judgement::Exceeded(error) => {
-                    exceeded = Some(error);
-                    Match::Disconnected
-                }
-            }
+            found
         };
         let deadline = Instant::now() + timeout.min(FOREVER);
         let result = inbox.wait(since, deadline, judge).await;
@@ -189,9 +180,6 @@ impl Performer {
             Ok(inbound) => self.due.max(inbound.arrived),
             Err(_) => Instant::now(),
         };
-        if let Some(error) = exceeded {
-            return Err((*error).into());
-        }
         let inbound = match result {
             Ok(inbound) => inbound,
             Err(error) => return Err(self.waited_in_vain(step, since, timeout, &error).await),

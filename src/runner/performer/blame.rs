@@ -25,6 +25,7 @@ impl Performer {
             WaitError::Disconnected => {
                 return Refusal::new(Reason::Disconnected, error.to_string());
             }
+            WaitError::Exceeded(error) => return error.as_ref().clone().into(),
             WaitError::Timeout { .. } => WaitAction::reason_late(step.observe),
         };
         let detail = format!("{error} (waited {})", duration::rounded(timeout));

@@ -28,7 +28,7 @@ pub use performed::{Failed, Kept, Opened, Performed, Sending, Task, Unperformed,
 pub use sessions::{Clients, DriverError, Drivers, Reuse, SessionValues, Sessions};
 pub use traced::{ActionTrace, Beginning, Excerpt, Presenter, TracedAction, Tracer};
 pub(super) use wait_for::EVENT;
-pub use wait_for::{Delivery, EventTrace, EventView, Judgement, KeptEvents, WaitAction};
+pub use wait_for::{Delivery, EventTrace, EventView, KeptEvents, Match, WaitAction};
 
 macro_rules! kinds {
     ($($(#[doc = $about:literal])* $(#[cfg($condition:meta)])? $kind:ident($action:ty),)+) => {

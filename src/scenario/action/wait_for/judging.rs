@@ -1,4 +1,4 @@
-//! What a wait makes of the events that come.
+//! Whether an event is what a wait waits for.
 
 use std::sync::Arc;
 
@@ -6,12 +6,12 @@ use super::{EventView, WaitAction};
 use crate::scenario::{EvaluationError, Expression, Observation, Reason, Scope};
 
 /// What a wait makes of one event.
-#[derive(Debug, PartialEq)]
-pub enum Judgement {
+#[derive(Debug, PartialEq, Eq)]
+pub enum Match {
     /// It is what it waits for.
     Wanted,
     /// It says that the other side left.
-    Left,
+    Disconnected,
     /// It is something else.
     Other,
     /// It cannot be told, and there is no use in trying the next one.
@@ -26,13 +26,15 @@ impl WaitAction {
         event: EventView,
         left: Option<&Expression>,
         scope: &mut Arc<Scope>,
-    ) -> Judgement {
+    ) -> Match {
         Arc::make_mut(scope).look_at(Arc::new(event));
         match self.matches.decide(scope) {
-            Ok(true) => Judgement::Wanted,
-            Ok(false) if left.is_some_and(|left| left.decide(scope) == Ok(true)) => Judgement::Left,
-            Ok(false) => Judgement::Other,
-            Err(error) => Judgement::Exceeded(Box::new(error)),
+            Ok(true) => Match::Wanted,
+            Ok(false) if left.is_some_and(|left| left.decide(scope) == Ok(true)) => {
+                Match::Disconnected
+            }
+            Ok(false) => Match::Other,
+            Err(error) => Match::Exceeded(Box::new(error)),
         }
     }
 

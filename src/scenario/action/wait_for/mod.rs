@@ -5,7 +5,7 @@ mod traced;
 mod view;
 
 pub use self::{
-    judging::Judgement,
+    judging::Match,
     traced::{EventTrace, KeptEvents, TracedWait},
     view::{Delivery, EventView},
 };
