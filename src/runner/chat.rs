@@ -3,7 +3,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::{
-    context::{Patience, RunContext},
+    context::{GracePeriod, RunContext},
     performer::{Interrupt, Leftover, Performer},
 };
 use crate::{
@@ -28,7 +28,7 @@ pub(super) async fn run_chat(
         scope,
         context.path.as_ref().map(crate::callbacks::Path::inbox),
         number,
-        Patience::None,
+        GracePeriod::None,
     );
     performer.begin_trace();
     let scenario = &context.spec.scenario;

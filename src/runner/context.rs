@@ -73,10 +73,10 @@ impl RunContext {
         self.observers.emit(event);
     }
 
-    /// Notes that the end of the run interrupts a performer with this patience.
-    pub(super) fn note_cut_short(&self, patience: Patience) {
+    /// Notes that the end of the run interrupts a performer with this grace period.
+    pub(super) fn note_cut_short(&self, grace: GracePeriod) {
         // The teardown belongs to no chat and is not measured, and the graceful stop belongs to the load.
-        if patience != Patience::Teardown && !self.ending.is_graceful(patience) {
+        if grace != GracePeriod::Teardown && !self.ending.is_graceful(grace) {
             self.cut_short.store(true, Ordering::Relaxed);
         }
     }
@@ -86,15 +86,15 @@ impl RunContext {
         self.cut_short.load(Ordering::Relaxed)
     }
 
-    /// Whether a performer with this patience has to stop.
-    pub(super) fn is_out_of_patience(&self, patience: Patience) -> bool {
+    /// Whether a performer with this grace period has to stop.
+    pub(super) fn grace_is_over(&self, grace: GracePeriod) -> bool {
         let end = *self.ending.0.borrow();
-        end.is_some_and(|end| end.deadline(patience) <= Instant::now())
+        end.is_some_and(|end| end.deadline(grace) <= Instant::now())
     }
 
-    /// Completes when a performer with this patience has to stop.
-    pub(super) fn out_of_patience(&self, patience: Patience) -> impl Future<Output = ()> {
-        self.past(move |end| end.deadline(patience))
+    /// Completes when a performer with this grace period has to stop.
+    pub(super) fn end_of_grace(&self, grace: GracePeriod) -> impl Future<Output = ()> {
+        self.past(move |end| end.deadline(grace))
     }
 
     /// Completes at a moment of the end, once there is one.
@@ -116,10 +116,10 @@ impl RunContext {
         }
     }
 
-    /// Completes when a performer with this patience, which has to stop, does not wait any longer for the answer to
+    /// Completes when a performer with this grace period, which has to stop, does not wait any longer for the answer to
     /// what is on its way. That of a step of the setup or of a chat may be needed to clean up.
-    pub(super) async fn gives_up_answers(&self, patience: Patience) {
-        if patience == Patience::None {
+    pub(super) async fn gives_up_answers(&self, grace: GracePeriod) {
+        if grace == GracePeriod::None {
             self.past(End::answers).await;
         }
     }
@@ -137,9 +137,9 @@ fn clients(engine: &Engine, spec: &RunSpec) -> Clients {
     engine.drivers.clients(&endpoint, reuse)
 }
 
-/// How long a performer goes on once its run is to end now.
+/// How long a track goes on once its run is to end now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Patience {
+pub(super) enum GracePeriod {
     /// Not at all: setup, and the steps of a chat.
     None,
     /// The time for answers and one cleanup time: `always`.
@@ -169,7 +169,14 @@ impl EndSignal {
     /// The end that leaves less time holds: a shutdown is in more of a hurry than whoever ended
     /// the run before it. The teardown has as long as the `always` steps.
     pub(super) fn give(&self, answers: Duration, cleanup: Duration) {
-        self.give_with(answers, cleanup, cleanup, false);
+        self.shorten(End {
+            at: Instant::now(),
+            answers,
+            cleanup,
+            teardown: cleanup,
+            is_graceful: false,
+            after_graceful: false,
+        });
     }
 
     /// Ends the chats, and lets the teardown take as long as it does in a run that nothing ends. Whether nothing
@@ -177,32 +184,31 @@ impl EndSignal {
     pub(super) fn give_to_chats(&self, answers: Duration, cleanup: Duration) -> bool {
         let is_first = self.0.borrow().is_none();
         if is_first {
-            self.give_with(answers, cleanup, FOREVER, true);
+            self.shorten(End {
+                at: Instant::now(),
+                answers,
+                cleanup,
+                teardown: FOREVER,
+                is_graceful: true,
+                after_graceful: true,
+            });
         }
         is_first
     }
 
-    /// Whether it is the graceful stop that interrupts a performer with this patience. It has ended the steps of
+    /// Whether it is the graceful stop that interrupts a performer with this grace period. It has ended the steps of
     /// every chat, also where an order shortens what follows.
-    fn is_graceful(&self, patience: Patience) -> bool {
-        self.0.borrow().is_some_and(|end| match patience {
-            Patience::None => end.after_graceful,
-            Patience::Cleanup | Patience::Teardown => end.is_graceful,
+    fn is_graceful(&self, grace: GracePeriod) -> bool {
+        self.0.borrow().is_some_and(|end| match grace {
+            GracePeriod::None => end.after_graceful,
+            GracePeriod::Cleanup | GracePeriod::Teardown => end.is_graceful,
         })
     }
 
-    fn give_with(&self, answers: Duration, cleanup: Duration, teardown: Duration, graceful: bool) {
-        let mut asked = End {
-            at: Instant::now(),
-            answers,
-            cleanup,
-            teardown,
-            is_graceful: graceful,
-            after_graceful: graceful,
-        };
+    fn shorten(&self, mut asked: End) {
         self.0.send_if_modified(|end| {
             let sooner = end.is_none_or(|end| {
-                asked.deadline(Patience::Teardown) < end.deadline(Patience::Teardown)
+                asked.deadline(GracePeriod::Teardown) < end.deadline(GracePeriod::Teardown)
             });
             if sooner {
                 asked.after_graceful |= end.is_some_and(|end| end.after_graceful);
@@ -219,12 +225,12 @@ impl End {
         self.at + self.answers.min(FOREVER)
     }
 
-    fn deadline(&self, patience: Patience) -> Instant {
+    fn deadline(&self, grace: GracePeriod) -> Instant {
         let cleaned_up = || self.answers() + self.cleanup.min(FOREVER);
-        match patience {
-            Patience::None => self.at,
-            Patience::Cleanup => cleaned_up(),
-            Patience::Teardown => cleaned_up() + self.teardown.min(FOREVER),
+        match grace {
+            GracePeriod::None => self.at,
+            GracePeriod::Cleanup => cleaned_up(),
+            GracePeriod::Teardown => cleaned_up() + self.teardown.min(FOREVER),
         }
     }
 }

@@ -18,7 +18,7 @@ use self::{
     deadline::Deadline,
     tracing::Tracing,
 };
-use super::context::{FOREVER, Patience, RunContext};
+use super::context::{FOREVER, GracePeriod, RunContext};
 use crate::{
     callbacks::Claims,
     event::{Failure, RunEvent, Sent, StepOutcome},
@@ -53,7 +53,7 @@ pub(super) struct Performer {
     due: Instant,
     /// Of the step in progress: see [`RunEvent::StepEnded`]. In a box, because a chat that waits has none.
     sent: Option<Box<Sent>>,
-    patience: Patience,
+    grace: GracePeriod,
     deadline: Option<Box<Deadline>>,
     /// What it may have left open at the target.
     leftover: Leftover,
@@ -75,7 +75,7 @@ impl Performer {
         scope: Scope,
         inbox: Option<Inbox>,
         chat: u64,
-        patience: Patience,
+        grace: GracePeriod,
     ) -> Self {
         // Neighbouring chats must not draw neighbouring sequences.
         let seed = context.spec.seed ^ chat.wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -93,7 +93,7 @@ impl Performer {
             last_sent: Instant::now(),
             due: Instant::now(),
             sent: None,
-            patience,
+            grace,
             deadline: None,
             leftover: Leftover::default(),
             kept: None,
@@ -153,7 +153,7 @@ impl Performer {
 
     /// From here on `always` steps follow.
     pub(super) fn clean_up(&mut self, passed: bool) {
-        self.patience = Patience::Cleanup;
+        self.grace = GracePeriod::Cleanup;
         self.deadline = None;
         self.due = Instant::now();
         Arc::make_mut(&mut self.scope).set_passed(passed);
@@ -196,13 +196,13 @@ impl Performer {
 
     /// What is left is not performed, because the run ends.
     fn cut_short(&self) -> Interrupt {
-        self.context.note_cut_short(self.patience);
+        self.context.note_cut_short(self.grace);
         Interrupt::Stopped
     }
 
     /// Whether the steps of the setup or of a chat are to begin no more.
     fn is_stopped(&self) -> bool {
-        self.patience == Patience::None && self.context.is_out_of_patience(Patience::None)
+        self.grace == GracePeriod::None && self.context.grace_is_over(GracePeriod::None)
     }
 
     fn applies(&self, when: Option<&Expression>) -> Result<bool, EvaluationError> {
@@ -226,7 +226,7 @@ impl Performer {
         let deadline = self.deadline_before(self.due);
         tokio::select! {
             biased;
-            () = self.context.out_of_patience(self.patience) => Err(self.cut_short()),
+            () = self.context.end_of_grace(self.grace) => Err(self.cut_short()),
             () = sleep_until(deadline.unwrap_or(self.due)) => match deadline {
                 Some(_) => Err(Interrupt::Failed(self.failed_thinking(pause))),
                 None => Ok(()),
@@ -245,7 +245,7 @@ impl Performer {
         for index in 1..=count {
             // A round may have no step that waits, or none that applies.
             consume_budget().await;
-            if self.context.is_out_of_patience(self.patience) {
+            if self.context.grace_is_over(self.grace) {
                 return Err(self.cut_short());
             }
             if self.deadline_before(Instant::now()).is_some() {
@@ -311,9 +311,11 @@ impl Performer {
             sent: self.sent.as_deref().copied(),
             outcome: came_to,
         });
-        match self.patience {
-            Patience::None => self.leftover.note_step(step, came_to),
-            Patience::Cleanup | Patience::Teardown => self.leftover.note_cleanup(step, came_to),
+        match self.grace {
+            GracePeriod::None => self.leftover.note_step(step, came_to),
+            GracePeriod::Cleanup | GracePeriod::Teardown => {
+                self.leftover.note_cleanup(step, came_to)
+            }
         }
         match outcome {
             Ok(_) => Ok(()),

@@ -13,7 +13,7 @@ use super::{
     Engine, RunHandle, RunSpec, RunState, Tally,
     between_chats::BetweenChats,
     chat::run_chat,
-    context::{Patience, RunContext},
+    context::{GracePeriod, RunContext},
     control::Request,
     graceful_stop::GracefulStop,
     pacing::{Pacing, Wanted},
@@ -121,7 +121,7 @@ impl Run {
 
     async fn set_up(&mut self) -> Scope {
         let scope = self.context.scope();
-        let (mut performer, result) = self.attend_to(scope, Patience::None, |s| &s.setup).await;
+        let (mut performer, result) = self.attend_to(scope, GracePeriod::None, |s| &s.setup).await;
         match result {
             Ok(()) => match BetweenChats::of(&self.context.spec, performer.scope()) {
                 Ok(customers) => self.between_chats = customers,
@@ -179,7 +179,7 @@ impl Run {
 
     async fn tear_down(&mut self, scope: Scope) {
         let (performer, result) = self
-            .attend_to(scope, Patience::Teardown, |s| &s.teardown)
+            .attend_to(scope, GracePeriod::Teardown, |s| &s.teardown)
             .await;
         let failed = result.is_err();
         if let Err(interrupt) = result {
@@ -217,15 +217,15 @@ impl Run {
     async fn attend_to(
         &mut self,
         scope: Scope,
-        patience: Patience,
+        grace: GracePeriod,
         part: impl Fn(&Scenario) -> &[Item],
     ) -> (Performer, Result<(), Interrupt>) {
         let context = self.context.clone();
         let work = async move {
-            let mut performer = Performer::new(context.clone(), scope, None, 0, patience);
+            let mut performer = Performer::new(context.clone(), scope, None, 0, grace);
             performer.begin_trace();
             let items = part(&context.spec.scenario);
-            let result = if patience == Patience::Teardown {
+            let result = if grace == GracePeriod::Teardown {
                 performer.perform_regardless(items).await
             } else {
                 performer.perform_all(items).await
@@ -447,7 +447,7 @@ impl Run {
             return;
         }
         // Of a run that is being ended, nothing is left to abort: what ends it stays the reason.
-        if self.context.is_out_of_patience(Patience::None) {
+        if self.context.grace_is_over(GracePeriod::None) {
             return;
         }
         let spec = &self.context.spec;

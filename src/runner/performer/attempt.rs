@@ -84,10 +84,10 @@ impl Performer {
             .observe
             .map(|observation| Waiting::begin(self, observation));
         let context = self.context.clone();
-        let patience = self.patience;
+        let grace = self.grace;
         let result = tokio::select! {
             biased;
-            () = context.out_of_patience(patience) => Err(Refusal::Stopped),
+            () = context.end_of_grace(grace) => Err(Refusal::Stopped),
             result = self.wait(step, wait, timeout) => result,
         };
         drop(waiting);
@@ -98,8 +98,8 @@ impl Performer {
     async fn exchange(&mut self, step: &Step, timeout: Duration) -> Result<Duration, Refusal> {
         let context = self.context.clone();
         let performed = {
-            let stopped = pin!(context.out_of_patience(self.patience));
-            let give_up = pin!(context.gives_up_answers(self.patience));
+            let stopped = pin!(context.end_of_grace(self.grace));
+            let give_up = pin!(context.gives_up_answers(self.grace));
             let task = Task {
                 scope: &self.scope,
                 timeout,

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::{Performer, attempt::Refusal};
 use crate::{
     event::{Mode, Trace, TracedStep},
-    runner::context::Patience,
+    runner::context::GracePeriod,
     scenario::{Kept, Step, Tracer, is_confidential, note_confidential},
 };
 
@@ -138,7 +138,7 @@ impl Performer {
     /// Notes a step that is over: every one while there is room, else the one that failed.
     pub(super) fn trace(&mut self, step: &Step, refusal: Option<&Refusal>) {
         let kept = self.kept.take();
-        if matches!(self.patience, Patience::Cleanup | Patience::Teardown) {
+        if matches!(self.grace, GracePeriod::Cleanup | GracePeriod::Teardown) {
             return;
         }
         let failed = matches!(refusal, Some(Refusal::Failed { .. }));
