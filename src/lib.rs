@@ -40,7 +40,7 @@
 //!
 //! A step is written in YAML, read by [`scenario::Step`] into a typed action whose expressions are
 //! compiled, and held by a [`config::Plan`]. [`scheduler::Scheduler`] starts a run of it through
-//! [`runner::Engine::start`]. The run's pacing says when the chat is due; the chat's performer
+//! [`runner::Engine::start`]. The run's pacing says when the chat is due; the chat's track
 //! lets the action perform in the chat's [`scenario::Scope`] with its [`scenario::Sessions`], or waits
 //! at its [`inbox::Inbox`], checks, captures and claims, and emits exactly one
 //! [`event::RunEvent::StepEnded`]. [`record::Metrics`] counts it, the run's [`runner::Tally`] keeps its

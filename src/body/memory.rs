@@ -105,7 +105,10 @@ mod tests {
         assert_eq!(bytes(&format!("[\"{long}\", 1]")), 40 + 4 * 24 + 1_016);
         assert_eq!(bytes("{}"), 40);
         assert_eq!(bytes(r#"{"a":1}"#), 40 + 4 * 48);
-        assert_eq!(bytes(&format!("{{\"{long}\":[]}}")), 40 + 4 * 48 + 1_016 + 40);
+        assert_eq!(
+            bytes(&format!("{{\"{long}\":[]}}")),
+            40 + 4 * 48 + 1_016 + 40
+        );
         let many: Vec<_> = (0..1_000).map(|n| format!("\"{n}\":{n}")).collect();
         assert_eq!(bytes(&format!("{{{}}}", many.join(","))), 40 + 1_024 * 48);
     }

@@ -3,8 +3,9 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::{
+    chat_state::ChatState,
     context::{GracePeriod, RunContext},
-    performer::{Interrupt, Leftover, Performer},
+    track::{Interrupt, Leftover, Track},
 };
 use crate::{
     event::{Ending, FailedChat, Failure, RunEvent},
@@ -23,17 +24,12 @@ pub(super) async fn run_chat(
     // Nothing of it is kept: every byte here is there once for each chat in progress.
     let scope = run_scope.of_chat(number, &context.spec.identity.chat_id(number));
     drop(run_scope);
-    let mut performer = Performer::new(
-        context.clone(),
-        scope,
-        context.path.as_ref().map(crate::callbacks::Path::inbox),
-        number,
-        GracePeriod::None,
-    );
-    performer.begin_trace();
-    let scenario = &context.spec.scenario;
-    let result = match performer.set_deadline(account.since) {
-        Ok(()) => performer.perform_all(&scenario.steps).await,
+    let chat = ChatState::of_chat(context, number);
+    let mut track = Track::new(&chat, scope, GracePeriod::None);
+    track.begin_trace();
+    let scenario = &chat.context.spec.scenario;
+    let result = match track.set_deadline(account.since) {
+        Ok(()) => track.perform_all(&scenario.steps).await,
         Err(interrupt) => Err(interrupt),
     };
     account.steps_are_over(match result {
@@ -41,13 +37,15 @@ pub(super) async fn run_chat(
         Err(Interrupt::Failed(failure)) => Ending::Failed(failure),
         Err(Interrupt::Stopped) => Ending::Stopped,
     });
-    account.correlation = performer.correlation();
-    account.explain(&mut performer);
-    performer.clean_up(account.ending == Some(Ending::Passed));
+    account.correlation = track.correlation();
+    account.explain(&mut track);
+    track.clean_up(account.ending == Some(Ending::Passed));
     // The outcome of the chat is decided; that of these steps shows in their own metrics.
-    let _ = performer.perform_regardless(&scenario.always).await;
+    let _ = track.perform_regardless(&scenario.always).await;
+    let leftover = track.leftover();
     // With it, the inbox settles what is left in it before the chat counts as ended.
-    account.emit_left_open(&performer.leftover());
+    drop(chat);
+    account.emit_left_open(&leftover);
 }
 
 /// The events of a chat without which its run would not count it: the last is emitted when it is dropped, so that
@@ -103,11 +101,10 @@ impl Account {
     }
 
     /// Emits what a failed chat did, before `always` steps that may take long.
-    fn explain(&self, performer: &mut Performer) {
+    fn explain(&self, track: &mut Track<'_>) {
         let Some(Ending::Failed(failure)) = &self.ending else {
-            return performer.end_trace();
+            return track.end_trace();
         };
-        let trace = performer.take_trace();
         self.context
             .emit(&RunEvent::ChatFailed(Arc::new(FailedChat {
                 chat: self.number,
@@ -115,7 +112,7 @@ impl Account {
                 duration: self.since.elapsed(),
                 failure: failure.clone(),
                 correlation: self.correlation.clone(),
-                trace,
+                trace: track.take_trace(),
             })));
     }
 }

@@ -73,7 +73,7 @@ impl RunContext {
         self.observers.emit(event);
     }
 
-    /// Notes that the end of the run interrupts a performer with this grace period.
+    /// Notes that the end of the run interrupts a track with this grace period.
     pub(super) fn note_cut_short(&self, grace: GracePeriod) {
         // The teardown belongs to no chat and is not measured, and the graceful stop belongs to the load.
         if grace != GracePeriod::Teardown && !self.ending.is_graceful(grace) {
@@ -86,13 +86,13 @@ impl RunContext {
         self.cut_short.load(Ordering::Relaxed)
     }
 
-    /// Whether a performer with this grace period has to stop.
+    /// Whether a track with this grace period has to stop.
     pub(super) fn grace_is_over(&self, grace: GracePeriod) -> bool {
         let end = *self.ending.0.borrow();
         end.is_some_and(|end| end.deadline(grace) <= Instant::now())
     }
 
-    /// Completes when a performer with this grace period has to stop.
+    /// Completes when a track with this grace period has to stop.
     pub(super) fn end_of_grace(&self, grace: GracePeriod) -> impl Future<Output = ()> {
         self.past(move |end| end.deadline(grace))
     }
@@ -116,7 +116,7 @@ impl RunContext {
         }
     }
 
-    /// Completes when a performer with this grace period, which has to stop, does not wait any longer for the answer to
+    /// Completes when a track with this grace period, which has to stop, does not wait any longer for the answer to
     /// what is on its way. That of a step of the setup or of a chat may be needed to clean up.
     pub(super) async fn gives_up_answers(&self, grace: GracePeriod) {
         if grace == GracePeriod::None {
@@ -196,7 +196,7 @@ impl EndSignal {
         is_first
     }
 
-    /// Whether it is the graceful stop that interrupts a performer with this grace period. It has ended the steps of
+    /// Whether it is the graceful stop that interrupts a track with this grace period. It has ended the steps of
     /// every chat, also where an order shortens what follows.
     fn is_graceful(&self, grace: GracePeriod) -> bool {
         self.0.borrow().is_some_and(|end| match grace {

@@ -2,7 +2,7 @@
 //!
 //! A probe is a run of one chat; everything else about it and a burst is the same. [`Engine::start`]
 //! makes a run of a [`RunSpec`]: a task that paces arrivals ([`pacing`]), one task per chat
-//! ([`chat`]) that performs the scenario's steps ([`performer`]), and a [`Tally`] that hears the
+//! ([`chat`]) that performs the scenario's steps ([`track`]), and a [`Tally`] that hears the
 //! run's events and counts them. A run that looks for the limit of its target has besides a
 //! [`search`], which changes the pacing and judges each of its steps by a [`window`] of what the tally
 //! measured. Reports, samples and the verdict are functions of [`measurements`]. The [`RunHandle`] is how the rest of the service looks at a
@@ -11,8 +11,10 @@
 mod batches;
 mod between_chats;
 mod chat;
+mod chat_state;
 mod context;
 mod control;
+mod deadline;
 mod engine;
 mod findings;
 mod graceful_stop;
@@ -23,7 +25,6 @@ mod other_callbacks;
 mod outcomes;
 mod pace;
 mod pacing;
-mod performer;
 mod record;
 mod report;
 mod run;
@@ -35,6 +36,7 @@ mod tally;
 mod tests;
 mod thresholds;
 mod timeline;
+mod track;
 mod verdict;
 mod window;
 
@@ -47,7 +49,6 @@ pub use health::{HealthReport, MeanAndMost};
 pub use other_callbacks::OtherCallback;
 pub use outcomes::add_counts;
 pub use pace::Pace;
-pub use performer::TraceBudget;
 pub use record::{Histogram, RunRecord};
 pub use report::{
     ChatCounts, Example, Orphan, Quantiles, ReceivedEvents, RequestFigures, RunReport, RunState,
@@ -58,3 +59,4 @@ pub use snapshot::Snapshot;
 pub use tally::{Tally, WholeSeconds};
 pub use thresholds::{ThresholdReport, ThresholdState};
 pub use timeline::WholeSecond;
+pub use track::TraceBudget;

@@ -1,29 +1,32 @@
+mod conclusion;
 mod finishing;
 mod orders;
+mod searching;
+mod setup;
+mod starts;
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, watch},
-    task::{JoinError, JoinSet},
+    task::JoinSet,
     time::{Instant, sleep_until},
 };
 
 use super::{
     Engine, RunHandle, RunSpec, RunState, Tally,
     between_chats::BetweenChats,
-    chat::run_chat,
     context::{GracePeriod, RunContext},
     control::Request,
     graceful_stop::GracefulStop,
-    pacing::{Pacing, Wanted},
-    performer::{Interrupt, Leftover, Performer},
-    search::{Searching, Turn},
-    verdict::{Course, judge},
+    pacing::Pacing,
+    search::Searching,
+    track::Leftover,
+    verdict::Course,
 };
 use crate::{
-    event::{EndedBy, Ending, FailedChat, Failure, Mode, RunEvent, Trace, Verdict},
-    scenario::{Item, Scenario, Scope},
+    event::{EndedBy, RunEvent},
+    scenario::Scope,
     vitals::Mark,
 };
 
@@ -117,122 +120,6 @@ impl Run {
 
     fn emit(&self, event: &RunEvent) {
         self.context.emit(event);
-    }
-
-    async fn set_up(&mut self) -> Scope {
-        let scope = self.context.scope();
-        let (mut performer, result) = self.attend_to(scope, GracePeriod::None, |s| &s.setup).await;
-        match result {
-            Ok(()) => match BetweenChats::of(&self.context.spec, performer.scope()) {
-                Ok(customers) => self.between_chats = customers,
-                Err(error) => {
-                    let failure = performer.failed_outside_steps("loop_delay", &error);
-                    self.fail_setup(failure, performer.take_trace());
-                }
-            },
-            // What told it to end is noted.
-            Err(Interrupt::Stopped) => {}
-            Err(Interrupt::Failed(failure)) => self.fail_setup(failure, performer.take_trace()),
-        }
-        let (scope, correlation) = (performer.scope().clone(), performer.captures());
-        self.set_up = performer.leftover();
-        if self.set_up.has_opened() && !self.context.spec.scenario.teardown.is_empty() {
-            self.emit(&RunEvent::ChatNamed {
-                chat: 0,
-                correlation,
-            });
-        }
-        scope
-    }
-
-    /// A probe exists to run its chat, so one that cannot even begin is a failed chat: an outage
-    /// must not look like silence. Of a burst it is emitted like one, and not counted.
-    fn fail_setup(&mut self, failure: Failure, trace: Trace) {
-        let run = &self.context.spec.identity;
-        let is_chat = run.subject.mode == Mode::Probe;
-        let chat = u64::from(is_chat);
-        let duration = Duration::ZERO;
-        if is_chat {
-            self.emit(&RunEvent::ChatStarted {
-                lateness: Duration::ZERO,
-            });
-        }
-        self.emit(&RunEvent::ChatFailed(Arc::new(FailedChat {
-            chat,
-            failed_at: jiff::Timestamp::now(),
-            duration,
-            failure: failure.clone(),
-            correlation: Vec::new(),
-            trace,
-        })));
-        if is_chat {
-            self.emit(&RunEvent::ChatEnded {
-                chat,
-                ending: Ending::Failed(failure.clone()),
-                duration,
-                correlation: Vec::new(),
-            });
-        }
-        self.course.setup_failed = Some(failure);
-        self.tally.note_failed_end(EndedBy::Setup);
-    }
-
-    async fn tear_down(&mut self, scope: Scope) {
-        let (performer, result) = self
-            .attend_to(scope, GracePeriod::Teardown, |s| &s.teardown)
-            .await;
-        let failed = result.is_err();
-        if let Err(interrupt) = result {
-            self.emit_teardown_failed(interrupt);
-        }
-        let run = &self.context.spec.identity.id;
-        let correlation = performer.captures();
-        let leftover = std::mem::take(&mut self.set_up).after(performer.leftover());
-        if let Some(why) = leftover.why(false) {
-            if !failed {
-                tracing::warn!(%run, ?correlation, "something of the setup may be left at the target: {why}");
-            }
-            self.emit(&RunEvent::LeftOpen {
-                chat: 0,
-                correlation,
-                why,
-            });
-        }
-    }
-
-    fn emit_teardown_failed(&self, interrupt: Interrupt) {
-        let run = &self.context.spec.identity;
-        let failure = match interrupt {
-            Interrupt::Failed(failure) => Some(failure),
-            Interrupt::Stopped => None,
-        };
-        let why = failure
-            .as_ref()
-            .map_or_else(|| "it was cut short".to_owned(), ToString::to_string);
-        tracing::warn!(run = %run.id, "the teardown failed, something may be left at the target: {why}");
-        self.emit(&RunEvent::TeardownFailed { failure });
-    }
-
-    /// Performs the setup or the teardown and follows orders meanwhile.
-    async fn attend_to(
-        &mut self,
-        scope: Scope,
-        grace: GracePeriod,
-        part: impl Fn(&Scenario) -> &[Item],
-    ) -> (Performer, Result<(), Interrupt>) {
-        let context = self.context.clone();
-        let work = async move {
-            let mut performer = Performer::new(context.clone(), scope, None, 0, grace);
-            performer.begin_trace();
-            let items = part(&context.spec.scenario);
-            let result = if grace == GracePeriod::Teardown {
-                performer.perform_regardless(items).await
-            } else {
-                performer.perform_all(items).await
-            };
-            (performer, result)
-        };
-        self.attend(work).await
     }
 
     async fn attend<T>(&mut self, work: impl Future<Output = T>) -> T {
@@ -351,96 +238,6 @@ impl Run {
             .min()
     }
 
-    /// Does what the search wants now; whether that changed what is due.
-    fn search_on(&mut self, now: Instant) -> bool {
-        if self.search.is_none() || self.pacing.is_paused() {
-            return false;
-        }
-        // How the machine was until now belongs to the step that may be judged now.
-        self.hear_vitals();
-        let Some(search) = &mut self.search else {
-            return false;
-        };
-        let (elapsed, active) = (self.pacing.elapsed(now), self.chats.len() as u64);
-        let turn = search.advance(elapsed, active, &self.tally);
-        let turned = turn.is_some();
-        self.take_turn(turn, now);
-        turned
-    }
-
-    /// A step of a search begins, or begins anew.
-    fn begin_step(&mut self) {
-        self.hear_vitals();
-        // One that was stopped during the setup begins none.
-        if let Some(search) = self
-            .search
-            .as_mut()
-            .filter(|_| self.course.stopped.is_none())
-        {
-            let turn = search.begin(&self.tally);
-            self.take_turn(turn, Instant::now());
-        }
-    }
-
-    fn take_turn(&mut self, turn: Option<Turn>, now: Instant) {
-        let Some(turn) = turn else {
-            return;
-        };
-        self.ask(now);
-        match turn {
-            Turn::Press(shape) => self.pacing.press(shape, self.next, now),
-            Turn::Rest => self.pacing.rest(self.next, now),
-        }
-        self.load_changed(now);
-    }
-
-    /// A chat that has ended makes room at once, however many ended together.
-    fn clear_ended(&mut self) {
-        while let Some(result) = self.chats.try_join_next() {
-            self.chat_ended(result);
-        }
-    }
-
-    fn chat_ended(&mut self, result: Result<(), JoinError>) {
-        if result.is_err_and(|error| error.is_panic()) {
-            self.course.broken_chats += 1;
-        }
-        if let Some(customers) = &mut self.between_chats {
-            customers.begin(Instant::now());
-        }
-    }
-
-    fn start_due(&mut self, scope: &Arc<Scope>, now: Instant) {
-        match self.pacing.wanted(now) {
-            Wanted::Started(due) => {
-                let room = self.context.spec.room;
-                while self.next < due {
-                    let intended = self.pacing.intended_start(self.next, now);
-                    self.next += 1;
-                    if room.is_some_and(|room| self.chats.len() as u64 >= room) {
-                        self.emit(&RunEvent::ArrivalDropped);
-                    } else {
-                        self.start_chat(scope, intended);
-                    }
-                }
-            }
-            Wanted::Active(wanted) => {
-                let customers = self.between_chats.as_mut();
-                let waiting = customers.map_or(0, |customers| customers.waiting(now));
-                while self.chats.len() as u64 + waiting < wanted && self.pacing.may_start(now) {
-                    self.next += 1;
-                    self.start_chat(scope, now);
-                }
-            }
-        }
-    }
-
-    fn start_chat(&mut self, scope: &Arc<Scope>, intended: Instant) {
-        let context = self.context.clone();
-        self.chats
-            .spawn(run_chat(context, scope.clone(), self.next, intended));
-    }
-
     fn abort_if_hopeless(&mut self, now: Instant) {
         if let Some(search) = &mut self.search {
             search.give_way(&self.tally);
@@ -467,50 +264,5 @@ impl Run {
                 .ending
                 .give(ANSWERS_AFTER_END, CLEANUP_AFTER_ABORT);
         }
-    }
-
-    /// Everything is over: the path is closed, which settles the last events, then the counts are
-    /// checked and the verdict is given.
-    fn conclude(self) {
-        let Self {
-            context,
-            tally,
-            mut course,
-            ended,
-            heard,
-            dropped_before,
-            ..
-        } = self;
-        let observers = context.observers.clone();
-        let thresholds = context.spec.thresholds.clone();
-        let budget = context.engine.budget;
-        let dropped = context.engine.exchange.dropped_connections();
-        course.dropped_connections = dropped.saturating_sub(dropped_before);
-        let (beats, _) = context.engine.vitals.since(heard);
-        tally.note_beats(&beats);
-        if course.stopped_late && !course.aborted && !context.is_cut_short() {
-            course.stopped = None;
-            tally.withdraw_end();
-        }
-        // No chat is left, so this was the last owner of the path.
-        drop(context);
-        let (verdict, reasons) = judge(&tally.look(), &course, &thresholds, &budget);
-        let reason = reasons.first().cloned();
-        tally.conclude(verdict, reasons);
-        tally.warn_of_open_chats();
-        let chats = tally.chats();
-        observers.emit(&RunEvent::Ended {
-            verdict,
-            reason,
-            all_passed: verdict != Verdict::Invalid
-                && chats.started > 0
-                && chats.passed == chats.started,
-            failed_for: chats
-                .failed_by_reason
-                .iter()
-                .max_by_key(|(_, count)| **count)
-                .map(|(reason, _)| *reason),
-        });
-        ended.send_replace(true);
     }
 }

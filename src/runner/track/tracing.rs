@@ -12,7 +12,7 @@ use std::{
 use minijinja::{Value, value::ValueKind};
 use tokio::time::Instant;
 
-use super::{Performer, attempt::Refusal};
+use super::{Track, attempt::Refusal};
 use crate::{
     event::{Mode, Trace, TracedStep},
     runner::context::GracePeriod,
@@ -134,10 +134,10 @@ impl Drop for Tracing {
     }
 }
 
-impl Performer {
+impl Track<'_> {
     /// Notes a step that is over: every one while there is room, else the one that failed.
     pub(super) fn trace(&mut self, step: &Step, refusal: Option<&Refusal>) {
-        let kept = self.kept.take();
+        let kept = self.progress.kept.take();
         if matches!(self.grace, GracePeriod::Cleanup | GracePeriod::Teardown) {
             return;
         }
@@ -161,7 +161,7 @@ impl Performer {
         refusal: Option<&Refusal>,
         kept: Option<Box<dyn Kept>>,
     ) -> TracedStep {
-        let target = &*self.context.spec.target;
+        let target = &*self.context().spec.target;
         let since = self.tracing.as_ref().and_then(|tracing| tracing.begun);
         let after = |at: Instant| since.map(|since| at.saturating_duration_since(since));
         let begun = self.tracing.as_ref().and_then(|tracing| tracing.step_begun);
@@ -199,7 +199,7 @@ impl Performer {
     /// The captured values that nobody may see, and what lets whoever knows it send events to the run.
     pub(super) fn confidential_captures(&self) -> Vec<String> {
         let captures = self.scope.captures();
-        let path = self.context.path.as_ref();
+        let path = self.context().path.as_ref();
         let mut values: Vec<_> = path
             .map(|path| path.token().to_owned())
             .into_iter()
@@ -222,7 +222,7 @@ impl Performer {
         let mut masks = mem::take(&mut tracing.masks);
         masks.extend(self.confidential_captures());
         Trace {
-            target: self.context.spec.target.clone(),
+            target: self.context().spec.target.clone(),
             masks,
             whole: tracing.begun.is_some() && !tracing.shortened,
             steps: mem::take(&mut tracing.steps).into(),

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Performer, attempt::Refusal};
+use super::{Track, attempt::Refusal};
 use crate::{
     inbox::WaitError,
     scenario::{Failed, Reason, Step, WaitAction},
     units::duration,
 };
 
-impl Performer {
+impl Track<'_> {
     /// Why a wait did not pass. An event that did not come may be one that this process did not take: then
     /// nothing is known about the target.
     pub(super) async fn waited_in_vain(
@@ -29,7 +29,7 @@ impl Performer {
             WaitError::Timeout { .. } => WaitAction::reason_late(step.observe),
         };
         let detail = format!("{error} (waited {})", duration::rounded(timeout));
-        let exchange = &self.context.engine.exchange;
+        let exchange = &self.context().engine.exchange;
         match exchange.shortage_since(since).await {
             None => Refusal::new(reason, detail),
             Some(shortage) => Refusal::new(
@@ -45,7 +45,7 @@ impl Performer {
     pub(super) async fn blame(&self, failed: Failed) -> Refusal {
         let quoted = failed.quote.map(|text| self.quote(text));
         let detail = failed.detail + &quoted.unwrap_or_default();
-        let exchange = &self.context.engine.exchange;
+        let exchange = &self.context().engine.exchange;
         let shortage = match failed.unreached_since {
             Some(since) => exchange.simulator_shortage_since(since).await,
             None => None,

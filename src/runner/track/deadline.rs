@@ -4,49 +4,40 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Interrupt, Performer, attempt::Refusal};
+use super::{Interrupt, Track, attempt::Refusal};
 use crate::{
     event::Failure,
-    runner::context::FOREVER,
+    runner::{context::GracePeriod, deadline::Deadline},
     scenario::{Pause, PausePlace, Reason},
     units::duration,
 };
 
-/// When a chat has failed that is still at its steps.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Deadline {
-    at: Instant,
-    /// How long the chat may take.
-    limit: Duration,
-}
-
-impl Performer {
+impl Track<'_> {
     /// Lets the chat fail once its steps take longer than the scenario allows, counted from `since`.
     ///
     /// # Errors
     /// The deadline cannot be computed.
-    pub(in crate::runner) fn set_deadline(&mut self, since: Instant) -> Result<(), Interrupt> {
-        let Some(deadline) = &self.context.spec.scenario.deadline else {
+    pub(in crate::runner) fn set_deadline(&self, since: Instant) -> Result<(), Interrupt> {
+        let Some(deadline) = &self.context().spec.scenario.deadline else {
             return Ok(());
         };
         let limit = deadline
             .evaluate(&self.scope)
             .map_err(|error| Interrupt::Failed(self.failed_outside_steps("deadline", &error)))?;
-        let at = since + limit.min(FOREVER);
-        // In a box: most scenarios have none, and it would take room in every chat that waits.
-        self.deadline = Some(Box::new(Deadline { at, limit }));
+        let deadline = Box::new(Deadline::after(since, limit));
+        self.chat.deadline.get_or_init(|| deadline);
         Ok(())
     }
 
-    /// How long the chat may still take, if there is a bound; nothing once its deadline has passed.
-    fn time_left(&self) -> Option<Duration> {
-        let deadline = self.deadline.as_ref()?;
-        Some(deadline.at.saturating_duration_since(Instant::now()))
+    /// That of the chat, which does not bind its `always` steps.
+    fn deadline(&self) -> Option<&Deadline> {
+        let binds = self.grace == GracePeriod::None;
+        self.chat.deadline.get().filter(|_| binds).map(|at| &**at)
     }
 
     /// How long a step may take that has this timeout: no longer than the rest of the chat's time.
     pub(super) fn time_for_step(&self, timeout: Duration) -> Result<Duration, Refusal> {
-        match self.time_left() {
+        match self.deadline().map(Deadline::time_left) {
             None => Ok(timeout),
             Some(Duration::ZERO) => Err(self.passed_deadline("before this step began")),
             Some(left) => Ok(left.min(timeout)),
@@ -57,7 +48,8 @@ impl Performer {
     pub(super) fn by_deadline(&self, refusal: Refusal) -> Refusal {
         match refusal {
             Refusal::Failed { reason, detail }
-                if is_lack_of_time(reason) && self.time_left() == Some(Duration::ZERO) =>
+                if is_lack_of_time(reason)
+                    && self.deadline().map(Deadline::time_left) == Some(Duration::ZERO) =>
             {
                 self.passed_deadline(&format!("during this step: {detail}"))
             }
@@ -67,7 +59,7 @@ impl Performer {
 
     /// Whether the deadline passes before `until`, and when that is.
     pub(super) fn deadline_before(&self, until: Instant) -> Option<Instant> {
-        let deadline = self.deadline.as_ref()?;
+        let deadline = self.deadline()?;
         (deadline.at < until).then_some(deadline.at)
     }
 
@@ -77,8 +69,7 @@ impl Performer {
 
     fn deadline_detail(&self, during: &str) -> String {
         let limit = self
-            .deadline
-            .as_ref()
+            .deadline()
             .map_or(Duration::ZERO, |deadline| deadline.limit);
         let limit = duration::exact(limit);
         format!("the chat passed its deadline of {limit} {during}")

@@ -4,11 +4,11 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::Performer;
+use super::Track;
 use crate::{
     event::{RunEvent, Sent, StepOutcome},
     inbox::Inbound,
-    runner::context::{FOREVER, RunContext},
+    runner::{chat_state::ChatState, context::FOREVER},
     scenario::{
         EvaluationError, EventView, Expression, Kept, KeptEvents, Match, Observation, Performed,
         Reason, Step, Task, Unperformed, Until, WaitAction, key_text,
@@ -63,7 +63,7 @@ impl From<EvaluationError> for Refusal {
     }
 }
 
-impl Performer {
+impl Track<'_> {
     pub(super) async fn attempt(&mut self, step: &Step) -> Result<Duration, Refusal> {
         let timeout = step.timeout.evaluate(&self.scope)?;
         let timeout = self.time_for_step(timeout)?;
@@ -80,11 +80,8 @@ impl Performer {
             // for it.
             return Box::pin(self.exchange(step, timeout)).await;
         };
-        let waiting = step
-            .observe
-            .map(|observation| Waiting::begin(self, observation));
-        let context = self.context.clone();
-        let grace = self.grace;
+        let waiting = (step.observe).map(|observation| Waiting::begin(self.chat, observation));
+        let (context, grace) = (self.context(), self.grace);
         let result = tokio::select! {
             biased;
             () = context.end_of_grace(grace) => Err(Refusal::Stopped),
@@ -96,7 +93,7 @@ impl Performer {
 
     /// Performs an action that has no use for the inbox.
     async fn exchange(&mut self, step: &Step, timeout: Duration) -> Result<Duration, Refusal> {
-        let context = self.context.clone();
+        let context = self.context();
         let performed = {
             let stopped = pin!(context.end_of_grace(self.grace));
             let give_up = pin!(context.gives_up_answers(self.grace));
@@ -117,24 +114,25 @@ impl Performer {
             self.leftover.note_opened(opened);
         }
         if performed.resent > 0 {
-            self.context.emit(&RunEvent::RequestResent {
+            self.context().emit(&RunEvent::RequestResent {
                 step: step.id,
                 times: performed.resent,
             });
         }
-        self.kept = performed.kept;
-        self.sent = performed.sent.map(|sent| {
+        self.progress.kept = performed.kept;
+        self.progress.sent = performed.sent.map(|sent| {
             Box::new(Sent {
-                late: sent.at.saturating_duration_since(self.due),
+                late: sent.at.saturating_duration_since(self.timing.due),
                 waited: sent.waited,
                 phases: sent.phases,
                 certificate_expires: sent.certificate_expires,
             })
         });
-        self.due = performed.known_at.unwrap_or(self.due);
+        self.timing.due = performed.known_at.unwrap_or(self.timing.due);
         if let Some(mark) = performed.mark {
-            self.last_sent = performed.sent.map_or(self.last_sent, |sent| sent.at);
-            self.mark(step, mark);
+            let last_sent = self.timing.last_sent;
+            self.timing.last_sent = performed.sent.map_or(last_sent, |sent| sent.at);
+            self.timing.mark(step.id, mark);
         }
         let scope = Arc::make_mut(&mut self.scope);
         if let Some(sessions) = performed.sessions {
@@ -156,13 +154,11 @@ impl Performer {
         wait: &WaitAction,
         timeout: Duration,
     ) -> Result<Duration, Refusal> {
-        let Some(inbox) = &self.inbox else {
+        let Some(inbox) = &self.chat.inbox else {
             return Box::pin(self.exchange(step, timeout)).await;
         };
-        let since = (wait.since)
-            .and_then(|step| self.marks.iter().find(|(id, _)| *id == step))
-            .map_or(self.last_sent, |(_, at)| *at);
-        let callbacks = self.context.spec.scenario.callbacks.as_ref();
+        let since = self.timing.since(wait.since);
+        let callbacks = self.context().spec.scenario.callbacks.as_ref();
         let left = callbacks.and_then(|callbacks| callbacks.disconnected.as_ref());
         let scope = &mut self.scope;
         let mut kept: Option<Box<KeptEvents>> = None;
@@ -175,9 +171,9 @@ impl Performer {
         };
         let deadline = Instant::now() + timeout.min(FOREVER);
         let result = inbox.wait(since, deadline, judge).await;
-        self.kept = kept.map(|kept| kept as Box<dyn Kept>);
-        self.due = match &result {
-            Ok(inbound) => self.due.max(inbound.arrived),
+        self.progress.kept = kept.map(|kept| kept as Box<dyn Kept>);
+        self.timing.due = match &result {
+            Ok(inbound) => self.timing.due.max(inbound.arrived),
             Err(_) => Instant::now(),
         };
         let inbound = match result {
@@ -185,17 +181,10 @@ impl Performer {
             Err(error) => return Err(self.waited_in_vain(step, since, timeout, &error).await),
         };
         let view = view_of(&inbound, since);
-        self.mark(step, inbound.arrived);
+        self.timing.mark(step.id, inbound.arrived);
         let latency = view.elapsed;
         Arc::make_mut(&mut self.scope).look_at(Arc::new(view));
         Ok(latency)
-    }
-
-    fn mark(&mut self, step: &Step, at: Instant) {
-        match self.marks.iter_mut().find(|(id, _)| *id == step.id) {
-            Some((_, mark)) => *mark = at,
-            None => self.marks.push((step.id, at)),
-        }
     }
 
     /// The beginning of a body. Secrets go before the rest is cut off: half of one is one too.
@@ -286,15 +275,15 @@ impl Performer {
 
     /// Emits what the target calls the chat, if this step found out more about it.
     fn emit_name(&self, step: &Step) {
-        let named = &self.context.spec.scenario.correlation;
+        let named = &self.context().spec.scenario.correlation;
         let found = if named.is_empty() {
             step.claim.is_some()
         } else {
             step.captures.iter().any(|(name, _)| named.contains(name))
         };
-        if found && self.chat > 0 {
-            self.context.emit(&RunEvent::ChatNamed {
-                chat: self.chat,
+        if found && self.chat.number > 0 {
+            self.context().emit(&RunEvent::ChatNamed {
+                chat: self.chat.number,
                 correlation: self.correlation(),
             });
         }
@@ -311,31 +300,25 @@ fn view_of(inbound: &Inbound, since: Instant) -> EventView {
 }
 
 /// A wait that is measured on its own; it is over however it is left.
-struct Waiting {
-    context: Arc<RunContext>,
-    chat: u64,
+struct Waiting<'a> {
+    chat: &'a ChatState,
     observation: Observation,
 }
 
-impl Waiting {
-    fn begin(performer: &Performer, observation: Observation) -> Self {
-        let waiting = Self {
-            context: performer.context.clone(),
-            chat: performer.chat,
-            observation,
-        };
-        waiting.context.emit(&RunEvent::WaitStarted {
-            chat: waiting.chat,
+impl<'a> Waiting<'a> {
+    fn begin(chat: &'a ChatState, observation: Observation) -> Self {
+        chat.context.emit(&RunEvent::WaitStarted {
+            chat: chat.number,
             observation,
         });
-        waiting
+        Self { chat, observation }
     }
 }
 
-impl Drop for Waiting {
+impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.context.emit(&RunEvent::WaitEnded {
-            chat: self.chat,
+        self.chat.context.emit(&RunEvent::WaitEnded {
+            chat: self.chat.number,
             observation: self.observation,
         });
     }

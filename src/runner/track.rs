@@ -2,6 +2,7 @@ mod attempt;
 mod blame;
 mod deadline;
 mod leftover;
+mod timing;
 mod tracing;
 
 use std::sync::Arc;
@@ -15,17 +16,19 @@ pub(super) use self::leftover::Leftover;
 pub use self::tracing::TraceBudget;
 use self::{
     attempt::{Refusal, shorten},
-    deadline::Deadline,
+    timing::Timing,
     tracing::Tracing,
 };
-use super::context::{FOREVER, GracePeriod, RunContext};
+use super::{
+    chat_state::ChatState,
+    context::{FOREVER, GracePeriod, RunContext},
+};
 use crate::{
     callbacks::Claims,
     event::{Failure, RunEvent, Sent, StepOutcome},
-    inbox::Inbox,
     scenario::{
         EvaluationError, Expression, Item, Kept, Pause, Reason, Repeat, Scope, Sessions, Step,
-        StepId, is_confidential, key_text, note_confidential,
+        is_confidential, key_text, note_confidential,
     },
 };
 
@@ -36,30 +39,28 @@ const MOST_CAPTURES: usize = 10;
 /// In characters.
 const LONGEST_CAPTURE: usize = 200;
 
-/// Performs steps, one after the other, for one chat or for the setup or teardown of a run.
-pub(super) struct Performer {
-    context: Arc<RunContext>,
+/// Performs steps, one after the other, for one chat or for the setup or teardown of a run. What it finds out is its own:
+/// several tracks can go on side by side over the state of one chat.
+pub(super) struct Track<'a> {
+    chat: &'a ChatState,
     scope: Arc<Scope>,
-    inbox: Option<Inbox>,
-    claims: Option<Claims>,
     sessions: Sessions,
-    /// The chat's number; zero outside chats, where nothing is measured by chat.
-    chat: u64,
+    claims: Option<Claims>,
     random: fastrand::Rng,
-    /// When the latest pass of each step sent its request, or when its event arrived.
-    marks: Vec<(StepId, Instant)>,
-    last_sent: Instant,
-    /// When the customer can do what comes next: what it waited for is there, its pause is over.
-    due: Instant,
-    /// Of the step in progress: see [`RunEvent::StepEnded`]. In a box, because a chat that waits has none.
-    sent: Option<Box<Sent>>,
+    timing: Timing,
+    progress: Progress,
     grace: GracePeriod,
-    deadline: Option<Box<Deadline>>,
     /// What it may have left open at the target.
     leftover: Leftover,
-    /// Of the step in progress, as soon as there is something.
-    kept: Option<Box<dyn Kept>>,
     tracing: Option<Box<Tracing>>,
+}
+
+/// What is known of the step in progress, as soon as there is something.
+#[derive(Default)]
+struct Progress {
+    /// See [`RunEvent::StepEnded`]. In a box, because a chat that waits has none.
+    sent: Option<Box<Sent>>,
+    kept: Option<Box<dyn Kept>>,
 }
 
 /// Why a list of steps was not performed to its end.
@@ -69,42 +70,34 @@ pub(super) enum Interrupt {
     Stopped,
 }
 
-impl Performer {
-    pub(super) fn new(
-        context: Arc<RunContext>,
-        scope: Scope,
-        inbox: Option<Inbox>,
-        chat: u64,
-        grace: GracePeriod,
-    ) -> Self {
+impl<'a> Track<'a> {
+    /// A track that begins with the variables of a scope.
+    pub(super) fn new(chat: &'a ChatState, scope: Scope, grace: GracePeriod) -> Self {
         // Neighbouring chats must not draw neighbouring sequences.
-        let seed = context.spec.seed ^ chat.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let source = context.path.as_ref().zip(inbox.as_ref());
-        let claims = source.map(|(path, inbox)| path.claims(inbox));
+        let seed = chat.context.spec.seed ^ chat.number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         Self {
-            sessions: context.clients.sessions(scope.sessions()),
-            context,
-            scope: Arc::new(scope),
-            inbox,
-            claims,
             chat,
+            sessions: chat.context.clients.sessions(scope.sessions()),
+            scope: Arc::new(scope),
+            claims: chat.claims(),
             random: fastrand::Rng::with_seed(seed),
-            marks: Vec::new(),
-            last_sent: Instant::now(),
-            due: Instant::now(),
-            sent: None,
+            timing: Timing::begin(),
+            progress: Progress::default(),
             grace,
-            deadline: None,
             leftover: Leftover::default(),
-            kept: None,
             tracing: None,
         }
     }
 
+    /// What all chats of its run share.
+    fn context(&self) -> &'a RunContext {
+        &self.chat.context
+    }
+
     /// Notes what it does from now on, in case it fails.
     pub(super) fn begin_trace(&mut self) {
-        let mode = self.context.spec.identity.subject.mode;
-        self.tracing = Tracing::of_chat(mode, &self.context.engine.traces);
+        let mode = self.context().spec.identity.subject.mode;
+        self.tracing = Tracing::of_chat(mode, &self.context().engine.traces);
     }
 
     /// The variables as they stand.
@@ -116,7 +109,7 @@ impl Performer {
     pub(super) fn correlation(&self) -> Vec<(Arc<str>, String)> {
         let captured = self.confidential_captures();
         let shown = |text| shorten(self.redact(text, captured.clone()), LONGEST_DETAIL);
-        let named = &self.context.spec.scenario.correlation;
+        let named = &self.context().spec.scenario.correlation;
         if named.is_empty() {
             let key: Arc<str> = "key".into();
             let keys = self.claims.as_ref().map_or(&[][..], Claims::keys);
@@ -154,8 +147,7 @@ impl Performer {
     /// From here on `always` steps follow.
     pub(super) fn clean_up(&mut self, passed: bool) {
         self.grace = GracePeriod::Cleanup;
-        self.deadline = None;
-        self.due = Instant::now();
+        self.timing.due = Instant::now();
         Arc::make_mut(&mut self.scope).set_passed(passed);
     }
 
@@ -196,13 +188,13 @@ impl Performer {
 
     /// What is left is not performed, because the run ends.
     fn cut_short(&self) -> Interrupt {
-        self.context.note_cut_short(self.grace);
+        self.context().note_cut_short(self.grace);
         Interrupt::Stopped
     }
 
     /// Whether the steps of the setup or of a chat are to begin no more.
     fn is_stopped(&self) -> bool {
-        self.grace == GracePeriod::None && self.context.grace_is_over(GracePeriod::None)
+        self.grace == GracePeriod::None && self.context().grace_is_over(GracePeriod::None)
     }
 
     fn applies(&self, when: Option<&Expression>) -> Result<bool, EvaluationError> {
@@ -222,12 +214,12 @@ impl Performer {
             .sample(&self.scope, &mut self.random)
             .map_err(|error| Interrupt::Failed(self.failed_outside_steps("think", &error)))?;
         // Not from now: whoever heard late of what came before pauses as much shorter.
-        self.due += length.min(FOREVER);
-        let deadline = self.deadline_before(self.due);
+        self.timing.due += length.min(FOREVER);
+        let deadline = self.deadline_before(self.timing.due);
         tokio::select! {
             biased;
-            () = self.context.end_of_grace(self.grace) => Err(self.cut_short()),
-            () = sleep_until(deadline.unwrap_or(self.due)) => match deadline {
+            () = self.context().end_of_grace(self.grace) => Err(self.cut_short()),
+            () = sleep_until(deadline.unwrap_or(self.timing.due)) => match deadline {
                 Some(_) => Err(Interrupt::Failed(self.failed_thinking(pause))),
                 None => Ok(()),
             },
@@ -245,7 +237,7 @@ impl Performer {
         for index in 1..=count {
             // A round may have no step that waits, or none that applies.
             consume_budget().await;
-            if self.context.grace_is_over(self.grace) {
+            if self.context().grace_is_over(self.grace) {
                 return Err(self.cut_short());
             }
             if self.deadline_before(Instant::now()).is_some() {
@@ -281,7 +273,7 @@ impl Performer {
 
     fn redact(&self, text: String, mut values: Vec<String>) -> String {
         note_confidential(&text, &mut values);
-        self.context.spec.target.redact_besides(text, &values)
+        self.context().spec.target.redact_besides(text, &values)
     }
 
     /// One way in, one outcome, one event.
@@ -292,7 +284,7 @@ impl Performer {
             Ok(true) => None,
             Err(error) => Some(Box::new(Refusal::from(error))),
         };
-        self.sent = None;
+        self.progress.sent = None;
         if let Some(tracing) = &mut self.tracing {
             tracing.begin_step();
         }
@@ -306,15 +298,15 @@ impl Performer {
             Ok(latency) => StepOutcome::Passed(*latency),
             Err(refusal) => refusal.outcome(),
         };
-        self.context.emit(&RunEvent::StepEnded {
+        self.context().emit(&RunEvent::StepEnded {
             step: step.id,
-            sent: self.sent.as_deref().copied(),
+            sent: self.progress.sent.as_deref().copied(),
             outcome: came_to,
         });
         match self.grace {
             GracePeriod::None => self.leftover.note_step(step, came_to),
             GracePeriod::Cleanup | GracePeriod::Teardown => {
-                self.leftover.note_cleanup(step, came_to)
+                self.leftover.note_cleanup(step, came_to);
             }
         }
         match outcome {

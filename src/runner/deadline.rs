@@ -1,0 +1,28 @@
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::context::FOREVER;
+
+/// When a chat has failed that is still at its steps.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deadline {
+    pub(super) at: Instant,
+    /// How long the chat may take.
+    pub(super) limit: Duration,
+}
+
+impl Deadline {
+    /// That of a chat which may take so long, counted from `since`.
+    pub(super) fn after(since: Instant, limit: Duration) -> Self {
+        Self {
+            at: since + limit.min(FOREVER),
+            limit,
+        }
+    }
+
+    /// How long the chat may still take; nothing once the deadline has passed.
+    pub(super) fn time_left(&self) -> Duration {
+        self.at.saturating_duration_since(Instant::now())
+    }
+}

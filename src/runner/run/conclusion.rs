@@ -1,0 +1,54 @@
+//! The end of a run.
+
+use super::Run;
+use crate::{
+    event::{RunEvent, Verdict},
+    runner::verdict::judge,
+};
+
+impl Run {
+    /// Everything is over: the path is closed, which settles the last events, then the counts are
+    /// checked and the verdict is given.
+    pub(super) fn conclude(self) {
+        let Self {
+            context,
+            tally,
+            mut course,
+            ended,
+            heard,
+            dropped_before,
+            ..
+        } = self;
+        let observers = context.observers.clone();
+        let thresholds = context.spec.thresholds.clone();
+        let budget = context.engine.budget;
+        let dropped = context.engine.exchange.dropped_connections();
+        course.dropped_connections = dropped.saturating_sub(dropped_before);
+        let (beats, _) = context.engine.vitals.since(heard);
+        tally.note_beats(&beats);
+        if course.stopped_late && !course.aborted && !context.is_cut_short() {
+            course.stopped = None;
+            tally.withdraw_end();
+        }
+        // No chat is left, so this was the last owner of the path.
+        drop(context);
+        let (verdict, reasons) = judge(&tally.look(), &course, &thresholds, &budget);
+        let reason = reasons.first().cloned();
+        tally.conclude(verdict, reasons);
+        tally.warn_of_open_chats();
+        let chats = tally.chats();
+        observers.emit(&RunEvent::Ended {
+            verdict,
+            reason,
+            all_passed: verdict != Verdict::Invalid
+                && chats.started > 0
+                && chats.passed == chats.started,
+            failed_for: chats
+                .failed_by_reason
+                .iter()
+                .max_by_key(|(_, count)| **count)
+                .map(|(reason, _)| *reason),
+        });
+        ended.send_replace(true);
+    }
+}

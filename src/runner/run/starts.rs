@@ -1,0 +1,61 @@
+//! Chats that start and end.
+
+use std::sync::Arc;
+
+use tokio::{task::JoinError, time::Instant};
+
+use super::Run;
+use crate::{
+    event::RunEvent,
+    runner::{chat::run_chat, pacing::Wanted},
+    scenario::Scope,
+};
+
+impl Run {
+    /// A chat that has ended makes room at once, however many ended together.
+    pub(super) fn clear_ended(&mut self) {
+        while let Some(result) = self.chats.try_join_next() {
+            self.chat_ended(result);
+        }
+    }
+
+    pub(super) fn chat_ended(&mut self, result: Result<(), JoinError>) {
+        if result.is_err_and(|error| error.is_panic()) {
+            self.course.broken_chats += 1;
+        }
+        if let Some(customers) = &mut self.between_chats {
+            customers.begin(Instant::now());
+        }
+    }
+
+    pub(super) fn start_due(&mut self, scope: &Arc<Scope>, now: Instant) {
+        match self.pacing.wanted(now) {
+            Wanted::Started(due) => {
+                let room = self.context.spec.room;
+                while self.next < due {
+                    let intended = self.pacing.intended_start(self.next, now);
+                    self.next += 1;
+                    if room.is_some_and(|room| self.chats.len() as u64 >= room) {
+                        self.emit(&RunEvent::ArrivalDropped);
+                    } else {
+                        self.start_chat(scope, intended);
+                    }
+                }
+            }
+            Wanted::Active(wanted) => {
+                let customers = self.between_chats.as_mut();
+                let waiting = customers.map_or(0, |customers| customers.waiting(now));
+                while self.chats.len() as u64 + waiting < wanted && self.pacing.may_start(now) {
+                    self.next += 1;
+                    self.start_chat(scope, now);
+                }
+            }
+        }
+    }
+
+    fn start_chat(&mut self, scope: &Arc<Scope>, intended: Instant) {
+        let context = self.context.clone();
+        self.chats
+            .spawn(run_chat(context, scope.clone(), self.next, intended));
+    }
+}
