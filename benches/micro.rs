@@ -175,7 +175,7 @@ fn tally(bencher: Bencher<'_, '_>) {
         target: Arc::new(Target::new("centre", "http://127.0.0.1:4000")),
         inputs: Value::UNDEFINED,
         load: Profile::one_chat(),
-        room: None,
+        capacity: None,
         graceful_stop: None,
         max_rate: None,
         thresholds: Vec::new(),

@@ -41,19 +41,19 @@ pub struct Findings {
 }
 
 impl Machine {
-    /// What a load asks of it. `room`: the most chats at once, where the load itself has no bound.
+    /// What a load asks of it. `capacity`: the most chats at once, where the load itself has no bound.
     pub fn examine(
         &self,
         cost: &Cost,
         connections: &Connections,
         load: &Profile,
-        room: Option<u64>,
+        capacity: Option<u64>,
     ) -> Findings {
         let mut findings = Findings::default();
         findings.warnings.extend(certain_failures(cost));
         examine_sources(connections, &mut findings);
         self.examine_view(&mut findings);
-        let most = [load.peak_active(), room].into_iter().flatten().min();
+        let most = [load.peak_active(), capacity].into_iter().flatten().min();
         if let Some(chats) = most {
             self.examine_memory(chats, connections, &mut findings);
             self.examine_connections(chats, connections, &mut findings);

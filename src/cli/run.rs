@@ -199,7 +199,8 @@ impl Run {
 
 /// Says what may not work on this machine and returns it; what it cannot do is an error.
 fn examine(spec: &RunSpec, cost: &Cost) -> Result<Vec<String>, String> {
-    let findings = Machine::look().examine(cost, &spec.target.connections, &spec.load, spec.room);
+    let findings =
+        Machine::look().examine(cost, &spec.target.connections, &spec.load, spec.capacity);
     for warning in &findings.warnings {
         tell(format_args!("warning: {warning}"));
     }

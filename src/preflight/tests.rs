@@ -20,11 +20,16 @@ const PLENTY: Machine = Machine {
     }),
 };
 
-fn findings(machine: &Machine, load: &str, room: Option<u64>) -> Findings {
-    findings_with("{}", machine, load, room)
+fn findings(machine: &Machine, load: &str, capacity: Option<u64>) -> Findings {
+    findings_with("{}", machine, load, capacity)
 }
 
-fn findings_with(connections: &str, machine: &Machine, load: &str, room: Option<u64>) -> Findings {
+fn findings_with(
+    connections: &str,
+    machine: &Machine,
+    load: &str,
+    capacity: Option<u64>,
+) -> Findings {
     let problems = Problems::default();
     let read = |text: &str| parse("test.yaml", text).unwrap();
     let steps = "scenario: s\nsteps:\n  - { step: a, http: { get: 'http://x/' } }\n  - { step: b, http: { get: 'http://x/' } }";
@@ -33,7 +38,7 @@ fn findings_with(connections: &str, machine: &Machine, load: &str, room: Option<
     assert_eq!(problems.into_result(), Ok(()));
     let connections = serde_yaml::from_str(connections).unwrap();
     let cost = (scenario.unwrap()).cost(Value::UNDEFINED, &Value::UNDEFINED);
-    machine.examine(&cost, &connections, &load.unwrap(), room)
+    machine.examine(&cost, &connections, &load.unwrap(), capacity)
 }
 
 #[test]

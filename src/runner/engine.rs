@@ -46,7 +46,7 @@ pub struct RunSpec {
     /// When chats start.
     pub load: Profile,
     /// The most chats at once under an open profile; an arrival beyond it is dropped.
-    pub room: Option<u64>,
+    pub capacity: Option<u64>,
     /// How chats in flight are bounded after the last start, if they are.
     pub graceful_stop: Option<GracefulStop>,
     /// The most starts a second where a number of customers is kept: a target that refuses at

@@ -130,7 +130,7 @@ impl Bench {
             scenario: Arc::new(scenario),
             target: self.target.clone(),
             inputs,
-            room: load.as_ref().and_then(Profile::max_active),
+            capacity: load.as_ref().and_then(Profile::max_active),
             graceful_stop: (load.as_ref()).and_then(|load| GracefulStop::of(load, &cost)),
             load: load.unwrap(),
             max_rate: None,

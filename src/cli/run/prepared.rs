@@ -120,7 +120,7 @@ impl Run {
             scenario,
             target,
             inputs,
-            room: load.max_active(),
+            capacity: load.max_active(),
             load,
             graceful_stop: None,
             max_rate: None,

@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl Run {
-    /// A chat that has ended makes room at once, however many ended together.
+    /// A chat that has ended frees its capacity at once, however many ended together.
     pub(super) fn clear_ended(&mut self) {
         while let Some(result) = self.chats.try_join_next() {
             self.chat_ended(result);
@@ -31,11 +31,11 @@ impl Run {
     pub(super) fn start_due(&mut self, scope: &Arc<Scope>, now: Instant) {
         match self.pacing.wanted(now) {
             Wanted::Started(due) => {
-                let room = self.context.spec.room;
+                let capacity = self.context.spec.capacity;
                 while self.next < due {
                     let intended = self.pacing.intended_start(self.next, now);
                     self.next += 1;
-                    if room.is_some_and(|room| self.chats.len() as u64 >= room) {
+                    if capacity.is_some_and(|capacity| self.chats.len() as u64 >= capacity) {
                         self.emit(&RunEvent::ArrivalDropped);
                     } else {
                         self.start_chat(scope, intended);

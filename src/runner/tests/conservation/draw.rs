@@ -141,7 +141,8 @@ pub(super) fn case() -> impl Strategy<Value = Case> {
     (1..7_usize).prop_flat_map(|chats| {
         let answer = (prop::option::weighted(0.1, 0..chats), trouble());
         let gap = prop_oneof![Just(GRID), Just(2 * GRID), Just(5 * GRID)];
-        let load = (gap, prop::option::of(1..4_u64)).prop_map(|(gap, room)| Load { gap, room });
+        let load =
+            (gap, prop::option::of(1..4_u64)).prop_map(|(gap, capacity)| Load { gap, capacity });
         let most_failed = prop::option::weighted(0.2, 0..3_usize);
         let graceful_stop = prop::option::weighted(0.3, 0..10_u64);
         (
@@ -195,8 +196,9 @@ pub(super) fn races() -> impl Strategy<Value = Play> {
         (1..4_u64, 1..9_u64).prop_map(|(customers, grids)| {
             format!("{{ customers: {customers}, for: {}ms }}", grids * GRID)
         }),
-        (1..9_u64, 1..4_u64)
-            .prop_map(|(rate, room)| format!("{{ rate: {rate}/s, for: 2s, max_active: {room} }}")),
+        (1..9_u64, 1..4_u64).prop_map(|(rate, capacity)| format!(
+            "{{ rate: {rate}/s, for: 2s, max_active: {capacity} }}"
+        )),
     ];
     let graceful_stop = prop::option::weighted(0.3, 0..20_u64);
     let load = (form, graceful_stop).prop_map(|(form, grids)| match grids {

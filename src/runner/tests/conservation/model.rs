@@ -154,8 +154,8 @@ impl<'a> Run<'a> {
         };
         for (number, &start) in (1..).zip(due).filter(|(_, start)| **start < cuts.starts) {
             let active = run.chats.iter().filter(|chat| chat.now > start).count();
-            let room = case.load.room;
-            if room.is_some_and(|room| active as u64 >= room) {
+            let capacity = case.load.capacity;
+            if capacity.is_some_and(|capacity| active as u64 >= capacity) {
                 run.dropped += 1;
             } else {
                 let chat = run.chat(number, start, cuts);

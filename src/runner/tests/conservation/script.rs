@@ -92,8 +92,8 @@ pub(super) enum Whom {
 pub(super) struct Load {
     /// Between two arrivals.
     pub(super) gap: u64,
-    /// The most at once under a rate; a given number of chats has room.
-    pub(super) room: Option<u64>,
+    /// The most at once under a rate; a given number of chats has no such limit.
+    pub(super) capacity: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -209,17 +209,17 @@ impl Case {
     }
 
     fn load_text(&self) -> String {
-        let Load { gap, room } = self.load;
+        let Load { gap, capacity } = self.load;
         let chats = u64::try_from(self.answers.len()).unwrap();
         let time = chats * gap;
         let graceful = (self.graceful_stop)
             .map_or_else(String::new, |time| format!(", graceful_stop: {time}ms"));
-        match room {
+        match capacity {
             None => format!("{{ chats: {chats}, ramp: {time}ms{graceful} }}"),
-            Some(room) => {
+            Some(capacity) => {
                 let tenths = 10_000 / gap;
                 let rate = format!("{}.{}/s", tenths / 10, tenths % 10);
-                format!("{{ rate: {rate}, for: {time}ms, max_active: {room}{graceful} }}")
+                format!("{{ rate: {rate}, for: {time}ms, max_active: {capacity}{graceful} }}")
             }
         }
     }
