@@ -65,7 +65,7 @@ pub struct Load {
     /// The share of all the host's CPUs that was busy, 0 to 1.
     pub host_busy: Option<f64>,
     /// CPUs that its threads wanted besides and waited for.
-    pub missing: Option<f64>,
+    pub cpu_wait: Option<f64>,
     /// Files that the process has open, sockets among them.
     pub files: Option<u64>,
     /// TCP sockets of the network namespace, whoever has them: those in use, and those in `TIME_WAIT`,
@@ -202,7 +202,7 @@ mod tests {
                 .iter()
                 .all(|load| (0.0..=1.0).contains(&load.host_busy.unwrap()))
         );
-        assert!(loads.iter().all(|load| load.missing.unwrap() >= 0.0));
+        assert!(loads.iter().all(|load| load.cpu_wait.unwrap() >= 0.0));
         // Standard input and output, and whoever reads.
         assert!(
             loads.iter().all(|load| load.files.unwrap() >= 3),

@@ -24,7 +24,7 @@ pub(super) struct Health {
     cpu_system: Extent,
     cpus: Extent,
     host_busy: Extent,
-    missing: Extent,
+    cpu_wait: Extent,
     memory: Extent,
     files: Extent,
     sockets: Extent,
@@ -102,7 +102,7 @@ impl Health {
             self.cpu_system.note(Some(load.system));
             self.cpus.note(Some(load.cpus()));
             self.host_busy.note(load.host_busy);
-            self.missing.note(load.missing);
+            self.cpu_wait.note(load.cpu_wait);
             self.memory.note(load.memory.map(float));
             self.files.note(load.files.map(float));
             self.sockets.note(load.sockets.map(float));
@@ -117,7 +117,7 @@ impl Health {
         self.cpu_system.merge(others.cpu_system);
         self.cpus.merge(others.cpus);
         self.host_busy.merge(others.host_busy);
-        self.missing.merge(others.missing);
+        self.cpu_wait.merge(others.cpu_wait);
         self.memory.merge(others.memory);
         self.files.merge(others.files);
         self.sockets.merge(others.sockets);
@@ -142,7 +142,7 @@ impl Health {
         Some(MachineSample {
             cpu_user: known(&self.cpu_user)?,
             cpu_system: known(&self.cpu_system)?,
-            cpus_missing: known(&self.missing),
+            cpus_missing: known(&self.cpu_wait),
             host_busy: known(&self.host_busy),
             memory_bytes: self.memory.whole_mean(),
             files: self.files.whole_mean(),
@@ -154,7 +154,7 @@ impl Health {
             thread_lag: Quantiles::of(&self.thread_lag),
             cpus: self.cpus.report(),
             host_busy: self.host_busy.report(),
-            cpus_missing: self.missing.report(),
+            cpus_missing: self.cpu_wait.report(),
             memory_bytes: self.memory.report(),
             files: self.files.report(),
             sockets: self.sockets.report(),
@@ -197,9 +197,9 @@ impl Health {
                 duration::exact(budget.stall)
             ));
         }
-        let (got, missing) = (self.cpus.mean(), self.missing.mean());
-        let wanted = got + missing;
-        if wanted > WORTH_A_WORD && missing > wanted * budget.cpu_missing.as_ratio() {
+        let (got, cpu_wait) = (self.cpus.mean(), self.cpu_wait.mean());
+        let wanted = got + cpu_wait;
+        if wanted > WORTH_A_WORD && cpu_wait > wanted * budget.cpu_missing.as_ratio() {
             beyond.push(format!(
                 "the generator was starved: it wanted {wanted:.1} CPUs and got {got:.1} (the budget is {} missing); \
                  its machine was busy to {:.0}%",

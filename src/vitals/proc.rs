@@ -112,7 +112,7 @@ impl Counters {
             system: self.system.saturating_sub(before.system).as_secs_f64() / length.as_secs_f64(),
             memory: self.memory,
             host_busy: host.map(|(now, before)| now.busy_since(before)),
-            missing: waited.map(|waited| waited / length.as_secs_f64()),
+            cpu_wait: waited.map(|waited| waited / length.as_secs_f64()),
             files: self.files,
             sockets: self.sockets,
             run_queue: self.run_queue,
@@ -299,7 +299,7 @@ mod tests {
                 system: 0.25,
                 memory: Some(7),
                 host_busy: Some(0.75),
-                missing: Some(0.25),
+                cpu_wait: Some(0.25),
                 files: Some(40),
                 sockets: Some(30),
                 run_queue: Some(5),
@@ -313,7 +313,7 @@ mod tests {
             nothing,
             Load {
                 host_busy: Some(0.0),
-                missing: Some(0.0),
+                cpu_wait: Some(0.0),
                 ..Load::default()
             }
         );
@@ -324,7 +324,7 @@ mod tests {
         let silent = Counters::default();
         let load = silent.since(&silent, Duration::from_secs(1));
         assert_eq!(load, Load::default());
-        assert_eq!((load.memory, load.missing), (None, None));
+        assert_eq!((load.memory, load.cpu_wait), (None, None));
     }
 
     #[test]

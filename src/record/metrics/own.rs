@@ -127,8 +127,8 @@ impl Own {
     pub(super) fn beaten(&self, beat: &Beat) {
         self.thread_lag.observe(beat.late.as_secs_f64());
         if let Some(load) = beat.load {
-            if let Some(missing) = load.missing {
-                self.cpus_missing.set(missing);
+            if let Some(cpu_wait) = load.cpu_wait {
+                self.cpus_missing.set(cpu_wait);
             }
             if let Some(threads) = load.run_queue {
                 self.runnable_threads.set(float(threads));

@@ -181,7 +181,7 @@ fn beat(what: &Happening) -> Beat {
         system: share / 7.0,
         memory: Some(what.micros * 1_001),
         host_busy: (what.micros & 1 > 0).then_some(share),
-        missing: Some(share / 11.0),
+        cpu_wait: Some(share / 11.0),
         files: Some(what.number),
         sockets: None,
         run_queue: Some(what.number * 3),

@@ -277,7 +277,7 @@ fn heartbeats_of_the_thread_outside_say_how_the_machine_treats_the_process() {
     assert_eq!(counters(), [0.0, 0.0]);
     let beat = |late, load| fixture.emit(&ServiceEvent::Beat(Beat { late, load }));
     let load = Load {
-        missing: Some(1.5),
+        cpu_wait: Some(1.5),
         run_queue: Some(7),
         listen_overflows: 3,
         listen_drops: 4,
@@ -295,7 +295,7 @@ fn heartbeats_of_the_thread_outside_say_how_the_machine_treats_the_process() {
     beat(Duration::ZERO, Some(Load::default()));
     assert_eq!(gauges(), [1.5, 7.0], "the kernel did not tell");
     let idle = Load {
-        missing: Some(0.0),
+        cpu_wait: Some(0.0),
         run_queue: Some(0),
         ..Load::default()
     };

@@ -12,10 +12,10 @@ fn bench_on_a_machine() -> (Bench, Vitals) {
     (bench, machine)
 }
 
-fn beat(late: Duration, cpus: f64, missing: f64) -> Beat {
+fn beat(late: Duration, cpus: f64, cpu_wait: f64) -> Beat {
     let load = Load {
         user: cpus,
-        missing: Some(missing),
+        cpu_wait: Some(cpu_wait),
         ..Load::default()
     };
     Beat {
@@ -47,9 +47,9 @@ async fn a_machine_that_kept_its_cpus_during_a_step_is_to_blame_for_it() {
     let (bench, machine) = bench_on_a_machine();
     let run = bench.start(QUICK, RATES);
     // Over the whole run it had most of what it wanted, over the third step it had not.
-    for (cpus, missing) in [(5.0, 0.0), (5.0, 0.0), (0.5, 1.5)] {
+    for (cpus, cpu_wait) in [(5.0, 0.0), (5.0, 0.0), (0.5, 1.5)] {
         sleep(ms(2_900)).await;
-        machine.note(beat(ms(1), cpus, missing));
+        machine.note(beat(ms(1), cpus, cpu_wait));
     }
     let report = over(&run).await;
     assert_eq!(steps(&report), [(10.0, true), (15.0, true), (22.5, false)]);
