@@ -12,12 +12,12 @@ use crate::web::refusal::Refusal;
 /// How much is done at once; any other core is left to chats.
 const AT_ONCE: usize = 1;
 /// How long a request waits for its turn, and how long whoever waited in vain is asked to stay away.
-const PATIENCE: Duration = Duration::from_secs(5);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Whose request is worked on now, and whose comes next.
 #[derive(Debug, Clone)]
 pub(in crate::web) struct Turns {
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     /// What is done one at a time, in words.
     work: &'static str,
 }
@@ -26,32 +26,32 @@ pub(in crate::web) struct Turns {
 /// leaves.
 #[derive(Debug)]
 pub(in crate::web) struct Turn {
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Turns {
     /// Nobody's turn is taken; the work in words is such as `reports are made`.
     pub(in crate::web) fn of(work: &'static str) -> Self {
         Self {
-            places: Arc::new(Semaphore::new(AT_ONCE)),
+            permits: Arc::new(Semaphore::new(AT_ONCE)),
             work,
         }
     }
 
     /// Waits for a turn, in the order of the requests.
     pub(in crate::web) async fn next(&self) -> Result<Turn, Refusal> {
-        let turn = timeout(PATIENCE, self.places.clone().acquire_owned()).await;
+        let turn = timeout(LONGEST_WAIT, self.permits.clone().acquire_owned()).await;
         // Never closed.
-        let place = turn.ok().and_then(Result::ok);
-        place
-            .map(|place| Turn { _place: place })
+        let permit = turn.ok().and_then(Result::ok);
+        permit
+            .map(|permit| Turn { _permit: permit })
             .ok_or_else(|| Refusal::Busy {
                 error: format!(
                     "{} one at a time, and others wait; try again in {} seconds",
                     self.work,
-                    PATIENCE.as_secs()
+                    LONGEST_WAIT.as_secs()
                 ),
-                again: PATIENCE,
+                again: LONGEST_WAIT,
             })
     }
 }
