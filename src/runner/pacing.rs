@@ -15,7 +15,7 @@ pub(super) struct Pacing {
     /// The number of the shape's first chat; a search has a shape for each of its steps.
     first: u64,
     /// Nothing starts until there is another shape.
-    resting: bool,
+    starts_stopped: bool,
     /// How long chats were to start by shapes before this one.
     scheduled: Duration,
     /// The moment that is zero on the profile's clock; a pause moves it.
@@ -59,7 +59,7 @@ impl Pacing {
         Self {
             shape,
             first: 0,
-            resting: false,
+            starts_stopped: false,
             scheduled: Duration::ZERO,
             origin,
             begun: false,
@@ -76,18 +76,18 @@ impl Pacing {
     }
 
     /// From now on this shape, from its beginning on, its first chat having this number.
-    pub(super) fn press(&mut self, shape: Shape, first: u64, now: Instant) {
+    pub(super) fn start_shape(&mut self, shape: Shape, first: u64, now: Instant) {
         self.scheduled = self.scheduled(first, now);
         self.shape = shape;
         self.first = first;
-        self.resting = false;
+        self.starts_stopped = false;
         self.origin = now;
     }
 
     /// From now on nothing starts, and the clock counts for how long; `next` would be the next chat.
-    pub(super) fn rest(&mut self, next: u64, now: Instant) {
+    pub(super) fn stop_starts(&mut self, next: u64, now: Instant) {
         self.scheduled = self.scheduled(next, now);
-        self.resting = true;
+        self.starts_stopped = true;
         self.origin = now;
     }
 
@@ -133,7 +133,7 @@ impl Pacing {
     /// How long chats were to start so far: pauses, and the time between the shapes of a search, are no part of
     /// it. `next` is the first chat not yet due.
     pub(super) fn scheduled(&self, next: u64, now: Instant) -> Duration {
-        if !self.begun || self.resting {
+        if !self.begun || self.starts_stopped {
             return self.scheduled;
         }
         let whole = match &self.shape {
@@ -156,7 +156,7 @@ impl Pacing {
     }
 
     fn is_idle(&self) -> bool {
-        !self.begun || self.is_paused() || self.resting
+        !self.begun || self.is_paused() || self.starts_stopped
     }
 
     /// Whether one more customer may come now; if so, one does.
@@ -192,7 +192,7 @@ impl Pacing {
 
     /// When the loop has to look again at the latest, if `next` is the first chat not yet due.
     pub(super) fn next_look(&self, next: u64) -> Option<Instant> {
-        if self.is_paused() || self.resting {
+        if self.is_paused() || self.starts_stopped {
             return None;
         }
         match &self.shape {

@@ -258,7 +258,7 @@ impl Run {
         if hopeless {
             self.course.aborted = true;
             self.tally.note_failed_end(EndedBy::Threshold);
-            self.pacing.rest(self.next, now);
+            self.pacing.stop_starts(self.next, now);
             self.load_changed(now);
             self.context
                 .ending

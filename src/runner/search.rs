@@ -13,7 +13,7 @@ use crate::{
 
 /// A search in progress: what it asks for now, and what became of what it asked for before.
 ///
-/// Time is that of the pacing's clock, which begins anew with every turn.
+/// Time is that of the pacing's clock, which begins anew with every change of the load.
 #[derive(Debug)]
 pub(super) struct Searching {
     search: Search,
@@ -44,13 +44,13 @@ enum Phase {
     Over(Option<SearchOutcome>),
 }
 
-/// What a search wants to be done.
+/// What a search changes about the load.
 #[derive(Debug)]
-pub(super) enum Turn {
+pub(super) enum LoadChange {
     /// Chats start like this from now on.
-    Press(Shape),
+    Start(Shape),
     /// No chat starts from now on.
-    Rest,
+    StopStarts,
 }
 
 impl Searching {
@@ -70,11 +70,11 @@ impl Searching {
     }
 
     /// Begins the step anew: its first chat is due now, or a pause has let the target recover.
-    pub(super) fn begin(&mut self, tally: &Tally) -> Option<Turn> {
+    pub(super) fn begin(&mut self, tally: &Tally) -> Option<LoadChange> {
         let (Phase::Settling(level) | Phase::Judging { level, .. }) = self.phase else {
             return None;
         };
-        Some(self.press(level, tally))
+        Some(self.begin_step(level, tally))
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -97,7 +97,7 @@ impl Searching {
         elapsed: Duration,
         active: u64,
         tally: &Tally,
-    ) -> Option<Turn> {
+    ) -> Option<LoadChange> {
         let due = self.next_look().is_some_and(|at| elapsed >= at);
         match self.phase {
             Phase::Settling(level) if due => {
@@ -128,7 +128,7 @@ impl Searching {
                         counted(active, "chat")
                     ));
                 }
-                Some(self.press(next, tally))
+                Some(self.begin_step(next, tally))
             }
             _ => None,
         }
@@ -166,11 +166,11 @@ impl Searching {
         (outcome, self.summary())
     }
 
-    fn press(&mut self, level: Level, tally: &Tally) -> Turn {
+    fn begin_step(&mut self, level: Level, tally: &Tally) -> LoadChange {
         self.phase = Phase::Settling(level);
         tally.open_window();
         self.note(tally);
-        Turn::Press(self.search.shape_at(level))
+        LoadChange::Start(self.search.shape_at(level))
     }
 
     fn judge(&self, level: Level, window: &Window, over: Duration, active: u64) -> SearchStep {
@@ -230,7 +230,7 @@ impl Searching {
     }
 
     /// Keeps the step and turns to what comes next.
-    fn conclude(&mut self, level: Level, step: SearchStep, tally: &Tally) -> Turn {
+    fn conclude(&mut self, level: Level, step: SearchStep, tally: &Tally) -> LoadChange {
         let (broken_by, active) = (step.broken_by, step.in_progress);
         self.steps.push(step);
         match broken_by {
@@ -243,11 +243,11 @@ impl Searching {
             Some(BrokenBy::Generator) => return self.end(SearchOutcome::Generator, tally),
         }
         match self.search.next(self.bracket) {
-            Some(next) if active <= self.usual => self.press(next, tally),
+            Some(next) if active <= self.usual => self.begin_step(next, tally),
             Some(next) => {
                 self.phase = Phase::Draining { next };
                 self.note(tally);
-                Turn::Rest
+                LoadChange::StopStarts
             }
             None => {
                 let outcome = match (self.bracket.held, self.bracket.broke) {
@@ -260,10 +260,10 @@ impl Searching {
         }
     }
 
-    fn end(&mut self, outcome: SearchOutcome, tally: &Tally) -> Turn {
+    fn end(&mut self, outcome: SearchOutcome, tally: &Tally) -> LoadChange {
         self.phase = Phase::Over(Some(outcome));
         self.note(tally);
-        Turn::Rest
+        LoadChange::StopStarts
     }
 
     fn note(&self, tally: &Tally) {

@@ -69,7 +69,7 @@ impl Run {
             }
             self.tally.note_end(by);
             if !through {
-                self.pacing.rest(self.next, now);
+                self.pacing.stop_starts(self.next, now);
             }
         }
         if let Stop::End { answers, cleanup } = stop {

@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::Run;
-use crate::runner::search::Turn;
+use crate::runner::search::LoadChange;
 
 impl Run {
     /// Does what the search wants now; whether that changed what is due.
@@ -17,10 +17,10 @@ impl Run {
             return false;
         };
         let (elapsed, active) = (self.pacing.elapsed(now), self.chats.len() as u64);
-        let turn = search.advance(elapsed, active, &self.tally);
-        let turned = turn.is_some();
-        self.take_turn(turn, now);
-        turned
+        let change = search.advance(elapsed, active, &self.tally);
+        let changes = change.is_some();
+        self.change_load(change, now);
+        changes
     }
 
     /// A step of a search begins, or begins anew.
@@ -32,19 +32,19 @@ impl Run {
             .as_mut()
             .filter(|_| self.course.stopped.is_none())
         {
-            let turn = search.begin(&self.tally);
-            self.take_turn(turn, Instant::now());
+            let change = search.begin(&self.tally);
+            self.change_load(change, Instant::now());
         }
     }
 
-    fn take_turn(&mut self, turn: Option<Turn>, now: Instant) {
-        let Some(turn) = turn else {
+    fn change_load(&mut self, change: Option<LoadChange>, now: Instant) {
+        let Some(change) = change else {
             return;
         };
         self.ask(now);
-        match turn {
-            Turn::Press(shape) => self.pacing.press(shape, self.next, now),
-            Turn::Rest => self.pacing.rest(self.next, now),
+        match change {
+            LoadChange::Start(shape) => self.pacing.start_shape(shape, self.next, now),
+            LoadChange::StopStarts => self.pacing.stop_starts(self.next, now),
         }
         self.load_changed(now);
     }
