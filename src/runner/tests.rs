@@ -26,6 +26,7 @@ mod steps;
 mod stops;
 mod timeline;
 mod traces;
+mod tracks;
 mod verdicts;
 mod waits;
 
