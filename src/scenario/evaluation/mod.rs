@@ -123,7 +123,7 @@ impl Compiled {
         let environment = undefined.environment();
         let compiled = environment.compile_expression(&safe)?;
         let variables = compiled.undeclared_variables(true).into_iter().collect();
-        let direct = Direct::read(&machinery::parse_expr(source)?).map(Box::new);
+        let direct = Direct::read(&machinery::parse_expr(&safe)?).map(Box::new);
         let code = OwnedCode::try_new(safe.into(), |source| {
             let parsed = machinery::parse_expr(source)?;
             let mut generator = CodeGenerator::new("<expression>", source);

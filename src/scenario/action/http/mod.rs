@@ -297,15 +297,15 @@ impl Body {
 
     fn render(&self, scope: &Arc<Scope>) -> Result<HttpBody, EvaluationError> {
         Ok(match self {
-            Self::Json(payload) => HttpBody::Json(payload.render(scope)?.into()),
+            Self::Json(payload) => HttpBody::Json(without_spare(payload.render(scope)?)),
             Self::Form(fields) => {
                 let mut form = form_urlencoded::Serializer::new(String::new());
                 for (name, template) in fields {
                     form.append_pair(name, &template.render(scope)?);
                 }
-                HttpBody::Form(form.finish().into())
+                HttpBody::Form(without_spare(form.finish()))
             }
-            Self::Text(template) => HttpBody::Text(template.render(scope)?.into()),
+            Self::Text(template) => HttpBody::Text(without_spare(template.render(scope)?)),
             Self::Plain(bytes) => HttpBody::Text(bytes.clone()),
         })
     }
@@ -326,6 +326,11 @@ fn is_confidential(body: &[u8]) -> bool {
     let mut values = Vec::new();
     note_confidential(&String::from_utf8_lossy(body), &mut values);
     !values.is_empty()
+}
+
+/// A text in no more memory than it needs: what is kept of a request counts by its length.
+fn without_spare(text: String) -> Bytes {
+    text.into_boxed_str().into_boxed_bytes().into()
 }
 
 #[cfg(test)]

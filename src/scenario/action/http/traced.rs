@@ -6,7 +6,7 @@ use hyper::{Method, header::HeaderName};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Answer;
+use super::{Answer, without_spare};
 use crate::{
     driver::{HttpRequest, Phases},
     scenario::{
@@ -134,9 +134,9 @@ fn traced_request(request: HttpRequest, tracer: &Tracer<'_>) -> TracedRequest {
     let headers = request.headers.into_iter().take(MOST_HEADERS);
     TracedRequest {
         method: request.method,
-        url: tracer.beginning_of(url.into()),
+        url: tracer.beginning_of(without_spare(url)),
         headers: headers
-            .map(|(name, value)| (name, tracer.beginning_of(value.into())))
+            .map(|(name, value)| (name, tracer.beginning_of(without_spare(value))))
             .collect(),
         body: (request.body).map(|body| tracer.beginning_of(body.bytes().clone())),
     }

@@ -80,6 +80,9 @@ fn errors_and_what_is_accounted_for_are_left_to_the_engine() {
         "1 + 1",
         "'a' == text",
         "status in event.list",
+        // It would be multiplied when it is read.
+        "text == 'a' * 1",
+        "text | default('a' * 1)",
         &format!("text == '{long}'"),
     ] {
         assert_eq!(direct(source, Undefined::Allowed), None, "{source}");
