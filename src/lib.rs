@@ -74,6 +74,8 @@ pub mod scenario;
 pub mod scheduler;
 pub mod service;
 pub mod simulator;
+#[cfg(test)]
+mod testing;
 pub mod units;
 pub mod vitals;
 pub mod web;

@@ -3,17 +3,18 @@
 use std::{fs, path::Path};
 
 use super::*;
+use crate::testing::TemporaryFolder;
 
 const PROCESS: u32 = 4_711;
 /// What version 1 has where no limit was set.
 const UNLIMITED: &str = "9223372036854771712\n";
 
 /// A folder with what stands for `/sys/fs/cgroup`.
-struct Tree(tempfile::TempDir);
+struct Tree(TemporaryFolder);
 
 impl Tree {
     fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        Self(TemporaryFolder::new())
     }
 
     fn path(&self, path: &str) -> PathBuf {

@@ -129,10 +129,11 @@ fn refused(path: &Path, why: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::TemporaryFolder;
 
     #[test]
     fn one_file_is_bounded_and_so_are_all_of_them() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = TemporaryFolder::new();
         let path = folder.path().join("report.json");
         std::fs::write(&path, "[1]").unwrap();
         let told = |of_one: u64, of_all: u64| {
@@ -149,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_folder_is_no_record() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = TemporaryFolder::new();
         let mut budget = Budget {
             of_one: 9,
             of_all: 9,

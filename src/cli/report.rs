@@ -169,11 +169,14 @@ fn cannot_write(path: &Path, error: &std::io::Error, option: &str) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::testing::{Second, record};
+    use crate::{
+        report::testing::{Second, record},
+        testing::TemporaryFolder,
+    };
 
     #[test]
     fn a_run_that_is_cut_off_has_its_documents_with_what_is_known_of_it() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = TemporaryFolder::new();
         let (json, reports) = (folder.path().join("out.json"), folder.path().join("all"));
         let report = ReportTo::open(Some(&json), Some(&reports));
         let report = report.unwrap_or_else(|outcome| panic!("{outcome:?}"));

@@ -8,6 +8,7 @@ use super::*;
 use crate::{
     document::{Place, Problem, Problems, parse},
     scenario::Scenario,
+    testing::TemporaryFolder,
 };
 
 const CONFIGURATION: &str = include_str!("../../config/chatprobe.yaml");
@@ -22,7 +23,7 @@ fn the_shipped_configuration_is_valid() {
 
 /// Loads a configuration whose folder has a secret in the file `key`.
 fn load(text: &str, secret: &str) -> Result<Plan, Vec<Problem>> {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     fs::write(folder.path().join("key"), secret).unwrap();
     let path = folder.path().join("chatprobe.yaml");
     fs::write(&path, text).unwrap();
@@ -30,7 +31,7 @@ fn load(text: &str, secret: &str) -> Result<Plan, Vec<Problem>> {
 }
 
 fn target(secrets: [&str; 2]) -> Target {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     for (name, secret) in ["one", "two"].into_iter().zip(secrets) {
         fs::write(folder.path().join(name), secret).unwrap();
     }
@@ -139,7 +140,7 @@ fn what_is_read_at_the_start_only_is_told_when_it_changes() {
 #[test]
 fn a_probe_is_another_one_when_its_secret_or_its_scenario_changes() {
     let probe = |configuration: &str, scenario: &str, secret: &str| {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = TemporaryFolder::new();
         fs::write(folder.path().join("key"), secret).unwrap();
         fs::write(folder.path().join("s.yaml"), scenario).unwrap();
         let path = folder.path().join("chatprobe.yaml");

@@ -256,6 +256,7 @@ fn run_of(change: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
 #[cfg(test)]
 mod tests {
     use super::{super::file::HistoryFile, *};
+    use crate::testing::TemporaryFolder;
 
     const MAX_BYTES: u64 = 1_000_000;
 
@@ -273,7 +274,7 @@ mod tests {
 
     #[test]
     fn names_are_few_and_one_that_exists_can_be_given_anew() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = TemporaryFolder::new();
         let mut file = HistoryFile::open(folder.path(), MAX_BYTES, &Figures::default()).unwrap();
         insert(&file, "one", Some("{}"));
         insert(&file, "other", Some("{}"));
@@ -302,7 +303,7 @@ mod tests {
 
     #[test]
     fn runs_with_names_leave_half_of_the_room_to_others() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = TemporaryFolder::new();
         let mut file = HistoryFile::open(folder.path(), MAX_BYTES, &Figures::default()).unwrap();
         let rest = "x".repeat(300_000);
         insert(&file, "one", Some(&rest));

@@ -60,7 +60,7 @@ impl Readers {
 #[cfg(test)]
 impl super::History {
     /// Readings of the file that could begin now.
-    pub(super) fn readers_free(&self) -> Option<usize> {
+    pub(crate) fn readers_free(&self) -> Option<usize> {
         let file = self.file.as_ref()?;
         Some(file.readers.0.available_permits())
     }

@@ -363,3 +363,13 @@ fn hand(queue: &SyncSender<Write>, figures: &Figures, write: Write) -> Result<()
         }
     }
 }
+
+#[cfg(test)]
+impl Recorder {
+    /// Waits until everything is written and the thread has ended, without recording anything more.
+    pub(crate) fn end(self) {
+        let Self { queue, thread, .. } = self;
+        drop(queue);
+        thread.join().unwrap();
+    }
+}

@@ -10,6 +10,7 @@ use crate::{
     event::{Observers, RunEvent, RunIdentity, RunObserver},
     runner::{Engine, TraceBudget},
     scenario::Drivers,
+    testing::TemporaryFolder,
     vitals::Vitals,
 };
 
@@ -55,7 +56,7 @@ fn scheduler(folder: &Path, observers: Observers) -> Scheduler {
 /// How long each way to end took with a run that follows no orders beside one that does.
 #[test]
 fn a_run_that_follows_no_orders_holds_up_neither_the_others_nor_the_end() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     let elsewhere = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()

@@ -442,3 +442,15 @@ fn every_dependency_says_why_it_is_here() {
         .collect();
     assert_eq!(declared, documented);
 }
+
+/// Its folder names the test that leaves a thread or a process behind, which still writes to the folder.
+#[test]
+fn tests_have_temporary_folders_from_one_fixture_alone() {
+    let library = ["temp", "file::"].concat();
+    let mut files = Vec::new();
+    for folder in ["src", "tests", "benches"] {
+        rust_files(Path::new(folder), &mut files);
+    }
+    files.retain(|path| fs::read_to_string(path).is_ok_and(|text| text.contains(&library)));
+    assert_eq!(files, [Path::new("src/testing.rs")]);
+}

@@ -18,7 +18,7 @@ use chatprobe::{
     simulator::Faults,
 };
 
-use crate::support::Authority;
+use crate::support::{Authority, Folder};
 
 const FIXTURES: &str = "tests/fixtures/problems";
 
@@ -92,8 +92,8 @@ fn a_configuration_that_cannot_be_read_is_a_problem_like_any_other() {
         problems[0].to_string(),
         "tests/fixtures/missing.yaml: cannot be read: there is no such file; --config names the configuration"
     );
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("latin.yaml");
+    let folder = Folder::new();
+    let path = folder.path("latin.yaml");
     fs::write(&path, b"scenarios: [caf\xe9]\n").unwrap();
     let problems = Plan::load(&path).unwrap_err();
     assert!(
@@ -109,8 +109,8 @@ fn a_configuration_that_cannot_be_read_is_a_problem_like_any_other() {
 
 #[test]
 fn more_problems_than_anybody_reads_are_counted() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("many.yaml");
+    let folder = Folder::new();
+    let path = folder.path("many.yaml");
     let text: String = (0..150).fold("targets: {}\n".to_owned(), |mut text, number| {
         let _ = writeln!(text, "key_number_{number}: 1");
         text
@@ -186,18 +186,18 @@ fn check_scenario(place: &str, text: &str) {
 }
 
 fn check_configuration(place: &str, text: &str) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("chatprobe.yaml");
-    let scenarios = folder.path().join("scenarios");
+    let folder = Folder::new();
+    let path = folder.path("chatprobe.yaml");
+    let scenarios = folder.path("scenarios");
     fs::create_dir(&scenarios).unwrap();
     fs::copy(
         "config/scenarios/contact-center-chat.yaml",
         scenarios.join("contact-center-chat.yaml"),
     )
     .unwrap();
-    fs::write(folder.path().join("api-key"), "s3cret\n").unwrap();
+    fs::write(folder.path("api-key"), "s3cret\n").unwrap();
     if text.contains("certificates/") {
-        Authority::new().write_to(folder.path());
+        Authority::new().write_to(&folder.path(""));
     }
     // Parts of a configuration get the rest from here.
     let target = "targets: { contact-center: { url: 'https://chat.example.com', variables: { tenant_id: t, channel_provider_id: c } } }";

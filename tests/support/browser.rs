@@ -31,7 +31,7 @@ impl Drop for Browser {
             let request =
                 format!("DELETE /{path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
             let sent = driver.write_all(request.as_bytes());
-            // The answer comes when the browser is gone.
+            // It comes when the main process of the browser has ended.
             let _ = sent.and_then(|()| driver.read(&mut [0; 64]));
         }
     }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use tempfile::TempDir;
+use super::testing::TemporaryFolder;
 
 /// Inputs that leave no pause worth mentioning.
 pub const QUICK: &str = "{ session_pause: 10ms, first_message_delay: 10ms, reply_delay: 10ms }";
@@ -17,12 +17,12 @@ pub fn shipped(path: &str) -> PathBuf {
         .join(path)
 }
 
-/// Gone with the end of the test.
-pub struct Folder(TempDir);
+/// Deleted with the end of the test.
+pub struct Folder(TemporaryFolder);
 
 impl Folder {
     pub fn new() -> Self {
-        Self(TempDir::new().unwrap())
+        Self(TemporaryFolder::new())
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

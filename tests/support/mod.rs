@@ -19,6 +19,8 @@ mod run;
 mod script;
 mod service;
 mod slack;
+#[path = "../../src/testing.rs"]
+mod testing;
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},

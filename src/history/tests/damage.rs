@@ -14,10 +14,11 @@ use crate::history::{
     file::{HistoryFile, log_of, path_in},
     write::Write,
 };
+use crate::testing::TemporaryFolder;
 
 /// Damages the file of a writer that has written one run, and lets it write another one.
 fn damaged(damage: impl FnOnce(&Path)) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     let path = path_in(folder.path());
     let (mut writer, figures) = writer(folder.path());
     let mut first = kept("first");
@@ -57,7 +58,7 @@ fn cut_to(bytes: u64) {
 
 /// The bytes of a history with one run of this size.
 fn another(bytes: usize) -> Vec<u8> {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     let (mut writer, _) = writer(folder.path());
     let mut run = kept("foreign");
     run.report.load = "x".repeat(bytes);
@@ -104,7 +105,7 @@ fn another_file_is_found_where_somebody_wrote_over_sqlite_too() {
 
 #[test]
 fn an_earlier_copy_that_is_put_back_in_use_is_set_aside_and_counted() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     let path = path_in(folder.path());
     let (mut writer, figures) = writer(folder.path());
     let mut copies = Vec::new();
@@ -128,7 +129,7 @@ fn an_earlier_copy_that_is_put_back_in_use_is_set_aside_and_counted() {
 
 #[test]
 fn another_file_that_is_moved_in_its_place_is_taken_over_without_the_log_of_the_one_before() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     let path = path_in(folder.path());
     let (mut writer, figures) = writer(folder.path());
     writer.keep(vec![Write::Ended(Box::new(kept("first")))]);
@@ -158,7 +159,7 @@ fn a_file_that_is_cut_to_its_first_page_in_use_is_set_aside_and_counted() {
 
 #[test]
 fn a_file_that_an_administrator_made_smaller_is_whole() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     let (mut writer, figures) = writer(folder.path());
     writer.keep(vec![Write::Ended(Box::new(kept("first")))]);
     let administrator = database(folder.path());
@@ -189,7 +190,7 @@ fn a_file_that_an_administrator_made_smaller_is_whole() {
 
 #[test]
 fn a_log_that_was_deleted_in_use_makes_the_file_missing() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     let file = open(folder.path(), MOST).unwrap();
     assert!(!file.is_missing());
     fs::remove_file(folder.path().join("history.sqlite-wal")).unwrap();
@@ -199,7 +200,7 @@ fn a_log_that_was_deleted_in_use_makes_the_file_missing() {
 #[test]
 fn where_0_or_1_bytes_are_left_a_new_file_begins_which_is_counted() {
     for left in ["", "S"] {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = TemporaryFolder::new();
         fs::write(path_in(folder.path()), left).unwrap();
         let figures = Figures::default();
         let file = HistoryFile::open(folder.path(), MOST, &figures).unwrap();
@@ -209,7 +210,7 @@ fn where_0_or_1_bytes_are_left_a_new_file_begins_which_is_counted() {
         let aside = folder.path().join("history.sqlite.damaged");
         assert!(!aside.exists(), "there is nothing in it to look at");
     }
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     let figures = Figures::default();
     drop(HistoryFile::open(folder.path(), MOST, &figures).unwrap());
     assert_eq!(figures.now().set_aside, 0, "the first file of a folder");
@@ -217,7 +218,7 @@ fn where_0_or_1_bytes_are_left_a_new_file_begins_which_is_counted() {
 
 #[test]
 fn the_log_of_a_file_of_which_nothing_is_left_is_kept_for_somebody_to_look_at() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     let log = folder.path().join("history.sqlite-wal");
     fs::write(path_in(folder.path()), "").unwrap();
     fs::write(log, "frames").unwrap();
@@ -228,7 +229,7 @@ fn the_log_of_a_file_of_which_nothing_is_left_is_kept_for_somebody_to_look_at() 
 
 #[test]
 fn a_file_that_could_not_be_finished_is_not_taken_for_one_that_was_cut() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     // SQLite cannot write a page without its journal, like on a full disk.
     let obstacle = folder.path().join("history.sqlite.new-journal");
     fs::create_dir(&obstacle).unwrap();
@@ -253,7 +254,7 @@ fn a_file_that_could_not_be_finished_is_not_taken_for_one_that_was_cut() {
 
 #[test]
 fn a_log_whose_file_was_deleted_is_kept_and_not_written_to_the_new_file() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     let path = path_in(folder.path());
     let (mut writer, _) = writer(folder.path());
     writer.keep(vec![Write::Ended(Box::new(kept("first")))]);

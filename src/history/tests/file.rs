@@ -6,11 +6,12 @@ use super::{MOST, begun, earlier, open};
 use crate::{
     history::{HistoryError, file::path_in, rows::Rest, schema::MIGRATIONS},
     runner::{Quantiles, RunReport, RunState, Sample, StepSample},
+    testing::TemporaryFolder,
 };
 
 #[test]
 fn a_folder_has_one_owner_at_a_time() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     let first = open(folder.path(), MOST).unwrap();
     let second = open(folder.path(), MOST);
     assert!(matches!(second, Err(HistoryError::Taken(_))));
@@ -20,7 +21,7 @@ fn a_folder_has_one_owner_at_a_time() {
 
 #[test]
 fn what_is_kept_is_for_its_owner_alone_and_a_folder_that_was_there_stays_as_it_is() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     let mode = |name: &str| {
         let file = std::fs::metadata(folder.path().join(name)).unwrap();
         file.permissions().mode() & 0o777
@@ -41,7 +42,7 @@ fn what_is_kept_is_for_its_owner_alone_and_a_folder_that_was_there_stays_as_it_i
 
 #[test]
 fn a_file_that_was_moved_or_replaced_is_missing() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     let data = folder.path().join("data");
     let file = open(&data, MOST).unwrap();
     assert!(!file.is_missing());
@@ -58,7 +59,7 @@ fn a_file_that_was_moved_or_replaced_is_missing() {
 
 #[test]
 fn a_file_of_a_later_chatprobe_is_left_alone() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     let file = open(folder.path(), MOST).unwrap();
     file.connection
         .pragma_update(None, "user_version", 99)
@@ -71,7 +72,7 @@ fn a_file_of_a_later_chatprobe_is_left_alone() {
 
 #[test]
 fn a_file_of_an_earlier_chatprobe_is_opened_with_the_run_that_it_had_in_progress() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     let earlier = earlier(folder.path(), 1);
     let report = serde_json::to_string(&begun()).unwrap();
     let insert = "INSERT INTO runs VALUES ('r', 'burst', 'n', 'running', ?, NULL)";

@@ -8,6 +8,7 @@ use super::{MOST, open, record};
 use crate::{
     fuzz::{fuzz, inputs},
     history::{FailureQuery, History, HourQuery, RunQuery, file::path_in},
+    testing::TemporaryFolder,
 };
 
 const WORDS: &[&[u8]] = &[
@@ -52,7 +53,7 @@ const WORDS: &[&[u8]] = &[
 
 #[test]
 fn no_row_breaks_the_history_and_a_run_beside_it_is_still_read() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()

@@ -11,6 +11,7 @@ use crate::{
         ChatCounts, MachineSample, MeanAndMost, RunReport, Sample, StepSample, ThresholdState,
     },
     scenario::{Observation, Reason},
+    testing::TemporaryFolder,
 };
 
 const IN_PROGRESS: &str = "INSERT INTO runs VALUES (?, 'burst', 'n', 'running', ?, NULL)";
@@ -46,7 +47,7 @@ fn half_way() -> RunReport {
 
 #[test]
 fn a_run_that_was_cut_off_is_as_it_was_at_its_last_second_and_every_open_chat_was_in_progress() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     let file = open(folder.path(), MOST).unwrap();
     let before = half_way();
     let text = serde_json::to_string(&before).unwrap();
@@ -107,7 +108,7 @@ fn a_run_that_was_cut_off_is_as_it_was_at_its_last_second_and_every_open_chat_wa
 
 #[test]
 fn counts_at_the_end_of_their_range_are_kept_and_leave_the_file_usable() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     let file = open(folder.path(), MOST).unwrap();
     let mut report = half_way();
     report.chats = ChatCounts {
@@ -129,7 +130,7 @@ fn counts_at_the_end_of_their_range_are_kept_and_leave_the_file_usable() {
 
 #[test]
 fn a_run_of_which_no_second_was_kept_says_so() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     let file = open(folder.path(), MOST).unwrap();
     let text = serde_json::to_string(&begun()).unwrap();
     let insert = |query: &str, text: &str| file.connection.execute(query, ["r", text]).unwrap();
@@ -151,7 +152,7 @@ fn a_run_that_was_told_to_end_before_the_process_did_says_by_whom() {
         (EndedBy::Shutdown, "the service was shut down"),
         (EndedBy::Operator, "an operator"),
     ] {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = TemporaryFolder::new();
         let file = open(folder.path(), MOST).unwrap();
         let mut report = half_way();
         report.ended_by = Some(by);
@@ -174,7 +175,7 @@ fn a_run_that_was_told_to_end_before_the_process_did_says_by_whom() {
 
 #[test]
 fn a_run_of_an_earlier_chatprobe_is_what_its_seconds_add_up_to() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     let file = earlier(folder.path(), 4);
     let report = serde_json::to_string(&begun()).unwrap();
     file.execute(IN_PROGRESS, params!["r", report]).unwrap();
@@ -221,7 +222,7 @@ fn a_run_of_an_earlier_chatprobe_is_what_its_seconds_add_up_to() {
 
 #[test]
 fn the_chats_that_were_open_are_all_kept_as_long_as_their_run() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     let mut file = open(folder.path(), 10 * MOST).unwrap();
     let report = serde_json::to_string(&begun()).unwrap();
     let filling = file.connection.transaction().unwrap();
@@ -257,7 +258,7 @@ fn the_chats_that_were_open_are_all_kept_as_long_as_their_run() {
 
 #[test]
 fn a_file_that_is_full_is_opened_with_the_run_that_was_cut_off() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     let mut file = open(folder.path(), 10 * MOST).unwrap();
     let report = serde_json::to_string(&begun()).unwrap();
     let sample = serde_json::to_string(&Sample::default()).unwrap();

@@ -8,6 +8,7 @@ use super::{MOST, open, record};
 use crate::{
     event::{RunIds, RunPosition},
     history::{RunQuery, figures::Figures},
+    testing::TemporaryFolder,
 };
 
 /// Of runs that an earlier version of chatprobe has kept, in the order in which they began.
@@ -44,7 +45,7 @@ fn page(connection: &Connection, before: Option<&str>, since: Option<Duration>) 
 
 #[test]
 fn pages_neither_skip_nor_repeat_runs_while_others_begin_and_the_clock_is_set_back() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     let file = open(folder.path(), MOST).unwrap();
     let connection = &file.connection;
     let ids = RunIds::new();
@@ -72,7 +73,7 @@ fn pages_neither_skip_nor_repeat_runs_while_others_begin_and_the_clock_is_set_ba
 
 #[test]
 fn runs_since_a_moment_are_found_whatever_version_kept_them() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     let file = open(folder.path(), MOST).unwrap();
     let now = RunIds::new().next(Duration::from_secs(NOW));
     for id in [EARLIER[0], EARLIER[2], &now] {

@@ -21,6 +21,7 @@ use crate::{
         History, HistoryError, Recorder, RunQuery, baselines::Named, figures::Figures,
         file::path_in,
     },
+    testing::TemporaryFolder,
 };
 
 /// A wait for a thread, which the paused clock does not bound.
@@ -47,7 +48,7 @@ fn pipe(path: &Path) {
 
 #[tokio::test(start_paused = true)]
 async fn readings_of_a_disk_that_hangs_end_soon_and_there_are_never_more_than_four_threads() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     pipe(&path_in(folder.path()));
     let figures = Arc::<Figures>::default();
     let (requests, _requested) = mpsc::channel(1);
@@ -99,7 +100,7 @@ impl Observer for Last {
 
 #[tokio::test(start_paused = true)]
 async fn a_write_to_a_disk_that_hangs_is_seen_while_it_does_and_holds_up_no_start() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     pipe(&path_in(folder.path()));
     let settings = Data {
         max_bytes: MOST,

@@ -9,11 +9,12 @@ use crate::{
         baselines, figures::Figures, file::path_in, hours::ProbeHour, tidy, write::Write,
         writer::Writer,
     },
+    testing::TemporaryFolder,
 };
 
 #[test]
 fn what_is_too_old_goes_and_what_is_in_progress_stays() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     let mut file = open(folder.path(), MOST).unwrap();
     let now = run().id.clone();
     for (id, rest) in [
@@ -54,7 +55,7 @@ fn what_is_too_old_goes_and_what_is_in_progress_stays() {
 async fn a_clock_that_leaps_forward_is_not_believed_for_a_day() {
     const MINUTE: Duration = Duration::from_mins(1);
     const MONTH: Duration = Duration::from_hours(30 * 24);
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     let mut clock = open(folder.path(), MOST).unwrap().clock;
     let mut now = tidy::Reading::now();
     assert_eq!(clock.believe(now), Some(now.wall), "the file is new");
@@ -89,7 +90,7 @@ async fn a_clock_that_leaps_forward_is_not_believed_for_a_day() {
 
 #[test]
 fn a_clock_that_is_far_beyond_the_newest_row_at_the_start_empties_nothing() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     let file = open(folder.path(), MOST).unwrap();
     let hour = "INSERT INTO probe_hours VALUES ('n', 's', 't', 7200, '{}')";
     file.connection.execute(hour, []).unwrap();
@@ -108,7 +109,7 @@ fn a_clock_that_is_far_beyond_the_newest_row_at_the_start_empties_nothing() {
 
 #[test]
 fn a_probe_is_counted_once_even_if_its_history_cannot_be_tidied() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     let file = open(folder.path(), MOST).unwrap();
     let refusal = "CREATE TRIGGER refusal BEFORE DELETE ON probe_hours \
                    BEGIN SELECT raise(ABORT, 'not today'); END";

@@ -14,6 +14,7 @@ use crate::{
         figures::Figures, file::HistoryFile, open_chats, rows::apply, write::Write,
     },
     runner::{RunState, Sample},
+    testing::TemporaryFolder,
 };
 
 /// What no row of ours has: no JSON, JSON of something else, no text, and text that is not UTF-8.
@@ -31,8 +32,8 @@ fn report(id: &str) -> String {
 }
 
 /// A file with runs `a` and `z` that can be read, and four between them that cannot.
-fn runs() -> (tempfile::TempDir, HistoryFile) {
-    let folder = tempfile::tempdir().unwrap();
+fn runs() -> (TemporaryFolder, HistoryFile) {
+    let folder = TemporaryFolder::new();
     let file = open(folder.path(), MOST).unwrap();
     for id in ["a", "z"] {
         let insert = "INSERT INTO runs VALUES (?, 'probe', 'p', 'ended', ?, '{}')";
@@ -154,7 +155,7 @@ async fn a_row_that_cannot_be_read_and_is_asked_for_by_its_id_is_counted_and_sai
 
 #[test]
 fn failures_hours_and_open_chats_that_cannot_be_read_are_left_out() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     let file = open(folder.path(), MOST).unwrap();
     let failure = json!({
         "id": "f", "run": "r", "name": "p", "scenario": "s", "target": "t", "mode": "probe", "chat": 1,
@@ -204,7 +205,7 @@ fn failures_hours_and_open_chats_that_cannot_be_read_are_left_out() {
 
 #[test]
 fn runs_that_were_cut_off_are_concluded_without_the_rows_that_cannot_be_read() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     let file = open(folder.path(), MOST).unwrap();
     let begun = serde_json::to_string(&begun()).unwrap();
     let insert = "INSERT INTO runs VALUES (?, 'burst', 'p', 'running', ?, NULL)";
@@ -246,7 +247,7 @@ fn runs_that_were_cut_off_are_concluded_without_the_rows_that_cannot_be_read() {
 
 #[test]
 fn an_hour_that_cannot_be_read_begins_anew() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     let mut file = open(folder.path(), MOST).unwrap();
     let figures = Figures::default();
     let end = |connection: &mut Connection| {

@@ -5,7 +5,7 @@ use std::{fs, sync::Arc, time::Duration};
 use tokio::time::advance;
 
 use super::{MOST, database, kept, value, writer};
-use crate::history::write::Write;
+use crate::{history::write::Write, testing::TemporaryFolder};
 
 fn end(id: &str) -> Write {
     let mut record = kept(id);
@@ -16,7 +16,7 @@ fn end(id: &str) -> Write {
 
 #[tokio::test(start_paused = true)]
 async fn the_end_of_a_run_is_written_once_the_disk_has_room_again() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     let (mut writer, figures) = writer(folder.path());
     writer.keep(vec![Write::Tidy]);
     // In progress, so that nothing can be deleted for others.
@@ -36,7 +36,7 @@ async fn the_end_of_a_run_is_written_once_the_disk_has_room_again() {
 
 #[tokio::test(start_paused = true)]
 async fn the_end_of_a_run_is_written_once_there_is_a_folder_for_it_and_other_rows_are_lost() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     let data = folder.path().join("data");
     fs::write(&data, "a file where a folder should be").unwrap();
     let (mut writer, figures) = writer(&data);
@@ -57,7 +57,7 @@ async fn the_end_of_a_run_is_written_once_there_is_a_folder_for_it_and_other_row
 #[tokio::test(start_paused = true)]
 async fn the_end_of_a_run_is_tried_once_more_at_shutdown_however_short_ago_the_folder_was_missing()
 {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     let data = folder.path().join("data");
     fs::write(&data, "a file where a folder should be").unwrap();
     let (mut writer, figures) = writer(&data);

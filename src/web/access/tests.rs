@@ -7,6 +7,7 @@ use axum::{
 };
 
 use super::{sender::HostError, *};
+use crate::testing::TemporaryFolder;
 
 const TOKEN: &str = "correct-horse-battery";
 
@@ -65,7 +66,7 @@ fn check_token(value: &str) -> Result<(), Denied> {
 
 #[test]
 fn the_token_is_taken_from_the_environment_before_the_file() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     std::fs::write(folder.path().join("token"), "from-the-token-file\n").unwrap();
     let admin = config::Admin {
         token_file: Some("token".into()),
@@ -88,7 +89,7 @@ fn the_token_is_taken_from_the_environment_before_the_file() {
 
 #[test]
 fn a_source_without_a_usable_token_is_an_error() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TemporaryFolder::new();
     std::fs::write(folder.path().join("blank"), " \n").unwrap();
     std::fs::write(folder.path().join("spaced"), "two words\n").unwrap();
     assert_eq!(

@@ -235,10 +235,11 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+    use crate::testing::TemporaryFolder;
 
     #[test]
     fn a_token_is_made_once_and_for_its_owner_alone() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = TemporaryFolder::new();
         let path = folder.path().join("token");
         let created = create_in(&path).unwrap().unwrap();
         let text = created.text.expose_secret();
@@ -262,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_token_that_is_still_to_be_made_is_nobodys() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = TemporaryFolder::new();
         let mut admin = config::Admin {
             token_file: Some("token".into()),
             create_token: true,

@@ -5,14 +5,14 @@ use std::{fs::File, path::PathBuf, process::Command, time::Duration};
 use tokio::{task::yield_now, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::{Answer, App, Service, Web, until};
+use super::{Answer, App, PATIENCE, Service, Web, until};
 use crate::{config::Data, history::Recorder};
 
 /// A pipe in the place of the file, which hangs whoever opens it until somebody opens its other end.
 struct Frozen {
     service: Service,
     pipe: PathBuf,
-    _recorder: Recorder,
+    recorder: Option<Recorder>,
 }
 
 impl Frozen {
@@ -44,7 +44,7 @@ impl Frozen {
                 ..service
             },
             pipe,
-            _recorder: recorder,
+            recorder: Some(recorder),
         }
     }
 
@@ -71,8 +71,18 @@ impl Frozen {
 
 impl Drop for Frozen {
     fn drop(&mut self) {
-        // Lets those go that hang.
-        drop(File::options().read(true).write(true).open(&self.pipe));
+        // Those that hang go on, and end before the folder is deleted.
+        let pipe = File::options().read(true).write(true).open(&self.pipe);
+        let history = &self.service.web.history;
+        // Not by the clock of the runtime, which may be paused.
+        let mut rounds = 0..PATIENCE.as_millis();
+        while history.readers_free() != Some(4) && rounds.next().is_some() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        drop(pipe);
+        if let Some(recorder) = self.recorder.take() {
+            recorder.end();
+        }
     }
 }
 

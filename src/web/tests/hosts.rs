@@ -8,6 +8,7 @@ use super::{Access, Service, TOKEN, changes::CHANGES, local, request};
 use crate::{
     config::Admin,
     document::{Problems, Value, parse, settings},
+    testing::TemporaryFolder,
 };
 
 /// The same request for another host.
@@ -143,7 +144,7 @@ async fn the_shipped_configurations_answer_the_scrapes_of_the_shipped_prometheus
         ),
     ] {
         let text = std::fs::read_to_string(file).unwrap();
-        let folder = tempfile::tempdir().unwrap();
+        let folder = TemporaryFolder::new();
         std::fs::write(folder.path().join("token"), TOKEN).unwrap();
         let settings = text.replace("/run/secrets/admin_token", "token");
         let admin = admin_of(&settings);

@@ -29,7 +29,6 @@ use axum::{
 };
 use futures_util::StreamExt as _;
 use serde_json::Value;
-use tempfile::TempDir;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -45,6 +44,7 @@ use crate::{
     runner::{Engine, RunHandle, TraceBudget},
     scenario::Drivers,
     scheduler::{RunEntry, Scheduler},
+    testing::TemporaryFolder,
     vitals::Vitals,
 };
 
@@ -113,7 +113,7 @@ struct Service {
     web: Web,
     app: Arc<App>,
     router: Router,
-    folder: TempDir,
+    folder: TemporaryFolder,
 }
 
 struct Answer {
@@ -129,7 +129,7 @@ impl Service {
     }
 
     async fn with_token() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = TemporaryFolder::new();
         std::fs::write(folder.path().join("token"), TOKEN).unwrap();
         let admin = Admin {
             token_file: Some(PathBuf::from("token")),
@@ -142,7 +142,7 @@ impl Service {
         rustls::crypto::ring::default_provider()
             .install_default()
             .ok();
-        let folder = tempfile::tempdir().unwrap();
+        let folder = TemporaryFolder::new();
         let write =
             |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
         std::fs::create_dir(folder.path().join("scenarios")).unwrap();

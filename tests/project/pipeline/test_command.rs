@@ -202,6 +202,15 @@ fn what_a_command_leaves_is_named_and_removed() {
             // Not even a session of its own hides it.
             ("setsid sh -c 'sleep 1234; true' &", "sleep 1234"),
             ("mkdir $TMPDIR/some-folder", "temporary file: some-folder"),
+            // So that it can be traced who left it.
+            (
+                "mkdir -p $TMPDIR/some-folder/inner; touch $TMPDIR/some-folder/inner/file",
+                "    inner/file",
+            ),
+            (
+                "mkdir $TMPDIR/some-folder; cd $TMPDIR/some-folder; touch $(seq 100 123)",
+                "    4 more",
+            ),
             ("echo more >>ci/a-file", "changed: ci/a-file"),
             ("touch ci/new", "new or changed: ci/new"),
             ("rm ci/a-file", "deleted: ci/a-file"),
