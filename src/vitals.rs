@@ -64,7 +64,7 @@ pub struct Load {
     pub memory: Option<u64>,
     /// The share of all the host's CPUs that was busy, 0 to 1.
     pub host_busy: Option<f64>,
-    /// CPUs that its threads wanted besides and waited for.
+    /// CPU wait: for how many CPUs its threads waited besides, in CPU seconds a second.
     pub cpu_wait: Option<f64>,
     /// Files that the process has open, sockets among them.
     pub files: Option<u64>,

@@ -16,7 +16,7 @@ QUICK = "{ session_pause: 10ms, first_message_delay: 10ms, reply_delay: 10ms }"
 EVERY = 0.25
 PROBE = {"mode": "probe"}
 # A machine that is kept busy must not decide.
-PATIENT = "{ start_lateness_p99: 1m, send_lateness_p99: 1m, scheduler_lag_p99: 1m, stall: 1m, cpu_missing: 100% }"
+PATIENT = "{ start_lateness_p99: 1m, send_lateness_p99: 1m, scheduler_lag_p99: 1m, stall: 1m, cpu_wait: 100% }"
 # How long anything may take that is expected to happen, in seconds.
 PATIENCE = 30
 

@@ -175,9 +175,9 @@ fn write_machine(text: &mut String, machine: &HealthReport) -> std::fmt::Result 
     }
     writeln!(
         text,
-        "machine: CPUs used {} and missing {}, host busy {}; at most: memory {}, files {}, sockets {}, run queue {}",
+        "machine: CPUs used {}, CPU wait {}, host busy {}; at most: memory {}, files {}, sockets {}, run queue {}",
         reading(machine.cpus.mean, wording::number),
-        reading(machine.cpus_missing.mean, wording::number),
+        reading(machine.cpu_wait.mean, wording::number),
         reading(machine.host_busy.mean, wording::percent),
         reading(machine.memory_bytes.most, wording::bytes),
         reading(machine.files.most, wording::number),

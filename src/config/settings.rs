@@ -183,8 +183,8 @@ pub struct HealthBudget {
     /// How long a thread that does nothing but sleep may once sleep too long.
     #[serde(with = "crate::units::duration")]
     pub stall: Duration,
-    /// Of the CPU time that the process wanted over the whole run, the share that it may not get.
-    pub cpu_missing: Share,
+    /// CPU wait: of the CPU time that the process wanted over the whole run, the share that it may wait for.
+    pub cpu_wait: Share,
 }
 
 impl Default for HealthBudget {
@@ -194,7 +194,7 @@ impl Default for HealthBudget {
             send_lateness_p99: Duration::from_millis(500),
             scheduler_lag_p99: Duration::from_millis(500),
             stall: Duration::from_secs(1),
-            cpu_missing: Share::percent(60),
+            cpu_wait: Share::percent(60),
         }
     }
 }

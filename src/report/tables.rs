@@ -35,7 +35,7 @@ const SECONDS: [&str; 19] = [
     "sent_late_p99_seconds",
     "cpu_user",
     "cpu_system",
-    "cpus_missing",
+    "cpu_wait",
     "host_busy",
     "memory_bytes",
     "files",
@@ -110,7 +110,7 @@ fn second(sample: &Sample) -> Vec<String> {
     row.extend([
         of(|machine| Some(machine.cpu_user)),
         of(|machine| Some(machine.cpu_system)),
-        of(|machine| machine.cpus_missing),
+        of(|machine| machine.cpu_wait),
         of(|machine| machine.host_busy),
         cell(machine.and_then(|machine| machine.memory_bytes)),
         cell(machine.and_then(|machine| machine.files)),

@@ -107,7 +107,7 @@ fn report(latency: &Quantiles, failed: u64) -> Value {
         "events": { "received": 0, "by_fate": {}, "waiting": 0, "differences": [] },
         "start_lateness": none, "connection_wait": { "count": 0 }, "send_lateness": none, "scheduler_lag": none,
         "machine": {
-            "thread_lag": none, "cpus": reading, "host_busy": reading, "cpus_missing": reading,
+            "thread_lag": none, "cpus": reading, "host_busy": reading, "cpu_wait": reading,
             "files": reading, "sockets": reading, "run_queue": reading,
         },
         "failures": [],

@@ -51,8 +51,9 @@ pub struct HealthReport {
     pub cpus: MeanAndMost,
     /// The share of the host's CPUs that was busy, whoever kept them so, 0 to 1.
     pub host_busy: MeanAndMost,
-    /// CPUs that its threads wanted besides and waited for.
-    pub cpus_missing: MeanAndMost,
+    /// CPU wait: for how many CPUs its threads waited besides, in CPU seconds a second.
+    #[serde(alias = "cpus_missing")]
+    pub cpu_wait: MeanAndMost,
     /// Memory of the process in RAM, in bytes.
     #[serde(default)]
     pub memory_bytes: MeanAndMost,
@@ -86,7 +87,7 @@ impl HealthReport {
         Self {
             cpus: extent(|reading| Some(reading.cpu_user + reading.cpu_system)),
             host_busy: extent(|reading| reading.host_busy),
-            cpus_missing: extent(|reading| reading.cpus_missing),
+            cpu_wait: extent(|reading| reading.cpu_wait),
             memory_bytes: extent(|reading| reading.memory_bytes.map(float)),
             files: extent(|reading| reading.files.map(float)),
             ..Self::default()
@@ -142,7 +143,7 @@ impl Health {
         Some(MachineSample {
             cpu_user: known(&self.cpu_user)?,
             cpu_system: known(&self.cpu_system)?,
-            cpus_missing: known(&self.cpu_wait),
+            cpu_wait: known(&self.cpu_wait),
             host_busy: known(&self.host_busy),
             memory_bytes: self.memory.whole_mean(),
             files: self.files.whole_mean(),
@@ -154,7 +155,7 @@ impl Health {
             thread_lag: Quantiles::of(&self.thread_lag),
             cpus: self.cpus.report(),
             host_busy: self.host_busy.report(),
-            cpus_missing: self.cpu_wait.report(),
+            cpu_wait: self.cpu_wait.report(),
             memory_bytes: self.memory.report(),
             files: self.files.report(),
             sockets: self.sockets.report(),
@@ -199,11 +200,11 @@ impl Health {
         }
         let (got, cpu_wait) = (self.cpus.mean(), self.cpu_wait.mean());
         let wanted = got + cpu_wait;
-        if wanted > WORTH_A_WORD && cpu_wait > wanted * budget.cpu_missing.as_ratio() {
+        if wanted > WORTH_A_WORD && cpu_wait > wanted * budget.cpu_wait.as_ratio() {
             beyond.push(format!(
-                "the generator was starved: it wanted {wanted:.1} CPUs and got {got:.1} (the budget is {} missing); \
+                "the generator was starved: it wanted {wanted:.1} CPUs and got {got:.1} (the budget for CPU wait is {}); \
                  its machine was busy to {:.0}%",
-                budget.cpu_missing,
+                budget.cpu_wait,
                 self.host_busy.mean() * 100.0
             ));
         }

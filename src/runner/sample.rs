@@ -82,8 +82,9 @@ pub struct MachineSample {
     pub cpu_user: f64,
     /// CPUs that the kernel kept busy for it.
     pub cpu_system: f64,
-    /// CPUs that it wanted besides and waited for.
-    pub cpus_missing: Option<f64>,
+    /// CPU wait: for how many CPUs its threads waited besides, in CPU seconds a second.
+    #[serde(alias = "cpus_missing")]
+    pub cpu_wait: Option<f64>,
     /// The share of the host's CPUs that was busy, 0 to 1.
     pub host_busy: Option<f64>,
     /// Memory of the process in RAM.

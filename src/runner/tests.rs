@@ -171,7 +171,7 @@ async fn over(run: &RunHandle) -> RunReport {
 fn budget() -> HealthBudget {
     HealthBudget {
         stall: Duration::from_hours(1),
-        cpu_missing: Share::percent(100),
+        cpu_wait: Share::percent(100),
         ..HealthBudget::default()
     }
 }

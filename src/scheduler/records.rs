@@ -59,7 +59,7 @@ mod tests {
                 "machine": {
                     "thread_lag": { "count": 0 },
                     "cpus": { "mean": 0.0, "most": 0.0 }, "host_busy": { "mean": 0.0, "most": 0.0 },
-                    "cpus_missing": { "mean": 0.0, "most": 0.0 },
+                    "cpu_wait": { "mean": 0.0, "most": 0.0 },
                     "files": { "mean": 0.0, "most": 0.0 }, "sockets": { "mean": 0.0, "most": 0.0 },
                     "run_queue": { "mean": 0.0, "most": 0.0 },
                 },

@@ -110,7 +110,7 @@ async fn the_examples_of_signing_in_are_let_in() {
     }
     let configuration = format!(
         "targets: {{ desk: {{ url: '{url}', secrets: {{ {secrets} }} }} }}\nscenarios: [scenarios]\n\
-         health: {{ start_lateness_p99: 1m, send_lateness_p99: 1m, scheduler_lag_p99: 1m, stall: 1m, cpu_missing: 100% }}\n"
+         health: {{ start_lateness_p99: 1m, send_lateness_p99: 1m, scheduler_lag_p99: 1m, stall: 1m, cpu_wait: 100% }}\n"
     );
     let file = folder.write("chatprobe.yaml", &configuration);
     for name in ["oauth", "basic", "signed"] {

@@ -110,7 +110,7 @@ async fn a_process_that_shares_its_only_cpu_with_hogs_says_how_much_it_did_not_g
     let _hogs = Hogs::start(6);
     // As many chats as it can, on the same CPU.
     let run = Run::of_shipped(&centre.url).load("{ customers: 100, for: 5s }");
-    let run = with_budget(run, "cpu_missing: 100%", "cpu_missing: 60%");
+    let run = with_budget(run, "cpu_wait: 100%", "cpu_wait: 60%");
     let process = run.start_pinned("0");
     let run = run.finish(process).await.exits(3);
     assert!(
@@ -118,8 +118,8 @@ async fn a_process_that_shares_its_only_cpu_with_hogs_says_how_much_it_did_not_g
         "{run:#?}"
     );
     let machine = &run.report["machine"];
-    let (got, missing) = (&machine["cpus"]["mean"], &machine["cpus_missing"]["mean"]);
-    assert!(missing.as_f64() > got.as_f64(), "{machine}");
+    let (got, cpu_wait) = (&machine["cpus"]["mean"], &machine["cpu_wait"]["mean"]);
+    assert!(cpu_wait.as_f64() > got.as_f64(), "{machine}");
     // Every hog runs or waits at each reading.
     let queue = machine["run_queue"]["mean"].as_f64().unwrap();
     assert!(queue >= 6.0, "{machine}");
@@ -131,7 +131,7 @@ async fn a_process_that_has_little_to_do_is_not_starved_by_hogs() {
     let centre = Centre::start("{}").await;
     let _hogs = Hogs::start(2);
     let run = Run::of_shipped(&centre.url).load("{ rate: 2/s, for: 4s }");
-    let run = with_budget(run, "cpu_missing: 100%", "cpu_missing: 60%");
+    let run = with_budget(run, "cpu_wait: 100%", "cpu_wait: 60%");
     let process = run.start_pinned("0");
     let run = run.finish(process).await.exits(0);
     assert_eq!(run.chats("passed"), 8);

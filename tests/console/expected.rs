@@ -188,7 +188,7 @@ fn generator(report: &Value, told: &mut Expected) {
             &report["connection_wait"]["p99"],
         ),
         ("CPUs used", &machine["cpus"]["mean"]),
-        ("CPUs missing", &machine["cpus_missing"]["mean"]),
+        ("CPU wait", &machine["cpu_wait"]["mean"]),
         ("Memory, at most", &machine["memory_bytes"]["most"]),
         ("Host busy", &machine["host_busy"]["mean"]),
         ("Files, at most", &machine["files"]["most"]),
@@ -259,7 +259,7 @@ pub fn html_report(report: &Value) -> Expected {
     }
     for (row, key) in [
         ("CPUs used", "cpus"),
-        ("CPUs wanted and not had", "cpus_missing"),
+        ("CPU wait", "cpu_wait"),
         ("Memory in RAM", "memory_bytes"),
         ("Host busy", "host_busy"),
         ("Files open", "files"),

@@ -34,7 +34,7 @@ async fn probing(folder: Folder, target: &str) -> Service {
          scenarios: [twice.yaml]\n\
          probes: {{ p: {{ scenario: twice, target: desk, every: 100ms }} }}\n\
          listen: {{ web: 127.0.0.1:0, callbacks: 127.0.0.1:0 }}\n\
-         health: {{ start_lateness_p99: 1m, send_lateness_p99: 1m, scheduler_lag_p99: 1m, stall: 1m, cpu_missing: 100% }}\n"
+         health: {{ start_lateness_p99: 1m, send_lateness_p99: 1m, scheduler_lag_p99: 1m, stall: 1m, cpu_wait: 100% }}\n"
     );
     Service::start_in(folder, &configuration, &[], &[]).await
 }

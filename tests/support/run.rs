@@ -41,7 +41,7 @@ impl Run {
         let configuration = format!(
             "targets: {{ centre: {{ url: '{target}', variables: {{ tenant_id: t, channel_provider_id: p }} }} }}\n\
              scenarios: ['{}']\n\
-             health: {{ start_lateness_p99: 1m, send_lateness_p99: 1m, scheduler_lag_p99: 1m, stall: 1m, cpu_missing: 100% }}\n",
+             health: {{ start_lateness_p99: 1m, send_lateness_p99: 1m, scheduler_lag_p99: 1m, stall: 1m, cpu_wait: 100% }}\n",
             shipped("scenarios").display()
         );
         let file = folder.write("chatprobe.yaml", &configuration);

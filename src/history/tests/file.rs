@@ -1,11 +1,12 @@
 use std::{fs::Permissions, os::unix::fs::PermissionsExt as _};
 
 use rusqlite::params;
+use serde_json::json;
 
 use super::{MOST, begun, earlier, open};
 use crate::{
     history::{HistoryError, file::path_in, rows::Rest, schema::MIGRATIONS},
-    runner::{Quantiles, RunReport, RunState, Sample, StepSample},
+    runner::{MachineSample, Quantiles, RunReport, RunState, Sample, StepSample},
     testing::TemporaryFolder,
 };
 
@@ -122,6 +123,9 @@ fn a_file_of_an_earlier_chatprobe_is_opened_with_the_run_that_it_had_in_progress
 fn a_report_is_read_with_the_names_that_earlier_versions_gave_its_fields() {
     let report = begun();
     let mut earlier = serde_json::to_value(&report).unwrap();
+    let machine = earlier["machine"].as_object_mut().unwrap();
+    let cpu_wait = machine.remove("cpu_wait").unwrap();
+    machine.insert("cpus_missing".to_owned(), cpu_wait);
     let fields = earlier.as_object_mut().unwrap();
     for (name, before) in [("events", "books"), ("warnings", "doubts")] {
         let value = fields.remove(name).unwrap();
@@ -130,4 +134,7 @@ fn a_report_is_read_with_the_names_that_earlier_versions_gave_its_fields() {
     let read: RunReport = serde_json::from_value(earlier).unwrap();
     let [read, report] = [read, report].map(|report| serde_json::to_value(report).unwrap());
     assert_eq!(read, report);
+    let sample = json!({ "cpu_user": 1.0, "cpu_system": 0.5, "cpus_missing": 0.25 });
+    let sample: MachineSample = serde_json::from_value(sample).unwrap();
+    assert_eq!(sample.cpu_wait, Some(0.25));
 }

@@ -77,7 +77,7 @@ fn record(passed: u64, micros: u64) -> RunRecord {
     let names = [
         "cpus",
         "host_busy",
-        "cpus_missing",
+        "cpu_wait",
         "files",
         "sockets",
         "run_queue",

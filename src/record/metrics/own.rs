@@ -26,7 +26,7 @@ pub(super) struct Own {
     send_lateness: ByMode,
     scheduler_lag: Histogram,
     thread_lag: Histogram,
-    cpus_missing: Gauge,
+    cpu_wait: Gauge,
     runnable_threads: Gauge,
     listen_overflows: Counter,
     listen_drops: Counter,
@@ -84,9 +84,9 @@ impl Own {
             send_lateness: by_mode(&send_lateness),
             scheduler_lag: lag.child(&[]),
             thread_lag: thread_lag.child(&[]),
-            cpus_missing: make.gauge(
-                "chatprobe_generator_cpus_missing",
-                "CPUs that the threads of the process wanted over the last second or so and waited for.",
+            cpu_wait: make.gauge(
+                "chatprobe_generator_cpu_wait",
+                "CPU wait: for how many CPUs the threads of the process waited over the last second or so.",
             )?,
             runnable_threads: make.gauge(
                 "chatprobe_host_runnable_threads",
@@ -128,7 +128,7 @@ impl Own {
         self.thread_lag.observe(beat.late.as_secs_f64());
         if let Some(load) = beat.load {
             if let Some(cpu_wait) = load.cpu_wait {
-                self.cpus_missing.set(cpu_wait);
+                self.cpu_wait.set(cpu_wait);
             }
             if let Some(threads) = load.run_queue {
                 self.runnable_threads.set(float(threads));

@@ -213,6 +213,6 @@ fn cpus(samples: &[Arc<Sample>], groups: &[Group<'_>]) -> Vec<Line<'static>> {
     vec![
         line("user", |sample| Some(sample.machine?.cpu_user)),
         line("system", |sample| Some(sample.machine?.cpu_system)),
-        line("wanted and not had", |sample| sample.machine?.cpus_missing),
+        line("CPU wait", |sample| sample.machine?.cpu_wait),
     ]
 }

@@ -39,7 +39,7 @@ pub fn health(report: &RunReport) -> Markup {
     ];
     let readings: [(_, _, Format); 7] = [
         ("CPUs used", &machine.cpus, number),
-        ("CPUs wanted and not had", &machine.cpus_missing, number),
+        ("CPU wait", &machine.cpu_wait, number),
         ("Memory in RAM", &machine.memory_bytes, bytes),
         ("Host busy", &machine.host_busy, percent),
         ("Files open", &machine.files, number),

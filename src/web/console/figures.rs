@@ -158,7 +158,7 @@ pub(super) fn generator(report: &RunReport) -> Markup {
     let machine = &report.machine;
     let readings: [(_, _, Format); 5] = [
         ("CPUs used", machine.cpus.mean, number),
-        ("CPUs missing", machine.cpus_missing.mean, number),
+        ("CPU wait", machine.cpu_wait.mean, number),
         ("Memory, at most", machine.memory_bytes.most, bytes),
         ("Host busy", machine.host_busy.mean, percent),
         ("Files, at most", machine.files.most, number),

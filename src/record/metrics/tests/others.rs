@@ -260,7 +260,7 @@ fn heartbeats_of_the_thread_outside_say_how_the_machine_treats_the_process() {
     let gauges = || {
         let output = fixture.output();
         [
-            "chatprobe_generator_cpus_missing",
+            "chatprobe_generator_cpu_wait",
             "chatprobe_host_runnable_threads",
         ]
         .map(|name| output[name])
