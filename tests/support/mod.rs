@@ -1,5 +1,5 @@
 //! What the tests of the real binary share: processes, folders, waiting, metrics, the simulator.
-#![allow(
+#![expect(
     dead_code,
     unused_imports,
     reason = "each test binary uses another part of it"

@@ -78,10 +78,10 @@ pub enum Word {
     /// It changed by more than what varies within the runs, and by no more than runs may differ from each other,
     /// as far as the baselines tell.
     RunToRun,
-    /// The counts of failures differ by more than chance makes of independent chats, and by no more than the
-    /// seconds of a run may differ from each other.
+    /// The difference in failures is statistically significant if chats are independent of each other, and no larger
+    /// than the seconds of one run may differ from each other.
     Unclear,
-    /// It is no more than chance makes of runs that are alike.
+    /// It is no larger than the random variation between runs of the same.
     Noise,
     /// Too little was measured for a word.
     TooLittle,

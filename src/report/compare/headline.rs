@@ -21,8 +21,8 @@ pub enum Overall {
     /// Some figure changed by more than what varies within the runs; the baselines cannot tell whether runs
     /// differ by as much.
     RunToRun,
-    /// Failures differ by more than chance makes of independent chats, and by no more than the seconds of a run may
-    /// differ from each other.
+    /// The difference in failures is statistically significant if chats are independent of each other, and no larger
+    /// than the seconds of one run may differ from each other.
     Unclear,
     /// The verdict is none that a baseline has, though no figure is known to have changed.
     VerdictChanged,

@@ -320,7 +320,7 @@ fn is_like(run: &RunReport, other: &RunReport) -> bool {
     ),
     responses(
         (status = 200, description = "What changed", body = Comparison),
-        (status = 400, description = "Too many baselines, one of them twice, or a name is missing", body = ErrorBody),
+        (status = 400, description = "Too many baselines, one of them twice, a name is missing, or the records of the baselines take more than 256 MB together", body = ErrorBody),
         OfRun,
         Made,
     ),
@@ -346,7 +346,7 @@ pub(in crate::web) async fn compare(
     ),
     responses(
         (status = 200, description = "The page", body = String, content_type = "text/html"),
-        (status = 400, description = "Too many baselines, one of them twice, or a name is missing", body = ErrorBody),
+        (status = 400, description = "Too many baselines, one of them twice, a name is missing, or the records of the baselines take more than 256 MB together", body = ErrorBody),
         OfRun,
         Made,
     ),
