@@ -36,7 +36,7 @@ pub(in crate::scenario) enum Reads {
 
 /// A [`Builtin`] by the name of its function.
 macro_rules! builtin {
-    ($name:literal, $reads:ident, $function:path) => {
+    ($name:literal, $reads:ident, $function:expr) => {
         Builtin {
             name: $name,
             reads: $crate::scenario::evaluation::Reads::$reads,
@@ -50,7 +50,7 @@ pub(in crate::scenario) use builtin;
 const FILTERS: &[Builtin] = &[
     builtin!("abs", Nothing, filters::abs),
     builtin!("attr", Nothing, replacements::attr),
-    builtin!("batch", Characters, replacements::batch),
+    builtin!("batch", Characters, replacements::of_count(filters::batch)),
     builtin!("bool", Nothing, filters::bool),
     builtin!("capitalize", Items, filters::capitalize),
     builtin!("chain", Items, replacements::chain),
@@ -85,7 +85,7 @@ const FILTERS: &[Builtin] = &[
     builtin!("safe", Items, filters::safe),
     builtin!("select", Characters, filters::select),
     builtin!("selectattr", Characters, filters::selectattr),
-    builtin!("slice", Characters, replacements::slice),
+    builtin!("slice", Characters, replacements::of_count(filters::slice)),
     builtin!("sort", Sorted, filters::sort),
     builtin!("split", Characters, filters::split),
     builtin!("string", Items, filters::string),

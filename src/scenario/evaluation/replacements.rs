@@ -138,26 +138,15 @@ pub(super) fn trim(
     Ok(filters::trim(value, cut_off.map(Into::into)))
 }
 
-/// `slice` into [`MOST_MADE`] lists at most.
-pub(super) fn slice(
-    state: &State<'_, '_>,
-    value: Value,
-    count: usize,
-    fill_with: Option<Value>,
-) -> Result<Value, Error> {
-    check_made(count)?;
-    filters::slice(state, value, count, fill_with)
-}
-
-/// `batch` with lists of [`MOST_MADE`] at most.
-pub(super) fn batch(
-    state: &State<'_, '_>,
-    value: Value,
-    count: usize,
-    fill_with: Option<Value>,
-) -> Result<Value, Error> {
-    check_made(count)?;
-    filters::batch(state, value, count, fill_with)
+/// A filter that fills lists up to a count or makes so many, such as `batch` and `slice`, with a count of
+/// [`MOST_MADE`] at most.
+pub(super) fn of_count(
+    filter: fn(&State<'_, '_>, Value, usize, Option<Value>) -> Result<Value, Error>,
+) -> impl Fn(&State<'_, '_>, Value, usize, Option<Value>) -> Result<Value, Error> {
+    move |state, value, count, fill_with| {
+        check_made(count)?;
+        filter(state, value, count, fill_with)
+    }
 }
 
 /// `indent` by [`MOST_MADE`] columns at most, up to [`MOST_TEXT`].
