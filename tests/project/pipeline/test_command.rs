@@ -2,8 +2,10 @@
 
 use std::{
     fs,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     process::{Command, Output},
+    sync::atomic::{AtomicBool, Ordering},
     thread,
 };
 
@@ -219,6 +221,38 @@ fn what_a_command_leaves_is_named_and_removed() {
             scope.spawn(move || assert_is_named_and_removed(script, what));
         }
     });
+}
+
+/// Whether dropping a folder panics while a thread writes to it.
+fn drop_is_noticed() -> bool {
+    let folder = Folder::new();
+    let path = folder.path("");
+    let done = AtomicBool::new(false);
+    let noticed = thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 0.. {
+                let written = fs::write(path.join(format!("file-{number}")), "");
+                if written.is_err() || done.load(Ordering::Relaxed) {
+                    return;
+                }
+            }
+        });
+        while !path.join("file-1").exists() {
+            thread::yield_now();
+        }
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(folder)));
+        done.store(true, Ordering::Relaxed);
+        dropped.is_err()
+    });
+    // Of a folder that was noticed something may be left.
+    let _ = fs::remove_dir_all(&path);
+    noticed
+}
+
+#[test]
+fn a_folder_to_which_a_thread_still_writes_fails_the_test_that_drops_it() {
+    // Now and then the folder is deleted between two writes.
+    assert!((0..1_000).any(|_| drop_is_noticed()));
 }
 
 fn assert_is_named_and_removed(script: &str, what: &str) {
