@@ -21,7 +21,7 @@ const NONE: u64 = i64::MAX as u64 / 2;
 
 /// What the control groups let the process have.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Limits {
+pub struct GroupLimits {
     /// Those on memory, of every group that has one.
     pub memory: Vec<MemoryLimit>,
     /// The smallest one on CPU time.
@@ -48,7 +48,7 @@ pub struct CpuLimit {
     pub file: PathBuf,
 }
 
-impl Limits {
+impl GroupLimits {
     /// Those of this process as they are now; `None` if its groups are hidden from it.
     pub fn read() -> Option<Self> {
         let groups = fs::read_to_string("/proc/self/cgroup").ok()?;

@@ -10,7 +10,7 @@ use std::net::UdpSocket;
 pub use self::machine::Machine;
 use crate::{
     descriptors,
-    driver::{Connections, Sharing},
+    driver::{ConnectionSettings, Sharing},
     load::Profile,
     plain_words,
     scenario::{Bounds, Cost},
@@ -45,7 +45,7 @@ impl Machine {
     pub fn examine(
         &self,
         cost: &Cost,
-        connections: &Connections,
+        connections: &ConnectionSettings,
         load: &Profile,
         capacity: Option<u64>,
     ) -> Findings {
@@ -91,7 +91,7 @@ impl Machine {
         }
     }
 
-    fn examine_memory(&self, chats: u64, wanted: &Connections, findings: &mut Findings) {
+    fn examine_memory(&self, chats: u64, wanted: &ConnectionSettings, findings: &mut Findings) {
         let Some(available) = self.memory_available() else {
             return;
         };
@@ -124,7 +124,12 @@ impl Machine {
 
     /// Customers with a connection each need them all. Of those who share, only a slow target keeps
     /// so many busy.
-    fn examine_connections(&self, chats: u64, wanted: &Connections, findings: &mut Findings) {
+    fn examine_connections(
+        &self,
+        chats: u64,
+        wanted: &ConnectionSettings,
+        findings: &mut Findings,
+    ) {
         let connections = most_connections(chats, wanted);
         let (who, found) = match wanted.sharing {
             Sharing::PerCustomer => (
@@ -161,7 +166,7 @@ impl Machine {
     fn examine_ports_in_time(
         &self,
         chats: u64,
-        wanted: &Connections,
+        wanted: &ConnectionSettings,
         load: &Profile,
         findings: &mut Findings,
     ) {
@@ -187,7 +192,7 @@ impl Machine {
         }
     }
 
-    fn ports_of(&self, wanted: &Connections) -> u64 {
+    fn ports_of(&self, wanted: &ConnectionSettings) -> u64 {
         let sources = u64::try_from(wanted.from.len()).map_or(1, |count| count.max(1));
         let ports = self.ports.unwrap_or(u64::MAX);
         ports.saturating_mul(sources)
@@ -233,7 +238,7 @@ pub fn certain_failures(cost: &Cost) -> impl Iterator<Item = String> {
 }
 
 /// Connections to one server that chats have at the most.
-fn most_connections(chats: u64, wanted: &Connections) -> u64 {
+fn most_connections(chats: u64, wanted: &ConnectionSettings) -> u64 {
     match wanted.sharing {
         Sharing::PerCustomer => chats,
         Sharing::Shared { most, .. } => chats.min(u64::try_from(most.get()).unwrap_or(u64::MAX)),
@@ -241,7 +246,7 @@ fn most_connections(chats: u64, wanted: &Connections) -> u64 {
 }
 
 /// Connections cannot leave from an address that is another machine's.
-fn examine_sources(connections: &Connections, findings: &mut Findings) {
+fn examine_sources(connections: &ConnectionSettings, findings: &mut Findings) {
     for source in &connections.from {
         if let Err(error) = UdpSocket::bind((*source, 0)) {
             findings.refusals.push(format!(

@@ -18,7 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use self::proc::Counters;
+use self::proc::KernelCounters;
 pub use self::proc::{AcceptQueues, cpu_times};
 
 /// How long the thread sleeps.
@@ -114,7 +114,7 @@ impl Vitals {
 }
 
 fn beat(notes: &Weak<Mutex<Notes>>) {
-    let mut before = (Instant::now(), Counters::read().ok());
+    let mut before = (Instant::now(), KernelCounters::read().ok());
     loop {
         let slept = Instant::now();
         thread::sleep(BEAT);
@@ -122,7 +122,9 @@ fn beat(notes: &Weak<Mutex<Notes>>) {
         let late = now.duration_since(slept).saturating_sub(BEAT);
         let length = now.duration_since(before.0);
         // A reading that cannot be had is tried again with the next beat, and tells of the whole time.
-        let counters = (length >= LOOK).then(|| Counters::read().ok()).flatten();
+        let counters = (length >= LOOK)
+            .then(|| KernelCounters::read().ok())
+            .flatten();
         let load = counters.and_then(|counters| {
             let (_, earlier) = mem::replace(&mut before, (now, Some(counters)));
             earlier.map(|earlier| counters.since(&earlier, length))

@@ -31,17 +31,17 @@ impl Tree {
     }
 
     /// `mounts`: what is seen, from the root of the namespace; where; the kind; the options.
-    fn limits(&self, groups: &str, mounts: &[(&str, &str, &str, &str)]) -> Option<Limits> {
+    fn limits(&self, groups: &str, mounts: &[(&str, &str, &str, &str)]) -> Option<GroupLimits> {
         let top = self.0.path().display();
         let lines = mounts.iter().map(|(root, point, kind, options)| {
             format!(
                 "31 23 0:28 {root} {top}/{point} rw,nosuid shared:9 - {kind} cgroup {options}\n"
             )
         });
-        Limits::of(groups, &lines.collect::<String>(), PROCESS)
+        GroupLimits::of(groups, &lines.collect::<String>(), PROCESS)
     }
 
-    fn v2(&self, groups: &str, root: &str) -> Option<Limits> {
+    fn v2(&self, groups: &str, root: &str) -> Option<GroupLimits> {
         self.limits(groups, &[(root, "unified", "cgroup2", "rw,nsdelegate")])
     }
 
@@ -254,7 +254,7 @@ fn without_limits_there_are_none_and_what_is_no_number_is_none() {
     let limits = tree.v2("0::/a\n", "/").unwrap();
     assert_eq!((limits.tightest(), limits.cpu.as_ref()), (None, None));
     // A kernel without control groups.
-    assert_eq!(tree.limits("", &[]), Some(Limits::default()));
+    assert_eq!(tree.limits("", &[]), Some(GroupLimits::default()));
 }
 
 #[test]
@@ -272,6 +272,6 @@ fn this_process_is_found_where_its_groups_are_mounted() {
     }
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
     if mounts.lines().any(|line| Mount::parse(line).is_some()) {
-        assert_ne!(Limits::read(), None, "{mounts}");
+        assert_ne!(GroupLimits::read(), None, "{mounts}");
     }
 }

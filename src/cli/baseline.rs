@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     plain_words,
-    report::{Baseline, MOST_BASELINES},
+    report::{BaselineCheck, MOST_BASELINES},
     runner::{MOST_BATCHES, RunRecord},
     units::Share,
 };
@@ -68,9 +68,9 @@ impl Earlier {
     }
 
     /// Holds a run that has ended against them.
-    pub(super) fn against(&self, run: &RunRecord) -> Baseline {
+    pub(super) fn against(&self, run: &RunRecord) -> BaselineCheck {
         let records: Vec<_> = self.records.iter().collect();
-        Baseline::new(&records, run, self.limit.map(Share::as_ratio))
+        BaselineCheck::new(&records, run, self.limit.map(Share::as_ratio))
     }
 }
 

@@ -12,7 +12,7 @@ use crate::printable;
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
+pub(super) enum LogFormat {
     /// For people.
     #[default]
     Human,
@@ -22,9 +22,9 @@ pub(super) enum Format {
 
 /// What is logged, as text that the log understands.
 #[derive(Debug, Clone)]
-pub(super) struct Filter(String);
+pub(super) struct LogFilter(String);
 
-impl FromStr for Filter {
+impl FromStr for LogFilter {
     type Err = String;
 
     /// The log itself takes any word for the name of a module, and so would be silent on `verbose`.
@@ -68,7 +68,7 @@ fn without_verifier(text: &str) -> EnvFilter {
 }
 
 /// Starts the log on standard error. A `quiet` command says what it has to say itself.
-pub(super) fn start(format: Format, filter: Option<&Filter>, quiet: bool) {
+pub(super) fn start(format: LogFormat, filter: Option<&LogFilter>, quiet: bool) {
     // The cron library tells of its own life at `info`.
     let default = if quiet {
         "error"
@@ -77,10 +77,10 @@ pub(super) fn start(format: Format, filter: Option<&Filter>, quiet: bool) {
     };
     let filter = match filter {
         // A variable that is set to nothing is as good as not set.
-        Some(Filter(text)) if !text.trim().is_empty() => without_verifier(text),
+        Some(LogFilter(text)) if !text.trim().is_empty() => without_verifier(text),
         Some(_) | None => without_verifier(default),
     };
-    let colours = format == Format::Human && stderr().is_terminal();
+    let colours = format == LogFormat::Human && stderr().is_terminal();
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(move || Lines {
@@ -91,8 +91,8 @@ pub(super) fn start(format: Format, filter: Option<&Filter>, quiet: bool) {
         .log_internal_errors(false)
         .with_target(false);
     match format {
-        Format::Human => builder.with_ansi(colours).init(),
-        Format::Json => builder.json().flatten_event(true).init(),
+        LogFormat::Human => builder.with_ansi(colours).init(),
+        LogFormat::Json => builder.json().flatten_event(true).init(),
     }
 }
 
@@ -163,7 +163,7 @@ mod tests {
     }
 
     /// What the log writes about a detail that a target has sent.
-    fn logged(format: Format, colours: bool, detail: &str) -> String {
+    fn logged(format: LogFormat, colours: bool, detail: &str) -> String {
         let written = Written::default();
         let to = written.clone();
         let builder = tracing_subscriber::fmt()
@@ -174,10 +174,10 @@ mod tests {
             .with_target(false);
         let tell = || tracing::warn!(%detail, "chat failed");
         match format {
-            Format::Human => {
+            LogFormat::Human => {
                 tracing::subscriber::with_default(builder.with_ansi(colours).finish(), tell);
             }
-            Format::Json => {
+            LogFormat::Json => {
                 let builder = builder.json().flatten_event(true);
                 tracing::subscriber::with_default(builder.finish(), tell);
             }
@@ -190,9 +190,9 @@ mod tests {
     fn a_target_cannot_change_how_a_log_line_looks() {
         let detail = "got \u{202e}deliaf\u{2069}\u{9b}2J\u{1b}[2J\u{2028}\r\nWARN forged";
         for (format, colours) in [
-            (Format::Human, false),
-            (Format::Human, true),
-            (Format::Json, false),
+            (LogFormat::Human, false),
+            (LogFormat::Human, true),
+            (LogFormat::Json, false),
         ] {
             let line = logged(format, colours, detail);
             assert_eq!(line.matches('\n').count(), 1, "{line:?}");
@@ -207,9 +207,9 @@ mod tests {
                 "{line:?}"
             );
         }
-        let line = logged(Format::Json, false, detail);
+        let line = logged(LogFormat::Json, false, detail);
         let read: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!(read["detail"], detail);
-        assert!(logged(Format::Human, true, "x").contains("\u{1b}["));
+        assert!(logged(LogFormat::Human, true, "x").contains("\u{1b}["));
     }
 }

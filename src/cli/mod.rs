@@ -59,11 +59,11 @@ pub struct Cli {
 
     /// How log lines look.
     #[arg(long, global = true, value_enum, default_value_t)]
-    log_format: logging::Format,
+    log_format: logging::LogFormat,
 
     /// What is logged: a level, or directives such as `info,chatprobe=debug`.
     #[arg(long, global = true, env = "CHATPROBE_LOG", value_name = "FILTER")]
-    log: Option<logging::Filter>,
+    log: Option<logging::LogFilter>,
 
     /// Threads that do the work. [default: half of the CPUs]
     #[arg(

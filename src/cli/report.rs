@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     plain_words,
-    report::{Baseline, html, junit, tables},
+    report::{BaselineCheck, html, junit, tables},
     runner::{RunRecord, RunReport, RunState},
 };
 
@@ -64,7 +64,7 @@ impl ReportTo {
     pub(super) fn conclude(
         self,
         record: &RunRecord,
-        baseline: Option<&Baseline>,
+        baseline: Option<&BaselineCheck>,
         outcome: Outcome,
     ) -> Outcome {
         let summary = summary::text(&record.report, baseline);
@@ -89,7 +89,7 @@ impl ReportTo {
     fn write(
         self,
         record: &RunRecord,
-        baseline: Option<&Baseline>,
+        baseline: Option<&BaselineCheck>,
         mut outcome: Outcome,
     ) -> Outcome {
         match self.json {
@@ -140,7 +140,7 @@ impl Documents {
 }
 
 /// The document that goes by this name.
-fn document(name: &str, record: &RunRecord, baseline: Option<&Baseline>) -> String {
+fn document(name: &str, record: &RunRecord, baseline: Option<&BaselineCheck>) -> String {
     match name {
         "report.html" => html::document(record, baseline),
         "steps.csv" => tables::steps(&record.report),

@@ -10,7 +10,7 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-use self::{interruption::Interruption, prepared::Prepared, request::Request};
+use self::{interruption::Interruption, prepared::Prepared, request::RequestArguments};
 
 use super::{
     Configuration, Outcome, address::listening_address, no_signals, no_thread, number::seed_of_run,
@@ -22,7 +22,7 @@ use crate::{
     driver::Origin,
     event::{EndedBy, Observers, Verdict},
     preflight::Machine,
-    report::Baseline,
+    report::BaselineCheck,
     runner::{Engine, GracefulStop, RunSpec, TraceBudget},
     scenario::{Cost, Drivers},
     service::{address, every, listen},
@@ -38,7 +38,7 @@ pub(super) struct Run {
     scenario: Option<String>,
 
     #[command(flatten)]
-    request: Request,
+    request: RequestArguments,
 
     #[command(flatten)]
     configuration: Configuration,
@@ -212,7 +212,7 @@ fn examine(spec: &RunSpec, cost: &Cost) -> Result<Vec<String>, String> {
 }
 
 /// The exit code is the verdict, unless it passed and is worse than earlier runs.
-fn outcome(verdict: Option<Verdict>, baseline: Option<&Baseline>) -> Outcome {
+fn outcome(verdict: Option<Verdict>, baseline: Option<&BaselineCheck>) -> Outcome {
     match verdict {
         Some(Verdict::Passed) if baseline.is_some_and(|it| !it.regressions().is_empty()) => {
             Outcome::Failed

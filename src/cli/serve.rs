@@ -4,7 +4,7 @@ use super::{
     Configuration, Outcome, no_signals,
     output::tell,
     report_problems,
-    signals::{Asked, Signals},
+    signals::{SignalRequest, Signals},
     unusable,
 };
 use crate::{
@@ -57,8 +57,8 @@ impl Serve {
         let outcome = loop {
             tokio::select! {
                 asked = signals.next() => match asked {
-                    Asked::Reload => service.reload().await,
-                    Asked::End(_) => {
+                    SignalRequest::Reload => service.reload().await,
+                    SignalRequest::End(_) => {
                         signals.settle().await;
                         break Outcome::Success;
                     }

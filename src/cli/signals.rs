@@ -52,7 +52,7 @@ impl SecondRequest {
 
 /// What was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum SignalRequest {
     /// SIGTERM or SIGINT, whichever it was.
     End(EndedBy),
     /// SIGHUP.
@@ -72,17 +72,17 @@ impl Signals {
         })
     }
 
-    pub(super) async fn next(&mut self) -> Asked {
+    pub(super) async fn next(&mut self) -> SignalRequest {
         tokio::select! {
-            _ = self.terminate.recv() => Asked::End(EndedBy::Sigterm),
-            _ = self.interrupt.recv() => Asked::End(EndedBy::Sigint),
-            _ = self.hangup.recv() => Asked::Reload,
+            _ = self.terminate.recv() => SignalRequest::End(EndedBy::Sigterm),
+            _ = self.interrupt.recv() => SignalRequest::End(EndedBy::Sigint),
+            _ = self.hangup.recv() => SignalRequest::Reload,
         }
     }
 
     /// Waits for a request to end.
     pub(super) async fn end(&mut self) {
-        while !matches!(self.next().await, Asked::End(_)) {}
+        while !matches!(self.next().await, SignalRequest::End(_)) {}
     }
 
     /// Waits for the second request to end, once the first one has settled; the moment at which it was noticed, from

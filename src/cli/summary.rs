@@ -4,7 +4,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use crate::{
     event::Verdict,
-    report::{Baseline, Compared, Overall, Word, wording},
+    report::{BaselineCheck, Compared, Overall, Word, wording},
     runner::{
         BrokenBy, Example, HealthReport, Quantiles, RunReport, SearchReport, SearchStep,
         ThresholdState,
@@ -19,7 +19,7 @@ const MOST_ORPHANS: usize = 10;
 const WIDTH: u16 = 80;
 
 /// The figures of a run, for people.
-pub(super) fn text(report: &RunReport, baseline: Option<&Baseline>) -> String {
+pub(super) fn text(report: &RunReport, baseline: Option<&BaselineCheck>) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
     let _ = write_all(&mut text, report);
@@ -104,7 +104,7 @@ fn write_all(text: &mut String, report: &RunReport) -> std::fmt::Result {
 }
 
 /// What changed since earlier runs, and what of it is more than is allowed.
-fn write_baseline(text: &mut String, baseline: &Baseline) -> std::fmt::Result {
+fn write_baseline(text: &mut String, baseline: &BaselineCheck) -> std::fmt::Result {
     let compared = &baseline.comparison;
     write!(text, "\ncompared: {}", compared.headline)?;
     for caveat in &compared.caveats {

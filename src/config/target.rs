@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     document::{Entry, Mapping, Node, Place, Problems, canonical, settings},
-    driver::{Connections, Endpoint, Origin, Origins},
+    driver::{ConnectionSettings, Endpoint, Origin, Origins},
     plain_words,
     scenario::{Parameter, Parameters, SessionValues, check_label, fingerprint, is_name},
 };
@@ -33,7 +33,7 @@ pub struct Target {
     /// Servers besides its own that inputs, captures, events and answers may lead to.
     pub also: Origins,
     /// How its customers are connected to it.
-    pub connections: Connections,
+    pub connections: ConnectionSettings,
     /// The values of sessions that its customers keep, by the names in [`SessionValues::NAMES`].
     keeps: Vec<&'static str>,
     /// TLS and the proxy in between.
@@ -56,7 +56,7 @@ impl Target {
             secrets: BTreeMap::new(),
             redaction: OnceLock::new(),
             also: Origins::default(),
-            connections: Connections::default(),
+            connections: ConnectionSettings::default(),
             keeps: Vec::new(),
             transport: Transport::default(),
             fingerprint: fingerprint(url),

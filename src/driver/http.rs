@@ -36,7 +36,7 @@ use url::{Position, Url};
 
 pub use self::{
     answer::HttpAnswer,
-    connections::{Connections, Sharing},
+    connections::{ConnectionSettings, Sharing},
     cookies::Cookies,
     endpoint::Endpoint,
     failure::{HttpFailure, HttpFailureKind, Remedy},
@@ -81,7 +81,7 @@ pub struct HttpClient(Arc<ClientState>);
 
 /// What the sessions of a client share.
 struct ClientState {
-    connections: Connections,
+    connections: ConnectionSettings,
     connector: ConnectorSettings,
     /// By the beginning of a URL, as it was written.
     pools: Mutex<HashMap<Box<str>, Arc<Pool>>>,

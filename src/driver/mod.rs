@@ -6,7 +6,7 @@ mod origins;
 mod phases;
 
 pub use http::{
-    Connections, Cookies, Endpoint, EnvironmentProxies, HttpAnswer, HttpBody, HttpClient,
+    ConnectionSettings, Cookies, Endpoint, EnvironmentProxies, HttpAnswer, HttpBody, HttpClient,
     HttpDriver, HttpFailure, HttpFailureKind, HttpRequest, HttpSession, HttpSetupError, OnWire,
     Proxy, ProxyChoice, ProxyError, Redirects, Remedy, Sharing, Tls, TlsError, TlsSettings,
     location, shown_address,

@@ -11,7 +11,7 @@ use tokio::{sync::oneshot, time::timeout};
 
 use super::{
     History, HistoryError, Listing,
-    figures::Figures,
+    figures::HistoryCounters,
     listing::{of_row, read_rows},
 };
 use crate::runner::RunReport;
@@ -75,24 +75,24 @@ impl From<rusqlite::Error> for BaselineError {
 
 /// What is to become of a name.
 #[derive(Debug)]
-pub(super) enum Change {
+pub(super) enum BaselineChange {
     Set { name: String, run: String },
     Delete { name: String },
 }
 
 /// A change, and where its end is told: the id of the run that had the name before, if one had.
 #[derive(Debug)]
-pub(super) struct Request {
-    pub(super) change: Change,
+pub(super) struct BaselineChangeRequest {
+    pub(super) change: BaselineChange,
     pub(super) answer: oneshot::Sender<Result<Option<String>, BaselineError>>,
 }
 
-impl Request {
+impl BaselineChangeRequest {
     /// The run that has to be kept before.
     pub(super) fn run(&self) -> Option<&str> {
         match &self.change {
-            Change::Set { run, .. } => Some(run),
-            Change::Delete { .. } => None,
+            BaselineChange::Set { run, .. } => Some(run),
+            BaselineChange::Delete { .. } => None,
         }
     }
 }
@@ -126,19 +126,19 @@ impl History {
         run: &str,
     ) -> Result<Option<String>, BaselineError> {
         let (name, run) = (name.to_owned(), run.to_owned());
-        self.change(Change::Set { name, run }).await
+        self.change(BaselineChange::Set { name, run }).await
     }
 
     /// Takes the name from its run.
     pub async fn delete_baseline(&self, name: &str) -> Result<Option<String>, BaselineError> {
         let name = name.to_owned();
-        self.change(Change::Delete { name }).await
+        self.change(BaselineChange::Delete { name }).await
     }
 
-    async fn change(&self, change: Change) -> Result<Option<String>, BaselineError> {
+    async fn change(&self, change: BaselineChange) -> Result<Option<String>, BaselineError> {
         let requests = self.requests().ok_or(BaselineError::NotKept)?;
         let (answer, answered) = oneshot::channel();
-        let request = Request { change, answer };
+        let request = BaselineChangeRequest { change, answer };
         let changed = async {
             let sent = requests.send(request).await;
             sent.map_err(|_| BaselineError::ShuttingDown)?;
@@ -159,7 +159,7 @@ impl Named {
     }
 
     /// Takes over what a file has that was opened.
-    pub(super) fn read(&self, connection: &Connection, figures: &Figures) {
+    pub(super) fn read(&self, connection: &Connection, figures: &HistoryCounters) {
         let read = || {
             let mut query = connection.prepare("SELECT name, run FROM baselines")?;
             read_rows(query.query([])?, "baselines", MOST, figures, |row| {
@@ -173,11 +173,11 @@ impl Named {
     }
 
     /// Follows a change that was made in the file.
-    pub(super) fn follow(&self, change: Change) {
+    pub(super) fn follow(&self, change: BaselineChange) {
         let mut runs = self.runs();
         match change {
-            Change::Set { name, run } => runs.insert(name, run),
-            Change::Delete { name } => runs.remove(&name),
+            BaselineChange::Set { name, run } => runs.insert(name, run),
+            BaselineChange::Delete { name } => runs.remove(&name),
         };
     }
 
@@ -201,13 +201,13 @@ fn read(row: &Row<'_>) -> Result<Baseline, HistoryError> {
 /// Does it in a transaction of its own.
 pub(super) fn apply(
     connection: &mut Connection,
-    change: &Change,
+    change: &BaselineChange,
     max_bytes: u64,
 ) -> Result<Option<String>, BaselineError> {
     let transaction = connection.transaction()?;
     let before = match change {
-        Change::Set { name, run } => set(&transaction, name, run, max_bytes)?,
-        Change::Delete { name } => Some(delete(&transaction, name)?),
+        BaselineChange::Set { name, run } => set(&transaction, name, run, max_bytes)?,
+        BaselineChange::Delete { name } => Some(delete(&transaction, name)?),
     };
     transaction.commit()?;
     Ok(before)
@@ -260,8 +260,8 @@ mod tests {
 
     const MAX_BYTES: u64 = 1_000_000;
 
-    fn set_as(name: &str, run: &str) -> Change {
-        Change::Set {
+    fn set_as(name: &str, run: &str) -> BaselineChange {
+        BaselineChange::Set {
             name: name.to_owned(),
             run: run.to_owned(),
         }
@@ -275,11 +275,12 @@ mod tests {
     #[test]
     fn names_are_few_and_one_that_exists_can_be_given_anew() {
         let folder = TemporaryFolder::new();
-        let mut file = HistoryFile::open(folder.path(), MAX_BYTES, &Figures::default()).unwrap();
+        let mut file =
+            HistoryFile::open(folder.path(), MAX_BYTES, &HistoryCounters::default()).unwrap();
         insert(&file, "one", Some("{}"));
         insert(&file, "other", Some("{}"));
         insert(&file, "in-progress", None);
-        let mut apply = |change: &Change| apply(&mut file.connection, change, MAX_BYTES);
+        let mut apply = |change: &BaselineChange| apply(&mut file.connection, change, MAX_BYTES);
         for number in 0..MOST {
             let set = apply(&set_as(&format!("name-{number}"), "one"));
             assert_eq!(set.unwrap(), None, "{number}");
@@ -292,7 +293,7 @@ mod tests {
             let refused = apply(&set_as("name-0", unknown)).unwrap_err();
             assert!(matches!(refused, BaselineError::NoRun(_)), "{refused}");
         }
-        let delete = Change::Delete {
+        let delete = BaselineChange::Delete {
             name: "name-0".to_owned(),
         };
         assert_eq!(apply(&delete).unwrap().as_deref(), Some("other"));
@@ -304,17 +305,18 @@ mod tests {
     #[test]
     fn runs_with_names_leave_half_of_the_room_to_others() {
         let folder = TemporaryFolder::new();
-        let mut file = HistoryFile::open(folder.path(), MAX_BYTES, &Figures::default()).unwrap();
+        let mut file =
+            HistoryFile::open(folder.path(), MAX_BYTES, &HistoryCounters::default()).unwrap();
         let rest = "x".repeat(300_000);
         insert(&file, "one", Some(&rest));
         insert(&file, "other", Some(&rest));
-        let mut apply = |change: &Change| apply(&mut file.connection, change, MAX_BYTES);
+        let mut apply = |change: &BaselineChange| apply(&mut file.connection, change, MAX_BYTES);
         // It is there once, whatever names it has.
         apply(&set_as("a", "one")).unwrap();
         apply(&set_as("b", "one")).unwrap();
         let refused = apply(&set_as("b", "other")).unwrap_err();
         assert!(matches!(refused, BaselineError::TooLarge), "{refused}");
-        let delete = Change::Delete {
+        let delete = BaselineChange::Delete {
             name: "a".to_owned(),
         };
         apply(&delete).unwrap();

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 
 use super::{
     error::HistoryError,
-    figures::Figures,
+    figures::HistoryCounters,
     file::{NAME, length, log_of, path_in, private_file, set_aside, set_log_aside, unless_missing},
     schema::migrate,
 };
@@ -46,7 +46,7 @@ pub(super) fn create(directory: &Path) -> Result<(), HistoryError> {
 }
 
 /// Clears the way for a new file where an earlier one was cut to nothing, or has left nothing but its log.
-pub(super) fn clear_rest(directory: &Path, figures: &Figures) -> io::Result<()> {
+pub(super) fn clear_rest(directory: &Path, figures: &HistoryCounters) -> io::Result<()> {
     let path = path_in(directory);
     let bytes = match fs::metadata(&path) {
         Ok(file) if file.is_file() && file.len() < LEAST => Some(file.len()),

@@ -12,7 +12,7 @@ use crate::{event::HistoryFigures, line_budget::LineBudget};
 
 /// [`HistoryFigures`] while they change.
 #[derive(Debug, Default)]
-pub(super) struct Figures {
+pub(super) struct HistoryCounters {
     pub(super) written: AtomicU64,
     pub(super) lost: AtomicU64,
     pub(super) set_aside: AtomicU64,
@@ -28,7 +28,7 @@ pub(super) struct Figures {
     lines: Mutex<LineBudget>,
 }
 
-impl Figures {
+impl HistoryCounters {
     pub(super) fn lose(&self, rows: u64) {
         self.lost.fetch_add(rows, Ordering::Relaxed);
     }

@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::{
     creation,
     error::HistoryError,
-    figures::Figures,
+    figures::HistoryCounters,
     generation::{Generation, Head},
     interrupted,
     schema::migrate,
@@ -57,7 +57,7 @@ impl HistoryFile {
     pub(super) fn open(
         directory: &Path,
         max_bytes: u64,
-        figures: &Figures,
+        figures: &HistoryCounters,
     ) -> Result<Self, HistoryError> {
         let folder = |error| HistoryError::Folder {
             path: directory.to_owned(),
@@ -150,7 +150,11 @@ impl HistoryFile {
 }
 
 /// Opens the database, makes or migrates it, and concludes the runs that an earlier process left.
-fn connect(path: &Path, max_bytes: u64, figures: &Figures) -> Result<Connection, HistoryError> {
+fn connect(
+    path: &Path,
+    max_bytes: u64,
+    figures: &HistoryCounters,
+) -> Result<Connection, HistoryError> {
     let mut connection = Connection::open(path)?;
     prepare(&connection)?;
     let version = migrate(&mut connection, path)?;

@@ -7,7 +7,7 @@ use rusqlite::{Connection, Transaction, params};
 use super::{
     FailureSummary,
     error::HistoryError,
-    figures::Figures,
+    figures::HistoryCounters,
     listing::read_rows,
     open_chats,
     packed::unpack,
@@ -35,7 +35,7 @@ const NOT_TORN_DOWN: &str = "the process ended before the teardown was over";
 pub(super) fn conclude(
     connection: &mut Connection,
     version: usize,
-    figures: &Figures,
+    figures: &HistoryCounters,
 ) -> Result<(), HistoryError> {
     let change = connection.transaction()?;
     let left = {
@@ -87,7 +87,7 @@ pub(super) fn conclude(
 fn seconds(
     change: &Transaction<'_>,
     run: &str,
-    figures: &Figures,
+    figures: &HistoryCounters,
 ) -> Result<(Vec<Arc<Sample>>, Vec<Batch>), HistoryError> {
     let mut query = change
         .prepare("SELECT number, sample, histograms FROM samples WHERE run = ? ORDER BY number")?;
@@ -143,7 +143,7 @@ fn rest(report: &RunReport, samples: Vec<Arc<Sample>>, batches: Vec<Batch>) -> R
 fn examples(
     change: &Transaction<'_>,
     run: &str,
-    figures: &Figures,
+    figures: &HistoryCounters,
 ) -> Result<Vec<Example>, HistoryError> {
     let mut query =
         change.prepare("SELECT id, failure FROM failures WHERE run = ? ORDER BY failed_at, id")?;
@@ -178,7 +178,7 @@ fn open_at_target(
     change: &Transaction<'_>,
     run: &str,
     report: &RunReport,
-    figures: &Figures,
+    figures: &HistoryCounters,
 ) -> Result<Open, HistoryError> {
     let teardown = "UPDATE open_chats SET why = ?2 WHERE run = ?1 AND chat = 0 AND why IS NULL";
     change.execute(teardown, params![run, NOT_TORN_DOWN])?;

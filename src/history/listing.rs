@@ -1,6 +1,6 @@
 use rusqlite::{Row, Rows, types::ValueRef};
 
-use super::{error::HistoryError, figures::Figures};
+use super::{error::HistoryError, figures::HistoryCounters};
 
 /// Rows that were read, without those that could not be.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ pub(super) fn read_rows<T>(
     mut rows: Rows<'_>,
     table: &str,
     limit: usize,
-    figures: &Figures,
+    figures: &HistoryCounters,
     mut read: impl FnMut(&Row<'_>) -> Result<T, HistoryError>,
 ) -> Result<Listing<T>, HistoryError> {
     let mut listing = Listing::default();
@@ -85,7 +85,7 @@ pub(super) fn of_row<T>(
     read: Result<T, HistoryError>,
     table: &'static str,
     row: &str,
-    figures: &Figures,
+    figures: &HistoryCounters,
 ) -> Result<T, HistoryError> {
     read.map_err(|error| {
         if !error.is_of_row() {

@@ -8,7 +8,7 @@ use rusqlite::{Connection, params};
 
 use super::{
     error::HistoryError,
-    figures::Figures,
+    figures::HistoryCounters,
     listing::{Listing, read_rows},
     write::Write,
 };
@@ -25,13 +25,13 @@ const MOST_CHANGES: usize = 100_000;
 #[derive(Debug)]
 pub(super) struct OpenChats {
     pending: Mutex<Pending>,
-    figures: Arc<Figures>,
+    figures: Arc<HistoryCounters>,
 }
 
 #[derive(Debug, Default)]
 struct Pending {
     /// By the address of the run's identity, which the value keeps alive.
-    opened: HashMap<(usize, u64), Opened>,
+    opened: HashMap<(usize, u64), OpenedChat>,
     closed: Vec<(Arc<RunIdentity>, u64)>,
 }
 
@@ -39,7 +39,7 @@ type Correlation = Vec<(Arc<str>, String)>;
 
 /// A chat that has a name at its target now.
 #[derive(Debug)]
-pub(super) struct Opened {
+pub(super) struct OpenedChat {
     pub(super) run: Arc<RunIdentity>,
     pub(super) chat: u64,
     pub(super) correlation: Correlation,
@@ -48,7 +48,7 @@ pub(super) struct Opened {
 }
 
 impl OpenChats {
-    pub(super) fn new(figures: Arc<Figures>) -> Self {
+    pub(super) fn new(figures: Arc<HistoryCounters>) -> Self {
         Self {
             pending: Mutex::default(),
             figures,
@@ -81,7 +81,7 @@ impl OpenChats {
         }
     }
 
-    fn open(&self, pending: &mut Pending, opened: Opened) {
+    fn open(&self, pending: &mut Pending, opened: OpenedChat) {
         let key = (Arc::as_ptr(&opened.run).addr(), opened.chat);
         if pending.opened.len() >= MOST_CHANGES && !pending.opened.contains_key(&key) {
             self.figures.lose(1);
@@ -120,7 +120,7 @@ pub(super) fn list(
     run: &str,
     after: Option<u64>,
     limit: usize,
-    figures: &Figures,
+    figures: &HistoryCounters,
 ) -> Result<Listing<Orphan>, HistoryError> {
     let mut query = connection.prepare(
         "SELECT chat, correlation, why FROM open_chats WHERE run = ? AND chat > ? ORDER BY chat",
@@ -143,7 +143,7 @@ impl RunObserver for OpenChats {
         }
         match event {
             RunEvent::ChatNamed { chat, correlation } => {
-                let opened = Opened {
+                let opened = OpenedChat {
                     run: run.clone(),
                     chat: *chat,
                     correlation: correlation.clone(),
@@ -156,7 +156,7 @@ impl RunObserver for OpenChats {
                 correlation,
                 why,
             } => {
-                let opened = Opened {
+                let opened = OpenedChat {
                     run: run.clone(),
                     chat: *chat,
                     correlation: correlation.clone(),

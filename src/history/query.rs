@@ -6,7 +6,7 @@ use super::{
     ProbeHour,
     error::HistoryError,
     explanation::{FailureReport, FailureSummary},
-    figures::Figures,
+    figures::HistoryCounters,
     listing::{Listing, read_rows},
     rows::word,
 };
@@ -77,7 +77,7 @@ impl RunQuery {
     pub(super) fn read(
         &self,
         connection: &Connection,
-        figures: &Figures,
+        figures: &HistoryCounters,
     ) -> Result<Listing<RunReport>, HistoryError> {
         // SQLite gives up on all rows if one of them is no JSON.
         let mut statement = connection.prepare(
@@ -110,7 +110,7 @@ impl FailureQuery {
     pub(super) fn read(
         &self,
         connection: &Connection,
-        figures: &Figures,
+        figures: &HistoryCounters,
     ) -> Result<Listing<FailureSummary>, HistoryError> {
         let mut statement = connection.prepare(
             "SELECT id, failure FROM failures \
@@ -162,7 +162,7 @@ impl HourQuery {
     pub(super) fn read(
         &self,
         connection: &Connection,
-        figures: &Figures,
+        figures: &HistoryCounters,
     ) -> Result<Listing<ProbeHour>, HistoryError> {
         let mut statement = connection.prepare(
             "SELECT name || ' at ' || hour, sums FROM probe_hours WHERE name = ? AND hour < ? \

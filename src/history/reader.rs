@@ -7,7 +7,7 @@ use super::{
     FailureQuery, Failures, HourQuery, Listing, ProbeHour, RunQuery, baselines,
     error::HistoryError,
     explanation::{FailureReport, FailureSummary},
-    figures::Figures,
+    figures::HistoryCounters,
     listing::of_row,
     open_chats,
     reading::{Readable, Readers},
@@ -28,9 +28,9 @@ impl History {
     pub(super) fn in_folder(
         directory: &Path,
         failures: Arc<Failures>,
-        figures: Arc<Figures>,
+        figures: Arc<HistoryCounters>,
         named: Arc<baselines::Named>,
-        requests: mpsc::Sender<baselines::Request>,
+        requests: mpsc::Sender<baselines::BaselineChangeRequest>,
     ) -> Self {
         let file = Readable::new(directory, figures, named, requests);
         Self {
@@ -171,14 +171,14 @@ impl History {
         self.explainers.read(move || explain(&failures)).await
     }
 
-    pub(super) fn requests(&self) -> Option<&mpsc::Sender<baselines::Request>> {
+    pub(super) fn requests(&self) -> Option<&mpsc::Sender<baselines::BaselineChangeRequest>> {
         self.file.as_ref().map(|file| &file.requests)
     }
 
     /// Reads on a thread where it may take its time; `None` if nothing is kept.
     pub(super) async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&Connection, &Figures) -> Result<T, HistoryError> + Send + 'static,
+        read: impl FnOnce(&Connection, &HistoryCounters) -> Result<T, HistoryError> + Send + 'static,
     ) -> Result<Option<T>, HistoryError> {
         match &self.file {
             Some(file) => file.read(read).await,
@@ -190,7 +190,7 @@ impl History {
 fn report(
     connection: &Connection,
     id: &str,
-    figures: &Figures,
+    figures: &HistoryCounters,
 ) -> Result<Option<RunReport>, HistoryError> {
     let query = "SELECT report FROM runs WHERE id = ? AND rest IS NOT NULL";
     of_row(one(connection, query, id), "runs", id, figures)

@@ -16,7 +16,7 @@ use tokio::{
 use super::{
     baselines,
     error::HistoryError,
-    figures::Figures,
+    figures::HistoryCounters,
     file::{open_to_read, path_in},
 };
 
@@ -71,19 +71,19 @@ impl super::History {
 pub(super) struct Readable {
     path: PathBuf,
     readers: Readers,
-    pub(super) figures: Arc<Figures>,
+    pub(super) figures: Arc<HistoryCounters>,
     /// Which run has which name.
     pub(super) named: Arc<baselines::Named>,
     /// To the recorder.
-    pub(super) requests: mpsc::Sender<baselines::Request>,
+    pub(super) requests: mpsc::Sender<baselines::BaselineChangeRequest>,
 }
 
 impl Readable {
     pub(super) fn new(
         directory: &Path,
-        figures: Arc<Figures>,
+        figures: Arc<HistoryCounters>,
         named: Arc<baselines::Named>,
-        requests: mpsc::Sender<baselines::Request>,
+        requests: mpsc::Sender<baselines::BaselineChangeRequest>,
     ) -> Self {
         Self {
             path: path_in(directory),
@@ -97,7 +97,7 @@ impl Readable {
     /// Reads over a connection of its own; `None` if there has never been a file.
     pub(super) async fn read<T: Send + 'static>(
         self: &Arc<Self>,
-        read: impl FnOnce(&Connection, &Figures) -> Result<T, HistoryError> + Send + 'static,
+        read: impl FnOnce(&Connection, &HistoryCounters) -> Result<T, HistoryError> + Send + 'static,
     ) -> Result<Option<T>, HistoryError> {
         let file = self.clone();
         let reading = self.readers.read(move || {

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Failures, History, baselines,
-    figures::Figures,
+    figures::HistoryCounters,
     open_chats::OpenChats,
     write::Write,
     writer::{self, Started},
@@ -50,7 +50,7 @@ const MOST_FOLLOWED: usize = 1_024;
 #[derive(Debug, Clone)]
 pub struct Intake {
     begun: mpsc::Sender<RunHandle>,
-    figures: Arc<Figures>,
+    figures: Arc<HistoryCounters>,
 }
 
 impl Intake {
@@ -79,13 +79,13 @@ pub struct Recorder {
     file: u64,
     chats: Arc<OpenChats>,
     failures: Arc<Failures>,
-    figures: Arc<Figures>,
+    figures: Arc<HistoryCounters>,
     tidied: Option<Instant>,
     /// Of histograms that wait to be written, in bytes.
     memory: Arc<Semaphore>,
-    requests: mpsc::Receiver<baselines::Request>,
+    requests: mpsc::Receiver<baselines::BaselineChangeRequest>,
     /// Changes that could not be handed over yet.
-    waiting: VecDeque<baselines::Request>,
+    waiting: VecDeque<baselines::BaselineChangeRequest>,
 }
 
 struct Followed {
@@ -107,7 +107,7 @@ impl Recorder {
     /// # Errors
     /// There is no thread to be had.
     pub fn start(directory: &Path, settings: &Data) -> io::Result<(Self, History)> {
-        let figures = Arc::<Figures>::default();
+        let figures = Arc::<HistoryCounters>::default();
         let failures = Arc::<Failures>::default();
         let named = Arc::<baselines::Named>::default();
         let Started {
@@ -258,7 +258,7 @@ impl Followed {
     fn ask(
         &mut self,
         memory: &Arc<Semaphore>,
-        figures: &Figures,
+        figures: &HistoryCounters,
         offer: &mut impl FnMut(Write) -> Result<(), Write>,
     ) -> bool {
         // Before the rest is looked at: what comes later is not missed.
@@ -286,7 +286,7 @@ impl Followed {
     fn hand_seconds(
         &mut self,
         memory: &Arc<Semaphore>,
-        figures: &Figures,
+        figures: &HistoryCounters,
         offer: &mut impl FnMut(Write) -> Result<(), Write>,
     ) -> bool {
         let WholeSeconds {
@@ -329,7 +329,7 @@ impl Followed {
 
 /// Hands over changes of baselines, each behind the end of the run that it is about.
 fn hand_requests(
-    waiting: &mut VecDeque<baselines::Request>,
+    waiting: &mut VecDeque<baselines::BaselineChangeRequest>,
     followed: &[Followed],
     offer: &mut impl FnMut(Write) -> Result<(), Write>,
 ) {
@@ -351,7 +351,7 @@ fn hand_requests(
 }
 
 /// Puts an entry into the queue if there is room; it never waits.
-fn hand(queue: &SyncSender<Write>, figures: &Figures, write: Write) -> Result<(), Write> {
+fn hand(queue: &SyncSender<Write>, figures: &HistoryCounters, write: Write) -> Result<(), Write> {
     match queue.try_send(write) {
         Ok(()) => Ok(()),
         Err(TrySendError::Full(write)) => Err(write),

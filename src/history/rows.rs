@@ -9,9 +9,9 @@ use super::{
     error::HistoryError,
     explanation::{FailureReport, KeptFailure},
     failures::KEPT,
-    figures::Figures,
+    figures::HistoryCounters,
     hours::ProbeHour,
-    open_chats::Opened,
+    open_chats::OpenedChat,
     packed::pack,
     write::Write,
 };
@@ -36,7 +36,7 @@ pub(super) struct Rest {
 pub(super) fn apply(
     change: &Transaction<'_>,
     write: &Write,
-    figures: &Figures,
+    figures: &HistoryCounters,
 ) -> Result<u64, HistoryError> {
     let rows = match write {
         Write::Begun(report) => begin(change, report)?,
@@ -99,14 +99,14 @@ fn keep_seconds(
 
 fn chats(
     change: &Connection,
-    opened: &[Opened],
+    opened: &[OpenedChat],
     closed: &[(Arc<RunIdentity>, u64)],
 ) -> Result<usize, HistoryError> {
     let mut insert = change.prepare(
         "INSERT OR REPLACE INTO open_chats (run, chat, correlation, why) VALUES (?, ?, ?, ?)",
     )?;
     let mut rows = 0;
-    for Opened {
+    for OpenedChat {
         run,
         chat,
         correlation,
@@ -130,7 +130,11 @@ fn chats(
 }
 
 /// A burst is kept whole. A probe is added to its hour, and kept whole if it did not pass.
-fn end(change: &Connection, record: &RunRecord, figures: &Figures) -> Result<usize, HistoryError> {
+fn end(
+    change: &Connection,
+    record: &RunRecord,
+    figures: &HistoryCounters,
+) -> Result<usize, HistoryError> {
     let report = &record.report;
     let mut rows = 0;
     if report.mode == Mode::Probe {
@@ -167,7 +171,7 @@ fn end(change: &Connection, record: &RunRecord, figures: &Figures) -> Result<usi
 fn add_to_hour(
     change: &Connection,
     record: &RunRecord,
-    figures: &Figures,
+    figures: &HistoryCounters,
 ) -> Result<usize, HistoryError> {
     let report = &record.report;
     let began = report.started_at.parse::<jiff::Timestamp>();

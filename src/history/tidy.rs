@@ -24,20 +24,20 @@ const PROBATION: Duration = Duration::from_hours(24);
 /// The wall clock held against a steady one: a wrong leap forward must not make everything too old.
 #[derive(Debug)]
 pub(super) struct Clock {
-    believed: Reading,
+    believed: ClockReading,
     /// The first reading after a leap.
-    unconfirmed: Option<Reading>,
+    unconfirmed: Option<ClockReading>,
 }
 
 /// Both clocks at one moment.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reading {
+pub(super) struct ClockReading {
     /// Since the Unix epoch.
     pub(super) wall: Duration,
     pub(super) steady: Instant,
 }
 
-impl Reading {
+impl ClockReading {
     pub(super) fn now() -> Self {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
@@ -55,7 +55,7 @@ impl Reading {
 impl Clock {
     /// For a file that is opened now: its newest entry is a time that was believed before.
     pub(super) fn of(connection: &Connection) -> Result<Self, HistoryError> {
-        let now = Reading::now();
+        let now = ClockReading::now();
         let query = "SELECT max(failed_at) FROM failures";
         let failure: Option<i64> = connection.query_row(query, [], |row| row.get(0))?;
         let query = "SELECT max(hour) FROM probe_hours";
@@ -69,7 +69,7 @@ impl Clock {
         ];
         let newest = newest.into_iter().flatten().max();
         Ok(Self {
-            believed: Reading {
+            believed: ClockReading {
                 wall: newest.unwrap_or(now.wall),
                 ..now
             },
@@ -78,7 +78,7 @@ impl Clock {
     }
 
     /// The time by which something is too old, if it can be told.
-    pub(super) fn believe(&mut self, now: Reading) -> Option<Duration> {
+    pub(super) fn believe(&mut self, now: ClockReading) -> Option<Duration> {
         if now.leapt_since(&self.believed) {
             match self.unconfirmed.filter(|first| !now.leapt_since(first)) {
                 Some(first) if now.steady.duration_since(first.steady) >= PROBATION => {}

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{baselines, explanation::KeptFailure, open_chats::Opened};
+use super::{baselines, explanation::KeptFailure, open_chats::OpenedChat};
 use crate::{
     event::RunIdentity,
     runner::{RunRecord, RunReport, Snapshot, WholeSecond},
@@ -22,7 +22,7 @@ pub(super) enum Write {
     },
     /// What chats are called, and which of them ended.
     Chats {
-        opened: Vec<Opened>,
+        opened: Vec<OpenedChat>,
         closed: Vec<(Arc<RunIdentity>, u64)>,
     },
     /// A run ended.
@@ -30,7 +30,7 @@ pub(super) enum Write {
     /// Chats failed.
     Failures(Vec<KeptFailure>),
     /// A name for a run, or of one.
-    Baseline(baselines::Request),
+    Baseline(baselines::BaselineChangeRequest),
     /// Expired rows are deleted, and the oldest ones if the file is too large.
     Tidy,
 }

@@ -17,7 +17,7 @@ use tokio::{sync::oneshot, time::Instant};
 use super::{
     BaselineError, HistoryError,
     baselines::{self, Named},
-    figures::Figures,
+    figures::HistoryCounters,
     file::{self, HistoryFile},
     rows::apply,
     tidy,
@@ -49,7 +49,7 @@ pub(super) struct Started {
 pub(super) fn start(
     directory: PathBuf,
     settings: &Data,
-    figures: Arc<Figures>,
+    figures: Arc<HistoryCounters>,
     named: Arc<Named>,
 ) -> io::Result<Started> {
     let (sender, queue) = sync_channel(QUEUE);
@@ -77,7 +77,7 @@ pub(super) struct Writer {
     directory: PathBuf,
     kept_for: Duration,
     max_bytes: u64,
-    figures: Arc<Figures>,
+    figures: Arc<HistoryCounters>,
     named: Arc<Named>,
     file: Option<HistoryFile>,
     /// When it was last tried to open the file in vain.
@@ -94,7 +94,7 @@ impl Writer {
     pub(super) fn new(
         directory: PathBuf,
         settings: &Data,
-        figures: Arc<Figures>,
+        figures: Arc<HistoryCounters>,
         named: Arc<Named>,
     ) -> Self {
         Self {
@@ -251,7 +251,7 @@ impl Writer {
     }
 
     fn follow(&mut self, request: Write) {
-        let Write::Baseline(baselines::Request { change, answer }) = request else {
+        let Write::Baseline(baselines::BaselineChangeRequest { change, answer }) = request else {
             return;
         };
         let max_bytes = self.max_bytes;
@@ -306,7 +306,7 @@ impl Writer {
     fn tidy(&mut self) {
         let (keep, max_bytes) = (self.kept_for, self.max_bytes);
         let Some(file) = &mut self.file else { return };
-        let now = file.clock.believe(tidy::Reading::now());
+        let now = file.clock.believe(tidy::ClockReading::now());
         if let Err(error) = tidy::tidy(&mut file.connection, now, keep, max_bytes) {
             self.figures.tidy_failed.fetch_add(1, Ordering::Relaxed);
             if error.is_damage() {

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::time::{Instant, sleep};
 
-use super::queue::{AGAIN, Overflows, Reader};
+use super::queue::{AGAIN, OverflowReader, Overflows};
 use crate::line_budget::LineBudget;
 
 /// How long it may take until a queue that overflowed is emptied; the longest that Linux has usually takes a tenth of it.
@@ -246,7 +246,7 @@ impl Counters {
     }
 
     /// From now on it listens, with an accept queue of this length.
-    pub(super) fn listen(&self, length: u32, read: Reader) {
+    pub(super) fn listen(&self, length: u32, read: OverflowReader) {
         let overflows = Overflows::new(length, self.accepted.load(Ordering::Relaxed), read);
         *lock(&self.overflows) = Some(overflows);
     }

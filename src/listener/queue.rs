@@ -36,7 +36,7 @@ pub(super) fn longest() -> u32 {
 
 /// Reads how many connections found an accept queue of the network namespace full; `None` if the process may
 /// open no file to read with.
-pub(super) type Reader = fn() -> Option<u64>;
+pub(super) type OverflowReader = fn() -> Option<u64>;
 
 /// The count of the kernel, `ListenOverflows`.
 pub(super) fn overflows() -> Option<u64> {
@@ -48,7 +48,7 @@ pub(super) fn overflows() -> Option<u64> {
 #[derive(Debug)]
 pub(super) struct Overflows {
     length: u64,
-    read: Reader,
+    read: OverflowReader,
     read_at: Instant,
     /// Overflows of the namespace at the last reading; `None` until one succeeds.
     seen: Option<u64>,
@@ -60,7 +60,7 @@ pub(super) struct Overflows {
 
 impl Overflows {
     /// For a queue of this length whose listener has accepted so many connections.
-    pub(super) fn new(length: u32, accepted: u64, read: Reader) -> Self {
+    pub(super) fn new(length: u32, accepted: u64, read: OverflowReader) -> Self {
         Self {
             length: length.into(),
             read,

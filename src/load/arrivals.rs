@@ -28,7 +28,7 @@ enum Until {
 
 /// A time during which the rate holds or changes linearly.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Stage {
+pub(super) struct RateStage {
     /// Above zero.
     pub(super) length: Duration,
     pub(super) from: Rate,
@@ -45,7 +45,7 @@ impl Arrivals {
     }
 
     /// One stage after the other; there must be at least one.
-    pub(super) fn open(stages: &[Stage]) -> Result<Self, LoadError> {
+    pub(super) fn open(stages: &[RateStage]) -> Result<Self, LoadError> {
         let mut segments = Vec::with_capacity(stages.len());
         let (mut start, mut due) = (0, 0);
         for stage in stages {

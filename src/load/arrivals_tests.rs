@@ -221,15 +221,17 @@ fn any_rate() -> impl Strategy<Value = Rate> {
     .prop_map(rate)
 }
 
-fn any_stage() -> impl Strategy<Value = Stage> {
+fn any_stage() -> impl Strategy<Value = RateStage> {
     let length = prop_oneof![
         (1_u64..36_000).prop_map(s),
         (1_u64..10_000_000_000).prop_map(Duration::from_nanos),
     ];
-    (length, any_rate(), any_rate(), any::<bool>()).prop_map(|(length, from, to, level)| Stage {
-        length,
-        from: if level { to } else { from },
-        to,
+    (length, any_rate(), any_rate(), any::<bool>()).prop_map(|(length, from, to, level)| {
+        RateStage {
+            length,
+            from: if level { to } else { from },
+            to,
+        }
     })
 }
 
@@ -277,7 +279,7 @@ proptest! {
 
     #[test]
     fn the_total_is_the_number_of_starts(n in 1_u32..2000, millis in 1_u64..20_000) {
-        let stage = Stage { length: ms(millis), from: rate(0.0), to: rate(f64::from(n) / 10.0) };
+        let stage = RateStage { length: ms(millis), from: rate(0.0), to: rate(f64::from(n) / 10.0) };
         let arrivals = Arrivals::open(&[stage]).unwrap();
         let starts = (0..).map_while(|i| arrivals.intended_start(i)).count();
         prop_assert_eq!(starts as u64, arrivals.total());
@@ -285,7 +287,7 @@ proptest! {
 
     #[test]
     fn an_integer_rate_is_exact(r in 1_u32..10_000, seconds in 1_u64..36_000, permille in 0_u64..1000) {
-        let stage = Stage { length: s(seconds), from: rate(f64::from(r)), to: rate(f64::from(r)) };
+        let stage = RateStage { length: s(seconds), from: rate(f64::from(r)), to: rate(f64::from(r)) };
         let arrivals = Arrivals::open(&[stage]).unwrap();
         prop_assert_eq!(arrivals.total(), u64::from(r) * seconds);
         let i = arrivals.total() * permille / 1000;

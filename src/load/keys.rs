@@ -9,11 +9,11 @@ use crate::{
 };
 
 /// The `max_active` of an open profile; written as the end of its mapping.
-pub(super) struct Limit {
+pub(super) struct ActiveLimit {
     pub(super) max_active: Option<u64>,
 }
 
-impl Limit {
+impl ActiveLimit {
     pub(super) fn read(load: &mut Mapping<'_>, problems: &Problems) -> Option<Self> {
         let max_active = match load.get("max_active") {
             Some(node) => Some(node.whole_number_in(1..=MOST_CHATS, problems)?),
@@ -23,7 +23,7 @@ impl Limit {
     }
 }
 
-impl fmt::Display for Limit {
+impl fmt::Display for ActiveLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.max_active {
             Some(limit) => write!(f, ", max_active: {limit}"),

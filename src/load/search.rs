@@ -5,8 +5,8 @@ use std::{fmt, time::Duration};
 
 use super::{
     Arrivals, Bracket, Customers, Level, Profile, Shape,
-    arrivals::Stage,
-    keys::{Limit, noted, rate_of, some_time},
+    arrivals::RateStage,
+    keys::{ActiveLimit, noted, rate_of, some_time},
     segment::MOST_CHATS,
 };
 use crate::{
@@ -83,7 +83,7 @@ impl Search {
                     clippy::expect_used,
                     reason = "the reader made sure of it for the highest rate"
                 )]
-                let arrivals = Arrivals::open(&[Stage { length, from, to }]).expect("it fits");
+                let arrivals = Arrivals::open(&[RateStage { length, from, to }]).expect("it fits");
                 Shape::Arrivals(arrivals)
             }
         }
@@ -120,9 +120,9 @@ pub(super) fn read(node: &Node, load: &mut Mapping<'_>, problems: &Problems) -> 
     map.finish();
     // Customers are themselves the most chats at once.
     let limit = if customers.is_none() {
-        Limit::read(load, problems)
+        ActiveLimit::read(load, problems)
     } else {
-        Some(Limit { max_active: None })
+        Some(ActiveLimit { max_active: None })
     };
     let (from, to) = levels?;
     let search = Search {
@@ -131,7 +131,7 @@ pub(super) fn read(node: &Node, load: &mut Mapping<'_>, problems: &Problems) -> 
         hold: hold?,
     };
     if let Level::Rate(rate) = to {
-        let stage = Stage {
+        let stage = RateStage {
             length: search.hold,
             from: rate,
             to: rate,

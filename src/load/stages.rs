@@ -5,8 +5,8 @@ use std::fmt;
 
 use super::{
     Arrivals, Profile, Shape,
-    arrivals::Stage,
-    keys::{Limit, noted, rate_of, some_time},
+    arrivals::RateStage,
+    keys::{ActiveLimit, noted, rate_of, some_time},
 };
 use crate::{
     document::{Mapping, Node, Problems},
@@ -14,7 +14,7 @@ use crate::{
 };
 
 pub(super) fn read(stages: &Node, load: &mut Mapping<'_>, problems: &Problems) -> Option<Profile> {
-    let limit = Limit::read(load, problems);
+    let limit = ActiveLimit::read(load, problems);
     let wanted = "a list of stages such as `{ for: 1m, rate: 100/s }`";
     let before = problems.count();
     let list = stages.list(wanted, problems);
@@ -23,7 +23,7 @@ pub(super) fn read(stages: &Node, load: &mut Mapping<'_>, problems: &Problems) -
     }
     // Every stage is read, so that every problem is found, before any bad one ends the reading.
     let stages: Vec<_> = list.iter().map(|node| stage(node, problems)).collect();
-    let stages: Vec<Stage> = stages.into_iter().collect::<Option<_>>()?;
+    let stages: Vec<RateStage> = stages.into_iter().collect::<Option<_>>()?;
     if stages.is_empty() {
         return None;
     }
@@ -38,7 +38,7 @@ pub(super) fn read(stages: &Node, load: &mut Mapping<'_>, problems: &Problems) -
     ))
 }
 
-fn stage(node: &Node, problems: &Problems) -> Option<Stage> {
+fn stage(node: &Node, problems: &Problems) -> Option<RateStage> {
     let mut mapping = Mapping::open(node, "a stage such as `{ for: 1m, rate: 100/s }`", problems)?;
     let length = mapping
         .need("for")
@@ -51,14 +51,14 @@ fn stage(node: &Node, problems: &Problems) -> Option<Stage> {
         None => to,
     };
     mapping.finish();
-    Some(Stage {
+    Some(RateStage {
         length: length?,
         from: from?,
         to: to?,
     })
 }
 
-impl fmt::Display for Stage {
+impl fmt::Display for RateStage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{{ for: {}, ", duration::format(self.length))?;
         if self.from != self.to {

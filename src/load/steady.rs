@@ -2,8 +2,8 @@
 
 use super::{
     Arrivals, Profile, Shape,
-    arrivals::Stage,
-    keys::{Limit, noted, rate_of, some_time},
+    arrivals::RateStage,
+    keys::{ActiveLimit, noted, rate_of, some_time},
 };
 use crate::{
     document::{Mapping, Node, Problems},
@@ -16,12 +16,12 @@ const NO_RAMP: &str = "`ramp` does not go with `rate`; a rate climbs in a stage:
 pub(super) fn read(rate: &Node, load: &mut Mapping<'_>, problems: &Problems) -> Option<Profile> {
     let rate = rate_of(rate, problems);
     let length = load.need("for").and_then(|node| some_time(node, problems));
-    let limit = Limit::read(load, problems);
+    let limit = ActiveLimit::read(load, problems);
     if let Some(ramp) = load.get("ramp") {
         problems.add(&ramp.place, NO_RAMP);
     }
     let (rate, length, limit) = (rate?, length?, limit?);
-    let stage = Stage {
+    let stage = RateStage {
         length,
         from: rate,
         to: rate,

@@ -24,7 +24,7 @@ pub struct Machine {
     /// Memory of the host that could be had, in bytes; `None` where `/proc` does not show it.
     pub memory: Option<u64>,
     /// What its control groups let the process have; `None` where they are hidden.
-    pub limits: Option<cgroup::Limits>,
+    pub limits: Option<cgroup::GroupLimits>,
 }
 
 /// Memory that could be had.
@@ -44,7 +44,7 @@ impl Machine {
             outbound: descriptors::outbound(),
             ports: ports(),
             memory: memory(),
-            limits: cgroup::Limits::read(),
+            limits: cgroup::GroupLimits::read(),
         }
     }
 

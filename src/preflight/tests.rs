@@ -2,7 +2,7 @@ use minijinja::Value;
 
 use super::*;
 use crate::{
-    cgroup::{CpuLimit, Limits, MemoryLimit},
+    cgroup::{CpuLimit, GroupLimits, MemoryLimit},
     document::{Problems, parse},
     scenario::Scenario,
 };
@@ -14,7 +14,7 @@ const PLENTY: Machine = Machine {
     outbound: 0,
     ports: Some(60_000),
     memory: Some(1 << 40),
-    limits: Some(Limits {
+    limits: Some(GroupLimits {
         memory: Vec::new(),
         cpu: None,
     }),
@@ -67,7 +67,7 @@ fn chats_that_do_not_fit_into_memory_are_refused_with_the_arithmetic() {
 /// As the control group has it.
 fn limited(bytes: u64, left: u64) -> Machine {
     Machine {
-        limits: Some(Limits {
+        limits: Some(GroupLimits {
             memory: vec![MemoryLimit {
                 bytes,
                 left,
@@ -293,7 +293,7 @@ fn of_requests_that_are_not_known_the_fewest_refuse_and_the_most_are_warned_of()
             errors: Vec::new(),
         };
         let load = Profile::read(&load, &problems).unwrap();
-        machine.examine(&cost, &Connections::default(), &load, None)
+        machine.examine(&cost, &ConnectionSettings::default(), &load, None)
     };
     assert_eq!(at(80_000, 1, Some(1)).refusals, Vec::<String>::new());
     assert!(

@@ -3,14 +3,14 @@ use crate::runner::RunRecord;
 
 /// One or more earlier runs that a run is held against.
 #[derive(Debug, Clone)]
-pub struct Baseline {
+pub struct BaselineCheck {
     /// What changed since.
     pub comparison: Comparison,
     /// By what part of what it was a figure may become worse; `None` if by any.
     pub limit: Option<f64>,
 }
 
-impl Baseline {
+impl BaselineCheck {
     /// Holds `run` against `baselines`.
     pub fn new(baselines: &[&RunRecord], run: &RunRecord, limit: Option<f64>) -> Self {
         Self {
@@ -66,15 +66,15 @@ mod tests {
         let before = record(&[Second::default()]);
         let mut after = before.clone();
         after.report.steps[0].step = "demand".to_owned();
-        let told = Baseline::new(&[&before], &after, Some(0.2)).regressions();
+        let told = BaselineCheck::new(&[&before], &after, Some(0.2)).regressions();
         assert_eq!(
             told,
             ["ask is gone: a baseline has this step, and the run has not"]
         );
-        let told = Baseline::new(&[&before], &after, None).regressions();
+        let told = BaselineCheck::new(&[&before], &after, None).regressions();
         assert_eq!(told, Vec::<String>::new());
         after.report.steps.push(before.report.steps[0].clone());
-        let told = Baseline::new(&[&before], &after, Some(0.2)).regressions();
+        let told = BaselineCheck::new(&[&before], &after, Some(0.2)).regressions();
         assert_eq!(told, Vec::<String>::new(), "one more");
     }
 }

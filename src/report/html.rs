@@ -18,14 +18,14 @@ pub use generator::{health, load, received_events};
 pub use style::{STYLE, policy};
 pub use summary::{errors, orphans, search, steps, thresholds, verdict};
 
-use super::{Baseline, wording};
+use super::{BaselineCheck, wording};
 use crate::{
     printable,
     runner::{RunRecord, RunReport},
 };
 
 /// The report of a run, as it stands; held against other runs if there are any.
-pub fn document(record: &RunRecord, baseline: Option<&Baseline>) -> String {
+pub fn document(record: &RunRecord, baseline: Option<&BaselineCheck>) -> String {
     let report = &record.report;
     let title = format!("{} {}", report.name, wording::moment(&report.started_at));
     let body = html! {

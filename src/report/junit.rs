@@ -4,7 +4,7 @@ use std::{fmt::Write as _, time::Duration};
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::{Baseline, Overall, wording};
+use super::{BaselineCheck, Overall, wording};
 use crate::{
     event::Verdict,
     printable,
@@ -15,7 +15,7 @@ use crate::{
 ///
 /// A step fails where the run does: what its thresholds allow for is no failure. A comparison is skipped unless
 /// a regression fails it or nothing became worse: in any other case that the run is no worse was not seen.
-pub fn document(record: &RunRecord, baseline: Option<&Baseline>) -> String {
+pub fn document(record: &RunRecord, baseline: Option<&BaselineCheck>) -> String {
     let report = &record.report;
     let took = Duration::try_from_secs_f64(report.elapsed_seconds).unwrap_or_default();
     let mut suite = TestSuite::new(report.name.as_str());
@@ -128,7 +128,7 @@ fn threshold(threshold: &ThresholdReport, report: &RunReport) -> TestCase {
     case
 }
 
-fn against(baseline: &Baseline, report: &RunReport) -> TestCase {
+fn against(baseline: &BaselineCheck, report: &RunReport) -> TestCase {
     let regressions = baseline.regressions();
     let (judged, of) = baseline.judged();
     let compared = &baseline.comparison;
@@ -304,7 +304,7 @@ mod tests {
             ]
         };
         let (before, after) = (record(&seconds(0.5)), record(&seconds(0.7)));
-        let baseline = |limit| Baseline::new(&[&before], &after, limit);
+        let baseline = |limit| BaselineCheck::new(&[&before], &after, limit);
         let failed = told(&document(&after, Some(&baseline(Some(0.2)))));
         let message = "Failure: whole chats mean: 523 ms before, 731 ms now: +40.0%, where 20.0% are allowed; ";
         assert!(failed[2].starts_with(message), "{failed:?}");
@@ -316,12 +316,12 @@ mod tests {
                 "worse, and allowed"
             );
         }
-        let quicker = Baseline::new(&[&after], &before, Some(0.2));
+        let quicker = BaselineCheck::new(&[&after], &before, Some(0.2));
         assert_eq!(told(&document(&before, Some(&quicker))), ["passed"; 3]);
-        let same = Baseline::new(&[&before], &before, Some(0.2));
+        let same = BaselineCheck::new(&[&before], &before, Some(0.2));
         assert_eq!(told(&document(&before, Some(&same))), ["passed"; 3]);
         let short = record(&[Second::default()]);
-        let baseline = Baseline::new(&[&before, &before], &short, Some(0.2));
+        let baseline = BaselineCheck::new(&[&before, &before], &short, Some(0.2));
         let document = document(&short, Some(&baseline));
         assert_eq!(told(&document)[2], "skipped", "nothing was seen");
         assert_eq!(cases(&document)[2].1, "no worse than runs 0123, 0123");
@@ -330,7 +330,7 @@ mod tests {
     #[test]
     fn only_what_is_unchanged_or_better_is_no_worse() {
         let run = record(&[Second::default()]);
-        let mut baseline = Baseline::new(&[&run], &run, Some(0.2));
+        let mut baseline = BaselineCheck::new(&[&run], &run, Some(0.2));
         for (overall, status) in [
             (Overall::Worse, "skipped"),
             (Overall::Better, "passed"),
@@ -369,7 +369,7 @@ mod tests {
         ]);
         invalid.report.verdict = Some(Verdict::Invalid);
         for (before, after) in [(&usual, &invalid), (&invalid, &usual)] {
-            let baseline = Baseline::new(&[before], after, Some(0.0));
+            let baseline = BaselineCheck::new(&[before], after, Some(0.0));
             assert_eq!(baseline.comparison.overall, Overall::NotComparable);
             assert_eq!(baseline.regressions(), Vec::<String>::new());
             let cases = cases(&document(after, Some(&baseline)));

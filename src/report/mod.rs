@@ -17,7 +17,7 @@ pub mod tables;
 pub(crate) mod testing;
 pub mod wording;
 
-pub use baseline::Baseline;
+pub use baseline::BaselineCheck;
 pub use compare::{
     Change, Compared, Comparison, Figure, MOST_BASELINES, Method, Overall, Regression,
     SubjectComparison, Word,

@@ -6,7 +6,7 @@ use super::{
     EvaluationError, Expression, Names, Scope, Template,
     action::EVENT,
     is_name,
-    look::{Keeps, Look, LookName},
+    look::{Keeps, VisibleName, VisibleNames},
 };
 use crate::document::{Mapping, Node, Problems, Value};
 
@@ -76,19 +76,19 @@ impl Default for VerificationAnswer {
 const OF_CALLBACKS: &str = "it is known in `callbacks`";
 
 /// What expressions look at that see a request on a callback path, before its events are taken.
-pub(super) const DELIVERY: Look = Look {
+pub(super) const DELIVERY: VisibleNames = VisibleNames {
     names: &[
-        LookName::new("event", OF_CALLBACKS),
-        LookName::new("headers", OF_CALLBACKS),
-        LookName::new("query", OF_CALLBACKS),
-        LookName::new("method", OF_CALLBACKS),
-        LookName::new("delivery", OF_CALLBACKS),
-        LookName::new(
+        VisibleName::new("event", OF_CALLBACKS),
+        VisibleName::new("headers", OF_CALLBACKS),
+        VisibleName::new("query", OF_CALLBACKS),
+        VisibleName::new("method", OF_CALLBACKS),
+        VisibleName::new("delivery", OF_CALLBACKS),
+        VisibleName::new(
             "raw_body",
             "it is known in `accept` and `verify` of `callbacks`",
         )
         .keeping(Keeps::RawBody),
-        LookName::new("elapsed", OF_CALLBACKS),
+        VisibleName::new("elapsed", OF_CALLBACKS),
     ],
     of_chat: false,
 };

@@ -2,15 +2,15 @@
 
 /// The names that exist in one place.
 #[derive(Debug)]
-pub(super) struct Look {
-    pub(super) names: &'static [LookName],
+pub(super) struct VisibleNames {
+    pub(super) names: &'static [VisibleName],
     /// Whether a chat looks there, which has variables of its own.
     pub(super) of_chat: bool,
 }
 
-/// A name of a [`Look`].
+/// A name of a [`VisibleNames`].
 #[derive(Debug)]
-pub(super) struct LookName {
+pub(super) struct VisibleName {
     pub(super) name: &'static str,
     /// The fields that it has; any, if this is empty.
     pub(super) fields: &'static [&'static str],
@@ -28,7 +28,7 @@ pub(super) enum Keeps {
     RawBody,
 }
 
-impl LookName {
+impl VisibleName {
     pub(super) const fn new(name: &'static str, known: &'static str) -> Self {
         Self {
             name,
@@ -52,9 +52,9 @@ impl LookName {
 
 /// The name in the first of these looks that has it.
 pub(super) fn find(
-    looks: impl IntoIterator<Item = &'static Look>,
+    looks: impl IntoIterator<Item = &'static VisibleNames>,
     name: &str,
-) -> Option<&'static LookName> {
+) -> Option<&'static VisibleName> {
     let names = looks.into_iter().flat_map(|look| look.names);
     { names }.find(|known| known.name == name)
 }

@@ -40,7 +40,7 @@ use std::{
     time::Duration,
 };
 
-use names::Part;
+use names::Section;
 use step::StepReader;
 
 pub use action::*;
@@ -136,7 +136,7 @@ impl Scenario {
         let loop_delay = map
             .get("loop_delay")
             .and_then(|node| Pause::read(node, None, &reader.names, problems));
-        reader.names.enter(Part::Chat);
+        reader.names.enter(Section::Chat);
         let deadline = map
             .get("deadline")
             .and_then(|node| Setting::read(node, &reader.names, problems));
@@ -144,9 +144,9 @@ impl Scenario {
             refuse_no_steps(node, problems);
             reader.read_list(node)
         });
-        reader.names.enter(Part::Cleanup);
+        reader.names.enter(Section::Cleanup);
         let always = map.get("always").map(|node| reader.read_list(node));
-        reader.names.enter(Part::Teardown);
+        reader.names.enter(Section::Teardown);
         reader.names.forget_captures_but(of_setup);
         let teardown = map.get("teardown").map(|node| reader.read_list(node));
         let correlation = map

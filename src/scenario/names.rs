@@ -7,7 +7,7 @@ use super::{
     Action, Input, Parameter, SessionValues,
     callbacks::DELIVERY,
     evaluation::is_global,
-    look::{Keeps, Look, LookName, find},
+    look::{Keeps, VisibleName, VisibleNames, find},
 };
 use crate::{
     document::{Node, Place, Places, Problems, Value},
@@ -16,7 +16,7 @@ use crate::{
 
 /// In which part of a scenario an expression stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum Section {
     /// `setup`: once per run, before any chat.
     Setup,
     /// `steps`: inside a chat.
@@ -27,7 +27,7 @@ pub(super) enum Part {
     Teardown,
 }
 
-impl Part {
+impl Section {
     /// Whether what stands here is done by a chat.
     pub(super) fn is_chat(self) -> bool {
         matches!(self, Self::Chat | Self::Cleanup)
@@ -40,9 +40,9 @@ pub struct Names {
     /// With their defaults. Those with a problem of their own are included: to use one is no second problem.
     inputs: BTreeMap<String, Option<Parameter>>,
     callbacks: bool,
-    part: Part,
+    part: Section,
     /// What an expression looks at besides the variables. Several where a problem elsewhere keeps from knowing which.
-    looks: Vec<&'static Look>,
+    looks: Vec<&'static VisibleNames>,
     repeats: usize,
     captured: BTreeSet<String>,
     /// Captures of the chats, which are over when `teardown` runs.
@@ -78,7 +78,7 @@ impl Names {
         Self {
             inputs: declared.chain(defaults).collect(),
             callbacks,
-            part: Part::Setup,
+            part: Section::Setup,
             looks: Vec::new(),
             repeats: 0,
             captured: BTreeSet::new(),
@@ -112,17 +112,17 @@ impl Names {
         self.inputs.get(input)?.as_ref()
     }
 
-    pub(super) fn enter(&mut self, part: Part) {
+    pub(super) fn enter(&mut self, part: Section) {
         self.part = part;
     }
 
-    pub(super) fn part(&self) -> Part {
+    pub(super) fn part(&self) -> Section {
         self.part
     }
 
     /// From here on expressions look at one of these, or without any at nothing: they shape a request or a pause,
     /// or decide about a step.
-    pub(super) fn look_at(&mut self, looks: &[&'static Look]) {
+    pub(super) fn look_at(&mut self, looks: &[&'static VisibleNames]) {
         self.looks = looks.to_vec();
     }
 
@@ -244,7 +244,7 @@ impl Names {
             "callback" => {
                 Err("`callback` needs the scenario to say `callbacks: { key: ... }`".to_owned())
             }
-            "passed" if self.part == Part::Cleanup => Ok(()),
+            "passed" if self.part == Section::Cleanup => Ok(()),
             "passed" => Err("`passed` is known only in `always`".to_owned()),
             "repeat" if self.repeats > 0 => one_of(name, field, &["index"]),
             "repeat" => Err("`repeat` is known only inside a `repeat`".to_owned()),
@@ -255,7 +255,7 @@ impl Names {
         }
     }
 
-    fn resolve_look(&self, found: &LookName, field: Option<&str>) -> Result<(), String> {
+    fn resolve_look(&self, found: &VisibleName, field: Option<&str>) -> Result<(), String> {
         match found.keeps {
             Some(Keeps::Delivery) => self.looks_at_delivery.set(true),
             Some(Keeps::RawBody) => self.looks_at_raw_body.set(true),
@@ -315,7 +315,7 @@ const OF_RUN: [&str; 3] = ["target", "inputs", "run"];
 const OF_CHAT: [&str; 2] = ["chat", "callback"];
 
 /// Everything that expressions of a scenario look at.
-fn all_looks() -> impl Iterator<Item = &'static Look> {
+fn all_looks() -> impl Iterator<Item = &'static VisibleNames> {
     Action::all_looks().chain([&DELIVERY])
 }
 

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::{
     Action, Expression, Names, Pause, Reason, Setting, StepId,
-    action::{Looks, ReadStep, Reading},
+    action::{ActionReading, Looks, ReadStep},
     is_confidential,
     names::{is_name, is_reserved},
 };
@@ -247,8 +247,8 @@ impl StepReader<'_> {
     }
 
     /// What the action of the step that was read last is read with.
-    fn reading<'r, 'a>(&'r mut self, map: &'r mut Mapping<'a>) -> Reading<'r, 'a> {
-        Reading {
+    fn reading<'r, 'a>(&'r mut self, map: &'r mut Mapping<'a>) -> ActionReading<'r, 'a> {
+        ActionReading {
             map,
             names: &mut self.names,
             problems: self.problems,

@@ -32,19 +32,19 @@ pub struct Template {
 enum Body {
     Plain(Box<str>),
     /// The usual case, rendered without minijinja's template machinery.
-    Parts(Vec<Part>),
+    Parts(Vec<TemplatePart>),
     /// Text with `{% statements %}`: a template in an environment of its own.
     Program {
         compiled: Box<Compiled>,
         /// Whether it depends on values of the configuration alone.
         own: bool,
         /// What stands in front of the first statement and of the first expression with other values.
-        begin: Vec<Part>,
+        begin: Vec<TemplatePart>,
     },
 }
 
 #[derive(Debug)]
-enum Part {
+enum TemplatePart {
     Literal(Box<str>),
     Expression {
         expression: Expression,
@@ -148,7 +148,7 @@ impl Template {
     fn alone(&self) -> Option<&Expression> {
         match &self.body {
             Body::Parts(parts) => match &parts[..] {
-                [Part::Expression { expression, .. }] => Some(expression),
+                [TemplatePart::Expression { expression, .. }] => Some(expression),
                 _ => None,
             },
             _ => None,
@@ -168,8 +168,8 @@ impl Template {
         match &self.body {
             Body::Plain(_) => false,
             Body::Parts(parts) => parts.iter().any(|part| match part {
-                Part::Literal(_) => false,
-                Part::Expression { expression, .. } => expression.mentions(variable),
+                TemplatePart::Literal(_) => false,
+                TemplatePart::Expression { expression, .. } => expression.mentions(variable),
             }),
             Body::Program { compiled, .. } => compiled.roots().any(|name| name == variable),
         }
@@ -203,13 +203,13 @@ impl Template {
             return None;
         };
         match (parts.pop(), parts.is_empty()) {
-            (Some(Part::Expression { expression, .. }), true) => Some(expression),
+            (Some(TemplatePart::Expression { expression, .. }), true) => Some(expression),
             _ => None,
         }
     }
 }
 
-impl Part {
+impl TemplatePart {
     fn render(&self, scope: &Arc<Scope>, text: &mut Bounded) -> Result<(), EvaluationError> {
         let expression = match self {
             // Those of all parts are no longer than the file that they stand in.
@@ -327,13 +327,18 @@ fn unknown_operator(text: &str) -> Option<(usize, String)> {
     None
 }
 
-fn parts(text: &str, places: &Places<'_>, names: &Names, problems: &Problems) -> Option<Vec<Part>> {
+fn parts(
+    text: &str,
+    places: &Places<'_>,
+    names: &Names,
+    problems: &Problems,
+) -> Option<Vec<TemplatePart>> {
     let mut parts = Vec::new();
     let mut complete = true;
     let mut at = 0;
     while let Some(open) = text[at..].find("{{").map(|found| at + found) {
         if open > at {
-            parts.push(Part::Literal(text[at..open].into()));
+            parts.push(TemplatePart::Literal(text[at..open].into()));
         }
         let inside = open + 2;
         let Some(close) = closing(text, inside) else {
@@ -345,7 +350,7 @@ fn parts(text: &str, places: &Places<'_>, names: &Names, problems: &Problems) ->
         };
         let source = &text[inside..close];
         match Expression::compile(source, inside, Undefined::Refused, places, names, problems) {
-            Some(expression) => parts.push(Part::Expression {
+            Some(expression) => parts.push(TemplatePart::Expression {
                 own: expression.depends_only_on(&OF_CONFIGURATION),
                 expression,
             }),
@@ -354,7 +359,7 @@ fn parts(text: &str, places: &Places<'_>, names: &Names, problems: &Problems) ->
         at = close + 2;
     }
     if at < text.len() {
-        parts.push(Part::Literal(text[at..].into()));
+        parts.push(TemplatePart::Literal(text[at..].into()));
     }
     complete.then_some(parts)
 }

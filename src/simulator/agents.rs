@@ -12,7 +12,7 @@ pub(super) struct Agent(pub u64);
 /// The agents and the chats they hold. Each agent stands in `free` once for each chat he could
 /// still take; whoever became free first is asked first.
 #[derive(Debug)]
-pub(super) struct Pool {
+pub(super) struct AgentPool {
     team: Team,
     busy: u64,
 }
@@ -28,7 +28,7 @@ enum Team {
     },
 }
 
-impl Pool {
+impl AgentPool {
     pub fn new(agents: Agents, chats_per_agent: NonZeroU32) -> Self {
         let team = match agents {
             Agents::Unlimited => Team::Unlimited { hired: 0 },
@@ -100,9 +100,9 @@ fn chats_of(chats: &mut [u32], agent: Agent) -> &mut u32 {
 mod tests {
     use super::*;
 
-    fn limited(agents: u32, chats: u32) -> Pool {
+    fn limited(agents: u32, chats: u32) -> AgentPool {
         let number = |number| NonZeroU32::new(number).unwrap();
-        Pool::new(Agents::Limited(number(agents)), number(chats))
+        AgentPool::new(Agents::Limited(number(agents)), number(chats))
     }
 
     #[test]
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn without_a_limit_somebody_is_always_free() {
-        let mut pool = Pool::new(Agents::Unlimited, NonZeroU32::MIN);
+        let mut pool = AgentPool::new(Agents::Unlimited, NonZeroU32::MIN);
         for _ in 0..1_000 {
             pool.take().unwrap();
         }

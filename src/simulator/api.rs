@@ -20,10 +20,10 @@ use super::events::Party;
 use super::faults::{Faults, RequestFate};
 use super::floor::Census;
 use super::requests::{
-    Disconnection, Message, NewEngagement, NewSession, NewWebhook, Refusal, RequestKind,
+    Disconnection, Message, NewEngagement, NewSession, NewWebhook, RequestKind, RequestRefusal,
     Termination, read,
 };
-use super::statistics::{Answer, Counts};
+use super::statistics::{Counts, RequestOutcome};
 use crate::listener::Reset;
 
 /// Bytes of a request body; more is answered 413.
@@ -77,12 +77,12 @@ impl Centre {
     /// Answers one request of the contract: lets faults interfere, carries it out, counts it.
     async fn answer<F>(&self, kind: RequestKind, act: F) -> Response
     where
-        F: FnOnce(&Self) -> Result<(StatusCode, Value), Refusal>,
+        F: FnOnce(&Self) -> Result<(StatusCode, Value), RequestRefusal>,
     {
         let entry = self.statistics.request(kind);
         let (response, late) = match self.on_floor(|floor, _| floor.request_fate(kind)) {
             RequestFate::Reset => {
-                entry.close(Answer::Reset);
+                entry.close(RequestOutcome::Reset);
                 let mut response = Response::default();
                 response.extensions_mut().insert(Reset);
                 return response;
@@ -90,7 +90,10 @@ impl Centre {
             RequestFate::Refused(status) => {
                 let status = StatusCode::from_u16(status.into())
                     .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-                (Refusal::Fault(status).into_response(), Duration::ZERO)
+                (
+                    RequestRefusal::Fault(status).into_response(),
+                    Duration::ZERO,
+                )
             }
             RequestFate::Served { late } => {
                 let response = match act(self) {
@@ -103,7 +106,7 @@ impl Centre {
         if !late.is_zero() {
             self.shutdown.run_until_cancelled(sleep(late)).await;
         }
-        entry.close(Answer::Status(response.status().as_u16()));
+        entry.close(RequestOutcome::Status(response.status().as_u16()));
         response
     }
 
@@ -118,10 +121,10 @@ impl Centre {
 }
 
 /// The body of a request, or why there is none.
-fn whole(body: Body) -> Result<Bytes, Refusal> {
+fn whole(body: Body) -> Result<Bytes, RequestRefusal> {
     body.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Refusal::TooLarge,
-        _ => Refusal::Malformed(rejection.body_text()),
+        StatusCode::PAYLOAD_TOO_LARGE => RequestRefusal::TooLarge,
+        _ => RequestRefusal::Malformed(rejection.body_text()),
     })
 }
 
@@ -156,7 +159,7 @@ async fn webhook_delete(
         };
         let number = digits
             .and_then(|digits| digits.parse().ok())
-            .ok_or(Refusal::NotFound("webhook"))?;
+            .ok_or(RequestRefusal::NotFound("webhook"))?;
         centre.on_floor(|floor, _| floor.webhooks().remove(&provider, number))?;
         Ok((StatusCode::OK, json!({})))
     };
@@ -261,13 +264,15 @@ async fn message(State(centre): Shared, Path(engagement): Path<String>, body: Bo
 
 async fn unknown_path(State(centre): Shared) -> Response {
     centre
-        .answer(RequestKind::Unknown, |_| Err(Refusal::NotFound("path")))
+        .answer(RequestKind::Unknown, |_| {
+            Err(RequestRefusal::NotFound("path"))
+        })
         .await
 }
 
 async fn unknown_method(State(centre): Shared) -> Response {
     centre
-        .answer(RequestKind::Unknown, |_| Err(Refusal::Method))
+        .answer(RequestKind::Unknown, |_| Err(RequestRefusal::Method))
         .await
 }
 
@@ -281,7 +286,7 @@ async fn replace_faults(State(centre): Shared, body: Body) -> Response {
         .and_then(|faults| {
             faults
                 .validate()
-                .map_err(|error| Refusal::Malformed(error.to_string()))?;
+                .map_err(|error| RequestRefusal::Malformed(error.to_string()))?;
             Ok(faults)
         });
     match checked {

@@ -16,7 +16,7 @@ use super::engagement::EngagementId;
 use super::events::EventKind;
 use super::quirks::{EventContentType, EventMethod, Quirks};
 use super::receivers::Receivers;
-use super::settings::Delivery;
+use super::settings::DeliverySettings;
 use super::statistics::Statistics;
 use crate::lookups::Lookups;
 
@@ -208,7 +208,7 @@ pub(super) struct Courier {
 
 impl Courier {
     pub fn new(
-        delivery: &Delivery,
+        delivery: &DeliverySettings,
         quirks: &Quirks,
         queue: Arc<Queue>,
         statistics: Arc<Statistics>,

@@ -98,7 +98,7 @@ impl SessionId {
 
 /// Where a chat stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(super) enum ChatStage {
     /// In the queue.
     Waiting,
     /// Nobody will ever come.
@@ -110,7 +110,7 @@ pub(super) enum Stage {
     Deserted(Agent),
 }
 
-impl Stage {
+impl ChatStage {
     /// The agent whom the chat keeps from others.
     pub fn holds(self) -> Option<Agent> {
         match self {
@@ -187,7 +187,7 @@ pub(super) struct Engagement {
     pub requested: Instant,
     /// When the customer last did something, or the agent joined.
     pub heard: Instant,
-    pub stage: Stage,
+    pub stage: ChatStage,
     pub desk: Desk,
     /// The customer said goodbye and is about to get an answer to it.
     pub leaving: bool,
@@ -217,7 +217,7 @@ impl Engagement {
             rng,
             requested,
             heard: now,
-            stage: Stage::Waiting,
+            stage: ChatStage::Waiting,
             desk: Desk::default(),
             leaving: false,
             gate: now,
@@ -237,10 +237,10 @@ impl Engagement {
     /// The name of the agent who is or was in the chat.
     pub fn agent_name(&self) -> String {
         match self.stage {
-            Stage::Joining(agent) | Stage::Talking(agent) | Stage::Deserted(agent) => {
+            ChatStage::Joining(agent) | ChatStage::Talking(agent) | ChatStage::Deserted(agent) => {
                 format!("Agent {}", agent.0)
             }
-            Stage::Waiting | Stage::Unattended => "Agent".to_owned(),
+            ChatStage::Waiting | ChatStage::Unattended => "Agent".to_owned(),
         }
     }
 }

@@ -45,7 +45,7 @@ pub(super) enum Party {
 
 /// An event, before it has a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Event {
+pub(super) enum CentreEvent {
     CustomerJoined,
     EngagementCreated,
     AgentJoined,
@@ -80,7 +80,7 @@ impl EventIds {
     }
 }
 
-impl Event {
+impl CentreEvent {
     pub fn kind(self) -> EventKind {
         match self {
             Self::CustomerJoined => EventKind::CustomerJoined,

@@ -42,7 +42,7 @@ pub use faults::{
 pub use floor::Census;
 pub use quirks::{EventContentType, EventMethod, Quirks};
 pub use requests::RequestKind;
-pub use settings::{Agents, Delivery, Limits, Settings};
+pub use settings::{Agents, CentreSettings, DeliverySettings, SimulatorLimits};
 pub use statistics::{Counts, End, EventCounts, Joins};
 
 use delivery::{Courier, Queue};
@@ -69,7 +69,7 @@ const IDS_PER_SECOND: u64 = 1_000_000;
 pub enum Error {
     /// The settings contradict themselves.
     #[error("simulator settings, {what}: {reason}")]
-    Settings {
+    CentreSettings {
         /// The path of the setting.
         what: String,
         /// What is wrong with it.
@@ -94,7 +94,7 @@ pub struct Simulator {
 /// What all connections share.
 #[derive(Debug)]
 struct Centre {
-    settings: Arc<Settings>,
+    settings: Arc<CentreSettings>,
     floor: Mutex<Floor>,
     /// Notified when something comes due sooner than the clock of the floor expects.
     due_sooner: Notify,
@@ -106,7 +106,7 @@ struct Centre {
 impl Simulator {
     /// A centre with these settings, still empty. The process has a rustls crypto provider
     /// installed by now.
-    pub fn new(settings: Settings) -> Result<Self, Error> {
+    pub fn new(settings: CentreSettings) -> Result<Self, Error> {
         settings.validate()?;
         let settings = Arc::new(settings);
         let statistics = Arc::new(Statistics::new()?);
@@ -196,7 +196,7 @@ fn couriers(wanted: u32) -> u32 {
     }
 }
 
-impl Settings {
+impl CentreSettings {
     /// What clients may take. Without `idle_close` a connection stays open while its customer waits.
     fn of_connections(&self) -> listener::Limits {
         let usual = listener::Limits::USUAL;

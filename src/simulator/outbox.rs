@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::agenda::{Agenda, after};
 use super::delivery::{Lane, Notice, Queue};
 use super::engagement::{Engagement, Timer};
-use super::events::{Event, EventIds, EventKind};
+use super::events::{CentreEvent, EventIds, EventKind};
 use super::faults::{EventFate, EventFaults};
 use super::floor::Due;
 use super::statistics::Statistics;
@@ -62,7 +62,7 @@ impl Outbox {
     pub fn emit(
         &mut self,
         chat: &mut Engagement,
-        event: Event,
+        event: CentreEvent,
         now: Instant,
         faults: &EventFaults,
         agenda: &mut Agenda<Due>,
@@ -92,9 +92,9 @@ impl Outbox {
             body: event.body(chat, self.ids),
             twice,
             late,
-            requested: (event == Event::AgentJoined).then_some(chat.requested),
+            requested: (event == CentreEvent::AgentJoined).then_some(chat.requested),
         };
-        if swapped && chat.held.is_none() && !matches!(event, Event::Left(_)) {
+        if swapped && chat.held.is_none() && !matches!(event, CentreEvent::Left(_)) {
             chat.held = Some(parcel);
             let key = agenda.add(after(now, HOLD), Due::Chat(chat.id, Timer::Release));
             *chat.timer(Timer::Release) = Some(key);

@@ -144,13 +144,14 @@ pub(super) struct Disconnection {
 }
 
 /// Reads a JSON body.
-pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(body).map_err(|error| Refusal::Malformed(plain_words::of_json(&error)))
+pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, RequestRefusal> {
+    serde_json::from_slice(body)
+        .map_err(|error| RequestRefusal::Malformed(plain_words::of_json(&error)))
 }
 
 /// Why a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Refusal {
+pub(super) enum RequestRefusal {
     #[error("the body cannot be used: {0}")]
     Malformed(String),
     #[error("the body is larger than 64 KiB")]
@@ -167,7 +168,7 @@ pub(super) enum Refusal {
     Fault(StatusCode),
 }
 
-impl Refusal {
+impl RequestRefusal {
     fn status(&self) -> StatusCode {
         match self {
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
@@ -181,7 +182,7 @@ impl Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for RequestRefusal {
     fn into_response(self) -> Response {
         let status = self.status();
         let body = json!({ "status": status.as_u16(), "error": self.to_string() });

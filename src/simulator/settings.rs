@@ -30,7 +30,7 @@ pub enum Agents {
 /// The simulated centre. The default is a small one in good health.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Settings {
+pub struct CentreSettings {
     /// Where all randomness comes from: the same seed draws the same for the same chats.
     pub seed: u64,
     /// Who picks up chats.
@@ -58,9 +58,9 @@ pub struct Settings {
     #[serde(with = "duration::option")]
     pub idle_close: Option<Duration>,
     /// How events are sent.
-    pub delivery: Delivery,
+    pub delivery: DeliverySettings,
     /// What bounds the memory.
-    pub limits: Limits,
+    pub limits: SimulatorLimits,
     /// Differences from the contract.
     #[serde(deserialize_with = "preset_or_switches")]
     pub quirks: Quirks,
@@ -71,7 +71,7 @@ pub struct Settings {
 /// How events are sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Delivery {
+pub struct DeliverySettings {
     /// Events in flight at once, hence connections to receivers.
     pub connections: NonZeroU32,
     /// Events that wait to be sent; what comes on top is dropped and counted as `overflowed`.
@@ -84,7 +84,7 @@ pub struct Delivery {
 /// What bounds the memory. A request beyond a bound is answered 503.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Limits {
+pub struct SimulatorLimits {
     /// Open sessions.
     pub sessions: NonZeroU32,
     /// Open engagements.
@@ -103,7 +103,7 @@ const fn count(number: u32) -> NonZeroU32 {
     }
 }
 
-impl Default for Settings {
+impl Default for CentreSettings {
     fn default() -> Self {
         let millis = Duration::from_millis;
         Self {
@@ -118,15 +118,15 @@ impl Default for Settings {
             first_events: millis(20),
             session_idle: Duration::from_mins(5),
             idle_close: None,
-            delivery: Delivery::default(),
-            limits: Limits::default(),
+            delivery: DeliverySettings::default(),
+            limits: SimulatorLimits::default(),
             quirks: Quirks::default(),
             faults: Faults::default(),
         }
     }
 }
 
-impl Default for Delivery {
+impl Default for DeliverySettings {
     fn default() -> Self {
         Self {
             connections: count(256),
@@ -136,7 +136,7 @@ impl Default for Delivery {
     }
 }
 
-impl Default for Limits {
+impl Default for SimulatorLimits {
     fn default() -> Self {
         Self {
             sessions: count(200_000),
@@ -147,7 +147,7 @@ impl Default for Limits {
     }
 }
 
-impl Settings {
+impl CentreSettings {
     /// Refuses what single fields cannot see.
     pub fn validate(&self) -> Result<(), Error> {
         let invalid = |what: &str, reason: String| Error::Settings {
@@ -246,32 +246,35 @@ impl<'de> Deserialize<'de> for Agents {
 mod tests {
     use super::*;
 
-    fn read(yaml: &str) -> Result<Settings, String> {
+    fn read(yaml: &str) -> Result<CentreSettings, String> {
         serde_yaml::from_str(yaml).map_err(|error| error.to_string())
     }
 
     #[test]
     fn nothing_written_is_the_default_and_valid() {
         let settings = read("{}").unwrap();
-        assert_eq!(settings, Settings::default());
+        assert_eq!(settings, CentreSettings::default());
         settings.validate().unwrap();
     }
 
     #[test]
     fn settings_come_back_the_same_through_yaml_and_json() {
-        let settings = Settings {
+        let settings = CentreSettings {
             agents: Agents::Unlimited,
             handling: Some(Distribution::Exponential(Duration::from_secs(30))),
             idle_close: Some(Duration::from_millis(250)),
             quirks: Quirks::reference(),
-            ..Settings::default()
+            ..CentreSettings::default()
         };
         assert_eq!(
             read(&serde_yaml::to_string(&settings).unwrap()),
             Ok(settings.clone())
         );
         let json = serde_json::to_string(&settings).unwrap();
-        assert_eq!(serde_json::from_str::<Settings>(&json).unwrap(), settings);
+        assert_eq!(
+            serde_json::from_str::<CentreSettings>(&json).unwrap(),
+            settings
+        );
     }
 
     #[test]

@@ -17,7 +17,7 @@ const LONGEST_MICROS: u64 = 3_600_000_000;
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Answer {
+pub(super) enum RequestOutcome {
     Status(u16),
     /// The connection was reset on purpose.
     Reset,
@@ -25,7 +25,7 @@ pub(super) enum Answer {
     Abandoned,
 }
 
-impl std::fmt::Display for Answer {
+impl std::fmt::Display for RequestOutcome {
     fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Status(status) => write!(to, "{status}"),
@@ -121,7 +121,7 @@ pub(super) struct Statistics {
 struct Sums {
     epoch: u64,
     since: Instant,
-    requests: BTreeMap<(RequestKind, Answer), u64>,
+    requests: BTreeMap<(RequestKind, RequestOutcome), u64>,
     events: BTreeMap<EventKind, EventCounts>,
     joins: Histogram<u64>,
     join_total: Duration,
@@ -153,11 +153,11 @@ impl Statistics {
     }
 
     /// Opens the entry of a request; dropped unanswered, it counts as abandoned.
-    pub fn request(&self, kind: RequestKind) -> Entry<'_> {
-        Entry {
+    pub fn request(&self, kind: RequestKind) -> RequestEntry<'_> {
+        RequestEntry {
             statistics: self,
             kind,
-            answer: Answer::Abandoned,
+            answer: RequestOutcome::Abandoned,
         }
     }
 
@@ -258,19 +258,19 @@ impl Sums {
 }
 
 /// The entry of one request; see [`Statistics::request`].
-pub(super) struct Entry<'a> {
+pub(super) struct RequestEntry<'a> {
     statistics: &'a Statistics,
     kind: RequestKind,
-    answer: Answer,
+    answer: RequestOutcome,
 }
 
-impl Entry<'_> {
-    pub fn close(mut self, answer: Answer) {
+impl RequestEntry<'_> {
+    pub fn close(mut self, answer: RequestOutcome) {
         self.answer = answer;
     }
 }
 
-impl Drop for Entry<'_> {
+impl Drop for RequestEntry<'_> {
     fn drop(&mut self) {
         *self
             .statistics
@@ -324,7 +324,7 @@ mod tests {
         drop(statistics.request(RequestKind::SendChat));
         statistics
             .request(RequestKind::SendChat)
-            .close(Answer::Status(200));
+            .close(RequestOutcome::Status(200));
         let requests = statistics.counts().requests;
         let expected = BTreeMap::from([("200".to_owned(), 1), ("abandoned".to_owned(), 1)]);
         assert_eq!(requests[&RequestKind::SendChat], expected);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use reqwest::Url;
 
 use super::events::EventKind;
-use super::requests::{NewWebhook, Refusal};
+use super::requests::{NewWebhook, RequestRefusal};
 
 /// The registered callback URLs, by their number in order of registration.
 #[derive(Debug)]
@@ -49,13 +49,13 @@ impl Webhooks {
     }
 
     /// Registers a URL for a channel provider; the oldest is forgotten when there are too many.
-    pub fn register(&mut self, provider: String, new: NewWebhook) -> Result<u64, Refusal> {
+    pub fn register(&mut self, provider: String, new: NewWebhook) -> Result<u64, RequestRefusal> {
         let url: Url = new.callback_url.parse().map_err(|error| {
-            Refusal::Malformed(format!("callbackUrl `{}`: {error}", new.callback_url))
+            RequestRefusal::Malformed(format!("callbackUrl `{}`: {error}", new.callback_url))
         })?;
         if !matches!(url.scheme(), "http" | "https") {
             let reason = format!("callbackUrl `{url}` is neither http nor https");
-            return Err(Refusal::Malformed(reason));
+            return Err(RequestRefusal::Malformed(reason));
         }
         if self.by_number.len() >= self.limit {
             self.by_number.pop_first();
@@ -74,7 +74,7 @@ impl Webhooks {
 
     /// Removes a URL. A server with one URL for everybody does not mind that another has replaced
     /// it since.
-    pub fn remove(&mut self, provider: &str, number: u64) -> Result<(), Refusal> {
+    pub fn remove(&mut self, provider: &str, number: u64) -> Result<(), RequestRefusal> {
         let known = self
             .by_number
             .get(&number)
@@ -86,7 +86,7 @@ impl Webhooks {
         if known || replaced {
             Ok(())
         } else {
-            Err(Refusal::NotFound("webhook"))
+            Err(RequestRefusal::NotFound("webhook"))
         }
     }
 
@@ -157,7 +157,10 @@ mod tests {
             .unwrap();
         assert_eq!(numbers(&webhooks, "p", EventKind::AgentMessage), [1, 2]);
         assert_eq!(numbers(&webhooks, "p", EventKind::AgentJoined), [1]);
-        assert_eq!(webhooks.remove("q", 1), Err(Refusal::NotFound("webhook")));
+        assert_eq!(
+            webhooks.remove("q", 1),
+            Err(RequestRefusal::NotFound("webhook"))
+        );
         webhooks.remove("p", 1).unwrap();
         assert!(numbers(&webhooks, "p", EventKind::AgentJoined).is_empty());
     }
@@ -195,7 +198,10 @@ mod tests {
         let mut webhooks = Webhooks::new(false, limit(2), 1);
         for url in ["not a url", "ftp://a/"] {
             let refused = webhooks.register("p".to_owned(), webhook(url, &["ALL"]));
-            assert!(matches!(refused, Err(Refusal::Malformed(_))), "{url}");
+            assert!(
+                matches!(refused, Err(RequestRefusal::Malformed(_))),
+                "{url}"
+            );
         }
     }
 }

@@ -118,7 +118,7 @@ struct DistributionVisitor;
 
 /// A duration inside a distribution.
 #[derive(Deserialize)]
-struct Part(#[serde(with = "duration")] Duration);
+struct DurationPart(#[serde(with = "duration")] Duration);
 
 const SHAPES: &[&str] = &["uniform", "normal", "exponential"];
 
@@ -143,14 +143,14 @@ impl<'de> Visitor<'de> for DistributionVisitor {
         };
         let distribution = match shape.as_str() {
             "uniform" => {
-                let (Part(low), Part(high)) = map.next_value()?;
+                let (DurationPart(low), DurationPart(high)) = map.next_value()?;
                 Distribution::uniform(low, high).map_err(de::Error::custom)?
             }
             "normal" => {
-                let (Part(mean), Part(deviation)) = map.next_value()?;
+                let (DurationPart(mean), DurationPart(deviation)) = map.next_value()?;
                 Distribution::Normal { mean, deviation }
             }
-            "exponential" => Distribution::Exponential(map.next_value::<Part>()?.0),
+            "exponential" => Distribution::Exponential(map.next_value::<DurationPart>()?.0),
             other => return Err(de::Error::unknown_field(other, SHAPES)),
         };
         if map.next_key::<de::IgnoredAny>()?.is_some() {

@@ -10,7 +10,7 @@ use crate::descriptors;
 
 /// What the kernel has counted until now, and what there is now; `None` where it does not tell.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Counters {
+pub(super) struct KernelCounters {
     /// Time in which a thread could have run and had no CPU, of all threads together.
     waited: Option<Duration>,
     host: Option<HostTicks>,
@@ -66,7 +66,7 @@ impl AcceptQueues {
     }
 }
 
-impl Counters {
+impl KernelCounters {
     /// `/proc/self/task/*/schedstat` has nanoseconds in a run queue, `/proc/stat` ticks of the host and the
     /// threads that run or could: <https://docs.kernel.org/scheduler/sched-stats.html>, proc(5). Of sockets the
     /// kernel has sums for IPv4 and IPv6. An error if this process may open no file to read with: sums that lack
@@ -266,15 +266,15 @@ mod tests {
 
     #[test]
     fn what_happened_between_two_readings_is_told_as_shares() {
-        let before = Counters {
+        let before = KernelCounters {
             waited: Some(Duration::ZERO),
             host: Some(HostTicks {
                 all: 1_000,
                 idle: 900,
             }),
-            ..Counters::default()
+            ..KernelCounters::default()
         };
-        let after = Counters {
+        let after = KernelCounters {
             user: Duration::from_secs(1),
             system: Duration::from_millis(500),
             memory: Some(7),
@@ -321,7 +321,7 @@ mod tests {
 
     #[test]
     fn what_the_kernel_does_not_tell_is_no_zero() {
-        let silent = Counters::default();
+        let silent = KernelCounters::default();
         let load = silent.since(&silent, Duration::from_secs(1));
         assert_eq!(load, Load::default());
         assert_eq!((load.memory, load.cpu_wait), (None, None));
@@ -329,14 +329,14 @@ mod tests {
 
     #[test]
     fn this_kernel_counts() {
-        let counters = Counters::read().unwrap();
+        let counters = KernelCounters::read().unwrap();
         let host = counters.host.unwrap();
         assert!(counters.waited.is_some() && host.all > host.idle);
         assert!(counters.user + counters.system > Duration::ZERO);
         assert!(counters.memory.unwrap() > 1 << 20);
         // Whoever holds on to a socket is counted.
         let _listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let counters = Counters::read().unwrap();
+        let counters = KernelCounters::read().unwrap();
         let counts = [counters.files, counters.sockets, counters.run_queue];
         assert!(counts.map(Option::unwrap).iter().all(|count| *count > 0));
     }

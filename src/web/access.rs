@@ -9,10 +9,10 @@ mod token;
 
 use std::{ffi::OsString, net::SocketAddr, path::Path, time::Duration};
 
-pub use self::token::{NewToken, Source, TOKEN_VARIABLE, TokenError, create_token};
+pub use self::token::{NewToken, TOKEN_VARIABLE, TokenError, TokenSource, create_token};
 pub(super) use self::{
-    guesses::{Guesses, Refused},
-    sender::Sender,
+    guesses::{Guesses, RefusedRequest},
+    sender::RequestSender,
 };
 use self::{
     sender::{Host, is_loopback},
@@ -153,7 +153,11 @@ impl Access {
     }
 
     /// Whether a request may change something.
-    pub(super) fn check(&self, sender: &Sender<'_>, guesses: &Guesses) -> Result<(), Refused> {
+    pub(super) fn check(
+        &self,
+        sender: &RequestSender<'_>,
+        guesses: &Guesses,
+    ) -> Result<(), RefusedRequest> {
         match &self.token {
             Some(token) => {
                 let given = token::given(sender.headers)?;
@@ -169,7 +173,7 @@ impl Access {
         given: &str,
         peer: Option<SocketAddr>,
         guesses: &Guesses,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), RefusedRequest> {
         let given = given.trim().as_bytes();
         guesses.compare(peer, || {
             (self.token.as_ref()).is_some_and(|token| token.is(given))
@@ -177,7 +181,7 @@ impl Access {
     }
 
     /// Whether a request may change something because it comes from this machine and there is no token.
-    pub(super) fn is_local_change(&self, sender: &Sender<'_>) -> bool {
+    pub(super) fn is_local_change(&self, sender: &RequestSender<'_>) -> bool {
         self.token.is_none() && check_local(sender).is_ok()
     }
 }
@@ -187,7 +191,7 @@ impl Access {
 ///
 /// A browser at this machine also sends requests on behalf of pages of other sites. These are refused by `Origin` and
 /// `Sec-Fetch-Site`, or by `Host` if the name of the other site was made to resolve to this machine.
-fn check_local(sender: &Sender<'_>) -> Result<(), Denied> {
+fn check_local(sender: &RequestSender<'_>) -> Result<(), Denied> {
     if !sender.peer.is_some_and(|peer| is_loopback(peer.ip())) {
         return Err(Denied::Remote);
     }

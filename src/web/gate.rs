@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 
 use super::{
     App,
-    access::{Refused, Sender},
+    access::{RefusedRequest, RequestSender},
     console::{self, SIGN_IN, SIGN_OUT},
     refusal::Refusal,
 };
@@ -76,7 +76,7 @@ async fn read_body(request: Request, next: Next) -> Response {
 /// Answers requests for a host of this service (see [`super::access::Access::answers`]). Those that change something need
 /// the right to do so.
 async fn check_access(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let sender = Sender::of(&request);
+    let sender = RequestSender::of(&request);
     let host = match sender.host() {
         Ok(host) => host,
         Err(error) => return Refusal::malformed(error.to_string()).into_response(),
@@ -84,7 +84,11 @@ async fn check_access(State(app): State<Arc<App>>, request: Request, next: Next)
     let path = request.uri().path();
     // Signing in compares the token of the form itself. Signing out ends the own session only, which may have expired.
     let open = request.method().is_safe() || [SIGN_IN, SIGN_OUT].contains(&path);
-    let answered = app.web.access.answers(host.as_ref()).map_err(Refused::from);
+    let answered = app
+        .web
+        .access
+        .answers(host.as_ref())
+        .map_err(RefusedRequest::from);
     match answered.and_then(|()| {
         if open {
             Ok(())
@@ -104,8 +108,8 @@ impl App {
     /// Tells log and metrics of a request that is refused, and holds back the answer to a wrong token.
     pub(super) async fn deny(
         &self,
-        Refused { denied, delay }: Refused,
-        sender: &Sender<'_>,
+        RefusedRequest { denied, delay }: RefusedRequest,
+        sender: &RequestSender<'_>,
         (method, path): (&Method, &str),
     ) {
         let peer = sender.peer;

@@ -23,7 +23,7 @@ const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// How far the service is in its life; it only ever goes forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stage {
+pub enum ServiceStage {
     /// Something is not listening yet, or the plan is not installed.
     Starting,
     /// Everything is in place.
@@ -35,13 +35,13 @@ pub enum Stage {
 /// Whether the service is ready. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Readiness {
-    stage: Arc<watch::Sender<Stage>>,
+    stage: Arc<watch::Sender<ServiceStage>>,
 }
 
 impl Default for Readiness {
     fn default() -> Self {
         Self {
-            stage: Arc::new(watch::Sender::new(Stage::Starting)),
+            stage: Arc::new(watch::Sender::new(ServiceStage::Starting)),
         }
     }
 }
@@ -49,20 +49,20 @@ impl Default for Readiness {
 impl Readiness {
     /// Everything is listening, and the plan is installed.
     pub fn ready(&self) {
-        self.advance(Stage::Ready);
+        self.advance(ServiceStage::Ready);
     }
 
     /// The service is ending; there is no way back.
     pub fn shutting_down(&self) {
-        self.advance(Stage::ShuttingDown);
+        self.advance(ServiceStage::ShuttingDown);
     }
 
     /// How far the service is.
-    pub fn stage(&self) -> Stage {
+    pub fn stage(&self) -> ServiceStage {
         *self.stage.borrow()
     }
 
-    fn advance(&self, to: Stage) {
+    fn advance(&self, to: ServiceStage) {
         self.stage.send_if_modified(|stage| {
             let forward = *stage < to;
             *stage = (*stage).max(to);
@@ -72,16 +72,16 @@ impl Readiness {
 }
 
 impl App {
-    pub(super) fn stage(&self) -> Stage {
+    pub(super) fn stage(&self) -> ServiceStage {
         if self.closing.is_cancelled() {
-            return Stage::ShuttingDown;
+            return ServiceStage::ShuttingDown;
         }
         self.web.ready.stage()
     }
 
     /// Refuses what would start something new in a service that is ending.
     pub(super) fn takes_on_work(&self) -> Result<(), Refusal> {
-        if self.stage() == Stage::ShuttingDown {
+        if self.stage() == ServiceStage::ShuttingDown {
             let error = "the service is shutting down and starts nothing any more";
             return Err(Refusal::Unavailable(error.to_owned()));
         }
@@ -179,8 +179,8 @@ pub(super) async fn healthz() -> &'static str {
 )]
 pub(super) async fn readyz(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
     match app.stage() {
-        Stage::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
-        Stage::Ready => (StatusCode::OK, "ready\n"),
-        Stage::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n"),
+        ServiceStage::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
+        ServiceStage::Ready => (StatusCode::OK, "ready\n"),
+        ServiceStage::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n"),
     }
 }

@@ -24,23 +24,25 @@ use axum::Router;
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 
-pub use access::{Access, AccessError, NewToken, Source, TOKEN_VARIABLE, TokenError, create_token};
+pub use access::{
+    Access, AccessError, NewToken, TOKEN_VARIABLE, TokenError, TokenSource, create_token,
+};
 pub use api::{
     BaselineList, BaselineRequest, BaselineView, BurstRequest, BurstView, ChangeRequest,
     CustomersRequest, FailureList, HourList, InputView, LoadRequest, OrphanList, ProbeResult,
     ProbeView, RunList, RunSummary, ScenarioView, ScheduleView, SearchRequest, StageRequest,
     StepPart, StepView, StopRequest, TargetView, ThresholdRequest,
 };
-pub use health::{Readiness, Stage};
+pub use health::{Readiness, ServiceStage};
 pub use openapi::document;
 pub use refusal::ErrorBody;
 
 use self::{
-    access::{Guesses, Refused, Sender},
+    access::{Guesses, RefusedRequest, RequestSender},
     api::turns::Turns,
     console::Live,
     refusal_log::RefusalLog,
-    session::Sessions,
+    session::ConsoleSessions,
 };
 use crate::{
     event::Observers,
@@ -85,7 +87,7 @@ pub struct Web {
 #[derive(Debug)]
 struct App {
     web: Web,
-    sessions: Sessions,
+    sessions: ConsoleSessions,
     /// Lines about requests that are refused, for want of the token or for their host.
     refused: RefusalLog,
     guesses: Guesses,
@@ -105,7 +107,7 @@ impl App {
     fn new(web: &Web, closing: CancellationToken) -> Arc<Self> {
         Arc::new(Self {
             web: web.clone(),
-            sessions: Sessions::default(),
+            sessions: ConsoleSessions::default(),
             refused: RefusalLog::default(),
             guesses: Guesses::default(),
             live: Live::default(),
@@ -124,7 +126,7 @@ impl App {
 
     /// Whether a request may change something: it has the token, or it comes from a page of ours in a
     /// browser that has signed in.
-    fn may_change(&self, sender: &Sender<'_>) -> Result<(), Refused> {
+    fn may_change(&self, sender: &RequestSender<'_>) -> Result<(), RefusedRequest> {
         if self.sessions.has(sender.headers) && session::is_from_here(sender.headers) {
             return Ok(());
         }

@@ -25,7 +25,7 @@ const NAME: &str = "chatprobe_session";
 
 /// The sessions that are open.
 #[derive(Debug, Default)]
-pub(super) struct Sessions(Mutex<VecDeque<Session>>);
+pub(super) struct ConsoleSessions(Mutex<VecDeque<Session>>);
 
 struct Session {
     key: String,
@@ -38,7 +38,7 @@ impl std::fmt::Debug for Session {
     }
 }
 
-impl Sessions {
+impl ConsoleSessions {
     /// Opens one; what the browser is to keep. `secure`: it came over HTTPS, and so it is to come back.
     pub(super) fn open(&self, secure: bool) -> String {
         // 122 random bits of the system's generator.
@@ -130,7 +130,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_session_lasts_until_it_is_closed_or_a_day_is_over() {
-        let sessions = Sessions::default();
+        let sessions = ConsoleSessions::default();
         let (one, two) = (sessions.open(false), sessions.open(true));
         assert!(one.contains("HttpOnly") && one.contains("SameSite=Strict"));
         assert!(!one.contains("Secure") && two.contains("Secure"));
@@ -144,7 +144,7 @@ mod tests {
 
     #[tokio::test]
     async fn there_are_only_so_many() {
-        let sessions = Sessions::default();
+        let sessions = ConsoleSessions::default();
         let first = sessions.open(false);
         let rest: Vec<_> = (0..MOST).map(|_| sessions.open(false)).collect();
         assert!(!sessions.has(&cookie(&first)));
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn nothing_and_what_was_made_up_is_no_session() {
-        let sessions = Sessions::default();
+        let sessions = ConsoleSessions::default();
         sessions.open(false);
         for made_up in ["", "chatprobe_session=", "chatprobe_session=x", "other=1"] {
             assert!(!sessions.has(&headers(&[("cookie", made_up)])), "{made_up}");

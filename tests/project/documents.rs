@@ -6,7 +6,7 @@ use chatprobe::{
     cli::Cli,
     event::Fate,
     inbox::{MOST_BYTES, MOST_EVENTS},
-    simulator::{EventKind, Faults, Quirks, RequestKind, Settings},
+    simulator::{CentreSettings, EventKind, Faults, Quirks, RequestKind},
 };
 use clap::Parser as _;
 use serde_json::Value;
@@ -171,7 +171,7 @@ const SIMULATOR: &str = "docs/simulator.md";
 
 #[test]
 fn every_setting_of_the_simulator_is_told_with_its_default() {
-    let settings = serde_json::to_value(Settings::default()).unwrap();
+    let settings = serde_json::to_value(CentreSettings::default()).unwrap();
     assert_told("## Settings", &settings, 1);
     assert_told("Under `delivery`:", &settings["delivery"], 1);
     assert_told("Under `limits`:", &settings["limits"], 1);

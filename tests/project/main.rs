@@ -8,3 +8,4 @@ mod file_cycles;
 mod pipeline;
 #[path = "../support/mod.rs"]
 mod support;
+mod type_names;

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode};
-use chatprobe::simulator::{Settings, Simulator};
+use chatprobe::simulator::{CentreSettings, Simulator};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -72,7 +72,7 @@ pub async fn listen() -> (TcpListener, SocketAddr) {
 }
 
 /// Fast agents, so that tests are; `yaml` comes on top.
-pub fn settings(yaml: &str) -> Settings {
+pub fn settings(yaml: &str) -> CentreSettings {
     let mut all: serde_yaml::Value =
         serde_yaml::from_str("{ join: 30ms, answer: 10ms, typing: 10ms }").unwrap();
     let extra: serde_yaml::Value = serde_yaml::from_str(yaml).unwrap();

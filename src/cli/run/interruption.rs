@@ -7,7 +7,7 @@ use tokio::time::{timeout, timeout_at};
 use crate::{
     cli::{
         output::tell,
-        signals::{Asked, LAST_GRACE, Signals},
+        signals::{LAST_GRACE, SignalRequest, Signals},
     },
     event::EndedBy,
     runner::{Order, RunHandle, Stop},
@@ -46,9 +46,9 @@ impl Interruption {
     pub(super) async fn asked(&mut self) -> EndedBy {
         loop {
             match self.signals.next().await {
-                Asked::End(signal) => return signal,
-                Asked::Reload if self.hangup_ends => return EndedBy::Sighup,
-                Asked::Reload => {}
+                SignalRequest::End(signal) => return signal,
+                SignalRequest::Reload if self.hangup_ends => return EndedBy::Sighup,
+                SignalRequest::Reload => {}
             }
         }
     }

@@ -16,7 +16,7 @@ use crate::{
 
 /// What the chats of a run do, to whom and with what, as far as it could be read.
 #[derive(Default)]
-pub(super) struct Given {
+pub(super) struct RunSubject {
     pub(super) scenario: Option<ScenarioRead>,
     pub(super) target: Option<Arc<Target>>,
     pub(super) inputs: Option<minijinja::Value>,
@@ -96,7 +96,7 @@ impl Run {
             Some(scenario) => self.given(scenario, plan, problems),
             None => self.request.read(problems).unwrap_or_default(),
         };
-        let Given {
+        let RunSubject {
             scenario,
             target,
             inputs,
@@ -132,7 +132,7 @@ impl Run {
         })
     }
 
-    fn given(&self, scenario: &str, plan: &Known, problems: &Problems) -> Given {
+    fn given(&self, scenario: &str, plan: &Known, problems: &Problems) -> RunSubject {
         let scenario = read_or_find(scenario, plan, problems);
         let variables = assignments("--variable", &self.variables, problems);
         let also = self.also.iter().cloned().collect();
@@ -154,7 +154,7 @@ impl Run {
                 check_addresses(whole, &target.target, inputs, &place, problems);
             }
         }
-        Given {
+        RunSubject {
             scenario,
             target: target.map(|target| target.target),
             inputs,

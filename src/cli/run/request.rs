@@ -5,7 +5,7 @@ use std::{fs::File, io::Read as _, path::PathBuf, sync::Arc};
 use bytes::Bytes;
 use url::Url;
 
-use super::prepared::Given;
+use super::prepared::RunSubject;
 use crate::{
     cli::output::tell,
     config::Target,
@@ -22,7 +22,7 @@ const MOST_BODY_BYTES: u64 = 64 * 1024 * 1024;
 /// A request that each chat sends, on the command line. What stands there is sent as it is: `{{` begins no
 /// template.
 #[derive(Debug, clap::Args)]
-pub(super) struct Request {
+pub(super) struct RequestArguments {
     /// Sends requests to this address instead of what a scenario says, and expects 2xx. It needs no
     /// configuration.
     #[arg(long, value_name = "URL", conflicts_with = "scenario")]
@@ -60,9 +60,9 @@ pub(super) struct Request {
     body_file: Option<PathBuf>,
 }
 
-impl Request {
+impl RequestArguments {
     /// A scenario of this request, and the server that it goes to.
-    pub(super) fn read(&self, problems: &Problems) -> Option<Given> {
+    pub(super) fn read(&self, problems: &Problems) -> Option<RunSubject> {
         let refuse = |option: &str, message: String| problems.add(&Place::whole(option), message);
         // Without a scenario, there is one.
         let url = self.url.as_deref()?;
@@ -81,7 +81,7 @@ impl Request {
             ("url", presentable(&request.url, &target)),
         ];
         let shown = shown.map(|(name, text)| (name.to_owned(), Parameter::text(&text)));
-        Some(Given {
+        Some(RunSubject {
             inputs: Some(shown.into_iter().collect::<Parameters>().into()),
             target: Some(Arc::new(target)),
             scenario: Some(ScenarioRead::Whole(Arc::new(request.into_scenario()))),

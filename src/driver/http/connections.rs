@@ -7,7 +7,7 @@ use crate::units::duration;
 /// Which connections the customers of a target have.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Written")]
-pub struct Connections {
+pub struct ConnectionSettings {
     /// Whose they are.
     pub sharing: Sharing,
     /// So many to one server may be being opened at the same moment: twenty thousand customers who come
@@ -37,7 +37,7 @@ pub enum Sharing {
     PerCustomer,
 }
 
-impl Connections {
+impl ConnectionSettings {
     /// As many as 5,000 requests a second need whose answers take 0.8 s: what the default limits of
     /// bursts ask of a slow target.
     const MOST: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
@@ -47,7 +47,7 @@ impl Connections {
     const MAX_AGE: Duration = Duration::from_mins(5);
 }
 
-impl Default for Connections {
+impl Default for ConnectionSettings {
     fn default() -> Self {
         Self {
             sharing: Sharing::Shared {
@@ -73,7 +73,7 @@ struct Written {
     probe_reuse: bool,
 }
 
-impl TryFrom<Written> for Connections {
+impl TryFrom<Written> for ConnectionSettings {
     type Error = String;
 
     fn try_from(written: Written) -> Result<Self, Self::Error> {

@@ -20,7 +20,7 @@ use super::{
     destination,
     dial::{Dialled, dial, interleaved},
     failure::Cause,
-    progress::{Progress, Stage},
+    progress::{Progress, RequestStage},
     proxy::{EnvironmentProxies, Forwarding, Proxy, ProxyChoice},
     resolver::{Resolver, literal, without_brackets},
     sender::Sender,
@@ -116,7 +116,7 @@ impl Connector {
             self.handshake(dialled.stream, dialled.permit, progress)
                 .await?
         };
-        progress.reach(Stage::Answer);
+        progress.reach(RequestStage::Answer);
         Ok(sender)
     }
 
@@ -135,7 +135,7 @@ impl Connector {
                 .await?
                 .forwarded(through.forwarding.clone()));
         }
-        progress.reach(Stage::Tunnel);
+        progress.reach(RequestStage::Tunnel);
         let server = format!("{}:{}", self.host, self.port);
         let asked = Instant::now();
         match proxy.tunnel(stream, &server).await {
@@ -170,7 +170,7 @@ impl Connector {
         let found = if let Some(address) = literal(host) {
             vec![(address, port).into()]
         } else {
-            progress.reach(Stage::LookupThread);
+            progress.reach(RequestStage::LookupThread);
             let begun = || progress.lookup_begun();
             let found = self.resolver.look_up(host, port, begun).await;
             found.map_err(|error| Cause::of(&error))?
@@ -197,7 +197,7 @@ impl Connector {
         match &self.secure {
             None => Sender::open(stream, Some(permit)).await,
             Some(secure) => {
-                progress.reach(Stage::Tls);
+                progress.reach(RequestStage::Tls);
                 let shaken = TlsConnector::from(secure.client.clone())
                     .connect(secure.name.clone(), stream)
                     .await;

@@ -12,11 +12,11 @@ use tokio::{
 };
 
 use super::{
-    connections::{Connections, Sharing},
+    connections::{ConnectionSettings, Sharing},
     connector::Connector,
     destination::Destination,
     failure::Cause,
-    progress::{Progress, Stage},
+    progress::{Progress, RequestStage},
     sender::Sender,
 };
 use crate::{
@@ -90,7 +90,7 @@ impl Pool {
     pub(super) fn new(
         origin: Destination,
         connector: Connector,
-        wanted: &Connections,
+        wanted: &ConnectionSettings,
     ) -> Arc<Self> {
         let pool = Arc::new(Self {
             origin,
@@ -118,7 +118,7 @@ impl Pool {
         self: &Arc<Self>,
         progress: &mut Progress,
     ) -> Result<Connection, Cause> {
-        progress.reach(Stage::Connection);
+        progress.reach(RequestStage::Connection);
         let grant = if let Some(grant) = self.grant_at_once() {
             progress.granted_at_once();
             grant
@@ -165,7 +165,7 @@ impl Pool {
         connection: Connection,
         progress: &mut Progress,
     ) -> Result<Connection, Cause> {
-        progress.reach(Stage::Connection);
+        progress.reach(RequestStage::Connection);
         let Connection { slot, sender, .. } = connection;
         drop(sender);
         // It is never closed; without a permit the connection is opened all the same.

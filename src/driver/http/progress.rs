@@ -24,7 +24,7 @@ pub(super) struct Progress {
     timeout: Duration,
     /// From `sent_at` until there was a connection, or leave to open one.
     waited: Option<Duration>,
-    stage: Stage,
+    stage: RequestStage,
     /// When the stage began.
     since: Instant,
     phases: Phases,
@@ -42,7 +42,7 @@ pub(super) struct Progress {
 
 /// What is being waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Stage {
+pub(super) enum RequestStage {
     /// A connection, or leave to open one.
     Connection,
     /// A thread for the lookup of a name.
@@ -61,7 +61,7 @@ pub(super) enum Stage {
     Body,
 }
 
-impl Stage {
+impl RequestStage {
     fn phase(self) -> Option<Phase> {
         match self {
             Self::Connection | Self::Body => None,
@@ -80,7 +80,7 @@ impl Progress {
             sent_at: now,
             timeout,
             waited: None,
-            stage: Stage::Connection,
+            stage: RequestStage::Connection,
             since: now,
             phases: Phases::default(),
             addresses: Vec::new(),
@@ -112,7 +112,7 @@ impl Progress {
 
     /// Goes on to another stage. One that comes later finishes the one before; one that comes earlier
     /// begins anew, on another connection.
-    pub(super) fn reach(&mut self, stage: Stage) {
+    pub(super) fn reach(&mut self, stage: RequestStage) {
         let over = stage > self.stage && self.stage.phase().is_some();
         if !over && stage.phase().is_none() {
             // No phase ends and none begins: there is nothing to measure.
@@ -132,19 +132,19 @@ impl Progress {
 
     /// The lookup of the name has a thread. The wait for it counts as part of the lookup.
     pub(super) fn lookup_begun(&mut self) {
-        self.stage = Stage::Lookup;
+        self.stage = RequestStage::Lookup;
     }
 
     /// The connection is ready and the request goes out. It counts from when the connection was ready:
     /// nothing was waited for since.
     pub(super) fn send(&mut self) {
-        self.stage = Stage::Answer;
+        self.stage = RequestStage::Answer;
     }
 
     /// The addresses that a connection is tried to from now on.
     pub(super) fn try_addresses(&mut self, addresses: &[SocketAddr]) {
         self.addresses = addresses.to_vec();
-        self.reach(Stage::Connect);
+        self.reach(RequestStage::Connect);
     }
 
     /// How much of the time limit is left.
@@ -180,9 +180,10 @@ impl Progress {
     pub(super) fn out_of_time(&self) -> Cause {
         let cause = self.late_stage();
         match (&self.proxy, self.stage) {
-            (Some(proxy), Stage::LookupThread | Stage::Lookup | Stage::Connect) => {
-                cause.at_proxy(proxy)
-            }
+            (
+                Some(proxy),
+                RequestStage::LookupThread | RequestStage::Lookup | RequestStage::Connect,
+            ) => cause.at_proxy(proxy),
             _ => cause,
         }
     }
@@ -190,28 +191,28 @@ impl Progress {
     fn late_stage(&self) -> Cause {
         let timeout = duration::exact(self.timeout);
         match self.stage {
-            Stage::Connection => Cause::connect(&format!(
+            RequestStage::Connection => Cause::connect(&format!(
                 "no connection within {timeout}: none to this server was free, and none could be opened"
             )),
-            Stage::LookupThread => Cause::exhausted(&format!(
+            RequestStage::LookupThread => Cause::exhausted(&format!(
                 "no connection within {timeout}: all {MOST_THREADS} threads for lookups were in use by other names"
             )),
-            Stage::Lookup => Cause::lookup(format!(
+            RequestStage::Lookup => Cause::lookup(format!(
                 "no connection within {timeout}: the lookup of the name did not end"
             )),
-            Stage::Connect => Cause::connect(&format!(
+            RequestStage::Connect => Cause::connect(&format!(
                 "no connection within {timeout}: no answer from {}",
                 self.tried()
             )),
-            Stage::Tunnel => Cause::connect(&format!(
+            RequestStage::Tunnel => Cause::connect(&format!(
                 "no connection within {timeout}: the proxy {} did not answer CONNECT",
                 self.tried()
             )),
-            Stage::Tls => Cause::connect(&format!(
+            RequestStage::Tls => Cause::connect(&format!(
                 "no connection within {timeout}: the TLS handshake with {} did not end",
                 self.tried()
             )),
-            Stage::Answer | Stage::Body => {
+            RequestStage::Answer | RequestStage::Body => {
                 Cause::timeout(format!("no complete answer within {timeout}"))
             }
         }

@@ -123,14 +123,14 @@ impl Proxy {
         &self,
         stream: TcpStream,
         server: &str,
-    ) -> Result<TokioIo<Upgraded>, Refused> {
-        let failed = |error: hyper::Error| Refused::Failed(Cause::of(&error));
+    ) -> Result<TokioIo<Upgraded>, TunnelRefusal> {
+        let failed = |error: hyper::Error| TunnelRefusal::Failed(Cause::of(&error));
         let (mut requests, connection) = handshake(TokioIo::new(stream)).await.map_err(failed)?;
         // It ends with the tunnel, or with `requests`.
         tokio::spawn(connection.with_upgrades());
         let mut request = Request::new(Empty::<Bytes>::new());
         *request.method_mut() = Method::CONNECT;
-        let unusable = |error| Refused::Failed(destination::unusable(error));
+        let unusable = |error| TunnelRefusal::Failed(destination::unusable(error));
         *request.uri_mut() = Uri::try_from(server).map_err(unusable)?;
         let headers = request.headers_mut();
         if let Ok(host) = HeaderValue::try_from(server) {
@@ -141,7 +141,7 @@ impl Proxy {
         }
         let answer = requests.send_request(request).await.map_err(failed)?;
         if !answer.status().is_success() {
-            return Err(Refused::Answered(answer.status()));
+            return Err(TunnelRefusal::Answered(answer.status()));
         }
         let tunnel = hyper::upgrade::on(answer).await.map_err(failed)?;
         Ok(TokioIo::new(tunnel))
@@ -166,14 +166,14 @@ impl Proxy {
 }
 
 /// Why a proxy opened no tunnel.
-pub(super) enum Refused {
+pub(super) enum TunnelRefusal {
     /// It answered with this status.
     Answered(StatusCode),
     /// It did not answer.
     Failed(Cause),
 }
 
-impl Refused {
+impl TunnelRefusal {
     /// Whether the proxy does not do CONNECT, or not to such ports, and may do without for `http://`.
     pub(super) fn is_in_principle(&self) -> bool {
         let statuses = [

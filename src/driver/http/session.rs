@@ -18,7 +18,7 @@ use super::{
     failure::Cause,
     pool::{Connection, Pool},
     prepared::prepare,
-    progress::{Progress, Stage},
+    progress::{Progress, RequestStage},
     redirect, resend,
 };
 
@@ -165,7 +165,7 @@ impl HttpSession {
         on_wire.set();
         let exchanged = match connection.sender.send(prepared).await {
             Ok(response) => {
-                progress.reach(Stage::Body);
+                progress.reach(RequestStage::Body);
                 read(response, request.body_limit).await?
             }
             Err(lost) => {
@@ -175,7 +175,7 @@ impl HttpSession {
                 self.resent += 1;
                 let again = connection.sender.send(again).await;
                 let response = again.map_err(|error| Cause::of(&error).after_resend())?;
-                progress.reach(Stage::Body);
+                progress.reach(RequestStage::Body);
                 let read = read(response, request.body_limit).await;
                 read.map_err(Cause::after_resend)?
             }

@@ -10,7 +10,7 @@ use rusqlite::Connection;
 
 use super::{MOST, database, kept, open, value, writer};
 use crate::history::{
-    figures::Figures,
+    figures::HistoryCounters,
     file::{HistoryFile, log_of, path_in},
     write::Write,
 };
@@ -202,7 +202,7 @@ fn where_0_or_1_bytes_are_left_a_new_file_begins_which_is_counted() {
     for left in ["", "S"] {
         let folder = TemporaryFolder::new();
         fs::write(path_in(folder.path()), left).unwrap();
-        let figures = Figures::default();
+        let figures = HistoryCounters::default();
         let file = HistoryFile::open(folder.path(), MOST, &figures).unwrap();
         assert_eq!(figures.now().set_aside, 1);
         let runs: u64 = value(&file.connection, "SELECT count(*) FROM runs");
@@ -211,7 +211,7 @@ fn where_0_or_1_bytes_are_left_a_new_file_begins_which_is_counted() {
         assert!(!aside.exists(), "there is nothing in it to look at");
     }
     let folder = TemporaryFolder::new();
-    let figures = Figures::default();
+    let figures = HistoryCounters::default();
     drop(HistoryFile::open(folder.path(), MOST, &figures).unwrap());
     assert_eq!(figures.now().set_aside, 0, "the first file of a folder");
 }
@@ -233,7 +233,7 @@ fn a_file_that_could_not_be_finished_is_not_taken_for_one_that_was_cut() {
     // SQLite cannot write a page without its journal, like on a full disk.
     let obstacle = folder.path().join("history.sqlite.new-journal");
     fs::create_dir(&obstacle).unwrap();
-    let figures = Figures::default();
+    let figures = HistoryCounters::default();
     for _ in 0..2 {
         let opened = HistoryFile::open(folder.path(), MOST, &figures);
         assert!(opened.is_err());
@@ -262,7 +262,7 @@ fn a_log_whose_file_was_deleted_is_kept_and_not_written_to_the_new_file() {
     drop(writer);
     fs::remove_file(&path).unwrap();
     fs::write(log_of(&path), &log).unwrap();
-    let figures = Figures::default();
+    let figures = HistoryCounters::default();
     let file = HistoryFile::open(folder.path(), MOST, &figures).unwrap();
     assert_eq!(figures.now().set_aside, 1);
     let runs: u64 = value(&file.connection, "SELECT count(*) FROM runs");

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{MOST, begun, earlier, open, value};
 use crate::{
     event::{EndedBy, Fate},
-    history::{figures::Figures, open_chats, rows::Rest, tidy},
+    history::{figures::HistoryCounters, open_chats, rows::Rest, tidy},
     runner::{
         ChatCounts, MachineSample, MeanAndMost, RunReport, Sample, StepSample, ThresholdState,
     },
@@ -242,7 +242,13 @@ fn the_chats_that_were_open_are_all_kept_as_long_as_their_run() {
     let report: RunReport = serde_json::from_str(&report).unwrap();
     assert_eq!((report.orphans.len(), report.orphans_total), (1_000, 1_500));
     let page = |after, limit| {
-        let page = open_chats::list(&file.connection, "0", after, limit, &Figures::default());
+        let page = open_chats::list(
+            &file.connection,
+            "0",
+            after,
+            limit,
+            &HistoryCounters::default(),
+        );
         let chats = page.unwrap().entries.into_iter();
         chats.map(|orphan| orphan.chat).collect::<Vec<_>>()
     };

@@ -18,7 +18,7 @@ use rusqlite::{Connection, types::FromSql};
 
 use super::{
     HistoryError,
-    figures::Figures,
+    figures::HistoryCounters,
     file::{HistoryFile, path_in},
     schema::MIGRATIONS,
     writer::Writer,
@@ -32,16 +32,16 @@ use crate::{
 const MOST: u64 = 1_000_000;
 
 fn open(folder: &Path, max_bytes: u64) -> Result<HistoryFile, HistoryError> {
-    HistoryFile::open(folder, max_bytes, &Figures::default())
+    HistoryFile::open(folder, max_bytes, &HistoryCounters::default())
 }
 
 /// What writes to a file of [`MOST`] bytes, and what it counts.
-fn writer(folder: &Path) -> (Writer, Arc<Figures>) {
+fn writer(folder: &Path) -> (Writer, Arc<HistoryCounters>) {
     let settings = Data {
         max_bytes: MOST,
         ..Data::default()
     };
-    let figures = Arc::<Figures>::default();
+    let figures = Arc::<HistoryCounters>::default();
     let writer = Writer::new(
         folder.to_owned(),
         &settings,

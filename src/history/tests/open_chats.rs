@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::run;
 use crate::{
     event::{Ending, RunEvent, RunObserver as _},
-    history::{figures::Figures, open_chats::OpenChats, write::Write},
+    history::{figures::HistoryCounters, open_chats::OpenChats, write::Write},
 };
 
 /// What a chat is called, and whether it stays open although it has ended.
@@ -47,7 +47,7 @@ fn step() -> impl Strategy<Value = Step> {
 proptest! {
     #[test]
     fn open_chats_are_those_that_have_a_name_and_no_end_or_that_nothing_closed(steps in prop::collection::vec(step(), 0..40)) {
-        let chats = OpenChats::new(Arc::<Figures>::default());
+        let chats = OpenChats::new(Arc::<HistoryCounters>::default());
         let run = run();
         let (mut written, mut real, mut over) = (Open::new(), Open::new(), [false; 5]);
         for step in steps.into_iter().chain([Step::Offer { taken: true }]) {

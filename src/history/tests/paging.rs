@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 use super::{MOST, open, record};
 use crate::{
     event::{RunIds, RunPosition},
-    history::{RunQuery, figures::Figures},
+    history::{RunQuery, figures::HistoryCounters},
     testing::TemporaryFolder,
 };
 
@@ -35,7 +35,7 @@ fn page(connection: &Connection, before: Option<&str>, since: Option<Duration>) 
         limit: 2,
         ..RunQuery::default()
     };
-    let listing = query.read(connection, &Figures::default()).unwrap();
+    let listing = query.read(connection, &HistoryCounters::default()).unwrap();
     listing
         .entries
         .into_iter()

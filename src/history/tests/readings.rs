@@ -18,7 +18,7 @@ use crate::{
     config::Data,
     event::{HistoryFigures, Observer, Observers, ServiceEvent},
     history::{
-        History, HistoryError, Recorder, RunQuery, baselines::Named, figures::Figures,
+        History, HistoryError, Recorder, RunQuery, baselines::Named, figures::HistoryCounters,
         file::path_in,
     },
     testing::TemporaryFolder,
@@ -50,7 +50,7 @@ fn pipe(path: &Path) {
 async fn readings_of_a_disk_that_hangs_end_soon_and_there_are_never_more_than_four_threads() {
     let folder = TemporaryFolder::new();
     pipe(&path_in(folder.path()));
-    let figures = Arc::<Figures>::default();
+    let figures = Arc::<HistoryCounters>::default();
     let (requests, _requested) = mpsc::channel(1);
     let named = Arc::<Named>::default();
     let failures = Arc::default();

@@ -6,7 +6,7 @@ use super::{MOST, open, record, run, value};
 use crate::{
     config::Data,
     history::{
-        baselines, figures::Figures, file::path_in, hours::ProbeHour, tidy, write::Write,
+        baselines, figures::HistoryCounters, file::path_in, hours::ProbeHour, tidy, write::Write,
         writer::Writer,
     },
     testing::TemporaryFolder,
@@ -27,7 +27,7 @@ fn what_is_too_old_goes_and_what_is_in_progress_stays() {
     }
     let named = "INSERT INTO runs VALUES ('00000000000-a', 'burst', 'n', 'ended', '{}', '{}')";
     file.connection.execute(named, []).unwrap();
-    let name = baselines::Change::Set {
+    let name = baselines::BaselineChange::Set {
         name: "release".to_owned(),
         run: "00000000000-a".to_owned(),
     };
@@ -35,7 +35,7 @@ fn what_is_too_old_goes_and_what_is_in_progress_stays() {
     let hour = "INSERT INTO probe_hours VALUES ('n', 's', 't', ?, '{}')";
     file.connection.execute(hour, [0]).unwrap();
     file.connection.execute(hour, [i64::MAX]).unwrap();
-    let wall = Some(tidy::Reading::now().wall);
+    let wall = Some(tidy::ClockReading::now().wall);
     tidy::tidy(&mut file.connection, wall, Duration::from_hours(1), MOST).unwrap();
     let mut query = file
         .connection
@@ -57,7 +57,7 @@ async fn a_clock_that_leaps_forward_is_not_believed_for_a_day() {
     const MONTH: Duration = Duration::from_hours(30 * 24);
     let folder = TemporaryFolder::new();
     let mut clock = open(folder.path(), MOST).unwrap().clock;
-    let mut now = tidy::Reading::now();
+    let mut now = tidy::ClockReading::now();
     assert_eq!(clock.believe(now), Some(now.wall), "the file is new");
     let mut pass = |steady: Duration, wall: Duration| {
         now.steady += steady;
@@ -99,7 +99,7 @@ fn a_clock_that_is_far_beyond_the_newest_row_at_the_start_empties_nothing() {
         keep: Duration::from_hours(1),
         ..Data::default()
     };
-    let figures = Arc::<Figures>::default();
+    let figures = Arc::<HistoryCounters>::default();
     let mut writer = Writer::new(folder.path().to_owned(), &settings, figures, Arc::default());
     writer.keep(vec![Write::Tidy]);
     let connection = Connection::open(path_in(folder.path())).unwrap();
@@ -118,7 +118,7 @@ fn a_probe_is_counted_once_even_if_its_history_cannot_be_tidied() {
     let insert = "INSERT INTO runs VALUES (?, 'burst', 'n', 'ended', '{}', '{}')";
     file.connection.execute(insert, [&run().id]).unwrap();
     drop(file);
-    let figures = Arc::<Figures>::default();
+    let figures = Arc::<HistoryCounters>::default();
     let settings = Data {
         directory: None,
         keep: Duration::from_hours(1),

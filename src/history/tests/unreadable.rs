@@ -11,7 +11,7 @@ use crate::{
     event::{Mode, Verdict},
     history::{
         FailureQuery, History, HistoryError, HourQuery, Listing, RunQuery, baselines::Named,
-        figures::Figures, file::HistoryFile, open_chats, rows::apply, write::Write,
+        figures::HistoryCounters, file::HistoryFile, open_chats, rows::apply, write::Write,
     },
     runner::{RunState, Sample},
     testing::TemporaryFolder,
@@ -84,7 +84,7 @@ fn a_run_that_cannot_be_read_is_left_out_whatever_is_asked_for() {
         },
     ];
     for query in queries {
-        let figures = Figures::default();
+        let figures = HistoryCounters::default();
         let found = query.read(&file.connection, &figures).unwrap();
         let ids: Vec<_> = found.entries.iter().map(|run| &*run.id).collect();
         assert_eq!(ids, ["z", "a"], "{query:?}");
@@ -103,7 +103,9 @@ fn a_run_that_cannot_be_read_is_left_out_whatever_is_asked_for() {
         limit: 2,
         ..RunQuery::default()
     };
-    let page = page.read(&file.connection, &Figures::default()).unwrap();
+    let page = page
+        .read(&file.connection, &HistoryCounters::default())
+        .unwrap();
     assert_eq!(page.entries.len(), 2);
 }
 
@@ -113,7 +115,7 @@ fn a_baseline_whose_run_cannot_be_read_is_left_out_and_its_name_is_known() {
     let insert = "INSERT INTO baselines SELECT 'name of ' || id, id, '' FROM runs";
     file.connection.execute(insert, []).unwrap();
     let named = Named::default();
-    named.read(&file.connection, &Figures::default());
+    named.read(&file.connection, &HistoryCounters::default());
     assert_eq!(named.all().len(), 6);
     assert_eq!(named.all()["name of b0"], "b0");
 }
@@ -127,7 +129,7 @@ async fn a_row_that_cannot_be_read_and_is_asked_for_by_its_id_is_counted_and_sai
     ] {
         file.connection.execute(statement, []).unwrap();
     }
-    let figures = Arc::<Figures>::default();
+    let figures = Arc::<HistoryCounters>::default();
     let (requests, _requested) = mpsc::channel(1);
     let (failures, named) = (Arc::default(), Arc::default());
     let history = History::in_folder(folder.path(), failures, figures.clone(), named, requests);
@@ -182,7 +184,7 @@ fn failures_hours_and_open_chats_that_cannot_be_read_are_left_out() {
         }
         insert(table, "xxxxxx", &format!("'{}'", good(table)));
     }
-    let figures = Figures::default();
+    let figures = HistoryCounters::default();
     let failures = FailureQuery {
         name: Some("p".to_owned()),
         limit: 10,
@@ -231,7 +233,7 @@ fn runs_that_were_cut_off_are_concluded_without_the_rows_that_cannot_be_read() {
             .unwrap();
     }
     drop(file);
-    let figures = Figures::default();
+    let figures = HistoryCounters::default();
     let file = HistoryFile::open(folder.path(), MOST, &figures).unwrap();
     assert_eq!(figures.now().unreadable, 2);
     let seconds = "SELECT json_array_length(rest, '$.samples') FROM runs WHERE id = 'r'";
@@ -249,7 +251,7 @@ fn runs_that_were_cut_off_are_concluded_without_the_rows_that_cannot_be_read() {
 fn an_hour_that_cannot_be_read_begins_anew() {
     let folder = TemporaryFolder::new();
     let mut file = open(folder.path(), MOST).unwrap();
-    let figures = Figures::default();
+    let figures = HistoryCounters::default();
     let end = |connection: &mut Connection| {
         let change = connection.transaction().unwrap();
         let end = Write::Ended(Box::new(record(1, 1_000)));

@@ -4,8 +4,8 @@
 use super::{
     Figure, Method,
     estimate::Estimate,
-    fisher::{self, Counts},
-    score_interval::{self, Share},
+    fisher::{self, FailureCounts},
+    score_interval::{self, SampledShare},
     spread::RESOLUTION,
     uncertainty::{BetweenRuns, Deviation, Uncertainty, number, smoothed, whole},
 };
@@ -18,8 +18,8 @@ pub(super) const ENOUGH_RUNS: usize = 5;
 #[derive(Debug, Clone)]
 pub(super) struct Contrast {
     pub(super) figure: Figure,
-    pub(super) before: Measured,
-    pub(super) after: Measured,
+    pub(super) before: SideMeasurement,
+    pub(super) after: SideMeasurement,
     /// The difference of shares, or of latencies as a part of what it was.
     pub(super) change: Option<f64>,
     /// `None` if nothing can be said about chance.
@@ -30,7 +30,7 @@ pub(super) struct Contrast {
 
 /// What was measured on one side.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Measured {
+pub(super) struct SideMeasurement {
     /// Seconds, or a share from 0 to 1.
     pub(super) value: Option<f64>,
     /// How often.
@@ -59,8 +59,8 @@ enum Basis {
     Ratio { log: f64, uncertainty: Uncertainty },
     /// Shares, each with the number of independent chats that it is worth.
     Shares {
-        before: Share,
-        after: Share,
+        before: SampledShare,
+        after: SampledShare,
         uncertainty: Uncertainty,
     },
 }
@@ -111,11 +111,11 @@ fn of_latencies(figure: Figure, before: &[Estimate], after: &Estimate) -> Contra
         });
     Contrast {
         figure,
-        before: Measured {
+        before: SideMeasurement {
             value,
             count: total(shown.iter().map(|run| run.count)),
         },
-        after: Measured {
+        after: SideMeasurement {
             value: after.value,
             count: after.count,
         },
@@ -172,7 +172,7 @@ fn of_shares(before: &[Estimate], after: &Estimate) -> Contrast {
         .filter(|run| run.chats.of > 0)
         .copied()
         .collect();
-    let pooled = Counts {
+    let pooled = FailureCounts {
         failed: total(measured.iter().map(|run| run.chats.failed)),
         of: total(measured.iter().map(|run| run.chats.of)),
     };
@@ -181,11 +181,11 @@ fn of_shares(before: &[Estimate], after: &Estimate) -> Contrast {
     let least = Figure::Failed.least();
     Contrast {
         figure: Figure::Failed,
-        before: Measured {
+        before: SideMeasurement {
             value: pooled.share(),
             count: pooled.of,
         },
-        after: Measured {
+        after: SideMeasurement {
             value: after.chats.share(),
             count: after.chats.of,
         },
@@ -197,7 +197,7 @@ fn of_shares(before: &[Estimate], after: &Estimate) -> Contrast {
 
 fn share_evidence(
     (share_before, share_after): (f64, f64),
-    pooled: Counts,
+    pooled: FailureCounts,
     known: &[Estimate],
     after: &Estimate,
 ) -> Evidence {
@@ -289,10 +289,10 @@ impl Dependence {
 }
 
 /// A share that varies by as much, and how many independent chats would.
-fn worth(share: f64, counts: Counts, variance: f64) -> Share {
+fn worth(share: f64, counts: FailureCounts, variance: f64) -> SampledShare {
     let (failed, of) = (number(counts.failed), number(counts.of));
     let smooth = smoothed(failed, of);
-    Share {
+    SampledShare {
         share,
         size: smooth * (1.0 - smooth) / variance,
     }

@@ -2,7 +2,7 @@
 
 use super::{
     Figure,
-    fisher::Counts,
+    fisher::FailureCounts,
     spread::Spread,
     uncertainty::{Deviation, number},
 };
@@ -16,7 +16,7 @@ pub(super) struct Estimate {
     /// How much of it there was.
     pub(super) count: u64,
     /// How many failed of how many.
-    pub(super) chats: Counts,
+    pub(super) chats: FailureCounts,
     /// Of its logarithm, if it is a latency; `None` if the run was too short.
     pub(super) within: Option<Deviation>,
 }
@@ -58,7 +58,7 @@ fn spread(record: &RunRecord, batches: &[&BatchFigures]) -> Option<Spread> {
 }
 
 fn estimates(latency: &Quantiles, failed: u64, spread: Option<&Spread>) -> Estimates {
-    let chats = Counts {
+    let chats = FailureCounts {
         failed,
         of: latency.count.saturating_add(failed),
     };
@@ -66,7 +66,12 @@ fn estimates(latency: &Quantiles, failed: u64, spread: Option<&Spread>) -> Estim
 }
 
 impl Estimate {
-    fn of(figure: Figure, latency: &Quantiles, chats: Counts, spread: Option<&Spread>) -> Self {
+    fn of(
+        figure: Figure,
+        latency: &Quantiles,
+        chats: FailureCounts,
+        spread: Option<&Spread>,
+    ) -> Self {
         let (value, within) = match figure {
             Figure::Mean => (latency.mean, spread.and_then(|s| s.mean)),
             Figure::P50 => (latency.p50, spread.and_then(|s| s.p50)),
@@ -86,7 +91,7 @@ impl Estimate {
 
     /// How much a share would vary if chats were independent.
     pub(super) fn independent(&self) -> Deviation {
-        let Counts { failed, of } = self.chats;
+        let FailureCounts { failed, of } = self.chats;
         Deviation::of_independent(number(failed), number(of))
     }
 }

@@ -18,12 +18,12 @@ const MOST_CHATS: u64 = 1 << 40;
 
 /// How many of a number of chats failed; never more than there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Counts {
+pub(super) struct FailureCounts {
     pub(super) failed: u64,
     pub(super) of: u64,
 }
 
-impl Counts {
+impl FailureCounts {
     /// The share that failed, 0 to 1; none of nothing.
     pub(super) fn share(self) -> Option<f64> {
         (self.of > 0).then(|| number(self.failed) / number(self.of))
@@ -41,7 +41,7 @@ struct Tables {
 
 /// How probable a table as improbable as this one or more is where both shares are equal (two-sided, the sum
 /// of small probabilities, as in R and `SciPy`). Between 0 and 1; 1 in tables of more than 10^12 chats.
-pub(super) fn p(one: Counts, other: Counts) -> f64 {
+pub(super) fn p(one: FailureCounts, other: FailureCounts) -> f64 {
     let Some(tables) = Tables::new(one, other) else {
         return 1.0;
     };
@@ -50,7 +50,7 @@ pub(super) fn p(one: Counts, other: Counts) -> f64 {
 
 impl Tables {
     /// `None` if there are too many chats.
-    fn new(one: Counts, other: Counts) -> Option<Self> {
+    fn new(one: FailureCounts, other: FailureCounts) -> Option<Self> {
         let all = one.of.checked_add(other.of)?;
         (all <= MOST_CHATS).then(|| Self {
             first: one.of,
@@ -165,12 +165,12 @@ mod tests {
 
     use super::*;
 
-    fn of(failed: u64, of: u64) -> Counts {
-        Counts { failed, of }
+    fn of(failed: u64, of: u64) -> FailureCounts {
+        FailureCounts { failed, of }
     }
 
     /// By the definition, for tables whose binomial coefficients a number can hold.
-    fn defined(one: Counts, other: Counts) -> f64 {
+    fn defined(one: FailureCounts, other: FailureCounts) -> f64 {
         let choose = |from: u64, few: u64| {
             (0..few).fold(1.0, |all, at| all * number(from - at) / number(at + 1))
         };
@@ -260,8 +260,8 @@ mod tests {
     }
 
     prop_compose! {
-        fn counts(most: u64)(of in 0..most)(failed in 0..=of, of in Just(of)) -> Counts {
-            Counts { failed, of }
+        fn counts(most: u64)(of in 0..most)(failed in 0..=of, of in Just(of)) -> FailureCounts {
+            FailureCounts { failed, of }
         }
     }
 
@@ -283,7 +283,7 @@ mod tests {
         ) {
             let found = p(one, other);
             prop_assert!((0.0..=1.0).contains(&found), "{}", found);
-            let passed = |counts: Counts| of(counts.of - counts.failed, counts.of);
+            let passed = |counts: FailureCounts| of(counts.of - counts.failed, counts.of);
             let swapped = p(other, one);
             prop_assert!(found.total_cmp(&swapped).is_eq(), "{} {}", found, swapped);
             let mirrored = p(passed(one), passed(other));

@@ -2,14 +2,14 @@
 
 /// A share and of how many independent chats it would be as certain.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Share {
+pub(super) struct SampledShare {
     /// From 0 to 1.
     pub(super) share: f64,
     /// Fewer than there are if they depend on each other (Korn and Graubard, 1998).
     pub(super) size: f64,
 }
 
-impl Share {
+impl SampledShare {
     /// Wilson's score interval, `quantile` deviations wide to both sides.
     fn interval(self, quantile: f64) -> [f64; 2] {
         let square = quantile * quantile;
@@ -28,7 +28,7 @@ impl Share {
 
 /// The interval of `after` less `before`, from -1 to 1: Newcombe's hybrid score interval (Interval Estimation for
 /// the Difference Between Independent Proportions, Statistics in Medicine 17, 1998, method 10).
-pub(super) fn difference(before: Share, after: Share, quantile: f64) -> [f64; 2] {
+pub(super) fn difference(before: SampledShare, after: SampledShare, quantile: f64) -> [f64; 2] {
     let ([before_low, before_high], [after_low, after_high]) =
         (before.interval(quantile), after.interval(quantile));
     let difference = after.share - before.share;
@@ -43,8 +43,8 @@ mod tests {
 
     use super::*;
 
-    fn share(failed: f64, of: f64) -> Share {
-        Share {
+    fn share(failed: f64, of: f64) -> SampledShare {
+        SampledShare {
             share: failed / of,
             size: of,
         }
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn of_nothing_that_is_known_a_share_may_be_any() {
-        let half = |size: f64| Share { share: 0.5, size };
+        let half = |size: f64| SampledShare { share: 0.5, size };
         for interval in [half(0.0).interval(2.0), half(9.0).interval(f64::INFINITY)] {
             assert!(interval[0] <= 0.0 && interval[1] >= 1.0, "{interval:?}");
         }
@@ -87,7 +87,7 @@ mod tests {
             quantile in 0.5_f64..50.0,
         ) {
             let share = f64::from(part) / 20.0;
-            let [from, to] = Share { share, size }.interval(quantile);
+            let [from, to] = SampledShare { share, size }.interval(quantile);
             prop_assert!((0.0..=share).contains(&from), "{}", from);
             prop_assert!((share..=1.0).contains(&to), "{}", to);
         }

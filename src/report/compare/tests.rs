@@ -7,7 +7,7 @@ mod told;
 
 use super::*;
 use crate::report::{
-    Baseline,
+    BaselineCheck,
     testing::{Second, record},
 };
 

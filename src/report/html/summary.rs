@@ -6,7 +6,7 @@ use super::{Column, table};
 use crate::{
     event::Verdict,
     report::{
-        Baseline,
+        BaselineCheck,
         wording::{graceful_stop, or_dash, percent, rate, seconds, teardown_failed},
     },
     runner::{
@@ -22,8 +22,8 @@ const MOST_ORPHANS: usize = 50;
 const EXAMPLES: usize = 3;
 
 /// What it came to, and why; told by a sign and a word besides the colour.
-pub fn verdict(report: &RunReport, baseline: Option<&Baseline>) -> Markup {
-    let regressions = baseline.map(Baseline::regressions).unwrap_or_default();
+pub fn verdict(report: &RunReport, baseline: Option<&BaselineCheck>) -> Markup {
+    let regressions = baseline.map(BaselineCheck::regressions).unwrap_or_default();
     let (sign, class, word) = match report.verdict {
         Some(Verdict::Passed) if regressions.is_empty() => ("✓", "passed", "Passed"),
         Some(Verdict::Passed) => ("✗", "failed", "Failed: worse than the baseline"),

@@ -68,7 +68,7 @@ fn poisoned() -> RunRecord {
 #[test]
 fn whatever_others_say_stays_text() {
     let record = poisoned();
-    let baseline = Baseline::new(&[&usual()], &record, Some(0.0));
+    let baseline = BaselineCheck::new(&[&usual()], &record, Some(0.0));
     let mut page = document(&record, Some(&baseline));
     page.push_str(&comparison_document(&Comparison::of(&[&record], &record)));
     assert!(

@@ -5,7 +5,7 @@ use crate::{
     document::{Mapping, Node, Place, Problems},
     driver::Origins,
     scenario::{
-        EvaluationError, Expression, Names, Observation, Reason, Scope, StepId, look::Look,
+        EvaluationError, Expression, Names, Observation, Reason, Scope, StepId, look::VisibleNames,
     },
 };
 
@@ -16,17 +16,17 @@ pub(in crate::scenario) trait ActionKind: Sized {
     /// Other keys of the step that it reads.
     const STEP_KEYS: &'static [StepKey] = &[];
     /// What `expect` and `capture` look at.
-    const LOOK: Look;
+    const LOOK: VisibleNames;
     /// What expressions of its own look at.
-    const OWN_LOOKS: &'static [&'static Look] = &[];
+    const OWN_LOOKS: &'static [&'static VisibleNames] = &[];
     /// Whether a step with it may `observe` how long a customer waits.
     const IS_OBSERVABLE: bool = false;
 
     /// Reads the value of its key, and its other keys of the step.
-    fn read(node: &Node, reading: &mut Reading<'_, '_>) -> Option<Self>;
+    fn read(node: &Node, reading: &mut ActionReading<'_, '_>) -> Option<Self>;
 
     /// Notes problems of its other keys in a step that does not say what it does.
-    fn check_step_keys(_: &mut Reading<'_, '_>) {}
+    fn check_step_keys(_: &mut ActionReading<'_, '_>) {}
 
     /// Learns what the expressions of its step look at.
     fn know_looks(&mut self, _: &Looks<'_>) {}
@@ -73,7 +73,7 @@ pub(in crate::scenario) struct StepKey {
 }
 
 /// What an action is read with.
-pub(in crate::scenario) struct Reading<'r, 'a> {
+pub(in crate::scenario) struct ActionReading<'r, 'a> {
     /// The step.
     pub(in crate::scenario) map: &'r mut Mapping<'a>,
     pub(in crate::scenario) names: &'r mut Names,

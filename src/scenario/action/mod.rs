@@ -14,7 +14,7 @@ mod wait_for;
 
 use std::sync::Arc;
 
-use super::{EvaluationError, Expression, Observation, Reason, Scope, look::Look};
+use super::{EvaluationError, Expression, Observation, Reason, Scope, look::VisibleNames};
 use crate::{document::Node, driver::Origins};
 
 pub(super) use http::read_headers;
@@ -23,7 +23,7 @@ pub use http::{
     RequestTrace,
 };
 use kind::{ActionKind, StepKey};
-pub(super) use kind::{Looks, ReadStep, Reading};
+pub(super) use kind::{ActionReading, Looks, ReadStep};
 pub use performed::{Failed, Kept, Opened, Performed, Sending, Task, Unperformed, Until};
 pub use sessions::{Clients, DriverError, Drivers, Reuse, SessionValues, Sessions};
 pub use traced::{ActionTrace, Beginning, Excerpt, Presenter, TracedAction, Tracer};
@@ -139,11 +139,11 @@ kinds! {
 struct Kind {
     key: &'static str,
     step_keys: &'static [StepKey],
-    look: &'static Look,
-    own_looks: &'static [&'static Look],
+    look: &'static VisibleNames,
+    own_looks: &'static [&'static VisibleNames],
     is_observable: bool,
-    read: fn(&Node, &mut Reading<'_, '_>) -> Option<Action>,
-    check_step_keys: fn(&mut Reading<'_, '_>),
+    read: fn(&Node, &mut ActionReading<'_, '_>) -> Option<Action>,
+    check_step_keys: fn(&mut ActionReading<'_, '_>),
 }
 
 impl Kind {
@@ -171,7 +171,11 @@ impl Action {
     }
 
     /// Reads the action that a step with this key has.
-    pub(super) fn read(key: &str, node: &Node, reading: &mut Reading<'_, '_>) -> Option<Self> {
+    pub(super) fn read(
+        key: &str,
+        node: &Node,
+        reading: &mut ActionReading<'_, '_>,
+    ) -> Option<Self> {
         let kind = Kind::find(key)?;
         for other in KINDS.iter().filter(|other| other.key != key) {
             for misplaced in other.step_keys {
@@ -192,7 +196,7 @@ impl Action {
     }
 
     /// Notes problems of such keys in a step that does not say what it does.
-    pub(super) fn check_step_keys(reading: &mut Reading<'_, '_>) {
+    pub(super) fn check_step_keys(reading: &mut ActionReading<'_, '_>) {
         for kind in KINDS {
             (kind.check_step_keys)(reading);
         }
@@ -202,14 +206,14 @@ impl Action {
     }
 
     /// What `expect` and `capture` of a step with this key look at; without a key, of any step.
-    pub(super) fn looks(key: Option<&str>) -> Vec<&'static Look> {
+    pub(super) fn looks(key: Option<&str>) -> Vec<&'static VisibleNames> {
         let kinds = KINDS.iter();
         let kinds = kinds.filter(|kind| key.is_none_or(|key| kind.key == key));
         kinds.map(|kind| kind.look).collect()
     }
 
     /// Everything that expressions of steps look at.
-    pub(super) fn all_looks() -> impl Iterator<Item = &'static Look> {
+    pub(super) fn all_looks() -> impl Iterator<Item = &'static VisibleNames> {
         let looks =
             |kind: &'static Kind| std::iter::once(kind.look).chain(kind.own_looks.iter().copied());
         KINDS.iter().flat_map(looks)

@@ -5,12 +5,12 @@ use std::{sync::Arc, time::Duration};
 use minijinja::Value;
 use tokio::time::Instant;
 
-use super::{ActionKind, Performed, Reading, Sessions, Task, Unperformed, kind::StepKey};
+use super::{ActionKind, ActionReading, Performed, Sessions, Task, Unperformed, kind::StepKey};
 use crate::{
     document::Node,
     scenario::{
         EvaluationError, Expression, Observation, Reason, Template, View,
-        look::{Look, LookName},
+        look::{VisibleName, VisibleNames},
     },
 };
 
@@ -40,15 +40,15 @@ impl ActionKind for ToyAction {
         name: "heads",
         misplaced: Some("`heads` belongs to a `flip`"),
     }];
-    const LOOK: Look = Look {
-        names: &[LookName::new(
+    const LOOK: VisibleNames = VisibleNames {
+        names: &[VisibleName::new(
             "flipped",
             "it is known in `expect` and `capture` of a `flip` step",
         )],
         of_chat: true,
     };
 
-    fn read(node: &Node, reading: &mut Reading<'_, '_>) -> Option<Self> {
+    fn read(node: &Node, reading: &mut ActionReading<'_, '_>) -> Option<Self> {
         let heads = reading.map.get("heads");
         let heads = heads.and_then(|node| node.boolean(reading.problems));
         Some(Self {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Body, Part, Template, parts};
+use super::{Body, Template, TemplatePart, parts};
 use crate::{
     document::{Places, Problems},
     scenario::{EvaluationError, Names, Scope, limits::Bounded},
@@ -65,9 +65,9 @@ impl Template {
             }
             return self.render_own(scope);
         };
-        let known = |part: &&Part| match part {
-            Part::Literal(_) => true,
-            Part::Expression { expression, .. } => expression.depends_only_on(&BEFORE_RUN),
+        let known = |part: &&TemplatePart| match part {
+            TemplatePart::Literal(_) => true,
+            TemplatePart::Expression { expression, .. } => expression.depends_only_on(&BEFORE_RUN),
         };
         let count = parts.iter().take_while(known).count();
         let begin = render_parts(&parts[..count], scope)?;
@@ -81,7 +81,7 @@ impl Template {
     fn render_whole(
         &self,
         own: bool,
-        begin: &[Part],
+        begin: &[TemplatePart],
         scope: &Arc<Scope>,
     ) -> Result<Address, EvaluationError> {
         let text = self.render(scope)?;
@@ -112,8 +112,8 @@ impl Template {
                 parts
                     .iter()
                     .map(|part| match part {
-                        Part::Literal(text) => text,
-                        Part::Expression { .. } => "1",
+                        TemplatePart::Literal(text) => text,
+                        TemplatePart::Expression { .. } => "1",
                     })
                     .collect(),
             ),
@@ -125,7 +125,7 @@ impl Template {
     pub(in crate::scenario) fn literal_begin(&self) -> Option<&str> {
         match &self.body {
             Body::Parts(parts) => match parts.first() {
-                Some(Part::Literal(text)) => Some(text),
+                Some(TemplatePart::Literal(text)) => Some(text),
                 _ => None,
             },
             _ => None,
@@ -137,8 +137,10 @@ impl Template {
         match &self.body {
             Body::Plain(_) => true,
             Body::Parts(parts) => parts.iter().all(|part| match part {
-                Part::Literal(_) => true,
-                Part::Expression { expression, .. } => expression.depends_only_on(variables),
+                TemplatePart::Literal(_) => true,
+                TemplatePart::Expression { expression, .. } => {
+                    expression.depends_only_on(variables)
+                }
             }),
             Body::Program { compiled, .. } => {
                 compiled.roots().all(|name| variables.contains(&name))
@@ -162,7 +164,7 @@ impl Address {
     }
 }
 
-fn render_parts(parts: &[Part], scope: &Arc<Scope>) -> Result<Address, EvaluationError> {
+fn render_parts(parts: &[TemplatePart], scope: &Arc<Scope>) -> Result<Address, EvaluationError> {
     let mut text = Bounded::default();
     let mut own = None;
     for part in parts {
@@ -180,7 +182,7 @@ fn render_parts(parts: &[Part], scope: &Arc<Scope>) -> Result<Address, Evaluatio
 
 /// The parts of a program in front of the first statement, comment or cut of white space, up to the first
 /// expression with values that are not of the configuration.
-pub(super) fn own_begin(text: &str, places: &Places<'_>, names: &Names) -> Vec<Part> {
+pub(super) fn own_begin(text: &str, places: &Places<'_>, names: &Names) -> Vec<TemplatePart> {
     let marks = ["{%", "{#", "{{-", "-}}"];
     let end = marks.iter().filter_map(|mark| text.find(mark)).min();
     let mut begin = &text[..end.unwrap_or(text.len())];
@@ -195,7 +197,7 @@ pub(super) fn own_begin(text: &str, places: &Places<'_>, names: &Names) -> Vec<P
     parts
 }
 
-impl Part {
+impl TemplatePart {
     pub(super) fn is_own(&self) -> bool {
         match self {
             Self::Literal(_) => true,

@@ -77,7 +77,7 @@ fn carried(
     let queue = Arc::new(Queue::new(100));
     let statistics = Arc::new(Statistics::new().unwrap());
     let courier = Courier::new(
-        &Delivery::default(),
+        &DeliverySettings::default(),
         &Quirks::default(),
         queue.clone(),
         statistics.clone(),

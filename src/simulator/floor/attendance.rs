@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use super::Floor;
 use crate::simulator::agenda::after;
-use crate::simulator::engagement::{Draft, EngagementId, Stage, Timer};
-use crate::simulator::events::{Event, Party};
+use crate::simulator::engagement::{ChatStage, Draft, EngagementId, Timer};
+use crate::simulator::events::{CentreEvent, Party};
 use crate::simulator::statistics::End;
 
 impl Floor {
@@ -22,7 +22,7 @@ impl Floor {
                 self.pool.release(agent);
                 continue;
             };
-            chat.stage = Stage::Joining(agent);
+            chat.stage = ChatStage::Joining(agent);
             let when = after(now, self.settings.join.sample(&mut chat.rng));
             self.arm(id, Timer::Join, when);
         }
@@ -32,10 +32,10 @@ impl Floor {
         let Some(chat) = self.chats.get_mut(&id) else {
             return;
         };
-        let Stage::Joining(agent) = chat.stage else {
+        let ChatStage::Joining(agent) = chat.stage else {
             return;
         };
-        chat.stage = Stage::Talking(agent);
+        chat.stage = ChatStage::Talking(agent);
         chat.heard = now;
         let faults = &self.faults.agents;
         if faults.write_first.hits(&mut chat.rng) {
@@ -50,7 +50,7 @@ impl Floor {
             .settings
             .handling
             .map(|handling| handling.sample(&mut chat.rng));
-        self.emit(id, Event::AgentJoined, now);
+        self.emit(id, CentreEvent::AgentJoined, now);
         for (timer, delay) in [(Timer::Leave, leaves), (Timer::Handled, handled)] {
             if let Some(delay) = delay {
                 self.arm(id, timer, after(now, delay));
@@ -93,7 +93,7 @@ impl Floor {
             chat.desk.unasked += 1;
         }
         let through = chat.leaving && chat.desk.is_clear();
-        self.emit(id, Event::AgentMessage { number }, now);
+        self.emit(id, CentreEvent::AgentMessage { number }, now);
         if through {
             self.end(id, End::Bye, now);
         } else {
@@ -106,10 +106,10 @@ impl Floor {
         let Some(chat) = self.chats.get_mut(&id) else {
             return;
         };
-        let Stage::Talking(agent) = chat.stage else {
+        let ChatStage::Talking(agent) = chat.stage else {
             return;
         };
-        chat.stage = Stage::Deserted(agent);
+        chat.stage = ChatStage::Deserted(agent);
         if chat.leaving {
             // Nobody is left to answer the goodbye.
             self.end(id, End::Bye, now);

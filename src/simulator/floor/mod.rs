@@ -12,14 +12,14 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::agenda::{Agenda, Key, after};
-use super::agents::Pool;
+use super::agents::AgentPool;
 use super::delivery::{Notice, Queue};
-use super::engagement::{Engagement, EngagementId, SessionId, Stage, Timer};
-use super::events::{Event, EventIds, Party};
+use super::engagement::{ChatStage, Engagement, EngagementId, SessionId, Timer};
+use super::events::{CentreEvent, EventIds, Party};
 use super::faults::{Faults, RequestFate};
 use super::outbox::Outbox;
-use super::requests::{Message, NewEngagement, Refusal, RequestKind};
-use super::settings::Settings;
+use super::requests::{Message, NewEngagement, RequestKind, RequestRefusal};
+use super::settings::CentreSettings;
 use super::statistics::{End, Statistics};
 use super::webhooks::Webhooks;
 
@@ -66,13 +66,13 @@ enum Stream {
 
 #[derive(Debug)]
 pub(super) struct Floor {
-    settings: Arc<Settings>,
+    settings: Arc<CentreSettings>,
     faults: Faults,
     sessions: HashMap<SessionId, Session>,
     chats: HashMap<EngagementId, Engagement>,
     /// Ids grow, so the first is the oldest.
     queue: BTreeSet<EngagementId>,
-    pool: Pool,
+    pool: AgentPool,
     agenda: Agenda<Due>,
     outbox: Outbox,
     statistics: Arc<Statistics>,
@@ -87,7 +87,7 @@ pub(super) struct Floor {
 impl Floor {
     /// `origin`: ids grow from there.
     pub fn new(
-        settings: Arc<Settings>,
+        settings: Arc<CentreSettings>,
         queue: Arc<Queue>,
         statistics: Arc<Statistics>,
         origin: u64,
@@ -103,7 +103,7 @@ impl Floor {
             sessions: HashMap::new(),
             chats: HashMap::new(),
             queue: BTreeSet::new(),
-            pool: Pool::new(settings.agents, settings.chats_per_agent),
+            pool: AgentPool::new(settings.agents, settings.chats_per_agent),
             agenda: Agenda::new(),
             outbox: Outbox::new(
                 webhooks,
@@ -161,9 +161,9 @@ impl Floor {
         self.faults.request(kind, &mut rng)
     }
 
-    pub fn open_session(&mut self, now: Instant) -> Result<SessionId, Refusal> {
+    pub fn open_session(&mut self, now: Instant) -> Result<SessionId, RequestRefusal> {
         if self.sessions.len() >= self.settings.limits.sessions.get() as usize {
-            return Err(Refusal::Full("sessions"));
+            return Err(RequestRefusal::Full("sessions"));
         }
         let id = SessionId::take(&mut self.last_session);
         let idle = self
@@ -180,10 +180,10 @@ impl Floor {
         Ok(id)
     }
 
-    pub fn terminate(&mut self, id: &str, now: Instant) -> Result<(), Refusal> {
+    pub fn terminate(&mut self, id: &str, now: Instant) -> Result<(), RequestRefusal> {
         let session = SessionId::parse(id)
             .and_then(|id| self.sessions.remove(&id))
-            .ok_or(Refusal::NotFound("session"))?;
+            .ok_or(RequestRefusal::NotFound("session"))?;
         self.agenda.strike(session.idle);
         for chat in session.chats {
             self.end(chat, End::Terminated, now);
@@ -197,15 +197,16 @@ impl Floor {
         new: NewEngagement,
         requested: Instant,
         now: Instant,
-    ) -> Result<EngagementId, Refusal> {
-        let session = SessionId::parse(&new.session_id).ok_or(Refusal::NotFound("session"))?;
+    ) -> Result<EngagementId, RequestRefusal> {
+        let session =
+            SessionId::parse(&new.session_id).ok_or(RequestRefusal::NotFound("session"))?;
         let open = self
             .sessions
             .get_mut(&session)
-            .ok_or(Refusal::NotFound("session"))?;
+            .ok_or(RequestRefusal::NotFound("session"))?;
         open.touched = now;
         if self.chats.len() >= self.settings.limits.engagements.get() as usize {
-            return Err(Refusal::Full("engagements"));
+            return Err(RequestRefusal::Full("engagements"));
         }
         let id = EngagementId::take(&mut self.last_chat);
         open.chats.push(id);
@@ -214,51 +215,56 @@ impl Floor {
         let unattended = self.faults.agents.never_come.hits(&mut chat.rng);
         chat.gate = after(now, self.settings.first_events);
         if unattended {
-            chat.stage = Stage::Unattended;
+            chat.stage = ChatStage::Unattended;
         } else {
             self.queue.insert(id);
         }
         self.chats.insert(id, chat);
         self.arm(id, Timer::Silence, after(now, self.settings.silence));
-        self.emit(id, Event::CustomerJoined, now);
-        self.emit(id, Event::EngagementCreated, now);
+        self.emit(id, CentreEvent::CustomerJoined, now);
+        self.emit(id, CentreEvent::EngagementCreated, now);
         self.pick_up(now);
         Ok(id)
     }
 
     /// The open chat of that name.
-    pub fn find(&mut self, id: &str) -> Result<&mut Engagement, Refusal> {
+    pub fn find(&mut self, id: &str) -> Result<&mut Engagement, RequestRefusal> {
         let id = EngagementId::parse(id, self.settings.quirks.numeric_ids)
-            .ok_or(Refusal::NotFound("engagement"))?;
+            .ok_or(RequestRefusal::NotFound("engagement"))?;
         let issued = id.number() > self.origin && id.number() <= self.last_chat;
         let gone = if issued {
-            Refusal::Ended
+            RequestRefusal::Ended
         } else {
-            Refusal::NotFound("engagement")
+            RequestRefusal::NotFound("engagement")
         };
         self.chats.get_mut(&id).ok_or(gone)
     }
 
     /// The open chat of that name, if it belongs to that session.
-    fn find_of(&mut self, id: &str, session: &str) -> Result<&mut Engagement, Refusal> {
+    fn find_of(&mut self, id: &str, session: &str) -> Result<&mut Engagement, RequestRefusal> {
         let chat = self.find(id)?;
         if SessionId::parse(session) == Some(chat.session) {
             Ok(chat)
         } else {
-            Err(Refusal::NotFound("session with this engagement"))
+            Err(RequestRefusal::NotFound("session with this engagement"))
         }
     }
 
     /// The customer writes, or says goodbye.
-    pub fn message(&mut self, id: &str, message: &Message, now: Instant) -> Result<(), Refusal> {
+    pub fn message(
+        &mut self,
+        id: &str,
+        message: &Message,
+        now: Instant,
+    ) -> Result<(), RequestRefusal> {
         let answers_bye = self.settings.quirks.answers_bye;
         let chat = self.find_of(id, &message.session_id)?;
         if chat.leaving {
-            return Err(Refusal::Ended);
+            return Err(RequestRefusal::Ended);
         }
         chat.heard = now;
         let id = chat.id;
-        let talking = matches!(chat.stage, Stage::Talking(_));
+        let talking = matches!(chat.stage, ChatStage::Talking(_));
         if message.is_bye() {
             if !(answers_bye && talking) {
                 self.end(id, End::Bye, now);
@@ -274,7 +280,12 @@ impl Floor {
     }
 
     /// The customer leaves without a goodbye.
-    pub fn disconnect(&mut self, id: &str, session: &str, now: Instant) -> Result<(), Refusal> {
+    pub fn disconnect(
+        &mut self,
+        id: &str,
+        session: &str,
+        now: Instant,
+    ) -> Result<(), RequestRefusal> {
         let id = self.find_of(id, session)?.id;
         self.end(id, End::Disconnected, now);
         Ok(())
@@ -367,13 +378,13 @@ impl Floor {
     }
 
     fn emit_left(&mut self, id: EngagementId, party: Party, now: Instant) {
-        self.emit(id, Event::Left(party), now);
+        self.emit(id, CentreEvent::Left(party), now);
         if self.settings.quirks.disconnected_twice {
-            self.emit(id, Event::Left(party), now);
+            self.emit(id, CentreEvent::Left(party), now);
         }
     }
 
-    fn emit(&mut self, id: EngagementId, event: Event, now: Instant) {
+    fn emit(&mut self, id: EngagementId, event: CentreEvent, now: Instant) {
         if let Some(chat) = self.chats.get_mut(&id) {
             self.outbox
                 .emit(chat, event, now, &self.faults.events, &mut self.agenda);

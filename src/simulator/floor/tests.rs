@@ -24,7 +24,7 @@ fn secs(seconds: u64) -> Duration {
 impl Practice {
     /// Joins take 1 s, answers 2 s, typing 3 s; silence ends a chat after 60 s.
     fn new(yaml: &str) -> Self {
-        let mut settings: Settings = serde_yaml::from_str(yaml).unwrap();
+        let mut settings: CentreSettings = serde_yaml::from_str(yaml).unwrap();
         settings.join = Distribution::Fixed(secs(1));
         settings.answer = Distribution::Fixed(secs(2));
         settings.typing = Distribution::Fixed(secs(3));
@@ -67,7 +67,7 @@ impl Practice {
         (id.text(self.floor.settings.quirks.numeric_ids), session)
     }
 
-    fn say(&mut self, chat: &(String, String), text: &str) -> Result<(), Refusal> {
+    fn say(&mut self, chat: &(String, String), text: &str) -> Result<(), RequestRefusal> {
         let message: Message = serde_json::from_value(json!({
             "sessionId": chat.1, "senderType": "CUSTOMER",
             "body": { "elementText": { "text": text } },
@@ -132,7 +132,10 @@ fn a_healthy_chat_runs_from_welcome_to_goodbye() {
     assert_eq!(practice.told(), ["MESSAGES"]);
     practice.say(&chat, "###BYE###").unwrap();
     assert_eq!(practice.told(), [LEFT]);
-    assert_eq!(practice.say(&chat, "still there?"), Err(Refusal::Ended));
+    assert_eq!(
+        practice.say(&chat, "still there?"),
+        Err(RequestRefusal::Ended)
+    );
     assert_eq!(practice.statistics.counts().ended[&End::Bye], 1);
 }
 
@@ -346,7 +349,7 @@ fn limits_are_kept() {
     practice.open();
     assert_eq!(
         practice.floor.open_session(practice.now),
-        Err(Refusal::Full("sessions"))
+        Err(RequestRefusal::Full("sessions"))
     );
 }
 

@@ -65,13 +65,13 @@ struct Peer {
 
 /// A request that is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::web) struct Refused {
+pub(in crate::web) struct RefusedRequest {
     pub(in crate::web) denied: Denied,
     /// How long the answer is held back.
     pub(in crate::web) delay: Duration,
 }
 
-impl From<Denied> for Refused {
+impl From<Denied> for RefusedRequest {
     fn from(denied: Denied) -> Self {
         Self {
             denied,
@@ -86,7 +86,7 @@ impl Guesses {
         &self,
         peer: Option<SocketAddr>,
         is_right: impl FnOnce() -> bool,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), RefusedRequest> {
         let (peer, now) = (network(peer), Instant::now());
         // Locked until the token is noted, so that tokens at the same time are not all compared as the first.
         let mut state = self.state();
@@ -102,7 +102,7 @@ impl Guesses {
             return Ok(());
         }
         let denied = Denied::WrongToken;
-        Err(Refused { denied, delay })
+        Err(RefusedRequest { denied, delay })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

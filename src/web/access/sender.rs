@@ -39,7 +39,7 @@ const CLIENT_ADDRESS_ENDS: [&str; 9] = [
 
 /// What of a request says who sends it.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::web) struct Sender<'a> {
+pub(in crate::web) struct RequestSender<'a> {
     /// Who is at the other end of the connection.
     pub(in crate::web) peer: Option<SocketAddr>,
     pub(in crate::web) headers: &'a HeaderMap,
@@ -64,7 +64,7 @@ pub(in crate::web) enum HostError {
     Contradictory,
 }
 
-impl<'a> Sender<'a> {
+impl<'a> RequestSender<'a> {
     pub(in crate::web) fn of(request: &'a Request) -> Self {
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
         Self {

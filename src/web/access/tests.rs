@@ -48,14 +48,14 @@ fn check(access: &Access, peer: &str, headers: &[(&str, &str)]) -> Result<(), De
 }
 
 fn check_request(access: &Access, request: &Request) -> Result<(), Denied> {
-    let checked = access.check(&Sender::of(request), &Guesses::default());
+    let checked = access.check(&RequestSender::of(request), &Guesses::default());
     checked.map_err(|refused| refused.denied)
 }
 
 /// The name of the host that a request is for.
 fn host_of(target: &str, headers: &[(&str, &str)]) -> Result<Option<String>, HostError> {
     let request = request(None, target, headers);
-    let host = Sender::of(&request).host()?;
+    let host = RequestSender::of(&request).host()?;
     Ok(host.map(|host| host.name().to_owned()))
 }
 
@@ -284,7 +284,7 @@ fn a_request_is_for_one_host() {
 
     let mut old = request(None, "/", &[]);
     *old.version_mut() = Version::HTTP_10;
-    assert_eq!(Sender::of(&old).host(), Ok(None));
+    assert_eq!(RequestSender::of(&old).host(), Ok(None));
     assert_eq!(Access::local().answers(None), Ok(()));
 }
 
@@ -292,7 +292,7 @@ fn a_request_is_for_one_host() {
 fn without_a_token_only_names_of_ours_are_answered() {
     let answers = |access: &Access, host: &str| {
         let request = request(Some("127.0.0.1:1"), "/", &[("host", host)]);
-        let host = Sender::of(&request).host().unwrap();
+        let host = RequestSender::of(&request).host().unwrap();
         access.answers(host.as_ref())
     };
     let hosts = ["probe.example.com", "BÜCHER.example"].map(|name| name.to_owned().try_into());

@@ -28,14 +28,14 @@ const LONGEST_TOKEN: usize = 256;
 pub enum TokenError {
     /// A source of the token has none in it.
     #[error("{0} holds an empty admin token; put one in, or take the setting away")]
-    Empty(Source),
+    Empty(TokenSource),
     /// It could be guessed.
     #[error(
         "the admin token in {at} has {length} characters and could be guessed; it needs at least {SHORTEST_TOKEN}, for instance those that `openssl rand -hex 32` makes"
     )]
     Short {
         /// Where it is from.
-        at: Source,
+        at: TokenSource,
         /// How many characters it has.
         length: usize,
     },
@@ -43,7 +43,7 @@ pub enum TokenError {
     #[error(
         "the admin token in {0} cannot be used; it may have up to {LONGEST_TOKEN} visible ASCII characters, without spaces"
     )]
-    Unusable(Source),
+    Unusable(TokenSource),
     /// The file cannot be read.
     #[error(
         "cannot read the admin token file `{}`: {}; let the user of the process read it, or change `admin.token_file`",
@@ -128,14 +128,14 @@ fn create_in(path: &Path) -> Result<Option<NewToken>, TokenError> {
 
 /// Where an admin token comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub enum TokenSource {
     /// The environment.
     Variable,
     /// `admin.token_file`.
     File(PathBuf),
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for TokenSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Variable => write!(f, "the environment variable {TOKEN_VARIABLE}"),
@@ -162,7 +162,7 @@ impl Token {
         config_dir: &Path,
     ) -> Result<Option<Self>, TokenError> {
         let (text, source) = if let Some(value) = variable {
-            let source = Source::Variable;
+            let source = TokenSource::Variable;
             match value.into_string() {
                 Ok(text) => (SecretString::from(text), source),
                 Err(_) => return Err(TokenError::Unusable(source)),
@@ -170,11 +170,11 @@ impl Token {
         } else if let Some(file) = &admin.token_file {
             let path = config_dir.join(file);
             match fs::read_to_string(&path) {
-                Ok(text) => (SecretString::from(text), Source::File(path)),
+                Ok(text) => (SecretString::from(text), TokenSource::File(path)),
                 // The service makes it when it starts; up to then nobody has it.
                 Err(error) if admin.create_token && error.kind() == io::ErrorKind::NotFound => {
                     let unknown = Uuid::new_v4().simple().to_string();
-                    (SecretString::from(unknown), Source::File(path))
+                    (SecretString::from(unknown), TokenSource::File(path))
                 }
                 Err(error) => return Err(TokenError::Unreadable { path, error }),
             }
@@ -186,7 +186,7 @@ impl Token {
         Self::new(text.expose_secret().trim(), source).map(Some)
     }
 
-    fn new(text: &str, source: Source) -> Result<Self, TokenError> {
+    fn new(text: &str, source: TokenSource) -> Result<Self, TokenError> {
         if text.is_empty() {
             return Err(TokenError::Empty(source));
         }

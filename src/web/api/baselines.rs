@@ -15,7 +15,7 @@ use crate::{
     web::{
         App,
         api::{reports::PREVIOUS, runs::RunSummary},
-        extract::{Name, Text},
+        extract::{PathName, Text},
         openapi::{Changes, OfHistory},
         refusal::{ErrorBody, Refusal},
     },
@@ -161,7 +161,7 @@ pub(in crate::web) async fn list(
 )]
 pub(in crate::web) async fn set(
     State(app): State<Arc<App>>,
-    Name(name): Name,
+    PathName(name): PathName,
     body: Text,
 ) -> Result<Json<BaselineView>, Refusal> {
     check_name(&name)?;
@@ -215,7 +215,7 @@ pub(in crate::web) async fn set(
 )]
 pub(in crate::web) async fn delete(
     State(app): State<Arc<App>>,
-    Name(name): Name,
+    PathName(name): PathName,
 ) -> Result<Json<BaselineView>, Refusal> {
     let history = &app.web.history;
     if !history.is_kept() {

@@ -11,8 +11,8 @@ use crate::{
     history::{FailureQuery, FailureReport, FailureSummary, HourQuery, ProbeHour},
     web::{
         App,
-        api::runs::Limit,
-        extract::{Name, Parameters},
+        api::runs::PageSize,
+        extract::{PathName, QueryParameters},
         openapi::OfHistory,
         refusal::{ErrorBody, Refusal},
     },
@@ -37,7 +37,7 @@ pub(in crate::web) struct FailureFilter {
     before: Option<String>,
     /// The latest so many.
     #[param(value_type = usize, required = false, default = 100, minimum = 0, maximum = 1000)]
-    limit: Limit,
+    limit: PageSize,
 }
 
 /// Which hours to list.
@@ -50,7 +50,7 @@ pub(in crate::web) struct HourFilter {
     before: Option<String>,
     /// The latest so many.
     #[param(value_type = usize, required = false, default = 100, minimum = 0, maximum = 1000)]
-    limit: Limit,
+    limit: PageSize,
 }
 
 impl HourFilter {
@@ -108,7 +108,7 @@ pub struct HourList {
 )]
 pub(in crate::web) async fn failures(
     State(app): State<Arc<App>>,
-    Parameters(filter): Parameters<FailureFilter>,
+    QueryParameters(filter): QueryParameters<FailureFilter>,
 ) -> Result<Json<FailureList>, Refusal> {
     let query = FailureQuery {
         run: filter.run,
@@ -142,7 +142,7 @@ pub(in crate::web) async fn failures(
 )]
 pub(in crate::web) async fn failure(
     State(app): State<Arc<App>>,
-    Name(id): Name,
+    PathName(id): PathName,
 ) -> Result<Json<FailureReport>, Refusal> {
     Ok(Json(app.find_failure(&id).await?))
 }
@@ -174,8 +174,8 @@ impl App {
 )]
 pub(in crate::web) async fn hours(
     State(app): State<Arc<App>>,
-    Name(name): Name,
-    Parameters(filter): Parameters<HourFilter>,
+    PathName(name): PathName,
+    QueryParameters(filter): QueryParameters<HourFilter>,
 ) -> Result<Json<HourList>, Refusal> {
     let query = filter.query(&name)?;
     let listing = app.web.history.hours(query).await?;

@@ -11,7 +11,7 @@ use crate::{
     units::Rate,
     web::{
         App,
-        extract::{Name, Text},
+        extract::{PathName, Text},
         openapi::{Changes, OfRun},
         refusal::{ErrorBody, Refusal},
     },
@@ -133,7 +133,7 @@ type Accepted = (StatusCode, Json<RunReport>);
 )]
 pub(in crate::web) async fn stop(
     State(app): State<Arc<App>>,
-    Name(id): Name,
+    PathName(id): PathName,
     body: Text,
 ) -> Result<Accepted, Refusal> {
     let StopRequest { now } = body.settings()?;
@@ -166,7 +166,7 @@ pub(in crate::web) async fn stop(
 )]
 pub(in crate::web) async fn pause(
     State(app): State<Arc<App>>,
-    Name(id): Name,
+    PathName(id): PathName,
 ) -> Result<Accepted, Refusal> {
     let report = app.order(&id, Order::Pause).await?;
     Ok((StatusCode::ACCEPTED, report))
@@ -189,7 +189,7 @@ pub(in crate::web) async fn pause(
 )]
 pub(in crate::web) async fn resume(
     State(app): State<Arc<App>>,
-    Name(id): Name,
+    PathName(id): PathName,
 ) -> Result<Accepted, Refusal> {
     let report = app.order(&id, Order::Resume).await?;
     Ok((StatusCode::ACCEPTED, report))
@@ -225,7 +225,7 @@ pub(in crate::web) async fn resume(
 )]
 pub(in crate::web) async fn change(
     State(app): State<Arc<App>>,
-    Name(id): Name,
+    PathName(id): PathName,
     body: Text,
 ) -> Result<Json<RunReport>, Refusal> {
     let order = body.settings::<ChangeRequest>()?.order()?;

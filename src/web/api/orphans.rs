@@ -8,8 +8,8 @@ use crate::{
     runner::Orphan,
     web::{
         App,
-        api::runs::Limit,
-        extract::{Name, Parameters},
+        api::runs::PageSize,
+        extract::{PathName, QueryParameters},
         openapi::OfRun,
         refusal::{ErrorBody, Refusal},
     },
@@ -24,7 +24,7 @@ pub(in crate::web) struct OrphanFilter {
     after: Option<u64>,
     /// The first so many.
     #[param(value_type = usize, required = false, default = 100, minimum = 0, maximum = 1000)]
-    limit: Limit,
+    limit: PageSize,
 }
 
 /// Chats of a run, and what its setup made, that may still be open at the target.
@@ -55,8 +55,8 @@ pub struct OrphanList {
 )]
 pub(in crate::web) async fn list(
     State(app): State<Arc<App>>,
-    Name(id): Name,
-    Parameters(filter): Parameters<OrphanFilter>,
+    PathName(id): PathName,
+    QueryParameters(filter): QueryParameters<OrphanFilter>,
 ) -> Result<Json<OrphanList>, Refusal> {
     // What the document calls an int64 ends there, and so do the numbers of the file.
     if filter

@@ -16,7 +16,7 @@ use crate::{
     scheduler::{ProbeStatus, RunEntry, RunRefused, Scheduler},
     web::{
         App,
-        extract::Name,
+        extract::PathName,
         openapi::Changes,
         refusal::{ErrorBody, Refusal},
     },
@@ -139,7 +139,7 @@ pub(in crate::web) async fn list(State(app): State<Arc<App>>) -> Json<Vec<ProbeV
 )]
 pub(in crate::web) async fn run(
     State(app): State<Arc<App>>,
-    Name(name): Name,
+    PathName(name): PathName,
 ) -> Result<impl IntoResponse, Refusal> {
     app.takes_on_work()?;
     let status = match app.web.scheduler.run_probe(&name).await {
@@ -168,7 +168,7 @@ pub(in crate::web) async fn run(
 )]
 pub(in crate::web) async fn pause(
     State(app): State<Arc<App>>,
-    Name(name): Name,
+    PathName(name): PathName,
 ) -> Result<Json<ProbeView>, Refusal> {
     app.pause_or_resume(&name, true)
 }
@@ -189,7 +189,7 @@ pub(in crate::web) async fn pause(
 )]
 pub(in crate::web) async fn resume(
     State(app): State<Arc<App>>,
-    Name(name): Name,
+    PathName(name): PathName,
 ) -> Result<Json<ProbeView>, Refusal> {
     app.pause_or_resume(&name, false)
 }

@@ -15,8 +15,8 @@ use crate::{
     runner::{RunRecord, RunReport, RunState},
     web::{
         App,
-        api::{runs::Limit, turns::Turn},
-        extract::{Name, TwoNames},
+        api::{runs::PageSize, turns::WorkTurn},
+        extract::{PathName, TwoNames},
         openapi::{Made, OfRun},
         refusal::{ErrorBody, Refusal},
     },
@@ -55,7 +55,7 @@ impl App {
 
 /// Makes a document of what was found. That takes longer than chats that wait for a worker should.
 async fn made<T: Send + 'static>(
-    turn: Turn,
+    turn: WorkTurn,
     found: T,
     media_type: &'static str,
     make: impl FnOnce(T) -> String + Send + 'static,
@@ -96,7 +96,7 @@ fn json<T: serde::Serialize>(value: &T) -> String {
 )]
 pub(in crate::web) async fn page(
     State(app): State<Arc<App>>,
-    Name(id): Name,
+    PathName(id): PathName,
 ) -> Result<Response, Refusal> {
     app.document(&id, HTML, |record| html::document(record, None))
         .await
@@ -117,7 +117,7 @@ pub(in crate::web) async fn page(
 )]
 pub(in crate::web) async fn record(
     State(app): State<Arc<App>>,
-    Name(id): Name,
+    PathName(id): PathName,
 ) -> Result<Response, Refusal> {
     app.document(&id, JSON, json).await
 }
@@ -137,7 +137,7 @@ pub(in crate::web) async fn record(
 )]
 pub(in crate::web) async fn steps(
     State(app): State<Arc<App>>,
-    Name(id): Name,
+    PathName(id): PathName,
 ) -> Result<Response, Refusal> {
     app.document(&id, CSV, |record| tables::steps(&record.report))
         .await
@@ -158,7 +158,7 @@ pub(in crate::web) async fn steps(
 )]
 pub(in crate::web) async fn timeline(
     State(app): State<Arc<App>>,
-    Name(id): Name,
+    PathName(id): PathName,
 ) -> Result<Response, Refusal> {
     app.document(&id, CSV, tables::timeline).await
 }
@@ -178,7 +178,7 @@ pub(in crate::web) async fn timeline(
 )]
 pub(in crate::web) async fn tests(
     State(app): State<Arc<App>>,
-    Name(id): Name,
+    PathName(id): PathName,
 ) -> Result<Response, Refusal> {
     app.document(&id, XML, |record| junit::document(record, None))
         .await
@@ -299,7 +299,7 @@ fn earlier(run: &RunReport) -> RunQuery {
         name: Some(run.name.clone()),
         mode: Some(run.mode),
         before: Some(RunPosition::of(&run.id)),
-        limit: Limit::default().get(),
+        limit: PageSize::default().get(),
         ..RunQuery::default()
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     scheduler::RunEntry,
     web::{
         App,
-        extract::{Name, Parameters},
+        extract::{PathName, QueryParameters},
         openapi::{OfHistory, OfRun},
         refusal::{ErrorBody, Refusal},
     },
@@ -20,9 +20,9 @@ use crate::{
 /// How many entries a list may have.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(try_from = "usize")]
-pub(super) struct Limit(usize);
+pub(super) struct PageSize(usize);
 
-impl Limit {
+impl PageSize {
     const MOST: usize = 1_000;
 
     pub(super) fn get(self) -> usize {
@@ -30,13 +30,13 @@ impl Limit {
     }
 }
 
-impl Default for Limit {
+impl Default for PageSize {
     fn default() -> Self {
         Self(100)
     }
 }
 
-impl TryFrom<usize> for Limit {
+impl TryFrom<usize> for PageSize {
     type Error = String;
 
     fn try_from(entries: usize) -> Result<Self, String> {
@@ -67,7 +67,7 @@ pub(in crate::web) struct RunFilter {
     before: Option<String>,
     /// The latest so many.
     #[param(value_type = usize, required = false, default = 100, minimum = 0, maximum = 1000)]
-    limit: Limit,
+    limit: PageSize,
 }
 
 /// Runs that are known.
@@ -244,7 +244,7 @@ impl App {
 )]
 pub(in crate::web) async fn list(
     State(app): State<Arc<App>>,
-    Parameters(filter): Parameters<RunFilter>,
+    QueryParameters(filter): QueryParameters<RunFilter>,
 ) -> Result<Json<RunList>, Refusal> {
     let listing = app.list_runs(filter.into()).await?;
     let runs = listing.entries.iter();
@@ -268,7 +268,7 @@ pub(in crate::web) async fn list(
 )]
 pub(in crate::web) async fn show(
     State(app): State<Arc<App>>,
-    Name(id): Name,
+    PathName(id): PathName,
 ) -> Result<Json<Arc<RunReport>>, Refusal> {
     Ok(Json(app.find_run(&id).await?.report()))
 }

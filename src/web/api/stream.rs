@@ -22,7 +22,7 @@ use crate::{
     scheduler::RunEntry,
     web::{
         App, MOST_STREAMS, PLACE_AGAIN,
-        extract::Name,
+        extract::PathName,
         openapi::OfRun,
         refusal::{ErrorBody, Refusal},
     },
@@ -97,7 +97,7 @@ impl Follower {
 )]
 pub(in crate::web) async fn follow(
     State(app): State<Arc<App>>,
-    Name(id): Name,
+    PathName(id): PathName,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let run = app.find_run(&id).await?;

@@ -25,7 +25,7 @@ pub(in crate::web) struct Turns {
 /// Leave to begin. It goes along with the work, which ends later than the request if the client
 /// leaves.
 #[derive(Debug)]
-pub(in crate::web) struct Turn {
+pub(in crate::web) struct WorkTurn {
     _permit: OwnedSemaphorePermit,
 }
 
@@ -39,12 +39,12 @@ impl Turns {
     }
 
     /// Waits for a turn, in the order of the requests.
-    pub(in crate::web) async fn next(&self) -> Result<Turn, Refusal> {
+    pub(in crate::web) async fn next(&self) -> Result<WorkTurn, Refusal> {
         let turn = timeout(LONGEST_WAIT, self.permits.clone().acquire_owned()).await;
         // Never closed.
         let permit = turn.ok().and_then(Result::ok);
         permit
-            .map(|permit| Turn { _permit: permit })
+            .map(|permit| WorkTurn { _permit: permit })
             .ok_or_else(|| Refusal::Busy {
                 error: format!(
                     "{} one at a time, and others wait; try again in {} seconds",

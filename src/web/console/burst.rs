@@ -15,7 +15,7 @@ use crate::{
     load::Threshold,
     printable,
     scenario::{self, Input, InputKind, Parameter, Scenario},
-    web::{App, extract::Parameters, refusal::Refusal},
+    web::{App, extract::QueryParameters, refusal::Refusal},
 };
 
 /// What the form is for: a burst of the configuration, or a scenario.
@@ -29,7 +29,7 @@ pub(super) struct About {
 pub(super) async fn show(
     State(app): State<Arc<App>>,
     viewer: Viewer,
-    Parameters(about): Parameters<About>,
+    QueryParameters(about): QueryParameters<About>,
 ) -> Result<Response, Refusal> {
     let plan = app.web.scheduler.plan();
     let burst = plan.bursts.iter().find(|burst| *burst.name == *about.burst);

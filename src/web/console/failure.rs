@@ -12,10 +12,14 @@ use super::{
 use crate::{
     history::{FailureReport, StepTrace},
     scenario::{AnswerTrace, EventTrace, Excerpt, HttpTrace, PhaseTrace, RequestTrace},
-    web::{App, extract::Name},
+    web::{App, extract::PathName},
 };
 
-pub(super) async fn show(State(app): State<Arc<App>>, viewer: Viewer, Name(id): Name) -> Response {
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    viewer: Viewer,
+    PathName(id): PathName,
+) -> Response {
     let failure = app.find_failure(&id).await;
     let page = failure.map(|failure| Page {
         path: "/runs",

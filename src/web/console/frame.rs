@@ -12,7 +12,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::SIGN_IN;
 use crate::{
     printable,
-    web::{App, access::Sender, refusal::Refusal},
+    web::{App, access::RequestSender, refusal::Refusal},
 };
 
 /// Nothing but our own style, script and events: whatever a name or a failure of a target says, it is text.
@@ -51,7 +51,7 @@ impl FromRequestParts<Arc<App>> for Viewer {
         let signed_in = app.sessions.has(&parts.headers);
         let access = &app.web.access;
         // A token in the request counts for changes alone, where wrong ones are slowed down.
-        let local = access.is_local_change(&Sender::of_parts(parts));
+        let local = access.is_local_change(&RequestSender::of_parts(parts));
         Ok(Self {
             may_change: signed_in || local,
             signed_in,

@@ -28,12 +28,12 @@ pub(in crate::web) use self::rendered::Live;
 use super::{
     frame::Viewer,
     probe,
-    runs::{self, Filter},
+    runs::{self, HistoryFilter},
 };
 use crate::web::{
     App, MOST_STREAMS, PLACE_AGAIN,
     api::history::HourFilter,
-    extract::{Name, Parameters},
+    extract::{PathName, QueryParameters},
     refusal::Refusal,
 };
 
@@ -100,7 +100,7 @@ pub(super) async fn configuration(
 pub(super) async fn run(
     State(app): State<Arc<App>>,
     viewer: Viewer,
-    Name(id): Name,
+    PathName(id): PathName,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     // Before the work that an open page is.
@@ -121,11 +121,11 @@ pub(super) async fn probe(
     State(app): State<Arc<App>>,
     viewer: Viewer,
     headers: HeaderMap,
-    Name(name): Name,
-    Parameters(filter): Parameters<HourFilter>,
+    PathName(name): PathName,
+    QueryParameters(filter): QueryParameters<HourFilter>,
 ) -> Result<Response, Refusal> {
     let place = place(&app)?;
-    let open = probe::Open::of(&app, &name, filter).await?;
+    let open = probe::OpenProbe::of(&app, &name, filter).await?;
     Ok(stream(app, place, (viewer, headers), OpenPage::Probe(open)))
 }
 
@@ -134,10 +134,10 @@ pub(super) async fn runs(
     State(app): State<Arc<App>>,
     viewer: Viewer,
     headers: HeaderMap,
-    Parameters(filter): Parameters<Filter>,
+    QueryParameters(filter): QueryParameters<HistoryFilter>,
 ) -> Result<Response, Refusal> {
     let place = place(&app)?;
-    let open = runs::Open::of(&app, filter).await?;
+    let open = runs::OpenHistory::of(&app, filter).await?;
     Ok(stream(
         app,
         place,
@@ -162,7 +162,7 @@ fn stream(
 ) -> Response {
     let mut ticks = interval_at(Instant::now() + EVERY, EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let look = Look {
+    let look = PageFollower {
         app,
         viewer,
         headers,
@@ -174,12 +174,12 @@ fn stream(
         _place: place,
     };
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
-    let events = unfold(look, Look::next);
+    let events = unfold(look, PageFollower::next);
     Sse::new(events).keep_alive(keep_alive).into_response()
 }
 
 /// One page that somebody looks at.
-struct Look {
+struct PageFollower {
     app: Arc<App>,
     viewer: Viewer,
     /// Of the request, with the session if there is one.
@@ -194,7 +194,7 @@ struct Look {
     _place: OwnedSemaphorePermit,
 }
 
-impl Look {
+impl PageFollower {
     /// The next event; `None` when the listener is closing.
     async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
         loop {

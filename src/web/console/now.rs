@@ -16,7 +16,7 @@ use crate::{
     runner::{RunReport, RunState},
     scheduler::{ProbeStatus, RunEntry},
     units::duration,
-    web::{App, health::Stage},
+    web::{App, health::ServiceStage},
 };
 
 /// Bursts and probes of which it is told what they left.
@@ -41,9 +41,9 @@ pub(super) fn fragment(app: &App, viewer: Viewer) -> Markup {
     let scheduler = &app.web.scheduler;
     let runs = scheduler.runs();
     let stage = match app.stage() {
-        Stage::Starting => Some("The service is starting."),
-        Stage::Ready => None,
-        Stage::ShuttingDown => Some("The service is shutting down."),
+        ServiceStage::Starting => Some("The service is starting."),
+        ServiceStage::Ready => None,
+        ServiceStage::ShuttingDown => Some("The service is shutting down."),
     };
     html! {
         div #bursts data-part {

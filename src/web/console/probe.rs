@@ -24,7 +24,7 @@ use crate::{
     web::{
         App,
         api::history::HourFilter,
-        extract::{Name, Parameters},
+        extract::{PathName, QueryParameters},
         refusal::Refusal,
     },
 };
@@ -35,11 +35,11 @@ const FAILURES: usize = 20;
 pub(super) async fn show(
     State(app): State<Arc<App>>,
     viewer: Viewer,
-    Name(name): Name,
+    PathName(name): PathName,
     RawQuery(query): RawQuery,
-    Parameters(filter): Parameters<HourFilter>,
+    QueryParameters(filter): QueryParameters<HourFilter>,
 ) -> Response {
-    let open = Open::of(&app, &name, filter).await;
+    let open = OpenProbe::of(&app, &name, filter).await;
     let page = open.map(|open| {
         let query = query.map(|query| format!("?{query}")).unwrap_or_default();
         let path = format!("/live/probes/{name}{query}");
@@ -57,7 +57,7 @@ pub(super) async fn show(
 }
 
 /// The page of a probe that somebody has open.
-pub(super) struct Open {
+pub(super) struct OpenProbe {
     query: HourQuery,
     hours: Vec<ProbeHour>,
     failures: Vec<FailureSummary>,
@@ -68,7 +68,7 @@ pub(super) struct Open {
     read_at: Instant,
 }
 
-impl Open {
+impl OpenProbe {
     /// What is known and kept of it.
     pub(super) async fn of(app: &App, name: &str, filter: HourFilter) -> Result<Self, Refusal> {
         let mut open = Self {

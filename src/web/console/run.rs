@@ -16,10 +16,14 @@ use crate::{
     report::{html::search, wording},
     runner::{Example, RunReport, RunState, ThresholdReport},
     scheduler::RunEntry,
-    web::{App, extract::Name, refusal::Refusal},
+    web::{App, extract::PathName, refusal::Refusal},
 };
 
-pub(super) async fn show(State(app): State<Arc<App>>, viewer: Viewer, Name(id): Name) -> Response {
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    viewer: Viewer,
+    PathName(id): PathName,
+) -> Response {
     Page::answer_or_refusal(page(&app, viewer, &id).await, viewer)
 }
 

@@ -23,7 +23,7 @@ use crate::{
     history::{Listing, RunQuery},
     report::wording,
     runner::{RunReport, RunState},
-    web::{App, extract::Parameters, refusal::Refusal},
+    web::{App, extract::QueryParameters, refusal::Refusal},
 };
 
 /// Runs of one page.
@@ -34,7 +34,7 @@ const INTERRUPTED: &str = "interrupted";
 /// Which runs to show. A form leaves nothing out and sends empty texts.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Filter {
+pub(super) struct HistoryFilter {
     name: String,
     mode: String,
     verdict: String,
@@ -52,9 +52,9 @@ pub(super) async fn show(
     State(app): State<Arc<App>>,
     viewer: Viewer,
     RawQuery(query): RawQuery,
-    Parameters(filter): Parameters<Filter>,
+    QueryParameters(filter): QueryParameters<HistoryFilter>,
 ) -> Response {
-    let open = Open::of(&app, filter).await;
+    let open = OpenHistory::of(&app, filter).await;
     let page = open.map(|open| {
         let query = query.map(|query| format!("?{query}")).unwrap_or_default();
         let path = format!("/live/runs{query}");
@@ -69,8 +69,8 @@ pub(super) async fn show(
 }
 
 /// The history as somebody has it open.
-pub(super) struct Open {
-    filter: Filter,
+pub(super) struct OpenHistory {
+    filter: HistoryFilter,
     query: RunQuery,
     /// A run that one of these is to be compared with.
     with: Option<Arc<RunReport>>,
@@ -80,9 +80,9 @@ pub(super) struct Open {
     read_at: Instant,
 }
 
-impl Open {
+impl OpenHistory {
     /// What is known and kept of runs like these.
-    pub(super) async fn of(app: &App, filter: Filter) -> Result<Self, Refusal> {
+    pub(super) async fn of(app: &App, filter: HistoryFilter) -> Result<Self, Refusal> {
         let query = filter.query()?;
         let in_memory = app.runs_in_memory(&query).into_keys().collect();
         let listing = app.list_runs(query.clone()).await?;
@@ -171,7 +171,7 @@ impl Open {
     }
 }
 
-impl Filter {
+impl HistoryFilter {
     fn query(&self) -> Result<RunQuery, Refusal> {
         let since = day(&self.from)?.map(beginning_of);
         let after = day(&self.to)?.and_then(|day| day.checked_add(1.day()).ok());
@@ -250,7 +250,7 @@ fn beginning_of(day: Date) -> RunPosition {
     RunPosition::at(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
 }
 
-fn form(filter: &Filter) -> Markup {
+fn form(filter: &HistoryFilter) -> Markup {
     let choice = |name: &str, label: &str, chosen: &str, words: &[&str]| {
         html! { label { (label) " " select name=(name) {
             option value="" { "all" }
@@ -282,7 +282,7 @@ fn other(run: &RunReport) -> Markup {
     }
 }
 
-fn table(runs: &[Arc<RunReport>], filter: &Filter) -> Markup {
+fn table(runs: &[Arc<RunReport>], filter: &HistoryFilter) -> Markup {
     html! {
         div.wide role="region" aria-label="Runs, the latest first" tabindex="0" { table {
             caption.unseen { "Runs, the latest first" }

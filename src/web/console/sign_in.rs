@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::frame::{Page, Viewer};
 use crate::web::{
     App,
-    access::{Denied, Sender},
+    access::{Denied, RequestSender},
     extract::Form,
     refusal::Refusal,
     session::is_from_here,
@@ -24,7 +24,7 @@ const ELSEWHERE: &str = "This form was sent from another site. If it was not, a 
 
 /// What the form sends.
 #[derive(Deserialize)]
-pub(super) struct Given {
+pub(super) struct SignInForm {
     token: String,
 }
 
@@ -57,12 +57,12 @@ pub(super) async fn sign_in(
 ) -> Result<Response, Refusal> {
     let (parts, body) = request.into_parts();
     let form = Request::from_parts(parts.clone(), body);
-    let Form(Given { token }) = Form::from_request(form, &app).await?;
+    let Form(SignInForm { token }) = Form::from_request(form, &app).await?;
     let headers = &parts.headers;
     if !is_from_here(headers) {
         return Ok(page(ELSEWHERE).answer_with(StatusCode::FORBIDDEN, viewer));
     }
-    let sender = Sender::of_parts(&parts);
+    let sender = RequestSender::of_parts(&parts);
     let checked = (app.web.access).check_token(&token, sender.peer, &app.guesses);
     if let Err(refused) = checked {
         app.deny(refused, &sender, (&parts.method, PATH)).await;

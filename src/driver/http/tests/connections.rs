@@ -475,8 +475,9 @@ async fn what_comes_before_an_answer_is_passed_over() {
 
 #[test]
 fn what_is_written_is_read() {
-    let read = |text| serde_json::from_str::<Connections>(text).map_err(|error| error.to_string());
-    assert_eq!(read("{}"), Ok(Connections::default()));
+    let read =
+        |text| serde_json::from_str::<ConnectionSettings>(text).map_err(|error| error.to_string());
+    assert_eq!(read("{}"), Ok(ConnectionSettings::default()));
     let own = read(r#"{"per_customer": true, "from": ["10.0.0.1", "10.0.0.2"]}"#).unwrap();
     assert_eq!((own.sharing, own.from.len()), (Sharing::PerCustomer, 2));
     for (text, says) in [

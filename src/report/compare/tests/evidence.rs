@@ -5,8 +5,8 @@ use statrs::distribution::{ContinuousCDF as _, StudentsT};
 use super::{
     contrast::{Contrast, Evidence},
     estimate::Estimate,
-    fisher::Counts,
-    score_interval::{self, Share},
+    fisher::FailureCounts,
+    score_interval::{self, SampledShare},
     uncertainty::{Deviation, whole},
     *,
 };
@@ -20,7 +20,7 @@ fn latency(seconds: f64, count: u64) -> Estimate {
     Estimate {
         value: Some(seconds),
         count,
-        chats: Counts {
+        chats: FailureCounts {
             failed: 0,
             of: count,
         },
@@ -29,7 +29,7 @@ fn latency(seconds: f64, count: u64) -> Estimate {
 }
 
 fn share(failed: u64, of: u64) -> Estimate {
-    let chats = Counts { failed, of };
+    let chats = FailureCounts { failed, of };
     Estimate {
         value: chats.share(),
         count: of,
@@ -163,7 +163,7 @@ fn a_run_without_batches_is_taken_to_vary_as_the_other_does() {
 
     // The interval is that of a quarter of the chats.
     let alike = evidence(Figure::Failed, &[long], long);
-    let quarter = Share {
+    let quarter = SampledShare {
         share: 0.2,
         size: 25.0,
     };

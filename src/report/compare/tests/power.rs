@@ -91,7 +91,7 @@ fn what_is_no_chance_of_independent_chats_is_never_noise() {
                 ..drifting
             }
             .run(&mut random);
-            let counts = [&before, &after].map(|record| fisher::Counts {
+            let counts = [&before, &after].map(|record| fisher::FailureCounts {
                 failed: record.report.chats.failed,
                 of: record.report.chats.failed + record.report.chats.passed,
             });

@@ -93,7 +93,7 @@ fn an_invalid_run_is_not_compared() {
         "{}",
         comparison.headline
     );
-    let baseline = Baseline::new(&[&before], &after, Some(0.0));
+    let baseline = BaselineCheck::new(&[&before], &after, Some(0.0));
     assert_eq!(baseline.regressions(), Vec::<String>::new());
     let mut stopped = before.clone();
     stopped.report.verdict = Some(Verdict::Stopped);

@@ -9,20 +9,20 @@ use crate::{
     driver::{location, shown_address},
     scenario::{
         Expression, View,
-        look::{Look, LookName},
+        look::{VisibleName, VisibleNames},
     },
 };
 
 const OF_ANSWER: &str = "it is known in `expect` and `capture` of an `http` step";
 
 /// What expressions look at that see an answer.
-pub(super) const ANSWER: Look = Look {
+pub(super) const ANSWER: VisibleNames = VisibleNames {
     names: &[
-        LookName::new("status", OF_ANSWER),
-        LookName::new("headers", OF_ANSWER),
-        LookName::new("headers_all", OF_ANSWER),
-        LookName::new("body", OF_ANSWER),
-        LookName::new("elapsed", "it is known in `expect` and `capture`"),
+        VisibleName::new("status", OF_ANSWER),
+        VisibleName::new("headers", OF_ANSWER),
+        VisibleName::new("headers_all", OF_ANSWER),
+        VisibleName::new("body", OF_ANSWER),
+        VisibleName::new("elapsed", "it is known in `expect` and `capture`"),
     ],
     of_chat: true,
 };

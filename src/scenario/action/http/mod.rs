@@ -35,15 +35,15 @@ pub use self::{
     traced::{AnswerTrace, HttpTrace, PhaseTrace, RequestTrace, TracedHttp},
 };
 use super::{
-    Looks, Performed, Reading, Sessions, Task,
+    ActionReading, Looks, Performed, Sessions, Task,
     kind::{ActionKind, StepKey},
 };
 use crate::{
     document::{Mapping, Node, Problems},
     driver::{HttpBody, HttpRequest, Origins, Redirects},
     scenario::{
-        EvaluationError, Expression, Names, Observation, Reason, Scope, Template, look::Look,
-        note_confidential, template::Address,
+        EvaluationError, Expression, Names, Observation, Reason, Scope, Template,
+        look::VisibleNames, note_confidential, template::Address,
     },
 };
 
@@ -86,16 +86,16 @@ impl ActionKind for HttpAction {
             misplaced: Some("`body_limit` belongs to an `http`: it is about its answer"),
         },
     ];
-    const LOOK: Look = ANSWER;
-    const OWN_LOOKS: &'static [&'static Look] = &[&REQUEST];
+    const LOOK: VisibleNames = ANSWER;
+    const OWN_LOOKS: &'static [&'static VisibleNames] = &[&REQUEST];
 
-    fn read(node: &Node, reading: &mut Reading<'_, '_>) -> Option<Self> {
+    fn read(node: &Node, reading: &mut ActionReading<'_, '_>) -> Option<Self> {
         let limits = AnswerLimits::read(reading.map, reading.problems);
         let action = Self::read_request(node, reading.names, reading.problems)?;
         Some(action.with(limits?))
     }
 
-    fn check_step_keys(reading: &mut Reading<'_, '_>) {
+    fn check_step_keys(reading: &mut ActionReading<'_, '_>) {
         AnswerLimits::read(reading.map, reading.problems);
     }
 

@@ -11,11 +11,11 @@ use crate::{
 /// JSON already.
 #[derive(Debug)]
 pub struct Payload {
-    parts: Vec<Part>,
+    parts: Vec<PayloadPart>,
 }
 
 #[derive(Debug)]
-enum Part {
+enum PayloadPart {
     /// JSON as it is sent; only together with what is around it is it whole.
     Literal(String),
     /// A value of its own.
@@ -42,7 +42,7 @@ impl Payload {
             Value::Text(_) => match Template::read(node, names, problems) {
                 Some(template) => match template.as_plain() {
                     Some(text) => self.fixed(&text.into()),
-                    None => self.parts.push(Part::Template(template)),
+                    None => self.parts.push(PayloadPart::Template(template)),
                 },
                 None => return false,
             },
@@ -78,22 +78,22 @@ impl Payload {
 
     fn literal(&mut self, text: &str) {
         match self.parts.last_mut() {
-            Some(Part::Literal(literal)) => literal.push_str(text),
-            _ => self.parts.push(Part::Literal(text.to_owned())),
+            Some(PayloadPart::Literal(literal)) => literal.push_str(text),
+            _ => self.parts.push(PayloadPart::Literal(text.to_owned())),
         }
     }
 
     /// The JSON text in a scope.
     pub fn render(&self, scope: &Arc<Scope>) -> Result<String, EvaluationError> {
-        let rough = |part: &Part| match part {
-            Part::Literal(literal) => literal.len(),
-            Part::Template(_) => 50,
+        let rough = |part: &PayloadPart| match part {
+            PayloadPart::Literal(literal) => literal.len(),
+            PayloadPart::Template(_) => 50,
         };
         let mut text = Bounded::with_capacity(self.parts.iter().map(rough).sum());
         for part in &self.parts {
             match part {
-                Part::Literal(literal) => text.push(literal),
-                Part::Template(template) => template.write_json(scope, &mut text)?,
+                PayloadPart::Literal(literal) => text.push(literal),
+                PayloadPart::Template(template) => template.write_json(scope, &mut text)?,
             }
         }
         Ok(text.into_text())

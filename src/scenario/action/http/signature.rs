@@ -9,14 +9,14 @@ use crate::{
     driver::HttpRequest,
     scenario::{
         Expression, View,
-        look::{Look, LookName},
+        look::{VisibleName, VisibleNames},
     },
 };
 
 /// What the headers of a request look at.
-pub(super) const REQUEST: Look = Look {
+pub(super) const REQUEST: VisibleNames = VisibleNames {
     names: &[
-        LookName::new("request", "it is known in the `headers` of an `http` step")
+        VisibleName::new("request", "it is known in the `headers` of an `http` step")
             .with_fields(&["method", "url", "path", "query", "body"]),
     ],
     of_chat: true,

@@ -9,12 +9,12 @@ pub use self::{
     traced::{EventTrace, KeptEvents, TracedWait},
     view::{Delivery, EventView},
 };
-use super::{ActionKind, Performed, Reading, Sessions, Task, Unperformed, kind::StepKey};
+use super::{ActionKind, ActionReading, Performed, Sessions, Task, Unperformed, kind::StepKey};
 use crate::{
     document::Node,
     scenario::{
         EvaluationError, Expression, Observation, Reason, StepId,
-        look::{Keeps, Look, LookName},
+        look::{Keeps, VisibleName, VisibleNames},
     },
 };
 
@@ -31,14 +31,14 @@ pub struct WaitAction {
 const OF_DELIVERY: &str = "it is known in `callbacks` and where a `wait_for` looks at an event";
 
 /// What expressions look at that see an inbound event.
-pub(in crate::scenario) const EVENT: Look = Look {
+pub(in crate::scenario) const EVENT: VisibleNames = VisibleNames {
     names: &[
-        LookName::new("event", "it is known where a `wait_for` looks at an event"),
-        LookName::new("headers", OF_DELIVERY).keeping(Keeps::Delivery),
-        LookName::new("query", OF_DELIVERY).keeping(Keeps::Delivery),
-        LookName::new("method", OF_DELIVERY).keeping(Keeps::Delivery),
-        LookName::new("delivery", OF_DELIVERY).keeping(Keeps::Delivery),
-        LookName::new("elapsed", "it is known in `expect` and `capture`"),
+        VisibleName::new("event", "it is known where a `wait_for` looks at an event"),
+        VisibleName::new("headers", OF_DELIVERY).keeping(Keeps::Delivery),
+        VisibleName::new("query", OF_DELIVERY).keeping(Keeps::Delivery),
+        VisibleName::new("method", OF_DELIVERY).keeping(Keeps::Delivery),
+        VisibleName::new("delivery", OF_DELIVERY).keeping(Keeps::Delivery),
+        VisibleName::new("elapsed", "it is known in `expect` and `capture`"),
     ],
     of_chat: true,
 };
@@ -49,10 +49,10 @@ impl ActionKind for WaitAction {
         name: "since",
         misplaced: None,
     }];
-    const LOOK: Look = EVENT;
+    const LOOK: VisibleNames = EVENT;
     const IS_OBSERVABLE: bool = true;
 
-    fn read(node: &Node, reading: &mut Reading<'_, '_>) -> Option<Self> {
+    fn read(node: &Node, reading: &mut ActionReading<'_, '_>) -> Option<Self> {
         let since = reading.map.get("since");
         let since = since.and_then(|node| read_since(node, reading));
         let in_chat = reading.names.part().is_chat();
@@ -94,7 +94,7 @@ impl ActionKind for WaitAction {
     }
 }
 
-fn read_since(node: &Node, reading: &Reading<'_, '_>) -> Option<StepId> {
+fn read_since(node: &Node, reading: &ActionReading<'_, '_>) -> Option<StepId> {
     let text = node.text("the name of a step above", reading.problems)?;
     let of_chat = || reading.above.iter().filter(|step| step.in_chat);
     let found = of_chat().find(|step| *step.name == *text);

@@ -16,7 +16,7 @@ fn wrong(guesses: &Guesses, from: &str) -> Duration {
     refused.delay
 }
 
-fn right(guesses: &Guesses, from: &str) -> Result<(), Refused> {
+fn right(guesses: &Guesses, from: &str) -> Result<(), RefusedRequest> {
     guesses.compare(Some(address(from)), || true)
 }
 

@@ -27,8 +27,8 @@ const SAMPLES: usize = 600;
 pub(super) enum OpenPage {
     Now,
     Run(Box<OpenRun>),
-    Probe(probe::Open),
-    Runs(Box<runs::Open>),
+    Probe(probe::OpenProbe),
+    Runs(Box<runs::OpenHistory>),
     /// And the form for a burst, which is made of it.
     Configuration,
 }
