@@ -3,7 +3,7 @@
 //!
 //! # The map
 //!
-//! | room | what lives there | knows |
+//! | module | contents | uses |
 //! |---|---|---|
 //! | [`body`] | the body of a received answer or event: decompressed, read as text, form and JSON; no I/O | nothing |
 //! | [`cgroup`] | what the control groups of the process let it have | nothing |

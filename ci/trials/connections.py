@@ -179,7 +179,7 @@ def silent(trial, folder):
         with Canaries(service, trial):
             time.sleep(3)
         closed = sum(1 for client in silent if is_closed(client))
-        counted = service.metric("chatprobe_listener_closed_total", listener="callbacks", reason="room")
+        counted = service.metric("chatprobe_listener_closed_total", listener="callbacks", reason="capacity")
         trial.saw(f"{closed} of {len(silent)} silent connections were closed, {counted:.0f} of them to make room")
         trial.expect(closed > 0, "no silent connection was closed")
         trial.expect(counted > 0, "chatprobe_listener_closed_total counts no connection that was closed to make room")

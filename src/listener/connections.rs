@@ -21,7 +21,7 @@ use crate::descriptors::{self, Permit, Purpose, Reclaim};
 
 /// A head or a body that takes longer is slow, and goes before connections that carried requests.
 const SLOW: Duration = Duration::from_secs(1);
-/// How long to wait for room before looking again.
+/// How long to wait for capacity before looking again.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// The connections of one listener.
@@ -115,7 +115,7 @@ impl Connections {
         }
     }
 
-    /// Waits for room for one that was accepted. If there is none, the one goes that can be spared most.
+    /// Waits for capacity for one that was accepted. If there is none, the one that can be spared most is closed.
     pub(super) async fn admit(self: &Arc<Self>, peer: SocketAddr) -> Arc<ListenerSlot> {
         loop {
             let full = self.state().open >= self.limits.connections;
@@ -167,14 +167,14 @@ impl Connections {
             let slow = receiving.filter(|(_, since)| slow.is_some_and(|slow| *since <= slow));
             let slow = slow.min_by_key(|(_, since)| *since);
             let chosen = silent.or(slow).or_else(|| first(Phase::Idle));
-            chosen.and_then(|(key, _)| self.close(&mut state, key, Closed::Room))
+            chosen.and_then(|(key, _)| self.close(&mut state, key, Closed::Capacity))
         };
         let Some((peer, since)) = closed else {
             return false;
         };
         let waited = since.elapsed();
         let detail = format_args!("that of {peer}, from which nothing had come for {waited:.1?}");
-        self.counters.note_shortage(Shortage::Room, &detail);
+        self.counters.note_shortage(Shortage::Capacity, &detail);
         true
     }
 

@@ -52,7 +52,7 @@ pub enum Closed {
     /// It carried a request, and none since for too long.
     Idle,
     /// Another connection needed its slot or its descriptor.
-    Room,
+    Capacity,
     /// Requests that were not complete took too much memory together.
     Bytes,
 }
@@ -63,7 +63,7 @@ impl Closed {
         Self::Silent,
         Self::Slow,
         Self::Idle,
-        Self::Room,
+        Self::Capacity,
         Self::Bytes,
     ];
 
@@ -73,7 +73,7 @@ impl Closed {
             Self::Silent => "silent",
             Self::Slow => "slow",
             Self::Idle => "idle",
-            Self::Room => "room",
+            Self::Capacity => "capacity",
             Self::Bytes => "bytes",
         }
     }
@@ -83,10 +83,10 @@ impl Closed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shortage {
     /// A connection was closed to make room for another.
-    Room,
+    Capacity,
     /// A request was cut off, because those that were not complete took too much memory.
     Bytes,
-    /// A connection had to wait, because there was no room and none could be made.
+    /// A connection had to wait, because the listener was full and no connection could be closed.
     Full,
     /// The system would not hand over a connection.
     NotAccepted,
@@ -97,7 +97,7 @@ pub enum Shortage {
 impl fmt::Display for Shortage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Room => "a connection was closed to make room for another",
+            Self::Capacity => "a connection was closed to make room for another",
             Self::Bytes => {
                 "a request was cut off, because those that were not complete took too much memory"
             }
@@ -225,7 +225,7 @@ impl Counters {
             Shortage::Full | Shortage::NotAccepted => {
                 self.waited.fetch_add(1, Ordering::Relaxed);
             }
-            Shortage::Room | Shortage::Bytes | Shortage::AcceptQueue => {}
+            Shortage::Capacity | Shortage::Bytes | Shortage::AcceptQueue => {}
         }
         let admitted = {
             let mut latest = self.latest();

@@ -1,7 +1,7 @@
 //! Connections from clients: accepted, bounded in number, time and bytes, served in a task each, and ended.
 //!
 //! [`accept`] gives each connection a slot among the [`Connections`] of its listener. They know which of
-//! them wait for their client, close what waits too long, and what can be spared most when there is no room.
+//! them wait for their client, close what waits too long, and what can be spared most when the capacity is used up.
 //! [`Counters`] count and log what could not be taken, and report it to those who wait for something to come in.
 
 mod connections;

@@ -162,7 +162,7 @@ async fn at_the_cap_the_one_goes_that_can_be_spared_most() {
         slots.push(newcomer);
     }
     assert_eq!(order, [3, 4, 2, 0, 1]);
-    assert_eq!(closed(&connections, Closed::Room), 5);
+    assert_eq!(closed(&connections, Closed::Capacity), 5);
     let figures = connections.counters.figures();
     assert_eq!(
         (figures.connections, figures.limit, figures.waited),
@@ -170,7 +170,7 @@ async fn at_the_cap_the_one_goes_that_can_be_spared_most() {
     );
     assert_eq!(
         connections.counters.shortage_since(began).await,
-        Some(Shortage::Room)
+        Some(Shortage::Capacity)
     );
     // All are busy: the next one waits.
     let waiting = admit(&connections);

@@ -25,7 +25,7 @@ const ACKNOWLEDGEMENT_CHUNKS: usize = 16;
 
 /// The events of one chat for one receiver: they go out one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Lane {
+pub(super) struct Partition {
     pub webhook: u64,
     pub chat: EngagementId,
 }
@@ -33,7 +33,7 @@ pub(super) struct Lane {
 /// One event for one receiver.
 #[derive(Debug)]
 pub(super) struct Notice {
-    pub lane: Lane,
+    pub partition: Partition,
     pub kind: EventKind,
     pub url: Arc<Url>,
     pub body: Bytes,
@@ -50,22 +50,22 @@ pub struct Traffic {
     pub in_flight: usize,
 }
 
-/// All events that wait. Each permit of `turns` stands for one lane in `ready`.
+/// All events that wait. Each permit of `turns` stands for one partition in `ready`.
 #[derive(Debug)]
 pub(super) struct Queue {
-    lanes: Mutex<Lanes>,
+    partitions: Mutex<Partitions>,
     turns: Semaphore,
     limit: usize,
 }
 
-/// A lane is in `waiting` as long as it has events waiting or in flight, and in `ready` or `held` as long as
+/// A partition is in `waiting` as long as it has events waiting or in flight, and in `ready` or `held` as long as
 /// it has events waiting and none in flight.
 #[derive(Debug, Default)]
-struct Lanes {
-    waiting: HashMap<Lane, VecDeque<Notice>>,
-    ready: VecDeque<Lane>,
-    /// Lanes of the webhooks whose receivers have no address yet. A lane comes here when it has its turn.
-    held: HashMap<u64, Vec<Lane>>,
+struct Partitions {
+    waiting: HashMap<Partition, VecDeque<Notice>>,
+    ready: VecDeque<Partition>,
+    /// Partitions of the webhooks whose receivers have no address yet. A partition comes here when it has its turn.
+    held: HashMap<u64, Vec<Partition>>,
     queued: usize,
     in_flight: usize,
 }
@@ -73,42 +73,44 @@ struct Lanes {
 impl Queue {
     pub fn new(limit: usize) -> Self {
         Self {
-            lanes: Mutex::default(),
+            partitions: Mutex::default(),
             turns: Semaphore::new(0),
             limit,
         }
     }
 
-    /// Every change below leaves the lanes whole, so a panic elsewhere has not torn them.
-    fn lanes(&self) -> MutexGuard<'_, Lanes> {
-        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Every change below leaves the partitions whole, so a panic elsewhere has not torn them.
+    fn partitions(&self) -> MutexGuard<'_, Partitions> {
+        self.partitions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts an event at the end of its lane; false when the queue is full and the event is lost.
+    /// Puts an event at the end of its partition; false when the queue is full and the event is lost.
     pub fn post(&self, notice: Notice) -> bool {
-        let mut lanes = self.lanes();
-        if lanes.queued >= self.limit {
+        let mut partitions = self.partitions();
+        if partitions.queued >= self.limit {
             return false;
         }
-        lanes.queued += 1;
-        let lane = notice.lane;
+        partitions.queued += 1;
+        let partition = notice.partition;
         let mut fresh = false;
-        lanes
+        partitions
             .waiting
-            .entry(lane)
+            .entry(partition)
             .or_insert_with(|| {
                 fresh = true;
                 VecDeque::with_capacity(1)
             })
             .push_back(notice);
         if fresh {
-            lanes.ready.push_back(lane);
+            partitions.ready.push_back(partition);
             self.turns.add_permits(1);
         }
         true
     }
 
-    /// Waits for the next event whose turn it is. Its lane is blocked until [`Queue::done`].
+    /// Waits for the next event whose turn it is. Its partition is blocked until [`Queue::done`].
     async fn next(&self) -> Notice {
         loop {
             // Never closed, so a refusal cannot come; if it did, waiting for ever is right.
@@ -123,63 +125,67 @@ impl Queue {
     }
 
     fn take(&self) -> Option<Notice> {
-        let mut lanes = self.lanes();
-        let lane = lanes.ready.pop_front()?;
-        if let Some(held) = lanes.held.get_mut(&lane.webhook) {
-            held.push(lane);
+        let mut partitions = self.partitions();
+        let partition = partitions.ready.pop_front()?;
+        if let Some(held) = partitions.held.get_mut(&partition.webhook) {
+            held.push(partition);
             return None;
         }
-        let notice = lanes.waiting.get_mut(&lane)?.pop_front()?;
-        lanes.queued -= 1;
-        lanes.in_flight += 1;
+        let notice = partitions.waiting.get_mut(&partition)?.pop_front()?;
+        partitions.queued -= 1;
+        partitions.in_flight += 1;
         Some(notice)
     }
 
     /// Holds back all events of the webhook of this one, but for this one, until [`Queue::release`]; `None` if they are
     /// held back already, and this one with them.
     fn hold(&self, notice: Notice) -> Option<Notice> {
-        let mut lanes = self.lanes();
-        let lane = notice.lane;
-        let Some(held) = lanes.held.get_mut(&lane.webhook) else {
-            lanes.held.insert(lane.webhook, Vec::new());
+        let mut partitions = self.partitions();
+        let partition = notice.partition;
+        let Some(held) = partitions.held.get_mut(&partition.webhook) else {
+            partitions.held.insert(partition.webhook, Vec::new());
             return Some(notice);
         };
-        held.push(lane);
-        lanes.in_flight -= 1;
-        lanes.queued += 1;
-        lanes.waiting.entry(lane).or_default().push_front(notice);
+        held.push(partition);
+        partitions.in_flight -= 1;
+        partitions.queued += 1;
+        partitions
+            .waiting
+            .entry(partition)
+            .or_default()
+            .push_front(notice);
         None
     }
 
     /// Lets the events of this webhook go on.
     fn release(&self, webhook: u64) {
-        let mut lanes = self.lanes();
-        let held = lanes.held.remove(&webhook).unwrap_or_default();
+        let mut partitions = self.partitions();
+        let held = partitions.held.remove(&webhook).unwrap_or_default();
         self.turns.add_permits(held.len());
-        lanes.ready.extend(held);
+        partitions.ready.extend(held);
     }
 
-    /// The event taken from this lane is through.
-    fn done(&self, lane: Lane) {
-        let mut lanes = self.lanes();
-        lanes.in_flight -= 1;
-        if lanes
+    /// The event taken from this partition is through.
+    fn done(&self, partition: Partition) {
+        let mut partitions = self.partitions();
+        partitions.in_flight -= 1;
+        if partitions
             .waiting
-            .get(&lane)
+            .get(&partition)
             .is_some_and(|waiting| !waiting.is_empty())
         {
-            lanes.ready.push_back(lane);
+            partitions.ready.push_back(partition);
             self.turns.add_permits(1);
         } else {
-            lanes.waiting.remove(&lane);
+            partitions.waiting.remove(&partition);
         }
     }
 
     pub fn traffic(&self) -> Traffic {
-        let lanes = self.lanes();
+        let partitions = self.partitions();
         Traffic {
-            queued: lanes.queued,
-            in_flight: lanes.in_flight,
+            queued: partitions.queued,
+            in_flight: partitions.in_flight,
         }
     }
 
@@ -188,7 +194,7 @@ impl Queue {
     pub fn drain(&self) -> Vec<Notice> {
         let mut all = Vec::new();
         while let Some(notice) = self.take() {
-            self.done(notice.lane);
+            self.done(notice.partition);
             all.push(notice);
         }
         all
@@ -249,10 +255,10 @@ impl Courier {
     /// delivered.
     pub async fn carry(&self, stop: &CancellationToken) {
         while let Some(notice) = stop.run_until_cancelled(self.queue.next()).await {
-            let lane = notice.lane;
+            let partition = notice.partition;
             if let Some(notice) = self.with_address(notice).await {
                 self.deliver(notice).await;
-                self.queue.done(lane);
+                self.queue.done(partition);
             }
         }
     }
@@ -266,7 +272,7 @@ impl Courier {
         };
         let notice = self.queue.hold(notice)?;
         self.receivers.look_up(name).await;
-        self.queue.release(notice.lane.webhook);
+        self.queue.release(notice.partition.webhook);
         Some(notice)
     }
 
@@ -289,7 +295,7 @@ impl Courier {
                 // Whoever knows the rest of the address can send events to its run.
                 let receiver = notice.url.origin().ascii_serialization();
                 let error = error.without_url();
-                tracing::debug!(receiver, webhook = notice.lane.webhook, %error, "an event was not delivered");
+                tracing::debug!(receiver, webhook = notice.partition.webhook, %error, "an event was not delivered");
                 false
             }
         };

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::agenda::{Agenda, after};
-use super::delivery::{Lane, Notice, Queue};
+use super::delivery::{Notice, Partition, Queue};
 use super::engagement::{Engagement, Timer};
 use super::events::{CentreEvent, EventIds, EventKind};
 use super::faults::{EventFate, EventFaults};
@@ -144,7 +144,7 @@ impl Outbox {
         for receiver in receivers {
             for _ in 0..=u8::from(twice) {
                 let notice = Notice {
-                    lane: Lane {
+                    partition: Partition {
                         webhook: receiver.webhook,
                         chat: chat.id,
                     },

@@ -58,10 +58,10 @@ const LIMITS: Limits = Limits {
     idle: Duration::from_secs(75),
     ..Limits::USUAL
 };
-/// Clients that follow runs, and pages that are open, at once: none takes the places of the other, and both
+/// Clients that follow runs, and pages that are open, at once: none takes the slots of the other, and both
 /// leave some connections. What they are told is made once a second, for all of them.
 const MOST_STREAMS: usize = 192;
-/// How long whoever finds no place is asked to stay away.
+/// How long whoever finds no slot is asked to stay away.
 const PLACE_AGAIN: Duration = Duration::from_secs(10);
 
 /// The web side of the service.
@@ -95,9 +95,9 @@ struct App {
     turns: Turns,
     /// Of requests that describe a burst.
     examinations: Turns,
-    /// Places of clients that follow a run.
+    /// Slots of clients that follow a run.
     followers: Arc<Semaphore>,
-    /// Places of pages that are open.
+    /// Slots of pages that are open.
     pages: Arc<Semaphore>,
     /// Cancelled when the listener is closing: streams end then.
     closing: CancellationToken,

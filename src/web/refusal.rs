@@ -77,7 +77,7 @@ pub(super) enum Refusal {
     #[error("{error}")]
     Busy {
         error: String,
-        /// After which time there may be room.
+        /// After which time there may be capacity.
         again: Duration,
     },
     /// The disk.

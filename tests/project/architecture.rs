@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Which rooms each room may use. The table in `src/lib.rs` says the same in words.
+/// Which modules each module may use. The table in `src/lib.rs` says the same in words.
 const ARROWS: &[(&str, &[&str])] = &[
     ("body", &[]),
     ("cgroup", &[]),
@@ -229,7 +229,7 @@ pub(super) fn is_test(path: &Path) -> bool {
     })
 }
 
-fn room(path: &Path) -> String {
+fn module(path: &Path) -> String {
     let inside = path.strip_prefix("src").expect("a path below src");
     let first = inside.components().next().expect("a name");
     let name = first.as_os_str().to_string_lossy();
@@ -289,27 +289,27 @@ fn top_level_names(group: &str) -> Vec<&str> {
 }
 
 #[test]
-fn arrows_between_rooms_point_one_way() {
+fn arrows_between_modules_point_one_way() {
     let allowed: BTreeMap<_, _> = ARROWS.iter().copied().collect();
-    let rooms: BTreeSet<_> = allowed.keys().copied().collect();
+    let modules: BTreeSet<_> = allowed.keys().copied().collect();
     let mut wrong = Vec::new();
     for (path, text) in sources() {
-        let room = room(&path);
-        if is_test(&path) || room == "lib" || room == "main" {
+        let module = module(&path);
+        if is_test(&path) || module == "lib" || module == "main" {
             continue;
         }
-        let Some(may_use) = allowed.get(room.as_str()) else {
+        let Some(may_use) = allowed.get(module.as_str()) else {
             wrong.push(format!(
-                "{}: the room `{room}` is not in the table",
+                "{}: the module `{module}` is not in the table",
                 path.display()
             ));
             continue;
         };
         for used in names_below("crate::", without_tests(&text)) {
-            let is_room = rooms.contains(used.as_str());
-            if is_room && used != room && !may_use.contains(&used.as_str()) {
+            let is_module = modules.contains(used.as_str());
+            if is_module && used != module && !may_use.contains(&used.as_str()) {
                 wrong.push(format!(
-                    "{}: `{room}` must not use `{used}`",
+                    "{}: `{module}` must not use `{used}`",
                     path.display()
                 ));
             }
@@ -327,7 +327,7 @@ fn the_table_of_arrows_has_no_circle() {
             .into_iter()
             .partition(|(_, uses)| uses.iter().all(|used| done.contains(used)));
         assert!(!ready.is_empty(), "a circle among {rest:?}");
-        done.extend(ready.iter().map(|(room, _)| room));
+        done.extend(ready.iter().map(|(module, _)| module));
         left = rest;
     }
 }
@@ -336,7 +336,7 @@ fn the_table_of_arrows_has_no_circle() {
 #[test]
 fn no_code_outside_the_simulator_knows_an_engagement() {
     for (path, text) in sources() {
-        if room(&path) == "simulator" || is_test(&path) {
+        if module(&path) == "simulator" || is_test(&path) {
             continue;
         }
         let code = without_tests(&text).to_lowercase();

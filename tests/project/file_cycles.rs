@@ -1,4 +1,4 @@
-//! Files of one room use each other in one direction only.
+//! Files of one folder use each other in one direction only.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,7 +8,7 @@ use std::{
 
 use super::architecture::{is_test, names_below, without_tests};
 
-/// Rooms whose files still use each other in circles.
+/// Folders whose files still use each other in circles.
 const WITH_CIRCLES: &[&str] = &[
     "config",
     "document",
@@ -20,13 +20,13 @@ const WITH_CIRCLES: &[&str] = &[
     "simulator",
 ];
 
-/// The files of a room, by their module, and the modules that each of them uses.
+/// The files of a folder, by their module, and the modules that each of them uses.
 type Uses = BTreeMap<String, BTreeSet<String>>;
 
-/// The modules of the names that a room's `mod.rs` takes out of them.
-fn modules_by_name(room: &str) -> BTreeMap<String, String> {
+/// The modules of the names that a folder's `mod.rs` takes out of them.
+fn modules_by_name(folder: &str) -> BTreeMap<String, String> {
     let mut modules = BTreeMap::new();
-    for (module, names) in room.split("use ").skip(1).filter_map(|used| {
+    for (module, names) in folder.split("use ").skip(1).filter_map(|used| {
         let (used, _) = used.split_once(';')?;
         used.trim_start_matches("self::").split_once("::")
     }) {
@@ -38,11 +38,11 @@ fn modules_by_name(room: &str) -> BTreeMap<String, String> {
     modules
 }
 
-fn uses(room: &Path) -> Uses {
-    let text = fs::read_to_string(room.join("mod.rs")).unwrap();
+fn uses(folder: &Path) -> Uses {
+    let text = fs::read_to_string(folder.join("mod.rs")).unwrap();
     let by_name = modules_by_name(&text);
     let mut files = BTreeMap::new();
-    for entry in fs::read_dir(room).unwrap() {
+    for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let module = path.file_stem().unwrap().to_string_lossy().into_owned();
         if path.is_file() && module != "mod" && !is_test(&path) {
@@ -80,15 +80,15 @@ fn circles(files: &Uses) -> Vec<String> {
 }
 
 #[test]
-fn files_of_a_room_use_each_other_in_no_circle() {
+fn files_of_a_folder_use_each_other_in_no_circle() {
     let mut files = 0;
     for entry in fs::read_dir("src").unwrap() {
-        let room = entry.unwrap().path();
-        let name = room.file_name().unwrap().to_string_lossy().into_owned();
-        if !room.join("mod.rs").is_file() || WITH_CIRCLES.contains(&&*name) {
+        let folder = entry.unwrap().path();
+        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+        if !folder.join("mod.rs").is_file() || WITH_CIRCLES.contains(&&*name) {
             continue;
         }
-        let uses = uses(&room);
+        let uses = uses(&folder);
         assert_eq!(circles(&uses), Vec::<String>::new(), "{name}: {uses:#?}");
         files += uses.values().filter(|used| !used.is_empty()).count();
     }

@@ -53,7 +53,7 @@ async fn silent_connections_to_the_callback_port_make_no_outage() {
     assert_eq!(report["verdict"], "passed", "{report}");
     let metrics = service
         .when("the listener's own figures", |metrics| {
-            closed(metrics, "room") > 72
+            closed(metrics, "capacity") > 72
         })
         .await;
     let limit = metrics.count("chatprobe_listener_max_connections", &CALLBACKS);

@@ -138,7 +138,7 @@ fn rates(samples: &[Arc<Sample>], length: usize) -> Vec<Line<'static>> {
         lines.push(rate("failed", |sample| Some(sample.failed)));
     }
     if has(|sample| sample.dropped) {
-        lines.push(rate("no room", |sample| Some(sample.dropped)));
+        lines.push(rate("dropped", |sample| Some(sample.dropped)));
     }
     lines
 }

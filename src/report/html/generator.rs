@@ -22,7 +22,7 @@ pub fn load(report: &RunReport) -> Markup {
             }
             p { "Achieved: " (chats.started) " chats began"
                 @if let Some(rate) = report.mean_start_rate().map(rate) { ", " (rate) " on average while they were to" }
-                ", at most " (chats.most_in_progress) " at once; " (chats.dropped) " were due and found no room. "
+                ", at most " (chats.most_in_progress) " at once; " (chats.dropped) " were due and dropped. "
                 "The run took " (span(report.elapsed_seconds)) "." }
         }
     }

@@ -54,7 +54,7 @@ pub fn verdict(report: &RunReport, baseline: Option<&BaselineCheck>) -> Markup {
                     @else { " are in progress" }
                 }
                 "."
-                @if chats.dropped > 0 { " " (chats.dropped) " more were due and found no room." }
+                @if chats.dropped > 0 { " " (chats.dropped) " more were due and dropped." }
             }
             @if let Some(stop) = graceful_stop(report) { p.graceful { (stop) } }
             @if let Some(failure) = &report.teardown_failed { p.bad { (teardown_failed(failure)) } }

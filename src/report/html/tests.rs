@@ -203,7 +203,7 @@ fn charts_show_what_was_measured_and_what_was_not_is_left_out() {
     ] {
         assert!(page.contains(told), "{told} in {page}");
     }
-    for missing in ["no room", "customers asked for", "A point is", "CPUs of"] {
+    for missing in ["dropped", "customers asked for", "A point is", "CPUs of"] {
         assert!(!page.contains(missing), "{missing} in {page}");
     }
     record.samples.clear();

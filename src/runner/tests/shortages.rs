@@ -55,8 +55,8 @@ async fn an_event_that_may_not_have_been_taken_is_no_timeout_of_the_target() {
 async fn what_another_listener_could_not_take_is_no_excuse_for_the_target() {
     let (bench, _puppet) = Bench::with_puppet().await;
     let report = run_while(&bench, WAITS, |bench| {
-        note(bench, Name::Web, Shortage::Room);
-        note(bench, Name::Simulator, Shortage::Room);
+        note(bench, Name::Web, Shortage::Capacity);
+        note(bench, Name::Simulator, Shortage::Capacity);
     });
     let report = report.await;
     assert_eq!(step(&report, "join"), (0, vec![Reason::AgentJoinTimeout]));
@@ -73,7 +73,7 @@ steps:
 ";
     let (bench, _puppet) = Bench::with_puppet().await;
     let report = run_while(&bench, ask, |bench| {
-        note(bench, Name::Callbacks, Shortage::Room);
+        note(bench, Name::Callbacks, Shortage::Capacity);
     });
     assert_eq!(step(&report.await, "ask"), (0, vec![Reason::Timeout]));
     let report = run_while(&bench, ask, |bench| {

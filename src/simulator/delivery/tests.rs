@@ -13,7 +13,7 @@ use super::*;
 
 fn notice(chat: u64, body: &'static str) -> Notice {
     Notice {
-        lane: Lane {
+        partition: Partition {
             webhook: 1,
             chat: EngagementId::for_test(chat),
         },
@@ -44,7 +44,7 @@ async fn a_chat_waits_for_its_own_events_only() {
             in_flight: 2
         }
     );
-    queue.done(first.lane);
+    queue.done(first.partition);
     assert_eq!(queue.next().await.body, "1b");
 }
 
@@ -53,8 +53,8 @@ async fn nothing_is_kept_of_a_chat_whose_events_are_through() {
     let queue = Queue::new(10);
     queue.post(notice(1, "a"));
     let sent = queue.next().await;
-    queue.done(sent.lane);
-    assert!(queue.lanes().waiting.is_empty() && queue.lanes().ready.is_empty());
+    queue.done(sent.partition);
+    assert!(queue.partitions().waiting.is_empty() && queue.partitions().ready.is_empty());
     assert_eq!(queue.turns.available_permits(), 0);
 }
 
@@ -93,12 +93,12 @@ fn carried(
 }
 
 fn notice_to(webhook: u64, chat: u64, url: &str) -> Notice {
-    let lane = Lane {
+    let partition = Partition {
         webhook,
         chat: EngagementId::for_test(chat),
     };
     Notice {
-        lane,
+        partition,
         url: Arc::new(url.parse().unwrap()),
         ..notice(chat, "a")
     }
@@ -127,7 +127,7 @@ async fn a_receiver_whose_name_hangs_does_not_delay_another() {
     queue.post(notice_to(2, 1, &format!("http://receiver.example:{port}/")));
     within_two_seconds(listener.accept()).await.unwrap();
     // One of them waits for the lookup, and the others behind it.
-    assert_eq!(queue.lanes().held[&1].len(), 9);
+    assert_eq!(queue.partitions().held[&1].len(), 9);
     drop(end);
 }
 
@@ -153,8 +153,8 @@ async fn events_whose_receiver_has_no_address_fail_after_one_lookup() {
     .await;
     assert_eq!(failed(), 10);
     assert_eq!(lookups.load(Ordering::Relaxed), 1);
-    let lanes = queue.lanes();
-    assert!(lanes.held.is_empty() && lanes.waiting.is_empty());
+    let partitions = queue.partitions();
+    assert!(partitions.held.is_empty() && partitions.waiting.is_empty());
 }
 
 #[tokio::test]

@@ -1,10 +1,10 @@
 //! Wrong admin tokens: how long their answers are held back, and how many tokens of a peer are compared.
 //!
-//! After its free guesses, each wrong token of a peer takes a place for as long as its answer is held back, whether or
-//! not the client waits for it. A peer without a free place is told to come again later, and its token is not
+//! After its free guesses, each wrong token of a peer takes a slot for as long as its answer is held back, whether or
+//! not the client waits for it. A peer without a free slot is told to come again later, and its token is not
 //! compared: otherwise many connections at once, or clients that do not wait, would guess as fast as they like.
 //!
-//! One peer can take a few of the places only, and half of them are kept for peers that have none, so that few peers
+//! One peer can take a few of the slots only, and half of them are kept for peers that have none, so that few peers
 //! together cannot keep another from using the right token. What keeps a token from being guessed is its length; the
 //! delay keeps guesses from taking the connections and the CPU.
 
@@ -37,7 +37,7 @@ const MOST_PEERS: usize = 1_024;
 const MOST_HELD: usize = 384;
 /// Answers that are held back for one peer: with the longest delay, it has one guess a second.
 const MOST_HELD_OF_ONE: usize = 8;
-/// Places that a peer with places may still take. The others are for peers that have none.
+/// Slots that a peer with slots may still take. The others are for peers that have none.
 const SHARED_PLACES: usize = MOST_HELD / 2;
 
 /// The admin tokens that peers sent of late.
@@ -60,7 +60,7 @@ struct Peer {
     /// When its last token was compared.
     last: Instant,
     /// The ends of the delays of its answers, [`MOST_HELD_OF_ONE`] at most.
-    places: Vec<Instant>,
+    slots: Vec<Instant>,
 }
 
 /// A request that is refused.
@@ -92,8 +92,8 @@ impl Guesses {
         let mut state = self.state();
         state.forget(now);
         let delay = state.delay(peer);
-        if !delay.is_zero() && !state.has_place(peer) {
-            let again = state.next_place(peer, now).unwrap_or(delay);
+        if !delay.is_zero() && !state.has_slot(peer) {
+            let again = state.next_slot(peer, now).unwrap_or(delay);
             return Err(Denied::Throttled { again }.into());
         }
         let right = is_right();
@@ -115,7 +115,7 @@ impl State {
     /// Forgets what has ended by now.
     fn forget(&mut self, now: Instant) {
         for peer in self.peers.values_mut() {
-            peer.places.retain(|end| *end > now);
+            peer.slots.retain(|end| *end > now);
         }
         self.peers
             .retain(|_, peer| now.duration_since(peer.last) < REMEMBERED);
@@ -135,9 +135,9 @@ impl State {
         FIRST_DELAY.saturating_mul(factor).min(LONGEST_DELAY)
     }
 
-    fn has_place(&self, peer: IpAddr) -> bool {
-        let own = self.peers.get(&peer).map_or(0, |peer| peer.places.len());
-        let all: usize = self.peers.values().map(|peer| peer.places.len()).sum();
+    fn has_slot(&self, peer: IpAddr) -> bool {
+        let own = self.peers.get(&peer).map_or(0, |peer| peer.slots.len());
+        let all: usize = self.peers.values().map(|peer| peer.slots.len()).sum();
         let most = if all < SHARED_PLACES {
             MOST_HELD_OF_ONE
         } else {
@@ -146,17 +146,17 @@ impl State {
         own < most && all < MOST_HELD
     }
 
-    /// After which time this peer has one place less.
-    fn next_place(&self, peer: IpAddr, now: Instant) -> Option<Duration> {
-        let end = self.peers.get(&peer)?.places.iter().min()?;
+    /// After which time this peer has one slot less.
+    fn next_slot(&self, peer: IpAddr, now: Instant) -> Option<Duration> {
+        let end = self.peers.get(&peer)?.slots.iter().min()?;
         Some(end.duration_since(now))
     }
 
     /// Notes a token of this peer: a wrong one with the delay of its answer, or the right one.
     fn note(&mut self, peer: IpAddr, wrong: Option<Duration>, now: Instant) {
         if self.peers.len() >= MOST_PEERS && !self.peers.contains_key(&peer) {
-            // There are more peers than places.
-            let idle = self.peers.iter().filter(|(_, peer)| peer.places.is_empty());
+            // There are more peers than slots.
+            let idle = self.peers.iter().filter(|(_, peer)| peer.slots.is_empty());
             let oldest = idle.min_by_key(|(_, peer)| (peer.proven, peer.last));
             if let Some(oldest) = oldest.map(|(peer, _)| *peer) {
                 self.peers.remove(&oldest);
@@ -166,7 +166,7 @@ impl State {
             wrong: 0,
             proven: false,
             last: now,
-            places: Vec::new(),
+            slots: Vec::new(),
         });
         peer.last = now;
         let Some(delay) = wrong else {
@@ -176,7 +176,7 @@ impl State {
         };
         peer.wrong = peer.wrong.saturating_add(1);
         if !delay.is_zero() {
-            peer.places.push(now + delay);
+            peer.slots.push(now + delay);
         }
         if self.recent.len() >= FREE_TOGETHER {
             self.recent.pop_front();

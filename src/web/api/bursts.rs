@@ -192,7 +192,7 @@ impl App {
     responses(
         (status = 202, description = "It started; `warnings` says what may go wrong on this machine", body = RunReport, headers(("Location" = String, description = "The run"))),
         (status = 400, description = "The body is neither JSON nor YAML", body = ErrorBody),
-        (status = 409, description = "The caps leave no room now", body = ErrorBody),
+        (status = 409, description = "The caps leave no capacity now", body = ErrorBody),
         (status = 415, description = "The body is of another type", body = ErrorBody),
         (status = 422, description = "The body does not describe a burst; every problem is listed", body = ErrorBody),
         Examined,

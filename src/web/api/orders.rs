@@ -215,7 +215,7 @@ pub(in crate::web) async fn resume(
     responses(
         (status = 200, description = "It is in force", body = RunReport),
         (status = 400, description = "The body is neither JSON nor YAML", body = ErrorBody),
-        (status = 409, description = "The run has ended or is finishing, or the caps leave no room now", body = ErrorBody),
+        (status = 409, description = "The run has ended or is finishing, or the caps leave no capacity now", body = ErrorBody),
         (status = 415, description = "The body is of another type", body = ErrorBody),
         (status = 422, description = "The run has no such thing, or it is more than the caps allow", body = ErrorBody),
         OfRun,

@@ -42,7 +42,7 @@ struct Follower {
     sent: u64,
     over: bool,
     closing: CancellationToken,
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Follower {
@@ -104,8 +104,8 @@ pub(in crate::web) async fn follow(
     if headers.get("last-event-id").is_some_and(|id| id == LAST) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let place = app.followers.clone().try_acquire_owned();
-    let place = place.map_err(|_| Refusal::Busy {
+    let permit = app.followers.clone().try_acquire_owned();
+    let permit = permit.map_err(|_| Refusal::Busy {
         error: format!(
             "{MOST_STREAMS} clients follow runs already; close one, or ask for `/api/v1/runs/{id}`"
         ),
@@ -119,7 +119,7 @@ pub(in crate::web) async fn follow(
         sent: 0,
         over: false,
         closing: app.closing.clone(),
-        _place: place,
+        _permit: permit,
     };
     let stream = unfold(follower, Follower::next);
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);

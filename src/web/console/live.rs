@@ -77,8 +77,8 @@ pub(super) async fn now(
     viewer: Viewer,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let place = place(&app)?;
-    Ok(stream(app, place, (viewer, headers), OpenPage::Now))
+    let permit = permit(&app)?;
+    Ok(stream(app, permit, (viewer, headers), OpenPage::Now))
 }
 
 /// What is loaded.
@@ -87,10 +87,10 @@ pub(super) async fn configuration(
     viewer: Viewer,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let place = place(&app)?;
+    let permit = permit(&app)?;
     Ok(stream(
         app,
-        place,
+        permit,
         (viewer, headers),
         OpenPage::Configuration,
     ))
@@ -104,13 +104,13 @@ pub(super) async fn run(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     // Before the work that an open page is.
-    let place = place(&app)?;
+    let permit = permit(&app)?;
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let next = last.and_then(|id| id.parse().ok()).unwrap_or(0);
     let open = OpenRun::of(&app, &id, next).await?;
     Ok(stream(
         app,
-        place,
+        permit,
         (viewer, headers),
         OpenPage::Run(Box::new(open)),
     ))
@@ -124,9 +124,14 @@ pub(super) async fn probe(
     PathName(name): PathName,
     QueryParameters(filter): QueryParameters<HourFilter>,
 ) -> Result<Response, Refusal> {
-    let place = place(&app)?;
+    let permit = permit(&app)?;
     let open = probe::OpenProbe::of(&app, &name, filter).await?;
-    Ok(stream(app, place, (viewer, headers), OpenPage::Probe(open)))
+    Ok(stream(
+        app,
+        permit,
+        (viewer, headers),
+        OpenPage::Probe(open),
+    ))
 }
 
 /// The history.
@@ -136,19 +141,19 @@ pub(super) async fn runs(
     headers: HeaderMap,
     QueryParameters(filter): QueryParameters<HistoryFilter>,
 ) -> Result<Response, Refusal> {
-    let place = place(&app)?;
+    let permit = permit(&app)?;
     let open = runs::OpenHistory::of(&app, filter).await?;
     Ok(stream(
         app,
-        place,
+        permit,
         (viewer, headers),
         OpenPage::Runs(Box::new(open)),
     ))
 }
 
-fn place(app: &App) -> Result<OwnedSemaphorePermit, Refusal> {
-    let place = app.pages.clone().try_acquire_owned();
-    place.map_err(|_| Refusal::Busy {
+fn permit(app: &App) -> Result<OwnedSemaphorePermit, Refusal> {
+    let permit = app.pages.clone().try_acquire_owned();
+    permit.map_err(|_| Refusal::Busy {
         error: format!("{MOST_STREAMS} pages are open already; close one"),
         again: PLACE_AGAIN,
     })
@@ -156,7 +161,7 @@ fn place(app: &App) -> Result<OwnedSemaphorePermit, Refusal> {
 
 fn stream(
     app: Arc<App>,
-    place: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
     (viewer, headers): (Viewer, HeaderMap),
     page: OpenPage,
 ) -> Response {
@@ -171,7 +176,7 @@ fn stream(
         configuration: None,
         shown: None,
         looked: false,
-        _place: place,
+        _permit: permit,
     };
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
     let events = unfold(look, PageFollower::next);
@@ -191,7 +196,7 @@ struct PageFollower {
     shown: Option<Arc<str>>,
     /// Since the last tick.
     looked: bool,
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl PageFollower {
