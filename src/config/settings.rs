@@ -228,7 +228,7 @@ pub struct SimulatorSettings {
     /// Where it listens.
     pub listen: SocketAddr,
     /// What the centre is like.
-    pub centre: simulator::Settings,
+    pub centre: simulator::CentreSettings,
 }
 
 impl SimulatorSettings {
@@ -247,7 +247,7 @@ impl SimulatorSettings {
             let entry = entries.remove(at);
             listen = read_address(&entry.node, problems).unwrap_or(listen);
         }
-        let centre: simulator::Settings = settings_besides(&node, &["listen"], problems)?;
+        let centre: simulator::CentreSettings = settings_besides(&node, &["listen"], problems)?;
         match centre.validate() {
             Ok(()) => {}
             Err(simulator::Error::Settings { what, reason }) => {

@@ -179,7 +179,7 @@ impl State {
             latest.resident_memory_bytes = process.memory();
             latest.start_time_seconds = process.start_time();
         }
-        let limit = cgroup::Limits::read().and_then(|limits| limits.memory_bytes());
+        let limit = cgroup::GroupLimits::read().and_then(|limits| limits.memory_bytes());
         if let Some(limit) = limit {
             latest.memory_limit_bytes = limit.min(latest.host_memory_total_bytes);
         }

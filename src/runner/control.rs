@@ -161,6 +161,11 @@ impl RunHandle {
         self.tally.state()
     }
 
+    /// Whether the chats in progress were told to end, and not only that no more of them start.
+    pub fn ends_chats(&self) -> bool {
+        self.tally.ends_chats()
+    }
+
     /// How many chats there are and were; cheaper than a report.
     pub fn chats(&self) -> ChatCounts {
         self.tally.chats()

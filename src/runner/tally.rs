@@ -172,6 +172,15 @@ impl Tally {
         self.past().notes.graceful_stop_exceeded = true;
     }
 
+    /// The chats in progress are told to end.
+    pub(super) fn note_end_of_chats(&self) {
+        self.past().notes.ends_chats = true;
+    }
+
+    pub(super) fn ends_chats(&self) -> bool {
+        self.past().notes.ends_chats
+    }
+
     pub(super) fn note_change(&self, change: String) {
         self.past().notes.load_changed_to = Some(change);
     }

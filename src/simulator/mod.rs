@@ -69,7 +69,7 @@ const IDS_PER_SECOND: u64 = 1_000_000;
 pub enum Error {
     /// The settings contradict themselves.
     #[error("simulator settings, {what}: {reason}")]
-    CentreSettings {
+    Settings {
         /// The path of the setting.
         what: String,
         /// What is wrong with it.

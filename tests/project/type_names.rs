@@ -37,9 +37,9 @@ fn types_are_found_whoever_may_use_them() {
 /// Names that still have two meanings.
 const TWICE: &[&str] = &[
     "Callbacks",
-    "Figures",
     "Health",
-    "Judgement",
+    "Intake",
+    "Origin",
     "Refusal",
     "RefusalLog",
     "Request",

@@ -256,7 +256,7 @@ fn the_chats_that_were_open_are_all_kept_as_long_as_their_run() {
     assert_eq!(page(Some(1_498), 10), [1_499, 1_500]);
     assert_eq!(page(Some(u64::MAX), 10), [0; 0]);
     assert_eq!(page(None, 10_000).len(), 1_500);
-    let wall = Some(tidy::Reading::now().wall);
+    let wall = Some(tidy::ClockReading::now().wall);
     tidy::tidy(&mut file.connection, wall, Duration::from_hours(1), MOST).unwrap();
     let left: u64 = value(&file.connection, "SELECT count(*) FROM open_chats");
     assert_eq!(left, 0, "they go with the run");

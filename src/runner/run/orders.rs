@@ -73,6 +73,7 @@ impl Run {
             }
         }
         if let Stop::End { answers, cleanup } = stop {
+            self.tally.note_end_of_chats();
             self.context.ending.give(answers, cleanup);
         }
     }

@@ -118,6 +118,7 @@ pub(super) fn fragment(
 /// Those above the charts, which the script draws.
 fn above(run: &RunEntry, report: &RunReport, around: &Around, viewer: Viewer) -> Markup {
     let active = matches!(run, RunEntry::Active(_));
+    let ends_chats = matches!(run, RunEntry::Active(run) if run.ends_chats());
     html! {
         div #standing data-part data-title=(title(report)) {
             h1 tabindex="-1" { (report.name) " " (Standing::of(report.state, report.verdict).show()) }
@@ -127,7 +128,7 @@ fn above(run: &RunEntry, report: &RunReport, around: &Around, viewer: Viewer) ->
             (facts(report, active))
             @if let Some(id) = &around.setup { p { a href={ "/failures/" (id) } { "The setup, step by step" } } }
         }
-        div #controls data-part { @if active && viewer.may_change { (controls(report)) } }
+        div #controls data-part { @if active && viewer.may_change { (controls(report, ends_chats)) } }
         div #chats data-part {
             (chats(report))
             @if report.search.is_none() { (thresholds(&report.thresholds)) }
@@ -180,7 +181,8 @@ fn facts(report: &RunReport, active: bool) -> Markup {
 }
 
 /// Orders that the run follows as it stands. Whoever has the focus on one does not find another in its place.
-fn controls(report: &RunReport) -> Markup {
+/// `ends_chats`: chats in progress were told to end, so that none can be left to finish.
+fn controls(report: &RunReport, ends_chats: bool) -> Markup {
     let path = format!("/api/v1/runs/{}", report.id);
     let starts_chats = !matches!(report.state, RunState::Finishing | RunState::TearingDown);
     html! { div.controls role="group" aria-label="Controls" {
@@ -189,8 +191,10 @@ fn controls(report: &RunReport) -> Markup {
         } @else if starts_chats {
             button data-key="pause" data-post={ (path) "/pause" } data-order="run pause" { "Pause" }
         }
-        button data-key="stop" data-post={ (path) "/stop" } data-order="run stop" data-body="{\"now\":false}" {
-            "Stop; chats finish"
+        @if !ends_chats {
+            button data-key="stop" data-post={ (path) "/stop" } data-order="run stop" data-body="{\"now\":false}" {
+                "Stop; chats finish"
+            }
         }
         button.danger data-key="end" data-post={ (path) "/stop" } data-order="run end" data-body="{\"now\":true}"
             data-confirm="End the chats in progress now?" { "Stop now" }

@@ -221,7 +221,28 @@ async fn customers_are_changed_within_what_other_bursts_leave() {
 }
 
 #[tokio::test]
-async fn changes_that_were_not_followed_take_no_room() {
+async fn once_chats_are_told_to_end_the_page_no_longer_offers_to_let_them_finish() {
+    let service = Service::start().await;
+    let path = service.folder.path().join("scenarios/patient.yaml");
+    // Chats that are told to end do what is under `always` first.
+    let patient = "{ scenario: patient, steps: [ { think: 1h } ], always: [ { think: 1h } ] }";
+    std::fs::write(path, patient).unwrap();
+    let reloaded = service.order("POST", "/api/v1/reload", "").await;
+    assert_eq!(reloaded.status, 200, "{}", reloaded.text);
+    let body = "{ scenario: patient, target: contact-center, load: { chats: 2 } }";
+    let run = service.burst(body).await;
+    until(|| run.report().state == RunState::Finishing).await;
+    for (now, offered) in [(false, [true, true]), (true, [false, true])] {
+        let stopped = order(&service, &run, "stop", &format!("{{ now: {now} }}")).await;
+        assert_eq!(stopped.status, 202);
+        let page = service.get(&format!("/runs/{}", run.id())).await.text;
+        let offers = ["Stop; chats finish", "Stop now"].map(|order| page.contains(order));
+        assert_eq!(offers, offered, "{now}: {page}");
+    }
+}
+
+#[tokio::test]
+async fn changes_that_were_not_followed_take_no_capacity() {
     let service = Service::start().await;
     let run = running(&service, "{ burst: lunch-rush }").await;
     let customers = async |wanted: u64| {
