@@ -161,7 +161,7 @@ impl RunHandle {
         self.tally.state()
     }
 
-    /// Whether the chats in progress were told to end, and not only that no more of them start.
+    /// Whether an order told the chats in progress to end, and not only that no more of them start.
     pub fn ends_chats(&self) -> bool {
         self.tally.ends_chats()
     }

@@ -260,7 +260,6 @@ impl Run {
             self.tally.note_failed_end(EndedBy::Threshold);
             self.pacing.stop_starts(self.next, now);
             self.load_changed(now);
-            self.tally.note_end_of_chats();
             self.context
                 .ending
                 .give(ANSWERS_AFTER_END, CLEANUP_AFTER_ABORT);

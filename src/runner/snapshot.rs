@@ -48,7 +48,7 @@ pub(super) struct RunNotes {
     pub(super) ended_by: Option<EndedBy>,
     /// The graceful stop has passed with chats in flight.
     pub(super) graceful_stop_exceeded: bool,
-    /// The chats in progress were told to end.
+    /// An order told the chats in progress to end.
     pub(super) ends_chats: bool,
     pub(super) teardown_failed: Option<TeardownFailure>,
     pub(super) load_changed_to: Option<String>,

@@ -172,7 +172,7 @@ impl Tally {
         self.past().notes.graceful_stop_exceeded = true;
     }
 
-    /// The chats in progress are told to end.
+    /// An order tells the chats in progress to end.
     pub(super) fn note_end_of_chats(&self) {
         self.past().notes.ends_chats = true;
     }

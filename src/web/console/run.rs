@@ -181,7 +181,7 @@ fn facts(report: &RunReport, active: bool) -> Markup {
 }
 
 /// Orders that the run follows as it stands. Whoever has the focus on one does not find another in its place.
-/// `ends_chats`: chats in progress were told to end, so that none can be left to finish.
+/// `ends_chats`: one of them told the chats in progress to end, so that none can be left to finish.
 fn controls(report: &RunReport, ends_chats: bool) -> Markup {
     let path = format!("/api/v1/runs/{}", report.id);
     let starts_chats = !matches!(report.state, RunState::Finishing | RunState::TearingDown);
