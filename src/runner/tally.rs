@@ -1,3 +1,7 @@
+mod open_part;
+#[cfg(test)]
+mod tests;
+
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -5,6 +9,7 @@ use std::{
 
 use tokio::time::Instant;
 
+use self::open_part::{InProgress, OpenPart};
 use super::{
     ChatCounts, RunRecord, RunReport, RunSpec, RunState, SearchReport, Snapshot, ThresholdReport,
     measurements::Measurements,
@@ -34,22 +39,6 @@ pub struct Tally {
     open: Mutex<OpenPart>,
     /// What whoever looks needs, and no chat. Taken before `open` where both are.
     past: Mutex<Past>,
-}
-
-/// What was measured since somebody looked last.
-#[derive(Debug)]
-struct OpenPart {
-    measured: Measurements,
-    state: RunState,
-    chats: InProgress,
-}
-
-/// Chats as they stand at this moment.
-#[derive(Debug, Clone, Copy, Default)]
-struct InProgress {
-    started: u64,
-    now: u64,
-    most: u64,
 }
 
 /// What was measured before.
@@ -94,11 +83,7 @@ impl Tally {
                 spec,
                 started_at: jiff::Timestamp::now(),
             }),
-            open: Mutex::new(OpenPart {
-                measured: nothing(),
-                state: RunState::SettingUp,
-                chats: InProgress::default(),
-            }),
+            open: Mutex::new(OpenPart::new(nothing())),
             past: Mutex::new(Past {
                 notes: RunNotes::default(),
                 recent: RecentStarts::default(),
@@ -406,20 +391,6 @@ impl RunObserver for Tally {
             self.past().notes.teardown_failed = Some(failure.as_ref().into());
             return;
         }
-        let open = &mut *self.open();
-        match event {
-            RunEvent::ChatStarted { .. } => open.chats.begin(),
-            RunEvent::ChatEnded { .. } => open.chats.now -= 1,
-            _ => {}
-        }
-        open.measured.record(run, event, || self.began.elapsed());
-    }
-}
-
-impl InProgress {
-    fn begin(&mut self) {
-        self.started += 1;
-        self.now += 1;
-        self.most = self.most.max(self.now);
+        self.open().record(run, event, || self.began.elapsed());
     }
 }

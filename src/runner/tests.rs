@@ -14,7 +14,7 @@ mod in_flight;
 mod left_open;
 mod looks;
 mod loop_delay;
-mod measurements;
+pub(super) mod measurements;
 mod orders;
 mod pace;
 mod puppet;

@@ -6,7 +6,7 @@ use std::{
 use super::records::Records;
 use crate::{
     event::{Mode, Verdict},
-    runner::{RunHandle, RunRecord, RunReport},
+    runner::{RunHandle, RunRecord, RunReport, RunState},
 };
 
 /// Reports kept of ended bursts, of ended probe runs, and of probe runs that did not pass: each
@@ -42,6 +42,14 @@ impl RunEntry {
         match self {
             Self::Active(handle) => handle.id(),
             Self::Ended(report) => &report.id,
+        }
+    }
+
+    /// How far the run is.
+    pub fn state(&self) -> RunState {
+        match self {
+            Self::Active(handle) => handle.state(),
+            Self::Ended(report) => report.state,
         }
     }
 

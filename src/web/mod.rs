@@ -15,6 +15,7 @@ mod openapi;
 mod refusal;
 mod refusal_log;
 mod session;
+mod shared;
 #[cfg(test)]
 mod tests;
 
@@ -43,6 +44,7 @@ use self::{
     console::Live,
     refusal_log::RefusalLog,
     session::ConsoleSessions,
+    shared::SharedTexts,
 };
 use crate::{
     event::Observers,
@@ -92,7 +94,11 @@ struct App {
     refused: RefusalLog,
     guesses: Guesses,
     live: Live,
+    /// The reports of runs that are followed, by the ids of these.
+    followed: SharedTexts<String>,
     turns: Turns,
+    /// Of whoever looks at runs in progress.
+    looks: Turns,
     /// Of requests that describe a burst.
     examinations: Turns,
     /// Slots of clients that follow a run.
@@ -111,7 +117,9 @@ impl App {
             refused: RefusalLog::default(),
             guesses: Guesses::default(),
             live: Live::default(),
+            followed: SharedTexts::default(),
             turns: Turns::of("reports are made"),
+            looks: Turns::of("runs in progress are looked at"),
             examinations: Turns::of("requests for bursts are examined"),
             followers: Arc::new(Semaphore::new(MOST_STREAMS)),
             pages: Arc::new(Semaphore::new(MOST_STREAMS)),

@@ -112,7 +112,7 @@ impl IntoResponses for OfHistory {
             ("500", "The history cannot be read"),
             (
                 "503",
-                "The disk did not answer in time; `Retry-After` says when to ask again",
+                "The disk did not answer in time, or too many look at runs in progress; `Retry-After` says when to ask again",
             ),
         ])
     }

@@ -227,7 +227,8 @@ async fn the_pages_of_now_of_a_probe_and_of_the_history_go_on_by_themselves() {
                 "/probes/watch" => page.contains("/resume") && page.contains("\n2</td>"),
                 _ => true,
             };
-            page.contains(&there) && is_of_probe && !page.contains("running")
+            let is_over = !page.contains("running") && !page.contains("finishing");
+            page.contains(&there) && is_of_probe && is_over
         })
         .await;
     }

@@ -52,12 +52,12 @@ pub(super) fn happenings() -> impl Strategy<Value = Vec<Happening>> {
 }
 
 /// The run of these tests and others that share its target.
-pub(super) struct Stage {
+pub(in crate::runner) struct Stage {
     origin: Arc<Origin>,
     others: Vec<Arc<RunIdentity>>,
 }
 
-pub(super) static STAGE: LazyLock<Stage> = LazyLock::new(Stage::new);
+pub(in crate::runner) static STAGE: LazyLock<Stage> = LazyLock::new(Stage::new);
 
 impl Stage {
     fn new() -> Self {
@@ -75,7 +75,7 @@ impl Stage {
         }
     }
 
-    pub(super) fn spec(&self) -> RunSpec {
+    pub(in crate::runner) fn spec(&self) -> RunSpec {
         self.origin.spec.clone()
     }
 

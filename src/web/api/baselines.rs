@@ -176,7 +176,7 @@ pub(in crate::web) async fn set(
     if !history.is_kept() {
         return Err(BaselineError::NotKept.into());
     }
-    match app.find_run(&run).await?.report().state {
+    match app.find_run(&run).await?.state() {
         RunState::Ended => {}
         RunState::Interrupted => {
             return Err(Refusal::Conflict(format!(

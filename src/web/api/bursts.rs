@@ -135,24 +135,18 @@ pub(in crate::web) async fn preview(
 }
 
 impl App {
-    /// Works on a request for a burst. To count what it costs takes longer than chats that wait for a worker
-    /// should.
+    /// Works on a request for a burst, whose costs take time to be counted.
     async fn examined<T: Send + 'static>(
         &self,
         body: Text,
         work: fn(&Scheduler, &str) -> Result<T, BurstRefused>,
     ) -> Result<T, Refusal> {
-        let turn = self.examinations.next().await?;
         let scheduler = self.web.scheduler.clone();
         let examining = move || {
             let read = parse("request", &body.0).map_err(Refusal::unreadable);
-            let done = read.and_then(|_| Ok(work(&scheduler, &body.0)?));
-            drop(turn);
-            done
+            read.and_then(|_| Ok(work(&scheduler, &body.0)?))
         };
-        tokio::task::spawn_blocking(examining)
-            .await
-            .map_err(|error| Refusal::Internal(format!("examining the request broke: {error}")))?
+        self.examinations.take(examining).await?
     }
 }
 

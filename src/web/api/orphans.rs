@@ -68,7 +68,7 @@ pub(in crate::web) async fn list(
             i64::MAX
         )));
     }
-    let report = app.find_run(&id).await?.report();
+    let report = app.report_of(&id).await?;
     let history = &app.web.history;
     let listing = history.orphans(&report, filter.after, filter.limit.get());
     let listing = listing.await?;

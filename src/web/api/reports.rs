@@ -15,7 +15,10 @@ use crate::{
     runner::{RunRecord, RunReport, RunState},
     web::{
         App,
-        api::{runs::PageSize, turns::WorkTurn},
+        api::{
+            runs::{PageSize, in_memory},
+            turns::WorkTurn,
+        },
         extract::{PathName, TwoNames},
         openapi::{Made, OfRun},
         refusal::{ErrorBody, Refusal},
@@ -30,13 +33,14 @@ const JSON: &str = "application/json";
 impl App {
     /// Everything that is known of a run, in progress or ended.
     pub(in crate::web) async fn find_record(&self, id: &str) -> Result<Arc<RunRecord>, Refusal> {
-        if let Some(record) = self.web.scheduler.record(id) {
+        let (scheduler, known) = (self.web.scheduler.clone(), id.to_owned());
+        if let Some(record) = self.looks.take(move || scheduler.record(&known)).await? {
             return Ok(record);
         }
         if let Some(record) = self.web.history.record(id).await? {
             return Ok(Arc::new(record));
         }
-        let report = self.find_run(id).await?.report();
+        let report = self.report_of(id).await?;
         Ok(Arc::new(RunRecord::from((*report).clone())))
     }
 
@@ -53,21 +57,14 @@ impl App {
     }
 }
 
-/// Makes a document of what was found. That takes longer than chats that wait for a worker should.
+/// Makes a document of what was found.
 async fn made<T: Send + 'static>(
     turn: WorkTurn,
     found: T,
     media_type: &'static str,
     make: impl FnOnce(T) -> String + Send + 'static,
 ) -> Result<Response, Refusal> {
-    let making = move || {
-        let text = make(found);
-        drop(turn);
-        text
-    };
-    let text = tokio::task::spawn_blocking(making)
-        .await
-        .map_err(|error| Refusal::Internal(format!("writing the report broke: {error}")))?;
+    let text = turn.take(move || make(found)).await?;
     let headers: [(HeaderName, &str); 3] = [
         (header::CONTENT_TYPE, media_type),
         (header::CONTENT_SECURITY_POLICY, html::policy()),
@@ -285,9 +282,9 @@ impl App {
         }
     }
 
-    /// The same of the runs in memory alone, for whoever must not wait for a disk.
+    /// The same of the runs in memory alone, for whoever must not wait for a disk. Looks at runs in progress.
     pub(in crate::web) fn previous_in_memory(&self, run: &RunReport) -> Option<String> {
-        let earlier = self.runs_in_memory(&earlier(run));
+        let earlier = in_memory(&self.web.scheduler, &earlier(run));
         let mut alike = earlier.into_values().rev();
         let found = alike.find(|other| is_like(run, other))?;
         Some(found.id.clone())

@@ -8,7 +8,7 @@ use crate::{
     event::{Mode, RunPosition, Trigger, Verdict},
     history::{Listing, RunQuery},
     runner::{ChatCounts, RunReport, RunState},
-    scheduler::RunEntry,
+    scheduler::{RunEntry, Scheduler},
     web::{
         App,
         extract::{PathName, QueryParameters},
@@ -166,6 +166,20 @@ fn takes(query: &RunQuery, report: &RunReport) -> bool {
             .is_none_or(|wanted| Some(wanted) == report.verdict)
 }
 
+/// Those of the runs that the scheduler knows, in their order. Looks at each that is in progress.
+pub(super) fn in_memory(
+    scheduler: &Scheduler,
+    query: &RunQuery,
+) -> BTreeMap<RunPosition, Arc<RunReport>> {
+    let entries = scheduler.runs();
+    let known = entries.iter().filter(|entry| may_take(query, entry));
+    known
+        .map(RunEntry::report)
+        .filter(|report| takes(query, report))
+        .map(|report| (RunPosition::of(&report.id), report))
+        .collect()
+}
+
 impl App {
     pub(in crate::web) async fn find_run(&self, id: &str) -> Result<RunEntry, Refusal> {
         if let Some(known) = self.web.scheduler.run(id) {
@@ -185,17 +199,20 @@ impl App {
 
 impl App {
     /// Runs in progress and those that the scheduler remembers, in their order.
-    pub(in crate::web) fn runs_in_memory(
+    pub(in crate::web) async fn runs_in_memory(
         &self,
         query: &RunQuery,
-    ) -> BTreeMap<RunPosition, Arc<RunReport>> {
-        let entries = self.web.scheduler.runs();
-        let known = entries.iter().filter(|entry| may_take(query, entry));
-        known
-            .map(RunEntry::report)
-            .filter(|report| takes(query, report))
-            .map(|report| (RunPosition::of(&report.id), report))
-            .collect()
+    ) -> Result<BTreeMap<RunPosition, Arc<RunReport>>, Refusal> {
+        let (scheduler, query) = (self.web.scheduler.clone(), query.clone());
+        self.looks.take(move || in_memory(&scheduler, &query)).await
+    }
+
+    /// The figures of a run as they stand.
+    pub(in crate::web) async fn report_of(&self, id: &str) -> Result<Arc<RunReport>, Refusal> {
+        match self.find_run(id).await? {
+            RunEntry::Ended(report) => Ok(report),
+            RunEntry::Active(run) => self.looks.take(move || Arc::new(run.report())).await,
+        }
     }
 
     /// The same and those of the history; the latest first. If it cannot be read, those in memory, and why
@@ -204,7 +221,16 @@ impl App {
         &self,
         query: RunQuery,
     ) -> Result<Listing<Arc<RunReport>>, Refusal> {
-        let mut runs = self.runs_in_memory(&query);
+        let in_memory = self.runs_in_memory(&query).await?;
+        self.list_with(query, in_memory).await
+    }
+
+    /// The same with what is known of the runs in memory.
+    pub(in crate::web) async fn list_with(
+        &self,
+        query: RunQuery,
+        mut runs: BTreeMap<RunPosition, Arc<RunReport>>,
+    ) -> Result<Listing<Arc<RunReport>>, Refusal> {
         let mut listing = Listing::default();
         let limit = query.limit;
         // None that is kept is in progress: who asks for such does not depend on the disk.
@@ -270,5 +296,5 @@ pub(in crate::web) async fn show(
     State(app): State<Arc<App>>,
     PathName(id): PathName,
 ) -> Result<Json<Arc<RunReport>>, Refusal> {
-    Ok(Json(app.find_run(&id).await?.report()))
+    Ok(Json(app.report_of(&id).await?))
 }

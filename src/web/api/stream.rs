@@ -15,7 +15,6 @@ use tokio::{
     sync::OwnedSemaphorePermit,
     time::{Interval, MissedTickBehavior, interval},
 };
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     runner::RunReport,
@@ -35,13 +34,13 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const LAST: &str = "end";
 
 /// One client that follows one run. Nothing is kept for it: a report is made when the connection
-/// takes one.
+/// takes one, for all who follow the run.
 struct Follower {
+    app: Arc<App>,
     run: RunEntry,
     ticks: Interval,
     sent: u64,
     over: bool,
-    closing: CancellationToken,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -51,32 +50,50 @@ impl Follower {
         if self.over {
             return None;
         }
-        match &self.run {
-            RunEntry::Ended(_) => self.over = true,
-            RunEntry::Active(run) => tokio::select! {
-                biased;
-                () = self.closing.cancelled() => return None,
-                () = run.ended() => self.over = true,
-                _ = self.ticks.tick() => {}
-            },
+        loop {
+            let over = match &self.run {
+                RunEntry::Ended(_) => true,
+                RunEntry::Active(run) => tokio::select! {
+                    biased;
+                    () = self.app.closing.cancelled() => return None,
+                    () = run.ended() => true,
+                    _ = self.ticks.tick() => false,
+                },
+            };
+            // If it cannot be had now, it is tried again.
+            if let Some(report) = self.report(over).await {
+                self.sent += 1;
+                self.over = over;
+                let id = if over {
+                    LAST.to_owned()
+                } else {
+                    self.sent.to_string()
+                };
+                let event = Event::default().event("report").id(id).data(&*report);
+                return Some((Ok(event), self));
+            }
         }
-        self.sent += 1;
-        let id = if self.over {
-            LAST.to_owned()
-        } else {
-            self.sent.to_string()
-        };
+    }
+
+    /// The report as JSON: the last one, or one that may be a second old.
+    async fn report(&self, last: bool) -> Option<Arc<str>> {
+        let run = self.run.clone();
         // A report has nothing in it that JSON cannot say.
-        let event = Event::default().event("report").id(id);
-        let event = event.json_data(&*self.run.report()).ok()?;
-        Some((Ok(event), self))
+        let make = move || serde_json::to_string(&*run.report()).unwrap_or_default();
+        if last {
+            return self.app.looks.take(make).await.ok().map(Arc::from);
+        }
+        let id = self.run.id().to_owned();
+        let shared = self.app.followed.get(id, || self.app.looks.take(make));
+        shared.await.ok()
     }
 }
 
 /// Follows a run.
 ///
 /// Events of type `report`: the run's report as JSON, once a second while it is in progress and
-/// once when it has ended; then the stream closes. The id of the last event is `end`, and a client
+/// once when it has ended; then the stream closes. A report of a run in progress may be a second old, because
+/// all who follow the run get the same. The id of the last event is `end`, and a client
 /// that connects again with `Last-Event-ID: end` is answered with 204, which keeps browsers from
 /// connecting for ever.
 #[utoipa::path(
@@ -114,11 +131,11 @@ pub(in crate::web) async fn follow(
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let follower = Follower {
+        app: app.clone(),
         run,
         ticks,
         sent: 0,
         over: false,
-        closing: app.closing.clone(),
         _permit: permit,
     };
     let stream = unfold(follower, Follower::next);

@@ -1,9 +1,10 @@
-//! What takes the processor is done one at a time, whoever asks: chats need it more.
+//! What takes the processor is done one at a time of each kind, on threads where no chat waits for it.
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
+    task::spawn_blocking,
     time::timeout,
 };
 
@@ -27,6 +28,7 @@ pub(in crate::web) struct Turns {
 #[derive(Debug)]
 pub(in crate::web) struct WorkTurn {
     _permit: OwnedSemaphorePermit,
+    work: &'static str,
 }
 
 impl Turns {
@@ -44,7 +46,10 @@ impl Turns {
         // Never closed.
         let permit = turn.ok().and_then(Result::ok);
         permit
-            .map(|permit| WorkTurn { _permit: permit })
+            .map(|permit| WorkTurn {
+                _permit: permit,
+                work: self.work,
+            })
             .ok_or_else(|| Refusal::Busy {
                 error: format!(
                     "{} one at a time, and others wait; try again in {} seconds",
@@ -53,5 +58,30 @@ impl Turns {
                 ),
                 again: LONGEST_WAIT,
             })
+    }
+
+    /// Waits for a turn and [takes](WorkTurn::take) it.
+    pub(in crate::web) async fn take<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        self.next().await?.take(work).await
+    }
+}
+
+impl WorkTurn {
+    /// Does the work on a thread of its own: it takes longer than chats that wait for a worker should.
+    pub(in crate::web) async fn take<T: Send + 'static>(
+        self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let words = self.work;
+        let done = spawn_blocking(move || {
+            let done = work();
+            drop(self);
+            done
+        });
+        let done = done.await;
+        done.map_err(|error| Refusal::Internal(format!("{words}, and this time it broke: {error}")))
     }
 }

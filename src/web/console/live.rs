@@ -4,7 +4,6 @@
 //! of a run with the number of the next one as id, and `over` says that no more of them will come.
 
 mod open_page;
-mod rendered;
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -24,9 +23,8 @@ use tokio::{
 };
 
 use self::open_page::{OpenPage, OpenRun};
-pub(in crate::web) use self::rendered::Live;
 use super::{
-    frame::Viewer,
+    frame::{Viewer, as_text},
     probe,
     runs::{self, HistoryFilter},
 };
@@ -35,6 +33,7 @@ use crate::web::{
     api::history::HourFilter,
     extract::{PathName, QueryParameters},
     refusal::Refusal,
+    shared::SharedTexts,
 };
 
 const EVERY: Duration = Duration::from_secs(1);
@@ -42,6 +41,24 @@ const EVERY: Duration = Duration::from_secs(1);
 pub(super) const READ_AGAIN: Duration = Duration::from_secs(5);
 /// Keeps proxies from closing a stream that says nothing, and tells the page that the service is there.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// The pages that were rendered last, for everybody who looks at the same page with the same rights.
+#[derive(Debug, Default)]
+pub(in crate::web) struct Live(SharedTexts<(String, Viewer)>);
+
+impl Live {
+    /// The page as it is, or was within the last second. `None` if it could not be rendered now.
+    async fn get(
+        &self,
+        app: &App,
+        page: &str,
+        viewer: Viewer,
+        render: impl FnOnce() -> Markup + Send + 'static,
+    ) -> Option<Arc<str>> {
+        let render = || app.looks.take(move || as_text(render()));
+        self.0.get((page.to_owned(), viewer), render).await.ok()
+    }
+}
 
 /// What a new configuration means for a page that is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,7 +147,7 @@ pub(super) async fn probe(
         app,
         permit,
         (viewer, headers),
-        OpenPage::Probe(open),
+        OpenPage::Probe(Arc::new(open)),
     ))
 }
 
@@ -147,7 +164,7 @@ pub(super) async fn runs(
         app,
         permit,
         (viewer, headers),
-        OpenPage::Runs(Box::new(open)),
+        OpenPage::Runs(Arc::new(open)),
     ))
 }
 
@@ -206,7 +223,7 @@ impl PageFollower {
             if let Some(event) = self.configuration() {
                 return Some((Ok(event), self));
             }
-            if let Some(event) = self.page.samples() {
+            if let Some(event) = self.page.samples(&self.app).await {
                 return Some((Ok(event), self));
             }
             if let Some(event) = self.changed().await {

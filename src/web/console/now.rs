@@ -25,15 +25,14 @@ const LEFT: usize = 10;
 const TICKS: usize = 40;
 
 pub(super) async fn show(State(app): State<Arc<App>>, viewer: Viewer) -> Response {
-    let parts = fragment(&app, viewer);
-    let main = followed(&app, "/live/now", AfterReload::ShowsNew, &parts);
-    let title = "Now".to_owned();
-    Page {
+    let shared = app.clone();
+    let parts = app.looks.take(move || fragment(&shared, viewer)).await;
+    let page = parts.map(|parts| Page {
         path: "/",
-        title,
-        main,
-    }
-    .answer(viewer)
+        title: "Now".to_owned(),
+        main: followed(&app, "/live/now", AfterReload::ShowsNew, &parts),
+    });
+    Page::answer_or_refusal(page, viewer)
 }
 
 /// The part of the page that changes.

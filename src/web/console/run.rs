@@ -27,12 +27,19 @@ pub(super) async fn show(
     Page::answer_or_refusal(page(&app, viewer, &id).await, viewer)
 }
 
-async fn page(app: &App, viewer: Viewer, id: &str) -> Result<Page, Refusal> {
+async fn page(app: &Arc<App>, viewer: Viewer, id: &str) -> Result<Page, Refusal> {
     let run = app.find_run(id).await?;
-    let report = run.report();
-    let around = match &run {
-        RunEntry::Active(_) => Around::in_progress(app, &report),
-        RunEntry::Ended(_) => Around::of_ended(app, &report).await,
+    let (report, around) = match &run {
+        RunEntry::Active(run) => {
+            let (run, shared) = (run.clone(), app.clone());
+            let look = move || {
+                let report = Arc::new(run.report());
+                let around = Around::in_progress(&shared, &report);
+                (report, around)
+            };
+            app.looks.take(look).await?
+        }
+        RunEntry::Ended(report) => (report.clone(), Around::of_ended(app, report).await),
     };
     let parts = html! {
         (above(&run, &report, &around, viewer))
@@ -68,7 +75,7 @@ pub(super) struct Around {
 }
 
 impl Around {
-    /// Of a run in progress. Its page has the stop button, so it does not wait for the disk.
+    /// Of a run in progress. Its page has the stop button, so it does not wait for the disk. Looks at runs in progress.
     pub(super) fn in_progress(app: &App, report: &RunReport) -> Self {
         Self {
             previous: app.previous_in_memory(report),

@@ -84,11 +84,12 @@ impl OpenHistory {
     /// What is known and kept of runs like these.
     pub(super) async fn of(app: &App, filter: HistoryFilter) -> Result<Self, Refusal> {
         let query = filter.query()?;
-        let in_memory = app.runs_in_memory(&query).into_keys().collect();
-        let listing = app.list_runs(query.clone()).await?;
+        let known = app.runs_in_memory(&query).await?;
+        let in_memory = known.keys().cloned().collect();
+        let listing = app.list_with(query.clone(), known).await?;
         let with = match &*filter.with {
             "" => None,
-            id => Some(app.find_run(id).await?.report()),
+            id => Some(app.report_of(id).await?),
         };
         Ok(Self {
             filter,
@@ -103,10 +104,13 @@ impl OpenHistory {
     /// Reads again once a run begins to belong to the list or no longer does, and from time to time; runs in progress
     /// are as they stand in any case.
     pub(super) async fn refresh(&mut self, app: &App) {
-        let known = app.runs_in_memory(&self.query);
+        // Who cannot look now shows what was there before.
+        let Ok(known) = app.runs_in_memory(&self.query).await else {
+            return;
+        };
         let in_memory: BTreeSet<_> = known.keys().cloned().collect();
         if in_memory != self.in_memory || self.read_at.elapsed() >= READ_AGAIN {
-            match app.list_runs(self.query.clone()).await {
+            match app.list_with(self.query.clone(), known.clone()).await {
                 Ok(listing) => self.listing = listing,
                 Err(error) => self.listing.broken_off = Some(error.to_string()),
             }

@@ -7,6 +7,7 @@ mod frozen;
 mod health;
 mod hosts;
 mod live;
+mod looks;
 mod openapi;
 mod orders;
 mod probes;

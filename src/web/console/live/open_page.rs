@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::response::sse::Event;
+use maud::Markup;
 
 use crate::{
     runner::{RunHandle, RunRecord, Sample},
@@ -27,31 +28,42 @@ const SAMPLES: usize = 600;
 pub(super) enum OpenPage {
     Now,
     Run(Box<OpenRun>),
-    Probe(probe::OpenProbe),
-    Runs(Box<runs::OpenHistory>),
+    Probe(Arc<probe::OpenProbe>),
+    Runs(Arc<runs::OpenHistory>),
     /// And the form for a burst, which is made of it.
     Configuration,
 }
 
 impl OpenPage {
-    /// The parts of the page that change; `None` if they are as they were.
-    pub(super) async fn render(&mut self, app: &App, viewer: Viewer) -> Option<Arc<str>> {
-        Some(match self {
-            Self::Now => app.live.get("now", viewer, || now::fragment(app, viewer)),
-            Self::Run(run) => return run.render(app, viewer).await,
+    /// The parts of the page that change; `None` if they are as they were, or cannot be rendered now.
+    pub(super) async fn render(&mut self, app: &Arc<App>, viewer: Viewer) -> Option<Arc<str>> {
+        let shared = app.clone();
+        match self {
+            Self::Now => {
+                let render = move || now::fragment(&shared, viewer);
+                app.live.get(app, "now", viewer, render).await
+            }
+            Self::Run(run) => run.render(app, viewer).await,
             Self::Probe(open) => {
-                open.refresh(app).await;
-                as_text(open.fragment(app, viewer)).into()
+                // It is in use nowhere else: what was rendered before is over.
+                if let Some(open) = Arc::get_mut(open) {
+                    open.refresh(app).await;
+                }
+                let open = open.clone();
+                looked(app, move || open.fragment(&shared, viewer)).await
             }
             Self::Runs(open) => {
-                open.refresh(app).await;
-                as_text(open.fragment()).into()
+                if let Some(open) = Arc::get_mut(open) {
+                    open.refresh(app).await;
+                }
+                let open = open.clone();
+                looked(app, move || open.fragment()).await
             }
             Self::Configuration => {
-                let render = || configuration::fragment(&app.web.scheduler.plan());
-                app.live.get("configuration", viewer, render)
+                let render = move || configuration::fragment(&shared.web.scheduler.plan());
+                app.live.get(app, "configuration", viewer, render).await
             }
-        })
+        }
     }
 
     /// Waits for the end of the run that the page is about; for ever if it is about none in progress.
@@ -70,9 +82,9 @@ impl OpenPage {
     }
 
     /// Samples that were not sent yet.
-    pub(super) fn samples(&mut self) -> Option<Event> {
+    pub(super) async fn samples(&mut self, app: &App) -> Option<Event> {
         match self {
-            Self::Run(run) => run.samples(),
+            Self::Run(run) => run.samples(app).await,
             _ => None,
         }
     }
@@ -124,14 +136,15 @@ impl OpenRun {
         })
     }
 
-    async fn render(&mut self, app: &App, viewer: Viewer) -> Option<Arc<str>> {
-        let entry = &self.entry;
-        let RunEntry::Ended(report) = entry else {
-            let render = || {
+    async fn render(&mut self, app: &Arc<App>, viewer: Viewer) -> Option<Arc<str>> {
+        let RunEntry::Ended(report) = &self.entry else {
+            let (entry, shared) = (self.entry.clone(), app.clone());
+            let render = move || {
                 let report = entry.report();
-                run::fragment(entry, &report, &Around::in_progress(app, &report), viewer)
+                let around = Around::in_progress(&shared, &report);
+                run::fragment(&entry, &report, &around, viewer)
             };
-            return Some(app.live.get(entry.id(), viewer, render));
+            return app.live.get(app, self.entry.id(), viewer, render).await;
         };
         let named = app.web.history.named_runs();
         if self
@@ -142,7 +155,7 @@ impl OpenRun {
             return None;
         }
         let around = Around::of_ended(app, report).await;
-        let html = as_text(run::fragment(entry, report, &around, viewer));
+        let html = as_text(run::fragment(&self.entry, report, &around, viewer));
         self.around = Some(around);
         Some(html.into())
     }
@@ -161,7 +174,7 @@ impl OpenRun {
         }
     }
 
-    fn samples(&mut self) -> Option<Event> {
+    async fn samples(&mut self, app: &App) -> Option<Event> {
         if self.samples_told {
             return None;
         }
@@ -173,10 +186,14 @@ impl OpenRun {
                 (rest, record.samples.len() as u64)
             }
         };
-        let (event, next) = told(samples, end, self.next)?;
-        self.samples_told = event.is_none();
+        if samples.is_empty() {
+            self.samples_told = true;
+            return None;
+        }
+        // Those of a page that is opened late are many.
+        let (event, next) = app.looks.take(move || told(samples, end)).await.ok()??;
         self.next = next;
-        event
+        Some(event)
     }
 
     fn over(&mut self) -> Option<Event> {
@@ -186,16 +203,18 @@ impl OpenRun {
     }
 }
 
-/// The next samples of a run, if there are any, and the number of those behind them. `end` is the number
-/// behind the last.
-fn told(mut samples: Vec<Arc<Sample>>, end: u64, from: u64) -> Option<(Option<Event>, u64)> {
-    if samples.is_empty() {
-        return Some((None, from));
-    }
+/// The next samples of a run, and the number of those behind them. `end` is the number behind the last.
+fn told(mut samples: Vec<Arc<Sample>>, end: u64) -> Option<(Event, u64)> {
     let begin = end - samples.len() as u64;
     samples.truncate(SAMPLES);
     let next = begin + samples.len() as u64;
     let event = Event::default().event("samples").id(next.to_string());
     let event = event.json_data(&samples).ok()?;
-    Some((Some(event), next))
+    Some((event, next))
+}
+
+/// What is rendered for one page alone.
+async fn looked(app: &App, render: impl FnOnce() -> Markup + Send + 'static) -> Option<Arc<str>> {
+    let rendered = app.looks.take(move || as_text(render())).await;
+    rendered.ok().map(Arc::from)
 }
