@@ -1,26 +1,22 @@
 use std::{
     collections::BTreeMap,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
-use chrono::{DateTime, TimeDelta, Utc};
-use tokio::time::Instant;
+use chrono::{DateTime, Utc};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use uuid::Uuid;
 
 use super::{
-    handle::{Scheduler, Shared},
+    launcher::Launcher,
     starts::{Planned, Starts, TimerAction},
-    wall_clock::WallClock,
 };
 use crate::config::Burst;
 
 /// The clock of a computer may be set: no job sleeps longer than this without a look at it.
 const LONGEST_SLEEP: Duration = Duration::from_mins(10);
-/// How often the clock is looked at for having been set.
-const LOOK: Duration = Duration::from_secs(1);
 /// Why a start is skipped that cannot be made up for.
 const TOO_LATE: &str =
     "it was due more than 3 hours ago: this process stood still, or the clock was set forward";
@@ -30,11 +26,10 @@ const TOO_LATE: &str =
 /// The job scheduler keeps a fixed offset from UTC and would be an hour off after a clock change,
 /// so each job runs once, at a time that [`Starts`] knows, and then makes its successor. There is one
 /// job scheduler a process: its own tasks never end.
-#[derive(Clone)]
 pub(super) struct CronClock {
-    shared: Arc<Shared>,
+    launcher: Arc<Launcher>,
     jobs: JobScheduler,
-    armed: Arc<Mutex<Armed>>,
+    armed: Mutex<Armed>,
 }
 
 /// The starts of one plan and the jobs that wait for them.
@@ -45,20 +40,22 @@ struct Armed {
 }
 
 impl CronClock {
-    pub(super) async fn start(shared: &Arc<Shared>) -> Result<Self, JobSchedulerError> {
+    pub(super) async fn start(launcher: Arc<Launcher>) -> Result<Arc<Self>, JobSchedulerError> {
         let clock = Self {
-            shared: shared.clone(),
+            launcher,
             jobs: JobScheduler::new().await?,
-            armed: Arc::default(),
+            armed: Mutex::default(),
         };
         clock.jobs.start().await?;
-        shared.tasks.spawn(shared.clone().watch_clock());
-        Ok(clock)
+        Ok(Arc::new(clock))
     }
 
     /// Starts these bursts when they are due, and no others. What was due under the plan before
     /// and did not get to start is made up for, or reported if it is too late.
-    pub(super) async fn follow(&self, bursts: &[Arc<Burst>]) -> Result<(), JobSchedulerError> {
+    pub(super) async fn follow(
+        self: &Arc<Self>,
+        bursts: &[Arc<Burst>],
+    ) -> Result<(), JobSchedulerError> {
         let now = Utc::now();
         let (Planned { plan, too_late }, before) = {
             let mut armed = self.armed();
@@ -72,7 +69,7 @@ impl CronClock {
         };
         for burst in bursts {
             if too_late.contains(&burst.name) {
-                self.shared.skip_scheduled(burst, TOO_LATE);
+                self.launcher.skip_scheduled(burst, TOO_LATE);
             }
         }
         for job in before.values() {
@@ -94,15 +91,15 @@ impl CronClock {
     }
 
     /// Starts nothing any more.
-    pub(super) async fn stop(mut self) {
+    pub(super) async fn stop(&self) {
         self.armed().starts.clear();
-        if let Err(error) = self.jobs.shutdown().await {
+        if let Err(error) = self.jobs.clone().shutdown().await {
             tracing::warn!("the cron clock did not stop cleanly: {error}");
         }
     }
 
     async fn arm(
-        &self,
+        self: &Arc<Self>,
         plan: u64,
         burst: &Arc<Burst>,
         due: Option<DateTime<Utc>>,
@@ -112,8 +109,9 @@ impl CronClock {
             return Ok(());
         };
         let wait = (due - Utc::now()).to_std().unwrap_or_default();
-        let (clock, fired) = (self.clone(), burst.clone());
-        let work = move |_, _| clock.clone().on_timer(plan, fired.clone());
+        // The job scheduler, which the clock owns, keeps the job.
+        let (clock, fired) = (Arc::downgrade(self), burst.clone());
+        let work = move |_, _| Self::on_timer(clock.clone(), plan, fired.clone());
         let job = Job::new_one_shot_async(wait.min(LONGEST_SLEEP), work)?;
         {
             let mut armed = self.armed();
@@ -127,12 +125,15 @@ impl CronClock {
     }
 
     /// What a job does when its time has come: start the burst if it is due, and arm the next job.
-    fn on_timer(self, plan: u64, burst: Arc<Burst>) -> Work {
+    fn on_timer(clock: Weak<Self>, plan: u64, burst: Arc<Burst>) -> Work {
         Box::pin(async move {
-            let Ok(next) = self.start_due(plan, &burst) else {
+            let Some(clock) = clock.upgrade() else {
                 return;
             };
-            if let Err(error) = self.arm(plan, &burst, next).await {
+            let Ok(next) = clock.start_due(plan, &burst) else {
+                return;
+            };
+            if let Err(error) = clock.arm(plan, &burst, next).await {
                 tracing::error!(burst = %burst.name, "the schedule is lost until the next reload: {error}");
             }
         })
@@ -147,11 +148,11 @@ impl CronClock {
             TimerAction::Early(due) => Ok(Some(due)),
             TimerAction::Again(next) => Ok(next),
             TimerAction::Start(next) => {
-                self.shared.start_scheduled(burst);
+                self.launcher.start_scheduled(burst);
                 Ok(next)
             }
             TimerAction::TooLate(next) => {
-                self.shared.skip_scheduled(burst, TOO_LATE);
+                self.launcher.skip_scheduled(burst, TOO_LATE);
                 Ok(next)
             }
         }
@@ -167,41 +168,3 @@ impl CronClock {
 struct Outdated;
 
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-impl Scheduler {
-    /// When a burst of the configuration starts next by itself; `None` if never.
-    pub async fn next_start(&self, burst: &str) -> Option<DateTime<Utc>> {
-        self.shared.cron.lock().await.as_ref()?.due(burst)
-    }
-}
-
-impl Shared {
-    /// Plans all starts anew when the clock has been set: jobs wait for a time that the clock shows.
-    async fn watch_clock(self: Arc<Self>) {
-        let mut clock = WallClock::new(Utc::now(), Instant::now());
-        while self
-            .closing
-            .run_until_cancelled(tokio::time::sleep(LOOK))
-            .await
-            .is_some()
-        {
-            let Some(leap) = clock.leap(Utc::now(), Instant::now()) else {
-                continue;
-            };
-            let cause = if leap < TimeDelta::zero() {
-                "the clock of this computer was set back"
-            } else {
-                "the clock of this computer was set forward, or the computer was suspended"
-            };
-            let seconds = leap.num_seconds().abs();
-            tracing::warn!(seconds, "{cause}: starts of bursts are planned anew");
-            let cron = self.cron.lock().await;
-            let plan = self.state().plan.clone();
-            if let Some(clock) = &*cron
-                && let Err(error) = clock.follow(&plan.bursts).await
-            {
-                tracing::error!("not every burst will start on its schedule: {error}");
-            }
-        }
-    }
-}

@@ -1,6 +1,6 @@
 //! Orders to runs in progress, which cannot exceed the caps any more than a new run can.
 
-use super::Scheduler;
+use super::{Scheduler, launcher::Launcher};
 use crate::runner::{Order, OrderError, RunHandle};
 
 /// Why an order was not followed.
@@ -53,7 +53,7 @@ impl Scheduler {
                 "{wanted} customers are too many; `limits.max_active_chats` allows {cap}"
             )));
         }
-        let runs = &self.shared.runs;
+        let Launcher { runs, tasks, .. } = &*self.shared.launcher;
         // Promised before the order is given, so that no other run takes the room meanwhile.
         runs.raise(run.id(), wanted, cap)
             .map_err(|reserved| OrderRefused::NoRoom {
@@ -63,7 +63,7 @@ impl Scheduler {
             })?;
         let (runs, run) = (runs.clone(), run.clone());
         // Whoever asks may go away; what the run answers counts all the same.
-        let order = self.shared.tasks.spawn(async move {
+        let order = tasks.spawn(async move {
             let followed = run.order(Order::Customers(wanted)).await;
             runs.settle(run.id(), wanted, followed.is_ok());
             followed

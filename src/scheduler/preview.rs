@@ -5,7 +5,11 @@ use std::sync::Arc;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{BurstRefused, Installed, Scheduler, handle::Shared};
+use super::{
+    BurstRefused, Installed, Scheduler,
+    handle::Shared,
+    launcher::{ChatLimits, Launcher},
+};
 use crate::{
     config::{Burst, Plan},
     document::Problem,
@@ -48,7 +52,7 @@ impl Scheduler {
     /// What [`Self::start_requested`] would start.
     pub fn preview_requested(&self, body: &str) -> Result<BurstPreview, BurstRefused> {
         let burst = self.read_request(body)?;
-        Ok(self.shared.preview(&burst))
+        Ok(self.shared.launcher.preview(&burst))
     }
 
     /// What [`Self::reload`] would change.
@@ -61,9 +65,13 @@ impl Scheduler {
     }
 }
 
-impl Shared {
+impl Launcher {
     fn preview(&self, burst: &Burst) -> BurstPreview {
-        let (room, peak, cap) = self.room_for(burst);
+        let ChatLimits {
+            max_active,
+            peak,
+            cap,
+        } = self.limits_of(burst);
         let Findings {
             mut refusals,
             warnings,
@@ -88,7 +96,7 @@ impl Shared {
             target: burst.target.name.to_string(),
             load: burst.load.to_string(),
             chats: burst.load.chats(),
-            most_at_once: room.or(burst.load.peak_active()),
+            most_at_once: max_active.or(burst.load.peak_active()),
             starts_per_second: burst.load.peak_rate().map(Rate::as_per_second),
             duration: duration::format(burst.load.duration()),
             graceful_stop: burst.graceful_stop().map(duration::format),
@@ -98,21 +106,22 @@ impl Shared {
             warnings,
         }
     }
+}
 
+impl Shared {
     fn changes_of(&self, plan: &Arc<Plan>) -> Installed {
-        let state = self.state();
+        let in_force = self.probes();
         let mut changes = Installed::default();
         for probe in &plan.probes {
             let name = probe.name.to_string();
-            match state.probes.get(&probe.name) {
+            match in_force.get(&probe.name) {
                 Some(task) if task.probe.fingerprint == probe.fingerprint => {
                     changes.kept.push(name);
                 }
                 _ => changes.started.push(name),
             }
         }
-        let gone = state
-            .probes
+        let gone = in_force
             .keys()
             .filter(|name| !plan.probes.iter().any(|probe| probe.name == **name));
         changes.stopped = gone.map(ToString::to_string).collect();

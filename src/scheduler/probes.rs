@@ -14,7 +14,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
-use super::handle::Shared;
+use super::launcher::Launcher;
 use crate::{
     config::Probe,
     event::{Mode, ServiceEvent, SkipReason, Subject, Trigger},
@@ -103,13 +103,13 @@ impl ProbeTask {
         (task, asked)
     }
 
-    pub(super) fn set_paused(&self, paused: bool, shared: &Shared) {
+    pub(super) fn set_paused(&self, paused: bool, launcher: &Launcher) {
         self.paused.store(paused, Ordering::Relaxed);
-        self.emit_paused(shared);
+        self.emit_paused(launcher);
     }
 
-    fn emit_paused(&self, shared: &Shared) {
-        shared.observers().emit(&ServiceEvent::ProbePaused {
+    fn emit_paused(&self, launcher: &Launcher) {
+        launcher.observers().emit(&ServiceEvent::ProbePaused {
             subject: self.subject(),
             paused: self.paused.load(Ordering::Relaxed),
         });
@@ -146,12 +146,12 @@ impl ProbeTask {
     /// the last run still going is left out and counted: probes never overlap themselves.
     pub(super) async fn keep_probing(
         self: Arc<Self>,
-        shared: Arc<Shared>,
+        launcher: Arc<Launcher>,
         mut requests: mpsc::Receiver<RunRequest>,
     ) {
         // Runs of the probe as it was before a reload, or under another name, come to their end
         // first.
-        for run in shared
+        for run in launcher
             .probes_in_progress(&self.subject())
             .into_iter()
             .chain(self.latest())
@@ -165,7 +165,7 @@ impl ProbeTask {
                 }
             }
         }
-        self.emit_paused(&shared);
+        self.emit_paused(&launcher);
         let mut slot = Instant::now();
         let mut due = slot;
         loop {
@@ -174,18 +174,18 @@ impl ProbeTask {
                 () = self.cancel.cancelled() => return,
                 Some(request) = requests.recv() => {
                     // The receiver of the answer may be dropped.
-                    let _ = request.send(self.start_asked(&shared));
+                    let _ = request.send(self.start_asked(&launcher));
                     continue;
                 }
                 () = sleep_until(due) => {}
             }
-            self.take_slot(&shared);
+            self.take_slot(&launcher);
             slot = next_slot(slot, self.probe.every, Instant::now());
             due = slot + self.probe.jitter.mul_f64(fastrand::f64());
         }
     }
 
-    fn take_slot(&self, shared: &Shared) {
+    fn take_slot(&self, launcher: &Launcher) {
         let skipped = if self.in_progress().is_some() {
             Some(SkipReason::Overlap)
         } else if self.paused.load(Ordering::Relaxed) {
@@ -194,25 +194,25 @@ impl ProbeTask {
             None
         };
         if let Some(reason) = skipped {
-            shared.observers().emit(&ServiceEvent::ProbeSkipped {
+            launcher.observers().emit(&ServiceEvent::ProbeSkipped {
                 subject: self.subject(),
                 reason,
             });
             return;
         }
         // A service that is ending starts none, and cancels this task.
-        let _ = self.start(shared, Trigger::Interval);
+        let _ = self.start(launcher, Trigger::Interval);
     }
 
-    fn start_asked(&self, shared: &Shared) -> Result<(), RunRefused> {
+    fn start_asked(&self, launcher: &Launcher) -> Result<(), RunRefused> {
         match self.in_progress() {
             Some(run) => Err(self.running(&run)),
-            None => self.start(shared, Trigger::Api),
+            None => self.start(launcher, Trigger::Api),
         }
     }
 
-    fn start(&self, shared: &Shared, trigger: Trigger) -> Result<(), RunRefused> {
-        let run = shared.start_probe(&self.probe, self.subject(), trigger);
+    fn start(&self, launcher: &Launcher, trigger: Trigger) -> Result<(), RunRefused> {
+        let run = launcher.start_probe(&self.probe, self.subject(), trigger);
         let started = run.is_some();
         *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = run;
         started.then_some(()).ok_or(RunRefused::ShuttingDown)

@@ -49,7 +49,7 @@ impl Scheduler {
     pub async fn reload(&self) -> Result<Installed, Vec<Problem>> {
         let scheduler = self.clone();
         let reloading = async move { scheduler.read_and_install().await };
-        let reloaded = self.shared.tasks.spawn(reloading).await;
+        let reloaded = self.shared.launcher.tasks.spawn(reloading).await;
         reloaded.unwrap_or_else(|error| Err(vec![broken(&error)]))
     }
 
@@ -62,6 +62,7 @@ impl Scheduler {
             }
             Err(problems) => {
                 self.shared
+                    .launcher
                     .observers()
                     .emit(&ServiceEvent::ConfigurationRefused);
                 for problem in &problems {
@@ -85,12 +86,16 @@ impl Scheduler {
     pub async fn install(&self, plan: Arc<Plan>) -> Installed {
         let mut cron = self.shared.cron.lock().await;
         let accepted = ServiceEvent::ConfigurationAccepted { plan: plan.clone() };
-        self.shared.observers().emit(&accepted);
+        self.shared.launcher.observers().emit(&accepted);
         let installed = self.shared.install_probes(&plan);
         let followed = match &*cron {
             Some(clock) => clock.follow(&plan.bursts).await,
-            None => match CronClock::start(&self.shared).await {
-                Ok(clock) => cron.insert(clock).follow(&plan.bursts).await,
+            None => match CronClock::start(self.shared.launcher.clone()).await {
+                Ok(clock) => {
+                    let watching = self.shared.clone().watch_clock();
+                    self.shared.launcher.tasks.spawn(watching);
+                    cron.insert(clock).follow(&plan.bursts).await
+                }
                 Err(error) => Err(error),
             },
         };
@@ -102,13 +107,14 @@ impl Scheduler {
 }
 
 impl Shared {
-    fn install_probes(self: &Arc<Self>, plan: &Arc<Plan>) -> Installed {
+    fn install_probes(&self, plan: &Arc<Plan>) -> Installed {
         let mut installed = Installed {
             needs_restart: self.needs_restart(plan),
             ..Installed::default()
         };
-        let mut state = self.state();
-        let mut old = std::mem::take(&mut state.probes);
+        let mut probes = self.probes();
+        self.launcher.follow(plan.clone());
+        let mut old = std::mem::take(&mut *probes);
         for probe in &plan.probes {
             let before = old.remove(&probe.name);
             let task = match before {
@@ -124,13 +130,12 @@ impl Shared {
                     self.start_task(probe, before.as_deref())
                 }
             };
-            state.probes.insert(probe.name.clone(), task);
+            probes.insert(probe.name.clone(), task);
         }
         for (name, task) in old {
             task.cancel.cancel();
             installed.stopped.push(name.to_string());
         }
-        state.plan = plan.clone();
         installed
     }
 
@@ -141,16 +146,12 @@ impl Shared {
         changed.into_iter().map(str::to_owned).collect()
     }
 
-    fn start_task(
-        self: &Arc<Self>,
-        probe: &Arc<Probe>,
-        before: Option<&ProbeTask>,
-    ) -> Arc<ProbeTask> {
-        let closing = self.closing.child_token();
+    fn start_task(&self, probe: &Arc<Probe>, before: Option<&ProbeTask>) -> Arc<ProbeTask> {
+        let closing = self.launcher.closing.child_token();
         let (task, requests) = ProbeTask::new(probe.clone(), closing, before);
         let task = Arc::new(task);
-        let probing = task.clone().keep_probing(self.clone(), requests);
-        self.tasks.spawn(probing);
+        let probing = task.clone().keep_probing(self.launcher.clone(), requests);
+        self.launcher.tasks.spawn(probing);
         task
     }
 }

@@ -90,8 +90,11 @@ struct Admitted {
 }
 
 impl Admitted {
-    /// What no other run may take, whatever it answers.
+    /// What no other run may take, whatever it answers: nothing once it has ended, even before its report is made.
     fn reserved(&self) -> u64 {
+        if self.handle.has_ended() {
+            return 0;
+        }
         self.asked.iter().copied().fold(self.settled, u64::max)
     }
 }
@@ -100,6 +103,12 @@ impl State {
     /// What the bursts in progress may have at once, all together.
     fn reserved(&self) -> u64 {
         self.active.values().map(Admitted::reserved).sum()
+    }
+
+    /// The same without one of them.
+    fn reserved_besides(&self, id: &str) -> u64 {
+        let others = self.active.iter().filter(|(other, _)| *other != id);
+        others.map(|(_, run)| run.reserved()).sum()
     }
 }
 
@@ -150,13 +159,12 @@ impl Runs {
     /// be [settled](Self::settle).
     pub(super) fn raise(&self, id: &str, wanted: u64, cap: u64) -> Result<(), u64> {
         let mut state = self.state();
-        let all = state.reserved();
+        let others = state.reserved_besides(id);
         let Some(run) = state.active.get_mut(id) else {
             // It has ended, which the order will find.
             return Ok(());
         };
         let own = run.reserved();
-        let others = all - own;
         if wanted > own && others.saturating_add(wanted) > cap {
             return Err(others);
         }
@@ -253,13 +261,11 @@ impl Runs {
         kept.find_map(|records| records.find(id))
     }
 
+    /// Those that have not ended.
     pub(super) fn active(&self) -> Vec<RunHandle> {
         let state = self.state();
-        state
-            .active
-            .values()
-            .map(|run| run.handle.clone())
-            .collect()
+        let runs = state.active.values().map(|run| &run.handle);
+        runs.filter(|run| !run.has_ended()).cloned().collect()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -274,3 +280,7 @@ fn keep(ring: &mut VecDeque<Arc<RunReport>>, report: Arc<RunReport>) {
     }
     ring.push_back(report);
 }
+
+#[cfg(test)]
+#[path = "runs_tests.rs"]
+mod tests;

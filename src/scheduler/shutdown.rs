@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Scheduler, handle::Shared};
+use super::{Scheduler, handle::Shared, launcher::Launcher};
 use crate::{
     event::EndedBy,
     runner::{Order, RunHandle, Stop},
@@ -35,32 +35,33 @@ impl Scheduler {
     /// # Errors
     /// Some runs did not end in that time and were cut off; something may be left at their targets.
     pub async fn shut_down(&self, grace: Duration) -> Result<(), CutOff> {
-        let shared = &self.shared;
+        let Shared { launcher, .. } = &*self.shared;
         let mut deadline = Instant::now() + grace;
-        shared.closing.cancel();
-        for task in shared.state().probes.values() {
+        launcher.closing.cancel();
+        for task in self.shared.probes().values() {
             task.cancel.cancel();
         }
-        let clock_stopped = timeout_at(Instant::now() + TASKS_GRACE, shared.stop_clock()).await;
+        let clock_stopped =
+            timeout_at(Instant::now() + TASKS_GRACE, self.shared.stop_clock()).await;
         if clock_stopped.is_err() {
             tracing::warn!("the clock of the schedules did not stop in time");
         }
         let mut outcome = Ok(());
-        if !shared.end_all(Stop::Finish, deadline).await {
+        if !launcher.end_all(Stop::Finish, deadline).await {
             tracing::warn!("the grace is over: ending the chats in progress");
             let end = Stop::End {
                 answers: ANSWER_GRACE,
                 cleanup: CLEANUP_GRACE,
             };
             deadline = Instant::now() + ANSWER_GRACE + CLEANUP_GRACE * 2 + ABORT_GRACE;
-            if !shared.end_all(end, deadline).await {
+            if !launcher.end_all(end, deadline).await {
                 outcome = Err(CutOff);
-                shared.runs.active().iter().for_each(RunHandle::abort);
+                launcher.runs.active().iter().for_each(RunHandle::abort);
             }
         }
-        shared.tasks.close();
+        launcher.tasks.close();
         let last = deadline.max(Instant::now()) + TASKS_GRACE;
-        if timeout_at(last, shared.tasks.wait()).await.is_err() {
+        if timeout_at(last, launcher.tasks.wait()).await.is_err() {
             tracing::warn!("some tasks of the scheduler did not end in time");
         }
         outcome
@@ -69,10 +70,11 @@ impl Scheduler {
     /// Gives up everything in progress, for a shutdown that was asked at this moment to end at once. Each run logs what
     /// it may have left open at its target, unless it is stuck.
     pub async fn give_up(&self, asked: Instant) {
-        self.shared.closing.cancel();
+        let launcher = &self.shared.launcher;
+        launcher.closing.cancel();
         let deadline = asked + GIVE_UP_GRACE;
-        if !self.shared.end_all(Stop::AT_ONCE, deadline).await {
-            let runs = self.shared.runs.active();
+        if !launcher.end_all(Stop::AT_ONCE, deadline).await {
+            let runs = launcher.runs.active();
             let chats: u64 = runs.iter().map(|run| run.chats().in_progress).sum();
             let chats = counted(chats, "chat");
             tracing::warn!("cut off: {chats} in progress may be open at the target");
@@ -87,7 +89,9 @@ impl Shared {
             clock.stop().await;
         }
     }
+}
 
+impl Launcher {
     /// Orders every run in progress to stop and waits for their ends, side by side: a run that follows no
     /// orders holds up no other. Whether all of them ended by the deadline.
     async fn end_all(&self, stop: Stop, deadline: Instant) -> bool {

@@ -1,17 +1,10 @@
-use std::{
-    path::Path,
-    sync::{Arc, Mutex, mpsc},
-};
+use std::sync::{Arc, Mutex, mpsc};
 
 use super::*;
 use crate::{
-    callbacks::Exchange,
-    config::{CallbackLimits, HealthBudget, Plan},
     event::{Observers, RunEvent, RunIdentity, RunObserver},
-    runner::{Engine, TraceBudget},
-    scenario::Drivers,
+    scheduler::testing::scheduler,
     testing::TemporaryFolder,
-    vitals::Vitals,
 };
 
 const PLAN: &str = "
@@ -21,7 +14,6 @@ bursts:
   stuck: { scenario: s, target: t, load: { chats: 1 } }
   well: { scenario: s, target: t, load: { chats: 1 } }
 ";
-const SCENARIO: &str = "{ scenario: s, steps: [ { think: 1h } ] }";
 
 /// Holds the threads of runs named `stuck` from their first event on, until the test is over.
 struct Hold(Mutex<mpsc::Receiver<()>>);
@@ -32,25 +24,6 @@ impl RunObserver for Hold {
             let _ = self.0.lock().unwrap().recv();
         }
     }
-}
-
-fn scheduler(folder: &Path, observers: Observers) -> Scheduler {
-    rustls::crypto::ring::default_provider()
-        .install_default()
-        .ok();
-    std::fs::write(folder.join("s.yaml"), SCENARIO).unwrap();
-    std::fs::write(folder.join("chatprobe.yaml"), PLAN).unwrap();
-    let plan = Plan::load(&folder.join("chatprobe.yaml")).unwrap();
-    let engine = Engine {
-        drivers: Drivers::direct(),
-        exchange: Exchange::new(CallbackLimits::default(), observers.clone()),
-        callback_url: "http://127.0.0.1:9".into(),
-        observers,
-        budget: HealthBudget::default(),
-        vitals: Vitals::start().unwrap(),
-        traces: TraceBudget::default(),
-    };
-    Scheduler::new(engine, Arc::new(plan))
 }
 
 /// How long each way to end took with a run that follows no orders beside one that does.
@@ -71,7 +44,7 @@ fn a_run_that_follows_no_orders_holds_up_neither_the_others_nor_the_end() {
         let (release, held) = mpsc::channel();
         let observers = Observers::default().and_of_runs(Arc::new(Hold(Mutex::new(held))));
         let (took, ended, chats) = here.block_on(async {
-            let scheduler = scheduler(folder.path(), observers);
+            let scheduler = scheduler(folder.path(), PLAN, observers);
             // Its thread is not one of this runtime, whose clock goes on while it is held.
             let entered = elsewhere.enter();
             let stuck = scheduler.start_requested("{ burst: stuck }").unwrap();

@@ -16,7 +16,6 @@ const WITH_CIRCLES: &[&str] = &[
     "load",
     "runner",
     "scenario",
-    "scheduler",
     "simulator",
 ];
 
