@@ -39,9 +39,11 @@ pub(super) async fn run_chat(
     });
     account.correlation = track.correlation();
     account.explain(&mut track);
-    track.clean_up(account.ending == Some(Ending::Passed));
-    // The outcome of the chat is decided; that of these steps shows in their own metrics.
-    let _ = track.perform_regardless(&scenario.always).await;
+    if !scenario.always.is_empty() {
+        track.clean_up(account.ending == Some(Ending::Passed));
+        // The outcome of the chat is decided; that of these steps shows in their own metrics.
+        let _ = track.perform_regardless(&scenario.always).await;
+    }
     let leftover = track.leftover();
     // With it, the inbox settles what is left in it before the chat counts as ended.
     drop(chat);

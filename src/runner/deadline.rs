@@ -4,16 +4,16 @@ use tokio::time::Instant;
 
 use super::context::FOREVER;
 
-/// When a chat has failed that is still at its steps.
+/// When a chat has failed that is still at its steps, or what is around them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deadline {
     pub(super) at: Instant,
-    /// How long the chat may take.
+    /// How long they may take.
     pub(super) limit: Duration,
 }
 
 impl Deadline {
-    /// That of a chat which may take so long, counted from `since`.
+    /// That of steps which may take so long, counted from `since`.
     pub(super) fn after(since: Instant, limit: Duration) -> Self {
         Self {
             at: since + limit.min(FOREVER),
@@ -21,7 +21,7 @@ impl Deadline {
         }
     }
 
-    /// How long the chat may still take; nothing once the deadline has passed.
+    /// How long they may still take; nothing once the deadline has passed.
     pub(super) fn time_left(&self) -> Duration {
         self.at.saturating_duration_since(Instant::now())
     }

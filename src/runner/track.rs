@@ -22,6 +22,7 @@ use self::{
 use super::{
     chat_state::ChatState,
     context::{FOREVER, GracePeriod, RunContext},
+    deadline::Deadline,
 };
 use crate::{
     callbacks::Claims,
@@ -50,6 +51,9 @@ pub(super) struct Track<'a> {
     timing: Timing,
     progress: Progress,
     grace: GracePeriod,
+    /// When its steps have failed, if they are none of those that the deadline of the chat binds. In a box: steps of chats
+    /// have none, and it would take room in every chat that waits.
+    limit: Option<Box<Deadline>>,
     /// What it may have left open at the target.
     leftover: Leftover,
     tracing: Option<Box<Tracing>>,
@@ -84,6 +88,7 @@ impl<'a> Track<'a> {
             timing: Timing::begin(),
             progress: Progress::default(),
             grace,
+            limit: None,
             leftover: Leftover::default(),
             tracing: None,
         }
@@ -147,6 +152,7 @@ impl<'a> Track<'a> {
     /// From here on `always` steps follow.
     pub(super) fn clean_up(&mut self, passed: bool) {
         self.grace = GracePeriod::Cleanup;
+        self.limit_time();
         self.timing.due = Instant::now();
         Arc::make_mut(&mut self.scope).set_passed(passed);
     }

@@ -21,6 +21,7 @@ impl Run {
         let spec = &chat.context.spec;
         let mut track = Track::new(&chat, chat.context.scope(), GracePeriod::None);
         track.begin_trace();
+        track.limit_time();
         match self.attend(track.perform_all(&spec.scenario.setup)).await {
             Ok(()) => match BetweenChats::of(spec, track.scope()) {
                 Ok(customers) => self.between_chats = customers,
@@ -82,6 +83,7 @@ impl Run {
         let spec = &chat.context.spec;
         let mut track = Track::new(&chat, scope, GracePeriod::Teardown);
         track.begin_trace();
+        track.limit_time();
         let teardown = track.perform_regardless(&spec.scenario.teardown);
         let result = self.attend(teardown).await;
         let failed = result.is_err();

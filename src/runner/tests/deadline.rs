@@ -1,4 +1,4 @@
-//! Chats that take longer than their scenario allows.
+//! Chats that take longer than their scenario allows, and what may take no longer than an hour around them.
 
 use super::*;
 use crate::{
@@ -88,6 +88,69 @@ steps:
         ("repeat", Reason::Timeout)
     );
     assert!(failure.detail.contains("before round"), "{failure:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_setup_has_failed_after_an_hour() {
+    let bench = Bench::new();
+    let endless = "
+setup: [ { think: 59m }, { repeat: 1000000000000, steps: [ { think: 7m } ] } ]
+steps: [ { think: 1s } ]
+";
+    let run = bench.start(endless, "{ chats: 1 }");
+    let report = over(&run).await;
+    assert_eq!(
+        (report.chats.started, report.ended_by),
+        (0, Some(EndedBy::Setup))
+    );
+    let reason = &report.verdict_reasons[0];
+    assert!(
+        reason.contains("the setup passed its limit of 1 h "),
+        "{reason}"
+    );
+    assert!(reason.contains("test.yaml:3:"), "{reason}");
+    assert!((report.elapsed_seconds - 3600.0).abs() < 1.0, "{report:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn always_steps_end_after_an_hour_and_the_chat_keeps_its_ending() {
+    let bench = Bench::new();
+    let endless = "
+deadline: 5s
+steps: [ { think: 1s }, { think: \"{{ 8760 * (chat.number - 1) ~ 'h' }}\" } ]
+always:
+  - { think: 1y }
+  - { step: bye, http: { get: '{{ target.url }}' } }
+"
+    .replace("1y", "8760h");
+    let report = bench.run(&endless, "{ chats: 2 }").await;
+    assert_eq!((report.chats.passed, report.chats.failed), (1, 1));
+    assert_eq!(bench.heard.ends(), [s(3601), s(3605)]);
+    assert_eq!(bench.heard.durations(), [s(1), s(5)]);
+    // Nothing is sent when the time is over.
+    assert_eq!(step(&report, "bye"), (0, vec![Reason::Timeout]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_teardown_ends_after_an_hour_and_is_told() {
+    for endless in [
+        "{ think: 8760h }",
+        "{ repeat: 1000000000000, steps: [ { think: 7m } ] }",
+        "{ repeat: 2, steps: [ { think: 59m }, { think: 8760h } ] }",
+    ] {
+        let bench = Bench::new();
+        let scenario = format!("steps: [ {{ think: 1s }} ]\nteardown: [ {endless} ]");
+        let report = bench.run(&scenario, "{ chats: 1 }").await;
+        assert_eq!(report.verdict, Some(Verdict::Passed), "{endless}");
+        assert!((report.elapsed_seconds - 3601.0).abs() < 1.0, "{endless}");
+        let failed = report.teardown_failed.unwrap();
+        assert_eq!(failed.reason, Some(Reason::Timeout), "{endless}");
+        let detail = failed.detail;
+        assert!(
+            detail.contains("the teardown passed its limit of 1 h "),
+            "{detail}"
+        );
+    }
 }
 
 /// Sockets know nothing of a paused clock.

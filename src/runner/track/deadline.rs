@@ -1,4 +1,4 @@
-//! The time that the steps of a whole chat may take.
+//! The time that the steps of a whole chat may take, and those around them.
 
 use std::time::Duration;
 
@@ -11,6 +11,10 @@ use crate::{
     scenario::{Pause, PausePlace, Reason},
     units::duration,
 };
+
+/// How long the setup may take, the teardown, and the `always` steps of a chat: none of them can hold a run and what
+/// it has reserved for ever.
+const LONGEST_AROUND_STEPS: Duration = Duration::from_hours(1);
 
 impl Track<'_> {
     /// Lets the chat fail once its steps take longer than the scenario allows, counted from `since`.
@@ -29,13 +33,19 @@ impl Track<'_> {
         Ok(())
     }
 
-    /// That of the chat, which does not bind its `always` steps.
-    fn deadline(&self) -> Option<&Deadline> {
-        let binds = self.grace == GracePeriod::None;
-        self.chat.deadline.get().filter(|_| binds).map(|at| &**at)
+    /// Lets fail what a setup, a teardown or `always` steps have not done within an hour from now. The deadline of the chat
+    /// does not bind them.
+    pub(in crate::runner) fn limit_time(&mut self) {
+        let limit = Deadline::after(Instant::now(), LONGEST_AROUND_STEPS);
+        self.limit = Some(Box::new(limit));
     }
 
-    /// How long a step may take that has this timeout: no longer than the rest of the chat's time.
+    fn deadline(&self) -> Option<&Deadline> {
+        let of_chat = || self.chat.deadline.get().map(|deadline| &**deadline);
+        self.limit.as_deref().or_else(of_chat)
+    }
+
+    /// How long a step may take that has this timeout: no longer than the rest of the time for all.
     pub(super) fn time_for_step(&self, timeout: Duration) -> Result<Duration, Refusal> {
         match self.deadline().map(Deadline::time_left) {
             None => Ok(timeout),
@@ -72,10 +82,16 @@ impl Track<'_> {
             .deadline()
             .map_or(Duration::ZERO, |deadline| deadline.limit);
         let limit = duration::exact(limit);
-        format!("the chat passed its deadline of {limit} {during}")
+        let passed = match (self.grace, self.chat.number) {
+            (GracePeriod::None, 0) => "the setup passed its limit",
+            (GracePeriod::None, _) => "the chat passed its deadline",
+            (GracePeriod::Cleanup, _) => "the `always` steps passed their limit",
+            (GracePeriod::Teardown, _) => "the teardown passed its limit",
+        };
+        format!("{passed} of {limit} {during}")
     }
 
-    /// The failure of a chat whose deadline passes in a think time.
+    /// The failure of steps whose deadline passes in a think time.
     pub(super) fn failed_thinking(&self, pause: &Pause) -> Failure {
         let PausePlace { place, after } = &*pause.declared;
         let during = match after {
@@ -85,7 +101,7 @@ impl Track<'_> {
         self.failed_by_deadline("think", &during)
     }
 
-    /// The failure of a chat whose deadline passes between the rounds of a repeat.
+    /// The failure of steps whose deadline passes between the rounds of a repeat.
     pub(super) fn failed_repeating(&self, round: u64) -> Failure {
         self.failed_by_deadline("repeat", &format!("before round {round} of a repeat"))
     }
