@@ -7,19 +7,17 @@ use std::{
 };
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
-use tokio::{sync::oneshot, time::timeout};
+use tokio::sync::oneshot;
 
 use super::{
-    History, HistoryError, Listing,
+    HistoryError, Listing,
     figures::HistoryCounters,
     listing::{of_row, read_rows},
 };
 use crate::runner::RunReport;
 
 /// So many at the most.
-pub(super) const MOST: usize = 100;
-/// How long whoever asks for a change waits for the disk.
-const MOST_TIME: Duration = Duration::from_secs(10);
+const MOST: usize = 100;
 
 /// A run that has a name.
 #[derive(Debug, Clone)]
@@ -97,58 +95,6 @@ impl BaselineChangeRequest {
     }
 }
 
-impl History {
-    /// Every run with a name, by its name.
-    pub async fn baselines(&self) -> Result<Listing<Baseline>, HistoryError> {
-        let found = self.read(|connection, figures| {
-            let mut query = connection.prepare(&format!("{SELECT} ORDER BY baselines.name"))?;
-            read_rows(query.query([])?, "baselines", MOST, figures, read)
-        });
-        Ok(found.await?.unwrap_or_default())
-    }
-
-    /// The run of this name.
-    pub async fn baseline(&self, name: &str) -> Result<Option<Baseline>, HistoryError> {
-        let name = name.to_owned();
-        let found = self.read(move |connection, figures| {
-            let mut query = connection.prepare(&format!("{SELECT} WHERE baselines.name = ?"))?;
-            let found = query.query_row([&name], |row| Ok(read(row))).optional()?;
-            of_row(found.transpose(), "baselines", &name, figures)
-        });
-        Ok(found.await?.flatten())
-    }
-
-    /// Gives a run that has ended a name; the id of the run that had it before, if one had. The run stays
-    /// as long as it has it.
-    pub async fn set_baseline(
-        &self,
-        name: &str,
-        run: &str,
-    ) -> Result<Option<String>, BaselineError> {
-        let (name, run) = (name.to_owned(), run.to_owned());
-        self.change(BaselineChange::Set { name, run }).await
-    }
-
-    /// Takes the name from its run.
-    pub async fn delete_baseline(&self, name: &str) -> Result<Option<String>, BaselineError> {
-        let name = name.to_owned();
-        self.change(BaselineChange::Delete { name }).await
-    }
-
-    async fn change(&self, change: BaselineChange) -> Result<Option<String>, BaselineError> {
-        let requests = self.requests().ok_or(BaselineError::NotKept)?;
-        let (answer, answered) = oneshot::channel();
-        let request = BaselineChangeRequest { change, answer };
-        let changed = async {
-            let sent = requests.send(request).await;
-            sent.map_err(|_| BaselineError::ShuttingDown)?;
-            answered.await.map_err(|_| BaselineError::ShuttingDown)?
-        };
-        let changed = timeout(MOST_TIME, changed).await;
-        changed.unwrap_or(Err(BaselineError::Slow(MOST_TIME)))
-    }
-}
-
 /// Which runs have names, as the file had it last: known without the disk.
 #[derive(Debug, Default)]
 pub(super) struct Named(Mutex<BTreeMap<String, String>>);
@@ -189,6 +135,26 @@ impl Named {
 
 const SELECT: &str = "SELECT baselines.name, set_at, report FROM baselines \
                       JOIN runs ON runs.id = baselines.run";
+
+/// Every run with a name, by its name.
+pub(super) fn list(
+    connection: &Connection,
+    figures: &HistoryCounters,
+) -> Result<Listing<Baseline>, HistoryError> {
+    let mut query = connection.prepare(&format!("{SELECT} ORDER BY baselines.name"))?;
+    read_rows(query.query([])?, "baselines", MOST, figures, read)
+}
+
+/// The run of this name.
+pub(super) fn find(
+    connection: &Connection,
+    name: &str,
+    figures: &HistoryCounters,
+) -> Result<Option<Baseline>, HistoryError> {
+    let mut query = connection.prepare(&format!("{SELECT} WHERE baselines.name = ?"))?;
+    let found = query.query_row([name], |row| Ok(read(row))).optional()?;
+    of_row(found.transpose(), "baselines", name, figures)
+}
 
 fn read(row: &Row<'_>) -> Result<Baseline, HistoryError> {
     Ok(Baseline {

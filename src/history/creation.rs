@@ -10,9 +10,11 @@ use std::{
 use rusqlite::Connection;
 
 use super::{
+    directory::{
+        NAME, length, log_of, path_in, private_file, set_aside, set_log_aside, unless_missing,
+    },
     error::HistoryError,
     figures::HistoryCounters,
-    file::{NAME, length, log_of, path_in, private_file, set_aside, set_log_aside, unless_missing},
     schema::migrate,
 };
 

@@ -1,9 +1,8 @@
-//! The SQLite file: opened, locked, watched for what others do to it, set aside.
+//! The SQLite file: opened, locked, watched for what others do to it.
 
 use std::{
     fs::{self, File},
-    io,
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -12,21 +11,19 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::{
     creation,
+    directory::{length, log_of, path_in, private_file},
     error::HistoryError,
     figures::HistoryCounters,
     generation::{Generation, Head},
     interrupted,
     schema::migrate,
-    tidy::Clock,
+    tidy::{Clock, bound},
 };
 
-pub(super) const NAME: &str = "history.sqlite";
 /// How long the connection that writes waits for another one.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long one that reads does, for which somebody waits.
 const READERS_PATIENCE: Duration = Duration::from_secs(1);
-/// A smaller file could not keep one run.
-const SMALLEST: u64 = 1_000_000;
 /// In bytes; what a big transaction left of the log is cut off.
 const LONGEST_LOG: u64 = 8_000_000;
 
@@ -46,10 +43,6 @@ pub(super) struct HistoryFile {
     pub(super) generation: Generation,
     /// Held as long as the file is in use.
     _lock: File,
-}
-
-pub(super) fn path_in(directory: &Path) -> PathBuf {
-    directory.join(NAME)
 }
 
 impl HistoryFile {
@@ -171,35 +164,11 @@ fn identities(path: &Path) -> [Option<(u64, u64)>; 2] {
     })
 }
 
-pub(super) fn log_of(path: &Path) -> PathBuf {
-    path.with_file_name(format!("{NAME}-wal"))
-}
-
-pub(super) fn length(path: &Path) -> u64 {
-    fs::metadata(path).map_or(0, |file| file.len())
-}
-
-/// Opens a file; one that was not there is for its owner alone.
-pub(super) fn private_file(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.write(true).create(true).truncate(false).mode(0o600);
-    options.open(path)
-}
-
 fn prepare(connection: &Connection) -> Result<(), HistoryError> {
     connection.busy_timeout(PATIENCE)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "journal_size_limit", LONGEST_LOG)?;
-    Ok(())
-}
-
-/// Lets the file grow so far; beyond that it is full. One that is larger stays as large.
-pub(super) fn bound(connection: &Connection, max_bytes: u64) -> Result<(), HistoryError> {
-    let page: u64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
-    let pages = max_bytes.max(SMALLEST) / page;
-    // It answers with the number that holds, which is larger if the file is.
-    connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
     Ok(())
 }
 
@@ -209,39 +178,4 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, HistoryError> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(READERS_PATIENCE)?;
     Ok(connection)
-}
-
-/// Moves a damaged file out of the way with its log, for somebody to look at; the one before it is deleted.
-pub(super) fn set_aside(directory: &Path) -> io::Result<PathBuf> {
-    // The log first: without the file it would be taken for that of the next one.
-    set_log_aside(directory)?;
-    move_aside(directory, "")
-}
-
-/// Moves the log out of the way, for somebody to look at; the one before it is deleted.
-pub(super) fn set_log_aside(directory: &Path) -> io::Result<PathBuf> {
-    move_aside(directory, "-shm")?;
-    move_aside(directory, "-wal")
-}
-
-/// Renames the file of the history with this ending, if there is one; its new path.
-fn move_aside(directory: &Path, ending: &str) -> io::Result<PathBuf> {
-    let to = directory.join(format!("{NAME}.damaged{ending}"));
-    unless_missing(fs::remove_file(&to))?;
-    unless_missing(fs::rename(directory.join(format!("{NAME}{ending}")), &to))?;
-    Ok(to)
-}
-
-pub(super) fn unless_missing(result: io::Result<()>) -> io::Result<()> {
-    result.or_else(|error| match error.kind() {
-        io::ErrorKind::NotFound => Ok(()),
-        _ => Err(error),
-    })
-}
-
-/// The size of the file and its log.
-pub(super) fn size(directory: &Path) -> u64 {
-    let files = [NAME.to_owned(), format!("{NAME}-wal")];
-    let sizes = files.iter().map(|name| fs::metadata(directory.join(name)));
-    sizes.flatten().map(|file| file.len()).sum()
 }

@@ -7,6 +7,7 @@
 
 mod baselines;
 mod creation;
+mod directory;
 mod error;
 mod excerpt;
 mod explanation;

@@ -10,7 +10,7 @@ use super::{
     error::HistoryError,
     figures::HistoryCounters,
     listing::{Listing, read_rows},
-    write::Write,
+    write::{OpenedChat, Write},
 };
 use crate::{
     event::{Mode, RunEvent, RunIdentity, RunObserver},
@@ -33,18 +33,6 @@ struct Pending {
     /// By the address of the run's identity, which the value keeps alive.
     opened: HashMap<(usize, u64), OpenedChat>,
     closed: Vec<(Arc<RunIdentity>, u64)>,
-}
-
-type Correlation = Vec<(Arc<str>, String)>;
-
-/// A chat that has a name at its target now.
-#[derive(Debug)]
-pub(super) struct OpenedChat {
-    pub(super) run: Arc<RunIdentity>,
-    pub(super) chat: u64,
-    pub(super) correlation: Correlation,
-    /// Why it is open although it has ended, or is about to; `None` as long as it is in progress.
-    pub(super) why: Option<String>,
 }
 
 impl OpenChats {

@@ -1,10 +1,14 @@
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use rusqlite::{Connection, OptionalExtension as _};
-use tokio::sync::mpsc;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
 
 use super::{
-    FailureQuery, Failures, HourQuery, Listing, ProbeHour, RunQuery, baselines,
+    Baseline, BaselineError, FailureQuery, Failures, HourQuery, Listing, ProbeHour, RunQuery,
+    baselines::{self, BaselineChange, BaselineChangeRequest},
     error::HistoryError,
     explanation::{FailureReport, FailureSummary},
     figures::HistoryCounters,
@@ -14,6 +18,9 @@ use super::{
     rows::Rest,
 };
 use crate::runner::{Orphan, RunRecord, RunReport, RunState};
+
+/// How long whoever asks for a change waits for the disk.
+const MOST_TIME_OF_CHANGES: Duration = Duration::from_secs(10);
 
 /// What is kept. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -30,7 +37,7 @@ impl History {
         failures: Arc<Failures>,
         figures: Arc<HistoryCounters>,
         named: Arc<baselines::Named>,
-        requests: mpsc::Sender<baselines::BaselineChangeRequest>,
+        requests: mpsc::Sender<BaselineChangeRequest>,
     ) -> Self {
         let file = Readable::new(directory, figures, named, requests);
         Self {
@@ -162,6 +169,50 @@ impl History {
         Ok(found.await?.flatten())
     }
 
+    /// Every run with a name, by its name.
+    pub async fn baselines(&self) -> Result<Listing<Baseline>, HistoryError> {
+        let found = self.read(baselines::list);
+        Ok(found.await?.unwrap_or_default())
+    }
+
+    /// The run of this name.
+    pub async fn baseline(&self, name: &str) -> Result<Option<Baseline>, HistoryError> {
+        let name = name.to_owned();
+        let found =
+            self.read(move |connection, figures| baselines::find(connection, &name, figures));
+        Ok(found.await?.flatten())
+    }
+
+    /// Gives a run that has ended a name; the id of the run that had it before, if one had. The run stays
+    /// as long as it has it.
+    pub async fn set_baseline(
+        &self,
+        name: &str,
+        run: &str,
+    ) -> Result<Option<String>, BaselineError> {
+        let (name, run) = (name.to_owned(), run.to_owned());
+        self.change(BaselineChange::Set { name, run }).await
+    }
+
+    /// Takes the name from its run.
+    pub async fn delete_baseline(&self, name: &str) -> Result<Option<String>, BaselineError> {
+        let name = name.to_owned();
+        self.change(BaselineChange::Delete { name }).await
+    }
+
+    async fn change(&self, change: BaselineChange) -> Result<Option<String>, BaselineError> {
+        let file = self.file.as_ref().ok_or(BaselineError::NotKept)?;
+        let (answer, answered) = oneshot::channel();
+        let request = BaselineChangeRequest { change, answer };
+        let changed = async {
+            let sent = file.requests.send(request).await;
+            sent.map_err(|_| BaselineError::ShuttingDown)?;
+            answered.await.map_err(|_| BaselineError::ShuttingDown)?
+        };
+        let changed = timeout(MOST_TIME_OF_CHANGES, changed).await;
+        changed.unwrap_or(Err(BaselineError::Slow(MOST_TIME_OF_CHANGES)))
+    }
+
     /// Looks at the failures in memory, on a thread where it may take its time.
     async fn explain<T: Send + 'static>(
         &self,
@@ -169,10 +220,6 @@ impl History {
     ) -> Result<T, HistoryError> {
         let failures = self.failures.clone();
         self.explainers.read(move || explain(&failures)).await
-    }
-
-    pub(super) fn requests(&self) -> Option<&mpsc::Sender<baselines::BaselineChangeRequest>> {
-        self.file.as_ref().map(|file| &file.requests)
     }
 
     /// Reads on a thread where it may take its time; `None` if nothing is kept.

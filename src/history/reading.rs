@@ -14,10 +14,8 @@ use tokio::{
 };
 
 use super::{
-    baselines,
-    error::HistoryError,
-    figures::HistoryCounters,
-    file::{open_to_read, path_in},
+    baselines, directory::path_in, error::HistoryError, figures::HistoryCounters,
+    file::open_to_read,
 };
 
 /// Readings at once; each has a thread and a connection.

@@ -11,9 +11,8 @@ use super::{
     failures::KEPT,
     figures::HistoryCounters,
     hours::ProbeHour,
-    open_chats::OpenedChat,
     packed::pack,
-    write::Write,
+    write::{OpenedChat, Write},
 };
 use crate::{
     event::{Mode, RunIdentity, Verdict},

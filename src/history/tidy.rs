@@ -5,12 +5,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rusqlite::{Connection, params};
 use tokio::time::Instant;
 
-use super::{error::HistoryError, file};
+use super::error::HistoryError;
 use crate::event::RunPosition;
 
 /// Of what the file may have, in hundredths: beyond the first it is emptied down to the second.
 const FULL: u64 = 90;
 const EMPTIED: u64 = 75;
+/// A smaller file could not keep one run.
+const SMALLEST: u64 = 1_000_000;
 /// Runs, hours or failures that go at a time.
 const AT_A_TIME: usize = 20;
 /// Neither in progress nor a baseline.
@@ -121,7 +123,16 @@ pub(super) fn tidy(
         while steps.next()?.is_some() {}
     }
     // A file that was larger could not be bounded so before.
-    file::bound(connection, max_bytes)
+    bound(connection, max_bytes)
+}
+
+/// Lets the file grow so far; beyond that it is full. One that is larger stays as large.
+pub(super) fn bound(connection: &Connection, max_bytes: u64) -> Result<(), HistoryError> {
+    let page: u64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    let pages = max_bytes.max(SMALLEST) / page;
+    // It answers with the number that holds, which is larger if the file is.
+    connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
+    Ok(())
 }
 
 /// Removes the oldest until there is room.

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{baselines, explanation::KeptFailure, open_chats::OpenedChat};
+use super::{baselines, explanation::KeptFailure};
 use crate::{
     event::RunIdentity,
     runner::{RunRecord, RunReport, Snapshot, WholeSecond},
@@ -33,6 +33,16 @@ pub(super) enum Write {
     Baseline(baselines::BaselineChangeRequest),
     /// Expired rows are deleted, and the oldest ones if the file is too large.
     Tidy,
+}
+
+/// A chat that has a name at its target now.
+#[derive(Debug)]
+pub(super) struct OpenedChat {
+    pub(super) run: Arc<RunIdentity>,
+    pub(super) chat: u64,
+    pub(super) correlation: Vec<(Arc<str>, String)>,
+    /// Why it is open although it has ended, or is about to; `None` as long as it is in progress.
+    pub(super) why: Option<String>,
 }
 
 impl Write {

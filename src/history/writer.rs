@@ -17,8 +17,9 @@ use tokio::{sync::oneshot, time::Instant};
 use super::{
     BaselineError, HistoryError,
     baselines::{self, Named},
+    directory,
     figures::HistoryCounters,
-    file::{self, HistoryFile},
+    file::HistoryFile,
     rows::apply,
     tidy,
     unwritten::Unwritten,
@@ -163,7 +164,7 @@ impl Writer {
         if let Some(file) = &mut self.file {
             file.note();
         }
-        let bytes = file::size(&self.directory);
+        let bytes = directory::size(&self.directory);
         self.figures.bytes.store(bytes, Ordering::Relaxed);
     }
 
@@ -345,7 +346,7 @@ impl Writer {
     fn set_aside(&mut self, why: &str) {
         self.file = None;
         self.tried = None;
-        match file::set_aside(&self.directory) {
+        match directory::set_aside(&self.directory) {
             Ok(aside) => {
                 self.figures.set_aside.fetch_add(1, Ordering::Relaxed);
                 tracing::error!(
@@ -356,14 +357,14 @@ impl Writer {
             Err(error) => tracing::error!(
                 "the history is damaged ({why}) and cannot be set aside: {}; move `{}` away",
                 plain_words::of_system(&error),
-                file::path_in(&self.directory).display()
+                directory::path_in(&self.directory).display()
             ),
         }
     }
 
     /// Keeps the log of a file that another one replaced from being written to that.
     fn set_log_aside(&self) {
-        match file::set_log_aside(&self.directory) {
+        match directory::set_log_aside(&self.directory) {
             Ok(log) => tracing::error!(
                 "the log of the history that was replaced is now `{}`",
                 log.display()

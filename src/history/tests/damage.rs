@@ -10,8 +10,9 @@ use rusqlite::Connection;
 
 use super::{MOST, database, kept, open, value, writer};
 use crate::history::{
+    directory::{log_of, path_in},
     figures::HistoryCounters,
-    file::{HistoryFile, log_of, path_in},
+    file::HistoryFile,
     write::Write,
 };
 use crate::testing::TemporaryFolder;

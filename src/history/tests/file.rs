@@ -5,9 +5,8 @@ use serde_json::json;
 
 use super::{MOST, begun, earlier, open};
 use crate::{
-    history::{HistoryError, file::path_in, rows::Rest, schema::MIGRATIONS},
-    runner::{MachineSample, Quantiles, RunReport, RunState, Sample, StepSample},
-    testing::TemporaryFolder,
+    history::{HistoryError, directory::path_in, rows::Rest, schema::MIGRATIONS},
+    runner::{Quantiles, RunReport, RunState, Sample, StepSample},
 };
 
 #[test]

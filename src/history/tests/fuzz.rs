@@ -7,8 +7,7 @@ use tokio::sync::mpsc;
 use super::{MOST, open, record};
 use crate::{
     fuzz::{fuzz, inputs},
-    history::{FailureQuery, History, HourQuery, RunQuery, file::path_in},
-    testing::TemporaryFolder,
+    history::{FailureQuery, History, HourQuery, RunQuery, directory::path_in},
 };
 
 const WORDS: &[&[u8]] = &[

@@ -17,11 +17,8 @@ use std::{path::Path, sync::Arc};
 use rusqlite::{Connection, types::FromSql};
 
 use super::{
-    HistoryError,
-    figures::HistoryCounters,
-    file::{HistoryFile, path_in},
-    schema::MIGRATIONS,
-    writer::Writer,
+    HistoryError, directory::path_in, figures::HistoryCounters, file::HistoryFile,
+    schema::MIGRATIONS, writer::Writer,
 };
 use crate::{
     config::Data,

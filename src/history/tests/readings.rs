@@ -18,8 +18,8 @@ use crate::{
     config::Data,
     event::{HistoryFigures, Observer, Observers, ServiceEvent},
     history::{
-        History, HistoryError, Recorder, RunQuery, baselines::Named, figures::HistoryCounters,
-        file::path_in,
+        History, HistoryError, Recorder, RunQuery, baselines::Named, directory::path_in,
+        figures::HistoryCounters,
     },
     testing::TemporaryFolder,
 };

@@ -6,8 +6,8 @@ use super::{MOST, open, record, run, value};
 use crate::{
     config::Data,
     history::{
-        baselines, figures::HistoryCounters, file::path_in, hours::ProbeHour, tidy, write::Write,
-        writer::Writer,
+        baselines, directory::path_in, figures::HistoryCounters, hours::ProbeHour, tidy,
+        write::Write, writer::Writer,
     },
     testing::TemporaryFolder,
 };
