@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Arrivals, Profile, Shape,
-    keys::{Ramp, noted},
+    Arrivals,
+    keys::{LoadForm, Ramp, noted},
     segment::MOST_CHATS,
 };
 use crate::document::{Mapping, Node, Problems};
@@ -15,7 +15,11 @@ const ONE_INSTANT: u64 = 1_000;
 /// nobody could tell who is to blame.
 const BETWEEN: Duration = Duration::from_micros(40);
 
-pub(super) fn read(chats: &Node, load: &mut Mapping<'_>, problems: &Problems) -> Option<Profile> {
+pub(super) fn read(
+    chats: &Node,
+    load: &mut Mapping<'_>,
+    problems: &Problems,
+) -> Option<LoadForm<Arrivals>> {
     let ramp = Ramp::read(load, problems);
     let chats = chats.whole_number_in(1..=MOST_CHATS, problems)?;
     let ramp = ramp?;
@@ -24,19 +28,25 @@ pub(super) fn read(chats: &Node, load: &mut Mapping<'_>, problems: &Problems) ->
     } else {
         ramp.time
     };
-    let arrivals = noted(Arrivals::of_chats(chats, time), load.place, problems)?;
-    let written = format!("{{ chats: {chats}{ramp} }}");
-    Some(Profile::new(written, Shape::Arrivals(arrivals), None))
+    Some(LoadForm {
+        load: noted(Arrivals::of_chats(chats, time), load.place, problems)?,
+        written: format!("{{ chats: {chats}{ramp} }}"),
+        max_active: None,
+    })
 }
 
 /// One chat, at once.
-pub(super) fn one() -> Profile {
+pub(super) fn one() -> LoadForm<Arrivals> {
     #[expect(
         clippy::expect_used,
         reason = "one chat at once is neither too many nor too long"
     )]
-    let arrivals = Arrivals::of_chats(1, Duration::ZERO).expect("one chat");
-    Profile::new("{ chats: 1 }".to_owned(), Shape::Arrivals(arrivals), None)
+    let load = Arrivals::of_chats(1, Duration::ZERO).expect("one chat");
+    LoadForm {
+        written: "{ chats: 1 }".to_owned(),
+        load,
+        max_active: None,
+    }
 }
 
 #[cfg(test)]

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Profile, Shape,
-    keys::{Ramp, some_time},
+    keys::{LoadForm, Ramp, some_time},
     segment::MOST_CHATS,
 };
 use crate::{
@@ -89,7 +88,7 @@ pub(super) fn read(
     customers: &Node,
     load: &mut Mapping<'_>,
     problems: &Problems,
-) -> Option<Profile> {
+) -> Option<LoadForm<Customers>> {
     let customers = customers.whole_number_in(1..=MOST_CHATS, problems);
     let length = load.need("for").and_then(|node| some_time(node, problems));
     let ramp = Ramp::read(load, problems);
@@ -105,14 +104,16 @@ pub(super) fn read(
         );
         return None;
     }
-    let written = format!("{{ customers: {customers}, for: {time}{ramp} }}");
-    let shape = Shape::Customers(Customers {
-        count: customers,
-        ramp: ramp.time,
-        length,
-        changes: Vec::new(),
-    });
-    Some(Profile::new(written, shape, None))
+    Some(LoadForm {
+        written: format!("{{ customers: {customers}, for: {time}{ramp} }}"),
+        load: Customers {
+            count: customers,
+            ramp: ramp.time,
+            length,
+            changes: Vec::new(),
+        },
+        max_active: None,
+    })
 }
 
 #[cfg(test)]
@@ -120,7 +121,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::load::testing::{profile, refused};
+    use crate::load::{
+        Shape,
+        testing::{profile, refused},
+    };
 
     fn customers(text: &str) -> Customers {
         match profile(text).shape() {

@@ -8,6 +8,16 @@ use crate::{
     units::{Rate, duration},
 };
 
+/// What the keys of one form say.
+pub(super) struct LoadForm<T> {
+    /// The mapping as YAML, with its values in their usual units.
+    pub(super) written: String,
+    /// When chats start, or what is looked for.
+    pub(super) load: T,
+    /// The most chats at once that an open profile allows.
+    pub(super) max_active: Option<u64>,
+}
+
 /// The `max_active` of an open profile; written as the end of its mapping.
 pub(super) struct ActiveLimit {
     pub(super) max_active: Option<u64>,

@@ -18,6 +18,7 @@ mod level;
 mod profile;
 mod search;
 mod segment;
+mod shape;
 mod stages;
 mod steady;
 #[cfg(test)]
@@ -28,8 +29,9 @@ pub use arrivals::Arrivals;
 pub use customers::Customers;
 pub use graceful_stop::graceful_time_for;
 pub use level::{Bracket, Level};
-pub use profile::{Profile, Shape};
+pub use profile::Profile;
 pub use search::Search;
+pub use shape::Shape;
 pub use threshold::{Judgement, Measure, Measured, Statistic, Threshold};
 
 /// A schedule that cannot be.

@@ -1,7 +1,8 @@
 use std::{fmt, time::Duration};
 
 use super::{
-    Arrivals, Customers, Level, Search, Threshold, chats, customers, search, stages, steady,
+    Arrivals, Customers, Level, Search, Shape, Threshold, chats, customers, keys::LoadForm, search,
+    stages, steady,
 };
 use crate::{
     document::{Mapping, Node, Place, Problems},
@@ -21,26 +22,50 @@ pub struct Profile {
     pub(super) own_graceful_stop: Option<Duration>,
 }
 
-/// The two ways to say when chats start.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Shape {
-    /// Each chat has a moment at which it is due.
-    Arrivals(Arrivals),
-    /// A chat starts when a customer is free.
-    Customers(Customers),
-}
-
 /// Reads the mapping, given the value of the key that tells its form.
 type Read = fn(&Node, &mut Mapping<'_>, &Problems) -> Option<Profile>;
 
 /// Every form of the mapping, by the key that only it has.
 const FORMS: [(&str, Read); 5] = [
-    ("chats", chats::read),
-    ("customers", customers::read),
-    ("rate", steady::read),
-    ("stages", stages::read),
-    ("search", search::read),
+    ("chats", |node, load, problems| {
+        chats::read(node, load, problems).map(Profile::from)
+    }),
+    ("customers", |node, load, problems| {
+        customers::read(node, load, problems).map(Profile::from)
+    }),
+    ("rate", |node, load, problems| {
+        steady::read(node, load, problems).map(Profile::from)
+    }),
+    ("stages", |node, load, problems| {
+        stages::read(node, load, problems).map(Profile::from)
+    }),
+    ("search", |node, load, problems| {
+        search::read(node, load, problems).map(Profile::from)
+    }),
 ];
+
+impl From<LoadForm<Arrivals>> for Profile {
+    fn from(form: LoadForm<Arrivals>) -> Self {
+        Self::new(form.written, Shape::Arrivals(form.load), form.max_active)
+    }
+}
+
+impl From<LoadForm<Customers>> for Profile {
+    fn from(form: LoadForm<Customers>) -> Self {
+        Self::new(form.written, Shape::Customers(form.load), form.max_active)
+    }
+}
+
+impl From<LoadForm<Search>> for Profile {
+    fn from(form: LoadForm<Search>) -> Self {
+        let search = form.load;
+        let first = search.shape_at(search.first());
+        Self {
+            search: Some(search),
+            ..Self::new(form.written, first, form.max_active)
+        }
+    }
+}
 
 impl Profile {
     /// Reads a `load:` mapping; what is wrong is noted in `problems`.
@@ -82,7 +107,7 @@ impl Profile {
         self
     }
 
-    pub(super) fn new(written: String, shape: Shape, max_active: Option<u64>) -> Self {
+    fn new(written: String, shape: Shape, max_active: Option<u64>) -> Self {
         Self {
             written,
             shape,
@@ -92,19 +117,9 @@ impl Profile {
         }
     }
 
-    pub(super) fn searching(written: String, search: Search, max_active: Option<u64>) -> Self {
-        Self {
-            written,
-            shape: search.shape_at(search.first()),
-            max_active,
-            search: Some(search),
-            own_graceful_stop: None,
-        }
-    }
-
     /// One chat, at once: what a probe runs.
     pub fn one_chat() -> Self {
-        chats::one()
+        chats::one().into()
     }
 
     /// When chats start; in the first step, if this is a search.

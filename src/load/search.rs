@@ -4,9 +4,9 @@
 use std::{fmt, time::Duration};
 
 use super::{
-    Arrivals, Bracket, Customers, Level, Profile, Shape,
+    Arrivals, Bracket, Customers, Level, Shape,
     arrivals::RateStage,
-    keys::{ActiveLimit, noted, rate_of, some_time},
+    keys::{ActiveLimit, LoadForm, noted, rate_of, some_time},
     segment::MOST_CHATS,
 };
 use crate::{
@@ -101,7 +101,11 @@ impl Search {
     }
 }
 
-pub(super) fn read(node: &Node, load: &mut Mapping<'_>, problems: &Problems) -> Option<Profile> {
+pub(super) fn read(
+    node: &Node,
+    load: &mut Mapping<'_>,
+    problems: &Problems,
+) -> Option<LoadForm<Search>> {
     let wanted = "a search such as `{ from: 50/s, to: 2000/s, hold: 30s }`";
     let mut map = Mapping::open(node, wanted, problems)?;
     let customers = map.get("customers");
@@ -139,8 +143,11 @@ pub(super) fn read(node: &Node, load: &mut Mapping<'_>, problems: &Problems) -> 
         noted(Arrivals::open(&[stage]), load.place, problems)?;
     }
     let limit = limit?;
-    let written = format!("{{ search: {search}{limit} }}");
-    Some(Profile::searching(written, search, limit.max_active))
+    Some(LoadForm {
+        written: format!("{{ search: {search}{limit} }}"),
+        load: search,
+        max_active: limit.max_active,
+    })
 }
 
 /// `from` and `to`, in this order and above zero.

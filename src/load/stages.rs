@@ -4,16 +4,20 @@
 use std::fmt;
 
 use super::{
-    Arrivals, Profile, Shape,
+    Arrivals,
     arrivals::RateStage,
-    keys::{ActiveLimit, noted, rate_of, some_time},
+    keys::{ActiveLimit, LoadForm, noted, rate_of, some_time},
 };
 use crate::{
     document::{Mapping, Node, Problems},
     units::duration,
 };
 
-pub(super) fn read(stages: &Node, load: &mut Mapping<'_>, problems: &Problems) -> Option<Profile> {
+pub(super) fn read(
+    stages: &Node,
+    load: &mut Mapping<'_>,
+    problems: &Problems,
+) -> Option<LoadForm<Arrivals>> {
     let limit = ActiveLimit::read(load, problems);
     let wanted = "a list of stages such as `{ for: 1m, rate: 100/s }`";
     let before = problems.count();
@@ -28,14 +32,12 @@ pub(super) fn read(stages: &Node, load: &mut Mapping<'_>, problems: &Problems) -
         return None;
     }
     let limit = limit?;
-    let arrivals = noted(Arrivals::open(&stages), load.place, problems)?;
     let listed: Vec<_> = stages.iter().map(ToString::to_string).collect();
-    let written = format!("{{ stages: [ {} ]{limit} }}", listed.join(", "));
-    Some(Profile::new(
-        written,
-        Shape::Arrivals(arrivals),
-        limit.max_active,
-    ))
+    Some(LoadForm {
+        load: noted(Arrivals::open(&stages), load.place, problems)?,
+        written: format!("{{ stages: [ {} ]{limit} }}", listed.join(", ")),
+        max_active: limit.max_active,
+    })
 }
 
 fn stage(node: &Node, problems: &Problems) -> Option<RateStage> {

@@ -1,9 +1,9 @@
 //! `{ rate: 500/s, for: 10m, max_active: 20000 }`: arrivals at one rate, whatever the target does.
 
 use super::{
-    Arrivals, Profile, Shape,
+    Arrivals,
     arrivals::RateStage,
-    keys::{ActiveLimit, noted, rate_of, some_time},
+    keys::{ActiveLimit, LoadForm, noted, rate_of, some_time},
 };
 use crate::{
     document::{Mapping, Node, Problems},
@@ -13,7 +13,11 @@ use crate::{
 const NO_RAMP: &str = "`ramp` does not go with `rate`; a rate climbs in a stage: \
                        `{ for: 1m, from: 0/s, rate: 500/s }`";
 
-pub(super) fn read(rate: &Node, load: &mut Mapping<'_>, problems: &Problems) -> Option<Profile> {
+pub(super) fn read(
+    rate: &Node,
+    load: &mut Mapping<'_>,
+    problems: &Problems,
+) -> Option<LoadForm<Arrivals>> {
     let rate = rate_of(rate, problems);
     let length = load.need("for").and_then(|node| some_time(node, problems));
     let limit = ActiveLimit::read(load, problems);
@@ -26,16 +30,12 @@ pub(super) fn read(rate: &Node, load: &mut Mapping<'_>, problems: &Problems) -> 
         from: rate,
         to: rate,
     };
-    let arrivals = noted(Arrivals::open(&[stage]), load.place, problems)?;
-    let written = format!(
-        "{{ rate: {rate}, for: {}{limit} }}",
-        duration::format(length)
-    );
-    Some(Profile::new(
-        written,
-        Shape::Arrivals(arrivals),
-        limit.max_active,
-    ))
+    let length = duration::format(length);
+    Some(LoadForm {
+        load: noted(Arrivals::open(&[stage]), load.place, problems)?,
+        written: format!("{{ rate: {rate}, for: {length}{limit} }}"),
+        max_active: limit.max_active,
+    })
 }
 
 #[cfg(test)]

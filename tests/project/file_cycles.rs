@@ -12,7 +12,6 @@ use super::architecture::{is_test, names_below, without_tests};
 const WITH_CIRCLES: &[&str] = &[
     "config",
     "document",
-    "load",
     "runner",
     "scenario",
     "simulator",

@@ -6,7 +6,8 @@ use serde_json::json;
 use super::{MOST, begun, earlier, open};
 use crate::{
     history::{HistoryError, directory::path_in, rows::Rest, schema::MIGRATIONS},
-    runner::{Quantiles, RunReport, RunState, Sample, StepSample},
+    runner::{MachineSample, Quantiles, RunReport, RunState, Sample, StepSample},
+    testing::TemporaryFolder,
 };
 
 #[test]

@@ -8,6 +8,7 @@ use super::{MOST, open, record};
 use crate::{
     fuzz::{fuzz, inputs},
     history::{FailureQuery, History, HourQuery, RunQuery, directory::path_in},
+    testing::TemporaryFolder,
 };
 
 const WORDS: &[&[u8]] = &[
