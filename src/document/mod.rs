@@ -12,6 +12,7 @@ mod parse;
 mod place;
 mod places;
 mod problem;
+mod reading;
 mod scalar;
 mod settings;
 mod wording;

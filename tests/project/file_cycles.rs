@@ -11,7 +11,6 @@ use super::architecture::{is_test, names_below, without_tests};
 /// Folders whose files still use each other in circles.
 const WITH_CIRCLES: &[&str] = &[
     "config",
-    "document",
     "runner",
     "scenario",
     "simulator",
