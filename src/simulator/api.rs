@@ -16,9 +16,9 @@ use tokio::time::{Instant, sleep};
 
 use super::Centre;
 use super::delivery::Traffic;
-use super::events::Party;
 use super::faults::{Faults, RequestFate};
 use super::floor::Census;
+use super::ids::Party;
 use super::requests::{
     Disconnection, Message, NewEngagement, NewSession, NewWebhook, RequestKind, RequestRefusal,
     Termination, read,

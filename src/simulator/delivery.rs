@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Error;
-use super::engagement::EngagementId;
-use super::events::EventKind;
+use super::event_kind::EventKind;
+use super::ids::EngagementId;
 use super::quirks::{EventContentType, EventMethod, Quirks};
 use super::receivers::Receivers;
 use super::settings::DeliverySettings;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::events::EventKind;
+use super::event_kind::EventKind;
 use super::requests::RequestKind;
 use crate::units::Distribution;
 

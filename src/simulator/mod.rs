@@ -11,10 +11,13 @@ mod agenda;
 mod agents;
 mod api;
 mod delivery;
+mod due;
 mod engagement;
+mod event_kind;
 mod events;
 mod faults;
 mod floor;
+mod ids;
 mod outbox;
 mod quirks;
 mod receivers;
@@ -34,7 +37,7 @@ use tokio_util::task::TaskTracker;
 
 pub use api::Stats;
 pub use delivery::Traffic;
-pub use events::EventKind;
+pub use event_kind::EventKind;
 pub use faults::{
     AgentFaults, AgentLeaves, ErrorAnswers, ErrorStatus, EventDelay, EventFault, EventFaults,
     Faults, Probability, Resets, SlowAnswers,

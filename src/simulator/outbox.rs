@@ -3,30 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::agenda::{Agenda, after};
 use super::delivery::{Notice, Partition, Queue};
-use super::engagement::{Engagement, Timer};
-use super::events::{CentreEvent, EventIds, EventKind};
+use super::due::Due;
+use super::engagement::{Engagement, Parcel, Timer};
+use super::events::{CentreEvent, EventIds};
 use super::faults::{EventFate, EventFaults};
-use super::floor::Due;
 use super::statistics::Statistics;
 use super::webhooks::Webhooks;
 
 /// How long an event that is to be overtaken waits for the next one.
 const HOLD: Duration = Duration::from_secs(1);
-
-/// An event with its body, before it has receivers.
-#[derive(Debug)]
-pub(super) struct Parcel {
-    kind: EventKind,
-    body: Bytes,
-    twice: bool,
-    late: Duration,
-    requested: Option<Instant>,
-}
 
 /// Sends the events of all chats.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::Error;
-use super::events::EventKind;
+use super::event_kind::EventKind;
 use super::requests::RequestKind;
 
 /// The longest join delay that is told apart, in microseconds: an hour.

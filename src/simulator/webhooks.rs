@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use reqwest::Url;
 
-use super::events::EventKind;
+use super::event_kind::EventKind;
 use super::requests::{NewWebhook, RequestRefusal};
 
 /// The registered callback URLs, by their number in order of registration.

@@ -13,7 +13,6 @@ const WITH_CIRCLES: &[&str] = &[
     "config",
     "runner",
     "scenario",
-    "simulator",
 ];
 
 /// The files of a folder, by their module, and the modules that each of them uses.

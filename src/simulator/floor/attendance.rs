@@ -6,8 +6,9 @@ use tokio::time::Instant;
 
 use super::Floor;
 use crate::simulator::agenda::after;
-use crate::simulator::engagement::{ChatStage, Draft, EngagementId, Timer};
-use crate::simulator::events::{CentreEvent, Party};
+use crate::simulator::engagement::{ChatStage, Draft, Timer};
+use crate::simulator::events::CentreEvent;
+use crate::simulator::ids::{EngagementId, Party};
 use crate::simulator::statistics::End;
 
 impl Floor {

@@ -13,23 +13,17 @@ use tokio::time::Instant;
 
 use super::agenda::{Agenda, Key, after};
 use super::agents::AgentPool;
-use super::delivery::{Notice, Queue};
-use super::engagement::{ChatStage, Engagement, EngagementId, SessionId, Timer};
-use super::events::{CentreEvent, EventIds, Party};
+use super::delivery::Queue;
+use super::due::Due;
+use super::engagement::{ChatStage, Engagement, Timer};
+use super::events::{CentreEvent, EventIds};
 use super::faults::{Faults, RequestFate};
+use super::ids::{EngagementId, Party, SessionId};
 use super::outbox::Outbox;
 use super::requests::{Message, NewEngagement, RequestKind, RequestRefusal};
 use super::settings::CentreSettings;
 use super::statistics::{End, Statistics};
 use super::webhooks::Webhooks;
-
-/// What may come due.
-#[derive(Debug)]
-pub(super) enum Due {
-    Chat(EngagementId, Timer),
-    Post(Notice),
-    SessionIdle(SessionId),
-}
 
 /// What is open at this moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
