@@ -11,6 +11,7 @@ mod plan;
 mod probe;
 mod redaction;
 mod schedule;
+mod secret;
 mod settings;
 mod target;
 #[cfg(test)]

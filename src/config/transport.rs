@@ -2,7 +2,7 @@ use std::{path::Path, sync::Arc};
 
 use secrecy::ExposeSecret;
 
-use super::target::read_secret;
+use super::secret::read_secret;
 use crate::{
     document::{Mapping, Node, Problems, Value},
     driver::{Proxy, ProxyChoice, Tls, TlsError, TlsSettings},

@@ -10,7 +10,6 @@ use super::architecture::{is_test, names_below, without_tests};
 
 /// Folders whose files still use each other in circles.
 const WITH_CIRCLES: &[&str] = &[
-    "config",
     "runner",
     "scenario",
 ];
