@@ -14,6 +14,7 @@ mod health;
 mod openapi;
 mod refusal;
 mod refusal_log;
+mod responses;
 mod session;
 mod shared;
 #[cfg(test)]

@@ -16,8 +16,8 @@ use crate::{
         App,
         api::{reports::PREVIOUS, runs::RunSummary},
         extract::{PathName, Text},
-        openapi::{Changes, OfHistory},
         refusal::{ErrorBody, Refusal},
+        responses::{Changes, OfHistory},
     },
 };
 

@@ -20,8 +20,8 @@ use crate::{
     web::{
         App,
         extract::Text,
-        openapi::Examined,
         refusal::{ErrorBody, Refusal},
+        responses::Examined,
     },
 };
 

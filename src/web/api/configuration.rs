@@ -6,8 +6,8 @@ use crate::{
     scheduler::Installed,
     web::{
         App,
-        openapi::Changes,
         refusal::{ErrorBody, Refusal},
+        responses::Changes,
     },
 };
 

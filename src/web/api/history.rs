@@ -13,8 +13,8 @@ use crate::{
         App,
         api::runs::PageSize,
         extract::{PathName, QueryParameters},
-        openapi::OfHistory,
         refusal::{ErrorBody, Refusal},
+        responses::OfHistory,
     },
 };
 

@@ -12,8 +12,8 @@ use crate::{
     web::{
         App,
         extract::{PathName, Text},
-        openapi::{Changes, OfRun},
         refusal::{ErrorBody, Refusal},
+        responses::{Changes, OfRun},
     },
 };
 

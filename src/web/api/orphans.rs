@@ -10,8 +10,8 @@ use crate::{
         App,
         api::runs::PageSize,
         extract::{PathName, QueryParameters},
-        openapi::OfRun,
         refusal::{ErrorBody, Refusal},
+        responses::OfRun,
     },
 };
 

@@ -17,8 +17,8 @@ use crate::{
     web::{
         App,
         extract::PathName,
-        openapi::Changes,
         refusal::{ErrorBody, Refusal},
+        responses::Changes,
     },
 };
 

@@ -20,8 +20,8 @@ use crate::{
             turns::WorkTurn,
         },
         extract::{PathName, TwoNames},
-        openapi::{Made, OfRun},
         refusal::{ErrorBody, Refusal},
+        responses::{Made, OfRun},
     },
 };
 

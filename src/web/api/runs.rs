@@ -12,8 +12,8 @@ use crate::{
     web::{
         App,
         extract::{PathName, QueryParameters},
-        openapi::{OfHistory, OfRun},
         refusal::{ErrorBody, Refusal},
+        responses::{OfHistory, OfRun},
     },
 };
 

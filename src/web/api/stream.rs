@@ -22,8 +22,8 @@ use crate::{
     web::{
         App, MOST_STREAMS, PLACE_AGAIN,
         extract::PathName,
-        openapi::OfRun,
         refusal::{ErrorBody, Refusal},
+        responses::OfRun,
     },
 };
 

@@ -7,8 +7,8 @@ use maud::{Markup, PreEscaped, Render as _, html};
 use serde::Deserialize;
 
 use super::{
+    followed::{AfterReload, followed},
     frame::{Page, Viewer},
-    live::{AfterReload, followed},
 };
 use crate::{
     config::{Burst, Plan},

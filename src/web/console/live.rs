@@ -16,7 +16,7 @@ use axum::{
     },
 };
 use futures_util::stream::unfold;
-use maud::{Markup, html};
+use maud::Markup;
 use tokio::{
     sync::OwnedSemaphorePermit,
     time::{Instant, Interval, MissedTickBehavior, interval_at},
@@ -24,6 +24,7 @@ use tokio::{
 
 use self::open_page::{OpenPage, OpenRun};
 use super::{
+    followed::configuration_of,
     frame::{Viewer, as_text},
     probe,
     runs::{self, HistoryFilter},
@@ -37,8 +38,6 @@ use crate::web::{
 };
 
 const EVERY: Duration = Duration::from_secs(1);
-/// How often an open page reads again what is kept, besides when something has happened to it.
-pub(super) const READ_AGAIN: Duration = Duration::from_secs(5);
 /// Keeps proxies from closing a stream that says nothing, and tells the page that the service is there.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
@@ -58,34 +57,6 @@ impl Live {
         let render = || app.looks.take(move || as_text(render()));
         self.0.get((page.to_owned(), viewer), render).await.ok()
     }
-}
-
-/// What a new configuration means for a page that is open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum AfterReload {
-    /// It shows what is in force.
-    ShowsNew,
-    /// What it shows does not depend on it.
-    StaysTrue,
-    /// It was made of the configuration before.
-    IsOutdated,
-}
-
-/// The parts of a page that change: the script follows them at this path.
-pub(super) fn followed(app: &App, path: &str, after: AfterReload, parts: &Markup) -> Markup {
-    let after = match after {
-        AfterReload::ShowsNew => "shows-new",
-        AfterReload::StaysTrue => "stays-true",
-        AfterReload::IsOutdated => "is-outdated",
-    };
-    html! {
-        div data-live=(path) data-configuration=(configuration_of(app)) data-after-reload=(after) { (parts) }
-    }
-}
-
-/// Which configuration is in force.
-fn configuration_of(app: &App) -> String {
-    format!("{:016x}", app.web.scheduler.plan().fingerprint)
 }
 
 /// What is going on.

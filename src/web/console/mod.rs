@@ -9,6 +9,7 @@ mod compare;
 mod configuration;
 mod failure;
 mod figures;
+mod followed;
 mod frame;
 mod live;
 mod now;

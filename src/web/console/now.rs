@@ -6,8 +6,8 @@ use axum::{extract::State, response::Response};
 use maud::{Markup, html};
 
 use super::{
+    followed::{AfterReload, followed},
     frame::{Page, Viewer},
-    live::{AfterReload, followed},
     words::{Standing, count, moment, span, time},
 };
 use crate::{

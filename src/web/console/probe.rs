@@ -10,8 +10,8 @@ use maud::{Markup, html};
 use tokio::time::Instant;
 
 use super::{
+    followed::{AfterReload, READ_AGAIN, followed},
     frame::{Page, Viewer},
-    live::{AfterReload, READ_AGAIN, followed},
     now::{actions, in_progress, results, ticks},
     words::{Standing, count, moment, share, time},
 };

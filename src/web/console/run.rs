@@ -7,8 +7,8 @@ use maud::{Markup, html};
 
 use super::{
     figures,
+    followed::{AfterReload, followed},
     frame::{Page, Viewer},
-    live::{AfterReload, followed},
     words::{Standing, count, hour, moment, per_second, span},
 };
 use crate::{

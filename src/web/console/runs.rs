@@ -14,8 +14,8 @@ use url::form_urlencoded;
 
 use super::{
     compare::MOST_RUNS,
+    followed::{AfterReload, READ_AGAIN, followed},
     frame::{Page, Viewer},
-    live::{AfterReload, READ_AGAIN, followed},
     words::{Standing, count, moment, span, time},
 };
 use crate::{
