@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::subjects::Declaration;
+use super::declaration::Declaration;
 use crate::driver::Phase;
 
 /// Thresholds that become bucket boundaries, so that the share on either side of them is exact.

@@ -8,6 +8,7 @@ mod boundaries;
 mod bursts;
 mod callbacks;
 mod chats;
+mod declaration;
 mod family;
 mod history;
 mod listeners;
@@ -54,7 +55,7 @@ use crate::{
 };
 
 pub use boundaries::Boundaries;
-pub use subjects::{Declaration, StepDeclaration};
+pub use declaration::{Declaration, StepDeclaration};
 
 /// Why there are no metrics.
 #[derive(Debug, thiserror::Error)]

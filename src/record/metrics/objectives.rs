@@ -8,8 +8,8 @@ use prometheus::{Gauge, IntCounter};
 
 use super::{
     MetricsError,
+    declaration::Declaration,
     family::{Family, Maker, begins_with},
-    subjects::Declaration,
 };
 use crate::{config::Objectives, event::Subject, scenario::Observation};
 

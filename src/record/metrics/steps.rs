@@ -4,8 +4,8 @@ use prometheus::{Histogram, IntCounter};
 
 use super::{
     Boundaries, MetricsError,
+    declaration::StepDeclaration,
     family::{Family, Maker, STEP, STEP_REASON, begins_with},
-    subjects::StepDeclaration,
 };
 use crate::{
     event::StepOutcome,
