@@ -117,11 +117,11 @@ fn write_baseline(text: &mut String, baseline: &BaselineCheck) -> std::fmt::Resu
     });
     for (of, change) in changes {
         match change.word {
-            Word::Worse | Word::Better => write!(text, "\n{of} {}", wording::change(change))?,
+            Word::Worse | Word::Better => write!(text, "\n{of} {}", change.in_words())?,
             Word::RunToRun | Word::Unclear => write!(
                 text,
                 "\n{of} {} ({})",
-                wording::change(change),
+                change.in_words(),
                 change.word.as_str()
             )?,
             Word::Noise | Word::TooLittle => {}

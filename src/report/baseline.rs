@@ -51,7 +51,7 @@ fn in_words(regression: &Regression<'_>, limit: f64) -> String {
     format!(
         "{} {}, where {} are allowed",
         regression.step.unwrap_or("whole chats"),
-        wording::change(regression.change),
+        regression.change.in_words(),
         wording::percent(limit),
     )
 }

@@ -6,6 +6,7 @@ mod caveats;
 mod change;
 mod contrast;
 mod estimate;
+mod figure;
 mod fisher;
 mod headline;
 mod holm;
@@ -26,7 +27,8 @@ use self::{
     headline::headline,
 };
 pub use self::{
-    change::{Change, Figure, Method, Word},
+    change::{Change, Word},
+    figure::{Figure, Method},
     headline::Overall,
 };
 use crate::{

@@ -2,7 +2,6 @@
 
 use std::{fmt::Display, time::Duration};
 
-use super::{Change, Figure};
 use crate::{
     runner::{ReceivedEvents, RunReport, TeardownFailure},
     units::duration,
@@ -118,26 +117,6 @@ pub(super) fn probability(p: f64) -> String {
         ..0.1 => format!("{p:.4}"),
         _ => format!("{p:.2}"),
     }
-}
-
-/// A change with what it was before and is now.
-pub fn change(change: &Change) -> String {
-    let figure = |value: Option<f64>, count: u64| {
-        or_dash(value.map(|value| match change.figure {
-            Figure::Failed => format!("{} of {count}", percent(value)),
-            _ => seconds(value),
-        }))
-    };
-    let by = match change.relative() {
-        Some(part) if part.is_finite() => signed_percent(part),
-        _ => "from nothing".to_owned(),
-    };
-    format!(
-        "{}: {} before, {} now: {by}",
-        change.figure.as_str(),
-        figure(change.before, change.before_count),
-        figure(change.after, change.after_count)
-    )
 }
 
 /// Why something may be left at the target.

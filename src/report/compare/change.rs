@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    CONFIDENCE,
+    CONFIDENCE, Figure, Method,
     contrast::{Contrast, Evidence},
     holm::Holm,
 };
+use crate::report::wording::{or_dash, percent, seconds, signed_percent};
 
 /// What changed about one figure.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -39,34 +40,6 @@ pub struct Change {
     pub word: Word,
 }
 
-/// A figure that is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Figure {
-    /// The mean of those that passed.
-    Mean,
-    /// The median of those that passed.
-    P50,
-    /// 95 of 100 that passed were as quick.
-    P95,
-    /// 99 of 100 that passed were as quick.
-    P99,
-    /// The share that failed.
-    Failed,
-}
-
-/// What tells a change from chance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Method {
-    /// Fisher's exact test of the counts, in runs that are too short for anything else: chats are taken as independent.
-    Exact,
-    /// What varies within a run, by its batches; for shares Fisher's test has to agree.
-    Batches,
-    /// What varies within a run and from one baseline to another.
-    Runs,
-}
-
 /// What to make of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -85,42 +58,6 @@ pub enum Word {
     Noise,
     /// Too little was measured for a word.
     TooLittle,
-}
-
-impl Figure {
-    pub(super) const ALL: [Self; 5] = [Self::Mean, Self::P50, Self::P95, Self::P99, Self::Failed];
-
-    /// The word for it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Mean => "mean",
-            Self::P50 => "p50",
-            Self::P95 => "p95",
-            Self::P99 => "p99",
-            Self::Failed => "failed",
-        }
-    }
-
-    /// How many have to be measured in each run: ten beyond a quantile.
-    pub(super) const fn least(self) -> u64 {
-        match self {
-            Self::P50 | Self::Failed => 20,
-            Self::Mean => 30,
-            Self::P95 => 200,
-            Self::P99 => 1000,
-        }
-    }
-}
-
-impl Method {
-    /// The word for it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Exact => "exact test",
-            Self::Batches => "batches",
-            Self::Runs => "runs",
-        }
-    }
 }
 
 impl Word {
@@ -256,5 +193,25 @@ impl Change {
     pub fn relative(&self) -> Option<f64> {
         let (before, after) = self.before.zip(self.after)?;
         Some(after / before - 1.0)
+    }
+
+    /// For people: what it was before and is now.
+    pub fn in_words(&self) -> String {
+        let figure = |value: Option<f64>, count: u64| {
+            or_dash(value.map(|value| match self.figure {
+                Figure::Failed => format!("{} of {count}", percent(value)),
+                _ => seconds(value),
+            }))
+        };
+        let by = match self.relative() {
+            Some(part) if part.is_finite() => signed_percent(part),
+            _ => "from nothing".to_owned(),
+        };
+        format!(
+            "{}: {} before, {} now: {by}",
+            self.figure.as_str(),
+            figure(self.before, self.before_count),
+            figure(self.after, self.after_count)
+        )
     }
 }

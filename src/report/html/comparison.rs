@@ -86,7 +86,7 @@ fn in_short(compared: &Comparison) -> Markup {
             @let changes = moved(word);
             @if !changes.is_empty() {
                 h3 { (title) }
-                ul { @for (of, change) in changes { li { (of) " " (wording::change(change)) } } }
+                ul { @for (of, change) in changes { li { (of) " " (change.in_words()) } } }
             }
         }
     }
