@@ -8,6 +8,7 @@ mod destination;
 mod dial;
 mod endpoint;
 mod failure;
+mod head;
 mod pool;
 mod prepared;
 mod progress;

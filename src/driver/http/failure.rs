@@ -10,8 +10,7 @@ use hyper::Method;
 use tokio::time::Instant;
 
 use super::{
-    progress::Progress,
-    sender::{MAX_HEAD_BYTES, MAX_HEADERS, Unanswered},
+    head::{MAX_BYTES, MAX_HEADERS},
     words,
 };
 use crate::{
@@ -92,9 +91,9 @@ impl fmt::Display for HttpFailureKind {
 /// A failure whose time is not known yet.
 #[derive(Debug)]
 pub(super) struct Cause {
-    kind: HttpFailureKind,
-    detail: String,
-    remedy: Option<Box<Remedy>>,
+    pub(super) kind: HttpFailureKind,
+    pub(super) detail: String,
+    pub(super) remedy: Option<Box<Remedy>>,
 }
 
 impl Cause {
@@ -133,7 +132,7 @@ impl Cause {
         Self::new(
             HttpFailureKind::AnswerTooLarge,
             format!(
-                "the headers of the answer have more than {MAX_HEAD_BYTES} bytes, or are more than {MAX_HEADERS}"
+                "the headers of the answer have more than {MAX_BYTES} bytes, or are more than {MAX_HEADERS}"
             ),
         )
     }
@@ -190,43 +189,6 @@ impl Cause {
         self.detail.push_str(&why);
         self
     }
-
-    pub(super) fn after(self, progress: &Progress) -> HttpFailure {
-        HttpFailure {
-            kind: self.kind,
-            detail: self.detail,
-            sent_at: progress.sent_at,
-            waited: progress.waited(),
-            phases: progress.phases_of_failure(),
-            certificate_expires: progress.certificate_expires,
-            remedy: self.remedy,
-        }
-    }
-}
-
-/// The connection was closed under a request that has no head of an answer.
-///
-/// The client does not tell how much of a head had arrived: one that breaks off in the middle
-/// counts as none.
-pub(super) fn closed_before_answer(error: &Unanswered) -> bool {
-    causes(error).any(|cause| {
-        if let Some(Unanswered::NotTaken) = cause.downcast_ref() {
-            true
-        } else if let Some(error) = cause.downcast_ref::<hyper::Error>() {
-            error.is_incomplete_message() || error.is_closed() || error.is_canceled()
-        } else if let Some(error) = cause.downcast_ref::<io::Error>() {
-            // A TLS connection closed without its goodbye is an unexpected end of file.
-            matches!(
-                error.kind(),
-                io::ErrorKind::ConnectionReset
-                    | io::ErrorKind::ConnectionAborted
-                    | io::ErrorKind::BrokenPipe
-                    | io::ErrorKind::UnexpectedEof
-            )
-        } else {
-            false
-        }
-    })
 }
 
 /// The error in one line.
@@ -260,7 +222,9 @@ fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
 
 /// The error and all that is behind it. An I/O error's `source` skips the error it was made
 /// from, which is where rustls puts its own.
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+pub(super) fn causes<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&cause| {
         match cause.downcast_ref::<io::Error>().map(io::Error::get_ref) {
             Some(Some(inner)) => Some(inner as &(dyn Error + 'static)),

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::failure::Cause;
+use super::failure::{Cause, HttpFailure};
 use crate::{
     driver::{Phase, Phases},
     lookups::MOST_THREADS,
@@ -227,5 +227,20 @@ impl Progress {
             more => format!(" and {more} more"),
         };
         named.join(", ") + &more
+    }
+}
+
+impl Cause {
+    /// The failure of a request that has got so far.
+    pub(super) fn after(self, progress: &Progress) -> HttpFailure {
+        HttpFailure {
+            kind: self.kind,
+            detail: self.detail,
+            sent_at: progress.sent_at,
+            waited: progress.waited(),
+            phases: progress.phases_of_failure(),
+            certificate_expires: progress.certificate_expires,
+            remedy: self.remedy,
+        }
     }
 }

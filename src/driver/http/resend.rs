@@ -5,8 +5,8 @@ use std::time::Duration;
 use hyper::Method;
 
 use super::{
-    failure::{Cause, closed_before_answer},
-    sender::{Sender, Unanswered},
+    failure::Cause,
+    sender::{Sender, Unanswered, closed_before_answer},
 };
 
 /// What this machine and the server's may add to a round trip.

@@ -1,6 +1,6 @@
 //! The sending end of a connection.
 
-use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -18,18 +18,12 @@ use tokio::{
 };
 
 use super::{
-    failure::Cause,
+    failure::{Cause, causes},
+    head::{MAX_BYTES, MAX_HEADERS},
     proxy::Forwarding,
     watched::{Closing, StreamActivity, WatchedStream},
 };
 use crate::descriptors::Permit;
-
-/// Of the head of an answer, in bytes: what hyper takes by itself.
-pub(super) const MAX_HEAD_BYTES: usize = 8192 + 4096 * 100;
-
-/// Headers of an answer. hyper has room for so many at every answer, 64 bytes each, of which it touches what it
-/// uses only; with more, the allocator would fetch that room from the system every time.
-pub(super) const MAX_HEADERS: usize = 1000;
 
 /// The sending end of a connection.
 pub(super) struct Sender {
@@ -77,7 +71,7 @@ impl Sender {
         let activity = stream.activity();
         let (requests, connection) = http1::Builder::new()
             .max_headers(MAX_HEADERS)
-            .max_buf_size(MAX_HEAD_BYTES)
+            .max_buf_size(MAX_BYTES)
             .handshake(TokioIo::new(stream))
             .await
             .map_err(|error| Cause::of(&error))?;
@@ -155,6 +149,31 @@ impl Sender {
     }
 }
 
+/// The connection was closed under a request that has no head of an answer.
+///
+/// The client does not tell how much of a head had arrived: one that breaks off in the middle
+/// counts as none.
+pub(super) fn closed_before_answer(error: &Unanswered) -> bool {
+    causes(error).any(|cause| {
+        if let Some(Unanswered::NotTaken) = cause.downcast_ref() {
+            true
+        } else if let Some(error) = cause.downcast_ref::<hyper::Error>() {
+            error.is_incomplete_message() || error.is_closed() || error.is_canceled()
+        } else if let Some(error) = cause.downcast_ref::<io::Error>() {
+            // A TLS connection closed without its goodbye is an unexpected end of file.
+            matches!(
+                error.kind(),
+                io::ErrorKind::ConnectionReset
+                    | io::ErrorKind::ConnectionAborted
+                    | io::ErrorKind::BrokenPipe
+                    | io::ErrorKind::UnexpectedEof
+            )
+        } else {
+            false
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,7 +197,7 @@ mod tests {
         let request = Request::new(Full::new(Bytes::new()));
         let lost = sender.send(request).await.unwrap_err();
         assert!(matches!(lost, Unanswered::NotTaken), "{lost}");
-        assert!(crate::driver::http::failure::closed_before_answer(&lost));
+        assert!(closed_before_answer(&lost));
     }
 
     #[tokio::test]
