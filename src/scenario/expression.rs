@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use minijinja::{ErrorKind, Value, value::ValueKind};
+use minijinja::{ErrorKind, Value};
 
 use super::{
     EvaluationError, Names, Parameters, Scope, engine_words,
@@ -8,12 +8,6 @@ use super::{
     is_name, limits, nesting, operators,
 };
 use crate::document::{Node, Place, Places, Problems};
-
-/// The word for a boolean; minijinja's own are `True` and `False`.
-pub(super) fn boolean_word(value: &Value) -> Option<&'static str> {
-    let is_boolean = value.kind() == ValueKind::Bool;
-    is_boolean.then_some(if value.is_true() { "true" } else { "false" })
-}
 
 /// A minijinja expression, compiled and checked against the names that exist where it stands.
 #[derive(Debug)]

@@ -5,6 +5,7 @@
 //! nothing that cannot exist. At run time a [`Scope`] holds the values of one chat.
 
 mod action;
+mod bounds;
 mod callbacks;
 mod condition;
 mod confidential;
@@ -13,12 +14,13 @@ mod engine_words;
 mod evaluation;
 mod expression;
 mod extent;
-mod functions;
 mod input;
 mod limits;
 mod look;
+mod name;
 mod names;
 mod nesting;
+mod observation;
 mod operators;
 mod outline;
 mod parameter;
@@ -26,6 +28,7 @@ mod pause;
 mod readings;
 mod reason;
 mod scope;
+mod sessions;
 mod setting;
 mod single;
 mod step;
@@ -44,20 +47,24 @@ use names::Section;
 use step::StepReader;
 
 pub use action::*;
+pub use bounds::Bounds;
 pub use callbacks::{Callbacks, FieldPath, Verification, VerificationAnswer};
 pub use confidential::{TOKEN_BEGIN, is_confidential, note_confidential};
-pub use cost::{Bounds, Cost};
+pub use cost::Cost;
 pub use expression::Expression;
 pub use input::{Input, InputKind};
-pub use names::{Names, is_name};
+pub use name::is_name;
+pub use names::Names;
+pub use observation::Observation;
 pub use outline::{Outline, ScenarioRead};
 pub use parameter::{Parameter, Parameters};
 pub use pause::{Pause, PausePlace};
 pub use readings::{Reading, readings};
 pub use reason::Reason;
 pub use scope::{EvaluationError, RunScope, Scope, key_text};
+pub use sessions::{Clients, DriverError, Drivers, Reuse, SessionValues, Sessions};
 pub use setting::{Quantity, Setting};
-pub use step::{DEFAULT_TIMEOUT, Item, Observation, Repeat, Step};
+pub use step::{DEFAULT_TIMEOUT, Item, Repeat, Step};
 pub use step_id::StepId;
 pub use template::Template;
 pub use view::View;
@@ -123,7 +130,8 @@ impl Scenario {
             .map(|node| Input::read_all(node, problems))
             .unwrap_or_default();
         let callbacks = map.get("callbacks");
-        let mut names = Names::new(callbacks.is_some(), node, &inputs);
+        let looks = Action::all_looks().chain([&callbacks::DELIVERY]);
+        let mut names = Names::new(callbacks.is_some(), node, &inputs, looks);
         let mut callbacks = callbacks.and_then(|node| Callbacks::read(node, &mut names, problems));
         let mut reader = StepReader {
             names,

@@ -4,8 +4,7 @@ use std::{
 };
 
 use super::{
-    Action, Input, Parameter, SessionValues,
-    callbacks::DELIVERY,
+    Input, Parameter, SessionValues,
     evaluation::is_global,
     look::{Keeps, VisibleName, VisibleNames, find},
 };
@@ -58,13 +57,20 @@ pub struct Names {
     session_values: RefCell<BTreeMap<&'static str, Place>>,
     /// Servers that addresses of requests name.
     origins: Origins,
+    /// Everything that expressions of a scenario look at.
+    all_looks: Vec<&'static VisibleNames>,
     /// Any name goes: for tests of templates alone.
     open: bool,
 }
 
 impl Names {
-    /// The names of a scenario of which `inputs` could be read.
-    pub(super) fn new(callbacks: bool, scenario: &Node, inputs: &[Input]) -> Self {
+    /// The names of a scenario of which `inputs` could be read, and whose expressions look at nothing but these.
+    pub(super) fn new(
+        callbacks: bool,
+        scenario: &Node,
+        inputs: &[Input],
+        all_looks: impl IntoIterator<Item = &'static VisibleNames>,
+    ) -> Self {
         let declared = match scenario.find("inputs").map(|node| &node.value) {
             Some(Value::Map(entries)) => entries.as_slice(),
             _ => &[],
@@ -89,6 +95,7 @@ impl Names {
             looks_at_raw_body: Cell::default(),
             session_values: RefCell::default(),
             origins: Origins::default(),
+            all_looks: all_looks.into_iter().collect(),
             open: false,
         }
     }
@@ -103,7 +110,7 @@ impl Names {
         let nothing = crate::document::parse("", "").expect("an empty document");
         Self {
             open: true,
-            ..Names::new(true, &nothing, inputs)
+            ..Names::new(true, &nothing, inputs, [])
         }
     }
 
@@ -255,6 +262,13 @@ impl Names {
         }
     }
 
+    /// Whether expressions know something else by this name than a capture: a variable, or a word of the language.
+    pub(super) fn is_reserved(&self, name: &str) -> bool {
+        RESERVED.contains(&name)
+            || session_value(name).is_some()
+            || find(self.all_looks.iter().copied(), name).is_some()
+    }
+
     fn resolve_look(&self, found: &VisibleName, field: Option<&str>) -> Result<(), String> {
         match found.keeps {
             Some(Keeps::Delivery) => self.looks_at_delivery.set(true),
@@ -287,7 +301,7 @@ impl Names {
                 "`{name}` does not exist yet: step `{step}` captures it, and does not run before this"
             );
         }
-        let hint = match find(all_looks(), name) {
+        let hint = match find(self.all_looks.iter().copied(), name) {
             Some(elsewhere) => format!("; {}", elsewhere.known),
             None => problems.hint(name, self.candidates()),
         };
@@ -313,11 +327,6 @@ impl Names {
 const OF_RUN: [&str; 3] = ["target", "inputs", "run"];
 /// Variables that are there wherever a chat is.
 const OF_CHAT: [&str; 2] = ["chat", "callback"];
-
-/// Everything that expressions of a scenario look at.
-fn all_looks() -> impl Iterator<Item = &'static VisibleNames> {
-    Action::all_looks().chain([&DELIVERY])
-}
 
 /// The value of a session that goes by this name.
 fn session_value(name: &str) -> Option<&'static str> {
@@ -374,18 +383,7 @@ fn find_captures(node: &Node, found: &mut BTreeMap<String, String>) {
     }
 }
 
-/// Whether expressions know something else by this name than a capture: a variable, or a word of the language.
-pub(super) fn is_reserved(name: &str) -> bool {
-    RESERVED.contains(&name) || session_value(name).is_some() || find(all_looks(), name).is_some()
-}
-
 const RESERVED: [&str; 17] = [
     "target", "inputs", "run", "chat", "callback", "passed", "repeat", "and", "or", "not", "in",
     "is", "if", "else", "true", "false", "none",
 ];
-
-/// Names of inputs, steps and captures: they become labels and variables.
-pub fn is_name(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-}

@@ -14,8 +14,11 @@ use minijinja::{
 
 use jiff::Timestamp;
 
-use super::{Parameters, SessionValues, View, functions::MOMENT};
+use super::{Parameters, SessionValues, View};
 use crate::{document::Place, driver::Origins};
+
+/// The variable that holds the moment of `now` in microseconds; nobody can write its name.
+pub(super) const MOMENT: &str = " now";
 
 /// An expression or template that met a value it cannot work with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

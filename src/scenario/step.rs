@@ -1,13 +1,10 @@
 use std::{sync::Arc, time::Duration};
 
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-
 use super::{
-    Action, Expression, Names, Pause, Reason, Setting, StepId,
+    Action, Expression, Names, Observation, Pause, Reason, Setting, StepId,
     action::{ActionReading, Looks, ReadStep},
-    is_confidential,
-    names::{is_name, is_reserved},
+    is_confidential, is_name,
+    observation::OBSERVATIONS,
 };
 use crate::document::{Mapping, Node, Place, Problems, Value};
 
@@ -60,16 +57,6 @@ pub struct Step {
     /// Which measurement of its own the step feeds.
     pub observe: Option<Observation>,
 }
-
-/// Measurements besides the duration of the step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Observation {
-    /// How long customers wait for an agent.
-    AgentJoin,
-}
-
-const OBSERVATIONS: [(&str, Observation); 1] = [("agent_join", Observation::AgentJoin)];
 
 impl Step {
     /// The reasons for which this step can fail: one time series each.
@@ -276,7 +263,7 @@ impl StepReader<'_> {
             let name = entry.key.as_str();
             let why_not = if !is_name(name) {
                 Some("use letters, digits and `_`, a letter first")
-            } else if is_reserved(name) {
+            } else if self.names.is_reserved(name) {
                 Some("expressions know something else by this name")
             } else {
                 None

@@ -14,8 +14,8 @@ pub(super) use self::address::Address;
 use self::address::{OF_CONFIGURATION, own_begin};
 use super::{
     EvaluationError, Expression, Names, Scope,
-    evaluation::{AS_WRITTEN, Compiled, Undefined},
-    expression::{boolean_word, describe, is_exceeded, path},
+    evaluation::{AS_WRITTEN, Compiled, Undefined, boolean_word},
+    expression::{describe, is_exceeded, path},
     limits::{Bounded, TEXT_TOO_LONG},
     nesting, operators,
 };

@@ -198,7 +198,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
 ];
 
-fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {
+pub(super) fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder of the project") {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
@@ -351,9 +351,10 @@ const OF_PROTOCOLS: [&str; 5] = ["http", "hyper", "cookie", "redirect", "websock
 
 /// Where protocols are named, and why.
 const NAMES_PROTOCOLS: &[(&str, &str)] = &[
+    ("scenario/action/", "each kind of action has a folder there"),
     (
-        "scenario/action/",
-        "each kind of action has a folder there, and drivers are built there",
+        "scenario/sessions.rs",
+        "drivers are built there, and the values that their sessions keep have names there",
     ),
     ("driver/", "each protocol has a folder there"),
     ("simulator/", "a contact centre to practise on is a server"),
@@ -374,7 +375,7 @@ const NAMES_PROTOCOLS: &[(&str, &str)] = &[
         "what is confidential goes by such names",
     ),
     (
-        "scenario/functions.rs",
+        "scenario/evaluation/functions.rs",
         "`http` is the name of a date format",
     ),
 ];

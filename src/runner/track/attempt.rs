@@ -205,14 +205,16 @@ impl Track<'_> {
     /// The beginning of what the expressions of the step saw, without secrets likewise.
     fn describe_look(&self, expression: &Expression) -> String {
         let view = self.scope.view();
-        let text = view.map_or_else(String::new, |view| view.describe(expression));
+        let mentions = |name: &str| expression.mentions(name);
+        let text = view.map_or_else(String::new, |view| view.describe(&mentions));
         shorten(self.redact_all(text), QUOTED)
     }
 
     /// Refuses an expression about something that cannot be used.
     fn need_usable(&self, expression: &Expression, reason: Reason) -> Result<(), Refusal> {
         let view = self.scope.view();
-        let Some(why) = view.and_then(|view| view.why_unusable(expression)) else {
+        let mentions = |name: &str| expression.mentions(name);
+        let Some(why) = view.and_then(|view| view.why_unusable(&mentions)) else {
             return Ok(());
         };
         let source = expression.source();

@@ -1,11 +1,12 @@
 use std::sync::Arc;
 
-use super::{Performed, Sessions, Task, WaitAction};
+use super::{Performed, Task};
 use crate::{
     document::{Mapping, Node, Place, Problems},
     driver::Origins,
     scenario::{
-        EvaluationError, Expression, Names, Observation, Reason, Scope, StepId, look::VisibleNames,
+        EvaluationError, Expression, Names, Observation, Reason, Scope, Sessions, StepId,
+        look::VisibleNames,
     },
 };
 
@@ -42,17 +43,12 @@ pub(in crate::scenario) trait ActionKind: Sized {
     /// Requests that it sends to the target.
     fn requests(&self) -> u64;
 
-    /// Performs it. A wait has no sessions to do so: see [`ActionKind::as_wait`].
+    /// Performs it. A wait has no sessions to do so: see [`Action::as_wait`](super::Action::as_wait).
     fn perform(
         &self,
         sessions: &mut Sessions,
         task: Task<'_>,
     ) -> impl Future<Output = Result<Performed, EvaluationError>> + Send;
-
-    /// Itself as a wait, which the owner of the inbox of the chat performs; `None` for other kinds.
-    fn as_wait(&self) -> Option<&WaitAction> {
-        None
-    }
 
     /// Adds the server that the scenario and the configuration name for it.
     fn add_origin(&self, _: &Arc<Scope>, _: &mut Origins) {}

@@ -6,7 +6,6 @@
 mod http;
 mod kind;
 mod performed;
-mod sessions;
 #[cfg(test)]
 mod toy;
 mod traced;
@@ -14,7 +13,9 @@ mod wait_for;
 
 use std::sync::Arc;
 
-use super::{EvaluationError, Expression, Observation, Reason, Scope, look::VisibleNames};
+use super::{
+    EvaluationError, Expression, Observation, Reason, Scope, Sessions, look::VisibleNames,
+};
 use crate::{document::Node, driver::Origins};
 
 pub(super) use http::read_headers;
@@ -25,7 +26,6 @@ pub use http::{
 use kind::{ActionKind, StepKey};
 pub(super) use kind::{ActionReading, Looks, ReadStep};
 pub use performed::{Failed, Kept, Opened, Performed, Sending, Task, Unperformed, Until};
-pub use sessions::{Clients, DriverError, Drivers, Reuse, SessionValues, Sessions};
 pub use traced::{ActionTrace, Beginning, Excerpt, Presenter, TracedAction, Tracer};
 pub(super) use wait_for::EVENT;
 pub use wait_for::{Delivery, EventTrace, EventView, KeptEvents, Match, WaitAction};
@@ -101,13 +101,6 @@ macro_rules! kinds {
                 }
             }
 
-            /// Itself as a wait, which the owner of the inbox of the chat performs; `None` for other kinds.
-            pub fn as_wait(&self) -> Option<&WaitAction> {
-                match self {
-                    $($(#[cfg($condition)])? Self::$kind(action) => action.as_wait(),)+
-                }
-            }
-
             /// Adds the server that the scenario and the configuration name for it.
             pub(super) fn add_origin(&self, scope: &Arc<Scope>, origins: &mut Origins) {
                 match self {
@@ -165,6 +158,14 @@ impl Kind {
 }
 
 impl Action {
+    /// Itself as a wait, which the owner of the inbox of the chat performs; `None` for other kinds.
+    pub fn as_wait(&self) -> Option<&WaitAction> {
+        if let Self::WaitFor(wait) = self {
+            return Some(wait);
+        }
+        None
+    }
+
     /// The keys of a step of which one says what it does.
     pub(super) fn keys() -> Vec<&'static str> {
         KINDS.iter().map(|kind| kind.key).collect()

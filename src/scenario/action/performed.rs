@@ -9,13 +9,10 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{
-    SessionValues,
-    traced::{TracedAction, Tracer},
-};
+use super::traced::{TracedAction, Tracer};
 use crate::{
     driver::Phases,
-    scenario::{Reason, Scope, View},
+    scenario::{Reason, Scope, SessionValues, View},
 };
 
 /// What an action is performed with.

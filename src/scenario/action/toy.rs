@@ -5,11 +5,11 @@ use std::{sync::Arc, time::Duration};
 use minijinja::Value;
 use tokio::time::Instant;
 
-use super::{ActionKind, ActionReading, Performed, Sessions, Task, Unperformed, kind::StepKey};
+use super::{ActionKind, ActionReading, Performed, Task, Unperformed, kind::StepKey};
 use crate::{
     document::Node,
     scenario::{
-        EvaluationError, Expression, Observation, Reason, Template, View,
+        EvaluationError, Observation, Reason, Sessions, Template, View,
         look::{VisibleName, VisibleNames},
     },
 };
@@ -29,7 +29,7 @@ impl View for Flipped {
         (name == "flipped").then(|| self.0.as_str().into())
     }
 
-    fn describe(&self, _: &Expression) -> String {
+    fn describe(&self, _: &dyn Fn(&str) -> bool) -> String {
         format!("; flipped to {}", self.0)
     }
 }

@@ -7,44 +7,11 @@ use minijinja::{
     value::{ArgType, DynObject},
 };
 
-use super::{budget, comparisons, replacements};
-use crate::scenario::functions;
-
-/// A filter or test.
-pub(in crate::scenario) struct Builtin {
-    pub(in crate::scenario) name: &'static str,
-    pub(in crate::scenario) reads: Reads,
-    pub(in crate::scenario) function: fn() -> Value,
-}
-
-/// What a filter or test goes through of what it is applied to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::scenario) enum Reads {
-    /// Nothing, or it accounts for that itself.
-    Nothing,
-    /// Its length.
-    Length,
-    /// All of it, with texts among its arguments for each of its items.
-    Items,
-    /// The same, where a text's characters are items too.
-    Characters,
-    /// The same, and each item is compared with another one.
-    Compared,
-    /// The same, and the items are compared as often as it takes to sort them.
-    Sorted,
-}
-
-/// A [`Builtin`] by the name of its function.
-macro_rules! builtin {
-    ($name:literal, $reads:ident, $function:expr) => {
-        Builtin {
-            name: $name,
-            reads: $crate::scenario::evaluation::Reads::$reads,
-            function: || Value::from_function($function),
-        }
-    };
-}
-pub(in crate::scenario) use builtin;
+use super::{
+    budget,
+    builtin::{Builtin, Reads, builtin},
+    comparisons, functions, replacements,
+};
 
 /// Filters of minijinja: all but `urlencode`, which is another one here.
 const FILTERS: &[Builtin] = &[

@@ -5,9 +5,11 @@
 //! [accounted for](budget), and filters and tests are [wrapped](builtins).
 
 mod budget;
+mod builtin;
 mod builtins;
 mod comparisons;
 mod direct;
+mod functions;
 mod instructions;
 mod operands;
 mod replacements;
@@ -22,18 +24,17 @@ use minijinja::{
     AutoEscape, Environment, Error, Output, State, UndefinedBehavior, Value, escape_formatter,
     machinery::{self, CodeGenerator, Instructions},
     syntax::SyntaxConfig,
+    value::ValueKind,
 };
 use self_cell::self_cell;
 
-use self::direct::Direct;
+use self::{budget::exceeded, direct::Direct};
 pub(super) use self::{
-    budget::{charge_value, exceeded},
-    builtins::{Builtin, Reads, builtin, is_filter, is_test},
+    builtins::{is_filter, is_test},
     operands::AS_WRITTEN,
 };
 use super::{
     Scope,
-    expression::boolean_word,
     limits::{self, Bounded, TEXT_TOO_LONG},
 };
 
@@ -241,6 +242,12 @@ impl fmt::Debug for Compiled {
             .field(self.code.borrow_owner())
             .finish()
     }
+}
+
+/// The word for a boolean; minijinja's own are `True` and `False`.
+pub(super) fn boolean_word(value: &Value) -> Option<&'static str> {
+    let is_boolean = value.kind() == ValueKind::Bool;
+    is_boolean.then_some(if value.is_true() { "true" } else { "false" })
 }
 
 /// Writes a value as templates do: booleans as YAML and JSON do, anything else as minijinja does.

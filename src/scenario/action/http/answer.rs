@@ -8,7 +8,7 @@ use crate::{
     body::{NotJson, Received, decode, read_json},
     driver::{location, shown_address},
     scenario::{
-        Expression, View,
+        View,
         look::{VisibleName, VisibleNames},
     },
 };
@@ -177,17 +177,17 @@ impl View for Answer {
         })
     }
 
-    fn describe(&self, expression: &Expression) -> String {
-        let why = self.not_json().filter(|_| expression.mentions("body"));
+    fn describe(&self, mentions: &dyn Fn(&str) -> bool) -> String {
+        let why = self.not_json().filter(|_| mentions("body"));
         let why = why.map_or(String::new(), |why| format!(", {why}"));
         let status = self.describe_status();
         let body = serde_json::to_string(self.body()).unwrap_or_default();
         format!("; answered {status}{why}: {body}")
     }
 
-    fn why_unusable(&self, expression: &Expression) -> Option<String> {
+    fn why_unusable(&self, mentions: &dyn Fn(&str) -> bool) -> Option<String> {
         let why = self.received.why_unusable()?;
-        if !expression.mentions("body") {
+        if !mentions("body") {
             return None;
         }
         let hint = if why.is_too_large() {

@@ -35,14 +35,14 @@ pub use self::{
     traced::{AnswerTrace, HttpTrace, PhaseTrace, RequestTrace, TracedHttp},
 };
 use super::{
-    ActionReading, Looks, Performed, Sessions, Task,
+    ActionReading, Looks, Performed, Task,
     kind::{ActionKind, StepKey},
 };
 use crate::{
     document::{Mapping, Node, Problems},
     driver::{HttpBody, HttpRequest, Origins, Redirects},
     scenario::{
-        EvaluationError, Expression, Names, Observation, Reason, Scope, Template,
+        EvaluationError, Expression, Names, Observation, Reason, Scope, Sessions, Template,
         look::VisibleNames, note_confidential, template::Address,
     },
 };

@@ -8,7 +8,7 @@ use url::{Position, Url};
 use crate::{
     driver::HttpRequest,
     scenario::{
-        Expression, View,
+        View,
         look::{VisibleName, VisibleNames},
     },
 };
@@ -36,7 +36,7 @@ impl View for RequestView {
         (name == "request").then(|| self.0.clone())
     }
 
-    fn describe(&self, _: &Expression) -> String {
+    fn describe(&self, _: &dyn Fn(&str) -> bool) -> String {
         String::new()
     }
 }

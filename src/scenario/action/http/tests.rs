@@ -167,7 +167,7 @@ fn the_request_is_known_to_its_headers_only() {
     )
     .unwrap();
     let nothing = parse("", "").unwrap();
-    HttpAction::read_request(&node, &mut Names::new(false, &nothing, &[]), &problems);
+    HttpAction::read_request(&node, &mut Names::new(false, &nothing, &[], []), &problems);
     let problems = problems.into_result().unwrap_err();
     let said: Vec<_> = problems.iter().map(ToString::to_string).collect();
     assert_eq!(said.len(), 2, "{said:?}");

@@ -9,11 +9,11 @@ pub use self::{
     traced::{EventTrace, KeptEvents, TracedWait},
     view::{Delivery, EventView},
 };
-use super::{ActionKind, ActionReading, Performed, Sessions, Task, Unperformed, kind::StepKey};
+use super::{ActionKind, ActionReading, Performed, Task, Unperformed, kind::StepKey};
 use crate::{
     document::Node,
     scenario::{
-        EvaluationError, Expression, Observation, Reason, StepId,
+        EvaluationError, Expression, Observation, Reason, Sessions, StepId,
         look::{Keeps, VisibleName, VisibleNames},
     },
 };
@@ -87,10 +87,6 @@ impl ActionKind for WaitAction {
     async fn perform(&self, _: &mut Sessions, _: Task<'_>) -> Result<Performed, EvaluationError> {
         let why = Unperformed::failed(Reason::Internal, "a wait outside a chat");
         Ok(Performed::without(why))
-    }
-
-    fn as_wait(&self) -> Option<&WaitAction> {
-        Some(self)
     }
 }
 

@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use minijinja::Value;
 
-use crate::scenario::{Expression, View};
+use crate::scenario::View;
 
 /// An inbound event, as expressions see it.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl View for EventView {
         }
     }
 
-    fn describe(&self, _: &Expression) -> String {
+    fn describe(&self, _: &dyn Fn(&str) -> bool) -> String {
         let event = serde_json::to_string(&self.event).unwrap_or_default();
         format!("; the event: {event}")
     }

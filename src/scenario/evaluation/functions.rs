@@ -15,14 +15,17 @@ use ring::{digest, hmac};
 use subtle::ConstantTimeEq as _;
 
 use super::{
-    evaluation::{Builtin, builtin, charge_value, exceeded},
-    expression::boolean_word,
-    limits::{MOST_TEXT, TEXT_TOO_LONG},
+    boolean_word,
+    budget::{charge_value, exceeded},
+    builtin::{Builtin, builtin},
 };
-use crate::units::duration;
-
-/// The variable that holds the moment of [`now`] in microseconds; nobody can write its name.
-pub(super) const MOMENT: &str = " now";
+use crate::{
+    scenario::{
+        limits::{MOST_TEXT, TEXT_TOO_LONG},
+        scope::MOMENT,
+    },
+    units::duration,
+};
 
 /// What needs no encoding anywhere in an address or a form
 /// ([RFC 3986](https://www.rfc-editor.org/rfc/rfc3986), section 2.3).
