@@ -82,8 +82,8 @@ impl HistoryFile {
         let in_file = Head::read(&head).map_or(0, |head| head.generation);
         Ok(Self {
             clock: Clock::of(&connection)?,
+            generation: Generation::begin(in_file, Generation::read(&connection)?),
             connection,
-            generation: Generation::begin(in_file),
             head,
             identities: identities(&path),
             size: length(&path),
@@ -129,12 +129,16 @@ impl HistoryFile {
         })
     }
 
-    /// Notes what the file is like after something was written.
+    /// Notes what the file is like after something was written, unless another one is in its place since the look before:
+    /// the next look has to find that.
     pub(super) fn note(&mut self) {
-        self.size = length(&self.path);
         if let Some(head) = Head::read(&self.head) {
+            if !self.generation.may_be_followed_by(head.generation) {
+                return;
+            }
             self.generation.note(head.generation);
         }
+        self.size = length(&self.path);
     }
 
     pub(super) fn path(&self) -> &Path {

@@ -6,7 +6,7 @@
 
 use std::{fs::File, os::unix::fs::FileExt as _};
 
-use rusqlite::Transaction;
+use rusqlite::{Connection, Transaction};
 
 /// The head of the file without its log. <https://www.sqlite.org/fileformat.html#the_database_header>
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +36,9 @@ impl Head {
     }
 }
 
+/// A log has no more transactions: SQLite writes it to the file after some thousand pages.
+const MOST_IN_LOG: u32 = 1 << 20;
+
 /// The generations of a file since it was opened.
 #[derive(Debug)]
 pub(super) struct Generation {
@@ -43,17 +46,27 @@ pub(super) struct Generation {
     latest: u32,
     /// That of the head, which follows the log when SQLite writes that to the file.
     in_file: u32,
+    /// The latest one of the process before, of which a killed one has left some in the log.
+    before: u32,
 }
 
 impl Generation {
-    /// Of a file that is opened, with this generation in its head.
-    pub(super) fn begin(in_file: u32) -> Self {
+    /// Of a file that is opened, with the first generation in its head, and the other one in the file with its log.
+    pub(super) fn begin(in_file: u32, before: u32) -> Self {
         let first = fastrand::u32(..);
         Self {
             first,
             latest: first,
             in_file,
+            before,
         }
+    }
+
+    /// That of the file with its log.
+    pub(super) fn read(connection: &Connection) -> rusqlite::Result<u32> {
+        let generation =
+            connection.pragma_query_value(None, "application_id", |row| row.get::<_, i32>(0))?;
+        Ok(generation.cast_unsigned())
     }
 
     /// Makes a transaction write the next generation, which it has once that is committed; see [`Self::advance`].
@@ -78,8 +91,19 @@ impl Generation {
             let age = generation.wrapping_sub(self.first);
             (age <= self.latest.wrapping_sub(self.first)).then_some(age)
         };
-        // Of a file that was not written since it was opened, the noted one is that of an earlier process.
-        in_file == self.in_file || age(in_file).is_some() && age(in_file) >= age(self.in_file)
+        if in_file == self.in_file {
+            return true;
+        }
+        match (age(in_file), age(self.in_file)) {
+            (Some(now), Some(noted)) => now >= noted,
+            // Of a file that was not written since it was opened, the noted one is that of an earlier process.
+            (Some(_), None) => true,
+            (None, Some(_)) => false,
+            (None, None) => {
+                let left = |generation: u32| self.before.wrapping_sub(generation);
+                left(in_file) <= left(self.in_file).min(MOST_IN_LOG)
+            }
+        }
     }
 }
 
@@ -92,6 +116,7 @@ mod tests {
             first,
             latest: first.wrapping_add(transactions),
             in_file,
+            before: in_file,
         }
     }
 
@@ -110,6 +135,26 @@ mod tests {
             assert!((4..=10).all(|age| follows(&written, age)));
             assert!((0..4).all(|age| !follows(&written, age)));
             assert!(!follows(&written, 11) && !written.may_be_followed_by(5_000));
+        }
+    }
+
+    #[test]
+    fn the_head_may_follow_the_log_of_a_process_before() {
+        // Three transactions of the process that the head is of, and those of another one.
+        for (in_file, before, also) in [(5_000, 5_003, 5_001), (4_000_000_000, 5_003, 5_001)] {
+            let mut opened = Generation {
+                before,
+                ..of(90_000_000, 10, in_file)
+            };
+            let follows = |generation: u32| opened.may_be_followed_by(generation);
+            assert!(follows(in_file) && follows(also) && follows(before));
+            assert!(follows(90_000_000) && follows(90_000_010));
+            assert!(!follows(before + 1) && !follows(3_000_000_000));
+            opened.note(5_002);
+            let follows = |generation: u32| opened.may_be_followed_by(generation);
+            assert!(!follows(also) && follows(5_002) && follows(before));
+            opened.note(90_000_000);
+            assert!(!opened.may_be_followed_by(before));
         }
     }
 }

@@ -94,6 +94,65 @@ fn a_file_that_is_overwritten_with_another_whole_one_in_use_is_set_aside_and_cou
 }
 
 #[test]
+fn another_file_that_comes_between_a_look_and_the_note_is_found_with_the_next_look() {
+    for bytes in [10, 100_000, 200_000] {
+        let folder = TemporaryFolder::new();
+        let mut file = open(folder.path(), MOST).unwrap();
+        file.note();
+        assert_eq!(file.damage(), None, "{bytes}");
+        fs::write(path_in(folder.path()), another(bytes)).unwrap();
+        // Behind the look with which the write began.
+        file.note();
+        assert!(file.damage().is_some(), "{bytes}");
+    }
+}
+
+/// The files that a process leaves that was killed: the last of its runs are in the log alone.
+fn killed(folder: &Path) {
+    let killed = TemporaryFolder::new();
+    let (mut writer, _) = writer(killed.path());
+    for number in 0..6 {
+        writer.keep(vec![Write::Ended(Box::new(kept(&format!("run-{number}"))))]);
+        if number == 2 {
+            let to_the_file = "PRAGMA wal_checkpoint(TRUNCATE)";
+            let _: i64 = value(&database(killed.path()), to_the_file);
+        }
+    }
+    let path = path_in(killed.path());
+    for path in [log_of(&path), path] {
+        assert!(fs::metadata(&path).unwrap().len() > 4_096);
+        fs::copy(&path, folder.join(path.file_name().unwrap())).unwrap();
+    }
+}
+
+#[test]
+fn what_a_killed_process_left_in_the_log_may_come_to_the_file_at_any_time() {
+    // With the next write, or before it, when nothing but the log is written to the file.
+    for first in [false, true] {
+        let folder = TemporaryFolder::new();
+        killed(folder.path());
+        let mut file = open(folder.path(), MOST).unwrap();
+        for _ in 0..2 {
+            assert_eq!(file.damage(), None);
+            if first {
+                let change = file.connection.transaction().unwrap();
+                file.generation.write_next(&change).unwrap();
+                change.commit().unwrap();
+                file.generation.advance();
+            }
+            let to_the_file = "PRAGMA wal_checkpoint(TRUNCATE)";
+            let _: i64 = value(&file.connection, to_the_file);
+            file.note();
+            assert_eq!(file.damage(), None);
+        }
+        // Another one is found nevertheless.
+        fs::write(path_in(folder.path()), another(100_000)).unwrap();
+        file.note();
+        assert!(file.damage().is_some());
+    }
+}
+
+#[test]
 fn another_file_is_found_where_somebody_wrote_over_sqlite_too() {
     damaged(|path| {
         let administrator = Connection::open(path).unwrap();
