@@ -271,7 +271,8 @@ fn add_up(report: &mut RunReport, rest: &Rest, version: usize) {
     if version >= KNOWS_FATES {
         events.waiting = events.received.saturating_sub(settled);
     }
-    report.machine = HealthReport::of_samples(samples);
+    report.machine =
+        HealthReport::of_samples(&samples.iter().filter_map(|sample| sample.machine.as_ref()));
     let ended = chats.passed + chats.failed + chats.stopped;
     chats.in_progress = chats.started.saturating_sub(ended);
     report.elapsed_seconds = samples.last().map_or(0.0, |sample| sample.at);

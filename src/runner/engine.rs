@@ -1,16 +1,8 @@
 use std::sync::Arc;
 
-use minijinja::Value;
-
-use super::{GracefulStop, RunHandle, TraceBudget, run::Run};
+use super::TraceBudget;
 use crate::{
-    callbacks::Exchange,
-    config::{HealthBudget, Target},
-    event::{Observers, RunIdentity},
-    load::{Profile, Threshold},
-    scenario::{Drivers, Scenario},
-    units::Rate,
-    vitals::Vitals,
+    callbacks::Exchange, config::HealthBudget, event::Observers, scenario::Drivers, vitals::Vitals,
 };
 
 /// What every run of the process shares.
@@ -30,45 +22,4 @@ pub struct Engine {
     pub vitals: Vitals,
     /// What the traces of chats in progress may take.
     pub traces: TraceBudget,
-}
-
-/// What one run is to do.
-#[derive(Debug, Clone)]
-pub struct RunSpec {
-    /// Its name, subject and trigger.
-    pub identity: Arc<RunIdentity>,
-    /// What each chat does.
-    pub scenario: Arc<Scenario>,
-    /// Whom it talks to.
-    pub target: Arc<Target>,
-    /// The value of every input.
-    pub inputs: Value,
-    /// When chats start.
-    pub load: Profile,
-    /// The most chats at once under an open profile; an arrival beyond it is dropped.
-    pub capacity: Option<u64>,
-    /// How chats in flight are bounded after the last start, if they are.
-    pub graceful_stop: Option<GracefulStop>,
-    /// The most starts a second where a number of customers is kept: a target that refuses at
-    /// once would be asked as fast as this machine can.
-    pub max_rate: Option<Rate>,
-    /// What decides about the verdict; without any, every chat has to pass.
-    pub thresholds: Vec<Threshold>,
-    /// The same seed draws the same pauses for the same chat.
-    pub seed: u64,
-    /// What may go wrong on this machine, as it looked before the start.
-    pub warnings: Vec<String>,
-    /// Who asked for it, if they said so.
-    pub asked_by: Option<String>,
-    /// The fingerprint of the configuration that it is of; `None` without one.
-    pub configuration: Option<u64>,
-}
-
-impl Engine {
-    /// Starts a run. It goes on by itself; the handle can outlive it.
-    pub fn start(&self, spec: RunSpec) -> RunHandle {
-        let (run, handle) = Run::new(self, spec);
-        handle.attach(tokio::spawn(run.execute()));
-        handle
-    }
 }

@@ -1,15 +1,9 @@
 //! How the generator itself fared during a run, seen from outside its runtime.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{
-    latencies::Latencies,
-    report::Quantiles,
-    sample::{MachineSample, Sample},
-};
+use super::{latencies::Latencies, machine_sample::MachineSample, quantiles::Quantiles};
 use crate::{config::HealthBudget, units::duration, vitals::Beat};
 
 /// Who wants less than this many CPUs is idle, and a wait now and then says nothing.
@@ -77,11 +71,10 @@ pub struct MeanAndMost {
 
 impl HealthReport {
     /// What the seconds of a run know of the machine, which is not all.
-    pub fn of_samples(samples: &[Arc<Sample>]) -> Self {
-        let readings = || samples.iter().filter_map(|sample| sample.machine.as_ref());
+    pub fn of_samples<'a>(samples: &(impl Iterator<Item = &'a MachineSample> + Clone)) -> Self {
         let extent = |of: fn(&MachineSample) -> Option<f64>| {
             let mut extent = Extent::default();
-            readings().for_each(|reading| extent.note(of(reading)));
+            samples.clone().for_each(|reading| extent.note(of(reading)));
             extent.report()
         };
         Self {

@@ -11,6 +11,7 @@
 mod batches;
 mod between_chats;
 mod chat;
+mod chat_counts;
 mod chat_state;
 mod context;
 mod control;
@@ -19,44 +20,57 @@ mod engine;
 mod findings;
 mod graceful_stop;
 mod health;
+mod histogram;
 mod latencies;
+mod listed_chats;
+mod machine_sample;
 mod measurements;
+mod order;
 mod other_callbacks;
 mod outcomes;
 mod pace;
 mod pacing;
+mod quantiles;
 mod record;
 mod report;
 mod run;
 mod sample;
 mod search;
 mod snapshot;
+mod spec;
 mod tally;
 #[cfg(test)]
 mod tests;
 mod thresholds;
 mod timeline;
+mod trace_budget;
 mod track;
 mod verdict;
 mod window;
 
 pub use batches::{Batch, BatchFigures, Batches, MOST_BATCHES};
-pub use control::{Order, OrderError, RunHandle, Stop};
-pub use engine::{Engine, RunSpec};
+pub use chat_counts::ChatCounts;
+pub use control::RunHandle;
+pub use engine::Engine;
 pub use findings::{BrokenBy, SearchLevel, SearchOutcome, SearchReport, SearchStep};
 pub use graceful_stop::{GracefulStop, GracefulStopReport};
 pub use health::{HealthReport, MeanAndMost};
+pub use histogram::Histogram;
+pub use listed_chats::{Example, Orphan};
+pub use machine_sample::MachineSample;
+pub use order::{Order, OrderError, Stop};
 pub use other_callbacks::OtherCallback;
 pub use outcomes::add_counts;
 pub use pace::Pace;
-pub use record::{Histogram, RunRecord};
+pub use quantiles::Quantiles;
+pub use record::RunRecord;
 pub use report::{
-    ChatCounts, Example, Orphan, Quantiles, ReceivedEvents, RequestFigures, RunReport, RunState,
-    StepReport, TeardownFailure,
+    ReceivedEvents, RequestFigures, RunReport, RunState, StepReport, TeardownFailure,
 };
-pub use sample::{MachineSample, Sample, StepSample};
+pub use sample::{Sample, StepSample};
 pub use snapshot::Snapshot;
+pub use spec::RunSpec;
 pub use tally::{Tally, WholeSeconds};
 pub use thresholds::{ThresholdReport, ThresholdState};
 pub use timeline::WholeSecond;
-pub use track::TraceBudget;
+pub use trace_budget::TraceBudget;

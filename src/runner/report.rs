@@ -5,7 +5,10 @@ use utoipa::ToSchema;
 
 use super::{
     GracefulStopReport, HealthReport, OtherCallback, Pace, SearchReport, ThresholdReport,
-    ThresholdState, latencies::Latencies, outcomes::add_counts,
+    ThresholdState,
+    chat_counts::ChatCounts,
+    listed_chats::{Example, Orphan},
+    quantiles::Quantiles,
 };
 use crate::{
     event::{EndedBy, Failure, Fate, Mode, Trigger, Verdict},
@@ -131,19 +134,6 @@ pub struct RunReport {
     pub teardown_failed: Option<TeardownFailure>,
 }
 
-/// A chat that may still be open at the target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Orphan {
-    /// The chat's number in its run; 0 for what the setup made.
-    pub chat: u64,
-    /// What the target calls this chat, or what the setup captured.
-    pub correlation: BTreeMap<String, String>,
-    /// Why it may be open, in words; absent where the process ended under it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub why: Option<String>,
-}
-
 impl RunReport {
     /// Chats that began a second, over the time in which they were to begin; `None` where that is not known, and
     /// where it is so short that all began at once.
@@ -208,40 +198,6 @@ pub enum RunState {
     Interrupted,
 }
 
-/// started = passed + failed + stopped + in progress.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct ChatCounts {
-    /// Chats that began.
-    pub started: u64,
-    /// All of whose steps passed.
-    pub passed: u64,
-    /// One of whose steps failed.
-    pub failed: u64,
-    /// The failed ones by reason.
-    #[schema(value_type = BTreeMap<String, u64>)]
-    pub failed_by_reason: BTreeMap<Reason, u64>,
-    /// Stopped in progress, with the run or by its graceful stop.
-    pub stopped: u64,
-    /// Not ended.
-    pub in_progress: u64,
-    /// The most that were in progress at once.
-    pub most_in_progress: u64,
-    /// Arrivals that found no room and did not begin.
-    pub dropped: u64,
-}
-
-impl ChatCounts {
-    /// Adds the chats of another part of the run; how many are in progress, and were at most, stays.
-    pub(super) fn add(&mut self, part: &Self) {
-        self.started += part.started;
-        self.passed += part.passed;
-        self.failed += part.failed;
-        add_counts(&mut self.failed_by_reason, &part.failed_by_reason);
-        self.stopped += part.stopped;
-        self.dropped += part.dropped;
-    }
-}
-
 /// How many requests came to an end, of setup and teardown too, whatever came of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RequestFigures {
@@ -261,43 +217,6 @@ impl RequestFigures {
             0.0
         };
         Self { count, per_second }
-    }
-}
-
-/// Latencies in seconds; null where there is none.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Quantiles {
-    /// How many.
-    pub count: u64,
-    /// Their mean.
-    pub mean: Option<f64>,
-    /// Half were as quick.
-    pub p50: Option<f64>,
-    /// 90 of 100 were as quick.
-    pub p90: Option<f64>,
-    /// 95 of 100 were as quick.
-    pub p95: Option<f64>,
-    /// 99 of 100 were as quick.
-    pub p99: Option<f64>,
-    /// The slowest.
-    pub max: Option<f64>,
-}
-
-impl Quantiles {
-    pub(super) fn of(latencies: &Latencies) -> Self {
-        if latencies.count() == 0 {
-            return Self::default();
-        }
-        let seconds = |duration: Duration| Some(duration.as_secs_f64());
-        Self {
-            count: latencies.count(),
-            mean: seconds(latencies.mean()),
-            p50: seconds(latencies.at(0.5)),
-            p90: seconds(latencies.at(0.9)),
-            p95: seconds(latencies.at(0.95)),
-            p99: seconds(latencies.at(0.99)),
-            max: seconds(latencies.longest()),
-        }
     }
 }
 
@@ -369,22 +288,4 @@ impl From<Option<&Failure>> for TeardownFailure {
             detail: detail.to_owned(),
         }
     }
-}
-
-/// A failed chat.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Example {
-    /// What `/api/v1/failures/{id}` explains, as long as it is kept.
-    #[serde(default)]
-    pub id: String,
-    /// The chat's number in its run.
-    pub chat: u64,
-    /// The step that failed.
-    pub step: String,
-    /// Its reason.
-    pub reason: Reason,
-    /// What exactly went wrong.
-    pub detail: String,
-    /// What the target calls this chat.
-    pub correlation: BTreeMap<String, String>,
 }

@@ -68,6 +68,15 @@ pub(super) struct Run {
     measured: bool,
 }
 
+impl Engine {
+    /// Starts a run. It goes on by itself; the handle can outlive it.
+    pub fn start(&self, spec: RunSpec) -> RunHandle {
+        let (run, handle) = Run::new(self, spec);
+        handle.attach(tokio::spawn(run.execute()));
+        handle
+    }
+}
+
 impl Run {
     pub(super) fn new(engine: &Engine, spec: RunSpec) -> (Self, RunHandle) {
         let tally = Arc::new(Tally::new(spec.clone()));

@@ -13,7 +13,6 @@ use tokio::{
 };
 
 pub(super) use self::leftover::Leftover;
-pub use self::tracing::TraceBudget;
 use self::{
     attempt::{Refusal, shorten},
     timing::Timing,

@@ -3,10 +3,6 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     mem,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
 };
 
 use minijinja::{Value, value::ValueKind};
@@ -15,12 +11,10 @@ use tokio::time::Instant;
 use super::{Track, attempt::Refusal};
 use crate::{
     event::{Mode, Trace, TracedStep},
-    runner::context::GracePeriod,
+    runner::{TraceBudget, context::GracePeriod},
     scenario::{Kept, Step, Tracer, is_confidential, note_confidential},
 };
 
-/// What the traces of all bursts' chats in progress may take together, in bytes.
-const BUDGET: usize = 24 * 1024 * 1024;
 /// What one chat's may take, in bytes; beyond it the first steps go.
 const MOST_BYTES: usize = 256 * 1024;
 /// Steps of one chat that are kept.
@@ -30,33 +24,6 @@ const MOST_STEPS: usize = 200;
 ///
 /// [`Redaction`]: crate::config::Redaction
 const MOST_MASKS: usize = 2_000;
-/// How much of the memory for traces is taken. Clones share it.
-#[derive(Debug, Clone, Default)]
-pub struct TraceBudget(Arc<AtomicUsize>);
-
-impl TraceBudget {
-    fn take(&self, bytes: usize) -> bool {
-        let taken = &self.0;
-        let fits = |taken: usize| taken.checked_add(bytes).filter(|&sum| sum <= BUDGET);
-        taken
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits)
-            .is_ok()
-    }
-
-    #[cfg(test)]
-    pub(in crate::runner) fn fill(&self) {
-        self.0.store(BUDGET, Ordering::Relaxed);
-    }
-
-    #[cfg(test)]
-    pub(in crate::runner) fn taken(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    fn give_back(&self, bytes: usize) {
-        self.0.fetch_sub(bytes, Ordering::Relaxed);
-    }
-}
 
 /// The steps of a chat in progress. A probe's take what they need; those of a burst are given up when
 /// there is no room any more, and then only the step that fails is known.
