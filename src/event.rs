@@ -32,12 +32,12 @@ pub use service_event::ServiceEvent;
 pub use skip::SkipReason;
 pub use trace::{FailedChat, Trace, TracedStep};
 
-/// What the time of a request went into, and what it showed of the target besides.
+/// How a request was sent: its lateness, its phases, and the certificate that it was shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sent {
-    /// How much later than the customer would have sent it: chatprobe's own lateness.
+    /// How much later than the customer would have sent it: the lateness of the generator.
     pub late: Duration,
-    /// How long it then waited until there was a connection, or leave to open one. That belongs to its
+    /// How long it then waited for a connection, or for permission to open one. That belongs to its
     /// latency: it is long where the target is slow, or where its connections are too few.
     pub waited: Duration,
     /// How long it then took: the lookup and the connection, if one was opened, and the answer.
@@ -46,7 +46,7 @@ pub struct Sent {
     pub certificate_expires: Option<SystemTime>,
 }
 
-/// What became of what was to be kept, since the process began.
+/// The state of the history of runs; counts are since the process began.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct HistoryFigures {
     /// Rows that were written.
@@ -59,7 +59,7 @@ pub struct HistoryFigures {
     pub tidy_failed: u64,
     /// The size of the file and its log.
     pub bytes: u64,
-    /// Whether the latest rows could not be written, or wait for a disk that hangs.
+    /// Whether the latest rows could not be written, or wait for a disk that does not answer.
     pub broken: bool,
     /// Writes that took longer than 3 s, the one in progress among them.
     pub slow_writes: u64,
@@ -67,6 +67,6 @@ pub struct HistoryFigures {
     pub write: Duration,
     /// How often a row could not be read and was left out.
     pub unreadable: u64,
-    /// Readings that nobody waited for any longer.
+    /// Reads that were given up, because they took too long.
     pub reads_given_up: u64,
 }

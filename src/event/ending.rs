@@ -1,4 +1,4 @@
-//! What steps and chats come to.
+//! Outcomes of steps and endings of chats.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -21,7 +21,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// What a step came to.
+/// The outcome of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StepOutcome {
     /// It passed, and took so long.

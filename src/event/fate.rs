@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What became of an inbound event.
+/// The disposition of an inbound event.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
 )]
@@ -20,7 +20,7 @@ pub enum Fate {
     /// The same, and it came through the callback of another run than before: the target sends every event to each
     /// callback that it has.
     OtherCallback,
-    /// It came on a path that no run has, or its key could not be told.
+    /// It came on a path that no run has, or its key could not be determined.
     Unknown,
     /// It was refused: not to be read, too large, or not accepted by the scenario.
     Rejected,

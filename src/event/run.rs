@@ -139,7 +139,7 @@ impl EndedBy {
     }
 }
 
-/// What a run came to.
+/// The verdict on a run.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
 )]

@@ -34,13 +34,13 @@ pub enum RunEvent {
         /// How often in this step: each of its redirects can be.
         times: u32,
     },
-    /// A step came to its outcome.
+    /// A step ended.
     StepEnded {
         /// Which step.
         step: StepId,
         /// How its request was sent; `None` if there was none, or if a stop cut it off.
         sent: Option<Sent>,
-        /// What it came to.
+        /// Its outcome.
         outcome: StepOutcome,
     },
     /// It is known, or better known than before, what the target calls a chat, or what the setup made there.
@@ -70,7 +70,7 @@ pub enum RunEvent {
         chat: u64,
         /// What the target calls this chat: names and values. Of the setup: what it captured.
         correlation: Vec<(Arc<str>, String)>,
-        /// Why, in words.
+        /// Why, for people.
         why: String,
     },
     /// The teardown failed: something may be left at the target.
@@ -79,7 +79,7 @@ pub enum RunEvent {
         /// was over.
         failure: Option<Failure>,
     },
-    /// An arrival found no room and was not started.
+    /// An arrival was dropped: as many chats as allowed were active.
     ArrivalDropped,
     /// An inbound event arrived on the path of the run, or for a chat of it that claims its key.
     CallbackReceived {
@@ -102,11 +102,11 @@ pub enum RunEvent {
     /// The id of an inbound event does not identify it: it came for another chat as well, or for this
     /// one with another content.
     CallbackIdRepeated,
-    /// It is known what became of an inbound event.
+    /// An inbound event was settled: its disposition is known.
     CallbackSettled(Fate),
     /// The run ended, its teardown included.
     Ended {
-        /// What it came to.
+        /// Its verdict.
         verdict: Verdict,
         /// Why, if it did not pass: the first reason.
         reason: Option<String>,

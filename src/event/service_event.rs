@@ -17,7 +17,7 @@ pub enum ServiceEvent {
         /// Whether it starts no runs for now.
         paused: bool,
     },
-    /// A probe left out a slot.
+    /// A probe skipped a slot.
     ProbeSkipped {
         /// Which probe.
         subject: Subject,
@@ -38,14 +38,14 @@ pub enum ServiceEvent {
     ConfigurationRefused,
     /// Somebody asked the web listener for something that they may not have.
     RequestDenied(Denial),
-    /// An inbound event came that no run knows.
+    /// An inbound event was settled that no run knows.
     StrayCallback(Fate),
-    /// How the listeners of the process stand, in the order of [`Name::ALL`].
+    /// The state of the listeners of the process, in the order of [`Name::ALL`].
     ListenersWatched([Figures; Name::ALL.len()]),
-    /// How the history of runs stands.
+    /// The state of the history of runs.
     HistoryKept(HistoryFigures),
-    /// The heartbeat of the runtime came so much late.
+    /// The lateness of a heartbeat of the runtime.
     SchedulerLag(Duration),
-    /// The thread woke that watches the machine from outside the runtime.
+    /// A heartbeat of the thread that watches the machine from outside the runtime.
     Beat(Beat),
 }

@@ -1,4 +1,4 @@
-/// Why a probe left out a slot.
+/// Why a probe skipped a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SkipReason {
     /// The last chat was still running.

@@ -157,7 +157,7 @@ impl Recorder {
         }
     }
 
-    /// Where runs that begin are told.
+    /// Where runs that begin are handed in.
     pub fn intake(&self) -> Intake {
         self.intake.clone()
     }

@@ -18,14 +18,14 @@ use crate::{
 
 /// Logs failed chats, bursts, and probes whose outcome changes.
 ///
-/// A target that is down makes thousands of chats fail alike; a few lines tell as much as all of
-/// them, and what is left out is counted.
+/// A target that is down makes thousands of chats fail alike; a few lines say as much as all of
+/// them, and those that are left out are counted.
 #[derive(Default)]
-pub struct FailureLog(Mutex<HashMap<Subject, Told>>);
+pub struct FailureLog(Mutex<HashMap<Subject, Logged>>);
 
 /// What the log knows of a subject.
 #[derive(Default)]
-struct Told {
+struct Logged {
     failures: LineBudget,
     /// How the last run of a probe ended.
     success: Option<bool>,
@@ -38,10 +38,10 @@ impl FailureLog {
         all.retain(|subject, _| keep(subject));
     }
 
-    fn change<T>(&self, subject: &Subject, change: impl FnOnce(&mut Told) -> T) -> T {
+    fn change<T>(&self, subject: &Subject, change: impl FnOnce(&mut Logged) -> T) -> T {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(told) = all.get_mut(subject) {
-            return change(told);
+        if let Some(logged) = all.get_mut(subject) {
+            return change(logged);
         }
         change(all.entry(subject.clone()).or_default())
     }
@@ -53,7 +53,7 @@ impl FailureLog {
         failure: &Failure,
         correlation: &[(Arc<str>, String)],
     ) {
-        let Some(left_out) = self.change(&run.subject, |told| told.failures.admit()) else {
+        let Some(left_out) = self.change(&run.subject, |logged| logged.failures.admit()) else {
             return;
         };
         let Failure {
@@ -85,7 +85,7 @@ impl FailureLog {
         all_passed: bool,
     ) {
         let subject = &run.subject;
-        let left_out = self.change(subject, |told| told.failures.take_left_out());
+        let left_out = self.change(subject, |logged| logged.failures.take_left_out());
         let (scenario, target) = (&*subject.scenario, &*subject.target);
         let (id, name) = (&*run.id, &*run.name);
         if left_out > 0 {
@@ -126,7 +126,7 @@ impl FailureLog {
         let (scenario, target) = (&*subject.scenario, &*subject.target);
         let (run, probe) = (&*run.id, &*run.name);
         match (
-            self.change(subject, |told| told.success.replace(success)),
+            self.change(subject, |logged| logged.success.replace(success)),
             success,
         ) {
             (None, true) => info!(

@@ -1,4 +1,4 @@
-//! What observers make of events: metrics and a log.
+//! Metrics and a log, made of events.
 //!
 //! Nothing in here decides anything; it stands behind [`crate::event::Observers`].
 

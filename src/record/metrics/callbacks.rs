@@ -44,7 +44,7 @@ impl From<&Subject> for Source {
 
 const SOURCE: &[&str] = &["scenario", "target"];
 
-/// What became of inbound events.
+/// The dispositions of inbound events.
 pub(super) struct Callbacks {
     events: Family<IntCounter>,
     last_event: Family<Gauge>,
@@ -73,7 +73,7 @@ impl CallbackSeries {
         self.last_event.set(seconds_since_epoch(now));
     }
 
-    /// It is known what became of an event.
+    /// An event was settled.
     pub(super) fn settled(&self, fate: Fate) {
         self.events[fate as usize].inc();
     }
@@ -153,7 +153,7 @@ impl Callbacks {
         })
     }
 
-    /// What became of an event that belongs to no source.
+    /// An event that belongs to no source was settled.
     pub(super) fn settled_without_source(&self, fate: Fate) {
         self.without_source[fate as usize].inc();
     }

@@ -108,7 +108,7 @@ impl RunMetrics {
                 let dropped = || self.metrics.bursts.dropped(run);
                 self.dropped.get_or_init(dropped).inc();
             }
-            // It is counted when it is known what became of it.
+            // It is counted once it is settled.
             RunEvent::CallbackReceived { .. } => {
                 self.count_callback(run, |series| series.received(now()));
             }
