@@ -9,6 +9,7 @@ use serde::{
 
 use self::lenient::Reader;
 pub use self::members::Members;
+use self::members::ReadMembers;
 use super::text::encoding;
 
 mod lenient;
@@ -116,10 +117,10 @@ impl<'de> Visitor<'de> for PlainVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let mut list = Vec::new();
+        let mut list = ReadMembers::new();
         while let Some((Plain(name), Plain(value))) = members.next_entry()? {
             list.push((name, value));
         }
-        Ok(Members::from_iter(list).into())
+        Ok(Members::from(list).into())
     }
 }

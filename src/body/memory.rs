@@ -15,7 +15,7 @@ const NODE_ENTRIES: usize = 11;
 const NODE: usize = 2 * NODE_ENTRIES * size_of::<Value>() + 16;
 /// Counters before what an `Arc` points to.
 const COUNTERS: usize = 2 * size_of::<usize>();
-/// An object behind an `Arc`: a list and a map have the same size.
+/// An object behind an `Arc`: a list and a tree have the same size.
 const OBJECT: usize = COUNTERS + size_of::<Vec<Value>>();
 
 /// What a value takes on the heap, in bytes, with everything in it. What several values share counts for each of them,
@@ -28,10 +28,10 @@ pub fn bytes_in_memory(value: &Value) -> usize {
         let items = list.iter().map(bytes_in_memory);
         return OBJECT + list.capacity() * size_of::<Value>() + items.sum::<usize>();
     }
-    if let Some(members) = value.downcast_object_ref::<Members>() {
-        let entries = Members::of(value).into_iter().flatten();
+    if let Some(members) = Members::of(value) {
+        let entries = members.iter();
         let entries = entries.map(|(name, value)| bytes_in_memory(name) + bytes_in_memory(value));
-        return OBJECT + members.bytes_of_list() + entries.sum::<usize>();
+        return COUNTERS + size_of::<Members>() + size_of_val(members) + entries.sum::<usize>();
     }
     match value.kind() {
         ValueKind::Bytes => OBJECT + value.as_bytes().map_or(0, <[u8]>::len),
@@ -103,14 +103,11 @@ mod tests {
         // Four slots are the least that a list grows to.
         assert_eq!(bytes("[1]"), 40 + 4 * 24);
         assert_eq!(bytes(&format!("[\"{long}\", 1]")), 40 + 4 * 24 + 1_016);
-        assert_eq!(bytes("{}"), 40);
-        assert_eq!(bytes(r#"{"a":1}"#), 40 + 4 * 48);
-        assert_eq!(
-            bytes(&format!("{{\"{long}\":[]}}")),
-            40 + 4 * 48 + 1_016 + 40
-        );
+        assert_eq!(bytes("{}"), 32);
+        assert_eq!(bytes(r#"{"a":1}"#), 32 + 48);
+        assert_eq!(bytes(&format!("{{\"{long}\":[]}}")), 32 + 48 + 1_016 + 40);
         let many: Vec<_> = (0..1_000).map(|n| format!("\"{n}\":{n}")).collect();
-        assert_eq!(bytes(&format!("{{{}}}", many.join(","))), 40 + 1_024 * 48);
+        assert_eq!(bytes(&format!("{{{}}}", many.join(","))), 32 + 1_000 * 48);
     }
 
     #[test]

@@ -115,15 +115,8 @@ impl Cli {
         descriptors::allow_all();
         runtime::avoid_huge_pages();
         let workers = self.workers.unwrap_or_else(runtime::workers);
-        let outcome = match runtime::build(workers) {
-            Ok(runtime) => {
-                let outcome = runtime.block_on(self.run());
-                // Not waiting for its threads: a name lookup may hang in one.
-                runtime.shutdown_background();
-                outcome
-            }
-            Err(error) => unusable(no_thread(&error)),
-        };
+        let outcome =
+            runtime::run(workers, self.run()).unwrap_or_else(|error| unusable(no_thread(&error)));
         ExitCode::from(outcome as u8)
     }
 

@@ -2,7 +2,7 @@
 
 use minijinja::Value;
 
-use super::{Members, NotJson};
+use super::{Members, NotJson, ReadMembers};
 
 /// How deep lists and objects may be nested: more than any API does, and little enough for everything that
 /// goes through a value level by level.
@@ -88,7 +88,7 @@ impl<'a> Reader<'a> {
     }
 
     fn object(&mut self) -> Result<Value, NotJson> {
-        let mut members = Vec::new();
+        let mut members = ReadMembers::new();
         if self.next_is(b'}') {
             return Ok(Members::default().into());
         }
@@ -102,7 +102,7 @@ impl<'a> Reader<'a> {
             let value = self.value()?;
             members.push((name.into(), value));
             if self.next_is(b'}') {
-                return Ok(Members::from_iter(members).into());
+                return Ok(Members::from(members).into());
             }
             self.need(b',', "`,` or `}` is missing")?;
         }

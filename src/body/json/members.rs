@@ -4,11 +4,12 @@ use minijinja::{
     Value,
     value::{Enumerator, Object, ObjectExt as _},
 };
+use smallvec::SmallVec;
 
 /// The members of a JSON object in the order of their names, each name once. Most objects have a handful of members, for
 /// which a tree takes several times as long to build, to drop and to look into, and more room.
 #[derive(Debug, Clone, Default)]
-pub struct Members(Vec<(Value, Value)>);
+pub struct Members(Box<[(Value, Value)]>);
 
 impl Members {
     /// The members of an object, if the value is one that was read here.
@@ -18,16 +19,11 @@ impl Members {
             .map(|members| &members.0[..])
     }
 
-    /// What the list takes on the heap, in bytes, without what its names and values refer to.
-    pub(in crate::body) fn bytes_of_list(&self) -> usize {
-        self.0.capacity() * size_of::<(Value, Value)>()
-    }
-
     fn find(&self, name: &str) -> Option<&Value> {
         /// So many are gone through faster than they are halved.
         const FEW: usize = 16;
 
-        let members = &self.0;
+        let members = &*self.0;
         let found = if members.len() <= FEW {
             let mut few = members.iter();
             few.find(|(known, _)| known.as_str() == Some(name))
@@ -40,10 +36,12 @@ impl Members {
     }
 }
 
+/// Members as they are read, in any order. Few of them take no memory of their own.
+pub(super) type ReadMembers = SmallVec<[(Value, Value); 12]>;
+
 /// Of several members with one name the last counts.
-impl FromIterator<(Value, Value)> for Members {
-    fn from_iter<T: IntoIterator<Item = (Value, Value)>>(members: T) -> Self {
-        let mut members: Vec<_> = members.into_iter().collect();
+impl From<ReadMembers> for Members {
+    fn from(mut members: ReadMembers) -> Self {
         let names = |a: &(Value, Value), b: &(Value, Value)| a.0.as_str().cmp(&b.0.as_str());
         // Keeps the order of members with one name.
         members.sort_by(names);
@@ -54,7 +52,7 @@ impl FromIterator<(Value, Value)> for Members {
             }
             is_same
         });
-        Self(members)
+        Self(members.into_iter().collect())
     }
 }
 

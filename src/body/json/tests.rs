@@ -186,7 +186,8 @@ proptest! {
     fn members_are_those_of_a_map(fields in proptest::collection::vec(("[a-d]{0,2}", 0..5_i32), 0..40)) {
         let values = |(name, value): &(String, i32)| (Value::from(name.as_str()), Value::from(*value));
         let map: std::collections::BTreeMap<Value, Value> = fields.iter().map(values).collect();
-        let members = Value::from(fields.iter().map(values).collect::<Members>());
+        let members: ReadMembers = fields.iter().map(values).collect();
+        let members = Value::from(Members::from(members));
         prop_assert_eq!(members.len(), Some(map.len()));
         for name in map.keys().chain([&Value::from("other"), &Value::from(1)]) {
             prop_assert_eq!(members.get_item(name).unwrap(), map.get(name).cloned().unwrap_or_default());

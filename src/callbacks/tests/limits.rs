@@ -27,10 +27,10 @@ fn limit_of_bytes(early_bytes: usize) -> CallbackLimits {
 
 #[tokio::test(start_paused = true)]
 async fn the_bytes_of_the_buffer_have_a_limit_too_and_the_oldest_goes_first() {
-    let bench = Bench::with(CALLBACKS, limit_of_bytes(3_500));
+    let bench = Bench::with(CALLBACKS, limit_of_bytes(2_400));
     let mut run = bench.run();
     for key in 100..200 {
-        // 330 bytes in memory, most of them for the object.
+        // 226 bytes in memory, most of them for the object.
         bench.send(&run, &json!({ "key": key, "text": "x".repeat(79) }));
         assert!(run.waiting() <= 10);
     }
