@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, hint::black_box, sync::Arc, time::Duration};
 use chatprobe::{
     body::Received,
     callbacks::{Exchange, Request},
-    config::{CallbackLimits, Target},
+    config::CallbackLimits,
     document::{Problems, parse},
     event::{
         Mode, Observers, RunEvent, RunIdentity, RunObserver as _, StepOutcome, Subject, Trigger,
@@ -15,6 +15,7 @@ use chatprobe::{
     record::{Boundaries, Metrics},
     runner::{RunSpec, Tally},
     scenario::{Action, Answer, Match, RunScope, Scenario, Scope},
+    target::Target,
 };
 use divan::Bencher;
 use hyper::HeaderMap;

@@ -14,11 +14,12 @@ use super::{
     route::{Refused, Route},
 };
 use crate::{
-    config::{CallbackLimits, Target},
+    config::CallbackLimits,
     event::{Fate, Observers, RunObservers, ServiceEvent},
     inbox::{Inbox, Owner},
     listener::{Listeners, Name, Shortage},
     scenario::{Scenario, Scope, TOKEN_BEGIN},
+    target::Target,
 };
 
 /// Paths of ended runs that are remembered at the most.

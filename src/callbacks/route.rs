@@ -8,13 +8,13 @@ use tokio::time::Instant;
 use super::{Refusal, Request, key_registry::KeyRegistry};
 use crate::{
     body::bytes_in_memory,
-    config::Target,
     event::Fate,
     inbox::{Identity, Inbound, Incoming, Owner},
     scenario::{
         Callbacks, Delivery, EventView, Scenario, Scope, VerificationAnswer, key_text,
         note_confidential,
     },
+    target::Target,
 };
 
 /// Events in one delivery.

@@ -22,7 +22,7 @@ use tokio::time::Instant;
 
 use super::{ClaimError, Claims, Exchange, Path, Reception, Refusal, Request};
 use crate::{
-    config::{CallbackLimits, Target},
+    config::CallbackLimits,
     document::{Problems, parse},
     event::{
         Fate, Mode, Observer, Observers, RunEvent, RunIdentity, RunObserver, ServiceEvent, Subject,
@@ -30,6 +30,7 @@ use crate::{
     },
     inbox::{Inbound, Inbox, WaitError},
     scenario::{Match, RunScope, Scenario, Scope},
+    target::Target,
 };
 
 /// What was observed of inbound events, of all runs or of one.

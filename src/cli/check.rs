@@ -9,7 +9,7 @@ use minijinja::Value as Variable;
 
 use super::{Configuration, Outcome, output::print, report_problems, unusable};
 use crate::{
-    config::{Burst, Kind, Plan, Target, read_file, read_scenario},
+    config::{Burst, Kind, Plan, read_file, read_scenario},
     document::Problems,
     driver::{EnvironmentProxies, ProxyChoice, Tls},
     event::{Observer, ServiceEvent},
@@ -18,6 +18,7 @@ use crate::{
     scenario::{Scenario, ScenarioRead},
     service,
     simulator::Agents,
+    target::Target,
     units::{counted, duration},
 };
 

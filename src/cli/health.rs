@@ -11,9 +11,10 @@ use super::{
     report_problems, unusable,
 };
 use crate::{
-    config::{Kind, Listen, check_url, read_configuration},
+    config::{Kind, Listen, read_configuration},
     document::{Mapping, Problem, Problems, settings},
     driver::{Endpoint, HttpDriver, HttpRequest},
+    target::check_url,
 };
 
 /// Shorter than the time limit of the container's health check, so that the reason is told.

@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
 use crate::{
-    config::{Plan, Target, check_url, check_variables},
+    config::{Plan, check_variables},
     document::{Entry, Place, Problems, did_you_mean},
     driver::Origins,
     scenario::Scenario,
+    target::{Target, check_url},
 };
 
 /// Whom a run talks to.

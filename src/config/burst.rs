@@ -2,11 +2,12 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use minijinja::Value;
 
-use super::{Caps, Catalogue, Schedule, Target, catalogue::Pair};
+use super::{Caps, Catalogue, Schedule, catalogue::Pair};
 use crate::{
     document::{Entry, Mapping, Node, Place, Problems},
     load::{Profile, Threshold},
     scenario::{Cost, Scenario, ScenarioRead, check_label},
+    target::Target,
     units::{Rate, seed},
 };
 

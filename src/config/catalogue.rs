@@ -5,13 +5,14 @@ use std::{
 };
 
 use super::{
-    Kind, Target,
+    Kind,
     files::{read_file, scenario_files},
 };
 use crate::{
     document::{Entry, Mapping, Node, Place, Problems},
     plain_words,
     scenario::{Outline, RunScope, Scenario, ScenarioRead, Scope},
+    target::Target,
 };
 
 /// The scenarios and targets that probes and bursts name.

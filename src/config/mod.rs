@@ -9,14 +9,10 @@ mod kind;
 mod objectives;
 mod plan;
 mod probe;
-mod redaction;
 mod schedule;
-mod secret;
 mod settings;
-mod target;
 #[cfg(test)]
 mod tests;
-mod transport;
 
 pub use burst::Burst;
 pub use catalogue::{Catalogue, check_addresses, check_variables};
@@ -25,11 +21,8 @@ pub use kind::Kind;
 pub use objectives::{InTime, Objectives};
 pub use plan::Plan;
 pub use probe::Probe;
-pub use redaction::{MASK, Redaction};
 pub use schedule::Schedule;
 pub use settings::{
     Admin, CallbackLimits, Caps, Data, HealthBudget, HostName, Listen, Settings, Shutdown,
     SimulatorSettings,
 };
-pub use target::{Target, check_url};
-pub use transport::Transport;

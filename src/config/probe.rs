@@ -2,10 +2,11 @@ use std::{sync::Arc, time::Duration};
 
 use minijinja::Value;
 
-use super::{Catalogue, Objectives, Target, catalogue::Pair};
+use super::{Catalogue, Objectives, catalogue::Pair};
 use crate::{
     document::{Entry, Mapping, Place, Problems, canonical},
     scenario::{Scenario, check_label, fingerprint},
+    target::Target,
     units::duration,
 };
 

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::{
     document::{Mapping, Node, Problems, Value, settings, settings_besides},
     simulator,
+    target::read_url,
     units::{Rate, Share},
 };
 
@@ -320,7 +321,7 @@ impl Settings {
             && let Some(at) = entries.iter().position(|entry| entry.key == "url")
         {
             let entry = entries.remove(at);
-            self.callback_url = super::target::read_url(&entry.node, problems);
+            self.callback_url = read_url(&entry.node, problems);
         }
         self.callbacks = settings_besides(&node, &["url"], problems).unwrap_or_default();
     }

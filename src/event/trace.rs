@@ -4,8 +4,8 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use super::Failure;
 use crate::{
-    config::Target,
     scenario::{Reason, TracedAction},
+    target::Target,
 };
 
 /// A chat whose steps are over and one of which failed, or a setup.

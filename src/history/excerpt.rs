@@ -1,6 +1,6 @@
 use crate::{
-    config::Redaction,
     scenario::{Beginning, Excerpt},
+    target::Redaction,
 };
 
 /// What is shown of a body, a header or an event, in bytes.

@@ -7,9 +7,9 @@ use utoipa::ToSchema;
 
 use super::excerpt::excerpt;
 use crate::{
-    config::{MASK, Redaction},
     event::{FailedChat, Mode, RunIdentity, TracedStep},
     scenario::{ActionTrace, Presenter, Reason},
+    target::{MASK, Redaction},
 };
 
 /// A failed chat in short.

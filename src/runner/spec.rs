@@ -4,10 +4,10 @@ use minijinja::Value;
 
 use super::GracefulStop;
 use crate::{
-    config::Target,
     event::RunIdentity,
     load::{Profile, Threshold},
     scenario::Scenario,
+    target::Target,
     units::Rate,
 };
 

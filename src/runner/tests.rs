@@ -38,13 +38,14 @@ use super::{
 };
 use crate::{
     callbacks::Exchange,
-    config::{CallbackLimits, HealthBudget, Target},
+    config::{CallbackLimits, HealthBudget},
     document::{Problems, parse},
     event::{
         EndedBy, Ending, Mode, Observers, RunIdentity, RunObserver, Subject, Trigger, Verdict,
     },
     load::{Profile, Threshold},
     scenario::{Drivers, Parameters, Reason, Scenario},
+    target::Target,
     units::Share,
     vitals::Vitals,
 };

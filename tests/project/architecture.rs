@@ -31,6 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "scenario",
         &["body", "document", "driver", "plain_words", "units"],
     ),
+    ("target", &["document", "driver", "plain_words", "scenario"]),
     ("load", &["document", "units"]),
     (
         "preflight",
@@ -51,17 +52,19 @@ const ARROWS: &[(&str, &[&str])] = &[
         "config",
         &[
             "document",
-            "driver",
             "load",
             "plain_words",
             "scenario",
             "simulator",
+            "target",
             "units",
         ],
     ),
     (
         "event",
-        &["config", "driver", "listener", "scenario", "vitals"],
+        &[
+            "config", "driver", "listener", "scenario", "target", "vitals",
+        ],
     ),
     ("inbox", &["body", "event", "scenario"]),
     (
@@ -75,6 +78,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "line_budget",
             "listener",
             "scenario",
+            "target",
         ],
     ),
     (
@@ -86,6 +90,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "inbox",
             "load",
             "scenario",
+            "target",
             "units",
             "vitals",
         ],
@@ -103,6 +108,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "plain_words",
             "runner",
             "scenario",
+            "target",
             "units",
         ],
     ),
@@ -152,6 +158,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "runner",
             "scenario",
             "scheduler",
+            "target",
             "units",
         ],
     ),
@@ -192,6 +199,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "scenario",
             "service",
             "simulator",
+            "target",
             "units",
             "vitals",
         ],
@@ -365,7 +373,7 @@ const NAMES_PROTOCOLS: &[(&str, &str)] = &[
     ("callbacks/", "so is the receiver of events"),
     ("listener/", "both accept connections with it"),
     ("scenario/callbacks.rs", "what the receiver answers"),
-    ("config/target.rs", "how a target is reached is read there"),
+    ("target/", "how a target is reached is read there"),
     (
         "cli/health.rs",
         "asks the server of the program itself how it is",

@@ -10,7 +10,7 @@ use std::{
 
 use chatprobe::{
     callbacks::{Claims, Exchange, Path, receiver},
-    config::{CallbackLimits, Target},
+    config::CallbackLimits,
     document::{Problems, parse},
     event::{
         Fate, Mode, Observer, Observers, RunEvent, RunIdentity, RunObserver, ServiceEvent, Subject,
@@ -18,6 +18,7 @@ use chatprobe::{
     },
     inbox::{Inbound, Inbox, WaitError},
     scenario::{Match, RunScope, Scenario, Scope},
+    target::Target,
 };
 use reqwest::{Client, Method, header::CONTENT_TYPE};
 use serde_json::{Value, json};

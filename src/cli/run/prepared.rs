@@ -5,12 +5,13 @@ use std::{path::Path, sync::Arc};
 use super::Run;
 use crate::{
     cli::{baseline::Earlier, parse_option, target::Chosen},
-    config::{Burst, HealthBudget, Plan, Target, check_addresses, check_url, read_scenario},
+    config::{Burst, HealthBudget, Plan, check_addresses, read_scenario},
     document::{Entry, Node, Place, Problem, Problems, did_you_mean},
     event::{Mode, RunIdentity, Subject, Trigger},
     load::{Profile, Threshold},
     runner::RunSpec,
     scenario::ScenarioRead,
+    target::{Target, check_url},
     units::seed,
 };
 

@@ -8,12 +8,12 @@ use url::Url;
 use super::prepared::RunSubject;
 use crate::{
     cli::output::tell,
-    config::Target,
     document::{Place, Problems},
     plain_words,
     scenario::{
         Parameter, Parameters, PlainRequest, PlainRequestError, ScenarioRead, note_confidential,
     },
+    target::Target,
 };
 
 /// The longest body that is read from a file, in bytes.

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use crate::{config::Target, history::excerpt::excerpt, scenario::Beginning};
+use crate::{history::excerpt::excerpt, scenario::Beginning, target::Target};
 
 #[test]
 fn half_of_a_value_at_the_end_of_what_was_kept_is_not_shown() {

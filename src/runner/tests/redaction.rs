@@ -95,7 +95,7 @@ steps:
         );
         let report = bench.run(&scenario, "{ chats: 1 }").await;
         let shown = format!("{:?}", report.failures[0]);
-        assert!(shown.contains(crate::config::MASK), "{shown}");
+        assert!(shown.contains(crate::target::MASK), "{shown}");
         for begin in ["/", "%2F"] {
             let begin = format!("{begin}{}", crate::scenario::TOKEN_BEGIN);
             assert!(!shown.contains(&begin), "{shown}");

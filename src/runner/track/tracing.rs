@@ -22,7 +22,7 @@ const MOST_STEPS: usize = 200;
 /// Confidential values that a chat captured. They are more than a [`Redaction`] looks for, so that of a
 /// chat with as many nothing is shown.
 ///
-/// [`Redaction`]: crate::config::Redaction
+/// [`Redaction`]: crate::target::Redaction
 const MOST_MASKS: usize = 2_000;
 
 /// The steps of a chat in progress. A probe's take what they need; those of a burst are given up when

@@ -5,8 +5,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    config::Target,
     scenario::{Input, InputKind, Item, Parameter, Scenario},
+    target::Target,
     web::App,
 };
 

@@ -1,4 +1,4 @@
-//! Secrets that stand outside the configuration.
+//! Where secrets are read from.
 
 use std::path::Path;
 

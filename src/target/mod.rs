@@ -1,3 +1,14 @@
+//! A chat system: its address, its variables and secrets, and how it is reached. Its secrets are taken out of
+//! every text about it here.
+
+mod address;
+mod redaction;
+mod secret;
+#[cfg(test)]
+mod tests;
+mod transport;
+mod variables;
+
 use std::{
     collections::BTreeMap,
     path::Path,
@@ -7,15 +18,21 @@ use std::{
 use minijinja::Value as Variable;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{
-    Redaction,
+use self::{
+    address::read_also,
     secret::read_secret,
-    transport::{Transport, read_proxy, read_tls},
+    transport::{read_proxy, read_tls},
+    variables::{check_variable, read_variables},
+};
+pub use self::{
+    address::{check_url, read_url},
+    redaction::{MASK, Redaction},
+    transport::Transport,
 };
 use crate::{
-    document::{Entry, Mapping, Node, Place, Problems, canonical, settings},
-    driver::{ConnectionSettings, Endpoint, Origin, Origins},
-    scenario::{Parameter, Parameters, SessionValues, check_label, fingerprint, is_name},
+    document::{Entry, Mapping, Place, Problems, canonical, settings},
+    driver::{ConnectionSettings, Endpoint, Origins},
+    scenario::{Parameter, Parameters, SessionValues, check_label, fingerprint},
 };
 
 /// A chat system under watch.
@@ -131,7 +148,7 @@ impl Target {
 
     /// Reads `NAME: { url: ..., variables: {}, secrets: {} }`. Secrets are read now, so that a
     /// missing one is an error of the load and not of the first chat.
-    pub(super) fn read(entry: &Entry, directory: &Path, problems: &Problems) -> Option<Self> {
+    pub fn read(entry: &Entry, directory: &Path, problems: &Problems) -> Option<Self> {
         let before = problems.count();
         check_label(&entry.key, &entry.place, problems);
         let mut map = Mapping::open(&entry.node, "a target such as `{ url: ... }`", problems)?;
@@ -290,84 +307,5 @@ impl Target {
             .insert(name.to_owned(), SecretString::from(value));
         self.redaction = OnceLock::new();
         self
-    }
-}
-
-pub(super) fn read_url(node: &Node, problems: &Problems) -> Option<String> {
-    let text = node.text("an address such as `https://chat.example.com`", problems)?;
-    check_url(text)
-        .map_err(|message| problems.add(&node.place, message))
-        .ok()
-}
-
-/// The address of a target as it is kept, or why it cannot be one.
-pub fn check_url(text: &str) -> Result<String, String> {
-    match url::Url::parse(text) {
-        Ok(url) if ["http", "https"].contains(&url.scheme()) && url.has_host() => {
-            if !url.username().is_empty() || url.password().is_some() {
-                return Err(
-                    "credentials do not belong in an address; use `secrets` and a header"
-                        .to_owned(),
-                );
-            }
-            if url.query().is_some() || url.fragment().is_some() {
-                return Err(
-                    "paths are put behind this address, so it cannot have a `?` or `#`; use `query` in the scenario"
-                        .to_owned(),
-                );
-            }
-            Ok(text.trim_end_matches('/').to_owned())
-        }
-        _ => Err(format!(
-            "`{text}` is not an address; write for instance `https://chat.example.com`"
-        )),
-    }
-}
-
-fn read_also(node: &Node, problems: &Problems) -> Origins {
-    let nodes = node.list("a list such as `[https://files.example.com]`", problems);
-    let wanted = "an address such as `https://files.example.com`";
-    let read = |node: &Node| node.parsed(wanted, Origin::read, problems);
-    nodes.iter().filter_map(read).collect()
-}
-
-/// Reads variables, each with `read`.
-fn read_variables(
-    entries: &[Entry],
-    read: impl Fn(&Entry) -> Option<Parameter>,
-    problems: &Problems,
-) -> BTreeMap<String, Parameter> {
-    let mut variables = BTreeMap::new();
-    for entry in entries {
-        check_variable(entry, problems);
-        if let Some(parameter) = read(entry) {
-            variables.insert(entry.key.clone(), parameter);
-            continue;
-        }
-        let wanted = match entry.node.as_written() {
-            // Such as `null`.
-            Some(_) => "text (this word in quotes), a number or a boolean",
-            None => "text, a number or a boolean",
-        };
-        entry.node.expected(wanted, problems);
-    }
-    variables
-}
-
-/// Expressions write `target.name`, which not every text can be.
-fn check_variable(entry: &Entry, problems: &Problems) {
-    let name = &entry.key;
-    if name == "name" || name == "url" {
-        problems.add(
-            &entry.place,
-            format!("every target has a `{name}` of its own; take another name"),
-        );
-    } else if !is_name(name) {
-        problems.add(
-            &entry.place,
-            format!(
-                "`{name}` cannot be the name of a variable; use letters, digits and `_`, a letter first"
-            ),
-        );
     }
 }
