@@ -315,7 +315,7 @@ impl Followed {
         let write = Write::Seconds {
             first: next - seconds.len() as u64,
             seconds,
-            at_end,
+            at_end: Arc::new(at_end.without_lists()),
             _memory: permits,
         };
         let handed = offer(write).is_ok();

@@ -44,7 +44,7 @@ pub(super) fn apply(
             seconds,
             at_end,
             ..
-        } => keep_seconds(change, &at_end.without_lists(), *first, seconds)?,
+        } => keep_seconds(change, at_end, *first, seconds)?,
         Write::Chats { opened, closed } => chats(change, opened, closed)?,
         Write::Ended(record) => end(change, record, figures)?,
         Write::Failures(failures) => keep_failures(change, failures)?,

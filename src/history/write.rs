@@ -5,7 +5,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::{baselines, explanation::KeptFailure};
 use crate::{
     event::RunIdentity,
-    runner::{RunRecord, RunReport, Snapshot, WholeSecond},
+    runner::{RunRecord, RunReport, WholeSecond},
 };
 
 /// Something to be kept.
@@ -16,7 +16,8 @@ pub(super) enum Write {
     Seconds {
         first: u64,
         seconds: Vec<WholeSecond>,
-        at_end: Arc<Snapshot>,
+        /// A report, which takes a few kilobytes, and not the histograms that it is made of.
+        at_end: Arc<RunReport>,
         /// For the histograms in them, given back with the entry.
         _memory: Option<OwnedSemaphorePermit>,
     },

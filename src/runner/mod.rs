@@ -40,7 +40,7 @@ mod snapshot;
 mod spec;
 mod tally;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod thresholds;
 mod timeline;
 mod trace_budget;

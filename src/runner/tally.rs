@@ -348,7 +348,8 @@ impl Tally {
     fn close_second(&self, past: &mut Past, elapsed: Duration) {
         let (_, chats) = self.take_open(past);
         past.timeline.close(elapsed, &past.second, chats.now);
-        // Somebody who looks at them keeps them as they are.
+        // Whoever looks at them keeps them as they are; the run itself does not, which would copy them every second.
+        past.last_second = None;
         Arc::make_mut(&mut past.seconds).merge(&past.second);
         past.second.clear();
         let at_end = past.followed.then(|| self.look_at(past).seconds);

@@ -14,7 +14,7 @@ mod in_flight;
 mod left_open;
 mod looks;
 mod loop_delay;
-pub(super) mod measurements;
+pub(in crate::runner) mod measurements;
 mod orders;
 mod pace;
 mod puppet;
@@ -50,7 +50,7 @@ use crate::{
     vitals::Vitals,
 };
 
-struct Bench {
+pub(crate) struct Bench {
     engine: Engine,
     heard: Arc<Heard>,
     target: Arc<Target>,
@@ -60,7 +60,7 @@ struct Bench {
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::against(Target::new("t", "http://127.0.0.1:9"))
     }
 
@@ -144,7 +144,7 @@ impl Bench {
         }
     }
 
-    fn start(&self, scenario: &str, load: &str) -> RunHandle {
+    pub(crate) fn start(&self, scenario: &str, load: &str) -> RunHandle {
         self.engine.start(self.spec(scenario, load))
     }
 

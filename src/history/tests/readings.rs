@@ -6,11 +6,15 @@ use std::{
     fs::File,
     path::Path,
     process::Command,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Weak},
     time::{Duration, SystemTime},
 };
 
-use tokio::{sync::mpsc, task::yield_now, time::advance};
+use tokio::{
+    sync::mpsc,
+    task::yield_now,
+    time::{advance, sleep},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::MOST;
@@ -21,6 +25,7 @@ use crate::{
         History, HistoryError, Recorder, RunQuery, baselines::Named, directory::path_in,
         figures::HistoryCounters,
     },
+    runner::tests::Bench,
     testing::TemporaryFolder,
 };
 
@@ -131,6 +136,44 @@ async fn a_write_to_a_disk_that_hangs_is_seen_while_it_does_and_holds_up_no_star
     let _reader = File::open(path_in(folder.path())).unwrap();
     let now = figures(|now| now.write.is_zero()).await;
     assert!(now.broken && now.slow_writes == 1, "{now:?}");
+    end.cancel();
+    recording.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn seconds_that_wait_for_a_disk_that_hangs_keep_no_histograms_of_the_run_alive() {
+    let folder = TemporaryFolder::new();
+    pipe(&path_in(folder.path()));
+    let (mut recorder, _history) = Recorder::start(folder.path(), &Data::default()).unwrap();
+    recorder.opened().await;
+    let run = Bench::new().start("steps: [ { think: 10ms } ]", "{ rate: 10/s, for: 20s }");
+    recorder.intake().take(&run);
+    let last = Arc::<Last>::default();
+    let end = CancellationToken::new();
+    let observers = Observers::default().and(last.clone());
+    let recording = tokio::spawn(recorder.record(observers, end.clone()));
+    let mut snapshots = Vec::new();
+    for _ in 0..10 {
+        sleep(Duration::from_secs(1)).await;
+        let at_end = run.whole_seconds(u64::MAX).at_end;
+        snapshots.push(Arc::downgrade(&at_end));
+    }
+    // The run itself has the latest.
+    snapshots.pop();
+    let alive = snapshots.iter().filter_map(Weak::upgrade);
+    assert_eq!(alive.count(), 0);
+    // All of them waited.
+    let _reader = File::open(path_in(folder.path())).unwrap();
+    let patience = Patience::default();
+    loop {
+        advance(Duration::from_millis(250)).await;
+        yield_now().await;
+        let now = *last.0.lock().unwrap();
+        if now.written + now.lost >= 10 {
+            break;
+        }
+        patience.check(&now);
+    }
     end.cancel();
     recording.await.unwrap();
 }

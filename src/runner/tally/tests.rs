@@ -36,3 +36,20 @@ async fn an_exchange_uses_the_memory_of_histograms_again() {
     assert_eq!(seen.measured.start_lateness.count(), 2);
     assert_eq!(seen.report().start_lateness.max, Some(0.07));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_followed_and_not_looked_at_copies_nothing_every_second() {
+    let tally = Tally::new(STAGE.spec());
+    tally.whole_seconds(0);
+    let lateness = Duration::from_millis(3);
+    for second in 1..=3 {
+        // Whoever handed the last second over is done with it.
+        let before = Arc::as_ptr(&tally.past().seconds);
+        tally.observe(tally.identity(), &RunEvent::ChatStarted { lateness });
+        tokio::time::advance(Duration::from_secs(1)).await;
+        tally.tick();
+        let past = tally.past();
+        assert_eq!(past.seconds.started, second);
+        assert_eq!(Arc::as_ptr(&past.seconds), before);
+    }
+}
