@@ -7,8 +7,10 @@ use utoipa::ToSchema;
 
 use crate::event::RunIdentity;
 
-/// Runs that are listed by name; events through the callbacks of further ones are counted.
+/// Runs that a report lists by name; events through the callbacks of further ones are counted.
 const MOST: usize = 20;
+/// Runs that are kept. More than are listed, because a run whose events were all handed over is not listed.
+const MOST_KEPT: usize = 64;
 
 /// A run through whose callback events of another run came.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -25,7 +27,7 @@ pub struct OtherCallback {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct OtherCallbacks {
     total: i64,
-    /// By the ids of runs, which are in the order of their beginnings: the first [`MOST`].
+    /// By the ids of runs, which are in the order of their beginnings: the first [`MOST_KEPT`].
     runs: BTreeMap<String, Through>,
 }
 
@@ -58,7 +60,7 @@ impl OtherCallbacks {
         }
         let name = name.to_owned();
         self.runs.insert(run.to_owned(), Through { name, events });
-        if self.runs.len() > MOST {
+        if self.runs.len() > MOST_KEPT {
             self.runs.pop_last();
         }
     }
@@ -68,7 +70,7 @@ impl OtherCallbacks {
         u64::try_from(self.total).unwrap_or_default()
     }
 
-    /// The runs, in the order of their beginnings.
+    /// The first runs that have events, in the order of their beginnings.
     pub(super) fn report(&self) -> Vec<OtherCallback> {
         let known = self.runs.iter().filter_map(|(run, through)| {
             let events = u64::try_from(through.events).ok()?;
@@ -78,7 +80,8 @@ impl OtherCallbacks {
                 events,
             })
         });
-        known.filter(|known| known.events > 0).collect()
+        let with_events = known.filter(|known| known.events > 0);
+        with_events.take(MOST).collect()
     }
 }
 
@@ -87,18 +90,21 @@ mod tests {
     use super::*;
     use crate::event::{Mode, Subject, Trigger};
 
+    fn runs(count: usize) -> Vec<RunIdentity> {
+        let run = |_| {
+            let subject = Subject {
+                scenario: "s".into(),
+                target: "t".into(),
+                mode: Mode::Burst,
+            };
+            RunIdentity::new("rush".into(), subject, Trigger::Api)
+        };
+        (0..count).map(run).collect()
+    }
+
     #[test]
     fn all_events_are_counted_and_the_first_twenty_runs_are_named() {
-        let runs: Vec<_> = (0..25)
-            .map(|_| {
-                let subject = Subject {
-                    scenario: "s".into(),
-                    target: "t".into(),
-                    mode: Mode::Burst,
-                };
-                RunIdentity::new("rush".into(), subject, Trigger::Api)
-            })
-            .collect();
+        let runs = runs(25);
         let mut callbacks = OtherCallbacks::default();
         for run in runs.iter().chain(&runs) {
             callbacks.add(run, 1);
@@ -108,7 +114,30 @@ mod tests {
         assert!(named.iter().all(|known| known.events == 2));
         callbacks.add(&runs[0], -2);
         let named = callbacks.report();
-        assert_eq!((callbacks.total(), named.len()), (48, MOST - 1));
+        assert_eq!((callbacks.total(), named.len()), (48, MOST));
         assert_eq!(named[0].run, runs[1].id);
+        assert_eq!(named[MOST - 1].run, runs[MOST].id);
+    }
+
+    #[test]
+    fn the_same_runs_are_kept_in_whatever_order_parts_are_merged() {
+        let runs = runs(MOST_KEPT + 16);
+        let parts = runs.chunks(30).map(|runs| {
+            let mut part = OtherCallbacks::default();
+            // The latest first.
+            runs.iter().rev().for_each(|run| part.add(run, 1));
+            part
+        });
+        let merged = |parts: &mut dyn Iterator<Item = &OtherCallbacks>| {
+            let mut sum = OtherCallbacks::default();
+            parts.for_each(|part| sum.merge(part));
+            sum
+        };
+        let parts: Vec<_> = parts.collect();
+        for sum in [merged(&mut parts.iter()), merged(&mut parts.iter().rev())] {
+            let kept = runs.iter().take(MOST_KEPT).map(|run| &*run.id);
+            assert!(sum.runs.keys().eq(kept));
+            assert_eq!(sum.total(), runs.len() as u64);
+        }
     }
 }
