@@ -68,7 +68,10 @@ impl<K: Eq + Hash> SharedTexts<K> {
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    use tokio::{sync::Notify, time::advance};
+    use tokio::{
+        sync::Notify,
+        time::{advance, timeout},
+    };
 
     use super::*;
 
@@ -86,8 +89,10 @@ mod tests {
             leave.notify_one();
             text
         };
+        let all = async { tokio::join!(texts.get("slow", slow), texts.get("slow", slow), another) };
+        let all = timeout(Duration::from_secs(10), all).await;
         let (one, two, another) =
-            tokio::join!(texts.get("slow", slow), texts.get("slow", slow), another);
+            all.expect("the other one waits for the slow one, or both make that");
         assert_eq!([&*one.unwrap(), &*two.unwrap()], ["made 0"; 2]);
         assert_eq!(&*another.unwrap(), "quick");
         advance(FRESH).await;

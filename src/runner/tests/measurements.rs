@@ -8,8 +8,9 @@ use super::*;
 use crate::{
     event::{Failure, Fate, RunEvent, Sent, StepOutcome},
     runner::{
-        Pace, RunState,
+        Pace, RunState, Sample,
         measurements::Measurements,
+        sample::AskedFor,
         snapshot::{Origin, RunNotes, Snapshot},
     },
     scenario::StepId,
@@ -173,6 +174,11 @@ impl Stage {
     }
 }
 
+/// As if all of this had been measured in one second.
+fn sample(measured: &Measurements) -> Sample {
+    Sample::of(measured, AskedFor::default(), s(11), s(1), 7)
+}
+
 fn beat(what: &Happening) -> Beat {
     #[expect(clippy::cast_precision_loss, reason = "a few million at most")]
     let share = what.micros as f64 / 67_108_864.0;
@@ -236,6 +242,7 @@ proptest! {
             parts[one].merge(&other);
         }
         let merged = through_json(&parts[0]);
+        prop_assert_eq!(sample(&merged), sample(&whole));
         prop_assert_eq!(stage.report(merged), stage.report(whole));
     }
 
