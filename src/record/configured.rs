@@ -76,7 +76,7 @@ impl Metrics {
             self.declare_subject(&subject, &Declaration::of(&burst.scenario));
             self.declare_burst(&burst.name, &subject);
         }
-        self.retain_targets(|target| plan.catalogue.targets.contains_key(target));
+        self.retain_targets(plan.catalogue.targets.keys().cloned().collect());
         self.retain(
             |subject| is_configured(plan, subject),
             |name, subject| {

@@ -23,6 +23,7 @@ mod targets;
 mod waits;
 
 use std::{
+    collections::BTreeSet,
     fmt,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -156,9 +157,9 @@ impl Metrics {
         self.retain_callbacks();
     }
 
-    /// Removes what is known of targets that are not kept.
-    pub fn retain_targets(&self, keep: impl Fn(&str) -> bool) {
-        self.targets.retain(keep);
+    /// Removes what is known of targets that are not among these, which are those of the configuration.
+    pub fn retain_targets(&self, targets: BTreeSet<Arc<str>>) {
+        self.targets.retain(targets);
     }
 
     fn forget_probe(&self, subject: &Subject) {

@@ -5,15 +5,14 @@ use std::{
     time::SystemTime,
 };
 
-use prometheus::{Gauge, IntCounter};
+use prometheus::IntCounter;
 
 use super::{
     Declaration, Metrics, callbacks::CallbackSeries, chats::ChatSeries, own::LatenessSeries,
-    phases::PhaseSeries, seconds_since_epoch, steps::StepSeries, subjects::owned_labels,
-    waits::AgentSeries,
+    phases::PhaseSeries, steps::StepSeries, subjects::owned_labels, waits::AgentSeries,
 };
 use crate::{
-    event::{Mode, RunEvent, RunIdentity, RunObserver, Sent, StepOutcome},
+    event::{Fate, Mode, RunEvent, RunIdentity, RunObserver, Sent, StepOutcome},
     scenario::{Observation, Reason, StepId},
 };
 
@@ -31,8 +30,6 @@ pub(super) struct RunMetrics {
     callbacks: Option<Arc<CallbackSeries>>,
     /// As soon as an arrival was dropped.
     dropped: OnceLock<IntCounter>,
-    /// As soon as the target has shown a certificate.
-    certificate_expiry: OnceLock<Gauge>,
 }
 
 impl RunMetrics {
@@ -63,7 +60,6 @@ impl RunMetrics {
             agent: waits.map(|waits| families.agent.series(&values, waits)),
             callbacks,
             dropped: OnceLock::new(),
-            certificate_expiry: OnceLock::new(),
             metrics,
         }
     }
@@ -96,11 +92,7 @@ impl RunMetrics {
                 }
                 self.step_ended(run, *step, *outcome);
             }
-            RunEvent::RequestResent { step, times } => {
-                if let Some(series) = self.steps.get(step.index()) {
-                    series.resent(*times);
-                }
-            }
+            RunEvent::RequestResent { step, times } => self.request_resent(*step, *times),
             RunEvent::ChatEnded {
                 ending, duration, ..
             } => self.chats.ended(ending, *duration),
@@ -118,11 +110,7 @@ impl RunMetrics {
             RunEvent::CallbackIdRepeated => {
                 self.count_callback(run, CallbackSeries::id_repeated);
             }
-            RunEvent::CallbackSettled(fate) => {
-                if !self.count_callback(run, |series| series.settled(*fate)) {
-                    self.metrics.callbacks.settled_without_source(*fate);
-                }
-            }
+            RunEvent::CallbackSettled(fate) => self.callback_settled(run, *fate),
             RunEvent::Ended {
                 verdict,
                 all_passed,
@@ -162,12 +150,9 @@ impl RunMetrics {
         self.lateness.request_sent(sent.late);
         self.phases.observe(&sent.phases);
         if let Some(expires) = sent.certificate_expires {
-            let gauge = || {
-                let targets = &self.metrics.targets;
-                targets.certificate_expiry(&run.subject.target)
-            };
-            let gauge = self.certificate_expiry.get_or_init(gauge);
-            gauge.set(seconds_since_epoch(expires));
+            // Looked up anew, because there is one with every TLS handshake alone.
+            let targets = &self.metrics.targets;
+            targets.certificate_shown(&run.subject.target, expires);
         }
     }
 
@@ -182,6 +167,18 @@ impl RunMetrics {
         if let (Mode::Probe, StepOutcome::Passed(latency)) = (run.subject.mode, outcome) {
             let objectives = &self.metrics.objectives;
             objectives.step_passed(&run.subject, &series.name, series.observes, latency);
+        }
+    }
+
+    fn request_resent(&self, step: StepId, times: u32) {
+        if let Some(series) = self.steps.get(step.index()) {
+            series.resent(times);
+        }
+    }
+
+    fn callback_settled(&self, run: &RunIdentity, fate: Fate) {
+        if !self.count_callback(run, |series| series.settled(fate)) {
+            self.metrics.callbacks.settled_without_source(fate);
         }
     }
 

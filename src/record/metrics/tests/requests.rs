@@ -74,11 +74,17 @@ fn a_certificate_is_known_by_its_target_as_long_as_the_configuration_has_that() 
         show(expires);
         assert_eq!(expiry(), Some(shown));
     }
-    fixture.metrics.retain_targets(|target| target == "eu");
+    let retain = |target: &str| (fixture.metrics).retain_targets([target.into()].into());
+    retain("eu");
     assert_eq!(expiry(), Some(9.0));
-    fixture.metrics.retain_targets(|target| target == "us");
+    retain("us");
     assert_eq!(expiry(), None);
     // A run that is still in progress does not bring it back.
     show(Some(9));
     assert_eq!(expiry(), None);
+    // Once the configuration has the target again, the same run does.
+    retain("eu");
+    assert_eq!(expiry(), None);
+    show(Some(11));
+    assert_eq!(expiry(), Some(11.0));
 }
