@@ -15,9 +15,9 @@ use super::{
     ChatCounts, Example, Orphan, health::Health, latencies::Latencies, outcomes::Outcomes,
 };
 use crate::{
-    event::{Ending, Failure, RunEvent, RunIdentity},
+    event::{Ending, Failure, RunEvent, RunIdentity, Sent, StepOutcome},
     load::{Measured, Threshold},
-    scenario::{Reason, Scenario},
+    scenario::{Reason, Scenario, StepId},
 };
 
 /// Failed chats that a report shows.
@@ -89,15 +89,7 @@ impl Measurements {
                 step,
                 sent,
                 outcome,
-            } => {
-                if let Some(sent) = sent {
-                    self.send_lateness.record(sent.late);
-                    self.connection_wait.record(sent.waited);
-                }
-                if let Some(measured) = self.steps.get_mut(step.index()) {
-                    measured.outcomes.record(*outcome);
-                }
-            }
+            } => self.step_ended(*step, sent.as_ref(), *outcome),
             RunEvent::ChatEnded {
                 chat,
                 ending,
@@ -110,9 +102,8 @@ impl Measurements {
                     Ending::Passed => self.chats.latency.record(*duration),
                     Ending::Stopped => self.chats.stopped += 1,
                     Ending::Failed(failure) => {
-                        self.chats.fail(failure.reason);
                         let example = example(run, *chat, failure, correlation);
-                        self.failures.add_latest(EXAMPLES, at, *chat, example);
+                        self.chat_failed(failure.reason, at, example);
                     }
                 }
             }
@@ -149,6 +140,22 @@ impl Measurements {
             | RunEvent::CallbackIdRepeated
             | RunEvent::Ended { .. } => {}
         }
+    }
+
+    fn step_ended(&mut self, step: StepId, sent: Option<&Sent>, outcome: StepOutcome) {
+        if let Some(sent) = sent {
+            self.send_lateness.record(sent.late);
+            self.connection_wait.record(sent.waited);
+        }
+        if let Some(measured) = self.steps.get_mut(step.index()) {
+            measured.outcomes.record(outcome);
+        }
+    }
+
+    fn chat_failed(&mut self, reason: Reason, at: Duration, example: Example) {
+        self.chats.fail(reason);
+        let chat = example.chat;
+        self.failures.add_latest(EXAMPLES, at, chat, example);
     }
 
     /// Adds what others measured: afterwards it is as if all of it had been recorded here.
