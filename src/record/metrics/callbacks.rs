@@ -45,7 +45,7 @@ impl From<&Subject> for Source {
 const SOURCE: &[&str] = &["scenario", "target"];
 
 /// The dispositions of inbound events.
-pub(super) struct Callbacks {
+pub(super) struct CallbackMetrics {
     events: Family<IntCounter>,
     last_event: Family<Gauge>,
     repeated_ids: Family<IntCounter>,
@@ -89,7 +89,7 @@ impl CallbackSeries {
     }
 }
 
-impl Callbacks {
+impl CallbackMetrics {
     pub(super) fn new(make: &Maker<'_>) -> Result<Self, MetricsError> {
         let events = make.counters(
             "chatprobe_callback_events_total",

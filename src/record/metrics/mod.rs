@@ -36,7 +36,7 @@ use prometheus::{
 
 use self::{
     bursts::Bursts,
-    callbacks::Callbacks,
+    callbacks::CallbackMetrics,
     family::Maker,
     history::HistorySeries,
     listeners::ListenerSeries,
@@ -76,7 +76,7 @@ pub enum MetricsError {
 pub struct Metrics {
     registry: Registry,
     subjects: Subjects,
-    callbacks: Callbacks,
+    callbacks: CallbackMetrics,
     probes: Probes,
     objectives: ObjectiveFamilies,
     bursts: Bursts,
@@ -97,7 +97,7 @@ impl Metrics {
         let make = Maker(&registry);
         Ok(Self {
             subjects: Subjects::new(&make, boundaries)?,
-            callbacks: Callbacks::new(&make)?,
+            callbacks: CallbackMetrics::new(&make)?,
             probes: Probes::new(&make)?,
             objectives: ObjectiveFamilies::new(&make)?,
             bursts: Bursts::new(&make)?,
