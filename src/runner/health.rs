@@ -12,7 +12,7 @@ const MILLION: f64 = 1e6;
 
 /// What was noted about the machine in a part of a run.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(super) struct Health {
+pub(super) struct GeneratorHealth {
     pub(super) thread_lag: Latencies,
     cpu_user: Extent,
     cpu_system: Extent,
@@ -88,7 +88,7 @@ impl HealthReport {
     }
 }
 
-impl Health {
+impl GeneratorHealth {
     pub(super) fn note(&mut self, beat: &Beat) {
         self.thread_lag.record(beat.late);
         if let Some(load) = beat.load {
@@ -269,7 +269,7 @@ mod tests {
             latencies.record(Duration::from_millis(millis));
             latencies
         };
-        let (health, none) = (Health::default(), Latencies::default());
+        let (health, none) = (GeneratorHealth::default(), Latencies::default());
         assert_eq!(health.precision(&none, &none), None);
         assert_eq!(health.precision(&of(3), &none), Some(0.003));
         assert_eq!(health.precision(&of(3), &of(7)), Some(0.007));

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use self::{chat_list::ChatList, inbound::InboundCounts};
 use super::{
-    ChatCounts, Example, Orphan, health::Health, latencies::Latencies, outcomes::Outcomes,
+    ChatCounts, Example, Orphan, health::GeneratorHealth, latencies::Latencies, outcomes::Outcomes,
 };
 use crate::{
     event::{Ending, Failure, RunEvent, RunIdentity, Sent, StepOutcome},
@@ -48,7 +48,7 @@ pub(super) struct Measurements {
     pub(super) send_lateness: Latencies,
     pub(super) connection_wait: Latencies,
     pub(super) scheduler_lag: Latencies,
-    pub(super) health: Health,
+    pub(super) health: GeneratorHealth,
     failures: ChatList<Example>,
     orphans: ChatList<Orphan>,
     /// How many there are, listed or not.

@@ -36,7 +36,6 @@ fn types_are_found_whoever_may_use_them() {
 
 /// Names that still have two meanings.
 const TWICE: &[&str] = &[
-    "Health",
     "Intake",
     "Origin",
     "Refusal",
