@@ -10,13 +10,13 @@ use super::{
     ThresholdReport, WholeSeconds,
 };
 
-pub(super) type Request = (Order, oneshot::Sender<Result<(), OrderError>>);
+pub(super) type OrderRequest = (Order, oneshot::Sender<Result<(), OrderError>>);
 
 /// A run as seen from outside. Clones are the same run.
 #[derive(Debug, Clone)]
 pub struct RunHandle {
     tally: Arc<Tally>,
-    orders: mpsc::Sender<Request>,
+    orders: mpsc::Sender<OrderRequest>,
     ended: watch::Receiver<bool>,
     task: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
@@ -24,7 +24,7 @@ pub struct RunHandle {
 impl RunHandle {
     pub(super) fn new(
         tally: Arc<Tally>,
-        orders: mpsc::Sender<Request>,
+        orders: mpsc::Sender<OrderRequest>,
         ended: watch::Receiver<bool>,
     ) -> Self {
         Self {

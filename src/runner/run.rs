@@ -17,7 +17,7 @@ use super::{
     Engine, RunHandle, RunSpec, RunState, Tally,
     between_chats::BetweenChats,
     context::{GracePeriod, RunContext},
-    control::Request,
+    control::OrderRequest,
     graceful_stop::GracefulStop,
     pacing::Pacing,
     search::Searching,
@@ -43,7 +43,7 @@ const ORDERS: usize = 16;
 pub(super) struct Run {
     context: Arc<RunContext>,
     tally: Arc<Tally>,
-    orders: mpsc::Receiver<Request>,
+    orders: mpsc::Receiver<OrderRequest>,
     ended: watch::Sender<bool>,
     pacing: Pacing,
     /// If it looks for the limit of its target.

@@ -5,12 +5,12 @@ use tokio::time::Instant;
 use super::Run;
 use crate::{
     event::EndedBy,
-    runner::{Order, OrderError, Stop, control::Request},
+    runner::{Order, OrderError, Stop, control::OrderRequest},
 };
 
 impl Run {
     /// Follows an order, and answers when that is done.
-    pub(super) fn obey(&mut self, (order, answer): Request) {
+    pub(super) fn obey(&mut self, (order, answer): OrderRequest) {
         let now = Instant::now();
         self.ask(now);
         let result = self.follow(order, now);

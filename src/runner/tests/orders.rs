@@ -2,7 +2,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::*;
 use crate::{
-    runner::{OrderError, RunState, Tally, control::Request},
+    runner::{OrderError, RunState, Tally, control::OrderRequest},
     units::Rate,
 };
 
@@ -125,7 +125,7 @@ async fn a_rate_of_nothing_does_not_end_the_run() {
 /// A run whose worker is this test: what it is asked, and its end.
 struct Worker {
     run: RunHandle,
-    orders: mpsc::Receiver<Request>,
+    orders: mpsc::Receiver<OrderRequest>,
     ended: watch::Sender<bool>,
 }
 
