@@ -17,7 +17,7 @@ use crate::{
 /// it where that takes nothing from chats.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
-    pub(super) origin: Arc<Origin>,
+    pub(super) origin: Arc<RunOrigin>,
     pub(super) state: RunState,
     pub(super) notes: RunNotes,
     /// How long the run took, or has taken so far.
@@ -30,7 +30,7 @@ pub struct Snapshot {
 
 /// What a run is to do, and when it began.
 #[derive(Debug)]
-pub(super) struct Origin {
+pub(super) struct RunOrigin {
     pub(super) spec: RunSpec,
     pub(super) started_at: jiff::Timestamp,
 }

@@ -16,7 +16,7 @@ use super::{
     pace::{Asked, RecentStarts},
     pacing::Wanted,
     sample::Sample,
-    snapshot::{Origin, RunNotes},
+    snapshot::{RunNotes, RunOrigin},
     timeline::{Timeline, WholeSecond},
     window::Window,
 };
@@ -33,7 +33,7 @@ use crate::{
 /// measured to the second in progress. What is over stays as it is, so that a look takes a reference to it.
 #[derive(Debug)]
 pub struct Tally {
-    origin: Arc<Origin>,
+    origin: Arc<RunOrigin>,
     began: Instant,
     /// What every event of a chat needs. Held for the recording of one, and for an exchange.
     open: Mutex<OpenPart>,
@@ -79,7 +79,7 @@ impl Tally {
         let nothing = || Measurements::of(steps);
         let tally = Self {
             began: Instant::now(),
-            origin: Arc::new(Origin {
+            origin: Arc::new(RunOrigin {
                 spec,
                 started_at: jiff::Timestamp::now(),
             }),

@@ -11,7 +11,7 @@ use crate::{
         Pace, RunState, Sample,
         measurements::Measurements,
         sample::AskedFor,
-        snapshot::{Origin, RunNotes, Snapshot},
+        snapshot::{RunNotes, RunOrigin, Snapshot},
     },
     scenario::StepId,
     vitals::{Beat, Load},
@@ -54,7 +54,7 @@ pub(super) fn happenings() -> impl Strategy<Value = Vec<Happening>> {
 
 /// The run of these tests and others that share its target.
 pub(in crate::runner) struct Stage {
-    origin: Arc<Origin>,
+    origin: Arc<RunOrigin>,
     others: Vec<Arc<RunIdentity>>,
 }
 
@@ -69,7 +69,7 @@ impl Stage {
         let other = |_| RunIdentity::new("other".into(), subject.clone(), Trigger::Api);
         Self {
             others: (0..OTHER_RUNS).map(other).map(Arc::new).collect(),
-            origin: Arc::new(Origin {
+            origin: Arc::new(RunOrigin {
                 spec,
                 started_at: jiff::Timestamp::UNIX_EPOCH,
             }),
