@@ -40,7 +40,7 @@ const CLEANUP_AFTER_ABORT: Duration = Duration::from_secs(10);
 const ORDERS: usize = 16;
 
 /// A run in progress; the task that owns its pacing, its chats and its course.
-pub(super) struct Run {
+pub(super) struct RunTask {
     context: Arc<RunContext>,
     tally: Arc<Tally>,
     orders: mpsc::Receiver<OrderRequest>,
@@ -71,13 +71,13 @@ pub(super) struct Run {
 impl Engine {
     /// Starts a run. It goes on by itself; the handle can outlive it.
     pub fn start(&self, spec: RunSpec) -> RunHandle {
-        let (run, handle) = Run::new(self, spec);
+        let (run, handle) = RunTask::new(self, spec);
         handle.attach(tokio::spawn(run.execute()));
         handle
     }
 }
 
-impl Run {
+impl RunTask {
     pub(super) fn new(engine: &Engine, spec: RunSpec) -> (Self, RunHandle) {
         let tally = Arc::new(Tally::new(spec.clone()));
         let observers = engine.observers.of_run(&spec.identity, &spec.scenario);

@@ -1,12 +1,12 @@
 //! The end of a run.
 
-use super::Run;
+use super::RunTask;
 use crate::{
     event::{RunEvent, Verdict},
     runner::verdict::judge,
 };
 
-impl Run {
+impl RunTask {
     /// Everything is over: the path is closed, which settles the last events, then the counts are
     /// checked and the verdict is given.
     pub(super) fn conclude(self) {

@@ -2,10 +2,10 @@
 
 use tokio::time::Instant;
 
-use super::{ANSWERS_AFTER_END, Run};
+use super::{ANSWERS_AFTER_END, RunTask};
 use crate::{runner::context::FOREVER, units::duration};
 
-impl Run {
+impl RunTask {
     /// For a run that starts no more chats: stops those in flight once its graceful stop has passed, unless
     /// something has ended them already. Until then the moment at which it passes.
     pub(super) fn stop_gracefully(&mut self, now: Instant) -> Option<Instant> {

@@ -2,13 +2,13 @@
 
 use tokio::time::Instant;
 
-use super::Run;
+use super::RunTask;
 use crate::{
     event::EndedBy,
     runner::{Order, OrderError, Stop, control::OrderRequest},
 };
 
-impl Run {
+impl RunTask {
     /// Follows an order, and answers when that is done.
     pub(super) fn obey(&mut self, (order, answer): OrderRequest) {
         let now = Instant::now();

@@ -2,10 +2,10 @@
 
 use tokio::time::Instant;
 
-use super::Run;
+use super::RunTask;
 use crate::runner::search::LoadChange;
 
-impl Run {
+impl RunTask {
     /// Does what the search wants now; whether that changed what is due.
     pub(super) fn search_on(&mut self, now: Instant) -> bool {
         if self.search.is_none() || self.pacing.is_paused() {

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::Run;
+use super::RunTask;
 use crate::{
     event::{EndedBy, Ending, FailedChat, Failure, Mode, RunEvent, Trace},
     runner::{
@@ -14,7 +14,7 @@ use crate::{
     scenario::Scope,
 };
 
-impl Run {
+impl RunTask {
     /// Performs the setup; the variables with which chats begin.
     pub(super) async fn set_up(&mut self) -> Scope {
         let chat = ChatState::outside_chats(self.context.clone());

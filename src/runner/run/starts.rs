@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use tokio::{task::JoinError, time::Instant};
 
-use super::Run;
+use super::RunTask;
 use crate::{
     event::RunEvent,
     runner::{chat::run_chat, pacing::Wanted},
     scenario::Scope,
 };
 
-impl Run {
+impl RunTask {
     /// A chat that has ended frees its capacity at once, however many ended together.
     pub(super) fn clear_ended(&mut self) {
         while let Some(result) = self.chats.try_join_next() {
