@@ -42,4 +42,4 @@ pub use hours::{ProbeHour, StepHour};
 pub use listing::Listing;
 pub use query::{FailureQuery, HourQuery, RunQuery};
 pub use reader::History;
-pub use recorder::{Intake, Recorder};
+pub use recorder::{Recorder, RunIntake};

@@ -48,12 +48,12 @@ const MOST_FOLLOWED: usize = 1_024;
 
 /// Where a scheduler says which runs began.
 #[derive(Debug, Clone)]
-pub struct Intake {
+pub struct RunIntake {
     begun: mpsc::Sender<RunHandle>,
     figures: Arc<HistoryCounters>,
 }
 
-impl Intake {
+impl RunIntake {
     /// The run is followed from now on.
     pub fn take(&self, run: &RunHandle) {
         if self.begun.try_send(run.clone()).is_err() {
@@ -70,7 +70,7 @@ impl Intake {
 pub struct Recorder {
     directory: PathBuf,
     begun: mpsc::Receiver<RunHandle>,
-    intake: Intake,
+    intake: RunIntake,
     followed: Vec<Followed>,
     queue: SyncSender<Write>,
     thread: JoinHandle<()>,
@@ -125,7 +125,7 @@ impl Recorder {
         let recorder = Self {
             directory: directory.to_owned(),
             begun,
-            intake: Intake {
+            intake: RunIntake {
                 begun: sender,
                 figures: figures.clone(),
             },
@@ -158,7 +158,7 @@ impl Recorder {
     }
 
     /// Where runs that begin are handed in.
-    pub fn intake(&self) -> Intake {
+    pub fn intake(&self) -> RunIntake {
         self.intake.clone()
     }
 

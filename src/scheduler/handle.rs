@@ -13,7 +13,7 @@ use crate::{
     config::{Burst, Plan},
     document::{Problems, parse},
     event::Trigger,
-    history::Intake,
+    history::RunIntake,
     runner::{Engine, RunHandle, RunRecord},
 };
 
@@ -53,7 +53,7 @@ impl Scheduler {
     }
 
     /// Tells there of every run that begins from now on; the first call counts.
-    pub fn tell_runs(&self, intake: Intake) {
+    pub fn tell_runs(&self, intake: RunIntake) {
         self.shared.launcher.tell_runs(intake);
     }
 

@@ -9,7 +9,7 @@ use crate::{
     config::{Burst, Plan, Probe},
     document::Problem,
     event::{Mode, Observers, RunIdentity, ServiceEvent, Subject, Trigger},
-    history::Intake,
+    history::RunIntake,
     load::Profile,
     preflight::Machine,
     runner::{Engine, GracefulStop, RunHandle, RunSpec},
@@ -47,7 +47,7 @@ pub(super) struct Launcher {
     engine: Engine,
     pub(super) runs: Arc<Runs>,
     /// Where runs that begin are told, if they are kept.
-    intake: OnceLock<Intake>,
+    intake: OnceLock<RunIntake>,
     /// The one in force.
     plan: Mutex<Arc<Plan>>,
     pub(super) tasks: TaskTracker,
@@ -80,7 +80,7 @@ impl Launcher {
     }
 
     /// Tells there of every run that begins from now on; the first call counts.
-    pub(super) fn tell_runs(&self, intake: Intake) {
+    pub(super) fn tell_runs(&self, intake: RunIntake) {
         // It is called by whoever puts the service together, once.
         let _ = self.intake.set(intake);
     }
