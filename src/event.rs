@@ -4,9 +4,11 @@
 //! from events and stand on no branch of their own. What happens in a run goes to its [`RunObservers`] as a
 //! [`RunEvent`], and everything else to [`Observers`] as a [`ServiceEvent`].
 
+mod declarations;
 mod denial;
 mod ending;
 mod fate;
+mod objectives;
 mod observers;
 mod run;
 mod run_event;
@@ -19,9 +21,14 @@ use std::time::{Duration, SystemTime};
 
 use crate::driver::Phases;
 
+pub use declarations::{
+    BurstDeclaration, Declarations, LatencyLimit, ProbeDeclaration, ScenarioDeclaration,
+    StepDeclaration,
+};
 pub use denial::Denial;
 pub use ending::{Ending, Failure, StepOutcome};
 pub use fate::Fate;
+pub use objectives::{InTime, Objectives};
 pub use observers::{Observer, Observers, RunObserver, RunObservers};
 pub use run::{EndedBy, Mode, RunIdentity, Subject, Trigger, Verdict};
 pub use run_event::RunEvent;

@@ -156,7 +156,7 @@ impl Service {
         let settings = &plan.settings;
         let access = access(&plan)?;
         let (listeners, addresses) = Listeners::bind(settings)?;
-        let metrics = Arc::new(Metrics::new(&Boundaries::of(&plan))?);
+        let metrics = Arc::new(Metrics::new(&Boundaries::of(&plan.declarations()))?);
         let mut observers = Observers::default()
             .and(metrics.clone())
             .and(Arc::new(FailureLog::default()));

@@ -1,7 +1,6 @@
 use std::{
     fmt::{self, Write as _},
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use chrono::Utc;
@@ -40,7 +39,7 @@ impl Check {
             return check_scenario(file);
         }
         let plan = match Plan::load(file) {
-            Ok(plan) => Arc::new(plan),
+            Ok(plan) => plan,
             Err(problems) => return report_problems(&problems),
         };
         // What the service would refuse to start with.
@@ -250,8 +249,9 @@ fn describe_burst(text: &mut String, burst: &Burst) -> fmt::Result {
 }
 
 /// Counted on the real metrics, as the service would show them.
-fn count_series(plan: &Arc<Plan>) -> Result<usize, crate::record::MetricsError> {
-    let metrics = Metrics::new(&Boundaries::of(plan))?;
-    metrics.observe_service(&ServiceEvent::ConfigurationAccepted { plan: plan.clone() });
+fn count_series(plan: &Plan) -> Result<usize, crate::record::MetricsError> {
+    let declarations = plan.declarations();
+    let metrics = Metrics::new(&Boundaries::of(&declarations))?;
+    metrics.observe_service(&ServiceEvent::ConfigurationAccepted(declarations));
     Ok(metrics.series())
 }

@@ -5,6 +5,7 @@ use minijinja::Value;
 use super::{Caps, Catalogue, Schedule, catalogue::Pair};
 use crate::{
     document::{Entry, Mapping, Node, Place, Problems},
+    event::RunIdentity,
     load::{Profile, Threshold},
     scenario::{Cost, Scenario, ScenarioRead, check_label},
     target::Target,
@@ -41,9 +42,6 @@ pub struct Burst {
 }
 
 impl Burst {
-    /// The name of bursts that are started by hand and are not in the configuration.
-    pub const AD_HOC: &str = "ad-hoc";
-
     pub(super) fn read(
         entry: &Entry,
         catalogue: &Catalogue,
@@ -53,7 +51,7 @@ impl Burst {
         let wanted = "a burst such as `{ scenario: ..., target: ..., load: ... }`";
         let before = problems.count();
         check_label(&entry.key, &entry.place, problems);
-        if entry.key == Self::AD_HOC {
+        if entry.key == RunIdentity::AD_HOC {
             problems.add(
                 &entry.place,
                 "`ad-hoc` is the name of bursts that are not in the configuration; take another",
@@ -107,7 +105,7 @@ impl Burst {
                 base
             }
         };
-        let name = base.map_or(Self::AD_HOC, |base| &base.name);
+        let name = base.map_or(RunIdentity::AD_HOC, |base| &base.name);
         let asked_by = map.get("by").and_then(|node| {
             let wanted = "who asks, in up to 100 characters";
             let asker = read_asker(node.text(wanted, problems)?);

@@ -3,6 +3,7 @@
 
 mod burst;
 mod catalogue;
+mod declarations;
 mod environment;
 mod files;
 mod kind;
@@ -18,7 +19,6 @@ pub use burst::Burst;
 pub use catalogue::{Catalogue, check_addresses, check_variables};
 pub use files::{read_configuration, read_file, read_scenario};
 pub use kind::Kind;
-pub use objectives::{InTime, Objectives};
 pub use plan::Plan;
 pub use probe::Probe;
 pub use schedule::Schedule;

@@ -1,88 +1,46 @@
-use std::time::Duration;
-
 use crate::{
     document::{Mapping, Node, Problems},
+    event::{InTime, Objectives},
     units::Share,
 };
 
-/// What a probe holds its target to. Alerts and dashboards compare what was measured with it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Objectives {
-    /// So many chats pass.
-    pub success: Share,
-    /// So many customers see an agent join in time, of all who wait for one.
-    pub agent_join: InTime,
-    /// So many requests are answered well in time, of all that are sent.
-    pub steps: InTime,
-}
-
-/// A share that has to be fast, and what is fast.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct InTime {
-    /// At most so long is fast.
-    pub within: Duration,
-    /// So many have to be.
-    pub share: Share,
-}
-
-impl Default for Objectives {
-    fn default() -> Self {
-        #[expect(clippy::expect_used, reason = "these are percentages")]
-        let share = |text: &str| text.parse().expect("a share");
-        Self {
-            success: share("99%"),
-            agent_join: InTime {
-                within: Duration::from_secs(15),
-                share: share("95%"),
-            },
-            steps: InTime {
-                within: Duration::from_secs(2),
-                share: share("95%"),
-            },
+/// What a probe holds its target to.
+pub(super) fn read(node: &Node, problems: &Problems) -> Option<Objectives> {
+    let wanted = "objectives such as `{ success: 99%, agent_join: { within: 10s } }`";
+    let mut map = Mapping::open(node, wanted, problems)?;
+    let mut objectives = Objectives::default();
+    if let Some(node) = map.get("success") {
+        objectives.success = read_share(node, problems)?;
+    }
+    for (key, in_time) in [
+        ("agent_join", &mut objectives.agent_join),
+        ("steps", &mut objectives.steps),
+    ] {
+        if let Some(node) = map.get(key) {
+            read_in_time(node, in_time, problems);
         }
     }
+    map.finish();
+    Some(objectives)
 }
 
-impl Objectives {
-    pub(super) fn read(node: &Node, problems: &Problems) -> Option<Self> {
-        let wanted = "objectives such as `{ success: 99%, agent_join: { within: 10s } }`";
-        let mut map = Mapping::open(node, wanted, problems)?;
-        let mut objectives = Self::default();
-        if let Some(node) = map.get("success") {
-            objectives.success = read_share(node, problems)?;
+fn read_in_time(node: &Node, in_time: &mut InTime, problems: &Problems) {
+    let wanted = "what is in time, such as `{ within: 10s, share: 95% }`";
+    let Some(mut map) = Mapping::open(node, wanted, problems) else {
+        return;
+    };
+    if let Some(node) = map.get("within")
+        && let Some(within) = node.duration(problems)
+    {
+        if within.is_zero() {
+            problems.add(&node.place, "nothing is done within no time");
         }
-        for (key, in_time) in [
-            ("agent_join", &mut objectives.agent_join),
-            ("steps", &mut objectives.steps),
-        ] {
-            if let Some(node) = map.get(key) {
-                in_time.read(node, problems);
-            }
-        }
-        map.finish();
-        Some(objectives)
+        in_time.within = within;
     }
-}
-
-impl InTime {
-    fn read(&mut self, node: &Node, problems: &Problems) {
-        let wanted = "what is in time, such as `{ within: 10s, share: 95% }`";
-        let Some(mut map) = Mapping::open(node, wanted, problems) else {
-            return;
-        };
-        if let Some(node) = map.get("within")
-            && let Some(within) = node.duration(problems)
-        {
-            if within.is_zero() {
-                problems.add(&node.place, "nothing is done within no time");
-            }
-            self.within = within;
-        }
-        if let Some(share) = map.get("share").and_then(|node| read_share(node, problems)) {
-            self.share = share;
-        }
-        map.finish();
+    if let Some(share) = map.get("share").and_then(|node| read_share(node, problems)) {
+        in_time.share = share;
     }
+    map.finish();
 }
 
 /// Below 100 %: what may fail is the budget that alerts watch over, and nothing can be divided by

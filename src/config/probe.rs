@@ -2,9 +2,10 @@ use std::{sync::Arc, time::Duration};
 
 use minijinja::Value;
 
-use super::{Catalogue, Objectives, catalogue::Pair};
+use super::{Catalogue, catalogue::Pair, objectives};
 use crate::{
     document::{Entry, Mapping, Place, Problems, canonical},
+    event::Objectives,
     scenario::{Scenario, check_label, fingerprint},
     target::Target,
     units::duration,
@@ -64,7 +65,7 @@ impl Probe {
         });
         let objectives = map
             .get("objectives")
-            .and_then(|node| Objectives::read(node, problems));
+            .and_then(|node| objectives::read(node, problems));
         let inputs = map.get("inputs");
         let set = inputs
             .map(|node| node.entries("a mapping of inputs and values", problems))

@@ -1,3 +1,4 @@
+mod declarations;
 mod fuzz;
 
 use std::{fs, path::Path};

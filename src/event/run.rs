@@ -71,6 +71,9 @@ pub struct RunIdentity {
 }
 
 impl RunIdentity {
+    /// The name of runs of bursts that are started by hand and are not in the configuration.
+    pub const AD_HOC: &str = "ad-hoc";
+
     /// A new run with an id of its own.
     pub fn new(name: Arc<str>, subject: Subject, trigger: Trigger) -> Self {
         let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);

@@ -1,8 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
-use super::{Denial, Fate, HistoryFigures, SkipReason, Subject};
+use super::{Declarations, Denial, Fate, HistoryFigures, SkipReason, Subject};
 use crate::{
-    config::Plan,
     listener::{Figures, Name},
     vitals::Beat,
 };
@@ -30,10 +29,7 @@ pub enum ServiceEvent {
         burst: Arc<str>,
     },
     /// A configuration is in force from now on.
-    ConfigurationAccepted {
-        /// What it says.
-        plan: Arc<Plan>,
-    },
+    ConfigurationAccepted(Declarations),
     /// Somebody asked for a new configuration that has problems; the old one stays in force.
     ConfigurationRefused,
     /// Somebody asked the web listener for something that they may not have.

@@ -6,7 +6,6 @@ use std::{
 
 use tracing::{info, warn};
 
-use super::configured::is_configured;
 use crate::{
     event::{
         Ending, Failure, Mode, Observer, RunEvent, RunIdentity, RunObserver, ServiceEvent, Subject,
@@ -143,8 +142,8 @@ impl FailureLog {
 
 impl Observer for FailureLog {
     fn observe_service(&self, event: &ServiceEvent) {
-        if let ServiceEvent::ConfigurationAccepted { plan } = event {
-            self.retain(|subject| is_configured(plan, subject));
+        if let ServiceEvent::ConfigurationAccepted(declarations) = event {
+            self.retain(|subject| declarations.may_measure(subject));
         }
     }
 

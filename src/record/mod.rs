@@ -8,5 +8,5 @@ mod metrics;
 mod process;
 
 pub use failure_log::FailureLog;
-pub use metrics::{Boundaries, Declaration, Metrics, MetricsError, StepDeclaration};
+pub use metrics::{Boundaries, Metrics, MetricsError};
 pub use process::{ProcessMonitor, Resources};

@@ -85,7 +85,7 @@ impl Scheduler {
     /// Puts a plan in force. Probes in which nothing changed are not touched; the rest start anew.
     pub async fn install(&self, plan: Arc<Plan>) -> Installed {
         let mut cron = self.shared.cron.lock().await;
-        let accepted = ServiceEvent::ConfigurationAccepted { plan: plan.clone() };
+        let accepted = ServiceEvent::ConfigurationAccepted(plan.declarations());
         self.shared.launcher.observers().emit(&accepted);
         let installed = self.shared.install_probes(&plan);
         let followed = match &*cron {

@@ -49,21 +49,22 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["descriptors", "listener", "lookups", "plain_words", "units"],
     ),
     (
+        "event",
+        &[
+            "driver", "listener", "scenario", "target", "units", "vitals",
+        ],
+    ),
+    (
         "config",
         &[
             "document",
+            "event",
             "load",
             "plain_words",
             "scenario",
             "simulator",
             "target",
             "units",
-        ],
-    ),
-    (
-        "event",
-        &[
-            "config", "driver", "listener", "scenario", "target", "vitals",
         ],
     ),
     ("inbox", &["body", "event", "scenario"]),
@@ -130,13 +131,11 @@ const ARROWS: &[(&str, &[&str])] = &[
         "record",
         &[
             "cgroup",
-            "config",
             "descriptors",
             "driver",
             "event",
             "line_budget",
             "listener",
-            "load",
             "scenario",
             "vitals",
         ],

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use super::Run;
 use crate::{
     cli::{baseline::Earlier, parse_option, target::Chosen},
-    config::{Burst, HealthBudget, Plan, check_addresses, read_scenario},
+    config::{HealthBudget, Plan, check_addresses, read_scenario},
     document::{Entry, Node, Place, Problem, Problems, did_you_mean},
     event::{Mode, RunIdentity, Subject, Trigger},
     load::{Profile, Threshold},
@@ -115,7 +115,7 @@ impl Run {
             target: target.name.clone(),
             mode: Mode::Burst,
         };
-        let name = Burst::AD_HOC.into();
+        let name = RunIdentity::AD_HOC.into();
         Some(RunSpec {
             identity: Arc::new(RunIdentity::new(name, subject, Trigger::CommandLine)),
             scenario,

@@ -1,7 +1,6 @@
 use std::time::Duration;
 
-use super::declaration::Declaration;
-use crate::driver::Phase;
+use crate::{driver::Phase, event::ScenarioDeclaration};
 
 /// Thresholds that become bucket boundaries, so that the share on either side of them is exact.
 /// They add to the standard ones, and are fixed for the life of the process: histograms whose
@@ -60,7 +59,7 @@ impl Boundaries {
 
     /// How many series one scenario makes with one target and one mode. Its callbacks are not in:
     /// the targets share them.
-    pub fn series_per_subject(&self, declaration: &Declaration) -> usize {
+    pub fn series_per_subject(&self, declaration: &ScenarioDeclaration) -> usize {
         let chat_histogram = self.chat_seconds().len() + BESIDES_BOUNDARIES;
         let step_histogram = self.step_seconds().len() + BESIDES_BOUNDARIES;
         // Started, passed, stopped and active.

@@ -8,7 +8,6 @@ mod boundaries;
 mod bursts;
 mod callbacks;
 mod chats;
-mod declaration;
 mod family;
 mod history;
 mod listeners;
@@ -26,7 +25,7 @@ use std::{
     collections::BTreeSet,
     fmt,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use prometheus::{
@@ -50,13 +49,14 @@ use self::{
 };
 use super::ProcessMonitor;
 use crate::{
-    config::{Burst, Objectives},
-    event::{Mode, Observer, RunIdentity, RunObserver, ServiceEvent, Subject, Verdict},
+    event::{
+        Mode, Observer, ProbeDeclaration, RunIdentity, RunObserver, ScenarioDeclaration,
+        ServiceEvent, Subject, Verdict,
+    },
     scenario::{Reason, Scenario},
 };
 
 pub use boundaries::Boundaries;
-pub use declaration::{Declaration, StepDeclaration};
 
 /// Why there are no metrics.
 #[derive(Debug, thiserror::Error)]
@@ -114,7 +114,7 @@ impl Metrics {
 
     /// Lets every series of a subject begin at 0. Declared anew, it loses the series of steps and
     /// reasons that it no longer has, as soon as none of its runs is in progress.
-    pub fn declare_subject(&self, subject: &Subject, declaration: &Declaration) {
+    pub fn declare_subject(&self, subject: &Subject, declaration: &ScenarioDeclaration) {
         self.subjects.declare(subject, declaration);
         if declaration.callbacks {
             self.callbacks.declare(&subject.into());
@@ -122,16 +122,9 @@ impl Metrics {
     }
 
     /// Lets the series of a probe begin at 0; its subject is declared on its own.
-    pub fn declare_probe(
-        &self,
-        subject: &Subject,
-        interval: Duration,
-        objectives: &Objectives,
-        declaration: &Declaration,
-    ) {
-        let reasons = declaration.chat_reasons();
-        self.probes.declare(subject, interval, &reasons);
-        self.objectives.declare(subject, objectives, declaration);
+    pub fn declare_probe(&self, probe: &ProbeDeclaration) {
+        self.probes.declare(probe);
+        self.objectives.declare(probe);
     }
 
     /// Lets the series of a burst begin at 0; its subject is declared on its own.
@@ -151,7 +144,7 @@ impl Metrics {
             self.forget_probe(&subject);
         }
         self.bursts.retain(|name, subject| match name {
-            Burst::AD_HOC => keep(subject),
+            RunIdentity::AD_HOC => keep(subject),
             name => keep_burst(name, subject),
         });
         self.retain_callbacks();
@@ -230,8 +223,8 @@ impl Metrics {
                 self.probes.skipped(subject, *reason).inc();
             }
             ServiceEvent::BurstSkipped { burst } => self.bursts.skipped(burst),
-            ServiceEvent::ConfigurationAccepted { plan } => {
-                self.follow(plan);
+            ServiceEvent::ConfigurationAccepted(declarations) => {
+                self.follow(declarations);
                 self.own.configuration_loaded(true, now);
             }
             ServiceEvent::StrayCallback(fate) => self.callbacks.settled_without_source(*fate),
@@ -255,7 +248,7 @@ impl Observer for Metrics {
         run: &Arc<RunIdentity>,
         scenario: &Scenario,
     ) -> Option<Arc<dyn RunObserver>> {
-        let declaration = Declaration::of(scenario);
+        let declaration = ScenarioDeclaration::of(scenario);
         let observer = RunMetrics::start(self, run, &declaration, SystemTime::now());
         Some(Arc::new(observer))
     }

@@ -8,10 +8,12 @@ use prometheus::{Gauge, IntCounter};
 
 use super::{
     MetricsError,
-    declaration::Declaration,
     family::{Family, Maker, begins_with},
 };
-use crate::{config::Objectives, event::Subject, scenario::Observation};
+use crate::{
+    event::{Objectives, ProbeDeclaration, Subject},
+    scenario::Observation,
+};
 
 /// The metrics about what probes hold their targets to. Probes are few and slow, so that nothing
 /// is kept at hand.
@@ -56,12 +58,13 @@ impl ObjectiveFamilies {
         })
     }
 
-    pub(super) fn declare(
-        &self,
-        subject: &Subject,
-        objectives: &Objectives,
-        declaration: &Declaration,
-    ) {
+    pub(super) fn declare(&self, probe: &ProbeDeclaration) {
+        let ProbeDeclaration {
+            subject,
+            scenario: declaration,
+            objectives,
+            ..
+        } = probe;
         let [scenario, target] = labels(subject);
         let ratio = |objective: &str, value| {
             self.ratio.child(&[scenario, target, objective]).set(value);

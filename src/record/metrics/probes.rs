@@ -1,4 +1,4 @@
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use prometheus::{Gauge, IntCounter, IntGauge};
 
@@ -8,7 +8,7 @@ use super::{
     seconds_since_epoch,
 };
 use crate::{
-    event::{SkipReason, Subject, Verdict},
+    event::{ProbeDeclaration, SkipReason, Subject, Verdict},
     scenario::Reason,
 };
 
@@ -67,17 +67,17 @@ impl Probes {
         })
     }
 
-    /// `reasons`: those for which its chats can fail.
-    pub(super) fn declare(&self, subject: &Subject, interval: Duration, reasons: &[Reason]) {
+    pub(super) fn declare(&self, probe: &ProbeDeclaration) {
+        let subject = &probe.subject;
         let labels = labels(subject);
         self.last_success.child(&labels);
-        for &reason in reasons {
+        for reason in probe.scenario.chat_reasons() {
             self.failures_for(subject, reason);
         }
         self.paused.child(&labels);
         self.last_run.child(&labels);
         self.last_success_at.child(&labels);
-        self.interval.child(&labels).set(interval.as_secs_f64());
+        self.interval.child(&labels).set(probe.every.as_secs_f64());
         for reason in SkipReason::ALL {
             self.skipped(subject, reason).inc_by(0);
         }

@@ -8,11 +8,13 @@ use std::{
 use prometheus::IntCounter;
 
 use super::{
-    Declaration, Metrics, callbacks::CallbackSeries, chats::ChatSeries, own::LatenessSeries,
+    Metrics, callbacks::CallbackSeries, chats::ChatSeries, own::LatenessSeries,
     phases::PhaseSeries, steps::StepSeries, subjects::owned_labels, waits::AgentSeries,
 };
 use crate::{
-    event::{Fate, Mode, RunEvent, RunIdentity, RunObserver, Sent, StepOutcome},
+    event::{
+        Fate, Mode, RunEvent, RunIdentity, RunObserver, ScenarioDeclaration, Sent, StepOutcome,
+    },
     scenario::{Observation, Reason, StepId},
 };
 
@@ -37,7 +39,7 @@ impl RunMetrics {
     pub(super) fn start(
         metrics: Arc<Metrics>,
         run: &RunIdentity,
-        declaration: &Declaration,
+        declaration: &ScenarioDeclaration,
         now: SystemTime,
     ) -> Self {
         let subject = &run.subject;

@@ -4,11 +4,10 @@ use prometheus::{Histogram, IntCounter};
 
 use super::{
     Boundaries, MetricsError,
-    declaration::StepDeclaration,
     family::{Family, Maker, STEP, STEP_REASON, begins_with},
 };
 use crate::{
-    event::StepOutcome,
+    event::{StepDeclaration, StepOutcome},
     scenario::{Observation, Reason},
 };
 

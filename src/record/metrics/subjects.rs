@@ -7,13 +7,12 @@ use super::{
     Boundaries, MetricsError,
     callbacks::Source,
     chats::ChatFamilies,
-    declaration::Declaration,
     family::Maker,
     phases::PhaseFamily,
     steps::StepFamilies,
     waits::{AgentFamilies, Waiting, Waits},
 };
-use crate::event::Subject;
+use crate::event::{ScenarioDeclaration, Subject};
 
 pub(super) struct Families {
     pub(super) chats: ChatFamilies,
@@ -23,7 +22,7 @@ pub(super) struct Families {
 }
 
 impl Families {
-    fn declare(&self, subject: &Subject, declaration: &Declaration) {
+    fn declare(&self, subject: &Subject, declaration: &ScenarioDeclaration) {
         let labels = owned_labels(subject);
         let values = labels_of(subject);
         self.chats.series(&labels);
@@ -35,7 +34,7 @@ impl Families {
     }
 
     /// Removes the series of a subject that are not declared any more.
-    fn keep(&self, subject: &Subject, declaration: &Declaration) {
+    fn keep(&self, subject: &Subject, declaration: &ScenarioDeclaration) {
         let values = labels_of(subject);
         self.chats.keep(&values, &declaration.chat_reasons());
         self.steps.keep(&values, &declaration.steps);
@@ -64,7 +63,7 @@ pub(super) fn owned_labels(subject: &Subject) -> [Arc<str>; 3] {
 
 #[derive(Default)]
 struct Entry {
-    declared: Declaration,
+    declared: ScenarioDeclaration,
     /// Runs in progress. Nothing is removed under their hands: a gauge would begin anew at 0 and
     /// then fall below.
     runs: usize,
@@ -95,7 +94,7 @@ impl Subjects {
         })
     }
 
-    pub(super) fn declare(&self, subject: &Subject, declaration: &Declaration) {
+    pub(super) fn declare(&self, subject: &Subject, declaration: &ScenarioDeclaration) {
         let mut entries = self.entries();
         let entry = entries.entry(subject.clone()).or_default();
         self.begin_series(subject, declaration, entry);
@@ -106,7 +105,12 @@ impl Subjects {
     }
 
     /// Lets what is declared begin at 0.
-    fn begin_series(&self, subject: &Subject, declaration: &Declaration, entry: &mut Entry) {
+    fn begin_series(
+        &self,
+        subject: &Subject,
+        declaration: &ScenarioDeclaration,
+        entry: &mut Entry,
+    ) {
         self.families.declare(subject, declaration);
         if declaration.agent_join {
             let gauges = || self.families.agent.waiting(&labels_of(subject));
@@ -129,7 +133,7 @@ impl Subjects {
     pub(super) fn run_started(
         &self,
         subject: &Subject,
-        declaration: &Declaration,
+        declaration: &ScenarioDeclaration,
     ) -> Option<Arc<Waits>> {
         let mut entries = self.entries();
         let entry = entries.entry(subject.clone()).or_insert_with(|| Entry {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::event::{Fate, Observers, SkipReason};
+use crate::event::{BurstDeclaration, Declarations, Fate, LatencyLimit, Observers, SkipReason};
 
 /// All series but those of the process and of chatprobe itself.
 fn series(fixture: &Fixture) -> BTreeMap<String, f64> {
@@ -70,7 +70,7 @@ fn the_number_of_series_is_the_one_foretold() {
     let all = || fixture.output().len();
     let own = all();
     assert_eq!(fixture.metrics.series(), own);
-    let without = Declaration {
+    let without = ScenarioDeclaration {
         agent_join: false,
         callbacks: false,
         ..declaration()
@@ -96,8 +96,40 @@ fn the_number_of_series_is_the_one_foretold() {
 }
 
 #[test]
+fn limits_of_objectives_and_thresholds_become_boundaries() {
+    let seconds = Duration::from_secs;
+    let limit = |step: Option<&str>, within| LatencyLimit {
+        step: step.map(step_named),
+        within: seconds(within),
+    };
+    let declarations = Declarations {
+        probes: vec![ProbeDeclaration {
+            subject: subject("chat", "eu", Mode::Probe),
+            scenario: declaration(),
+            every: seconds(60),
+            objectives: Objectives::default(),
+        }],
+        bursts: vec![BurstDeclaration {
+            name: "morning".into(),
+            subject: subject("chat", "us", Mode::Burst),
+            scenario: declaration(),
+            limits: vec![
+                limit(None, 9),
+                limit(Some("send"), 3),
+                limit(Some("agent_join"), 8),
+            ],
+        }],
+        ..Declarations::default()
+    };
+    let boundaries = Boundaries::of(&declarations);
+    assert_eq!(boundaries.chat, [seconds(9)]);
+    assert_eq!(boundaries.step, [2, 3, 8].map(seconds));
+    assert_eq!(boundaries.agent_join, [15, 8].map(seconds));
+}
+
+#[test]
 fn the_numbers_in_the_catalogue_are_right() {
-    let nothing = Declaration {
+    let nothing = ScenarioDeclaration {
         steps: Vec::new(),
         agent_join: false,
         callbacks: false,
@@ -110,10 +142,10 @@ fn the_numbers_in_the_catalogue_are_right() {
         is_request: true,
     }];
     let boundaries = Boundaries::default();
-    let count = |declaration: &Declaration| boundaries.series_per_subject(declaration);
+    let count = |declaration: &ScenarioDeclaration| boundaries.series_per_subject(declaration);
     assert_eq!(count(&nothing), 4 + 19 + 56);
     assert_eq!(count(&every_reason), 91 + 2 + 13 + 18);
-    let with_agent = Declaration {
+    let with_agent = ScenarioDeclaration {
         agent_join: true,
         ..nothing.clone()
     };
@@ -205,7 +237,7 @@ fn what_a_run_still_writes_to_goes_with_its_end() {
 #[test]
 fn a_burst_goes_by_its_name_and_one_by_hand_with_its_subject() {
     let (fixture, _, burst) = declared();
-    for name in ["morning", "evening", Burst::AD_HOC] {
+    for name in ["morning", "evening", RunIdentity::AD_HOC] {
         let run = run_of(name, name, &burst);
         fixture.begin(&run);
         fixture.end(&run);
@@ -324,7 +356,11 @@ fn a_burst_by_hand_has_its_series_at_zero_from_its_start() {
     let node = crate::document::parse("chat.yaml", text).unwrap();
     let scenario =
         crate::scenario::Scenario::read(&node, &crate::document::Problems::default()).unwrap();
-    let run = run_of(Burst::AD_HOC, "1", &subject("chat", "eu", Mode::Burst));
+    let run = run_of(
+        RunIdentity::AD_HOC,
+        "1",
+        &subject("chat", "eu", Mode::Burst),
+    );
     let observers = Observers::default().and(fixture.metrics.clone());
     observers.of_run(&run, &scenario).emit(&RunEvent::Started);
     let value = |series: &str| fixture.value(series);

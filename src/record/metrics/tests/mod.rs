@@ -17,7 +17,7 @@ use std::{
 
 use super::*;
 use crate::{
-    event::{Ending, Failure, RunEvent, Sent, StepOutcome, Trigger},
+    event::{Ending, Failure, Objectives, RunEvent, Sent, StepDeclaration, StepOutcome, Trigger},
     scenario::{Observation, Reason, StepId},
 };
 
@@ -65,9 +65,12 @@ impl Fixture {
     }
 
     pub(super) fn declare_probe(&self, subject: &Subject, interval: Duration) {
-        let objectives = Objectives::default();
-        self.metrics
-            .declare_probe(subject, interval, &objectives, &declaration());
+        self.metrics.declare_probe(&ProbeDeclaration {
+            subject: subject.clone(),
+            scenario: declaration(),
+            every: interval,
+            objectives: Objectives::default(),
+        });
     }
 
     pub(super) fn begin(&self, run: &Arc<RunIdentity>) -> Arc<RunMetrics> {
@@ -82,7 +85,7 @@ impl Fixture {
         &self,
         second: u64,
         run: &Arc<RunIdentity>,
-        declaration: &Declaration,
+        declaration: &ScenarioDeclaration,
     ) -> Arc<RunMetrics> {
         let key = (format!("{}-{}", run.name, run.id), run.subject.clone());
         let begin = || {
@@ -209,8 +212,8 @@ pub(super) fn step_named(name: &str) -> StepId {
     StepId::at(found.unwrap())
 }
 
-pub(super) fn declaration() -> Declaration {
-    Declaration {
+pub(super) fn declaration() -> ScenarioDeclaration {
+    ScenarioDeclaration {
         steps: vec![
             StepDeclaration {
                 name: "send".into(),

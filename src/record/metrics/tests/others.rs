@@ -1,6 +1,5 @@
 use super::*;
-use crate::config::Plan;
-use crate::event::{Fate, SkipReason};
+use crate::event::{Declarations, Fate, SkipReason};
 use crate::vitals::{Beat, Load};
 
 fn probe() -> Arc<RunIdentity> {
@@ -318,9 +317,7 @@ fn a_refused_configuration_leaves_the_time_of_the_last_good_one() {
     assert_eq!(state(), (0.0, 0.0));
     fixture.emit_at(
         5,
-        &ServiceEvent::ConfigurationAccepted {
-            plan: Arc::new(Plan::default()),
-        },
+        &ServiceEvent::ConfigurationAccepted(Declarations::default()),
     );
     assert_eq!(state(), (1.0, f64::from(EPOCH) + 5.0));
     fixture.emit_at(9, &ServiceEvent::ConfigurationRefused);

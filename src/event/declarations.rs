@@ -1,0 +1,139 @@
+//! What a configuration declares to observers: what may happen, before it ever does.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use super::{Mode, Objectives, Subject};
+use crate::scenario::{Observation, Reason, Scenario, Step, StepId};
+
+/// What of a configuration concerns observers.
+#[derive(Debug, Clone, Default)]
+pub struct Declarations {
+    /// Its probes.
+    pub probes: Vec<ProbeDeclaration>,
+    /// Its bursts.
+    pub bursts: Vec<BurstDeclaration>,
+    /// The names of its scenarios; bursts may be asked for with any of them.
+    pub scenarios: BTreeSet<Arc<str>>,
+    /// The names of its targets; bursts may be asked for against any of them.
+    pub targets: BTreeSet<Arc<str>>,
+}
+
+/// A probe.
+#[derive(Debug, Clone)]
+pub struct ProbeDeclaration {
+    /// What it measures.
+    pub subject: Subject,
+    /// What its chats do.
+    pub scenario: ScenarioDeclaration,
+    /// How often it is to run.
+    pub every: Duration,
+    /// What it holds its target to.
+    pub objectives: Objectives,
+}
+
+/// A burst.
+#[derive(Debug, Clone)]
+pub struct BurstDeclaration {
+    /// Its name.
+    pub name: Arc<str>,
+    /// What it measures.
+    pub subject: Subject,
+    /// What its chats do.
+    pub scenario: ScenarioDeclaration,
+    /// The limits of its thresholds of latency.
+    pub limits: Vec<LatencyLimit>,
+}
+
+/// How long a chat or a step may take to be in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LatencyLimit {
+    /// Which step; `None` for whole chats.
+    pub step: Option<StepId>,
+    /// So long.
+    pub within: Duration,
+}
+
+/// What is known of a scenario before it ever runs: its series begin at 0, so that the first
+/// failure is an increase and not a series that comes out of nothing.
+#[derive(Debug, Clone, Default)]
+pub struct ScenarioDeclaration {
+    /// Every step of every part, in the order of their ids.
+    pub steps: Vec<StepDeclaration>,
+    /// Whether a step measures the wait for an agent.
+    pub agent_join: bool,
+    /// Whether events come in.
+    pub callbacks: bool,
+}
+
+/// One step that is known before it ever runs.
+#[derive(Debug, Clone)]
+pub struct StepDeclaration {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The reasons for which it can fail.
+    pub reasons: Vec<Reason>,
+    /// What it measures besides its duration.
+    pub observes: Option<Observation>,
+    /// Whether it sends something, and does not wait.
+    pub is_request: bool,
+}
+
+impl Declarations {
+    /// Whether something may be measured of a subject.
+    pub fn may_measure(&self, subject: &Subject) -> bool {
+        match subject.mode {
+            Mode::Probe => self.probes.iter().any(|probe| probe.subject == *subject),
+            Mode::Burst => {
+                self.scenarios.contains(&subject.scenario) && self.targets.contains(&subject.target)
+            }
+        }
+    }
+}
+
+impl ScenarioDeclaration {
+    /// What is known of this scenario.
+    pub fn of(scenario: &Scenario) -> Self {
+        let steps = scenario.all_steps();
+        Self {
+            steps: steps
+                .iter()
+                .map(|step| StepDeclaration {
+                    name: step.name.clone(),
+                    reasons: reasons(scenario, step),
+                    observes: step.observe,
+                    is_request: step.action.requests() > 0,
+                })
+                .collect(),
+            agent_join: scenario.observes_agent_join(),
+            callbacks: scenario.callbacks.is_some(),
+        }
+    }
+
+    /// The reasons for which a chat can fail: those of its steps.
+    pub fn chat_reasons(&self) -> Vec<Reason> {
+        let steps = self.steps.iter();
+        let reasons: BTreeSet<Reason> = steps.flat_map(|step| step.reasons.clone()).collect();
+        reasons.into_iter().collect()
+    }
+
+    /// Whether the step with this name sends something.
+    pub fn is_request(&self, name: &str) -> bool {
+        let mut steps = self.steps.iter();
+        steps.any(|step| *step.name == *name && step.is_request)
+    }
+
+    /// Whether a limit is about the wait for an agent.
+    pub fn is_about_join(&self, limit: &LatencyLimit) -> bool {
+        let step = limit.step.and_then(|id| self.steps.get(id.index()));
+        step.is_some_and(|step| step.observes == Some(Observation::AgentJoin))
+    }
+}
+
+/// The reasons for which a step can fail; any step can be the one in which a chat passes its deadline.
+fn reasons(scenario: &Scenario, step: &Step) -> Vec<Reason> {
+    let mut reasons = step.reasons();
+    if scenario.deadline.is_some() && !reasons.contains(&Reason::Timeout) {
+        reasons.push(Reason::Timeout);
+    }
+    reasons
+}
