@@ -4,7 +4,7 @@ use crate::{
     units::Share,
 };
 
-/// What a probe holds its target to.
+/// Reads the objectives of a probe.
 pub(super) fn read(node: &Node, problems: &Problems) -> Option<Objectives> {
     let wanted = "objectives such as `{ success: 99%, agent_join: { within: 10s } }`";
     let mut map = Mapping::open(node, wanted, problems)?;

@@ -26,7 +26,7 @@ pub struct Probe {
     pub every: Duration,
     /// How much later than that a start may be, drawn anew for each: keeps probes apart.
     pub jitter: Duration,
-    /// What it holds its target to.
+    /// Its objectives.
     pub objectives: Objectives,
     /// Where it is declared.
     pub place: Place,

@@ -1,4 +1,4 @@
-//! What a configuration declares to observers: what may happen, before it ever does.
+//! What a configuration declares to observers: the probes, bursts and steps whose results may follow.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -25,9 +25,9 @@ pub struct ProbeDeclaration {
     pub subject: Subject,
     /// What its chats do.
     pub scenario: ScenarioDeclaration,
-    /// How often it is to run.
+    /// Its interval.
     pub every: Duration,
-    /// What it holds its target to.
+    /// Its objectives.
     pub objectives: Objectives,
 }
 
@@ -49,7 +49,7 @@ pub struct BurstDeclaration {
 pub struct LatencyLimit {
     /// Which step; `None` for whole chats.
     pub step: Option<StepId>,
-    /// So long.
+    /// The longest duration that is in time.
     pub within: Duration,
 }
 

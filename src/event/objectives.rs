@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use crate::units::Share;
 
-/// What a probe holds its target to. Alerts and dashboards compare what was measured with it.
+/// The objectives of a probe, with which alerts and dashboards compare what was measured.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Objectives {
     /// So many chats pass.

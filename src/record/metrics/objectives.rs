@@ -15,18 +15,17 @@ use crate::{
     scenario::Observation,
 };
 
-/// The metrics about what probes hold their targets to. Probes are few and slow, so that nothing
-/// is kept at hand.
+/// The metrics about the objectives of probes. Probes are few and slow, so that series are looked up.
 pub(super) struct ObjectiveFamilies {
     ratio: Family<Gauge>,
     seconds: Family<Gauge>,
     joins_in_time: Family<IntCounter>,
     steps_in_time: Family<IntCounter>,
-    held: Mutex<HashMap<Subject, Held>>,
+    by_probe: Mutex<HashMap<Subject, ProbeObjectives>>,
 }
 
-/// What one probe is held to.
-struct Held {
+/// The objectives of one probe, and the steps that they are about.
+struct ProbeObjectives {
     objectives: Objectives,
     requests: HashSet<Arc<str>>,
 }
@@ -54,7 +53,7 @@ impl ObjectiveFamilies {
                 "Requests of the probe that were answered well within the objective.",
                 &["scenario", "target", "step"],
             )?,
-            held: Mutex::default(),
+            by_probe: Mutex::default(),
         })
     }
 
@@ -89,11 +88,11 @@ impl ObjectiveFamilies {
             self.steps_in_time.child(&[scenario, target, &step.name]);
             requests.insert(step.name.clone());
         }
-        let held = Held {
+        let probe = ProbeObjectives {
             objectives: *objectives,
             requests,
         };
-        self.held().insert(subject.clone(), held);
+        self.by_probe().insert(subject.clone(), probe);
     }
 
     pub(super) fn step_passed(
@@ -103,24 +102,24 @@ impl ObjectiveFamilies {
         observation: Option<Observation>,
         latency: Duration,
     ) {
-        let held = self.held();
-        let Some(held) = held.get(subject) else {
+        let probes = self.by_probe();
+        let Some(probe) = probes.get(subject) else {
             return;
         };
         let [scenario, target] = labels(subject);
         match observation {
-            Some(Observation::AgentJoin) if latency <= held.objectives.agent_join.within => {
+            Some(Observation::AgentJoin) if latency <= probe.objectives.agent_join.within => {
                 self.joins_in_time.child(&[scenario, target]).inc();
             }
             _ => {}
         }
-        if held.requests.contains(step) && latency <= held.objectives.steps.within {
+        if probe.requests.contains(step) && latency <= probe.objectives.steps.within {
             self.steps_in_time.child(&[scenario, target, step]).inc();
         }
     }
 
     pub(super) fn forget(&self, subject: &Subject) {
-        self.held().remove(subject);
+        self.by_probe().remove(subject);
         self.joins_in_time.remove(&labels(subject));
         self.remove(subject, |_| false);
     }
@@ -134,8 +133,8 @@ impl ObjectiveFamilies {
             .retain(|values| !begins_with(values, &labels) || keep(&values[2]));
     }
 
-    fn held(&self) -> std::sync::MutexGuard<'_, HashMap<Subject, Held>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn by_probe(&self) -> std::sync::MutexGuard<'_, HashMap<Subject, ProbeObjectives>> {
+        self.by_probe.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
