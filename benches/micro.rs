@@ -13,7 +13,7 @@ use chatprobe::{
     },
     load::{Profile, Shape},
     record::{Boundaries, Metrics},
-    runner::{RunSpec, Tally},
+    runner::{ChatSpec, RunSpec, Tally},
     scenario::{Action, Answer, Match, RunScope, Scenario, Scope},
     target::Target,
 };
@@ -169,22 +169,15 @@ fn histogram(bencher: Bencher<'_, '_>) {
 /// The same in the counters of its run.
 #[divan::bench(threads = [1, 2, 4], sample_count = 20, sample_size = 1_000_000)]
 fn tally(bencher: Bencher<'_, '_>) {
-    let run = run();
-    let tally = Tally::new(RunSpec {
-        identity: run.clone(),
+    let chats = ChatSpec {
         scenario: scenario(),
         target: Arc::new(Target::new("centre", "http://127.0.0.1:4000")),
         inputs: Value::UNDEFINED,
-        load: Profile::one_chat(),
-        capacity: None,
-        graceful_stop: None,
-        max_rate: None,
-        thresholds: Vec::new(),
-        seed: 1,
-        warnings: Vec::new(),
-        asked_by: None,
-        configuration: None,
-    });
+    };
+    let load = Profile::one_chat();
+    let spec = RunSpec::new("rush".into(), Mode::Burst, Trigger::Api, chats, load);
+    let run = spec.identity.clone();
+    let tally = Tally::new(spec);
     let event = step_passed();
     bencher.bench(|| tally.observe(&run, black_box(&event)));
 }

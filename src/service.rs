@@ -1,28 +1,34 @@
 //! The long-running service: what it is made of, how it starts and how it ends.
 
-use std::{convert::Infallible, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+mod bound;
+mod composition;
+mod error;
+mod interval;
+
+use std::{convert::Infallible, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use futures_util::FutureExt as _;
 use tokio::{
-    net::TcpListener,
     task::JoinHandle,
-    time::{Instant, sleep_until, timeout, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use self::interval::every;
+pub use self::{
+    bound::Bound,
+    composition::{Composition, CompositionParts},
+    error::ServiceError,
+};
 use crate::{
-    callbacks::{Exchange, receiver},
     config::{Plan, Settings},
     event::{Observers, ServiceEvent},
     history::{History, Recorder},
-    listener::bind,
-    plain_words,
-    record::{Boundaries, FailureLog, Metrics, MetricsError},
-    runner::{Engine, TraceBudget},
+    record::{Boundaries, FailureLog, Metrics},
+    runner::Engine,
     scenario::{DriverError, Drivers},
     scheduler::{CutOff, Scheduler},
-    simulator::{self, Simulator},
-    vitals::Vitals,
+    simulator::Simulator,
     web::{self, Access, AccessError, Readiness, Web},
 };
 
@@ -30,61 +36,11 @@ pub use crate::web::NewToken;
 
 /// How often the runtime is asked how late it is.
 const HEARTBEAT: Duration = Duration::from_millis(100);
-/// How often events that nobody asked for are given up, and connections that nobody uses closed.
-const SWEEP: Duration = Duration::from_secs(1);
 /// How long open connections may hold up the end.
 const LAST_CONNECTIONS: Duration = Duration::from_millis(400);
 
 /// How long the whole end may take after the grace, a little less than the five seconds that are promised.
 const LONGEST_END: Duration = Duration::from_millis(4_900);
-
-/// Why the service cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum ServiceError {
-    /// An address is taken or is not ours.
-    #[error(
-        "cannot listen on {address} for {what}: {}; {}",
-        plain_words::of_system(error),
-        remedy(error, setting)
-    )]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// What was to be served there.
-        what: &'static str,
-        /// The setting that names it.
-        setting: &'static str,
-        /// What the system says.
-        error: io::Error,
-    },
-    /// The admin API would be open to strangers, or its token cannot be had.
-    #[error(transparent)]
-    Access(#[from] AccessError),
-    /// There are no metrics.
-    #[error(transparent)]
-    Metrics(#[from] MetricsError),
-    /// Targets cannot be reached.
-    #[error(transparent)]
-    Driver(#[from] DriverError),
-    /// A thread that has to be cannot be started.
-    #[error("cannot start a thread: {}", plain_words::of_system(.0))]
-    Thread(io::Error),
-    /// The simulator cannot be set up.
-    #[error(transparent)]
-    Simulator(#[from] simulator::Error),
-}
-
-/// What to do about an address on which nobody can listen.
-fn remedy(error: &io::Error, setting: &str) -> String {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => format!("stop what listens there, or change `{setting}`"),
-        io::ErrorKind::PermissionDenied => format!("take a port from 1024 on for `{setting}`"),
-        io::ErrorKind::AddrNotAvailable => {
-            format!("`ip address` lists the addresses that there are; change `{setting}`")
-        }
-        _ => format!("change `{setting}`"),
-    }
-}
 
 /// The service with everything listening and running.
 pub struct Service {
@@ -120,33 +76,39 @@ fn drivers() -> Result<Drivers, DriverError> {
 
 /// What is bound and not served yet.
 struct Listeners {
-    web: TcpListener,
-    callbacks: TcpListener,
-    simulator: Option<(Simulator, TcpListener)>,
+    web: Bound,
+    callbacks: Bound,
+    simulator: Option<BoundSimulator>,
+}
+
+struct BoundSimulator {
+    simulator: Simulator,
+    bound: Bound,
 }
 
 impl Listeners {
-    fn bind(settings: &Settings) -> Result<(Self, Addresses), ServiceError> {
-        let asked = settings.listen;
-        let web = listen(asked.web, "the web", "listen.web")?;
-        let callbacks = listen(asked.callbacks, "callbacks", "listen.callbacks")?;
-        let mut addresses = Addresses {
-            web: address(&web, asked.web),
-            callbacks: address(&callbacks, asked.callbacks),
-            simulator: None,
-        };
-        let mut simulator = None;
-        if let Some(settings) = &settings.simulator {
-            let listener = listen(settings.listen, "the simulator", "simulator.listen")?;
-            addresses.simulator = Some(address(&listener, settings.listen));
-            simulator = Some((Simulator::new(settings.centre.clone())?, listener));
+    fn bind(settings: &Settings) -> Result<Self, ServiceError> {
+        let listen = settings.listen;
+        Ok(Self {
+            web: Bound::to(listen.web, "the web", "listen.web")?,
+            callbacks: Bound::to(listen.callbacks, "callbacks", "listen.callbacks")?,
+            simulator: match &settings.simulator {
+                Some(settings) => Some(BoundSimulator {
+                    bound: Bound::to(settings.listen, "the simulator", "simulator.listen")?,
+                    simulator: Simulator::new(settings.centre.clone())?,
+                }),
+                None => None,
+            },
+        })
+    }
+
+    fn addresses(&self) -> Addresses {
+        let simulator = self.simulator.as_ref();
+        Addresses {
+            web: self.web.address,
+            callbacks: self.callbacks.address,
+            simulator: simulator.map(|simulator| simulator.bound.address),
         }
-        let listeners = Self {
-            web,
-            callbacks,
-            simulator,
-        };
-        Ok((listeners, addresses))
     }
 }
 
@@ -155,36 +117,32 @@ impl Service {
     pub async fn start(plan: Plan) -> Result<Self, ServiceError> {
         let settings = &plan.settings;
         let access = access(&plan)?;
-        let (listeners, addresses) = Listeners::bind(settings)?;
+        let listeners = Listeners::bind(settings)?;
+        let addresses = listeners.addresses();
         let metrics = Arc::new(Metrics::new(&Boundaries::of(&plan.declarations()))?);
         let mut observers = Observers::default()
             .and(metrics.clone())
             .and(Arc::new(FailureLog::default()));
-        let (recorder, history) = remember(&plan).await?;
+        let Remembered { recorder, history } = remember(&plan).await?;
         observers = observers.and_of_runs(history.failures());
         if let Some(recorder) = &recorder {
             observers = observers.and_of_runs(recorder.observer());
         }
-        let exchange = Exchange::new(settings.callbacks, observers.clone());
-        let engine = Engine {
+        let composition = Composition::new(CompositionParts {
             drivers: drivers()?,
-            exchange: exchange.clone(),
-            callback_url: settings
-                .callback_url
-                .clone()
-                .unwrap_or_else(|| format!("http://{}", addresses.callbacks))
-                .into(),
             observers: observers.clone(),
+            callbacks: listeners.callbacks,
+            callback_url: settings.callback_url.clone(),
+            limits: settings.callbacks,
             budget: settings.health,
-            vitals: Vitals::start().map_err(ServiceError::Thread)?,
-            traces: TraceBudget::default(),
-        };
+        })?;
+        let engine = composition.engine().clone();
         let plan = Arc::new(plan);
         let scheduler = Scheduler::new(engine.clone(), plan.clone());
         let runs_over = CancellationToken::new();
         let recording = recorder.map(|recorder| {
             scheduler.tell_runs(recorder.intake());
-            keep(recorder, observers, runs_over.clone())
+            keep(recorder, observers.clone(), runs_over.clone())
         });
         let service = Self {
             addresses,
@@ -202,10 +160,13 @@ impl Service {
             metrics: metrics.clone(),
             access,
             ready: service.readiness.clone(),
-            observers: engine.observers.clone(),
-            listeners: exchange.listeners().clone(),
+            observers,
+            listeners: engine.exchange.listeners().clone(),
         };
-        service.serve(listeners, web, exchange);
+        if let Some(simulator) = listeners.simulator {
+            service.serve_simulator(simulator, &engine);
+        }
+        service.serve(composition, web, listeners.web);
         service.watch(engine, &metrics);
         scheduler.install(plan).await;
         service.readiness.ready();
@@ -255,16 +216,19 @@ impl Service {
         self.broken.cancelled().await;
     }
 
-    fn serve(&self, listeners: Listeners, web: Web, exchange: Exchange) {
+    fn serve_simulator(&self, simulator: BoundSimulator, engine: &Engine) {
+        let BoundSimulator { simulator, bound } = simulator;
+        let simulator = simulator.among(engine.exchange.listeners());
+        let serving = simulator.serve(bound.listener, self.servers.clone());
+        self.spawn("the simulator", serving.map(Ok::<_, Infallible>));
+    }
+
+    fn serve(&self, composition: Composition, web: Web, web_listener: Bound) {
         let until = &self.servers;
-        if let Some((simulator, listener)) = listeners.simulator {
-            let simulator = simulator.among(exchange.listeners());
-            let serving = simulator.serve(listener, until.clone());
-            self.spawn("the simulator", serving.map(Ok::<_, Infallible>));
-        }
-        let receiving = receiver::serve(listeners.callbacks, exchange, until.clone());
+        let receiving = composition.serve(until.clone());
         self.spawn("the callback listener", receiving.map(Ok::<_, Infallible>));
-        self.spawn("the web listener", web.serve(listeners.web, until.clone()));
+        let serving = web.serve(web_listener.listener, until.clone());
+        self.spawn("the web listener", serving);
     }
 
     /// Serves until the servers are to end; a server that ends before breaks the service.
@@ -286,25 +250,13 @@ impl Service {
         });
     }
 
-    fn watch(&self, engine: Engine, metrics: &Arc<Metrics>) {
+    fn watch(&self, engine: Engine, metrics: &Metrics) {
         let Engine {
-            drivers,
-            exchange,
-            observers,
-            vitals,
-            ..
+            observers, vitals, ..
         } = engine;
         let until = &self.servers;
         self.tasks
             .spawn(metrics.monitor().clone().watch(until.clone()));
-        let watching = observers.clone();
-        self.tasks.spawn(every(SWEEP, until.clone(), move |now, _| {
-            exchange.sweep(now);
-            drivers.close_expired();
-            watching.emit(&ServiceEvent::ListenersWatched(
-                exchange.listeners().figures(),
-            ));
-        }));
         let mut heard = vitals.mark();
         self.tasks
             .spawn(every(HEARTBEAT, until.clone(), move |_, lag| {
@@ -315,25 +267,6 @@ impl Service {
                     observers.emit(&ServiceEvent::Beat(beat));
                 }
             }));
-    }
-}
-
-/// Calls `act` at intervals, with the time and by how much it is late.
-pub(crate) async fn every(
-    interval: Duration,
-    until: CancellationToken,
-    mut act: impl FnMut(Instant, Duration),
-) {
-    let mut due = Instant::now() + interval;
-    loop {
-        tokio::select! {
-            () = until.cancelled() => return,
-            () = sleep_until(due) => {
-                let now = Instant::now();
-                act(now, now.saturating_duration_since(due));
-                due = now + interval;
-            }
-        }
     }
 }
 
@@ -353,16 +286,27 @@ pub fn create_token(plan: &Plan) -> Result<Option<NewToken>, ServiceError> {
     Ok(created.map_err(AccessError::from)?)
 }
 
-/// The history in the data directory, if there is one.
-async fn remember(plan: &Plan) -> Result<(Option<Recorder>, History), ServiceError> {
+/// The history, and what writes it if there is a data directory.
+struct Remembered {
+    recorder: Option<Recorder>,
+    history: History,
+}
+
+async fn remember(plan: &Plan) -> Result<Remembered, ServiceError> {
     let Some(directory) = &plan.settings.data.directory else {
-        return Ok((None, History::default()));
+        return Ok(Remembered {
+            recorder: None,
+            history: History::default(),
+        });
     };
     let base = plan.path.parent().unwrap_or(Path::new("."));
     let started = Recorder::start(&base.join(directory), &plan.settings.data);
     let (mut recorder, history) = started.map_err(ServiceError::Thread)?;
     recorder.opened().await;
-    Ok((Some(recorder), history))
+    Ok(Remembered {
+        recorder: Some(recorder),
+        history,
+    })
 }
 
 /// Writes what happens to runs until they are over.
@@ -373,23 +317,4 @@ fn keep(recorder: Recorder, observers: Observers, runs_over: CancellationToken) 
             tracing::error!("the history broke and keeps nothing any more: {error}");
         }
     })
-}
-
-/// Binds an address.
-pub fn listen(
-    address: SocketAddr,
-    what: &'static str,
-    setting: &'static str,
-) -> Result<TcpListener, ServiceError> {
-    bind(address).map_err(|error| ServiceError::Listen {
-        address,
-        what,
-        setting,
-        error,
-    })
-}
-
-/// Where a listener is, which differs from what was asked for when that was port 0.
-pub(crate) fn address(listener: &TcpListener, asked: SocketAddr) -> SocketAddr {
-    listener.local_addr().unwrap_or(asked)
 }

@@ -13,21 +13,20 @@ use tokio_util::sync::CancellationToken;
 use self::{interruption::Interruption, prepared::Prepared, request::RequestArguments};
 
 use super::{
-    Configuration, Outcome, address::listening_address, no_signals, no_thread, number::seed_of_run,
-    output::tell, progress, report::ReportTo, report_problems, unusable,
+    Configuration, Outcome, address::listening_address, baseline::Earlier, no_signals,
+    number::seed_of_run, output::tell, progress, report::ReportTo, report_problems, unusable,
 };
 use crate::{
-    callbacks::{Exchange, receiver},
     config::CallbackLimits,
     driver::Origin,
     event::{EndedBy, Observers, Verdict},
+    load::Profile,
     preflight::Machine,
     report::BaselineCheck,
-    runner::{Engine, GracefulStop, RunSpec, TraceBudget},
+    runner::{GracefulStop, RunHandle, RunRecord, RunSpec},
     scenario::{Cost, Drivers},
-    service::{address, every, listen},
+    service::{Bound, Composition, CompositionParts},
     units::{Share, duration},
-    vitals::Vitals,
 };
 
 /// `chatprobe run`.
@@ -129,72 +128,66 @@ impl Run {
         let cost = (spec.scenario).cost(spec.target.variable(), &spec.inputs);
         spec.graceful_stop = GracefulStop::of(&spec.load, &cost);
         spec.warnings = examine(&spec, &cost).map_err(unusable)?;
-        let mut interruption =
+        let interruption =
             Interruption::new(self.grace).map_err(|error| unusable(no_signals(&error)))?;
-        let listener = listen(self.callback_listen, "callbacks", "--callback-listen");
-        let listener = listener.map_err(unusable)?;
+        let callbacks = Bound::to(self.callback_listen, "callbacks", "--callback-listen");
+        let callbacks = callbacks.map_err(unusable)?;
         let drivers = Drivers::of_environment(|_| {}).map_err(unusable)?;
         let report = ReportTo::open(self.json.as_deref(), self.report.as_deref())?;
-        let vitals = Vitals::start().map_err(|error| unusable(no_thread(&error)))?;
-        let callbacks = address(&listener, self.callback_listen);
-        let observers = Observers::default();
-        let exchange = Exchange::new(CallbackLimits::default(), observers.clone());
-        let engine = Engine {
+        let composition = Composition::new(CompositionParts {
             drivers,
-            exchange: exchange.clone(),
-            callback_url: callback_url
-                .unwrap_or_else(|| format!("http://{callbacks}"))
-                .into(),
-            observers,
+            observers: Observers::default(),
+            callbacks,
+            callback_url,
+            limits: CallbackLimits::default(),
             budget,
-            vitals,
-            traces: TraceBudget::default(),
-        };
+        });
+        let composition = composition.map_err(unusable)?;
+        let engine = composition.engine().clone();
+        let receiving = tokio::spawn(composition.serve(CancellationToken::new()));
         let load = spec.load.clone();
-        let over = CancellationToken::new();
-        let receiving = tokio::spawn(receiver::serve(listener, exchange.clone(), over.clone()));
-        let swept = exchange.clone();
-        let sweeping = tokio::spawn(every(
-            Duration::from_secs(1),
-            over.clone(),
-            move |now, _| swept.sweep(now),
-        ));
         let run = engine.start(spec);
-        let watching = progress::show(&run, &load);
-        tokio::pin!(watching);
-        let interrupted = tokio::select! {
-            () = &mut watching => None,
-            signal = interruption.asked() => Some(signal),
-        };
-        if let Some(signal) = interrupted {
-            let ending = interruption.end(&run, signal);
-            tokio::pin!(ending);
-            // Who waits for the last chats sees them.
-            tokio::select! {
-                () = &mut ending => {}
-                () = &mut watching => ending.await,
-            }
-        }
+        watch(&run, &load, interruption).await;
         if !run.has_ended() {
             return Ok(report.conclude_cut_off(run.record()));
         }
-        over.cancel();
+        // Events for chats that have ended are not waited for.
         receiving.abort();
-        // Both end with the token; what they return says nothing here.
-        let _ = tokio::join!(receiving, sweeping);
-        let ended = run.record();
-        for finding in exchange.findings() {
+        let _ = receiving.await;
+        for finding in engine.exchange.findings() {
             tell(finding);
         }
-        let baseline = earlier.map(|earlier| earlier.against(&ended));
-        // A signal that came when the run was ending already changed nothing.
-        let outcome = if ended.report.ended_by.is_some_and(EndedBy::is_signal) {
-            Outcome::Interrupted
-        } else {
-            outcome(ended.report.verdict, baseline.as_ref())
-        };
-        Ok(report.conclude(&ended, baseline.as_ref(), outcome))
+        Ok(conclude(&run.record(), earlier, report))
     }
+}
+
+/// Shows how far a run is, until it has ended or was given up because of signals.
+async fn watch(run: &RunHandle, load: &Profile, mut interruption: Interruption) {
+    let watching = progress::show(run, load);
+    tokio::pin!(watching);
+    let signal = tokio::select! {
+        () = &mut watching => return,
+        signal = interruption.asked() => signal,
+    };
+    let ending = interruption.end(run, signal);
+    tokio::pin!(ending);
+    // Who waits for the last chats sees them.
+    tokio::select! {
+        () = &mut ending => {}
+        () = &mut watching => ending.await,
+    }
+}
+
+/// Says what came out of a run that has ended, and against earlier ones.
+fn conclude(ended: &RunRecord, earlier: Option<Earlier>, report: ReportTo) -> Outcome {
+    let baseline = earlier.map(|earlier| earlier.against(ended));
+    // A signal that came when the run was ending already changed nothing.
+    let outcome = if ended.report.ended_by.is_some_and(EndedBy::is_signal) {
+        Outcome::Interrupted
+    } else {
+        outcome(ended.report.verdict, baseline.as_ref())
+    };
+    report.conclude(ended, baseline.as_ref(), outcome)
 }
 
 /// Says what may not work on this machine and returns it; what it cannot do is an error.

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     config::{Kind, SimulatorSettings, read_configuration},
     document::{Place, Problems},
-    service::{address, listen},
+    service::Bound,
     simulator::{Agents, Simulator},
 };
 
@@ -45,11 +45,11 @@ impl Simulate {
             Ok(settings) => settings,
             Err(outcome) => return outcome,
         };
-        let socket = match listen(settings.listen, "the simulator", "--listen") {
-            Ok(socket) => socket,
+        let bound = match Bound::to(settings.listen, "the simulator", "--listen") {
+            Ok(bound) => bound,
             Err(error) => return unusable(error),
         };
-        let at = address(&socket, settings.listen);
+        let at = bound.address;
         let simulator = match Simulator::new(settings.centre) {
             Ok(simulator) => simulator,
             Err(error) => return unusable(error),
@@ -62,7 +62,7 @@ impl Simulate {
             "the simulated contact centre is at http://{at}; its statistics at http://{at}/stats"
         );
         let shutdown = CancellationToken::new();
-        let centre = simulator.serve(socket, shutdown.clone());
+        let centre = simulator.serve(bound.listener, shutdown.clone());
         tokio::pin!(centre);
         tokio::select! {
             () = &mut centre => {}

@@ -1,6 +1,6 @@
 //! Connections from clients: accepted, bounded in number, time and bytes, served in a task each, and ended.
 //!
-//! [`accept`] gives each connection a slot among the [`Connections`] of its listener. They know which of
+//! [`serve`] gives each connection a slot among the [`Connections`] of its listener. They know which of
 //! them wait for their client, close what waits too long, and what can be spared most when the capacity is used up.
 //! [`Counters`] count and log what could not be taken, and report it to those who wait for something to come in.
 
@@ -128,7 +128,7 @@ pub async fn serve(
 
 /// Accepts connections and serves each in a task of its own until `abort`, for ever. After `shutdown` no
 /// further request is read from them.
-pub async fn accept(
+async fn accept(
     listener: &TcpListener,
     router: &Router,
     connections: &Arc<Connections>,

@@ -69,7 +69,7 @@ pub use report::{
 };
 pub use sample::{Sample, StepSample};
 pub use snapshot::Snapshot;
-pub use spec::RunSpec;
+pub use spec::{ChatSpec, RunSpec};
 pub use tally::{Tally, WholeSeconds};
 pub use thresholds::{ThresholdReport, ThresholdState};
 pub use timeline::WholeSecond;

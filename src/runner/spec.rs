@@ -1,15 +1,28 @@
+//! What one run is to do.
+
 use std::sync::Arc;
 
 use minijinja::Value;
 
 use super::GracefulStop;
 use crate::{
-    event::RunIdentity,
+    event::{Mode, RunIdentity, Subject, Trigger},
     load::{Profile, Threshold},
     scenario::Scenario,
     target::Target,
-    units::Rate,
+    units::{Rate, seed},
 };
+
+/// What the chats of a run do, and with whom.
+#[derive(Debug, Clone)]
+pub struct ChatSpec {
+    /// What each chat does.
+    pub scenario: Arc<Scenario>,
+    /// Whom it talks to.
+    pub target: Arc<Target>,
+    /// The value of every input.
+    pub inputs: Value,
+}
 
 /// What one run is to do.
 #[derive(Debug, Clone)]
@@ -41,4 +54,42 @@ pub struct RunSpec {
     pub asked_by: Option<String>,
     /// The fingerprint of the configuration that it is of; `None` without one.
     pub configuration: Option<u64>,
+}
+
+impl RunSpec {
+    /// A new run of such chats, as the profile starts them, with an identity of its own. Nothing else
+    /// bounds it, every chat has to pass, and its seed is drawn.
+    pub fn new(
+        name: Arc<str>,
+        mode: Mode,
+        trigger: Trigger,
+        chats: ChatSpec,
+        load: Profile,
+    ) -> Self {
+        let ChatSpec {
+            scenario,
+            target,
+            inputs,
+        } = chats;
+        let subject = Subject {
+            scenario: scenario.name.clone(),
+            target: target.name.clone(),
+            mode,
+        };
+        Self {
+            identity: Arc::new(RunIdentity::new(name, subject, trigger)),
+            scenario,
+            target,
+            inputs,
+            capacity: load.max_active(),
+            load,
+            graceful_stop: None,
+            max_rate: None,
+            thresholds: Vec::new(),
+            seed: seed::draw(),
+            warnings: Vec::new(),
+            asked_by: None,
+            configuration: None,
+        }
+    }
 }

@@ -34,7 +34,8 @@ use std::{sync::Arc, time::Duration};
 
 use self::{heard::Heard, puppet::Puppet};
 use super::{
-    Engine, GracefulStop, Order, RunHandle, RunReport, RunSpec, Stop, ThresholdState, TraceBudget,
+    ChatSpec, Engine, GracefulStop, Order, RunHandle, RunReport, RunSpec, Stop, ThresholdState,
+    TraceBudget,
 };
 use crate::{
     callbacks::Exchange,
@@ -122,25 +123,17 @@ impl Bench {
             .collect();
         let inputs = inputs.into();
         let cost = scenario.cost(self.target.variable(), &inputs);
-        let subject = Subject {
-            scenario: scenario.name.clone(),
-            target: self.target.name.clone(),
-            mode: self.mode,
-        };
-        RunSpec {
-            identity: Arc::new(RunIdentity::new("run".into(), subject, Trigger::Api)),
+        let chats = ChatSpec {
             scenario: Arc::new(scenario),
             target: self.target.clone(),
             inputs,
-            capacity: load.as_ref().and_then(Profile::max_active),
-            graceful_stop: (load.as_ref()).and_then(|load| GracefulStop::of(load, &cost)),
-            load: load.unwrap(),
-            max_rate: None,
+        };
+        let load = load.unwrap();
+        RunSpec {
+            graceful_stop: GracefulStop::of(&load, &cost),
             thresholds,
             seed: self.seed,
-            warnings: Vec::new(),
-            asked_by: None,
-            configuration: None,
+            ..RunSpec::new("run".into(), self.mode, Trigger::Api, chats, load)
         }
     }
 

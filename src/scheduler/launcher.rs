@@ -8,12 +8,11 @@ use super::runs::Runs;
 use crate::{
     config::{Burst, Plan, Probe},
     document::Problem,
-    event::{Mode, Observers, RunIdentity, ServiceEvent, Subject, Trigger},
+    event::{Mode, Observers, ServiceEvent, Subject, Trigger},
     history::RunIntake,
     load::Profile,
     preflight::Machine,
-    runner::{Engine, GracefulStop, RunHandle, RunSpec},
-    units::seed,
+    runner::{ChatSpec, Engine, GracefulStop, RunHandle, RunSpec},
 };
 
 /// Why a burst was not started.
@@ -102,26 +101,16 @@ impl Launcher {
     }
 
     /// Starts one run of a probe; `None` if the service is ending.
-    pub(super) fn start_probe(
-        &self,
-        probe: &Probe,
-        subject: Subject,
-        trigger: Trigger,
-    ) -> Option<RunHandle> {
-        let spec = RunSpec {
-            identity: Arc::new(RunIdentity::new(probe.name.clone(), subject, trigger)),
+    pub(super) fn start_probe(&self, probe: &Probe, trigger: Trigger) -> Option<RunHandle> {
+        let chats = ChatSpec {
             scenario: probe.scenario.clone(),
             target: probe.target.clone(),
             inputs: probe.inputs.clone(),
-            load: Profile::one_chat(),
-            graceful_stop: None,
-            capacity: None,
-            max_rate: None,
-            thresholds: Vec::new(),
-            seed: seed::draw(),
-            warnings: Vec::new(),
-            asked_by: None,
+        };
+        let (name, load) = (probe.name.clone(), Profile::one_chat());
+        let spec = RunSpec {
             configuration: Some(self.plan().fingerprint),
+            ..RunSpec::new(name, Mode::Probe, trigger, chats, load)
         };
         // One chat at a time is no load: probes go on whatever the bursts take.
         self.launch(spec, 0, u64::MAX).ok()
@@ -169,26 +158,24 @@ impl Launcher {
             peak,
             cap,
         } = self.limits_of(burst);
-        let subject = Subject {
-            scenario: burst.scenario.name.clone(),
-            target: burst.target.name.clone(),
-            mode: Mode::Burst,
-        };
-        let mut spec = RunSpec {
-            identity: Arc::new(RunIdentity::new(burst.name.clone(), subject, trigger)),
+        let chats = ChatSpec {
             scenario: burst.scenario.clone(),
             target: burst.target.clone(),
             inputs: burst.inputs.clone(),
-            load: burst.load.clone(),
+        };
+        let (name, load) = (burst.name.clone(), burst.load.clone());
+        let mut spec = RunSpec {
             graceful_stop: GracefulStop::of(&burst.load, &burst.cost),
             capacity: max_active,
             max_rate: Some(plan.settings.caps.max_rate),
             thresholds: burst.thresholds.clone(),
-            seed: burst.seed.unwrap_or_else(seed::draw),
-            warnings: Vec::new(),
             asked_by: burst.asked_by.clone(),
             configuration: Some(plan.fingerprint),
+            ..RunSpec::new(name, Mode::Burst, trigger, chats, load)
         };
+        if let Some(seed) = burst.seed {
+            spec.seed = seed;
+        }
         let findings = Machine::look().examine(
             &burst.cost,
             &spec.target.connections,

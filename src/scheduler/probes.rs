@@ -212,7 +212,7 @@ impl ProbeTask {
     }
 
     fn start(&self, launcher: &Launcher, trigger: Trigger) -> Result<(), RunRefused> {
-        let run = launcher.start_probe(&self.probe, self.subject(), trigger);
+        let run = launcher.start_probe(&self.probe, trigger);
         let started = run.is_some();
         *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = run;
         started.then_some(()).ok_or(RunRefused::ShuttingDown)

@@ -174,17 +174,17 @@ impl Simulator {
 
         let router = api::router(centre.clone());
         let connections = Connections::new(centre.settings.of_connections(), counters);
-        let stop = &centre.shutdown;
-        let accepting = listener::accept(&listener, &router, &connections, &tasks, &abort, stop);
-        shutdown.run_until_cancelled(accepting).await;
-
-        drop(listener);
-        centre.shutdown.cancel();
-        tasks.close();
-        if timeout(GRACE, tasks.wait()).await.is_err() {
-            abort.cancel();
-            tasks.wait().await;
-        }
+        let serving = listener::serve(listener, router, connections, centre.shutdown.clone());
+        let carrying = async {
+            shutdown.cancelled().await;
+            centre.shutdown.cancel();
+            tasks.close();
+            if timeout(GRACE, tasks.wait()).await.is_err() {
+                abort.cancel();
+                tasks.wait().await;
+            }
+        };
+        tokio::join!(serving, carrying);
     }
 }
 

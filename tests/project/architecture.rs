@@ -429,6 +429,24 @@ fn a_protocol_is_named_by_its_action_and_its_driver_alone() {
     assert_eq!(needed, all, "every exemption has to be needed");
 }
 
+/// The service and the command line carry out runs in one way, and all listeners accept connections in one.
+#[test]
+fn runs_are_composed_and_connections_accepted_in_one_place_each() {
+    for (code, only) in [
+        ("= Engine {", "src/service/composition.rs"),
+        ("RunIdentity::new(", "src/runner/spec.rs"),
+        (".accept()", "src/listener/mod.rs"),
+        ("serve_connection(", "src/listener/mod.rs"),
+    ] {
+        let sources = sources().into_iter().filter(|(path, text)| {
+            !is_test(path)
+                && lines_of_code(text).any(|(_, line)| line.contains(&code.to_lowercase()))
+        });
+        let places: Vec<_> = sources.map(|(path, _)| path).collect();
+        assert_eq!(places, [Path::new(only)], "{code}");
+    }
+}
+
 #[test]
 fn every_dependency_says_why_it_is_here() {
     let manifest = fs::read_to_string("Cargo.toml").expect("the manifest");

@@ -7,12 +7,11 @@ use crate::{
     cli::{baseline::Earlier, parse_option, target::Chosen},
     config::{HealthBudget, Plan, check_addresses, read_scenario},
     document::{Entry, Node, Place, Problem, Problems, did_you_mean},
-    event::{Mode, RunIdentity, Subject, Trigger},
+    event::{Mode, RunIdentity, Trigger},
     load::{Profile, Threshold},
-    runner::RunSpec,
+    runner::{ChatSpec, RunSpec},
     scenario::ScenarioRead,
     target::{Target, check_url},
-    units::seed,
 };
 
 /// What the chats of a run do, to whom and with what, as far as it could be read.
@@ -108,29 +107,20 @@ impl Run {
         if let (Some(load), true) = (&load, problems.count() == before_thresholds) {
             load.check_thresholds(&thresholds, &Place::whole("--load"), problems);
         }
-        let scenario = scenario?.whole()?.clone();
-        let (target, inputs, load) = (target?, inputs?, load?);
-        let subject = Subject {
-            scenario: scenario.name.clone(),
-            target: target.name.clone(),
-            mode: Mode::Burst,
+        let chats = ChatSpec {
+            scenario: scenario?.whole()?.clone(),
+            target: target?,
+            inputs: inputs?,
         };
+        let (mode, trigger) = (Mode::Burst, Trigger::CommandLine);
         let name = RunIdentity::AD_HOC.into();
-        Some(RunSpec {
-            identity: Arc::new(RunIdentity::new(name, subject, Trigger::CommandLine)),
-            scenario,
-            target,
-            inputs,
-            capacity: load.max_active(),
-            load,
-            graceful_stop: None,
-            max_rate: None,
-            thresholds,
-            seed: self.seed.unwrap_or_else(seed::draw),
-            warnings: Vec::new(),
-            asked_by: None,
-            configuration: plan.plan().map(|plan| plan.fingerprint),
-        })
+        let mut spec = RunSpec::new(name, mode, trigger, chats, load?);
+        spec.thresholds = thresholds;
+        spec.configuration = plan.plan().map(|plan| plan.fingerprint);
+        if let Some(seed) = self.seed {
+            spec.seed = seed;
+        }
+        Some(spec)
     }
 
     fn given(&self, scenario: &str, plan: &Known, problems: &Problems) -> RunSubject {
