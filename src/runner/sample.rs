@@ -49,7 +49,7 @@ pub struct Sample {
     pub sent_late: Option<f64>,
     /// The steps, in the order in which the report has them.
     pub steps: Vec<StepSample>,
-    /// The machine, if it was looked at.
+    /// The machine, if it was read; the mean, if that was done twice in this second.
     pub machine: Option<MachineSample>,
 }
 
