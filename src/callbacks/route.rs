@@ -163,7 +163,8 @@ impl Route {
         delivery: Option<Arc<Delivery>>,
     ) -> Result<(), Refusal> {
         let listed = self.listed(callbacks, &event, delivery.as_ref())?;
-        let delivery = delivery.map(|delivery| weighed(delivery, listed.is_some()));
+        let is_more = listed.is_some() && callbacks.keeps_whole();
+        let delivery = delivery.map(|delivery| weighed(delivery, callbacks, is_more));
         let delivery = delivery.as_ref();
         match listed {
             None => self.take_one(callbacks, event, arrived, delivery),
@@ -231,14 +232,17 @@ impl Route {
     }
 }
 
-/// A delivery as events are kept with it, and what it takes besides them. `is_listed`: they were found in it, so that it
-/// may be more than they are.
-fn weighed(mut delivery: Arc<Delivery>, is_listed: bool) -> Arc<Delivery> {
+/// A delivery as events are kept with it, and what it takes besides them. `is_more`: the events were found in what is
+/// kept of it, so that it may be more than they are.
+fn weighed(mut delivery: Arc<Delivery>, callbacks: &Callbacks, is_more: bool) -> Arc<Delivery> {
     let kept = Arc::make_mut(&mut delivery);
     // No expression looks at it once the delivery was accepted.
     kept.raw_body = Value::UNDEFINED;
+    if !callbacks.keeps_whole() {
+        kept.whole = Value::UNDEFINED;
+    }
     let parts = [&kept.method, &kept.query, &kept.headers];
-    let whole = is_listed.then_some(&kept.whole);
+    let whole = is_more.then_some(&kept.whole);
     let parts = parts.into_iter().chain(whole);
     kept.bytes = size_of::<Delivery>() + parts.map(bytes_in_memory).sum::<usize>();
     delivery

@@ -33,6 +33,8 @@ pub struct Callbacks {
     pub verify: Vec<Verification>,
     /// Whether an expression looks at more of the request than the event.
     keeps_delivery: bool,
+    /// Whether one looks at `delivery`.
+    keeps_whole: bool,
     raw_body: bool,
 }
 
@@ -130,13 +132,15 @@ impl Callbacks {
             accept,
             verify,
             keeps_delivery: false,
+            keeps_whole: false,
             raw_body: names.look_at_raw_body(),
         })
     }
 
     /// Notes what the whole scenario looks at.
     pub(super) fn note_looks(&mut self, names: &Names) {
-        self.keeps_delivery = names.look_at_delivery();
+        self.keeps_delivery = names.look_at_request();
+        self.keeps_whole = names.look_at_delivery();
     }
 
     /// Whether an expression looks at more of a request than its event.
@@ -147,6 +151,11 @@ impl Callbacks {
     /// Whether one does so that stands in a step, or where an event is told apart.
     pub fn keeps_delivery(&self) -> bool {
         self.keeps_delivery
+    }
+
+    /// Whether one of them looks at `delivery`, and not only at the method, the query or the headers.
+    pub fn keeps_whole(&self) -> bool {
+        self.keeps_whole
     }
 
     /// Whether an expression looks at the body as it came.

@@ -22,7 +22,9 @@ pub(super) struct VisibleName {
 /// What has to be kept of inbound events because an expression looks at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Keeps {
-    /// The request that brought the event.
+    /// The method, the query and the headers of the request that brought the event.
+    Request,
+    /// These, and all that the request says.
     Delivery,
     /// Its body as it came.
     RawBody,

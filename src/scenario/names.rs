@@ -50,7 +50,8 @@ pub struct Names {
     ahead: BTreeMap<String, String>,
     /// Variables of the target that the scenario uses, and where it first does.
     target: RefCell<BTreeMap<String, Place>>,
-    /// Whether expressions about events look at more of their request.
+    /// What of their request expressions about events look at: see [`Keeps`].
+    looks_at_request: Cell<bool>,
     looks_at_delivery: Cell<bool>,
     looks_at_raw_body: Cell<bool>,
     /// Values of sessions that the scenario uses, and where it first does.
@@ -91,6 +92,7 @@ impl Names {
             of_chats: BTreeSet::new(),
             ahead,
             target: RefCell::default(),
+            looks_at_request: Cell::default(),
             looks_at_delivery: Cell::default(),
             looks_at_raw_body: Cell::default(),
             session_values: RefCell::default(),
@@ -135,6 +137,11 @@ impl Names {
 
     pub(super) fn has_callbacks(&self) -> bool {
         self.callbacks
+    }
+
+    /// Whether expressions about events look at more of their request.
+    pub(super) fn look_at_request(&self) -> bool {
+        self.looks_at_request.get() || self.looks_at_delivery.get()
     }
 
     pub(super) fn look_at_delivery(&self) -> bool {
@@ -271,6 +278,7 @@ impl Names {
 
     fn resolve_look(&self, found: &VisibleName, field: Option<&str>) -> Result<(), String> {
         match found.keeps {
+            Some(Keeps::Request) => self.looks_at_request.set(true),
             Some(Keeps::Delivery) => self.looks_at_delivery.set(true),
             Some(Keeps::RawBody) => self.looks_at_raw_body.set(true),
             None => {}

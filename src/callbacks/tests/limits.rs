@@ -151,7 +151,7 @@ fn delivery(for_a: usize, for_b: usize) -> Value {
 
 #[tokio::test(start_paused = true)]
 async fn a_delivery_that_an_event_is_kept_with_counts_once_for_all_its_events() {
-    let callbacks = "{ key: event.key, events: event.list, id: headers.id }";
+    let callbacks = "{ key: event.key, events: event.list, id: delivery.id }";
     let bench = Bench::with(callbacks, CallbackLimits::default());
     let mut run = bench.run();
     let (a, b) = (run.chat_with("a"), run.chat_with("b"));
@@ -169,8 +169,30 @@ async fn a_delivery_that_an_event_is_kept_with_counts_once_for_all_its_events() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_large_delivery_is_kept_with_its_events_only_where_an_expression_looks_at_it() {
+    let large = json!({
+        "list": [event("a", "reply"), event("a", "reply"), event("a", "reply")],
+        "padding": "x".repeat(2 * crate::inbox::MOST_BYTES),
+    });
+    let limits = CallbackLimits {
+        max_body_bytes: 8 * crate::inbox::MOST_BYTES,
+        ..CallbackLimits::default()
+    };
+    for (id, kept) in [("headers.id", 3), ("delivery.id", 1)] {
+        let callbacks = format!("{{ key: event.key, events: event.list, id: {id} }}");
+        let bench = Bench::with(&callbacks, limits);
+        let mut run = bench.run();
+        let chat = run.chat_with("a");
+        bench.send(&run, &large);
+        assert_eq!(run.waiting(), kept, "{id}");
+        drop(chat);
+        run.end();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_delivery_counts_in_the_buffer_as_long_as_one_of_its_events_is_there() {
-    let callbacks = "{ key: event.key, events: event.list, id: headers.id }";
+    let callbacks = "{ key: event.key, events: event.list, id: delivery.id }";
     let bench = Bench::with(callbacks, limit_of_bytes(105_000));
     let mut run = bench.run();
     bench.send(&run, &delivery(1, 1));

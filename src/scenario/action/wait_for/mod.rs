@@ -34,9 +34,9 @@ const OF_DELIVERY: &str = "it is known in `callbacks` and where a `wait_for` loo
 pub(in crate::scenario) const EVENT: VisibleNames = VisibleNames {
     names: &[
         VisibleName::new("event", "it is known where a `wait_for` looks at an event"),
-        VisibleName::new("headers", OF_DELIVERY).keeping(Keeps::Delivery),
-        VisibleName::new("query", OF_DELIVERY).keeping(Keeps::Delivery),
-        VisibleName::new("method", OF_DELIVERY).keeping(Keeps::Delivery),
+        VisibleName::new("headers", OF_DELIVERY).keeping(Keeps::Request),
+        VisibleName::new("query", OF_DELIVERY).keeping(Keeps::Request),
+        VisibleName::new("method", OF_DELIVERY).keeping(Keeps::Request),
         VisibleName::new("delivery", OF_DELIVERY).keeping(Keeps::Delivery),
         VisibleName::new("elapsed", "it is known in `expect` and `capture`"),
     ],
