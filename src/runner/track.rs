@@ -14,7 +14,7 @@ use tokio::{
 
 pub(super) use self::leftover::Leftover;
 use self::{
-    attempt::{Refusal, shorten},
+    attempt::{StepFailure, shorten},
     timing::Timing,
     tracing::Tracing,
 };
@@ -284,24 +284,24 @@ impl<'a> Track<'a> {
     /// One way in, one outcome, one event.
     async fn perform_step(&mut self, step: &Step) -> Result<(), Interrupt> {
         // In a box: there is hardly ever one, and it would take room in every chat that waits.
-        let refusal = match self.applies(step.when.as_ref()) {
+        let failure = match self.applies(step.when.as_ref()) {
             Ok(false) => return Ok(()),
             Ok(true) => None,
-            Err(error) => Some(Box::new(Refusal::from(error))),
+            Err(error) => Some(Box::new(StepFailure::from(error))),
         };
         self.progress.sent = None;
         if let Some(tracing) = &mut self.tracing {
             tracing.begin_step();
         }
-        let outcome = match refusal {
+        let outcome = match failure {
             None => self.attempt(step).await,
-            Some(refusal) => Err(*refusal),
+            Some(failure) => Err(*failure),
         };
         self.trace(step, outcome.as_ref().err());
         Arc::make_mut(&mut self.scope).look_away();
         let came_to = match &outcome {
             Ok(latency) => StepOutcome::Passed(*latency),
-            Err(refusal) => refusal.outcome(),
+            Err(failure) => failure.outcome(),
         };
         self.context().emit(&RunEvent::StepEnded {
             step: step.id,
@@ -316,7 +316,7 @@ impl<'a> Track<'a> {
         }
         match outcome {
             Ok(_) => Ok(()),
-            Err(Refusal::Failed { reason, detail }) if !self.is_stopped() => {
+            Err(StepFailure::Failed { reason, detail }) if !self.is_stopped() => {
                 Err(Interrupt::Failed(Failure {
                     step: step.name.clone(),
                     reason,

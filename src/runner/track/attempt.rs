@@ -20,7 +20,7 @@ const QUOTED: usize = 200;
 
 /// Why one step did not pass.
 #[derive(Debug)]
-pub(super) enum Refusal {
+pub(super) enum StepFailure {
     Failed {
         reason: Reason,
         detail: String,
@@ -29,7 +29,7 @@ pub(super) enum Refusal {
     Stopped,
 }
 
-impl Refusal {
+impl StepFailure {
     pub(super) fn new(reason: Reason, detail: impl Into<String>) -> Self {
         Self::Failed {
             reason,
@@ -45,7 +45,7 @@ impl Refusal {
     }
 }
 
-impl Refusal {
+impl StepFailure {
     /// An expression could not be computed; where that took too much, the reason is the expression.
     fn of_expression(reason: Reason, error: &EvaluationError) -> Self {
         let reason = if error.exceeded {
@@ -57,24 +57,24 @@ impl Refusal {
     }
 }
 
-impl From<EvaluationError> for Refusal {
+impl From<EvaluationError> for StepFailure {
     fn from(error: EvaluationError) -> Self {
         Self::new(Reason::Template, error.to_string())
     }
 }
 
 impl Track<'_> {
-    pub(super) async fn attempt(&mut self, step: &Step) -> Result<Duration, Refusal> {
+    pub(super) async fn attempt(&mut self, step: &Step) -> Result<Duration, StepFailure> {
         let timeout = step.timeout.evaluate(&self.scope)?;
         let timeout = self.time_for_step(timeout)?;
         let result = self.act(step, timeout).await;
-        let latency = result.map_err(|refusal| self.by_deadline(refusal))?;
+        let latency = result.map_err(|failure| self.by_deadline(failure))?;
         self.check(step)?;
         self.keep(step)?;
         Ok(latency)
     }
 
-    async fn act(&mut self, step: &Step, timeout: Duration) -> Result<Duration, Refusal> {
+    async fn act(&mut self, step: &Step, timeout: Duration) -> Result<Duration, StepFailure> {
         let Some(wait) = step.action.as_wait() else {
             // In a box of its own: it is short, and a chat that waits for minutes need not have room
             // for it.
@@ -84,7 +84,7 @@ impl Track<'_> {
         let (context, grace) = (self.context(), self.grace);
         let result = tokio::select! {
             biased;
-            () = context.end_of_grace(grace) => Err(Refusal::Stopped),
+            () = context.end_of_grace(grace) => Err(StepFailure::Stopped),
             result = self.wait(step, wait, timeout) => result,
         };
         drop(waiting);
@@ -92,7 +92,7 @@ impl Track<'_> {
     }
 
     /// Performs an action that has no use for the inbox.
-    async fn exchange(&mut self, step: &Step, timeout: Duration) -> Result<Duration, Refusal> {
+    async fn exchange(&mut self, step: &Step, timeout: Duration) -> Result<Duration, StepFailure> {
         let context = self.context();
         let performed = {
             let stopped = pin!(context.end_of_grace(self.grace));
@@ -109,7 +109,11 @@ impl Track<'_> {
     }
 
     /// Goes on with what an action came to.
-    async fn take_over(&mut self, step: &Step, performed: Performed) -> Result<Duration, Refusal> {
+    async fn take_over(
+        &mut self,
+        step: &Step,
+        performed: Performed,
+    ) -> Result<Duration, StepFailure> {
         if let Some(opened) = performed.opened {
             self.leftover.note_opened(opened);
         }
@@ -143,7 +147,7 @@ impl Track<'_> {
         }
         match performed.result {
             Ok(latency) => Ok(latency),
-            Err(Unperformed::Stopped) => Err(Refusal::Stopped),
+            Err(Unperformed::Stopped) => Err(StepFailure::Stopped),
             Err(Unperformed::Failed(failed)) => Err(self.blame(*failed).await),
         }
     }
@@ -153,7 +157,7 @@ impl Track<'_> {
         step: &Step,
         wait: &WaitAction,
         timeout: Duration,
-    ) -> Result<Duration, Refusal> {
+    ) -> Result<Duration, StepFailure> {
         let Some(inbox) = &self.chat.inbox else {
             return Box::pin(self.exchange(step, timeout)).await;
         };
@@ -211,7 +215,7 @@ impl Track<'_> {
     }
 
     /// Refuses an expression about something that cannot be used.
-    fn need_usable(&self, expression: &Expression, reason: Reason) -> Result<(), Refusal> {
+    fn need_usable(&self, expression: &Expression, reason: Reason) -> Result<(), StepFailure> {
         let view = self.scope.view();
         let mentions = |name: &str| expression.mentions(name);
         let Some(why) = view.and_then(|view| view.why_unusable(&mentions)) else {
@@ -220,38 +224,38 @@ impl Track<'_> {
         let source = expression.source();
         let look = self.describe_look(expression);
         let detail = format!("`{source}` cannot use {why}{look}");
-        Err(Refusal::new(reason, detail))
+        Err(StepFailure::new(reason, detail))
     }
 
-    fn check(&self, step: &Step) -> Result<(), Refusal> {
+    fn check(&self, step: &Step) -> Result<(), StepFailure> {
         for expression in &step.expect {
             self.need_usable(expression, Reason::Expectation)?;
             let value = expression
                 .evaluate(&self.scope)
-                .map_err(|error| Refusal::of_expression(Reason::Expectation, &error))?;
+                .map_err(|error| StepFailure::of_expression(Reason::Expectation, &error))?;
             if !value.is_true() {
                 let reason = step.action.reason_unmet(expression);
                 let look = self.describe_look(expression);
                 let detail = format!("expected `{}`{look}", expression.source());
-                return Err(Refusal::new(reason, detail));
+                return Err(StepFailure::new(reason, detail));
             }
         }
         Ok(())
     }
 
-    fn keep(&mut self, step: &Step) -> Result<(), Refusal> {
+    fn keep(&mut self, step: &Step) -> Result<(), StepFailure> {
         for (name, expression) in &step.captures {
             self.need_usable(expression, Reason::Capture)?;
             let value = expression
                 .evaluate_captured(&self.scope)
-                .map_err(|error| Refusal::of_expression(Reason::Capture, &error))?;
+                .map_err(|error| StepFailure::of_expression(Reason::Capture, &error))?;
             if value.is_undefined() || value.is_none() {
                 let detail = format!(
                     "`{name}` cannot be captured: `{}` is not there{}",
                     expression.source(),
                     self.describe_look(expression)
                 );
-                return Err(Refusal::new(Reason::Capture, detail));
+                return Err(StepFailure::new(Reason::Capture, detail));
             }
             self.mask(name, &value);
             Arc::make_mut(&mut self.scope).capture(name, value);
@@ -261,18 +265,18 @@ impl Track<'_> {
         Ok(())
     }
 
-    fn claim(&mut self, step: &Step) -> Result<(), Refusal> {
+    fn claim(&mut self, step: &Step) -> Result<(), StepFailure> {
         let Some(claim) = &step.claim else {
             return Ok(());
         };
         let value = claim.evaluate(&self.scope)?;
         let (Some(key), Some(claims)) = (key_text(&value), &mut self.claims) else {
             let detail = format!("`{}` is no key to claim: it is `{value}`", claim.source());
-            return Err(Refusal::new(Reason::Capture, detail));
+            return Err(StepFailure::new(Reason::Capture, detail));
         };
         claims
             .claim(key)
-            .map_err(|error| Refusal::new(Reason::Capture, error.to_string()))
+            .map_err(|error| StepFailure::new(Reason::Capture, error.to_string()))
     }
 
     /// Emits what the target calls the chat, if this step found out more about it.

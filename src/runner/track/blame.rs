@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Track, attempt::Refusal};
+use super::{Track, attempt::StepFailure};
 use crate::{
     inbox::WaitError,
     scenario::{Failed, Reason, Step, WaitAction},
@@ -20,10 +20,10 @@ impl Track<'_> {
         since: Instant,
         timeout: Duration,
         error: &WaitError,
-    ) -> Refusal {
+    ) -> StepFailure {
         let reason = match error {
             WaitError::Disconnected => {
-                return Refusal::new(Reason::Disconnected, error.to_string());
+                return StepFailure::new(Reason::Disconnected, error.to_string());
             }
             WaitError::Exceeded(error) => return error.as_ref().clone().into(),
             WaitError::Timeout { .. } => WaitAction::reason_late(step.observe),
@@ -31,8 +31,8 @@ impl Track<'_> {
         let detail = format!("{error} (waited {})", duration::rounded(timeout));
         let exchange = &self.context().engine.exchange;
         match exchange.shortage_since(since).await {
-            None => Refusal::new(reason, detail),
-            Some(shortage) => Refusal::new(
+            None => StepFailure::new(reason, detail),
+            Some(shortage) => StepFailure::new(
                 Reason::Internal,
                 format!(
                     "{detail}; the listener for events could not take all that came: {shortage}"
@@ -42,7 +42,7 @@ impl Track<'_> {
     }
 
     /// Why an action failed. That a simulator in this process was not reached is our fault.
-    pub(super) async fn blame(&self, failed: Failed) -> Refusal {
+    pub(super) async fn blame(&self, failed: Failed) -> StepFailure {
         let quoted = failed.quote.map(|text| self.quote(text));
         let detail = failed.detail + &quoted.unwrap_or_default();
         let exchange = &self.context().engine.exchange;
@@ -51,8 +51,8 @@ impl Track<'_> {
             None => None,
         };
         match shortage {
-            None => Refusal::new(failed.reason, detail),
-            Some(shortage) => Refusal::new(
+            None => StepFailure::new(failed.reason, detail),
+            Some(shortage) => StepFailure::new(
                 Reason::Internal,
                 format!(
                     "{detail}; the simulator in this process could not take all that came: {shortage}"

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Interrupt, Track, attempt::Refusal};
+use super::{Interrupt, Track, attempt::StepFailure};
 use crate::{
     event::Failure,
     runner::{context::GracePeriod, deadline::Deadline},
@@ -46,7 +46,7 @@ impl Track<'_> {
     }
 
     /// How long a step may take that has this timeout: no longer than the rest of the time for all.
-    pub(super) fn time_for_step(&self, timeout: Duration) -> Result<Duration, Refusal> {
+    pub(super) fn time_for_step(&self, timeout: Duration) -> Result<Duration, StepFailure> {
         match self.deadline().map(Deadline::time_left) {
             None => Ok(timeout),
             Some(Duration::ZERO) => Err(self.passed_deadline("before this step began")),
@@ -55,9 +55,9 @@ impl Track<'_> {
     }
 
     /// A step that was given up for want of time has failed by the deadline, if that has passed.
-    pub(super) fn by_deadline(&self, refusal: Refusal) -> Refusal {
-        match refusal {
-            Refusal::Failed { reason, detail }
+    pub(super) fn by_deadline(&self, failure: StepFailure) -> StepFailure {
+        match failure {
+            StepFailure::Failed { reason, detail }
                 if is_lack_of_time(reason)
                     && self.deadline().map(Deadline::time_left) == Some(Duration::ZERO) =>
             {
@@ -73,8 +73,8 @@ impl Track<'_> {
         (deadline.at < until).then_some(deadline.at)
     }
 
-    fn passed_deadline(&self, during: &str) -> Refusal {
-        Refusal::new(Reason::Timeout, self.deadline_detail(during))
+    fn passed_deadline(&self, during: &str) -> StepFailure {
+        StepFailure::new(Reason::Timeout, self.deadline_detail(during))
     }
 
     fn deadline_detail(&self, during: &str) -> String {

@@ -8,7 +8,7 @@ use std::{
 use minijinja::{Value, value::ValueKind};
 use tokio::time::Instant;
 
-use super::{Track, attempt::Refusal};
+use super::{Track, attempt::StepFailure};
 use crate::{
     event::{Mode, Trace, TracedStep},
     runner::{TraceBudget, context::GracePeriod},
@@ -103,16 +103,16 @@ impl Drop for Tracing {
 
 impl Track<'_> {
     /// Notes a step that is over: every one while there is room, else the one that failed.
-    pub(super) fn trace(&mut self, step: &Step, refusal: Option<&Refusal>) {
+    pub(super) fn trace(&mut self, step: &Step, failure: Option<&StepFailure>) {
         let kept = self.progress.kept.take();
         if matches!(self.grace, GracePeriod::Cleanup | GracePeriod::Teardown) {
             return;
         }
-        let failed = matches!(refusal, Some(Refusal::Failed { .. }));
+        let failed = matches!(failure, Some(StepFailure::Failed { .. }));
         if self.tracing.is_none() && !failed {
             return;
         }
-        let traced = Box::new(self.traced(step, refusal, kept));
+        let traced = Box::new(self.traced(step, failure, kept));
         let rejected = match &mut self.tracing {
             Some(tracing) => tracing.push(traced).err(),
             None => Some(traced),
@@ -125,7 +125,7 @@ impl Track<'_> {
     fn traced(
         &self,
         step: &Step,
-        refusal: Option<&Refusal>,
+        failure: Option<&StepFailure>,
         kept: Option<Box<dyn Kept>>,
     ) -> TracedStep {
         let target = &*self.context().spec.target;
@@ -140,12 +140,12 @@ impl Track<'_> {
             step: step.name.clone(),
             begun: begun.and_then(after),
             took: begun.map(|begun| begun.elapsed()),
-            refused: match refusal {
-                Some(Refusal::Failed { reason, detail }) => {
+            refused: match failure {
+                Some(StepFailure::Failed { reason, detail }) => {
                     Some(Box::new((*reason, detail.clone())))
                 }
                 // A chat with a step that was stopped is stopped, and its trace shown to nobody.
-                Some(Refusal::Stopped) | None => None,
+                Some(StepFailure::Stopped) | None => None,
             },
             action: kept.map(|kept| kept.traced(&tracer)),
         }
