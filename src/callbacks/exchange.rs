@@ -8,9 +8,9 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    Claims, Reception, Refusal, Request,
+    CallbackRefusal, Claims, Reception, Request,
     key_registry::KeyRegistry,
-    refusal_log::RefusalLog,
+    refusal_log::CallbackRefusalLog,
     route::{Refused, Route},
 };
 use crate::{
@@ -43,7 +43,7 @@ struct Shared {
     observers: Observers,
     listeners: Listeners,
     state: Mutex<State>,
-    refused: RefusalLog,
+    refused: CallbackRefusalLog,
 }
 
 #[derive(Debug, Default)]
@@ -71,7 +71,7 @@ impl Exchange {
                 observers,
                 listeners: Listeners::default(),
                 state: Mutex::default(),
-                refused: RefusalLog::default(),
+                refused: CallbackRefusalLog::default(),
             }),
         }
     }
@@ -148,10 +148,10 @@ impl Exchange {
         path: &str,
         arrived: Instant,
         request: &Request<'_>,
-    ) -> Result<Reception, Refusal> {
+    ) -> Result<Reception, CallbackRefusal> {
         let Some(route) = self.route(path) else {
             self.settle_for_nobody(Fate::Unknown);
-            let refusal = Refusal::NoSuchPath;
+            let refusal = CallbackRefusal::NoSuchPath;
             self.shared
                 .refused
                 .note(path, request, &refusal, &refusal.to_string());
@@ -167,7 +167,7 @@ impl Exchange {
     }
 
     /// Notes an event whose body could not be read.
-    pub fn reject(&self, path: &str, request: &Request<'_>, refusal: &Refusal) {
+    pub fn reject(&self, path: &str, request: &Request<'_>, refusal: &CallbackRefusal) {
         match self.route(path) {
             Some(route) => route.owner.pass(&route.owner, Fate::Rejected),
             None => self.settle_for_nobody(Fate::Rejected),

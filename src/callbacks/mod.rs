@@ -26,6 +26,6 @@ mod tests;
 pub use claims::Claims;
 pub use exchange::{Exchange, Path};
 pub use key_registry::ClaimError;
-pub use refusal::Refusal;
+pub use refusal::CallbackRefusal;
 pub use request::Request;
 pub use route::Reception;

@@ -16,7 +16,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Exchange, Reception, Refusal, Request};
+use super::{CallbackRefusal, Exchange, Reception, Request};
 use crate::{
     descriptors,
     listener::{self, Connections, Limits, Name},
@@ -83,15 +83,15 @@ async fn receive(State(exchange): State<Exchange>, request: HttpRequest<Body>) -
     }
 }
 
-async fn read(body: Body, most: usize) -> Result<Bytes, Refusal> {
+async fn read(body: Body, most: usize) -> Result<Bytes, CallbackRefusal> {
     let read = timeout(BODY_TIME, to_bytes(body, most)).await;
-    let read = read.map_err(|_| Refusal::TooSlow(BODY_TIME))?;
+    let read = read.map_err(|_| CallbackRefusal::TooSlow(BODY_TIME))?;
     read.map_err(|error| {
         let source = std::error::Error::source(&error);
         if source.is_some_and(<dyn std::error::Error>::is::<LengthLimitError>) {
-            Refusal::TooLarge(most)
+            CallbackRefusal::TooLarge(most)
         } else {
-            Refusal::BrokenOff
+            CallbackRefusal::BrokenOff
         }
     })
 }

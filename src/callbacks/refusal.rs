@@ -4,7 +4,7 @@ use crate::body::{CompressionError, NotJson};
 
 /// Why a request on a callback path was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum CallbackRefusal {
     /// No run has the path.
     #[error(
         "no run has this path: it was mistyped, its run ended long ago, or the address that leads here is wrong"
@@ -42,7 +42,7 @@ pub enum Refusal {
     BrokenOff,
 }
 
-impl Refusal {
+impl CallbackRefusal {
     /// The status of the answer.
     pub fn status(&self) -> u16 {
         match self {

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE};
 
-use super::{Refusal, Request};
+use super::{CallbackRefusal, Request};
 use crate::line_budget::LineBudget;
 
 /// How much of a path or a content type is shown, in characters.
@@ -14,7 +14,7 @@ const LONGEST_PART: usize = 12;
 
 /// What was refused so far.
 #[derive(Debug, Default)]
-pub(super) struct RefusalLog(Mutex<Refused>);
+pub(super) struct CallbackRefusalLog(Mutex<Refused>);
 
 #[derive(Debug, Default)]
 struct Refused {
@@ -28,9 +28,15 @@ struct Refused {
     path: String,
 }
 
-impl RefusalLog {
+impl CallbackRefusalLog {
     /// Notes a request that was refused; the reason is shown as it is, to people.
-    pub(super) fn note(&self, path: &str, request: &Request<'_>, refusal: &Refusal, reason: &str) {
+    pub(super) fn note(
+        &self,
+        path: &str,
+        request: &Request<'_>,
+        refusal: &CallbackRefusal,
+        reason: &str,
+    ) {
         let path = masked(path);
         let content_type = request.headers.get(CONTENT_TYPE).map_or_else(
             || "none".to_owned(),
@@ -41,7 +47,7 @@ impl RefusalLog {
         );
         let admitted = {
             let mut refused = self.refused();
-            if *refusal == Refusal::NoSuchPath {
+            if *refusal == CallbackRefusal::NoSuchPath {
                 refused.strays += 1;
                 refused.path.clone_from(&path);
                 refused.stray_lines.admit()

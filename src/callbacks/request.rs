@@ -9,7 +9,7 @@ use hyper::{
 };
 use minijinja::Value;
 
-use super::Refusal;
+use super::CallbackRefusal;
 use crate::{
     body::{Compression, form_fields, read_json},
     scenario::{Delivery, is_confidential, note_confidential},
@@ -40,7 +40,7 @@ impl<'a> Request<'a> {
     }
 
     /// The body without its compression.
-    pub(super) fn content(&self, most: usize) -> Result<Bytes, Refusal> {
+    pub(super) fn content(&self, most: usize) -> Result<Bytes, CallbackRefusal> {
         let codings = self.headers.get_all(CONTENT_ENCODING).iter();
         let compression = Compression::read(codings.map(HeaderValue::as_bytes))?;
         Ok(compression.decode(self.body.clone(), most)?)
@@ -65,7 +65,7 @@ impl<'a> Request<'a> {
 
     /// What the request says, or nothing: some centres ask with an empty request whether anybody is
     /// there. `content` is its body without compression.
-    pub(super) fn event(&self, content: &[u8]) -> Result<Option<Value>, Refusal> {
+    pub(super) fn event(&self, content: &[u8]) -> Result<Option<Value>, CallbackRefusal> {
         if self.method == "HEAD" {
             return Ok(None);
         }

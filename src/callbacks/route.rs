@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use minijinja::{Value, value::ValueKind};
 use tokio::time::Instant;
 
-use super::{Refusal, Request, key_registry::KeyRegistry};
+use super::{CallbackRefusal, Request, key_registry::KeyRegistry};
 use crate::{
     body::bytes_in_memory,
     event::Fate,
@@ -43,12 +43,12 @@ pub enum Reception {
 
 /// A request that was refused, and why, for people.
 pub(super) struct Refused {
-    pub(super) refusal: Refusal,
+    pub(super) refusal: CallbackRefusal,
     pub(super) reason: String,
 }
 
-impl From<Refusal> for Refused {
-    fn from(refusal: Refusal) -> Self {
+impl From<CallbackRefusal> for Refused {
+    fn from(refusal: CallbackRefusal) -> Self {
         let reason = refusal.to_string();
         Self { refusal, reason }
     }
@@ -64,7 +64,7 @@ impl Route {
         most: usize,
     ) -> Result<Reception, Refused> {
         let Some(callbacks) = &self.scenario.callbacks else {
-            return Err(Refusal::NoSuchPath.into());
+            return Err(CallbackRefusal::NoSuchPath.into());
         };
         let content = request.content(most)?;
         self.take_content(callbacks, arrived, request, &content)
@@ -81,7 +81,7 @@ impl Route {
         arrived: Instant,
         request: &Request<'_>,
         content: &[u8],
-    ) -> Result<Reception, Refusal> {
+    ) -> Result<Reception, CallbackRefusal> {
         let read = request.event(content);
         let delivery = callbacks.looks_at_delivery().then(|| {
             let event = read.as_ref().ok().cloned().flatten();
@@ -102,8 +102,8 @@ impl Route {
             let accepted = accept.evaluate(&self.scope_of(event.clone(), Some(delivery)));
             match accepted {
                 Ok(value) if value.is_true() => {}
-                Ok(_) => return Err(Refusal::NotAccepted),
-                Err(error) => return Err(Refusal::AcceptBroken(error.to_string())),
+                Ok(_) => return Err(CallbackRefusal::NotAccepted),
+                Err(error) => return Err(CallbackRefusal::AcceptBroken(error.to_string())),
             }
         }
         let kept = delivery.filter(|_| callbacks.keeps_delivery());
@@ -113,7 +113,7 @@ impl Route {
 
     /// Why a request was refused, for people. Details quote what expressions saw: they are shown without secrets of the
     /// target, and without what the request has under confidential names.
-    fn explain(&self, refusal: &Refusal, request: &Request<'_>, content: &[u8]) -> String {
+    fn explain(&self, refusal: &CallbackRefusal, request: &Request<'_>, content: &[u8]) -> String {
         let Some(detail) = refusal.detail() else {
             return refusal.to_string();
         };
@@ -139,7 +139,7 @@ impl Route {
         &self,
         callbacks: &Callbacks,
         delivery: &Arc<Delivery>,
-    ) -> Result<Option<VerificationAnswer>, Refusal> {
+    ) -> Result<Option<VerificationAnswer>, CallbackRefusal> {
         if callbacks.verify.is_empty() {
             return Ok(None);
         }
@@ -151,7 +151,7 @@ impl Route {
         let answer = found.answer(&scope);
         answer
             .map(Some)
-            .map_err(|error| Refusal::AnswerBroken(error.to_string()))
+            .map_err(|error| CallbackRefusal::AnswerBroken(error.to_string()))
     }
 
     /// Takes the event or the events of a delivery.
@@ -161,7 +161,7 @@ impl Route {
         event: Value,
         arrived: Instant,
         delivery: Option<Arc<Delivery>>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), CallbackRefusal> {
         let listed = self.listed(callbacks, &event, delivery.as_ref())?;
         let is_more = listed.is_some() && callbacks.keeps_whole();
         let delivery = delivery.map(|delivery| weighed(delivery, callbacks, is_more));
@@ -181,12 +181,12 @@ impl Route {
         callbacks: &Callbacks,
         event: &Value,
         delivery: Option<&Arc<Delivery>>,
-    ) -> Result<Option<Vec<Value>>, Refusal> {
+    ) -> Result<Option<Vec<Value>>, CallbackRefusal> {
         if let Some(expression) = &callbacks.events {
             let scope = self.scope_of(event.clone(), delivery);
             let found = expression
                 .evaluate(&scope)
-                .map_err(|error| Refusal::EventsBroken(error.to_string()))?;
+                .map_err(|error| CallbackRefusal::EventsBroken(error.to_string()))?;
             if !found.is_undefined() && !found.is_none() {
                 return split(&found).map(Some);
             }
@@ -253,15 +253,15 @@ fn key(callbacks: &Callbacks, scope: &Arc<Scope>) -> Option<String> {
 }
 
 /// The events in a value: the elements of a list, and of lists within it; anything else is one.
-fn split(value: &Value) -> Result<Vec<Value>, Refusal> {
-    fn append(value: &Value, events: &mut Vec<Value>) -> Result<(), Refusal> {
+fn split(value: &Value) -> Result<Vec<Value>, CallbackRefusal> {
+    fn append(value: &Value, events: &mut Vec<Value>) -> Result<(), CallbackRefusal> {
         if !matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable) {
             events.push(value.clone());
             return Ok(());
         }
         for element in value.try_iter().into_iter().flatten() {
             if events.len() >= MOST_EVENTS {
-                return Err(Refusal::TooMany(MOST_EVENTS));
+                return Err(CallbackRefusal::TooMany(MOST_EVENTS));
             }
             append(&element, events)?;
         }

@@ -20,7 +20,7 @@ use hyper::HeaderMap;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{ClaimError, Claims, Exchange, Path, Reception, Refusal, Request};
+use super::{CallbackRefusal, ClaimError, Claims, Exchange, Path, Reception, Request};
 use crate::{
     config::CallbackLimits,
     document::{Problems, parse},
@@ -212,7 +212,7 @@ impl Bench {
         assert_eq!(reception, Ok(Reception::Taken));
     }
 
-    fn request(&self, run: &TestRun, body: &[u8]) -> Result<Reception, Refusal> {
+    fn request(&self, run: &TestRun, body: &[u8]) -> Result<Reception, CallbackRefusal> {
         self.request_at(run, Instant::now(), body)
     }
 
@@ -221,7 +221,7 @@ impl Bench {
         run: &TestRun,
         arrived: Instant,
         body: &[u8],
-    ) -> Result<Reception, Refusal> {
+    ) -> Result<Reception, CallbackRefusal> {
         let headers = HeaderMap::new();
         let request = Request::post(&headers, body.to_vec());
         self.exchange.deliver(&run.token, arrived, &request)
@@ -231,7 +231,8 @@ impl Bench {
     fn broken_off(&self, path: &str) {
         let headers = HeaderMap::new();
         let request = Request::post(&headers, "");
-        self.exchange.reject(path, &request, &Refusal::BrokenOff);
+        self.exchange
+            .reject(path, &request, &CallbackRefusal::BrokenOff);
     }
 }
 

@@ -125,7 +125,7 @@ const REQUEST_WORDS: &[&[u8]] = &[
 ];
 
 /// `name: value` lines, of which `method` and `query` are none of the headers, an empty line, and the body.
-fn deliver(bench: &Bench, run: &TestRun, input: &[u8]) -> Result<Reception, Refusal> {
+fn deliver(bench: &Bench, run: &TestRun, input: &[u8]) -> Result<Reception, CallbackRefusal> {
     let split = input.windows(2).position(|two| two == b"\n\n");
     let (head, body) = split.map_or((&[][..], input), |at| (&input[..at], &input[at + 2..]));
     let (mut headers, mut method, mut query) = (HeaderMap::new(), "POST".to_owned(), None);

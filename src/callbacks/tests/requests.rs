@@ -53,7 +53,7 @@ impl Sent {
         self
     }
 
-    fn to(&self, bench: &Bench, run: &TestRun) -> Result<Reception, Refusal> {
+    fn to(&self, bench: &Bench, run: &TestRun) -> Result<Reception, CallbackRefusal> {
         let request = Request {
             method: self.method,
             query: self.query,
@@ -257,7 +257,10 @@ async fn what_is_not_accepted_is_rejected() {
     assert_eq!(signed.to(&bench, &run), Ok(Reception::Taken));
     for forged in [post(body), post(body).header("signature", "12")] {
         let refused = forged.to(&bench, &run).unwrap_err();
-        assert_eq!((refused.status(), &refused), (401, &Refusal::NotAccepted));
+        assert_eq!(
+            (refused.status(), &refused),
+            (401, &CallbackRefusal::NotAccepted)
+        );
     }
     run.end();
     assert_eq!(

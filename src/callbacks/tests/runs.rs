@@ -151,7 +151,7 @@ async fn paths_and_keys_are_forgotten_in_the_end() {
     run.end();
     tokio::time::advance(CallbackLimits::default().remember_for).await;
     bench.exchange.sweep(Instant::now());
-    assert_eq!(bench.request(&run, b"{}"), Err(Refusal::NoSuchPath));
+    assert_eq!(bench.request(&run, b"{}"), Err(CallbackRefusal::NoSuchPath));
     assert_eq!(bench.exchange.sizes(), (0, 0));
 }
 
