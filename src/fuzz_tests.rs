@@ -1,4 +1,4 @@
-//! Fuzz targets: a room's tests judge random inputs, a few in every run of the tests and as many as fit into a time in
+//! Fuzz targets: a folder's tests judge random inputs, a few in every run of the tests and as many as fit into a time in
 //! `ci/fuzz`.
 //!
 //! `tests/fixtures/fuzz/TARGET` holds inputs that are judged first, every time: those that once broke something, and

@@ -139,7 +139,7 @@ pub(super) fn insert(root: &mut Node, lookup: Lookup<'_>, problems: &Problems) {
     let mut environment = Environment {
         problems,
         lookup,
-        room: MOST_BYTES,
+        bytes_left: MOST_BYTES,
         around: Vec::new(),
     };
     environment.visit(root);
@@ -152,7 +152,7 @@ struct Environment<'a> {
     problems: &'a Problems,
     lookup: Lookup<'a>,
     /// How many bytes may still come from the environment.
-    room: usize,
+    bytes_left: usize,
     /// The keys of the mappings around the value.
     around: Vec<String>,
 }
@@ -288,8 +288,8 @@ impl Environment<'_> {
     }
 
     fn take(&mut self, value: String) -> Result<String, Wrong> {
-        match self.room.checked_sub(value.len()) {
-            Some(room) => self.room = room,
+        match self.bytes_left.checked_sub(value.len()) {
+            Some(left) => self.bytes_left = left,
             None => {
                 return Err((
                     0,

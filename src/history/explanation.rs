@@ -71,7 +71,7 @@ pub struct FailureReport {
     pub detail: String,
     /// What the target calls this chat.
     pub correlation: BTreeMap<String, String>,
-    /// Whether every step is here; else there was no room for the first ones.
+    /// Whether every step is here; else the budget of traces was used up before the first ones.
     pub whole: bool,
     /// The steps in their order.
     pub steps: Vec<StepTrace>,

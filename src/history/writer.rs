@@ -382,7 +382,7 @@ impl Writer {
         if let Some(file) = &mut self.file
             && let Err(error) = tidy::make_room(&mut file.connection, max_bytes)
         {
-            tracing::debug!("no room could be made in the history: {error}");
+            tracing::debug!("old entries of the history could not be removed: {error}");
         }
     }
 

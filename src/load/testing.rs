@@ -1,4 +1,4 @@
-//! What the tests of this room share.
+//! What the tests of this folder share.
 
 use super::Profile;
 use crate::document::{Problems, parse};

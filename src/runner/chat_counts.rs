@@ -24,7 +24,7 @@ pub struct ChatCounts {
     pub in_progress: u64,
     /// The most that were in progress at once.
     pub most_in_progress: u64,
-    /// Arrivals that found no room and did not begin.
+    /// Arrivals that were dropped: the concurrency limit was reached.
     pub dropped: u64,
 }
 

@@ -72,7 +72,7 @@ pub struct SearchStep {
 pub enum BrokenBy {
     /// A threshold was broken.
     Target,
-    /// Chats started late, were dropped for want of room, or failed on this machine. What
+    /// Chats started late, were dropped at the concurrency limit, or failed on this machine. What
     /// thresholds say of such a step says nothing about the target.
     Generator,
 }

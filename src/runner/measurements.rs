@@ -34,7 +34,7 @@ const MOST_ORPHANS: usize = 1_000;
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Measurements {
     pub(super) started: u64,
-    /// Arrivals that found no room.
+    /// Arrivals that were dropped: the concurrency limit was reached.
     pub(super) dropped: u64,
     /// When the first chat began and when the last one ended, since the run began.
     pub(super) first_start: Option<Duration>,

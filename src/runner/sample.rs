@@ -32,7 +32,7 @@ pub struct Sample {
     pub failed_by_reason: BTreeMap<Reason, u64>,
     /// Chats that were stopped in it.
     pub stopped: u64,
-    /// Chats that were due in it and found no room.
+    /// Chats that were due in it and were dropped: the concurrency limit was reached.
     pub dropped: u64,
     /// Chats in progress at its end.
     pub in_progress: u64,

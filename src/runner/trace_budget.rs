@@ -11,7 +11,7 @@ const BUDGET: usize = 24 * 1024 * 1024;
 pub struct TraceBudget(Arc<AtomicUsize>);
 
 impl TraceBudget {
-    /// Takes so many bytes; false if there is no room.
+    /// Takes so many bytes; false if the budget has no more.
     pub(super) fn take(&self, bytes: usize) -> bool {
         let taken = &self.0;
         let fits = |taken: usize| taken.checked_add(bytes).filter(|&sum| sum <= BUDGET);

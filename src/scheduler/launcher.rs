@@ -21,11 +21,11 @@ pub enum BurstRefused {
     /// The request is wrong.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Unusable(Vec<Problem>),
-    /// The caps leave no room.
+    /// The caps leave no capacity.
     #[error(
         "{wanted} chats at once do not fit: bursts in progress may have {reserved}, and `limits.max_active_chats` is {cap}; set a lower `load.max_active`, or wait until a burst has ended"
     )]
-    NoRoom {
+    NoCapacity {
         /// What this one may have.
         wanted: u64,
         /// What those in progress may have together.
@@ -212,7 +212,7 @@ impl Launcher {
         let handle = self
             .runs
             .admit(peak, cap, || self.engine.start(spec))
-            .map_err(|reserved| BurstRefused::NoRoom {
+            .map_err(|reserved| BurstRefused::NoCapacity {
                 wanted: peak,
                 reserved,
                 cap,

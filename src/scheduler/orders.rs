@@ -12,11 +12,11 @@ pub enum OrderRefused {
     /// No run may do this.
     #[error("{0}")]
     AboveCaps(String),
-    /// The other runs leave no room.
+    /// The other runs leave no capacity.
     #[error(
         "{wanted} customers do not fit: the other bursts in progress may have {reserved} chats at once, and `limits.max_active_chats` is {cap}"
     )]
-    NoRoom {
+    NoCapacity {
         /// What this one is to have.
         wanted: u64,
         /// What the others may have together.
@@ -54,9 +54,9 @@ impl Scheduler {
             )));
         }
         let Launcher { runs, tasks, .. } = &*self.shared.launcher;
-        // Promised before the order is given, so that no other run takes the room meanwhile.
+        // Promised before the order is given, so that no other run takes the capacity meanwhile.
         runs.raise(run.id(), wanted, cap)
-            .map_err(|reserved| OrderRefused::NoRoom {
+            .map_err(|reserved| OrderRefused::NoCapacity {
                 wanted,
                 reserved,
                 cap,

@@ -84,7 +84,7 @@ impl Launcher {
         let reserved = self.runs.reserved();
         if reserved.saturating_add(peak) > cap {
             let wanted = peak;
-            let refused = BurstRefused::NoRoom {
+            let refused = BurstRefused::NoCapacity {
                 wanted,
                 reserved,
                 cap,

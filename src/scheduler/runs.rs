@@ -127,7 +127,7 @@ impl Default for State {
 
 impl Runs {
     /// Adds a run with the most chats it can have at once, unless the sum over all bursts would
-    /// exceed `cap`; then the sum so far is returned. `start` is called only if there is room.
+    /// exceed `cap`; then the sum so far is returned. `start` is called only if there is capacity.
     pub(super) fn admit(
         &self,
         peak: u64,
@@ -154,7 +154,7 @@ impl Runs {
         self.state().reserved()
     }
 
-    /// Keeps room for up to `wanted` chats at once of a run that is asked to have so many, unless the sum over
+    /// Reserves capacity for up to `wanted` chats at once of a run that is asked to have so many, unless the sum over
     /// all bursts would exceed `cap`; then the sum of the others is returned. What the run answers has to
     /// be [settled](Self::settle).
     pub(super) fn raise(&self, id: &str, wanted: u64, cap: u64) -> Result<(), u64> {

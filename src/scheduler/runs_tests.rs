@@ -46,11 +46,11 @@ fn a_run_that_has_ended_reserves_nothing_even_before_it_is_retired() {
         let raised = scheduler.order(&long, Order::Customers(2)).await;
         assert_eq!(raised, Ok(()));
         let refused = start("short").map(|run| run.id().to_owned());
-        let no_room = BurstRefused::NoRoom {
+        let no_capacity = BurstRefused::NoCapacity {
             wanted: 1,
             reserved: 2,
             cap: 2,
         };
-        assert_eq!(refused, Err(no_room));
+        assert_eq!(refused, Err(no_capacity));
     });
 }

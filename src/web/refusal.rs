@@ -180,7 +180,7 @@ impl From<BurstRefused> for Refusal {
     fn from(refused: BurstRefused) -> Self {
         match refused {
             BurstRefused::Unusable(problems) => Self::unusable(problems),
-            BurstRefused::NoRoom { .. } | BurstRefused::TooMuch(_) => {
+            BurstRefused::NoCapacity { .. } | BurstRefused::TooMuch(_) => {
                 Self::Conflict(refused.to_string())
             }
             BurstRefused::ShuttingDown => Self::Unavailable(refused.to_string()),
@@ -203,7 +203,7 @@ impl From<OrderRefused> for Refusal {
     fn from(refused: OrderRefused) -> Self {
         let error = refused.to_string();
         match refused {
-            OrderRefused::NoRoom { .. }
+            OrderRefused::NoCapacity { .. }
             | OrderRefused::Run(OrderError::Ended | OrderError::Finishing) => Self::Conflict(error),
             OrderRefused::AboveCaps(_)
             | OrderRefused::Run(

@@ -48,7 +48,7 @@ impl Bursts {
             )?,
             skipped: make.counters(
                 "chatprobe_burst_skipped_total",
-                "Times at which the burst was due on its schedule and did not begin, because its last run was still in progress, the caps left no room, or the time was more than 3 hours ago.",
+                "Times at which the burst was due on its schedule and did not begin, because its last run was still in progress, the caps left no capacity, or the time was more than 3 hours ago.",
                 BURST,
             )?,
             active: make.int_gauges(

@@ -43,7 +43,7 @@ impl ListenerSeries {
         )?;
         let waited: Family<IntCounter> = make.counters(
             "chatprobe_listener_waits_total",
-            "How often a connection had to wait because there was no room for it, or no file.",
+            "How often a connection had to wait because there was no capacity for it, or no file.",
             &["listener"],
         )?;
         let dropped: Family<IntCounter> = make.counters(
