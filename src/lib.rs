@@ -22,7 +22,7 @@
 //! | [`load`] | load profiles and thresholds, pure functions of time | document, units |
 //! | [`preflight`] | a load set against what this machine has | cgroup, descriptors, driver, load, `plain_words`, scenario |
 //! | [`event`] | what happened: the only thing that observers see | driver, listener, scenario, target, units, vitals |
-//! | [`config`] | files to a checked [`config::Plan`] | document, event, load, `plain_words`, scenario, target, units, the simulator's settings |
+//! | [`config`] | files to a checked [`config::Plan`] | document, event, load, `plain_words`, scenario, target, units |
 //! | [`inbox`] | inbound events of one chat, of any source, and its waits | body, event, scenario |
 //! | [`callbacks`] | inbound events over HTTP: receiver, keys, early buffer | body, config, descriptors, event, inbox, `line_budget`, listener, scenario, target |
 //! | [`runner`] | one chat; one run of chats, from setup to verdict | all above |
@@ -31,7 +31,7 @@
 //! | [`scheduler`] | when: intervals, cron, on demand, overlap, drain | history, runner and all above |
 //! | [`record`] | events to metrics and log | cgroup, descriptors, driver, event, `line_budget`, listener, scenario, vitals |
 //! | [`web`] | metrics, health, admin API, console | history, scheduler, record, report, `line_budget`, listener, `plain_words`, printable |
-//! | [`simulator`] | a contact centre to practise on | descriptors, listener, lookups, `plain_words`, units |
+//! | [`simulator`] | a contact centre to practise on | descriptors, document, listener, lookups, `plain_words`, units |
 //! | [`service`] | composition: build, start, shut down | everything |
 //! | [`cli`] | one file a subcommand | everything |
 //!

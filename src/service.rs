@@ -21,18 +21,23 @@ pub use self::{
     error::ServiceError,
 };
 use crate::{
-    config::{Plan, Settings},
+    config::{Plan, Sections, Settings},
     event::{Observers, ServiceEvent},
     history::{History, Recorder},
     record::{Boundaries, FailureLog, Metrics},
     runner::Engine,
     scenario::{DriverError, Drivers},
     scheduler::{CutOff, Scheduler},
-    simulator::Simulator,
+    simulator::{Setup, Simulator},
     web::{self, Access, AccessError, Readiness, Web},
 };
 
 pub use crate::web::NewToken;
+
+/// Who reads the sections of a configuration that [`crate::config`] knows nothing of.
+pub const SECTIONS: Sections = Sections {
+    simulator: Some(Setup::read_section),
+};
 
 /// How often the runtime is asked how late it is.
 const HEARTBEAT: Duration = Duration::from_millis(100);
@@ -86,6 +91,15 @@ struct BoundSimulator {
     bound: Bound,
 }
 
+impl BoundSimulator {
+    fn bind(setup: Setup) -> Result<Self, ServiceError> {
+        Ok(Self {
+            bound: Bound::to(setup.listen, "the simulator", "simulator.listen")?,
+            simulator: Simulator::new(setup.centre)?,
+        })
+    }
+}
+
 impl Listeners {
     fn bind(settings: &Settings) -> Result<Self, ServiceError> {
         let listen = settings.listen;
@@ -93,10 +107,7 @@ impl Listeners {
             web: Bound::to(listen.web, "the web", "listen.web")?,
             callbacks: Bound::to(listen.callbacks, "callbacks", "listen.callbacks")?,
             simulator: match &settings.simulator {
-                Some(settings) => Some(BoundSimulator {
-                    bound: Bound::to(settings.listen, "the simulator", "simulator.listen")?,
-                    simulator: Simulator::new(settings.centre.clone())?,
-                }),
+                Some(section) => Some(BoundSimulator::bind(Setup::of_section(section)?)?),
                 None => None,
             },
         })

@@ -15,8 +15,8 @@ use crate::{
     preflight::certain_failures,
     record::{Boundaries, Metrics},
     scenario::{Scenario, ScenarioRead},
-    service,
-    simulator::Agents,
+    service::{self, SECTIONS},
+    simulator::{Agents, Setup},
     target::Target,
     units::{counted, duration},
 };
@@ -38,7 +38,7 @@ impl Check {
         if is_scenario(file) {
             return check_scenario(file);
         }
-        let plan = match Plan::load(file) {
+        let plan = match Plan::load(file, SECTIONS) {
             Ok(plan) => plan,
             Err(problems) => return report_problems(&problems),
         };
@@ -164,7 +164,8 @@ fn describe(
     let listen = &plan.settings.listen;
     writeln!(text, "listen    web {}", listen.web)?;
     writeln!(text, "listen    callbacks {}", listen.callbacks)?;
-    if let Some(simulator) = &plan.settings.simulator {
+    let simulator = plan.settings.simulator.as_ref();
+    if let Some(Ok(simulator)) = simulator.map(Setup::of_section) {
         let agents = match simulator.centre.agents {
             Agents::Unlimited => "unlimited agents".to_owned(),
             Agents::Limited(agents) => counted(agents.get().into(), "agent"),

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     config::Plan,
-    service::{self, NewToken, Service},
+    service::{self, NewToken, SECTIONS, Service},
 };
 
 /// `chatprobe serve`.
@@ -35,7 +35,7 @@ impl Default for Serve {
 
 impl Serve {
     pub(super) async fn run(self) -> Outcome {
-        let plan = match Plan::load(&self.configuration.config) {
+        let plan = match Plan::load(&self.configuration.config, SECTIONS) {
             Ok(plan) => plan,
             Err(problems) => return report_problems(&problems),
         };

@@ -7,10 +7,10 @@ use super::{
     signals::Signals, unusable,
 };
 use crate::{
-    config::{Kind, SimulatorSettings, read_configuration},
+    config::{Kind, read_configuration},
     document::{Place, Problems},
     service::Bound,
-    simulator::{Agents, Simulator},
+    simulator::{Agents, Setup, Simulator},
 };
 
 /// `chatprobe simulate`.
@@ -81,7 +81,7 @@ impl Simulate {
         Outcome::Success
     }
 
-    fn settings(&self) -> Result<SimulatorSettings, Outcome> {
+    fn settings(&self) -> Result<Setup, Outcome> {
         let problems = Problems::default();
         let node = match &self.settings {
             Some(path) => read_configuration(path, &problems),
@@ -97,7 +97,7 @@ impl Simulate {
                 &problems.into_result().err().unwrap_or_default(),
             ));
         }
-        let settings = SimulatorSettings::read(&node, &problems);
+        let settings = Setup::read(&node, &problems);
         problems
             .into_result()
             .map_err(|problems| report_problems(&problems))?;

@@ -23,6 +23,6 @@ pub use plan::Plan;
 pub use probe::Probe;
 pub use schedule::Schedule;
 pub use settings::{
-    Admin, CallbackLimits, Caps, Data, HealthBudget, HostName, Listen, Settings, Shutdown,
-    SimulatorSettings,
+    Admin, CallbackLimits, Caps, Data, HealthBudget, HostName, Listen, ReadSection, Sections,
+    Settings, Shutdown,
 };

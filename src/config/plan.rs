@@ -5,7 +5,7 @@ use std::{
 };
 
 use super::{
-    Burst, Catalogue, Kind, Probe, Settings,
+    Burst, Catalogue, Kind, Probe, Sections, Settings,
     files::{read_configuration, similar},
 };
 use crate::{
@@ -29,6 +29,8 @@ pub struct Plan {
     /// The text of the configuration and its scenarios, hashed; secrets are not in it. Another build
     /// of chatprobe may come to another one.
     pub fingerprint: u64,
+    /// Who reads sections of which this module knows nothing.
+    pub sections: Sections,
 }
 
 impl Plan {
@@ -36,17 +38,25 @@ impl Plan {
     ///
     /// # Errors
     /// Every problem there is, in the order of files, lines and columns.
-    pub fn load(path: &Path) -> Result<Self, Vec<Problem>> {
+    pub fn load(path: &Path, sections: Sections) -> Result<Self, Vec<Problem>> {
         let problems = Problems::default();
-        let plan = Self::read_noting(path, &problems);
+        let plan = Self::read_noting(path, sections, &problems);
         problems.into_result()?;
         // Without a problem there is a plan: each reader that gives up notes why.
         plan.ok_or_else(Vec::new)
     }
 
+    /// Reads it once more from its file.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_anew(&self) -> Result<Self, Vec<Problem>> {
+        Self::load(&self.path, self.sections)
+    }
+
     /// The same for whoever has more to check: what has problems, which are noted, is not in the plan. `None` if
     /// nothing can be told of the configuration at all.
-    pub fn read_noting(path: &Path, problems: &Problems) -> Option<Self> {
+    pub fn read_noting(path: &Path, sections: Sections, problems: &Problems) -> Option<Self> {
         if !path.exists() {
             let message = format!(
                 "cannot be read: there is no such file{}; --config names the configuration",
@@ -57,7 +67,7 @@ impl Plan {
         }
         match read_configuration(path, problems) {
             Ok(node) if Kind::Configuration.fits(&node, problems) => {
-                Self::read(&node, path, problems)
+                Self::read(&node, path, sections, problems)
             }
             Ok(_) => None,
             Err(problem) => {
@@ -67,10 +77,10 @@ impl Plan {
         }
     }
 
-    fn read(node: &Node, path: &Path, problems: &Problems) -> Option<Self> {
+    fn read(node: &Node, path: &Path, sections: Sections, problems: &Problems) -> Option<Self> {
         let directory = path.parent().unwrap_or(Path::new("."));
         let mut map = Mapping::open(node, "a configuration", problems)?;
-        let settings = Settings::read(&mut map, problems);
+        let settings = Settings::read(&mut map, sections, problems);
         let scenarios = map.get("scenarios");
         let targets = map.get("targets");
         let catalogue = Catalogue::read(scenarios, targets, directory, problems);
@@ -97,6 +107,7 @@ impl Plan {
             catalogue,
             probes,
             bursts,
+            sections,
         })
     }
 }

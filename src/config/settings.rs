@@ -8,10 +8,20 @@ use serde::Deserialize;
 
 use crate::{
     document::{Mapping, Node, Problems, Value, settings, settings_besides},
-    simulator,
     target::read_url,
     units::{Rate, Share},
 };
+
+/// Reads a section that configures a part of the program of which this module knows nothing. What it returns is
+/// equal for equal settings.
+pub type ReadSection = fn(&Node, &Problems) -> Option<serde_json::Value>;
+
+/// Who reads such sections. One that has no reader is not read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sections {
+    /// Reads `simulator`.
+    pub simulator: Option<ReadSection>,
+}
 
 /// The plain settings of the service.
 #[derive(Debug, Default)]
@@ -32,8 +42,8 @@ pub struct Settings {
     pub health: HealthBudget,
     /// What is kept on disk.
     pub data: Data,
-    /// The simulator beside the service, if there is one.
-    pub simulator: Option<SimulatorSettings>,
+    /// The simulator beside the service, if there is one, as [`Sections::simulator`] returned it.
+    pub simulator: Option<serde_json::Value>,
 }
 
 /// Where the service listens; port 0 takes any free one.
@@ -223,58 +233,6 @@ impl Default for Data {
     }
 }
 
-/// The simulator beside the service.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SimulatorSettings {
-    /// Where it listens.
-    pub listen: SocketAddr,
-    /// What the centre is like.
-    pub centre: simulator::CentreSettings,
-}
-
-impl SimulatorSettings {
-    /// Where a simulator listens that does not say so itself.
-    pub const DEFAULT_LISTEN: SocketAddr =
-        SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 4000);
-
-    /// Reads `simulator: { listen: ..., agents: ..., ... }`.
-    pub fn read(node: &Node, problems: &Problems) -> Option<Self> {
-        let before = problems.count();
-        let mut node = node.clone();
-        let mut listen = Self::DEFAULT_LISTEN;
-        if let Value::Map(entries) = &mut node.value
-            && let Some(at) = entries.iter().position(|entry| entry.key == "listen")
-        {
-            let entry = entries.remove(at);
-            listen = read_address(&entry.node, problems).unwrap_or(listen);
-        }
-        let centre: simulator::CentreSettings = settings_besides(&node, &["listen"], problems)?;
-        match centre.validate() {
-            Ok(()) => {}
-            Err(simulator::Error::Settings { what, reason }) => {
-                let named = what
-                    .split('.')
-                    .try_fold(&node, |node, key| node.find(key))
-                    .unwrap_or(&node);
-                problems.add(&named.place, format!("`{what}`: {reason}"));
-            }
-            Err(error) => problems.add(&node.place, error.to_string()),
-        }
-        (problems.count() == before).then_some(Self { listen, centre })
-    }
-}
-
-fn read_address(node: &Node, problems: &Problems) -> Option<SocketAddr> {
-    node.parsed(
-        "an address such as `127.0.0.1:4000`",
-        |text| {
-            text.parse()
-                .map_err(|_| format!("`{text}` is no address; write for instance `127.0.0.1:4000`"))
-        },
-        problems,
-    )
-}
-
 impl Settings {
     /// The sections that differ and are read at the start only.
     pub fn changed_for_restart(&self, new: &Self) -> Vec<&'static str> {
@@ -296,7 +254,7 @@ impl Settings {
     }
 
     /// Takes the plain sections out of the configuration.
-    pub(super) fn read(map: &mut Mapping<'_>, problems: &Problems) -> Self {
+    pub(super) fn read(map: &mut Mapping<'_>, sections: Sections, problems: &Problems) -> Self {
         let mut read = Self {
             listen: section(map.get("listen"), problems),
             admin: section(map.get("admin"), problems),
@@ -309,9 +267,8 @@ impl Settings {
         if let Some(node) = map.get("callbacks") {
             read.read_callbacks(node, problems);
         }
-        read.simulator = map
-            .get("simulator")
-            .and_then(|node| SimulatorSettings::read(node, problems));
+        read.simulator = (map.get("simulator"))
+            .and_then(|node| sections.simulator.and_then(|read| read(node, problems)));
         read
     }
 

@@ -9,6 +9,8 @@ use super::*;
 use crate::{
     document::{Place, Problem, Problems, parse},
     scenario::Scenario,
+    service::SECTIONS,
+    simulator::Setup,
     testing::TemporaryFolder,
 };
 
@@ -17,7 +19,7 @@ const SCENARIO: &str = include_str!("../../config/scenarios/contact-center-chat.
 
 #[test]
 fn the_shipped_configuration_is_valid() {
-    let plan = Plan::load(Path::new("config/chatprobe.yaml")).unwrap();
+    let plan = Plan::load(Path::new("config/chatprobe.yaml"), SECTIONS).unwrap();
     assert_eq!(plan.probes.len(), 1);
     assert_eq!(plan.bursts.len(), 2);
 }
@@ -28,7 +30,7 @@ fn load(text: &str, secret: &str) -> Result<Plan, Vec<Problem>> {
     fs::write(folder.path().join("key"), secret).unwrap();
     let path = folder.path().join("chatprobe.yaml");
     fs::write(&path, text).unwrap();
-    Plan::load(&path)
+    Plan::load(&path, SECTIONS)
 }
 
 #[test]
@@ -50,8 +52,8 @@ fn settings_are_what_is_written_or_their_defaults() {
     assert_eq!(settings.callbacks.early_for.as_secs(), 3);
     assert_eq!(settings.caps.max_rate.to_string(), "1/s");
     assert_eq!(settings.shutdown, Shutdown::default());
-    let simulator = settings.simulator.as_ref().unwrap();
-    assert_eq!(simulator.listen, SimulatorSettings::DEFAULT_LISTEN);
+    let simulator = settings.simulator.as_ref().map(Setup::of_section);
+    assert_eq!(simulator.unwrap().unwrap().listen, Setup::DEFAULT_LISTEN);
 }
 
 #[test]
@@ -82,7 +84,7 @@ fn a_probe_is_another_one_when_its_secret_or_its_scenario_changes() {
         fs::write(folder.path().join("s.yaml"), scenario).unwrap();
         let path = folder.path().join("chatprobe.yaml");
         fs::write(&path, configuration).unwrap();
-        Plan::load(&path).unwrap().probes[0].fingerprint
+        Plan::load(&path, SECTIONS).unwrap().probes[0].fingerprint
     };
     let configuration = "scenarios: [s.yaml]\n\
         targets: { t: { url: 'http://h', secrets: { key: { file: key } } } }\n\

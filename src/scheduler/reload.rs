@@ -76,8 +76,8 @@ impl Scheduler {
 
     /// Reads the configuration that is in force once more from its files.
     pub(super) async fn load_anew(&self) -> Result<Arc<Plan>, Vec<Problem>> {
-        let path = self.plan().path.clone();
-        let loaded = tokio::task::spawn_blocking(move || Plan::load(&path)).await;
+        let plan = self.plan();
+        let loaded = tokio::task::spawn_blocking(move || plan.load_anew()).await;
         let loaded = loaded.unwrap_or_else(|error| Err(vec![broken(&error)]));
         loaded.map(Arc::new)
     }

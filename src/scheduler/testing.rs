@@ -9,6 +9,7 @@ use crate::{
     event::Observers,
     runner::{Engine, TraceBudget},
     scenario::Drivers,
+    service::SECTIONS,
     vitals::Vitals,
 };
 
@@ -21,7 +22,7 @@ pub(super) fn scheduler(folder: &Path, plan: &str, observers: Observers) -> Sche
         .ok();
     std::fs::write(folder.join("s.yaml"), SCENARIO).unwrap();
     std::fs::write(folder.join("chatprobe.yaml"), plan).unwrap();
-    let plan = Plan::load(&folder.join("chatprobe.yaml")).unwrap();
+    let plan = Plan::load(&folder.join("chatprobe.yaml"), SECTIONS).unwrap();
     let engine = Engine {
         drivers: Drivers::direct(),
         exchange: Exchange::new(CallbackLimits::default(), observers.clone()),

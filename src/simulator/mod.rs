@@ -23,6 +23,7 @@ mod quirks;
 mod receivers;
 mod requests;
 mod settings;
+mod setup;
 mod statistics;
 mod webhooks;
 
@@ -46,6 +47,7 @@ pub use floor::Census;
 pub use quirks::{EventContentType, EventMethod, Quirks};
 pub use requests::RequestKind;
 pub use settings::{Agents, CentreSettings, DeliverySettings, SimulatorLimits};
+pub use setup::Setup;
 pub use statistics::{Counts, End, EventCounts, Joins};
 
 use delivery::{Courier, Queue};
@@ -78,6 +80,9 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The configuration holds something else than its settings.
+    #[error("simulator settings: {0}")]
+    Section(#[source] serde_json::Error),
     /// The client that sends events cannot be built.
     #[error("the HTTP client for events cannot be built: {0}")]
     Client(#[source] reqwest::Error),

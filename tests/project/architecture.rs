@@ -46,7 +46,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "simulator",
-        &["descriptors", "listener", "lookups", "plain_words", "units"],
+        &[
+            "descriptors",
+            "document",
+            "listener",
+            "lookups",
+            "plain_words",
+            "units",
+        ],
     ),
     (
         "event",
@@ -62,7 +69,6 @@ const ARROWS: &[(&str, &[&str])] = &[
             "load",
             "plain_words",
             "scenario",
-            "simulator",
             "target",
             "units",
         ],

@@ -15,6 +15,7 @@ use chatprobe::{
     document::{Problem, Problems, parse},
     load::{Profile, Threshold},
     scenario::Scenario,
+    service::SECTIONS,
     simulator::Faults,
 };
 
@@ -49,7 +50,7 @@ fn problems_of(path: &Path, text: &str) -> Vec<Problem> {
         assert_eq!(whole, result.is_ok(), "{}", path.display());
         return result.err().unwrap_or_default();
     }
-    Plan::load(path).err().unwrap_or_default()
+    Plan::load(path, SECTIONS).err().unwrap_or_default()
 }
 
 /// A problem as a fixture writes it: places in the fixture itself without its name.
@@ -87,7 +88,7 @@ fn every_mistake_is_told_with_its_place_and_what_would_be_right() {
 
 #[test]
 fn a_configuration_that_cannot_be_read_is_a_problem_like_any_other() {
-    let problems = Plan::load(Path::new("tests/fixtures/missing.yaml")).unwrap_err();
+    let problems = Plan::load(Path::new("tests/fixtures/missing.yaml"), SECTIONS).unwrap_err();
     assert_eq!(
         problems[0].to_string(),
         "tests/fixtures/missing.yaml: cannot be read: there is no such file; --config names the configuration"
@@ -95,7 +96,7 @@ fn a_configuration_that_cannot_be_read_is_a_problem_like_any_other() {
     let folder = Folder::new();
     let path = folder.path("latin.yaml");
     fs::write(&path, b"scenarios: [caf\xe9]\n").unwrap();
-    let problems = Plan::load(&path).unwrap_err();
+    let problems = Plan::load(&path, SECTIONS).unwrap_err();
     assert!(
         problems[0]
             .to_string()
@@ -103,7 +104,7 @@ fn a_configuration_that_cannot_be_read_is_a_problem_like_any_other() {
         "{problems:?}"
     );
     fs::write(&path, "#".repeat(5 * 1024 * 1024)).unwrap();
-    let problems = Plan::load(&path).unwrap_err();
+    let problems = Plan::load(&path, SECTIONS).unwrap_err();
     assert!(problems[0].message.starts_with("is larger than"));
 }
 
@@ -116,7 +117,7 @@ fn more_problems_than_anybody_reads_are_counted() {
         text
     });
     fs::write(&path, text).unwrap();
-    let problems = Plan::load(&path).unwrap_err();
+    let problems = Plan::load(&path, SECTIONS).unwrap_err();
     assert_eq!(problems.len(), 101);
     assert_eq!(problems[100].message, "and 50 more problems");
 }
@@ -211,7 +212,7 @@ fn check_configuration(place: &str, text: &str) {
         }
     }
     fs::write(&path, &whole).unwrap();
-    if let Err(list) = Plan::load(&path) {
+    if let Err(list) = Plan::load(&path, SECTIONS) {
         panic!("{place}: {list:#?}\n{whole}");
     }
 }
@@ -264,7 +265,7 @@ fn what_the_documents_show_is_valid() {
 /// Every request of the contract is made by the shipped scenario.
 #[test]
 fn the_shipped_scenario_makes_every_request_of_the_contact_centre() {
-    let plan = Plan::load(Path::new("config/chatprobe.yaml")).unwrap();
+    let plan = Plan::load(Path::new("config/chatprobe.yaml"), SECTIONS).unwrap();
     let scenario = &plan.catalogue.scenarios["contact-center-chat"];
     let steps: Vec<_> = scenario
         .all_steps()

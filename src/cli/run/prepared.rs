@@ -11,6 +11,7 @@ use crate::{
     load::{Profile, Threshold},
     runner::{ChatSpec, RunSpec},
     scenario::ScenarioRead,
+    service::SECTIONS,
     target::{Target, check_url},
 };
 
@@ -54,7 +55,7 @@ impl Run {
     pub(super) fn prepare(&self) -> Result<Prepared, Vec<Problem>> {
         let problems = Problems::default();
         let plan = if self.needs_configuration() {
-            let read = Plan::read_noting(&self.configuration.config, &problems);
+            let read = Plan::read_noting(&self.configuration.config, SECTIONS, &problems);
             read.map_or(Known::Nothing, |plan| Known::Plan(Box::new(plan)))
         } else {
             Known::None

@@ -37,7 +37,7 @@ fn a_plan_declares_what_may_be_measured_and_by_which_limits() {
     write("waits.yaml", WAITS);
     write("asks.yaml", ASKS);
     write("chatprobe.yaml", PLAN);
-    let plan = Plan::load(&folder.path().join("chatprobe.yaml")).unwrap();
+    let plan = Plan::load(&folder.path().join("chatprobe.yaml"), SECTIONS).unwrap();
     let declarations = plan.declarations();
     let subject = |scenario: &str, target: &str, mode| Subject {
         scenario: scenario.into(),

@@ -129,7 +129,7 @@ fn read_request(plan: &Plan, text: &str) -> Result<(), TestCaseError> {
 
 #[test]
 fn no_document_breaks_the_readers_of_configurations_scenarios_and_requests() {
-    let plan = Plan::load(Path::new("config/chatprobe.yaml")).unwrap();
+    let plan = Plan::load(Path::new("config/chatprobe.yaml"), SECTIONS).unwrap();
     fuzz("yaml", inputs("yaml", WORDS), |input| {
         let text = String::from_utf8_lossy(input);
         read_both(&text)?;

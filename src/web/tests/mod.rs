@@ -45,6 +45,7 @@ use crate::{
     runner::{Engine, RunHandle, TraceBudget},
     scenario::Drivers,
     scheduler::{RunEntry, Scheduler},
+    service::SECTIONS,
     testing::TemporaryFolder,
     vitals::Vitals,
 };
@@ -151,7 +152,7 @@ impl Service {
         write("scenarios/contact-center-chat.yaml", CHAT);
         write("scenarios/requests.yaml", REQUESTS);
         write("chatprobe.yaml", PLAN);
-        let plan = Arc::new(Plan::load(&folder.path().join("chatprobe.yaml")).unwrap());
+        let plan = Arc::new(Plan::load(&folder.path().join("chatprobe.yaml"), SECTIONS).unwrap());
         let metrics = Arc::new(Metrics::new(&Boundaries::default()).unwrap());
         let history = History::default();
         let observers = Observers::default()

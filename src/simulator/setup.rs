@@ -1,0 +1,111 @@
+//! Where a simulator listens, and what it is like.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+use super::{CentreSettings, Error};
+use crate::document::{Node, Problems, Value, settings_besides};
+
+/// A simulator and where it listens.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Setup {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// What the centre is like.
+    pub centre: CentreSettings,
+}
+
+impl Setup {
+    /// Where a simulator listens that does not say so itself.
+    pub const DEFAULT_LISTEN: SocketAddr =
+        SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 4000);
+
+    /// Reads `{ listen: ..., agents: ..., ... }`, which is the section `simulator` of a configuration and the
+    /// file of `chatprobe simulate`.
+    pub fn read(node: &Node, problems: &Problems) -> Option<Self> {
+        let before = problems.count();
+        let mut node = node.clone();
+        let mut listen = Self::DEFAULT_LISTEN;
+        if let Value::Map(entries) = &mut node.value
+            && let Some(at) = entries.iter().position(|entry| entry.key == "listen")
+        {
+            let entry = entries.remove(at);
+            listen = read_address(&entry.node, problems).unwrap_or(listen);
+        }
+        let centre: CentreSettings = settings_besides(&node, &["listen"], problems)?;
+        match centre.validate() {
+            Ok(()) => {}
+            Err(Error::Settings { what, reason }) => {
+                let named = what
+                    .split('.')
+                    .try_fold(&node, |node, key| node.find(key))
+                    .unwrap_or(&node);
+                problems.add(&named.place, format!("`{what}`: {reason}"));
+            }
+            Err(error) => problems.add(&node.place, error.to_string()),
+        }
+        (problems.count() == before).then_some(Self { listen, centre })
+    }
+
+    /// The same for a configuration, which keeps it without knowing what it means.
+    pub fn read_section(node: &Node, problems: &Problems) -> Option<serde_json::Value> {
+        serde_json::to_value(Self::read(node, problems)?)
+            .map_err(|error| problems.add(&node.place, error.to_string()))
+            .ok()
+    }
+
+    /// Takes it back from the configuration.
+    ///
+    /// # Errors
+    /// It is not what [`Self::read_section`] returned.
+    pub fn of_section(section: &serde_json::Value) -> Result<Self, Error> {
+        Self::deserialize(section).map_err(Error::Section)
+    }
+}
+
+fn read_address(node: &Node, problems: &Problems) -> Option<SocketAddr> {
+    node.parsed(
+        "an address such as `127.0.0.1:4000`",
+        |text| {
+            text.parse()
+                .map_err(|_| format!("`{text}` is no address; write for instance `127.0.0.1:4000`"))
+        },
+        problems,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::parse;
+
+    #[test]
+    fn a_configuration_gives_back_what_it_has_kept() {
+        let problems = Problems::default();
+        let read = |text: &str| parse("simulator", text).unwrap();
+        let text = "{ listen: '127.0.0.1:4001', agents: unlimited, join: 1.5ms, quirks: reference, \
+                    idle_close: 250ms, faults: { agents: { never_come: 0.25 } } }";
+        let setup = Setup::read(&read(text), &problems).unwrap();
+        let section = Setup::read_section(&read(text), &problems).unwrap();
+        assert_eq!(problems.count(), 0);
+        assert_eq!(Setup::of_section(&section).unwrap(), setup);
+        assert_eq!(setup.listen.port(), 4001);
+        let default = Setup::read_section(&read(""), &problems).unwrap();
+        assert_eq!(
+            Setup::read_section(&read("{ agents: 20 }"), &problems),
+            Some(default)
+        );
+        assert!(Setup::of_section(&serde_json::json!({ "listen": 5 })).is_err());
+    }
+
+    #[test]
+    fn a_mistake_is_told_at_its_place() {
+        let problems = Problems::default();
+        let node = parse("simulator", "agents: 2\nlisten: here\nsilence: 0s").unwrap();
+        assert!(Setup::read_section(&node, &problems).is_none());
+        let problems = problems.into_result().unwrap_err();
+        let lines: Vec<_> = problems.iter().map(|problem| problem.place.line).collect();
+        assert_eq!(lines, [2, 3]);
+    }
+}
