@@ -14,6 +14,7 @@ mod engine_words;
 mod evaluation;
 mod expression;
 mod extent;
+mod flow;
 mod input;
 mod limits;
 mod look;
@@ -43,7 +44,7 @@ use std::{
     time::Duration,
 };
 
-use names::Section;
+use flow::Flow;
 use step::StepReader;
 
 pub use action::*;
@@ -70,7 +71,7 @@ pub use template::Template;
 pub use view::View;
 
 use crate::{
-    document::{Entry, Mapping, Node, Place, Problems, Value, canonical},
+    document::{Entry, Mapping, Node, Place, Problems, canonical},
     driver::Origins,
 };
 
@@ -139,28 +140,7 @@ impl Scenario {
             read: Vec::new(),
             claimed: false,
         };
-        let setup = map.get("setup").map(|node| reader.read_list(node));
-        let of_setup = reader.names.captured().clone();
-        let loop_delay = map
-            .get("loop_delay")
-            .and_then(|node| Pause::read(node, None, &reader.names, problems));
-        reader.names.enter(Section::Chat);
-        let deadline = map
-            .get("deadline")
-            .and_then(|node| Setting::read(node, &reader.names, problems));
-        let steps = map.need("steps").map(|node| {
-            refuse_no_steps(node, problems);
-            reader.read_list(node)
-        });
-        reader.names.enter(Section::Cleanup);
-        let always = map.get("always").map(|node| reader.read_list(node));
-        reader.names.enter(Section::Teardown);
-        reader.names.forget_captures_but(of_setup);
-        let teardown = map.get("teardown").map(|node| reader.read_list(node));
-        let correlation = map
-            .get("correlation")
-            .map(|node| reader.read_correlation(node))
-            .unwrap_or_default();
+        let flow = Flow::read(&mut map, &mut reader);
         if let Some(callbacks) = &mut callbacks {
             callbacks.note_looks(&reader.names);
         }
@@ -180,14 +160,14 @@ impl Scenario {
             place: node.place.clone(),
             inputs,
             callbacks,
-            setup: setup.unwrap_or_default(),
-            steps: steps?,
-            always: always.unwrap_or_default(),
-            teardown: teardown.unwrap_or_default(),
+            setup: flow.setup,
+            steps: flow.steps?,
+            always: flow.always,
+            teardown: flow.teardown,
             fingerprint: fingerprint(&canonical(node)),
-            deadline,
-            loop_delay,
-            correlation,
+            deadline: flow.deadline,
+            loop_delay: flow.loop_delay,
+            correlation: flow.correlation,
             target_variables,
             session_values,
             origins,
@@ -239,12 +219,6 @@ impl Scenario {
     pub fn observes_agent_join(&self) -> bool {
         let join = Some(Observation::AgentJoin);
         self.all_steps().iter().any(|step| step.observe == join)
-    }
-}
-
-fn refuse_no_steps(node: &Node, problems: &Problems) {
-    if matches!(&node.value, Value::List(list) if list.is_empty()) {
-        problems.add(&node.place, "a scenario needs at least one step here");
     }
 }
 

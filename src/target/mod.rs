@@ -20,9 +20,9 @@ use secrecy::{ExposeSecret, SecretString};
 
 use self::{
     address::read_also,
-    secret::read_secret,
+    secret::read_secrets,
     transport::{read_proxy, read_tls},
-    variables::{check_variable, read_variables},
+    variables::read_variables,
 };
 pub use self::{
     address::{check_url, read_url},
@@ -160,23 +160,9 @@ impl Target {
                 read_variables(entries, |entry| Parameter::of(&entry.node), problems)
             })
             .unwrap_or_default();
-        let secrets: BTreeMap<_, _> = map
-            .get("secrets")
-            .map(|node| node.entries("a mapping of names and sources", problems))
-            .unwrap_or_default()
-            .iter()
-            .filter_map(|entry| {
-                check_variable(entry, problems);
-                if variables.contains_key(&entry.key) {
-                    problems.add(
-                        &entry.place,
-                        format!("`{}` is a variable already; keep one of the two", entry.key),
-                    );
-                }
-                let value = read_secret(&entry.node, directory, problems)?;
-                Some((entry.key.clone(), value))
-            })
-            .collect();
+        let secrets = (map.get("secrets"))
+            .map(|node| read_secrets(node, &variables, directory, problems))
+            .unwrap_or_default();
         let also = map.get("also").map(|node| read_also(node, problems));
         let connections = map.get("connections").map(|node| settings(node, problems));
         let mut keeps = SessionValues::NAMES.to_vec();

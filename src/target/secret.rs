@@ -1,13 +1,37 @@
 //! Where secrets are read from.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use secrecy::SecretString;
 
+use super::variables::check_variable;
 use crate::{
     document::{Mapping, Node, Problems},
     plain_words,
+    scenario::Parameter,
 };
+
+/// Reads the secrets of a target, none of which may go by the name of one of its variables.
+pub(super) fn read_secrets(
+    node: &Node,
+    variables: &BTreeMap<String, Parameter>,
+    directory: &Path,
+    problems: &Problems,
+) -> BTreeMap<String, SecretString> {
+    let entries = node.entries("a mapping of names and sources", problems);
+    let secrets = entries.iter().filter_map(|entry| {
+        check_variable(entry, problems);
+        if variables.contains_key(&entry.key) {
+            problems.add(
+                &entry.place,
+                format!("`{}` is a variable already; keep one of the two", entry.key),
+            );
+        }
+        let value = read_secret(&entry.node, directory, problems)?;
+        Some((entry.key.clone(), value))
+    });
+    secrets.collect()
+}
 
 /// `{ env: NAME }` or `{ file: PATH }`; a path is relative to the configuration.
 pub(super) fn read_secret(
