@@ -7,6 +7,7 @@ mod tests;
 
 use std::net::UdpSocket;
 
+use self::machine::Cpus;
 pub use self::machine::Machine;
 use crate::{
     descriptors,
@@ -201,7 +202,7 @@ impl Machine {
     /// Of requests whose number is not known before, the fewest have to be possible, and the most that there
     /// can be have to be usual.
     fn examine_rate(&self, rate: f64, requests: Bounds, findings: &mut Findings) {
-        let (cpus, bound) = self.cpus_available();
+        let Cpus { count: cpus, bound } = self.cpus_available();
         #[expect(
             clippy::cast_precision_loss,
             reason = "CPUs are told with one digit behind the point"

@@ -30,7 +30,7 @@ pub(super) async fn show(run: &RunHandle, load: &Profile) {
     let _bar = terminal.then(BarShown::new);
     let mut next_line = Instant::now() + LINE_EVERY;
     while !run.has_ended() {
-        let (counts, stage) = progress.update(run);
+        let ProgressLine { counts, stage } = progress.update(run);
         if !terminal && Instant::now() >= next_line {
             tell(format_args!("{counts}  {stage}"));
             next_line += LINE_EVERY;
@@ -65,6 +65,12 @@ impl Drop for BarShown {
 struct Shown {
     stage: String,
     figures: String,
+}
+
+/// How far a run is, for one line.
+struct ProgressLine {
+    counts: String,
+    stage: Stage,
 }
 
 struct Progress {
@@ -113,7 +119,7 @@ impl Progress {
         }
     }
 
-    fn update(&mut self, run: &RunHandle) -> (String, Stage) {
+    fn update(&mut self, run: &RunHandle) -> ProgressLine {
         let now = Instant::now();
         let (at, chats) = (run.state(), run.chats());
         if at != RunState::SettingUp {
@@ -133,7 +139,7 @@ impl Progress {
             figures: format!("{:>3}%  {counts}  {}", stage.percent, stage.details),
         };
         self.bar.set_position(stage.percent);
-        (counts, stage)
+        ProgressLine { counts, stage }
     }
 
     fn rate(&mut self, now: Instant, started: u64) -> f64 {

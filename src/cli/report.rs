@@ -30,6 +30,12 @@ pub(super) struct ReportTo {
     documents: Option<Documents>,
 }
 
+/// A file that is open to be written.
+struct OutputFile {
+    path: PathBuf,
+    file: File,
+}
+
 /// The documents that are to be written.
 struct Documents {
     folder: PathBuf,
@@ -41,7 +47,7 @@ enum Json {
     Nowhere,
     /// The report takes standard output for itself.
     Stdout,
-    File(PathBuf, File),
+    File(OutputFile),
 }
 
 impl ReportTo {
@@ -51,10 +57,7 @@ impl ReportTo {
         let json = match json {
             None => Json::Nowhere,
             Some(path) if path == Path::new("-") => Json::Stdout,
-            Some(path) => {
-                let (path, file) = create(path.to_owned(), "--json")?;
-                Json::File(path, file)
-            }
+            Some(path) => Json::File(OutputFile::create(path.to_owned(), "--json")?),
         };
         let documents = folder.map(Documents::open).transpose()?;
         Ok(Self { json, documents })
@@ -95,10 +98,12 @@ impl ReportTo {
         match self.json {
             Json::Nowhere => {}
             Json::Stdout => outcome = print(&json(&record.report), outcome),
-            Json::File(path, mut file) => match writeln!(file, "{}", json(&record.report)) {
-                Ok(()) => tell(format_args!("wrote the report to `{}`", path.display())),
-                Err(error) => outcome = cannot_write(&path, &error, "--json"),
-            },
+            Json::File(OutputFile { path, mut file }) => {
+                match writeln!(file, "{}", json(&record.report)) {
+                    Ok(()) => tell(format_args!("wrote the report to `{}`", path.display())),
+                    Err(error) => outcome = cannot_write(&path, &error, "--json"),
+                }
+            }
         }
         let Some(Documents { folder, files }) = self.documents else {
             return outcome;
@@ -129,8 +134,8 @@ impl Documents {
         fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error, "--report"))?;
         let mut files = Vec::new();
         for name in DOCUMENTS {
-            let (_, file) = create(folder.join(name), "--report")?;
-            files.push((name, file));
+            let output = OutputFile::create(folder.join(name), "--report")?;
+            files.push((name, output.file));
         }
         Ok(Self {
             folder: folder.to_owned(),
@@ -151,10 +156,12 @@ fn document(name: &str, record: &RunRecord, baseline: Option<&BaselineCheck>) ->
     }
 }
 
-fn create(path: PathBuf, option: &str) -> Result<(PathBuf, File), Outcome> {
-    match File::create(&path) {
-        Ok(file) => Ok((path, file)),
-        Err(error) => Err(cannot_write(&path, &error, option)),
+impl OutputFile {
+    fn create(path: PathBuf, option: &str) -> Result<Self, Outcome> {
+        match File::create(&path) {
+            Ok(file) => Ok(Self { path, file }),
+            Err(error) => Err(cannot_write(&path, &error, option)),
+        }
     }
 }
 

@@ -71,17 +71,30 @@ impl Machine {
             .min_by_key(|available| available.bytes)
     }
 
-    /// CPUs, and what to say of them if a control group has fewer than there are.
-    pub(super) fn cpus_available(&self) -> (f64, String) {
+    /// CPUs of the host or of the control group, whichever has fewer.
+    pub(super) fn cpus_available(&self) -> Cpus {
         #[expect(clippy::cast_precision_loss, reason = "CPUs are far fewer than 2^52")]
         let cpus = self.cpus as f64;
         let limit = self.limits.as_ref().and_then(|limits| limits.cpu.as_ref());
         // The whole ones are rounded down from the limit, if it is that which bounds them.
         match limit.filter(|limit| limit.cpus < cpus + 1.0) {
-            Some(limit) => (limit.cpus, format!(" by `{}`", limit.file.display())),
-            None => (cpus, String::new()),
+            Some(limit) => Cpus {
+                count: limit.cpus,
+                bound: format!(" by `{}`", limit.file.display()),
+            },
+            None => Cpus {
+                count: cpus,
+                bound: String::new(),
+            },
         }
     }
+}
+
+/// CPUs that may be used.
+pub(super) struct Cpus {
+    pub(super) count: f64,
+    /// What to say behind their number if a control group has fewer than there are.
+    pub(super) bound: String,
 }
 
 fn memory() -> Option<u64> {

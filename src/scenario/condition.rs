@@ -29,9 +29,15 @@ pub(super) enum Condition<'a> {
 
 /// A part of a condition that is decided as a whole.
 pub(super) struct Whole<'a> {
-    /// `x is defined`, `x is not defined` and `x is undefined`: the name, and whether it has to be defined.
-    defined: Option<(&'a str, bool)>,
+    asks_for: Option<AskedFor<'a>>,
     expression: Compiled,
+}
+
+/// What `x is defined`, `x is not defined` and `x is undefined` ask.
+struct AskedFor<'a> {
+    name: &'a str,
+    /// Whether it has to be defined.
+    defined: bool,
 }
 
 impl<'a> Condition<'a> {
@@ -94,16 +100,16 @@ fn decided_by(decisive: bool, sides: &[Condition<'_>], known: &StaticScope<'_>) 
 impl<'a> Whole<'a> {
     fn read(source: &'a str) -> Option<Self> {
         Some(Self {
-            defined: is_defined(source),
+            asks_for: AskedFor::read(source),
             expression: Compiled::expression(source, Undefined::Allowed).ok()?,
         })
     }
 
     fn holds(&self, known: &StaticScope<'_>) -> Option<bool> {
-        if let Some((name, defined)) = self.defined
-            && known.captures.contains(name)
+        if let Some(asked) = &self.asks_for
+            && known.captures.contains(asked.name)
         {
-            return Some(defined);
+            return Some(asked.defined);
         }
         if !self
             .expression
@@ -121,13 +127,15 @@ impl<'a> Whole<'a> {
     }
 }
 
-/// The name whose existence a source asks for, and whether it has to be defined.
-fn is_defined(source: &str) -> Option<(&str, bool)> {
-    let words: Vec<_> = source.split_whitespace().collect();
-    match words[..] {
-        [name, "is", "defined"] => Some((name, true)),
-        [name, "is", "not", "defined"] | [name, "is", "undefined"] => Some((name, false)),
-        _ => None,
+impl<'a> AskedFor<'a> {
+    fn read(source: &'a str) -> Option<Self> {
+        let words: Vec<_> = source.split_whitespace().collect();
+        let (name, defined) = match words[..] {
+            [name, "is", "defined"] => (name, true),
+            [name, "is", "not", "defined"] | [name, "is", "undefined"] => (name, false),
+            _ => return None,
+        };
+        Some(Self { name, defined })
     }
 }
 

@@ -5,7 +5,9 @@ use minijinja::{ErrorKind, Value};
 use super::{
     EvaluationError, Names, Parameters, Scope, engine_words,
     evaluation::{Compiled, Undefined},
-    is_name, limits, nesting, operators,
+    is_name, limits,
+    mistake::Mistake,
+    nesting, operators,
 };
 use crate::document::{Node, Place, Places, Problems};
 
@@ -55,7 +57,7 @@ impl Expression {
             }
         };
         let known = names.check(compiled.variables(), source, offset, places, problems);
-        if let Some((at, message)) = operators::unknown(source) {
+        if let Some(Mistake { at, message }) = operators::unknown(source) {
             problems.add(&places.at(offset + at), message);
             return None;
         }

@@ -18,6 +18,7 @@ mod flow;
 mod input;
 mod limits;
 mod look;
+mod mistake;
 mod name;
 mod names;
 mod nesting;

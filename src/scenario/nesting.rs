@@ -1,6 +1,8 @@
 //! How long a chain an expression may be. minijinja follows chains of operators and of `elif` by recursion, and a
 //! stack that overflows ends the process.
 
+use super::mistake::Mistake;
+
 /// In one expression. Each takes up to some kilobytes of a stack of two megabytes.
 const MOST_OPERATORS: usize = 500;
 /// Brackets within each other. A call in a call takes 20 kilobytes in a build without optimizations.
@@ -19,30 +21,31 @@ pub(super) fn in_expression(source: &str) -> Result<(), String> {
     check(&tag(source, None))
 }
 
-/// The same for a template with statements; `Err` has how many bytes into it the tag stands besides.
-pub(super) fn in_program(text: &str) -> Result<(), (usize, String)> {
+/// The same for a template with statements; it is wrong where the tag begins.
+pub(super) fn in_program(text: &str) -> Result<(), Mistake> {
     let (mut at, mut branches) = (0, 0);
-    while let Some((open, end)) = opening(&text[at..]) {
-        let begin = at + open;
+    while let Some(next_tag) = next_tag(&text[at..]) {
+        let begin = at + next_tag.at;
         let inside = begin + 2;
-        let Some(end) = end else {
+        let Some(end) = next_tag.end else {
             at = text[inside..]
                 .find("#}")
                 .map_or(text.len(), |end| inside + end);
             continue;
         };
         let tag = tag(&text[inside..], Some(end));
-        check(&tag).map_err(|message| (begin, message))?;
+        let mistake = |message| Mistake { at: begin, message };
+        check(&tag).map_err(mistake)?;
         let word = text[inside..].trim_start_matches(['-', '+']).trim_start();
         let has_parameters = word.starts_with("macro") || word.starts_with("call");
         if has_parameters && tag.commas > MOST_PARAMETERS {
             let message = format!("this `macro` or `call` has more than {MOST_PARAMETERS} commas");
-            return Err((begin, message));
+            return Err(mistake(message));
         }
         branches += usize::from(word.starts_with("elif"));
         if branches > MOST_BRANCHES {
             let message = format!("this template has more than {MOST_BRANCHES} `elif`");
-            return Err((begin, message));
+            return Err(mistake(message));
         }
         at = inside + tag.length;
     }
@@ -75,14 +78,25 @@ fn check(tag: &Tag) -> Result<(), String> {
     Ok(())
 }
 
-/// The next tag of a template and what ends it; a comment has no operators.
-fn opening(text: &str) -> Option<(usize, Option<&'static str>)> {
+/// Where a tag of a template begins.
+struct TagBegin {
+    /// In bytes, from the beginning of the text.
+    at: usize,
+    /// What ends it; `None` for a comment, which has no operators.
+    end: Option<&'static str>,
+}
+
+/// The next tag of a template.
+fn next_tag(text: &str) -> Option<TagBegin> {
     let mut open = text.match_indices('{');
-    open.find_map(|(at, _)| match text.as_bytes().get(at + 1)? {
-        b'{' => Some((at, Some("}}"))),
-        b'%' => Some((at, Some("%}"))),
-        b'#' => Some((at, None)),
-        _ => None,
+    open.find_map(|(at, _)| {
+        let end = match text.as_bytes().get(at + 1)? {
+            b'{' => Some("}}"),
+            b'%' => Some("%}"),
+            b'#' => None,
+            _ => return None,
+        };
+        Some(TagBegin { at, end })
     })
 }
 
@@ -181,7 +195,7 @@ mod tests {
                 "{{% if a %}}{{{{ '}}}}' ~ {{'a': {{}}}} ~ {} }}}}",
                 chain(1_000)
             );
-            let (at, message) = in_program(&program).unwrap_err();
+            let Mistake { at, message } = in_program(&program).unwrap_err();
             assert_eq!(at, "{% if a %}".len(), "{operator}");
             assert!(message.contains("500 are the most"), "{message}");
         }
@@ -202,7 +216,7 @@ mod tests {
             assert_eq!(in_expression(&side_by_side), Ok(()), "{open}");
             let message = in_expression(&deep(51)).unwrap_err();
             assert!(message.contains("more than 50 brackets"), "{message}");
-            let (at, _) = in_program(&format!("{{% if {} %}}", deep(51))).unwrap_err();
+            let Mistake { at, .. } = in_program(&format!("{{% if {} %}}", deep(51))).unwrap_err();
             assert_eq!(at, 0);
         }
     }
@@ -227,7 +241,7 @@ mod tests {
         for tag in ["macro m(", "-call(", "call m("] {
             let of = |commas| format!("x{{%{tag}{}b) %}}{{% endmacro %}}", "a,".repeat(commas));
             assert_eq!(in_program(&of(100)), Ok(()), "{tag}");
-            let (at, message) = in_program(&of(101)).unwrap_err();
+            let Mistake { at, message } = in_program(&of(101)).unwrap_err();
             assert_eq!(at, 1);
             assert!(message.contains("more than 100 commas"), "{message}");
         }
@@ -247,7 +261,7 @@ mod tests {
         let branches =
             |count| "{% if a %}".to_owned() + &"{%- elif b %}".repeat(count) + "{% endif %}";
         assert_eq!(in_program(&branches(100)), Ok(()));
-        let (_, message) = in_program(&branches(101)).unwrap_err();
+        let Mistake { message, .. } = in_program(&branches(101)).unwrap_err();
         assert_eq!(message, "this template has more than 100 `elif`");
     }
 }

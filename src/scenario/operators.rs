@@ -1,7 +1,10 @@
 //! Filters and tests of an expression. minijinja looks them up only when it comes past them, which
 //! for the far side of an `if` may be in the ten thousandth chat; here they are looked up at once.
 
-use super::evaluation::{is_filter, is_test};
+use super::{
+    evaluation::{is_filter, is_test},
+    mistake::Mistake,
+};
 use crate::document::did_you_mean;
 
 /// Filters that scenarios have a use for, to guess which one was meant.
@@ -51,12 +54,26 @@ enum Kind {
     Test,
 }
 
-/// The first filter or test that does not exist: how many bytes into the source it stands, and what
-/// to say about it.
-pub(super) fn unknown(source: &str) -> Option<(usize, String)> {
-    let (at, kind, name) = operators(source)
+/// A word of a source, and how many bytes into it it stands.
+struct SourceWord<'a> {
+    at: usize,
+    text: &'a str,
+}
+
+/// A filter or test that a source applies.
+struct Operator<'a> {
+    kind: Kind,
+    word: SourceWord<'a>,
+}
+
+/// The first filter or test that does not exist.
+pub(super) fn unknown(source: &str) -> Option<Mistake> {
+    let Operator {
+        kind,
+        word: SourceWord { at, text: name },
+    } = operators(source)
         .into_iter()
-        .find(|(_, kind, name)| !exists(*kind, name))?;
+        .find(|operator| !exists(operator.kind, operator.word.text))?;
     let message = match kind {
         Kind::Filter => {
             let hint = did_you_mean(name, USEFUL_FILTERS);
@@ -67,7 +84,7 @@ pub(super) fn unknown(source: &str) -> Option<(usize, String)> {
             format!("there is no test `{name}` to put behind `is`{hint}")
         }
     };
-    Some((at, message))
+    Some(Mistake { at, message })
 }
 
 fn exists(kind: Kind, name: &str) -> bool {
@@ -78,7 +95,7 @@ fn exists(kind: Kind, name: &str) -> bool {
 }
 
 /// Everything behind `|` and `is`, outside quotes.
-fn operators(source: &str) -> Vec<(usize, Kind, &str)> {
+fn operators(source: &str) -> Vec<Operator<'_>> {
     let mut found = Vec::new();
     let mut quote = None;
     let mut escaped = false;
@@ -93,12 +110,18 @@ fn operators(source: &str) -> Vec<(usize, Kind, &str)> {
                 quote = (c != open).then_some(open);
             }
             None if c == '"' || c == '\'' => quote = Some(c),
-            None if c == '|' => found.extend(word(source, at).map(|(at, w)| (at, Kind::Filter, w))),
+            None if c == '|' => found.extend(word(source, at).map(|word| Operator {
+                kind: Kind::Filter,
+                word,
+            })),
             None if starts_word(c) => {
-                let (_, name) = word(source, here).unwrap_or((here, ""));
+                let name = word(source, here).map_or("", |word| word.text);
                 at = here + name.len();
                 if name == "is" && !source[..here].ends_with('.') {
-                    found.extend(test(source, at).map(|(at, w)| (at, Kind::Test, w)));
+                    found.extend(test(source, at).map(|word| Operator {
+                        kind: Kind::Test,
+                        word,
+                    }));
                 }
             }
             None => {}
@@ -107,22 +130,23 @@ fn operators(source: &str) -> Vec<(usize, Kind, &str)> {
     found
 }
 
-fn test(source: &str, at: usize) -> Option<(usize, &str)> {
+fn test(source: &str, at: usize) -> Option<SourceWord<'_>> {
     match word(source, at)? {
-        (at, "not") => word(source, at + "not".len()),
+        SourceWord { at, text: "not" } => word(source, at + "not".len()),
         found => Some(found),
     }
 }
 
 /// The word that stands there, behind any white space.
-fn word(source: &str, at: usize) -> Option<(usize, &str)> {
+fn word(source: &str, at: usize) -> Option<SourceWord<'_>> {
     let rest = source[at..].trim_start();
     let begin = source.len() - rest.len();
     let end = rest
         .find(|c: char| !c.is_alphanumeric() && c != '_')
         .unwrap_or(rest.len());
-    let word = &rest[..end];
-    word.starts_with(starts_word).then_some((begin, word))
+    let text = &rest[..end];
+    let word = SourceWord { at: begin, text };
+    text.starts_with(starts_word).then_some(word)
 }
 
 fn starts_word(c: char) -> bool {
@@ -133,10 +157,6 @@ fn starts_word(c: char) -> bool {
 mod tests {
     use super::*;
 
-    fn complaint(source: &str) -> Option<(usize, String)> {
-        unknown(source)
-    }
-
     #[test]
     fn every_branch_is_looked_at() {
         for source in [
@@ -145,16 +165,17 @@ mod tests {
             "a or b and c|nosuch(1)",
             "[x, {'k': y | nosuch}]",
         ] {
-            let (at, message) = complaint(source).unwrap();
+            let Mistake { at, message } = unknown(source).unwrap();
             assert_eq!(&source[at..at + 6], "nosuch", "{source}");
             assert_eq!(message, "there is no filter `nosuch`");
         }
         assert_eq!(
-            complaint("a is not difined and b"),
-            Some((
-                9,
-                "there is no test `difined` to put behind `is`; did you mean `defined`?".to_owned()
-            ))
+            unknown("a is not difined and b"),
+            Some(Mistake {
+                at: 9,
+                message: "there is no test `difined` to put behind `is`; did you mean `defined`?"
+                    .to_owned()
+            })
         );
     }
 
@@ -167,7 +188,7 @@ mod tests {
             "(x | string) ~ \"it's | nosuch\"",
             "ä is string",
         ] {
-            assert_eq!(complaint(source), None, "{source}");
+            assert_eq!(unknown(source), None, "{source}");
         }
     }
 

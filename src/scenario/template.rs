@@ -17,6 +17,7 @@ use super::{
     evaluation::{AS_WRITTEN, Compiled, Undefined, boolean_word},
     expression::{describe, is_exceeded, path},
     limits::{Bounded, TEXT_TOO_LONG},
+    mistake::Mistake,
     nesting, operators,
 };
 use crate::document::{Node, Number, Place, Places, Problems};
@@ -237,7 +238,7 @@ fn push(value: &Value, text: &mut Bounded) -> fmt::Result {
 }
 
 fn program(text: &str, places: &Places<'_>, names: &Names, problems: &Problems) -> Option<Body> {
-    if let Err((at, message)) = nesting::in_program(text) {
+    if let Err(Mistake { at, message }) = nesting::in_program(text) {
         problems.add(&places.at(at), message);
         return None;
     }
@@ -255,7 +256,7 @@ fn program(text: &str, places: &Places<'_>, names: &Names, problems: &Problems) 
         }
     };
     let known = names.check(compiled.variables(), text, 0, places, problems);
-    if let Some((at, message)) = unknown_operator(text) {
+    if let Some(Mistake { at, message }) = unknown_operator(text) {
         problems.add(&places.at(at), message);
         return None;
     }
@@ -298,7 +299,7 @@ fn with_written(text: &str) -> String {
 }
 
 /// The first filter or test of a program that does not exist. What is `raw` is not looked at.
-fn unknown_operator(text: &str) -> Option<(usize, String)> {
+fn unknown_operator(text: &str) -> Option<Mistake> {
     let mut at = 0;
     while let Some(found) = text[at..].find('{') {
         let inside = at + found + 2;
@@ -319,9 +320,10 @@ fn unknown_operator(text: &str) -> Option<(usize, String)> {
             return None;
         }
         if end != "#}"
-            && let Some((offset, message)) = operators::unknown(tag)
+            && let Some(Mistake { at, message }) = operators::unknown(tag)
         {
-            return Some((inside + offset, message));
+            let at = inside + at;
+            return Some(Mistake { at, message });
         }
     }
     None
