@@ -39,6 +39,38 @@ fn write_all(text: &mut String, report: &RunReport) -> std::fmt::Result {
         wording::span(report.elapsed_seconds)
     )?;
     writeln!(text, "{}", steps(report).trim_fmt())?;
+    write_counts(text, report)?;
+    if let Some(precision) = report.precision {
+        writeln!(
+            text,
+            "latencies may have been measured up to {} too long",
+            wording::seconds(precision)
+        )?;
+    }
+    write_machine(text, &report.machine)?;
+    write_stopped(text, report)?;
+    write_failures(text, report)?;
+    write_orphans(text, report)?;
+    if let Some(failure) = &report.teardown_failed {
+        writeln!(text, "{}", wording::teardown_failed(failure))?;
+    }
+    match &report.search {
+        None => write_thresholds(text, report)?,
+        Some(search) => write_search(text, search)?,
+    }
+    for warning in &report.warnings {
+        writeln!(text, "warning: {warning}")?;
+    }
+    let verdict = report.verdict.map_or("none", Verdict::as_str);
+    write!(text, "verdict: {verdict}")?;
+    if !report.verdict_reasons.is_empty() {
+        write!(text, ": {}", report.verdict_reasons.join("; "))?;
+    }
+    Ok(())
+}
+
+/// How many chats, requests and events there were.
+fn write_counts(text: &mut String, report: &RunReport) -> std::fmt::Result {
     let chats = &report.chats;
     write!(
         text,
@@ -73,32 +105,6 @@ fn write_all(text: &mut String, report: &RunReport) -> std::fmt::Result {
             events.received,
             fates.join(", ")
         )?;
-    }
-    if let Some(precision) = report.precision {
-        writeln!(
-            text,
-            "latencies may have been measured up to {} too long",
-            wording::seconds(precision)
-        )?;
-    }
-    write_machine(text, &report.machine)?;
-    write_stopped(text, report)?;
-    write_failures(text, report)?;
-    write_orphans(text, report)?;
-    if let Some(failure) = &report.teardown_failed {
-        writeln!(text, "{}", wording::teardown_failed(failure))?;
-    }
-    match &report.search {
-        None => write_thresholds(text, report)?,
-        Some(search) => write_search(text, search)?,
-    }
-    for warning in &report.warnings {
-        writeln!(text, "warning: {warning}")?;
-    }
-    let verdict = report.verdict.map_or("none", Verdict::as_str);
-    write!(text, "verdict: {verdict}")?;
-    if !report.verdict_reasons.is_empty() {
-        write!(text, ": {}", report.verdict_reasons.join("; "))?;
     }
     Ok(())
 }

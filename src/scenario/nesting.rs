@@ -24,10 +24,10 @@ pub(super) fn in_expression(source: &str) -> Result<(), String> {
 /// The same for a template with statements; it is wrong where the tag begins.
 pub(super) fn in_program(text: &str) -> Result<(), Mistake> {
     let (mut at, mut branches) = (0, 0);
-    while let Some(next_tag) = next_tag(&text[at..]) {
-        let begin = at + next_tag.at;
+    while let Some(TagBegin { at: open, end }) = next_tag(&text[at..]) {
+        let begin = at + open;
         let inside = begin + 2;
-        let Some(end) = next_tag.end else {
+        let Some(end) = end else {
             at = text[inside..]
                 .find("#}")
                 .map_or(text.len(), |end| inside + end);
