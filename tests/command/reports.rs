@@ -287,9 +287,9 @@ async fn what_is_worse_than_an_earlier_run_by_more_than_is_allowed_exits_with_on
     baseline.run.done().await.exits(0);
 
     let ((same, alike), (worse, other), (_, allowed)) = tokio::join!(
-        against(&quick, &baseline, "100%"),
+        against(&quick, &baseline, "400%"),
         against(&late, &baseline, "30%"),
-        against(&late, &baseline, "100%"),
+        against(&late, &baseline, "400%"),
     );
     let alike = alike.exits(0);
     assert!(alike.output.contains("\nbaseline: run "), "{alike:#?}");
