@@ -9,7 +9,7 @@ use crate::support::{Centre, Finished, Folder, Run, Signal};
 
 /// What each request of the target takes, so that a busy machine decides less than it does.
 fn slow(by: &str) -> String {
-    format!("{{ join: {by}, faults: {{ slow: [{{ probability: 1, by: {by} }}] }} }}")
+    format!("{{ join: {by}, answer: {by}, faults: {{ slow: [{{ probability: 1, by: {by} }}] }} }}")
 }
 
 /// A run that writes its documents.
@@ -280,16 +280,16 @@ async fn against(centre: &Centre, baseline: &Reported, limit: &str) -> (Reported
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_worse_than_an_earlier_run_by_more_than_is_allowed_exits_with_one() {
-    let (quick, late) = tokio::join!(async { Centre::start(&slow("100ms")).await }, async {
-        Centre::start(&slow("170ms")).await
+    let (quick, late) = tokio::join!(async { Centre::start(&slow("200ms")).await }, async {
+        Centre::start(&slow("340ms")).await
     },);
     let baseline = Reported::new(&quick).with(&LOAD);
     baseline.run.done().await.exits(0);
 
     let ((same, alike), (worse, other), (_, allowed)) = tokio::join!(
-        against(&quick, &baseline, "400%"),
+        against(&quick, &baseline, "100%"),
         against(&late, &baseline, "30%"),
-        against(&late, &baseline, "400%"),
+        against(&late, &baseline, "100%"),
     );
     let alike = alike.exits(0);
     assert!(alike.output.contains("\nbaseline: run "), "{alike:#?}");
