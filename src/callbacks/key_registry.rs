@@ -101,7 +101,8 @@ impl KeyRegistry {
         if early.is_empty() {
             return Ok(());
         }
-        // Whoever finds the chat by the key from now on sends behind these events, and nobody else waits for them.
+        // With the inbox locked, an event that comes for this key meanwhile waits until these are in; events for other
+        // keys do not wait, because the registry is unlocked.
         let intake = sender.intake();
         drop(state);
         if let Some(spread) = intake.send_all(early) {

@@ -157,7 +157,7 @@ impl Node {
         {
             return Some(value);
         }
-        // Of a number that is too large the bound is told even if it is that of the type.
+        // The message for a number that is too large names the maximum, also where it is that of the type.
         let is_large = number.is_some_and(|number| {
             let fits = whole.is_some_and(|whole| whole <= i128::from(u64::MAX));
             number.is_whole() && number.approximate() > 0.0 && !fits

@@ -110,7 +110,7 @@ pub enum RunEvent {
         verdict: Verdict,
         /// Why, if it did not pass: the first reason.
         reason: Option<String>,
-        /// Whether it was a success for whoever watches the target: all chats passed.
+        /// Whether all chats passed, which is what success means to the monitoring of a target.
         all_passed: bool,
         /// For what most of its chats failed, if any did.
         failed_for: Option<Reason>,

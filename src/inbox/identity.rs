@@ -57,7 +57,7 @@ fn add(value: &Value, volatile: &[&[Box<str>]], hasher: &mut DefaultHasher) {
                     add_field(name, field, volatile, hasher);
                 }
             }
-            // Whoever comes next belongs to what is around.
+            // The end of the map: a field that follows belongs to the value around it.
             0.hash(hasher);
         }
         ValueKind::Seq | ValueKind::Iterable => {

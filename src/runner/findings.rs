@@ -60,7 +60,7 @@ pub struct SearchStep {
     pub started_per_second: f64,
     /// Chats that ended in its judged part, a second.
     pub ended_per_second: f64,
-    /// Chats in progress at its end.
+    /// Chats in progress when the step of the search ended.
     pub in_progress: u64,
     /// The thresholds, over its judged part.
     pub thresholds: Vec<ThresholdReport>,

@@ -18,7 +18,7 @@ pub struct Sample {
     /// Chats that the load profile wanted to begin in it; null for one that says how many there
     /// are at a time.
     pub due: Option<u64>,
-    /// Customers that the load profile wanted at its end; null for one that says when chats begin.
+    /// Customers that the load profile wanted when the sample ended; null for a profile that says when chats begin.
     pub customers: Option<u64>,
     /// Chats that began in it.
     pub started: u64,
@@ -38,8 +38,8 @@ pub struct Sample {
     pub in_progress: u64,
     /// Events received in it.
     pub received: u64,
-    /// Events of which was decided in it what became of them, whenever they were received; left out if
-    /// there were none.
+    /// Events whose fate was decided within the sample, by fate, whenever they were received; left out if there were
+    /// none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(value_type = BTreeMap<String, u64>)]
     pub by_fate: BTreeMap<Fate, u64>,

@@ -348,7 +348,7 @@ impl Tally {
     fn close_second(&self, past: &mut Past, elapsed: Duration) {
         let (_, chats) = self.take_open(past);
         past.timeline.close(elapsed, &past.second, chats.now);
-        // Whoever looks at them keeps them as they are; the run itself does not, which would copy them every second.
+        // The snapshot of the last second shares these sums: as long as it exists, `make_mut` copies them.
         past.last_second = None;
         Arc::make_mut(&mut past.seconds).merge(&past.second);
         past.second.clear();

@@ -80,7 +80,7 @@ impl Launcher {
 
     /// Tells there of every run that begins from now on; the first call counts.
     pub(super) fn tell_runs(&self, intake: RunIntake) {
-        // It is called by whoever puts the service together, once.
+        // The composition of the service calls it once, so that it is not set yet.
         let _ = self.intake.set(intake);
     }
 

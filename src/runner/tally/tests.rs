@@ -43,7 +43,7 @@ async fn a_run_that_is_followed_and_not_looked_at_copies_nothing_every_second() 
     tally.whole_seconds(0);
     let lateness = Duration::from_millis(3);
     for second in 1..=3 {
-        // Whoever handed the last second over is done with it.
+        // Nobody holds the snapshot of the last second any more.
         let before = Arc::as_ptr(&tally.past().seconds);
         tally.observe(tally.identity(), &RunEvent::ChatStarted { lateness });
         tokio::time::advance(Duration::from_secs(1)).await;

@@ -199,7 +199,7 @@ fn find(names: &[Box<str>], scope: &Scope, undefined: Undefined) -> Option<Value
         }
         value = value.get_attr(field).ok()?;
     }
-    // An error that stands for a value is told by the engine.
+    // The engine reports the error that an invalid value holds.
     (value.kind() != ValueKind::Invalid).then_some(value)
 }
 

@@ -224,7 +224,7 @@ async fn customers_are_changed_within_what_other_bursts_leave() {
 async fn once_chats_are_told_to_end_the_page_no_longer_offers_to_let_them_finish() {
     let service = Service::start().await;
     let path = service.folder.path().join("scenarios/patient.yaml");
-    // Chats that are told to end do what is under `always` first.
+    // A chat that is stopped performs its `always` steps before it ends.
     let patient = "{ scenario: patient, steps: [ { think: 1h } ], always: [ { think: 1h } ] }";
     std::fs::write(path, patient).unwrap();
     let reloaded = service.order("POST", "/api/v1/reload", "").await;
