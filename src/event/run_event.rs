@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{Ending, FailedChat, Failure, Fate, RunIdentity, Sent, StepOutcome, Verdict};
-use crate::scenario::{Observation, Reason, StepId};
+use crate::scenario::{Observation, Reason, SocketEvent, StepId};
 
 /// Something that happened in a run, which is named beside it: see [`RunObserver`](super::RunObserver).
 #[derive(Debug)]
@@ -104,6 +104,8 @@ pub enum RunEvent {
     CallbackIdRepeated,
     /// An inbound event was settled: its disposition is known.
     CallbackSettled(Fate),
+    /// Something happened to a socket of a chat.
+    Socket(SocketEvent),
     /// The run ended, its teardown included.
     Ended {
         /// Its verdict.

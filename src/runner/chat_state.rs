@@ -3,7 +3,9 @@ use std::sync::{Arc, OnceLock};
 use super::{context::RunContext, deadline::Deadline};
 use crate::{
     callbacks::{Claims, Path},
+    event::RunEvent,
     inbox::Inbox,
+    scenario::{SessionEvent, SessionSink},
 };
 
 /// What all tracks of one chat share, or those of the setup or the teardown of a run. A track changes nothing in it but
@@ -38,6 +40,16 @@ impl ChatState {
             inbox: None,
             deadline: OnceLock::new(),
         }
+    }
+
+    /// Takes what happens in the sessions of its tracks.
+    pub(super) fn session_sink(&self) -> SessionSink {
+        let context = self.context.clone();
+        Arc::new(move |event| {
+            if let SessionEvent::Socket(event) = event {
+                context.emit(&RunEvent::Socket(event));
+            }
+        })
     }
 
     /// By which events find the inbox, if there is one.

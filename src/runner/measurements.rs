@@ -138,6 +138,7 @@ impl Measurements {
             | RunEvent::TeardownFailed { .. }
             | RunEvent::CallbackVerified
             | RunEvent::CallbackIdRepeated
+            | RunEvent::Socket(_)
             | RunEvent::Ended { .. } => {}
         }
     }

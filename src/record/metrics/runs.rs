@@ -132,6 +132,7 @@ impl RunMetrics {
             | RunEvent::TeardownFailed { .. }
             | RunEvent::ChatNamed { .. }
             | RunEvent::ChatFailed(_)
+            | RunEvent::Socket(_)
             | RunEvent::LeftOpen { .. } => {}
         }
     }

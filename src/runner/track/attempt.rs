@@ -101,6 +101,7 @@ impl Track<'_> {
                 scope: &self.scope,
                 timeout,
                 is_traced: self.tracing.is_some(),
+                session_events: &|| self.chat.session_sink(),
                 until: Until { stopped, give_up },
             };
             step.action.perform(&mut self.sessions, task).await?

@@ -6,6 +6,7 @@
 mod http;
 mod kind;
 mod performed;
+mod session_event;
 #[cfg(test)]
 mod toy;
 mod traced;
@@ -26,6 +27,9 @@ pub use http::{
 use kind::{ActionKind, StepKey};
 pub(super) use kind::{ActionReading, Looks, ReadStep};
 pub use performed::{Failed, Kept, Opened, Performed, Sending, Task, Unperformed, Until};
+pub use session_event::{
+    ArrivedFrame, FrameKind, SessionEvent, SessionSink, SocketEnd, SocketEvent,
+};
 pub use traced::{ActionTrace, Beginning, Excerpt, Presenter, TracedAction, Tracer};
 pub(super) use wait_for::EVENT;
 pub use wait_for::{Delivery, EventTrace, EventView, KeptEvents, Match, WaitAction};

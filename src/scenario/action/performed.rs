@@ -9,7 +9,10 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::traced::{TracedAction, Tracer};
+use super::{
+    SessionSink,
+    traced::{TracedAction, Tracer},
+};
 use crate::{
     driver::Phases,
     scenario::{Reason, Scope, SessionValues, View},
@@ -23,6 +26,8 @@ pub struct Task<'a> {
     pub timeout: Duration,
     /// Whether what expressions could look at is kept though none of the step does.
     pub is_traced: bool,
+    /// Makes what takes the events of the sessions of the chat.
+    pub session_events: &'a (dyn Fn() -> SessionSink + Sync),
     /// When it is given up.
     pub until: Until<'a>,
 }
