@@ -4,6 +4,7 @@
 mod http;
 mod origins;
 mod phases;
+mod websocket;
 
 pub use http::{
     ConnectionSettings, Cookies, Endpoint, EnvironmentProxies, HttpAnswer, HttpBody, HttpClient,
@@ -13,3 +14,8 @@ pub use http::{
 };
 pub use origins::{Origin, Origins, has_credentials};
 pub use phases::{Phase, Phases};
+pub use websocket::{
+    ClosedBy, ClosedSocket, ClosedWhy, FrameLimits, HandshakeAnswer, OpenedSocket, Opening,
+    PingSettings, ReceivedMessage, Socket, SocketFailure, SocketFailureKind, SocketHandler,
+    SocketMessage, Utf8Bytes, WebSocketClient,
+};
