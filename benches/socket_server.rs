@@ -1,0 +1,124 @@
+//! A WebSocket server that does as little as it can: `/echo` sends every frame back, `/room` sends it to everybody who
+//! is connected there, and any other path is silent.
+//!
+//! ```sh
+//! cargo bench --bench socket_server -- 127.0.0.1:4100
+//! ```
+#![expect(
+    clippy::unwrap_used,
+    reason = "a yardstick that cannot go on is of no use"
+)]
+
+use std::{cell::RefCell, io::Write as _, rc::Rc};
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    sync::mpsc::{UnboundedSender, unbounded_channel},
+    task::{LocalSet, spawn_local},
+};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        Message,
+        handshake::derive_accept_key,
+        protocol::{Role, WebSocketConfig},
+    },
+};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+type Members = Rc<RefCell<Vec<UnboundedSender<Message>>>>;
+type Socket = WebSocketStream<TcpStream>;
+
+/// Answers the handshake. The path that was asked for, and the socket; `None` if the client left.
+async fn accept(mut stream: TcpStream) -> Option<(String, Socket)> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        if stream.read_buf(&mut head).await.ok()? == 0 {
+            return None;
+        }
+    }
+    let head = String::from_utf8(head).ok()?;
+    let path = head.split(' ').nth(1)?.to_owned();
+    let key = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        (name.eq_ignore_ascii_case("sec-websocket-key")).then(|| value.trim())
+    })?;
+    let answer = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: {}\r\n\r\n",
+        derive_accept_key(key.as_bytes())
+    );
+    stream.write_all(answer.as_bytes()).await.ok()?;
+    let settings = WebSocketConfig::default()
+        .read_buffer_size(1024)
+        .write_buffer_size(0);
+    let socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(settings)).await;
+    Some((path, socket))
+}
+
+async fn echo(mut socket: Socket) {
+    while let Some(Ok(message)) = socket.next().await {
+        if (message.is_text() || message.is_binary()) && socket.send(message).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn room(socket: Socket, members: Members) {
+    let (sender, mut said) = unbounded_channel();
+    members.borrow_mut().push(sender);
+    let (mut writes, mut reads) = socket.split();
+    spawn_local(async move {
+        while let Some(message) = said.recv().await {
+            if writes.send(message).await.is_err() {
+                return;
+            }
+        }
+    });
+    while let Some(Ok(message)) = reads.next().await {
+        if message.is_text() {
+            let mut members = members.borrow_mut();
+            members.retain(|member| member.send(message.clone()).is_ok());
+        }
+    }
+}
+
+async fn silence(mut socket: Socket) {
+    while let Some(Ok(_)) = socket.next().await {}
+}
+
+async fn serve(address: String) {
+    let listener = TcpListener::bind(address).await.unwrap();
+    println!("listening on {}", listener.local_addr().unwrap());
+    std::io::stdout().flush().unwrap();
+    let members = Members::default();
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let members = members.clone();
+        spawn_local(async move {
+            match accept(stream).await {
+                Some((path, socket)) if path == "/echo" => echo(socket).await,
+                Some((path, socket)) if path == "/room" => room(socket, members).await,
+                Some((_, socket)) => silence(socket).await,
+                None => {}
+            }
+        });
+    }
+}
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let Some(address) = arguments.find(|argument| argument != "--bench") else {
+        eprintln!("usage: socket_server ADDRESS");
+        return;
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    LocalSet::new().block_on(&runtime, serve(address));
+}
