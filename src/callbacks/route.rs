@@ -128,6 +128,7 @@ impl Route {
         let mut scope = self.scope.clone();
         scope.look_at(Arc::new(EventView {
             event,
+            name: EventView::EVENT,
             elapsed: Duration::ZERO,
             delivery: delivery.cloned(),
         }));

@@ -38,6 +38,12 @@ pub enum Reason {
     ReplyTimeout,
     /// The other side left while the step waited for it.
     Disconnected,
+    /// The target agreed to a connection in a way that its protocol does not allow.
+    Handshake,
+    /// A connection ended while the step needed it.
+    Closed,
+    /// The target sent what its protocol does not allow.
+    Protocol,
     /// A template or expression met a value that it cannot work with.
     Template,
     /// A fault of chatprobe itself.
@@ -46,7 +52,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Dns,
         Self::Connect,
         Self::Tls,
@@ -57,6 +63,9 @@ impl Reason {
         Self::AgentJoinTimeout,
         Self::ReplyTimeout,
         Self::Disconnected,
+        Self::Handshake,
+        Self::Closed,
+        Self::Protocol,
         Self::Template,
         Self::Internal,
     ];
@@ -74,6 +83,9 @@ impl Reason {
             Self::AgentJoinTimeout => "agent_join_timeout",
             Self::ReplyTimeout => "reply_timeout",
             Self::Disconnected => "disconnected",
+            Self::Handshake => "handshake",
+            Self::Closed => "closed",
+            Self::Protocol => "protocol",
             Self::Template => "template",
             Self::Internal => "internal",
         }

@@ -387,6 +387,7 @@ pub(super) mod tests {
         assert_eq!(seen(&chat, "elapsed"), Value::from(1.5));
         chat.look_at(Arc::new(EventView {
             event: Value::from("e"),
+            name: EventView::EVENT,
             elapsed,
             delivery: None,
         }));

@@ -25,6 +25,7 @@ impl Scenario {
             captures: Vec::new(),
             claim: None,
             observe: None,
+            goes_on: false,
         };
         Self {
             name,

@@ -56,6 +56,8 @@ pub struct Step {
     pub claim: Option<Expression>,
     /// Which measurement of its own the step feeds.
     pub observe: Option<Observation>,
+    /// Whether what comes after it is performed although it failed: `else: continue`.
+    pub goes_on: bool,
 }
 
 impl Step {
@@ -95,7 +97,9 @@ pub(super) struct StepReader<'a> {
 /// The keys that tell what an entry of a list of steps is.
 const ENTRIES: [&str; 3] = ["step", "think", "repeat"];
 /// The keys of a step besides that of its action and those that belong to one kind of action.
-const STEP_KEYS: [&str; 6] = ["timeout", "expect", "capture", "claim", "observe", "steps"];
+const STEP_KEYS: [&str; 7] = [
+    "timeout", "expect", "capture", "claim", "observe", "else", "steps",
+];
 
 impl StepReader<'_> {
     pub(super) fn read_list(&mut self, node: &Node) -> Vec<Item> {
@@ -185,6 +189,8 @@ impl StepReader<'_> {
         let observe = map
             .get("observe")
             .and_then(|node| self.read_observation(node, kind));
+        let goes_on = map.get("else");
+        let goes_on = goes_on.is_some_and(|node| self.read_else(node));
         if kind.is_none() {
             Action::check_step_keys(&mut self.reading(&mut map));
         }
@@ -204,6 +210,7 @@ impl StepReader<'_> {
             captures,
             claim,
             observe,
+            goes_on,
         })
     }
 
@@ -318,6 +325,21 @@ impl StepReader<'_> {
         }
         self.claimed = true;
         Expression::read(node, &self.names, self.problems)
+    }
+
+    /// `else: continue`: whether the node says so.
+    fn read_else(&self, node: &Node) -> bool {
+        let goes_on = matches!(&node.value, Value::Text(word) if word == "continue");
+        if !goes_on {
+            let what = node.shown();
+            self.problems.add(
+                &node.place,
+                format!(
+                    "{what} is nothing that can happen after a failure; write `continue`, or leave `else` out to end the chat"
+                ),
+            );
+        }
+        goes_on
     }
 
     fn read_observation(&mut self, node: &Node, kind: Option<&str>) -> Option<Observation> {

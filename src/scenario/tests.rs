@@ -199,6 +199,24 @@ fn what_is_about_an_answer_does_not_belong_to_a_wait() {
 }
 
 #[test]
+fn a_step_says_with_one_word_that_the_chat_goes_on_without_it() {
+    let step = "- step: a\n  http: { get: 'http://h' }";
+    let goes_on = |rest: &str| {
+        let scenario = steps(&format!("{step}{rest}"));
+        scenario.map(|scenario| scenario.all_steps()[0].goes_on)
+    };
+    assert_eq!(goes_on(""), Ok(false));
+    assert_eq!(goes_on("\n  else: continue"), Ok(true));
+    for other in ["stop", "true", "~", "[continue]", "{ step: b }"] {
+        let problems = goes_on(&format!("\n  else: {other}")).unwrap_err();
+        let [problem] = &problems[..] else {
+            panic!("{other}: {problems:?}");
+        };
+        assert!(problem.starts_with("s.yaml:7:9: "), "{problem}");
+    }
+}
+
+#[test]
 fn inputs_are_what_was_set_or_their_default() {
     let scenario = read(
         "scenario: s\ninputs: { n: 2, wait: 5s, text: a, open: { type: integer } }\nsteps: [{ think: 1s }]",

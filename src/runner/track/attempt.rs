@@ -168,7 +168,7 @@ impl Track<'_> {
         let scope = &mut self.scope;
         let mut kept: Option<Box<KeptEvents>> = None;
         let judge = |inbound: &Inbound| {
-            let found = wait.judge(view_of(inbound, since), left, scope);
+            let found = wait.judge(view_of(wait, inbound, since), left, scope);
             let is_wanted = found == Match::Wanted;
             let kept = kept.get_or_insert_default();
             kept.note(inbound.arrived, &inbound.event, inbound.bytes, is_wanted);
@@ -185,7 +185,7 @@ impl Track<'_> {
             Ok(inbound) => inbound,
             Err(error) => return Err(self.waited_in_vain(step, since, timeout, &error).await),
         };
-        let view = view_of(&inbound, since);
+        let view = view_of(wait, &inbound, since);
         self.timing.mark(step.id, inbound.arrived);
         let latency = view.elapsed;
         Arc::make_mut(&mut self.scope).look_at(Arc::new(view));
@@ -298,9 +298,10 @@ impl Track<'_> {
 }
 
 /// What expressions see of an event that comes after a request was sent.
-fn view_of(inbound: &Inbound, since: Instant) -> EventView {
+fn view_of(wait: &WaitAction, inbound: &Inbound, since: Instant) -> EventView {
     EventView {
         event: inbound.event.clone(),
+        name: wait.event_name(),
         elapsed: inbound.arrived.saturating_duration_since(since),
         delivery: inbound.delivery.clone(),
     }

@@ -128,6 +128,9 @@ fn is_lack_of_time(reason: Reason) -> bool {
         | Reason::Expectation
         | Reason::Capture
         | Reason::Disconnected
+        | Reason::Handshake
+        | Reason::Closed
+        | Reason::Protocol
         | Reason::Template
         | Reason::Internal => false,
     }

@@ -32,7 +32,7 @@ pub use session_event::{
 };
 pub use traced::{ActionTrace, Beginning, Excerpt, Presenter, TracedAction, Tracer};
 pub(super) use wait_for::EVENT;
-pub use wait_for::{Delivery, EventTrace, EventView, KeptEvents, Match, WaitAction};
+pub use wait_for::{Awaited, Delivery, EventTrace, EventView, KeptEvents, Match, WaitAction};
 
 macro_rules! kinds {
     ($($(#[doc = $about:literal])* $(#[cfg($condition:meta)])? $kind:ident($action:ty),)+) => {

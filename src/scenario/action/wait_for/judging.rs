@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{EventView, WaitAction};
+use super::{Awaited, EventView, WaitAction};
 use crate::scenario::{EvaluationError, Expression, Observation, Reason, Scope};
 
 /// What a wait makes of one event.
@@ -35,6 +35,14 @@ impl WaitAction {
             }
             Ok(false) => Match::Other,
             Err(error) => Match::Exceeded(Box::new(error)),
+        }
+    }
+
+    /// The name by which expressions know what it takes.
+    pub fn event_name(&self) -> &'static str {
+        match self.source {
+            Awaited::Callbacks => EventView::EVENT,
+            Awaited::Socket(_) => "frame",
         }
     }
 

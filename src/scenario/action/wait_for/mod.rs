@@ -4,6 +4,8 @@ mod judging;
 mod traced;
 mod view;
 
+use std::sync::Arc;
+
 pub use self::{
     judging::Match,
     traced::{EventTrace, KeptEvents, TracedWait},
@@ -26,6 +28,17 @@ pub struct WaitAction {
     pub matches: Expression,
     /// `since: STEP`: the step whose request the event answers; the latest request if absent.
     pub since: Option<StepId>,
+    /// Where the event comes from.
+    pub source: Awaited,
+}
+
+/// Where what a wait takes comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Awaited {
+    /// From callbacks of the chat.
+    Callbacks,
+    /// From the socket of the chat that has this name, or without one from any of its sockets.
+    Socket(Option<Arc<str>>),
 }
 
 const OF_DELIVERY: &str = "it is known in `callbacks` and where a `wait_for` looks at an event";
@@ -72,6 +85,7 @@ impl ActionKind for WaitAction {
         Some(Self {
             matches: matches?,
             since,
+            source: Awaited::Callbacks,
         })
     }
 

@@ -7,8 +7,10 @@ use crate::scenario::View;
 /// An inbound event, as expressions see it.
 #[derive(Debug)]
 pub struct EventView {
-    /// `event`.
+    /// What came.
     pub event: Value,
+    /// The name by which expressions know it: see [`WaitAction::event_name`](super::WaitAction::event_name).
+    pub name: &'static str,
     /// `elapsed`: from the request that it answers to its arrival.
     pub elapsed: Duration,
     /// What brought it, if the scenario looks at that.
@@ -32,10 +34,15 @@ pub struct Delivery {
     pub bytes: usize,
 }
 
+impl EventView {
+    /// The name of an event that a callback brings.
+    pub const EVENT: &str = "event";
+}
+
 impl View for EventView {
     fn value_of(&self, name: &str) -> Option<Value> {
         match name {
-            "event" => Some(self.event.clone()),
+            _ if name == self.name => Some(self.event.clone()),
             "elapsed" => Some(self.elapsed.as_secs_f64().into()),
             _ => self.delivery.as_ref()?.value_of(name).cloned(),
         }
@@ -43,7 +50,7 @@ impl View for EventView {
 
     fn describe(&self, _: &dyn Fn(&str) -> bool) -> String {
         let event = serde_json::to_string(&self.event).unwrap_or_default();
-        format!("; the event: {event}")
+        format!("; the {}: {event}", self.name)
     }
 }
 
