@@ -144,7 +144,7 @@ fn the_numbers_in_the_catalogue_are_right() {
     let boundaries = Boundaries::default();
     let count = |declaration: &ScenarioDeclaration| boundaries.series_per_subject(declaration);
     assert_eq!(count(&nothing), 4 + 19 + 56);
-    assert_eq!(count(&every_reason), 91 + 2 + 13 + 18);
+    assert_eq!(count(&every_reason), 94 + 2 + 16 + 18);
     let with_agent = ScenarioDeclaration {
         agent_join: true,
         ..nothing.clone()
