@@ -5,6 +5,7 @@
 //! [`RunEvent`], and everything else to [`Observers`] as a [`ServiceEvent`].
 
 mod declarations;
+mod deliveries;
 mod denial;
 mod ending;
 mod fate;
@@ -25,6 +26,7 @@ pub use declarations::{
     BurstDeclaration, Declarations, LatencyLimit, ProbeDeclaration, ScenarioDeclaration,
     StepDeclaration,
 };
+pub use deliveries::{DeliveryEvent, DeliveryFate};
 pub use denial::Denial;
 pub use ending::{Ending, Failure, StepOutcome};
 pub use fate::Fate;

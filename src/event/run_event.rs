@@ -1,6 +1,8 @@
 use std::{sync::Arc, time::Duration};
 
-use super::{Ending, FailedChat, Failure, Fate, RunIdentity, Sent, StepOutcome, Verdict};
+use super::{
+    DeliveryEvent, Ending, FailedChat, Failure, Fate, RunIdentity, Sent, StepOutcome, Verdict,
+};
 use crate::scenario::{Observation, Reason, SocketEvent, StepId};
 
 /// Something that happened in a run, which is named beside it: see [`RunObserver`](super::RunObserver).
@@ -106,6 +108,8 @@ pub enum RunEvent {
     CallbackSettled(Fate),
     /// Something happened to a socket of a chat.
     Socket(SocketEvent),
+    /// Something happened to the messages that chats publish to rooms.
+    Deliveries(DeliveryEvent),
     /// The run ended, its teardown included.
     Ended {
         /// Its verdict.

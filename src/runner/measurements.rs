@@ -139,6 +139,7 @@ impl Measurements {
             | RunEvent::CallbackVerified
             | RunEvent::CallbackIdRepeated
             | RunEvent::Socket(_)
+            | RunEvent::Deliveries(_)
             | RunEvent::Ended { .. } => {}
         }
     }

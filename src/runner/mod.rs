@@ -16,6 +16,11 @@ mod chat_state;
 mod context;
 mod control;
 mod deadline;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "chats do not publish yet")
+)]
+mod deliveries;
 mod engine;
 mod findings;
 mod graceful_stop;

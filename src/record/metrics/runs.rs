@@ -133,6 +133,7 @@ impl RunMetrics {
             | RunEvent::ChatNamed { .. }
             | RunEvent::ChatFailed(_)
             | RunEvent::Socket(_)
+            | RunEvent::Deliveries(_)
             | RunEvent::LeftOpen { .. } => {}
         }
     }
