@@ -16,7 +16,7 @@
 //! | [`listener`] | connections from clients: accepted, bounded in number, time and bytes, ended | descriptors, `line_budget`, vitals |
 //! | [`units`] | durations, rates, shares, distributions as people write them | nothing |
 //! | [`document`] | YAML with the place of every value, and the list of problems | units |
-//! | [`driver`] | a folder a protocol: carries requests over the wire | body, descriptors, lookups, `plain_words`, units |
+//! | [`driver`] | a folder a protocol: carries requests over the wire, on streams of one transport | body, descriptors, lookups, `plain_words`, units |
 //! | [`scenario`] | the language: steps, expressions, templates, and the actions of steps; no I/O but through drivers | body, document, driver, `plain_words`, units |
 //! | [`target`] | a chat system: address, variables, secrets and their redaction, TLS and proxy | document, driver, `plain_words`, scenario |
 //! | [`load`] | load profiles and thresholds, pure functions of time | document, units |

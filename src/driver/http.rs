@@ -1,29 +1,19 @@
 //! HTTP/1.1 requests, timed, over connections that customers share or have of their own.
 
 mod answer;
-mod connections;
-mod connector;
 mod cookies;
-mod destination;
-mod dial;
-mod endpoint;
 mod failure;
-mod head;
+mod forwarding;
 mod pool;
 mod prepared;
-mod progress;
-mod proxy;
 mod redirect;
 mod request;
 mod resend;
-mod resolver;
 mod sender;
 mod session;
 #[cfg(test)]
 mod tests;
-mod tls;
 mod watched;
-mod words;
 
 use std::{
     collections::HashMap,
@@ -37,22 +27,16 @@ use url::{Position, Url};
 
 pub use self::{
     answer::HttpAnswer,
-    connections::{ConnectionSettings, Sharing},
     cookies::Cookies,
-    endpoint::Endpoint,
     failure::{HttpFailure, HttpFailureKind, Remedy},
-    proxy::{EnvironmentProxies, Proxy, ProxyChoice, ProxyError},
     redirect::{location, shown_address},
     request::{HttpBody, HttpRequest, Redirects},
     session::{HttpSession, OnWire},
-    tls::{Tls, TlsError, TlsSettings},
 };
-use self::{
-    connector::ConnectorSettings,
-    destination::{Destination, split},
-    failure::Cause,
-    pool::Pool,
-    resolver::Resolver,
+use self::{failure::Cause, pool::Pool};
+use super::transport::{
+    ConnectionSettings, ConnectorSettings, Destination, Endpoint, EnvironmentProxies, ProxyUse,
+    Resolver, SocketServers, Tls, Transport, split, unusable,
 };
 use crate::lookups::Lookups;
 
@@ -62,15 +46,12 @@ const MOST_POOLS: usize = 1024;
 /// Clients that are kept for whoever asks for one like them; a configuration has a handful.
 const MOST_CLIENTS: usize = 64;
 
-/// What all requests of the process have in common: whom they trust, the proxies of the environment, and
-/// the clients.
+/// What all requests of the process have in common: the transport, and the clients.
 #[derive(Debug, Clone)]
 pub struct HttpDriver(Arc<Shared>);
 
 struct Shared {
-    trust: Tls,
-    proxies: Arc<EnvironmentProxies>,
-    resolver: Resolver,
+    transport: Transport,
     clients: Mutex<Vec<(Endpoint, HttpClient)>>,
 }
 
@@ -83,7 +64,8 @@ pub struct HttpClient(Arc<ClientState>);
 /// What the sessions of a client share.
 struct ClientState {
     connections: ConnectionSettings,
-    connector: ConnectorSettings,
+    connector: Arc<ConnectorSettings>,
+    sockets: SocketServers,
     /// By the beginning of a URL, as it was written.
     pools: Mutex<HashMap<Box<str>, Arc<Pool>>>,
 }
@@ -118,9 +100,7 @@ impl HttpDriver {
 
     fn with(trust: ClientConfig, proxies: EnvironmentProxies, resolver: Resolver) -> Self {
         Self(Arc::new(Shared {
-            trust: Tls::of(trust),
-            proxies: Arc::new(proxies),
-            resolver,
+            transport: Transport::new(trust, proxies, resolver),
             clients: Mutex::default(),
         }))
     }
@@ -136,18 +116,11 @@ impl HttpDriver {
     }
 
     fn client_with(&self, endpoint: &Endpoint, tls: impl Fn(&Tls) -> Tls) -> HttpClient {
-        let shared = &self.0;
         let connections = &endpoint.connections;
+        let connector = Arc::new(self.0.transport.settings_for(endpoint, tls));
         HttpClient(Arc::new(ClientState {
-            connector: ConnectorSettings {
-                resolver: shared.resolver.clone(),
-                from: connections.from.as_slice().into(),
-                host: endpoint.host.clone(),
-                tls: tls(endpoint.tls.as_ref().unwrap_or(&shared.trust)),
-                others: tls(&shared.trust),
-                proxy: endpoint.proxy.clone(),
-                environment: shared.proxies.clone(),
-            },
+            sockets: SocketServers::new(connector.clone(), connections.opening),
+            connector,
             connections: connections.clone(),
             pools: Mutex::default(),
         }))
@@ -182,6 +155,15 @@ impl HttpClient {
         HttpSession::of(self.clone())
     }
 
+    /// The servers that sockets of the same client go to.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the driver of sockets opens them")
+    )]
+    pub(super) fn socket_servers(&self) -> &SocketServers {
+        &self.0.sockets
+    }
+
     /// Closes connections that nobody has used for long. Otherwise it is done when the next answer
     /// comes from the same server.
     pub fn close_expired(&self) {
@@ -193,7 +175,7 @@ impl HttpClient {
         if let Some((origin, path)) = split(url) {
             return Ok((self.pool_to(origin)?, path));
         }
-        let whole = Url::parse(url).map_err(destination::unusable)?;
+        let whole = Url::parse(url).map_err(unusable)?;
         Ok((self.pool_to(&whole[..Position::BeforePath])?, url))
     }
 
@@ -211,7 +193,7 @@ impl HttpClient {
             )));
         }
         let read = Destination::read(origin)?;
-        let connector = self.0.connector.connector_to(&read.server)?;
+        let connector = (self.0.connector).connector_to(&read.server, ProxyUse::TunnelOrForward)?;
         let pool = Pool::new(read, connector, &self.0.connections);
         pools.insert(origin.into(), pool.clone());
         Ok(pool)

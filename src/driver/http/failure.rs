@@ -2,25 +2,17 @@
 
 use std::{
     error::Error,
-    fmt, io,
+    fmt,
     time::{Duration, SystemTime},
 };
 
 use hyper::Method;
 use tokio::time::Instant;
 
-use super::{
-    head::{MAX_BYTES, MAX_HEADERS},
-    words,
+use crate::driver::{
+    Origin, Phases,
+    transport::{Progress, TransportFailure, TransportFailureKind, one_line},
 };
-use crate::{
-    descriptors,
-    driver::{Origin, Phases},
-    lookups::LookupError,
-};
-
-/// In characters. Parts of a detail come from the server, a certificate's names for instance.
-const MAX_DETAIL: usize = 300;
 
 /// A request without a complete answer.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -96,81 +88,54 @@ pub(super) struct Cause {
     pub(super) remedy: Option<Box<Remedy>>,
 }
 
-impl Cause {
-    fn new(kind: HttpFailureKind, detail: String) -> Self {
+impl From<TransportFailure> for Cause {
+    fn from(failure: TransportFailure) -> Self {
         Self {
-            kind,
-            detail,
+            kind: failure.kind.into(),
+            detail: failure.detail,
             remedy: None,
         }
     }
+}
 
+impl From<TransportFailureKind> for HttpFailureKind {
+    fn from(kind: TransportFailureKind) -> Self {
+        match kind {
+            TransportFailureKind::Dns => Self::Dns,
+            TransportFailureKind::Connect => Self::Connect,
+            TransportFailureKind::Tls => Self::Tls,
+            TransportFailureKind::Timeout => Self::Timeout,
+            TransportFailureKind::BadRequest => Self::BadRequest,
+            TransportFailureKind::AnswerTooLarge => Self::AnswerTooLarge,
+            TransportFailureKind::Exhausted => Self::Exhausted,
+        }
+    }
+}
+
+impl Cause {
     /// Reads the kind off the types in the error's chain of sources.
     pub(super) fn of(error: &(dyn Error + 'static)) -> Self {
-        let (kind, detail) = if is_exhaustion(error) {
-            (HttpFailureKind::Exhausted, describe(error))
-        } else if let Some(error) = find::<LookupError>(error).filter(|error| error.is_our_own()) {
-            (HttpFailureKind::Exhausted, one_line(&error.to_string()))
-        } else if let Some(error) = find::<LookupError>(error) {
-            (HttpFailureKind::Dns, one_line(&error.to_string()))
-        } else if let Some(error) = find::<rustls::Error>(error) {
-            (HttpFailureKind::Tls, one_line(&words::of_tls(error)))
-        } else if find(error).is_some_and(hyper::Error::is_parse_too_large) {
-            return Self::head_too_large();
-        } else {
-            (HttpFailureKind::Connect, describe(error))
-        };
-        Self::new(kind, detail)
+        TransportFailure::of(error).into()
     }
 
     /// `detail` must be one line without the URL and without a header's value.
     pub(super) fn bad_request(detail: String) -> Self {
-        Self::new(HttpFailureKind::BadRequest, detail)
-    }
-
-    fn head_too_large() -> Self {
-        Self::new(
-            HttpFailureKind::AnswerTooLarge,
-            format!(
-                "the headers of the answer have more than {MAX_BYTES} bytes, or are more than {MAX_HEADERS}"
-            ),
-        )
+        TransportFailure::bad_request(detail).into()
     }
 
     /// `detail` must not hold the query of an address.
     pub(super) fn redirect(detail: &str) -> Self {
-        Self::new(HttpFailureKind::Redirect, one_line(detail))
+        Self {
+            kind: HttpFailureKind::Redirect,
+            detail: one_line(detail),
+            remedy: None,
+        }
     }
 
     /// The same failure with what to do about it.
     pub(super) fn with(mut self, remedy: Remedy) -> Self {
         self.remedy = Some(Box::new(remedy));
         self
-    }
-
-    /// No addresses of a name.
-    pub(super) fn lookup(detail: String) -> Self {
-        Self::new(HttpFailureKind::Dns, detail)
-    }
-
-    /// No connection.
-    pub(super) fn connect(detail: &str) -> Self {
-        Self::new(HttpFailureKind::Connect, one_line(detail))
-    }
-
-    /// No connection, because this machine has no more to give.
-    pub(super) fn exhausted(detail: &str) -> Self {
-        Self::new(HttpFailureKind::Exhausted, one_line(detail))
-    }
-
-    /// The failure of a connection to the proxy.
-    pub(super) fn at_proxy(mut self, proxy: &str) -> Self {
-        self.detail.insert_str(0, &format!("proxy {proxy}: "));
-        self
-    }
-
-    pub(super) fn timeout(detail: String) -> Self {
-        Self::new(HttpFailureKind::Timeout, detail)
     }
 
     /// The failure of a request that was already sent once before.
@@ -189,46 +154,17 @@ impl Cause {
         self.detail.push_str(&why);
         self
     }
-}
 
-/// The error in one line.
-pub(super) fn describe(error: &(dyn Error + 'static)) -> String {
-    let mut parts: Vec<String> = causes(error).map(words::of).collect();
-    // An I/O error has the message of the error inside it.
-    parts.dedup();
-    one_line(&parts.join(": "))
-}
-
-fn one_line(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(MAX_DETAIL)
-        .collect()
-}
-
-fn is_exhaustion(error: &(dyn Error + 'static)) -> bool {
-    causes(error).any(|cause| {
-        let lookup = cause.downcast_ref::<LookupError>();
-        let of_lookup = lookup.and_then(LookupError::system);
-        of_lookup
-            .or_else(|| cause.downcast_ref::<io::Error>())
-            .is_some_and(descriptors::are_exhausted)
-    })
-}
-
-fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
-    causes(error).find_map(|cause| cause.downcast_ref())
-}
-
-/// The error and all that is behind it. An I/O error's `source` skips the error it was made
-/// from, which is where rustls puts its own.
-pub(super) fn causes<'a>(
-    error: &'a (dyn Error + 'static),
-) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&cause| {
-        match cause.downcast_ref::<io::Error>().map(io::Error::get_ref) {
-            Some(Some(inner)) => Some(inner as &(dyn Error + 'static)),
-            Some(None) | None => cause.source(),
+    /// The failure of a request that has got so far.
+    pub(super) fn after(self, progress: &Progress) -> HttpFailure {
+        HttpFailure {
+            kind: self.kind,
+            detail: self.detail,
+            sent_at: progress.sent_at,
+            waited: progress.waited(),
+            phases: progress.phases_of_failure(),
+            certificate_expires: progress.certificate_expires,
+            remedy: self.remedy,
         }
-    })
+    }
 }

@@ -11,16 +11,12 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{
-    connections::{ConnectionSettings, Sharing},
-    connector::Connector,
-    destination::Destination,
-    failure::Cause,
-    progress::{Progress, RequestStage},
-    sender::Sender,
-};
+use super::{failure::Cause, forwarding::Forwarding, sender::Sender};
 use crate::{
     descriptors::{self, Purpose, Reclaim},
+    driver::transport::{
+        ConnectionSettings, Connector, Destination, Progress, Sharing, Stage, TransportFailure,
+    },
     units::duration,
 };
 
@@ -118,7 +114,7 @@ impl Pool {
         self: &Arc<Self>,
         progress: &mut Progress,
     ) -> Result<Connection, Cause> {
-        progress.reach(RequestStage::Connection);
+        progress.reach(Stage::Connection);
         let grant = if let Some(grant) = self.grant_at_once() {
             progress.granted_at_once();
             grant
@@ -165,7 +161,7 @@ impl Pool {
         connection: Connection,
         progress: &mut Progress,
     ) -> Result<Connection, Cause> {
-        progress.reach(RequestStage::Connection);
+        progress.reach(Stage::Connection);
         let Connection { slot, sender, .. } = connection;
         drop(sender);
         // It is never closed; without a permit the connection is opened all the same.
@@ -181,7 +177,11 @@ impl Pool {
 
     async fn open(&self, progress: &mut Progress) -> Result<Sender, Cause> {
         // In a box: most requests find a connection, and need no room for opening one.
-        let mut sender = Box::pin(self.connector.open(progress)).await?;
+        let connected = Box::pin(self.connector.open(progress)).await?;
+        let mut sender = Sender::open(connected.stream, Some(connected.permit)).await?;
+        if let Some(proxy) = connected.forwarded_by {
+            sender = sender.forwarded(Forwarding::new(&proxy, &self.origin.server));
+        }
         sender.round_trip = progress.round_trip;
         sender.expires = self.max_age.map(|age| {
             // Connections that were opened together must not all be opened anew together.
@@ -209,16 +209,16 @@ impl Pool {
     }
 
     /// Why no connection was there for so long.
-    pub(super) fn shortage(&self, waited: Duration) -> Cause {
+    pub(super) fn shortage(&self, waited: Duration) -> TransportFailure {
         let waited = duration::exact(waited);
         let opening = self.opening_at_most - self.opening.available_permits();
         let slots = self.state().slots;
         if opening >= self.opening_at_most.min(slots) {
-            return Cause::connect(&format!(
+            return TransportFailure::connect(&format!(
                 "no connection within {waited}: {opening} to this server are being opened, and none came about"
             ));
         }
-        Cause::timeout(format!(
+        TransportFailure::timeout(format!(
             "no connection was free for {waited}: all {slots} to this server are in use; `connections` of the \
              target allows more"
         ))

@@ -10,7 +10,8 @@ use hyper::{
     },
 };
 
-use super::{HttpBody, HttpRequest, destination::Destination, failure::Cause};
+use super::{HttpBody, HttpRequest, failure::Cause};
+use crate::driver::transport::Destination;
 
 static AGENT: HeaderValue =
     HeaderValue::from_static(concat!("chatprobe/", env!("CARGO_PKG_VERSION")));

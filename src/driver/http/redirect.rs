@@ -6,9 +6,9 @@ use hyper::{
 };
 use url::Url;
 
-use super::{HttpBody, HttpRequest, Redirects, Remedy, destination::unusable, failure::Cause};
+use super::{HttpBody, HttpRequest, Redirects, Remedy, failure::Cause};
 use crate::{
-    driver::{Origin, has_credentials},
+    driver::{Origin, has_credentials, transport::unusable},
     plain_words,
 };
 

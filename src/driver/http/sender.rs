@@ -18,12 +18,14 @@ use tokio::{
 };
 
 use super::{
-    failure::{Cause, causes},
-    head::{MAX_BYTES, MAX_HEADERS},
-    proxy::Forwarding,
+    failure::Cause,
+    forwarding::Forwarding,
     watched::{Closing, StreamActivity, WatchedStream},
 };
-use crate::descriptors::Permit;
+use crate::{
+    descriptors::Permit,
+    driver::transport::{MAX_BYTES, MAX_HEADERS, causes},
+};
 
 /// The sending end of a connection.
 pub(super) struct Sender {
@@ -31,7 +33,7 @@ pub(super) struct Sender {
     /// Its other half is dropped with the task of the connection.
     ended: oneshot::Receiver<Infallible>,
     /// How requests are written for a proxy that reads them.
-    forwarding: Option<Arc<Forwarding>>,
+    forwarding: Option<Box<Forwarding>>,
     activity: Arc<StreamActivity>,
     /// How often something had been written before the latest request.
     writes_before: u64,
@@ -105,8 +107,8 @@ impl Sender {
     }
 
     /// The same where a proxy reads the requests and passes them on.
-    pub(super) fn forwarded(mut self, forwarding: Arc<Forwarding>) -> Self {
-        self.forwarding = Some(forwarding);
+    pub(super) fn forwarded(mut self, forwarding: Forwarding) -> Self {
+        self.forwarding = Some(Box::new(forwarding));
         self
     }
 

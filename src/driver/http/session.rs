@@ -13,14 +13,14 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::{
-    Cookies, HttpAnswer, HttpClient, HttpFailure, HttpFailureKind, HttpRequest, Sharing,
+    Cookies, HttpAnswer, HttpClient, HttpFailure, HttpFailureKind, HttpRequest,
     answer::{ReadAnswer, read},
     failure::Cause,
     pool::{Connection, Pool},
     prepared::prepare,
-    progress::{Progress, RequestStage},
     redirect, resend,
 };
+use crate::driver::transport::{Progress, Sharing, Stage};
 
 /// The state of one virtual user at a target. It sends one request after the other.
 pub struct HttpSession {
@@ -77,7 +77,8 @@ impl HttpSession {
         on_wire: &OnWire,
     ) -> Result<HttpAnswer, HttpFailure> {
         let mut progress = Progress::begin(request.timeout);
-        let exchange = self.exchange(request, on_wire, &mut progress);
+        let mut redirects = Vec::new();
+        let exchange = self.exchange(request, on_wire, &mut progress, &mut redirects);
         let result = timeout(request.timeout, exchange).await;
         let sent_at = progress.sent_at;
         let cause = match result {
@@ -91,13 +92,13 @@ impl HttpSession {
                     waited: progress.waited(),
                     phases: progress.phases(),
                     certificate_expires: progress.certificate_expires,
-                    redirects: progress.redirects,
+                    redirects,
                 });
             }
             Ok(Err(cause)) => cause,
             Err(_) => self.out_of_time(request, &progress),
         };
-        let url = progress.redirects.last().unwrap_or(&request.url);
+        let url = redirects.last().unwrap_or(&request.url);
         Err(located(cause.after(&progress), url))
     }
 
@@ -124,6 +125,7 @@ impl HttpSession {
         request: &HttpRequest,
         on_wire: &OnWire,
         progress: &mut Progress,
+        followed: &mut Vec<String>,
     ) -> Result<ReadAnswer, Cause> {
         let mut redirected = None;
         loop {
@@ -141,10 +143,10 @@ impl HttpSession {
             let Some(next) = next else {
                 return Ok(exchanged);
             };
-            if progress.redirects.len() >= redirects.most {
+            if followed.len() >= redirects.most {
                 return Err(redirect::too_many(redirects.most, &next));
             }
-            progress.redirects.push(next.url.clone());
+            followed.push(next.url.clone());
             redirected = Some(Box::new(next));
         }
     }
@@ -165,7 +167,7 @@ impl HttpSession {
         on_wire.set();
         let exchanged = match connection.sender.send(prepared).await {
             Ok(response) => {
-                progress.reach(RequestStage::Body);
+                progress.reach(Stage::Body);
                 read(response, request.body_limit).await?
             }
             Err(lost) => {
@@ -175,7 +177,7 @@ impl HttpSession {
                 self.resent += 1;
                 let again = connection.sender.send(again).await;
                 let response = again.map_err(|error| Cause::of(&error).after_resend())?;
-                progress.reach(RequestStage::Body);
+                progress.reach(Stage::Body);
                 let read = read(response, request.body_limit).await;
                 read.map_err(Cause::after_resend)?
             }
@@ -214,9 +216,9 @@ impl HttpSession {
         if !progress.is_granted()
             && let Ok((pool, _)) = self.client.pool(&request.url)
         {
-            return pool.shortage(request.timeout);
+            return pool.shortage(request.timeout).into();
         }
-        progress.out_of_time()
+        progress.out_of_time().into()
     }
 }
 

@@ -8,6 +8,7 @@ mod redirects;
 mod requests;
 mod resend;
 mod server;
+mod sockets;
 mod tls;
 
 use std::{ops::Deref, time::Duration};
@@ -17,6 +18,9 @@ use hyper::Method;
 use tokio::time::Instant;
 
 use super::*;
+use crate::driver::transport::{
+    Progress, Proxy, ProxyChoice, ProxyError, Sharing, TlsError, TlsSettings,
+};
 
 fn driver() -> HttpClient {
     rustls::crypto::ring::default_provider()

@@ -9,11 +9,10 @@ use tokio::{
 };
 
 use super::{
-    super::dial::interleaved,
     server::{Server, answer_all},
     *,
 };
-use crate::driver::{Phase, Phases};
+use crate::driver::{Phase, Phases, transport::interleaved};
 
 /// A host of which every name has these addresses.
 fn resolving(addresses: &[Ipv4Addr]) -> HttpClient {

@@ -143,7 +143,7 @@ async fn a_name_that_finds_no_thread_is_not_charged_to_the_target() {
     let before = Instant::now();
     let refused = hanging.lookups.addresses("other").await.unwrap_err();
     assert_eq!(before.elapsed(), BEGINS_WITHIN);
-    let cause = Cause::of(&refused).after(&progress::Progress::begin(Duration::from_secs(9)));
+    let cause = Cause::of(&refused).after(&Progress::begin(Duration::from_secs(9)));
     assert_eq!(cause.kind, HttpFailureKind::Exhausted);
     assert_eq!(
         cause.detail,

@@ -3,12 +3,11 @@
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
-use http_body_util::{Empty, Full};
+use http_body_util::Empty;
 use hyper::{
     Method, Request, StatusCode, Uri,
     client::conn::http1::handshake,
     header::{HOST, HeaderValue, PROXY_AUTHORIZATION},
-    http::uri::PathAndQuery,
     upgrade::Upgraded,
 };
 use hyper_util::{client::proxy::matcher::Matcher, rt::TokioIo};
@@ -18,7 +17,7 @@ use url::Url;
 
 use super::{
     destination::{self, Destination},
-    failure::Cause,
+    failure::TransportFailure,
 };
 use crate::plain_words;
 
@@ -27,7 +26,7 @@ use crate::plain_words;
 pub struct Proxy {
     pub(super) host: String,
     pub(super) port: u16,
-    authorization: Option<HeaderValue>,
+    pub(in crate::driver) authorization: Option<HeaderValue>,
     /// The password, and the user with it.
     secrets: Vec<String>,
 }
@@ -124,7 +123,7 @@ impl Proxy {
         stream: TcpStream,
         server: &str,
     ) -> Result<TokioIo<Upgraded>, TunnelRefusal> {
-        let failed = |error: hyper::Error| TunnelRefusal::Failed(Cause::of(&error));
+        let failed = |error: hyper::Error| TunnelRefusal::Failed(TransportFailure::of(&error));
         let (mut requests, connection) = handshake(TokioIo::new(stream)).await.map_err(failed)?;
         // It ends with the tunnel, or with `requests`.
         tokio::spawn(connection.with_upgrades());
@@ -147,7 +146,7 @@ impl Proxy {
         Ok(TokioIo::new(tunnel))
     }
 
-    fn refusal(&self, status: StatusCode, server: &str) -> Cause {
+    fn refusal(&self, status: StatusCode, server: &str) -> TransportFailure {
         let hint = match status {
             StatusCode::PROXY_AUTHENTICATION_REQUIRED if self.authorization.is_some() => {
                 ": it does not take the user and password"
@@ -158,7 +157,7 @@ impl Proxy {
             _ => "",
         };
         let Self { host, port, .. } = self;
-        Cause::connect(&format!(
+        TransportFailure::connect(&format!(
             "the proxy {host}:{port} answered {} to CONNECT {server}{hint}",
             status.as_u16()
         ))
@@ -170,7 +169,7 @@ pub(super) enum TunnelRefusal {
     /// It answered with this status.
     Answered(StatusCode),
     /// It did not answer.
-    Failed(Cause),
+    Failed(TransportFailure),
 }
 
 impl TunnelRefusal {
@@ -187,7 +186,7 @@ impl TunnelRefusal {
     }
 
     /// Why there is no tunnel to the server.
-    pub(super) fn into_cause(self, proxy: &Proxy, server: &str) -> Cause {
+    pub(super) fn into_failure(self, proxy: &Proxy, server: &str) -> TransportFailure {
         match self {
             Self::Answered(status) => proxy.refusal(status, server),
             Self::Failed(cause) => cause.at_proxy(&proxy.to_string()),
@@ -218,7 +217,9 @@ impl EnvironmentProxies {
     }
 
     /// The same with variables that a function knows.
-    pub(super) fn of(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ProxyError> {
+    pub(in crate::driver) fn of(
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ProxyError> {
         let value = |names: [&'static str; 2]| {
             let values = names.map(|name| Some((name, variable(name)?)));
             let mut values = values.into_iter().flatten();
@@ -309,34 +310,5 @@ impl fmt::Display for EnvironmentProxies {
             return Ok(());
         }
         write!(f, ", except {}", self.except.join(", "))
-    }
-}
-
-/// How requests are written for a proxy that reads them and passes them on: with the whole address, as
-/// [RFC 9112](https://www.rfc-editor.org/rfc/rfc9112), section 3.2.2 says.
-pub(super) struct Forwarding {
-    server: Uri,
-    authorization: Option<HeaderValue>,
-}
-
-impl Forwarding {
-    pub(super) fn new(proxy: &Proxy, server: &Uri) -> Self {
-        Self {
-            server: server.clone(),
-            authorization: proxy.authorization.clone(),
-        }
-    }
-
-    pub(super) fn apply(&self, request: &mut Request<Full<Bytes>>) {
-        let mut parts = self.server.clone().into_parts();
-        let asked = request.uri().path_and_query().cloned();
-        parts.path_and_query = asked.or_else(|| Some(PathAndQuery::from_static("/")));
-        if let Ok(whole) = Uri::from_parts(parts) {
-            *request.uri_mut() = whole;
-        }
-        if let Some(authorization) = &self.authorization {
-            let headers = request.headers_mut();
-            headers.insert(PROXY_AUTHORIZATION, authorization.clone());
-        }
     }
 }

@@ -7,31 +7,54 @@ use hyper::{Uri, header::HeaderValue};
 use percent_encoding::percent_decode_str;
 use url::{Position, Url};
 
-use super::failure::Cause;
+use super::failure::TransportFailure;
 
 /// A server as URLs name it, read once for all requests to it. Not `Debug`: it may hold a password.
-pub(super) struct Destination {
+pub(in crate::driver) struct Destination {
     base: Url,
     /// What to connect to: scheme, host and port.
-    pub(super) server: Uri,
+    pub(in crate::driver) server: Uri,
     /// What a request says in its `Host` header.
-    pub(super) host: HeaderValue,
+    pub(in crate::driver) host: HeaderValue,
     /// What it says in its `Authorization`, where the URL holds a user and no header is given.
-    pub(super) authorization: Option<HeaderValue>,
+    pub(in crate::driver) authorization: Option<HeaderValue>,
 }
 
 /// `why` must not quote the URL.
-pub(super) fn unusable(why: impl Display) -> Cause {
-    Cause::bad_request(format!("the URL is not valid: {why}"))
+pub(in crate::driver) fn unusable(why: impl Display) -> TransportFailure {
+    TransportFailure::bad_request(format!("the URL is not valid: {why}"))
 }
 
 impl Destination {
     /// Of a whole URL, or of its beginning.
-    pub(super) fn read(text: &str) -> Result<Self, Cause> {
-        let mut base = Url::parse(text).map_err(unusable)?;
+    pub(in crate::driver) fn read(text: &str) -> Result<Self, TransportFailure> {
+        let base = Url::parse(text).map_err(unusable)?;
         if !["http", "https"].contains(&base.scheme()) {
             return Err(unusable("it begins with neither `http` nor `https`"));
         }
+        Self::of(base)
+    }
+
+    /// The same for a socket: `ws` is read as `http`, and `wss` as `https`.
+    pub(super) fn of_socket(text: &str) -> Result<Self, TransportFailure> {
+        let mut base = Url::parse(text).map_err(unusable)?;
+        let scheme = match base.scheme() {
+            "ws" | "http" => "http",
+            "wss" | "https" => "https",
+            _ => {
+                return Err(unusable(
+                    "it begins with none of `ws`, `wss`, `http` and `https`",
+                ));
+            }
+        };
+        // Between schemes of the web it always can be changed.
+        if base.set_scheme(scheme).is_err() {
+            return Err(unusable("its scheme is not that of a socket"));
+        }
+        Self::of(base)
+    }
+
+    fn of(mut base: Url) -> Result<Self, TransportFailure> {
         let authorization = authorization(&base);
         base.set_path("/");
         base.set_query(None);
@@ -51,7 +74,11 @@ impl Destination {
     }
 
     /// What the first line of a request asks for: path and query. `path` begins with a slash, or is a whole URL.
-    pub(super) fn ask(&self, path: &str, query: &[(String, String)]) -> Result<Uri, Cause> {
+    pub(in crate::driver) fn ask(
+        &self,
+        path: &str,
+        query: &[(String, String)],
+    ) -> Result<Uri, TransportFailure> {
         // A whole URL is not read as relative to the base: `http:host/a` has another path then.
         let url = if path.starts_with('/') {
             self.base.join(path)
@@ -70,7 +97,7 @@ impl Destination {
 /// `http://host:1/a?b` into `http://host:1` and `/a?b`. The second, read on its own, must not mean
 /// another host, as `//a` and `/\a` would, nor the first a host that the whole has not: such a URL, and one
 /// without a path or with another scheme, is `None`.
-pub(super) fn split(text: &str) -> Option<(&str, &str)> {
+pub(in crate::driver) fn split(text: &str) -> Option<(&str, &str)> {
     let (scheme, _) = text.split_once("://")?;
     let of_web = ["http", "https"].iter();
     { of_web }.find(|known| known.eq_ignore_ascii_case(scheme))?;

@@ -106,7 +106,7 @@ impl Tls {
     }
 
     /// The same without session resumption, so that every handshake checks the certificate.
-    pub(super) fn without_resumption(&self) -> Self {
+    pub(in crate::driver) fn without_resumption(&self) -> Self {
         let mut client = ClientConfig::clone(&self.client);
         client.resumption = Resumption::disabled();
         Self {

@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::failure::Cause;
+use super::failure::TransportFailure;
 use crate::{
     descriptors::{self, Permit},
     plain_words,
@@ -38,7 +38,7 @@ pub(super) async fn dial(
     addresses: &[SocketAddr],
     local: Option<IpAddr>,
     time_left: Duration,
-) -> Result<Dialled, Cause> {
+) -> Result<Dialled, TransportFailure> {
     let mut untried = addresses.iter();
     let shares = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
     let delay = ATTEMPT_DELAY.min(time_left / shares.saturating_add(1));
@@ -72,7 +72,10 @@ pub(super) async fn dial(
 
 /// The addresses that can be reached from the local address, the families in turn, beginning with that
 /// of the first.
-pub(super) fn interleaved(addresses: Vec<SocketAddr>, local: Option<IpAddr>) -> Vec<SocketAddr> {
+pub(in crate::driver) fn interleaved(
+    addresses: Vec<SocketAddr>,
+    local: Option<IpAddr>,
+) -> Vec<SocketAddr> {
     let reachable =
         |address: &SocketAddr| local.is_none_or(|local| local.is_ipv4() == address.is_ipv4());
     let mut addresses: Vec<_> = addresses.into_iter().filter(reachable).collect();
@@ -113,7 +116,7 @@ async fn attempt(address: SocketAddr, local: Option<IpAddr>) -> io::Result<Diall
 }
 
 /// Why none of them could be connected to.
-fn all_failed(failures: &[(SocketAddr, io::Error)]) -> Cause {
+fn all_failed(failures: &[(SocketAddr, io::Error)]) -> TransportFailure {
     let mut detail = String::new();
     for (address, error) in failures {
         let gap = if detail.is_empty() { "" } else { "; " };
@@ -125,8 +128,8 @@ fn all_failed(failures: &[(SocketAddr, io::Error)]) -> Cause {
         .iter()
         .any(|(_, error)| descriptors::are_exhausted(error));
     if ours {
-        Cause::exhausted(&detail)
+        TransportFailure::exhausted(&detail)
     } else {
-        Cause::connect(&detail)
+        TransportFailure::connect(&detail)
     }
 }

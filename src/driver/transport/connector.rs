@@ -1,4 +1,4 @@
-//! Opens connections: name lookup, TCP, a proxy's tunnel and TLS, with HTTP/1.1 on top.
+//! Opens streams to one server.
 
 use std::{
     net::IpAddr,
@@ -19,17 +19,17 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 use super::{
     destination,
     dial::{Dialled, dial, interleaved},
-    failure::Cause,
-    progress::{Progress, RequestStage},
-    proxy::{EnvironmentProxies, Forwarding, Proxy, ProxyChoice},
+    failure::TransportFailure,
+    progress::{Progress, Stage},
+    proxy::{EnvironmentProxies, Proxy, ProxyChoice},
     resolver::{Resolver, literal, without_brackets},
-    sender::Sender,
+    stream::Stream,
     tls::{Tls, expired, expiry},
 };
 use crate::descriptors::Permit;
 
-/// How the connections of one client are opened, to whatever server.
-pub(super) struct ConnectorSettings {
+/// How the streams of one client are opened, to whatever server.
+pub(in crate::driver) struct ConnectorSettings {
     pub(super) resolver: Resolver,
     /// Local addresses, each in its turn; the system chooses, if there are none.
     pub(super) from: Arc<[IpAddr]>,
@@ -43,8 +43,17 @@ pub(super) struct ConnectorSettings {
     pub(super) environment: Arc<EnvironmentProxies>,
 }
 
-/// Opens connections to one server.
-pub(super) struct Connector {
+/// What a proxy may be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::driver) enum ProxyUse {
+    /// A tunnel, or where it opens none to an `http://` server, that it reads requests and passes them on.
+    TunnelOrForward,
+    /// A tunnel, whatever is spoken in it.
+    Tunnel,
+}
+
+/// Opens streams to one server.
+pub(in crate::driver) struct Connector {
     resolver: Resolver,
     from: Arc<[IpAddr]>,
     next: AtomicUsize,
@@ -56,6 +65,16 @@ pub(super) struct Connector {
     proxy: Option<ServerProxy>,
 }
 
+/// A stream that was opened. How long that took, the round trip and the end of the server's certificate stand in the
+/// progress.
+pub(in crate::driver) struct Connected {
+    pub(in crate::driver) stream: Stream,
+    /// Belongs to the stream, as long as that is open.
+    pub(in crate::driver) permit: Permit,
+    /// The proxy that reads what is sent and passes it on, if the stream ends there.
+    pub(in crate::driver) forwarded_by: Option<Arc<Proxy>>,
+}
+
 /// TLS with one server.
 struct ServerTls {
     client: Arc<ClientConfig>,
@@ -65,14 +84,18 @@ struct ServerTls {
 /// The proxy to one server.
 struct ServerProxy {
     proxy: Arc<Proxy>,
-    forwarding: Arc<Forwarding>,
+    may_be_asked_for: ProxyUse,
     /// It opens no tunnel to this server, so requests are forwarded.
     forwards: AtomicBool,
 }
 
 impl ConnectorSettings {
     /// The connector to a server: scheme, host and perhaps a port.
-    pub(super) fn connector_to(&self, server: &Uri) -> Result<Connector, Cause> {
+    pub(in crate::driver) fn connector_to(
+        &self,
+        server: &Uri,
+        proxy_use: ProxyUse,
+    ) -> Result<Connector, TransportFailure> {
         let host = server.host().unwrap_or_default();
         let own = self.host.as_deref() == Some(host);
         let secure = server.scheme_str() == Some("https");
@@ -98,62 +121,104 @@ impl ConnectorSettings {
             secure: secure.transpose()?,
             own,
             proxy: proxy.map(|proxy| ServerProxy {
-                forwarding: Arc::new(Forwarding::new(&proxy, server)),
                 proxy,
+                may_be_asked_for: proxy_use,
                 forwards: AtomicBool::new(false),
             }),
         })
     }
 }
 
+impl ServerProxy {
+    /// Whether a proxy that refuses a tunnel may pass requests on instead.
+    fn may_forward(&self) -> bool {
+        self.may_be_asked_for == ProxyUse::TunnelOrForward
+    }
+}
+
 impl Connector {
-    /// Opens one connection.
-    pub(super) async fn open(&self, progress: &mut Progress) -> Result<Sender, Cause> {
-        let sender = if let Some(through) = &self.proxy {
+    /// Opens one stream. The progress stands at the answer then.
+    pub(in crate::driver) async fn open(
+        &self,
+        progress: &mut Progress,
+    ) -> Result<Connected, TransportFailure> {
+        let connected = if let Some(through) = &self.proxy {
             self.open_through(through, progress).await?
         } else {
             let dialled = self.connect(&self.host, self.port, progress).await?;
-            self.handshake(dialled.stream, dialled.permit, progress)
-                .await?
+            let stream = match &self.secure {
+                None => Stream::Plain(dialled.stream),
+                Some(secure) => {
+                    Stream::Tls(self.handshake(secure, dialled.stream, progress).await?)
+                }
+            };
+            Connected {
+                stream,
+                permit: dialled.permit,
+                forwarded_by: None,
+            }
         };
-        progress.reach(RequestStage::Answer);
-        Ok(sender)
+        progress.reach(Stage::Answer);
+        Ok(connected)
     }
 
     async fn open_through(
         &self,
         through: &ServerProxy,
         progress: &mut Progress,
-    ) -> Result<Sender, Cause> {
+    ) -> Result<Connected, TransportFailure> {
         let proxy = &through.proxy;
         progress.proxy = Some(proxy.to_string());
-        let reached = self.connect(&proxy.host, proxy.port, progress).await;
-        let dialled = reached.map_err(|cause| cause.at_proxy(&proxy.to_string()))?;
-        let Dialled { stream, permit, .. } = dialled;
+        let Dialled { stream, permit, .. } = self.connect_to_proxy(proxy, progress).await?;
+        let forwarded = |dialled: Dialled| Connected {
+            stream: Stream::Plain(dialled.stream),
+            permit: dialled.permit,
+            forwarded_by: Some(proxy.clone()),
+        };
         if through.forwards.load(Ordering::Relaxed) {
-            return Ok(Sender::open(stream, Some(permit))
-                .await?
-                .forwarded(through.forwarding.clone()));
+            let round_trip = progress.round_trip;
+            return Ok(forwarded(Dialled {
+                stream,
+                permit,
+                round_trip,
+            }));
         }
-        progress.reach(RequestStage::Tunnel);
+        progress.reach(Stage::Tunnel);
         let server = format!("{}:{}", self.host, self.port);
         let asked = Instant::now();
         match proxy.tunnel(stream, &server).await {
             Ok(tunnel) => {
                 progress.round_trip += asked.elapsed();
-                self.handshake(tunnel, permit, progress).await
+                let stream = match &self.secure {
+                    None => Stream::Tunnel(tunnel),
+                    Some(secure) => {
+                        Stream::TlsInTunnel(self.handshake(secure, tunnel, progress).await?)
+                    }
+                };
+                Ok(Connected {
+                    stream,
+                    permit,
+                    forwarded_by: None,
+                })
             }
-            Err(refused) if self.secure.is_none() && refused.is_in_principle() => {
+            Err(refused)
+                if self.secure.is_none() && through.may_forward() && refused.is_in_principle() =>
+            {
                 through.forwards.store(true, Ordering::Relaxed);
                 drop(permit);
-                let reached = self.connect(&proxy.host, proxy.port, progress).await;
-                let dialled = reached.map_err(|cause| cause.at_proxy(&proxy.to_string()))?;
-                Ok(Sender::open(dialled.stream, Some(dialled.permit))
-                    .await?
-                    .forwarded(through.forwarding.clone()))
+                Ok(forwarded(self.connect_to_proxy(proxy, progress).await?))
             }
-            Err(refused) => Err(refused.into_cause(proxy, &server)),
+            Err(refused) => Err(refused.into_failure(proxy, &server)),
         }
+    }
+
+    async fn connect_to_proxy(
+        &self,
+        proxy: &Proxy,
+        progress: &mut Progress,
+    ) -> Result<Dialled, TransportFailure> {
+        let reached = self.connect(&proxy.host, proxy.port, progress).await;
+        reached.map_err(|failure| failure.at_proxy(&proxy.to_string()))
     }
 
     /// A TCP connection to the host.
@@ -162,7 +227,7 @@ impl Connector {
         host: &str,
         port: u16,
         progress: &mut Progress,
-    ) -> Result<Dialled, Cause> {
+    ) -> Result<Dialled, TransportFailure> {
         let local = match self.from.len() {
             0 => None,
             count => Some(self.from[self.next.fetch_add(1, Ordering::Relaxed) % count]),
@@ -170,14 +235,14 @@ impl Connector {
         let found = if let Some(address) = literal(host) {
             vec![(address, port).into()]
         } else {
-            progress.reach(RequestStage::LookupThread);
+            progress.reach(Stage::LookupThread);
             let begun = || progress.lookup_begun();
             let found = self.resolver.look_up(host, port, begun).await;
-            found.map_err(|error| Cause::of(&error))?
+            found.map_err(|error| TransportFailure::of(&error))?
         };
         let addresses = interleaved(found, local);
         if addresses.is_empty() {
-            return Err(Cause::connect(&format!(
+            return Err(TransportFailure::connect(&format!(
                 "`{host}` has no address of the family of `from`"
             )));
         }
@@ -187,32 +252,28 @@ impl Connector {
         Ok(dialled)
     }
 
-    /// TLS if the server wants it, and HTTP/1.1.
-    async fn handshake(
+    /// TLS on a stream to the server.
+    async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
-        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        permit: Permit,
+        secure: &ServerTls,
+        stream: S,
         progress: &mut Progress,
-    ) -> Result<Sender, Cause> {
-        match &self.secure {
-            None => Sender::open(stream, Some(permit)).await,
-            Some(secure) => {
-                progress.reach(RequestStage::Tls);
-                let shaken = TlsConnector::from(secure.client.clone())
-                    .connect(secure.name.clone(), stream)
-                    .await;
-                if self.own {
-                    progress.certificate_expires = match &shaken {
-                        Ok(stream) => certificate_expiry(stream),
-                        Err(error) => error
-                            .get_ref()
-                            .and_then(|error| expired(error.downcast_ref()?)),
-                    };
-                }
-                let stream = shaken.map_err(|error| Cause::of(&error))?;
-                Sender::open(stream, Some(permit)).await
-            }
+    ) -> Result<Box<TlsStream<S>>, TransportFailure> {
+        progress.reach(Stage::Tls);
+        let shaken = TlsConnector::from(secure.client.clone())
+            .connect(secure.name.clone(), stream)
+            .await;
+        if self.own {
+            progress.certificate_expires = match &shaken {
+                Ok(stream) => certificate_expiry(stream),
+                Err(error) => error
+                    .get_ref()
+                    .and_then(|error| expired(error.downcast_ref()?)),
+            };
         }
+        shaken
+            .map(Box::new)
+            .map_err(|error| TransportFailure::of(&error))
     }
 }
 

@@ -6,7 +6,7 @@ use crate::lookups::{LookupError, Lookups};
 
 /// Who knows the addresses of a name.
 #[derive(Debug, Clone)]
-pub(super) enum Resolver {
+pub(in crate::driver) enum Resolver {
     /// The operating system.
     System(Lookups),
     /// Every name has these addresses.

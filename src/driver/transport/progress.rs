@@ -1,4 +1,5 @@
-//! How far a request has got: measured for its answer, and for whoever gives it up.
+//! How far a request has got, from the wait for a connection to its answer: measured for the answer, and for whoever
+//! gives it up.
 
 use std::{
     net::SocketAddr,
@@ -7,7 +8,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::failure::{Cause, HttpFailure};
+use super::failure::TransportFailure;
 use crate::{
     driver::{Phase, Phases},
     lookups::MOST_THREADS,
@@ -17,14 +18,14 @@ use crate::{
 /// Addresses that a failure names; a name may have dozens.
 const MOST_NAMED_ADDRESSES: usize = 6;
 
-/// One request on its way.
-pub(super) struct Progress {
+/// One request, or one socket that is being opened, on its way.
+pub(in crate::driver) struct Progress {
     /// When the request was asked for.
-    pub(super) sent_at: Instant,
+    pub(in crate::driver) sent_at: Instant,
     timeout: Duration,
     /// From `sent_at` until there was a connection, or leave to open one.
     waited: Option<Duration>,
-    stage: RequestStage,
+    stage: Stage,
     /// When the stage began.
     since: Instant,
     phases: Phases,
@@ -33,16 +34,14 @@ pub(super) struct Progress {
     /// The proxy to which a connection is being opened.
     pub(super) proxy: Option<String>,
     /// How long a byte takes to the server and back, as far as the last connection showed it.
-    pub(super) round_trip: Duration,
-    /// The addresses that redirects led to so far.
-    pub(super) redirects: Vec<String>,
+    pub(in crate::driver) round_trip: Duration,
     /// When the certificate of the target ends, if a handshake showed it.
-    pub(super) certificate_expires: Option<SystemTime>,
+    pub(in crate::driver) certificate_expires: Option<SystemTime>,
 }
 
 /// What is being waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum RequestStage {
+pub(in crate::driver) enum Stage {
     /// A connection, or leave to open one.
     Connection,
     /// A thread for the lookup of a name.
@@ -61,7 +60,7 @@ pub(super) enum RequestStage {
     Body,
 }
 
-impl RequestStage {
+impl Stage {
     fn phase(self) -> Option<Phase> {
         match self {
             Self::Connection | Self::Body => None,
@@ -74,25 +73,24 @@ impl RequestStage {
 }
 
 impl Progress {
-    pub(super) fn begin(timeout: Duration) -> Self {
+    pub(in crate::driver) fn begin(timeout: Duration) -> Self {
         let now = Instant::now();
         Self {
             sent_at: now,
             timeout,
             waited: None,
-            stage: RequestStage::Connection,
+            stage: Stage::Connection,
             since: now,
             phases: Phases::default(),
             addresses: Vec::new(),
             proxy: None,
             round_trip: Duration::ZERO,
-            redirects: Vec::new(),
             certificate_expires: None,
         }
     }
 
     /// There was a connection without a wait. Before the first one nothing else took any time.
-    pub(super) fn granted_at_once(&mut self) {
+    pub(in crate::driver) fn granted_at_once(&mut self) {
         if self.waited.is_none() {
             self.waited = Some(Duration::ZERO);
             self.since = self.sent_at;
@@ -102,7 +100,7 @@ impl Progress {
     }
 
     /// There is a connection, or leave to open one.
-    pub(super) fn granted(&mut self) {
+    pub(in crate::driver) fn granted(&mut self) {
         let now = Instant::now();
         let sent_at = self.sent_at;
         self.waited
@@ -112,7 +110,7 @@ impl Progress {
 
     /// Goes on to another stage. One that comes later finishes the one before; one that comes earlier
     /// begins anew, on another connection.
-    pub(super) fn reach(&mut self, stage: RequestStage) {
+    pub(in crate::driver) fn reach(&mut self, stage: Stage) {
         let over = stage > self.stage && self.stage.phase().is_some();
         if !over && stage.phase().is_none() {
             // No phase ends and none begins: there is nothing to measure.
@@ -132,19 +130,19 @@ impl Progress {
 
     /// The lookup of the name has a thread. The wait for it counts as part of the lookup.
     pub(super) fn lookup_begun(&mut self) {
-        self.stage = RequestStage::Lookup;
+        self.stage = Stage::Lookup;
     }
 
     /// The connection is ready and the request goes out. It counts from when the connection was ready:
     /// nothing was waited for since.
-    pub(super) fn send(&mut self) {
-        self.stage = RequestStage::Answer;
+    pub(in crate::driver) fn send(&mut self) {
+        self.stage = Stage::Answer;
     }
 
     /// The addresses that a connection is tried to from now on.
     pub(super) fn try_addresses(&mut self, addresses: &[SocketAddr]) {
         self.addresses = addresses.to_vec();
-        self.reach(RequestStage::Connect);
+        self.reach(Stage::Connect);
     }
 
     /// How much of the time limit is left.
@@ -153,22 +151,22 @@ impl Progress {
     }
 
     /// Whether a connection, or leave to open one, was there.
-    pub(super) fn is_granted(&self) -> bool {
+    pub(in crate::driver) fn is_granted(&self) -> bool {
         self.waited.is_some()
     }
 
     /// From `sent_at` until there was a connection, or leave to open one; until now if there was none.
-    pub(super) fn waited(&self) -> Duration {
+    pub(in crate::driver) fn waited(&self) -> Duration {
         self.waited.unwrap_or_else(|| self.sent_at.elapsed())
     }
 
     /// How long the phases of a request took that was answered.
-    pub(super) fn phases(&self) -> Phases {
+    pub(in crate::driver) fn phases(&self) -> Phases {
         self.phases
     }
 
     /// How long the phases of a request took that failed.
-    pub(super) fn phases_of_failure(&self) -> Phases {
+    pub(in crate::driver) fn phases_of_failure(&self) -> Phases {
         let mut phases = self.phases;
         if let Some(phase) = self.stage.phase() {
             phases.break_off(phase, self.since.elapsed());
@@ -177,43 +175,42 @@ impl Progress {
     }
 
     /// Why the time was over, if there was a connection or leave to open one.
-    pub(super) fn out_of_time(&self) -> Cause {
+    pub(in crate::driver) fn out_of_time(&self) -> TransportFailure {
         let cause = self.late_stage();
         match (&self.proxy, self.stage) {
-            (
-                Some(proxy),
-                RequestStage::LookupThread | RequestStage::Lookup | RequestStage::Connect,
-            ) => cause.at_proxy(proxy),
+            (Some(proxy), Stage::LookupThread | Stage::Lookup | Stage::Connect) => {
+                cause.at_proxy(proxy)
+            }
             _ => cause,
         }
     }
 
-    fn late_stage(&self) -> Cause {
+    fn late_stage(&self) -> TransportFailure {
         let timeout = duration::exact(self.timeout);
         match self.stage {
-            RequestStage::Connection => Cause::connect(&format!(
+            Stage::Connection => TransportFailure::connect(&format!(
                 "no connection within {timeout}: none to this server was free, and none could be opened"
             )),
-            RequestStage::LookupThread => Cause::exhausted(&format!(
+            Stage::LookupThread => TransportFailure::exhausted(&format!(
                 "no connection within {timeout}: all {MOST_THREADS} threads for lookups were in use by other names"
             )),
-            RequestStage::Lookup => Cause::lookup(format!(
+            Stage::Lookup => TransportFailure::lookup(format!(
                 "no connection within {timeout}: the lookup of the name did not end"
             )),
-            RequestStage::Connect => Cause::connect(&format!(
+            Stage::Connect => TransportFailure::connect(&format!(
                 "no connection within {timeout}: no answer from {}",
                 self.tried()
             )),
-            RequestStage::Tunnel => Cause::connect(&format!(
+            Stage::Tunnel => TransportFailure::connect(&format!(
                 "no connection within {timeout}: the proxy {} did not answer CONNECT",
                 self.tried()
             )),
-            RequestStage::Tls => Cause::connect(&format!(
+            Stage::Tls => TransportFailure::connect(&format!(
                 "no connection within {timeout}: the TLS handshake with {} did not end",
                 self.tried()
             )),
-            RequestStage::Answer | RequestStage::Body => {
-                Cause::timeout(format!("no complete answer within {timeout}"))
+            Stage::Answer | Stage::Body => {
+                TransportFailure::timeout(format!("no complete answer within {timeout}"))
             }
         }
     }
@@ -227,20 +224,5 @@ impl Progress {
             more => format!(" and {more} more"),
         };
         named.join(", ") + &more
-    }
-}
-
-impl Cause {
-    /// The failure of a request that has got so far.
-    pub(super) fn after(self, progress: &Progress) -> HttpFailure {
-        HttpFailure {
-            kind: self.kind,
-            detail: self.detail,
-            sent_at: progress.sent_at,
-            waited: progress.waited(),
-            phases: progress.phases_of_failure(),
-            certificate_expires: progress.certificate_expires,
-            remedy: self.remedy,
-        }
     }
 }
