@@ -14,7 +14,7 @@ use chatprobe::{
     load::{Profile, Shape},
     record::{Boundaries, Metrics},
     runner::{ChatSpec, RunSpec, Tally},
-    scenario::{Action, Answer, Match, RunScope, Scenario, Scope},
+    scenario::{Action, Answer, Match, RunScope, Scenario, Scope, WaitSources},
     target::Target,
 };
 use divan::Bencher;
@@ -141,7 +141,7 @@ fn inbox(bencher: Bencher<'_, '_>) {
         let now = Instant::now();
         let request = Request::post(&headers, body);
         black_box(exchange.deliver(path.token(), now, &request).is_ok());
-        let wait = inbox.wait(now, now + Duration::from_secs(1), |_| Match::Wanted);
+        let wait = inbox.wait(WaitSources::Callbacks, now, now + Duration::from_secs(1), |_| Match::Wanted);
         black_box(runtime.block_on(wait).is_ok())
     });
 }

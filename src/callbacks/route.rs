@@ -11,8 +11,8 @@ use crate::{
     event::Fate,
     inbox::{Identity, Inbound, Incoming, Owner},
     scenario::{
-        Callbacks, Delivery, EventView, Scenario, Scope, VerificationAnswer, key_text,
-        note_confidential,
+        Callbacks, Delivery, EventView, InboundSource, Scenario, Scope, VerificationAnswer,
+        key_text, note_confidential,
     },
     target::Target,
 };
@@ -222,6 +222,7 @@ impl Route {
         let incoming = Incoming {
             inbound: Inbound {
                 arrived,
+                source: InboundSource::Callback,
                 bytes: bytes_in_memory(&event),
                 event,
                 delivery: delivery.cloned(),

@@ -29,7 +29,7 @@ use crate::{
         Trigger,
     },
     inbox::{Inbound, Inbox, WaitError},
-    scenario::{Match, RunScope, Scenario, Scope},
+    scenario::{Match, RunScope, Scenario, Scope, WaitSources},
     target::Target,
 };
 
@@ -146,7 +146,9 @@ impl Chat {
         deadline: Instant,
         judge: impl FnMut(&Inbound) -> Match,
     ) -> Result<Inbound, WaitError> {
-        self.inbox.wait(since, deadline, judge).await
+        self.inbox
+            .wait(WaitSources::Callbacks, since, deadline, judge)
+            .await
     }
 }
 

@@ -1,4 +1,6 @@
-/// Events that one inbox keeps at the most.
+/// Events and frames that one inbox keeps at the most.
 pub const MOST_EVENTS: usize = 1_000;
 /// Bytes that they may take in memory together. The latest event is kept even if it is larger.
 pub const MOST_BYTES: usize = 1024 * 1024;
+/// Ends of connections that it keeps however much comes behind them.
+pub(super) const MOST_ENDS: usize = 16;

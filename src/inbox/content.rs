@@ -2,6 +2,7 @@ use std::collections::VecDeque;
 
 use super::{
     Duplicates, IdSpread, IdUse, Inbound, Incoming, KeptBytes, MOST_BYTES, MOST_EVENTS, Owner,
+    bounds::MOST_ENDS,
     cursor::{Candidate, Cursor},
     deliveries::{Deliveries, Relation},
     kept::{KeptEvent, Repetition},
@@ -62,9 +63,25 @@ impl Content {
                 }
             }
         }
+        self.keep(incoming.inbound, repeats, owner);
+        id_use
+    }
+
+    /// Keeps a frame or the end of a connection, unless it is closed: what comes then is for nobody.
+    pub(super) fn push_of_connection(&mut self, inbound: Inbound, owner: &Owner) {
+        if self.is_closed {
+            return;
+        }
+        if inbound.source.is_end() {
+            self.give_up_first_end();
+        }
+        self.keep(inbound, None, owner);
+    }
+
+    fn keep(&mut self, inbound: Inbound, repeats: Option<Box<Repetition>>, owner: &Owner) {
         let kept = KeptEvent {
             number: self.next_number,
-            inbound: incoming.inbound,
+            inbound,
             repeats,
             is_no_departure: false,
         };
@@ -72,24 +89,39 @@ impl Content {
         self.events.push_back(kept);
         self.next_number += 1;
         self.give_up_oldest(owner);
-        id_use
+    }
+
+    /// Makes room for one more end of a connection: few are kept, because none falls out otherwise.
+    fn give_up_first_end(&mut self) {
+        let mut ends = (self.events.iter().enumerate()).filter(|(_, kept)| kept.is_end());
+        let first = ends.next().map(|(at, _)| at);
+        if let Some(first) = first
+            && ends.count() + 1 >= MOST_ENDS
+            && let Some(gone) = self.events.remove(first)
+        {
+            self.bytes.remove(&gone.inbound, gone.besides());
+        }
     }
 
     fn give_up_oldest(&mut self, owner: &Owner) {
         while self.events.len() > MOST_EVENTS || self.bytes.total() > MOST_BYTES {
-            if self.events.len() == 1 {
+            let events = self.events.iter().enumerate();
+            let mut events = events.filter(|(_, kept)| !kept.is_end());
+            let oldest = events.next().map(|(at, _)| at);
+            // The latest one stays, however large it is.
+            if events.next().is_none() {
                 return;
             }
-            let Some(oldest) = self.events.pop_front() else {
+            let Some(oldest) = oldest.and_then(|oldest| self.events.remove(oldest)) else {
                 return;
             };
             self.bytes.remove(&oldest.inbound, oldest.besides());
             self.fell_out = self.fell_out.saturating_add(1);
-            owner.settle(oldest.fate_if_left());
+            owner.fell_out(oldest.inbound.source, oldest.fate_if_left());
         }
     }
 
-    /// The next event that a cursor has to judge.
+    /// The next entry that may decide the wait of a cursor.
     pub(super) fn next(&mut self, cursor: &mut Cursor) -> Option<Candidate> {
         if let Some(number) = cursor.take_no_departure()
             && let Some(at) = self.position(number)
@@ -128,7 +160,7 @@ impl Content {
     pub(super) fn close(&mut self, owner: &Owner) {
         self.is_closed = true;
         for left in std::mem::take(&mut self.events) {
-            owner.settle(left.fate_if_left());
+            owner.settle_entry(left.inbound.source, left.fate_if_left());
         }
     }
 

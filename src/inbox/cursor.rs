@@ -1,20 +1,30 @@
 use std::collections::VecDeque;
 
+use minijinja::Value;
 use tokio::time::Instant;
 
 use super::{Duplicates, Inbound, kept::KeptEvent};
-use crate::scenario::Match;
+use crate::scenario::{InboundSource, Match, WaitSources};
 
-/// An event that a wait has to judge.
+/// An entry that may decide a wait.
 #[derive(Debug)]
-pub(super) struct Candidate {
-    pub(super) number: u64,
-    pub(super) inbound: Inbound,
+pub(super) enum Candidate {
+    /// An event that it has to judge.
+    Event {
+        /// Its number.
+        number: u64,
+        /// The event.
+        inbound: Inbound,
+    },
+    /// No event comes any more: how the last connection ended.
+    End(Value),
 }
 
 /// How far a wait has looked, and what it found on the way.
 #[derive(Debug)]
 pub(super) struct Cursor {
+    /// What it looks at, without connections whose ends it has passed.
+    sources: WaitSources,
     since: Instant,
     deadline: Instant,
     /// The number of the next event.
@@ -40,8 +50,9 @@ pub(super) struct Passed {
 
 impl Cursor {
     /// The cursor of a wait for an answer to a request that was sent at `since`.
-    pub(super) fn new(since: Instant, deadline: Instant) -> Self {
+    pub(super) fn new(sources: WaitSources, since: Instant, deadline: Instant) -> Self {
         Self {
+            sources,
             since,
             deadline,
             next: 0,
@@ -64,11 +75,19 @@ impl Cursor {
         std::mem::take(&mut self.has_no_departure).then(|| self.next - 1)
     }
 
-    /// Passes an event; returns it if it has to be judged.
+    /// Passes an entry; returns it if it may decide the wait.
     pub(super) fn pass(&mut self, kept: &KeptEvent) -> Option<Candidate> {
         self.next = kept.number + 1;
         let arrived = kept.inbound.arrived;
         if arrived > self.deadline {
+            return None;
+        }
+        let source = kept.inbound.source;
+        if let InboundSource::EndOf(connection) = source {
+            let is_last = self.sources.end(connection);
+            return is_last.then(|| Candidate::End(kept.inbound.event.clone()));
+        }
+        if !self.sources.have(source) {
             return None;
         }
         if let Some(repeats) = &kept.repeats
@@ -81,7 +100,7 @@ impl Cursor {
             self.passed().not_judged.push_back(kept.number);
             return None;
         }
-        Some(Candidate {
+        Some(Candidate::Event {
             number: kept.number,
             inbound: kept.inbound.clone(),
         })

@@ -4,18 +4,20 @@ use minijinja::Value;
 use tokio::time::Instant;
 
 use super::{Identity, Owner};
-use crate::scenario::Delivery;
+use crate::scenario::{Delivery, InboundSource};
 
-/// An inbound event. A clone shares its content.
+/// An entry of an inbox: an inbound event, a frame, or the end of a connection. A clone shares its content.
 #[derive(Debug, Clone)]
 pub struct Inbound {
     /// When it reached the socket.
     pub arrived: Instant,
-    /// What it says.
+    /// Where it comes from.
+    pub source: InboundSource,
+    /// What it says; of the end of a connection how it ended, for people.
     pub event: Value,
     /// The request that brought it, if there is one and the scenario looks at it.
     pub delivery: Option<Arc<Delivery>>,
-    /// What the event takes in memory, in bytes.
+    /// What this takes in memory, in bytes.
     pub bytes: usize,
 }
 

@@ -22,6 +22,11 @@ pub(super) struct Repetition {
 }
 
 impl KeptEvent {
+    /// Whether it is the end of a connection, which no wait takes.
+    pub(super) fn is_end(&self) -> bool {
+        self.inbound.source.is_end()
+    }
+
     /// What becomes of it if no wait takes it.
     pub(super) fn fate_if_left(&self) -> Fate {
         let repeats = self.repeats.as_ref();

@@ -76,6 +76,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
+    use crate::scenario::InboundSource;
 
     fn delivery(bytes: usize) -> Arc<Delivery> {
         Arc::new(Delivery {
@@ -103,6 +104,7 @@ mod tests {
                 } else {
                     let inbound = Inbound {
                         arrived: Instant::now(),
+                        source: InboundSource::Callback,
                         event: Value::UNDEFINED,
                         delivery: deliveries.get(of).cloned(),
                         bytes: size,

@@ -4,7 +4,8 @@
 //!
 //! An [`Inbox`] exists before the first request of its chat. A source of events holds an [`EventSender`]: a pointer that
 //! any number of tasks may clone, and that needs no key. The callback listener is one such source: it finds the
-//! chat of an event by a key, and then sends into the inbox of this chat.
+//! chat of an event by a key, and then sends into the inbox of this chat. The connections of the chat are others: a frame
+//! belongs to the chat whose connection it came on.
 //!
 //! [`EventSender::send`] records an event as received and decides what becomes of it in one step, under the lock of this
 //! one inbox:
@@ -15,10 +16,17 @@
 //!   [`MOST_BYTES`]). Beyond either the oldest events fall out, settled as
 //!   [ignored](crate::event::Fate::Ignored) like those that no wait took; a wait that times out says how many.
 //!
+//! [`EventSender::send_of_connection`] keeps a frame in the same bounds. Frames are not recorded one by one: only one that
+//! falls out is counted, as [dropped](crate::scenario::SocketEvent::Dropped). The end of a connection is an entry behind
+//! its frames, which says how it ended, does not fall out and is taken by no wait.
+//!
 //! The closing of an inbox settles what is left in it. An open inbox belongs to a run that is not over, so the run
 //! hears of the receipt and of the settlement of each event, or of neither.
 //!
 //! # Waits
+//!
+//! A wait looks at events of callbacks, or at frames of some connections: once it has met the ends of all of these, it is
+//! over.
 //!
 //! Each wait has a cursor of its own: the number of the next event that it looks at, and what it found out so far.
 //! So a wait judges an event once, in the order of arrival, and several waits may go on at a time. Looking takes

@@ -1,7 +1,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::IdSpread;
-use crate::event::{Fate, RunEvent, RunIdentity, RunObservers};
+use crate::{
+    event::{Fate, RunEvent, RunIdentity, RunObservers},
+    scenario::{InboundSource, SocketEvent},
+};
 
 /// The run that inbound events belong to, and its observers.
 #[derive(Debug)]
@@ -25,6 +28,26 @@ impl Owner {
     /// An event came through a source of some run and will be settled later.
     pub fn received(&self, through: &Self) {
         self.observers().emit(&self.receipt(through));
+    }
+
+    /// It is known what became of an entry of an inbox. Only events of callbacks are recorded one by one, and settled if
+    /// they were received before.
+    pub(super) fn settle_entry(&self, source: InboundSource, fate: Fate) {
+        if source.is_callback() {
+            self.settle(fate);
+        }
+    }
+
+    /// An entry of an inbox fell out, because too many came behind it.
+    pub(super) fn fell_out(&self, source: InboundSource, fate: Fate) {
+        match source {
+            InboundSource::Callback => self.settle(fate),
+            InboundSource::Connection(_) => {
+                self.observers()
+                    .emit(&RunEvent::Socket(SocketEvent::Dropped));
+            }
+            InboundSource::EndOf(_) => {}
+        }
     }
 
     /// It is known what became of an event that was received before.

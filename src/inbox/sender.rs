@@ -2,7 +2,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::{IdSpread, IdUse, Incoming, Owner, content::Content};
+use super::{IdSpread, IdUse, Inbound, Incoming, Owner, content::Content};
 use crate::event::Fate;
 
 /// What an inbox and its senders share.
@@ -64,6 +64,12 @@ impl EventSender {
         drop(content);
         self.0.arrival.notify_waiters();
         id_use
+    }
+
+    /// Sends a frame or the end of a connection. What comes after the inbox was closed is for nobody.
+    pub fn send_of_connection(&self, inbound: Inbound) {
+        self.0.content().push_of_connection(inbound, self.owner());
+        self.0.arrival.notify_waiters();
     }
 
     /// Makes whatever is sent from now on come behind the events that go through the intake.

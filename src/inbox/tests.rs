@@ -1,5 +1,6 @@
 //! An inbox without anything that finds it by a key.
 
+mod connections;
 mod cursors;
 mod limits;
 mod turns;
@@ -17,7 +18,7 @@ use super::*;
 use crate::{
     document::Place,
     event::{Fate, Mode, RunEvent, RunIdentity, RunObserver, RunObservers, Subject, Trigger},
-    scenario::{EvaluationError, Match},
+    scenario::{EvaluationError, InboundSource, Match, SocketEvent, WaitSources},
 };
 
 /// What was observed of inbound events of a run.
@@ -28,6 +29,7 @@ struct Ledger(Mutex<Entries>);
 struct Entries {
     received: usize,
     fates: BTreeMap<Fate, usize>,
+    dropped: usize,
 }
 
 impl RunObserver for Ledger {
@@ -36,6 +38,7 @@ impl RunObserver for Ledger {
         match event {
             RunEvent::CallbackReceived { .. } => entries.received += 1,
             RunEvent::CallbackSettled(fate) => *entries.fates.entry(*fate).or_default() += 1,
+            RunEvent::Socket(SocketEvent::Dropped) => entries.dropped += 1,
             _ => {}
         }
     }
@@ -49,6 +52,10 @@ impl Ledger {
     fn count(&self, fate: Fate) -> usize {
         let entries = self.0.lock().unwrap();
         entries.fates.get(&fate).copied().unwrap_or_default()
+    }
+
+    fn dropped(&self) -> usize {
+        self.0.lock().unwrap().dropped
     }
 
     fn settled(&self) -> usize {
@@ -103,10 +110,27 @@ impl Bench {
         self.sender.send(incoming, IdSpread::OneChat);
     }
 
+    /// Sends a frame that is a text.
+    fn send_frame(&self, connection: u32, text: &str, bytes: usize) {
+        self.sender.send_of_connection(Inbound {
+            source: InboundSource::Connection(connection),
+            ..self.incoming(text, bytes).inbound
+        });
+    }
+
+    /// Says that a connection ended.
+    fn end(&self, connection: u32) {
+        self.sender.send_of_connection(Inbound {
+            source: InboundSource::EndOf(connection),
+            ..self.incoming("socket `s` broke", 10).inbound
+        });
+    }
+
     fn incoming(&self, text: &str, bytes: usize) -> Incoming {
         Incoming {
             inbound: Inbound {
                 arrived: Instant::now(),
+                source: InboundSource::Callback,
                 event: Value::from(text),
                 delivery: None,
                 bytes,
@@ -120,7 +144,9 @@ impl Bench {
     async fn wait_for(&self, text: &str) -> Result<Inbound, WaitError> {
         let since = self.since;
         let deadline = Instant::now() + Duration::from_secs(1);
-        self.inbox.wait(since, deadline, wanting(text)).await
+        self.inbox
+            .wait(WaitSources::Callbacks, since, deadline, wanting(text))
+            .await
     }
 }
 

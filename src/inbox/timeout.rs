@@ -25,6 +25,9 @@ pub enum WaitError {
     /// The other side left.
     #[error("the other side left before such an event came")]
     Disconnected,
+    /// No event can come any more: how the connection ended, or the last of several.
+    #[error("{0} before such a frame came")]
+    Ended(Box<str>),
     /// It cannot be told whether an event is the one.
     #[error(transparent)]
     Exceeded(Box<EvaluationError>),

@@ -5,8 +5,15 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{EventSender, Inbound, Owner, WaitError, cursor::Cursor, sender::SharedInbox};
-use crate::{event::Fate, scenario::Match};
+use super::{
+    EventSender, Inbound, Owner, WaitError,
+    cursor::{Candidate, Cursor},
+    sender::SharedInbox,
+};
+use crate::{
+    event::Fate,
+    scenario::{Match, WaitSources},
+};
 
 /// How long a wait judges events before it lets other tasks of its worker run.
 const LONGEST_TURN: Duration = Duration::from_millis(1);
@@ -27,19 +34,23 @@ impl Inbox {
         EventSender::new(self.0.clone())
     }
 
-    /// Waits for the first event that `judge` wants and that arrived between `since` and `deadline`, and takes it:
-    /// each event serves one wait. Several waits may go on at a time.
+    /// Waits for the first event or frame of these sources that `judge` wants and that arrived between `since` and
+    /// `deadline`, and takes it: each serves one wait. Several waits may go on at a time.
+    ///
+    /// A wait for frames is over when it comes to the end of the last of its connections. No wait takes an end: each one
+    /// meets it.
     ///
     /// `judge` is called once for each event at the most, in their order, and not while the inbox is locked. What
     /// counts is when an event arrived, not when this task looked: one that came in time is taken even if the task
     /// wakes after the deadline. A wait that is dropped takes nothing.
     pub fn wait(
         &self,
+        sources: WaitSources,
         since: Instant,
         deadline: Instant,
         mut judge: impl FnMut(&Inbound) -> Match,
     ) -> impl Future<Output = Result<Inbound, WaitError>> {
-        let mut cursor = Cursor::new(since, deadline);
+        let mut cursor = Cursor::new(sources, since, deadline);
         // Not an async function, which would have room for its arguments twice: many chats wait at a time.
         async move {
             let mut is_in_time = true;
@@ -87,19 +98,24 @@ impl Inbox {
 
     fn judge_next(&self, cursor: &mut Cursor, judge: &mut impl FnMut(&Inbound) -> Match) -> Judged {
         let next = self.0.content().next(cursor);
-        let Some(candidate) = next else {
-            return Judged::Nothing;
+        let (number, inbound) = match next {
+            None => return Judged::Nothing,
+            Some(Candidate::End(how)) => {
+                let how = how.as_str().unwrap_or_default();
+                return Judged::Decided(Err(WaitError::Ended(how.into())));
+            }
+            Some(Candidate::Event { number, inbound }) => (number, inbound),
         };
-        let found = judge(&candidate.inbound);
-        if !cursor.is_decided_by(&candidate.inbound, &found) {
+        let found = judge(&inbound);
+        if !cursor.is_decided_by(&inbound, &found) {
             return Judged::Passed;
         }
-        let taken = self.0.content().take(candidate.number);
+        let taken = self.0.content().take(number);
         // Another wait may have taken it meanwhile.
         let Some(inbound) = taken else {
             return Judged::Passed;
         };
-        self.0.owner.settle(Fate::Consumed);
+        self.0.owner.settle_entry(inbound.source, Fate::Consumed);
         Judged::Decided(match found {
             Match::Disconnected => Err(WaitError::Disconnected),
             Match::Exceeded(error) => Err(WaitError::Exceeded(error)),

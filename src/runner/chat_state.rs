@@ -1,12 +1,7 @@
 use std::sync::{Arc, OnceLock};
 
-use super::{context::RunContext, deadline::Deadline};
-use crate::{
-    callbacks::{Claims, Path},
-    event::RunEvent,
-    inbox::Inbox,
-    scenario::{SessionEvent, SessionSink},
-};
+use super::{context::RunContext, deadline::Deadline, session_events::SessionEvents};
+use crate::{callbacks::Claims, inbox::Inbox, scenario::SessionSink};
 
 /// What all tracks of one chat share, or those of the setup or the teardown of a run. A track changes nothing in it but
 /// what is in the inbox, so that several can go on side by side without a lock of their own.
@@ -14,17 +9,25 @@ pub(super) struct ChatState {
     pub(super) context: Arc<RunContext>,
     /// The chat's number; zero outside chats, where nothing is measured by chat.
     pub(super) number: u64,
-    /// None outside chats, and in a scenario without callbacks.
+    /// None outside chats, and in a scenario without callbacks and connections.
     pub(super) inbox: Option<Inbox>,
-    /// Known before the first step, if there is one. In a box: most scenarios have none, and it would take room in every
-    /// chat that waits.
-    pub(super) deadline: OnceLock<Box<Deadline>>,
+    /// In a box: most scenarios have none of this, and it would take room in every chat that waits.
+    rare: OnceLock<Box<Rare>>,
+}
+
+/// What few chats have.
+#[derive(Default)]
+struct Rare {
+    /// Known before the first step, if there is one.
+    deadline: OnceLock<Deadline>,
+    /// Once a step has opened a connection.
+    session_events: OnceLock<Arc<SessionEvents>>,
 }
 
 impl ChatState {
     /// The state of a chat that begins. Its inbox exists from now on.
     pub(super) fn of_chat(context: Arc<RunContext>, number: u64) -> Self {
-        let inbox = context.path.as_ref().map(Path::inbox);
+        let inbox = context.inbox(number);
         Self {
             number,
             inbox,
@@ -38,23 +41,37 @@ impl ChatState {
             context,
             number: 0,
             inbox: None,
-            deadline: OnceLock::new(),
+            rare: OnceLock::new(),
         }
+    }
+
+    /// When the chat has failed if its steps are not over, if that was set.
+    pub(super) fn deadline(&self) -> Option<&Deadline> {
+        self.rare.get()?.deadline.get()
+    }
+
+    /// Sets the deadline, which stays as it is once it is set.
+    pub(super) fn set_deadline(&self, deadline: Deadline) {
+        self.rare().deadline.get_or_init(|| deadline);
     }
 
     /// Takes what happens in the sessions of its tracks.
     pub(super) fn session_sink(&self) -> SessionSink {
-        let context = self.context.clone();
-        Arc::new(move |event| {
-            if let SessionEvent::Socket(event) = event {
-                context.emit(&RunEvent::Socket(event));
-            }
-        })
+        let events = self.rare().session_events.get_or_init(|| {
+            let inbox = self.inbox.as_ref().map(Inbox::sender);
+            Arc::new(SessionEvents::new(&self.context.observers, inbox))
+        });
+        let events = events.clone();
+        Arc::new(move |event| events.take(event))
     }
 
     /// By which events find the inbox, if there is one.
     pub(super) fn claims(&self) -> Option<Claims> {
         let path = self.context.path.as_ref()?;
         Some(path.claims(self.inbox.as_ref()?))
+    }
+
+    fn rare(&self) -> &Rare {
+        self.rare.get_or_init(Box::default)
     }
 }

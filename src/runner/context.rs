@@ -17,6 +17,7 @@ use super::{Engine, RunSpec};
 use crate::{
     callbacks::Path,
     event::{Mode, RunEvent, RunObservers},
+    inbox::{Inbox, Owner},
     scenario::{Clients, Reuse, RunScope, Scope, SessionValues},
 };
 
@@ -30,6 +31,8 @@ pub(super) struct RunContext {
     pub(super) spec: RunSpec,
     pub(super) clients: Clients,
     pub(super) path: Option<Path>,
+    /// The owner of the inboxes, if frames come and no events.
+    owner: Option<Arc<Owner>>,
     pub(super) ending: EndSignal,
     pub(super) observers: RunObservers,
     /// Whether a chat was interrupted by the end of the run, in its steps or in its `always` steps.
@@ -47,11 +50,14 @@ impl RunContext {
                 observers.clone(),
             )
         });
+        let owns_frames = path.is_none() && spec.scenario.connects();
+        let owner = owns_frames.then(|| Arc::new(Owner::new(1, observers.clone())));
         Self {
             clients: clients(engine, &spec),
             engine: engine.clone(),
             spec,
             path,
+            owner,
             ending: EndSignal::default(),
             observers,
             cut_short: AtomicBool::new(false),
@@ -67,6 +73,12 @@ impl RunContext {
         let mut scope = Scope::of_run(Arc::new(run_scope(&self.spec, url)));
         scope.set_sessions(SessionValues::kept(|name| self.spec.target.keeps(name)));
         scope
+    }
+
+    /// An inbox for the chat with this number, if something may come for it.
+    pub(super) fn inbox(&self, chat: u64) -> Option<Inbox> {
+        let of_frames = || Some(Inbox::new(self.owner.clone()?, chat));
+        self.path.as_ref().map(Path::inbox).or_else(of_frames)
     }
 
     pub(super) fn emit(&self, event: &RunEvent) {

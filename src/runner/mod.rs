@@ -41,6 +41,7 @@ mod report;
 mod run;
 mod sample;
 mod search;
+mod session_events;
 mod snapshot;
 mod spec;
 mod tally;

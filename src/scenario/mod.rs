@@ -198,6 +198,11 @@ impl Scenario {
         steps
     }
 
+    /// Whether frames may come for its chats: some step opens a connection.
+    pub fn connects(&self) -> bool {
+        self.all_steps().iter().any(|step| step.action.connects())
+    }
+
     /// The step with this name.
     pub fn step_named(&self, name: &str) -> Option<StepId> {
         let mut steps = self.all_steps().into_iter();

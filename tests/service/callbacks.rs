@@ -17,7 +17,7 @@ use chatprobe::{
         Trigger,
     },
     inbox::{Inbound, Inbox, WaitError},
-    scenario::{Match, RunScope, Scenario, Scope},
+    scenario::{Match, RunScope, Scenario, Scope, WaitSources},
     target::Target,
 };
 use reqwest::{Client, Method, header::CONTENT_TYPE};
@@ -190,7 +190,12 @@ fn reply(inbound: &Inbound) -> Match {
 
 async fn wait(chat: &mut Chat, since: Instant) -> Result<Inbound, WaitError> {
     chat.inbox
-        .wait(since, Instant::now() + PATIENCE, reply)
+        .wait(
+            WaitSources::Callbacks,
+            since,
+            Instant::now() + PATIENCE,
+            reply,
+        )
         .await
 }
 

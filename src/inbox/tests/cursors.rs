@@ -7,21 +7,45 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Clone)]
 enum Act {
-    /// Sends an event of a kind.
-    Send(u8),
+    /// Sends an event of a kind: a frame of a connection, or the event of a callback.
+    Send { kind: u8, source: InboundSource },
+    /// Ends a connection.
+    End(u32),
     /// Begins a wait for a kind, for what came before as well or not.
-    Wait { kind: u8, for_earlier: bool },
+    Wait {
+        kind: u8,
+        for_earlier: bool,
+        sources: WaitSources,
+    },
     /// Drops a wait.
     Abort(usize),
     /// Lets the waits run.
     Run,
 }
 
+fn source() -> impl Strategy<Value = InboundSource> {
+    prop_oneof![
+        Just(InboundSource::Callback),
+        (1..4_u32).prop_map(InboundSource::Connection),
+    ]
+}
+
+fn sources() -> impl Strategy<Value = WaitSources> {
+    prop_oneof![
+        3 => Just(WaitSources::Callbacks),
+        3 => (1..4_u32).prop_map(WaitSources::Connection),
+        1 => Just(WaitSources::Connections([1, 3].into())),
+        1 => Just(WaitSources::Connections([1, 2, 3].into())),
+    ]
+}
+
 fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
-        6 => (0..3_u8).prop_map(Act::Send),
-        3 => (0..3_u8, any::<bool>())
-            .prop_map(|(kind, for_earlier)| Act::Wait { kind, for_earlier }),
+        9 => (0..3_u8, source()).prop_map(|(kind, source)| Act::Send { kind, source }),
+        1 => (1..4_u32).prop_map(Act::End),
+        4 => (0..3_u8, any::<bool>(), sources()).prop_map(|(kind, for_earlier, sources)| {
+            Act::Wait { kind, for_earlier, sources }
+        }),
         1 => any::<usize>().prop_map(Act::Abort),
         3 => Just(Act::Run),
     ]
@@ -31,41 +55,70 @@ fn act() -> impl Strategy<Value = Act> {
 struct Waiter {
     kind: u8,
     since: Instant,
+    sources: WaitSources,
     judged: Arc<Mutex<Vec<usize>>>,
-    /// The number of the event that it took.
-    taken: JoinHandle<Option<usize>>,
+    came_to: JoinHandle<CameTo>,
 }
 
-/// An event: its kind, and when it arrived.
-type Sent = Vec<(u8, Instant)>;
+/// What a wait came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CameTo {
+    /// It took the event with this number.
+    Took(usize),
+    /// Its connections had ended.
+    Ended,
+    TimedOut,
+}
+
+/// An event or the end of a connection.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    kind: u8,
+    source: InboundSource,
+    arrived: Instant,
+}
+
+type Sent = Vec<Entry>;
 
 fn number(inbound: &Inbound) -> usize {
     inbound.event.as_usize().unwrap()
 }
 
 impl Waiter {
-    fn begin(bench: &Bench, sent: &Arc<Mutex<Sent>>, kind: u8, since: Instant) -> Self {
+    fn begin(
+        bench: &Bench,
+        sent: &Arc<Mutex<Sent>>,
+        kind: u8,
+        since: Instant,
+        sources: WaitSources,
+    ) -> Self {
+        let looks_at = sources.clone();
         let judged = Arc::<Mutex<Vec<usize>>>::default();
         let (inbox, sent, judging) = (bench.inbox.clone(), sent.clone(), judged.clone());
         let deadline = Instant::now() + TIMEOUT;
-        let taken = tokio::spawn(async move {
+        let came_to = tokio::spawn(async move {
             let judge = |inbound: &Inbound| {
                 let number = number(inbound);
                 judging.lock().unwrap().push(number);
-                if sent.lock().unwrap()[number].0 == kind {
+                if sent.lock().unwrap()[number].kind == kind {
                     Match::Wanted
                 } else {
                     Match::Other
                 }
             };
-            let taken = inbox.wait(since, deadline, judge).await;
-            taken.ok().map(|inbound| number(&inbound))
+            match inbox.wait(looks_at, since, deadline, judge).await {
+                Ok(inbound) => CameTo::Took(number(&inbound)),
+                Err(WaitError::Ended(_)) => CameTo::Ended,
+                Err(WaitError::Timeout { .. }) => CameTo::TimedOut,
+                Err(error) => panic!("{error}"),
+            }
         });
         Self {
             kind,
             since,
+            sources,
             judged,
-            taken,
+            came_to,
         }
     }
 }
@@ -74,32 +127,64 @@ impl Waiter {
 struct Over {
     kind: u8,
     since: Instant,
+    sources: WaitSources,
     judged: Vec<usize>,
-    taken: Option<usize>,
+    came_to: CameTo,
 }
 
 impl Over {
+    fn taken(&self) -> Option<usize> {
+        match self.came_to {
+            CameTo::Took(number) => Some(number),
+            CameTo::Ended | CameTo::TimedOut => None,
+        }
+    }
+
+    /// The number of the entry with which the last of its connections ended.
+    fn end(&self, sent: &Sent) -> Option<usize> {
+        let mut left = self.sources.clone();
+        sent.iter().position(|entry| match entry.source {
+            InboundSource::EndOf(connection) => left.end(connection),
+            _ => false,
+        })
+    }
+
     fn check(&self, sent: &Sent, taken_by_all: &[usize]) {
         let mut once = self.judged.clone();
         once.sort_unstable();
         once.dedup();
         assert_eq!(once.len(), self.judged.len(), "each at most once");
-        let is_early = |number: usize| sent[number].1 < self.since;
+        let is_early = |number: usize| sent[number].arrived < self.since;
         let judged = self.judged.iter().copied();
         let in_time: Vec<_> = judged.filter(|number| !is_early(*number)).collect();
         assert!(in_time.is_sorted(), "in order: {:?}", self.judged);
-        let end = self.taken.unwrap_or(sent.len());
-        for (number, (kind, _)) in sent.iter().enumerate().take(end) {
-            if taken_by_all.contains(&number) {
+        for number in &self.judged {
+            assert!(self.sources.have(sent[*number].source), "{number}");
+        }
+        let end = self.end(sent);
+        let decided = match self.came_to {
+            CameTo::Took(taken) => {
+                assert_eq!((sent[taken].kind, is_early(taken)), (self.kind, false));
+                assert!(end.is_none_or(|end| taken < end), "it came before the end");
+                Some(taken)
+            }
+            CameTo::Ended => {
+                assert!(end.is_some());
+                end
+            }
+            CameTo::TimedOut => {
+                assert_eq!(end, None);
+                None
+            }
+        };
+        for (number, entry) in sent.iter().enumerate().take(decided.unwrap_or(sent.len())) {
+            if taken_by_all.contains(&number) || !self.sources.have(entry.source) {
                 continue;
             }
             // It was there all the time: it was judged, and it was not wanted.
-            let is_skipped = is_early(number) && self.taken.is_some();
+            let is_skipped = is_early(number) && decided.is_some();
             assert!(is_skipped || self.judged.contains(&number), "{number}");
-            assert!(is_early(number) || *kind != self.kind, "{number}");
-        }
-        if let Some(taken) = self.taken {
-            assert_eq!((sent[taken].0, is_early(taken)), (self.kind, false));
+            assert!(is_early(number) || entry.kind != self.kind, "{number}");
         }
     }
 }
@@ -107,31 +192,59 @@ impl Over {
 async fn perform(acts: Vec<Act>) {
     let bench = Bench::new();
     let sent = Arc::<Mutex<Sent>>::default();
-    let mut waiters = Vec::new();
+    let (mut waiters, mut ended) = (Vec::new(), Vec::new());
     for act in acts {
         match act {
-            Act::Send(kind) => {
+            Act::Send { kind, source }
+                if !ended
+                    .iter()
+                    .any(|end| source == InboundSource::Connection(*end)) =>
+            {
                 tokio::time::advance(Duration::from_millis(1)).await;
                 let mut incoming = bench.incoming("", 10);
+                let arrived = incoming.inbound.arrived;
                 let number = {
                     let mut sent = sent.lock().unwrap();
-                    sent.push((kind, incoming.inbound.arrived));
+                    sent.push(Entry {
+                        kind,
+                        source,
+                        arrived,
+                    });
                     sent.len() - 1
                 };
                 incoming.inbound.event = Value::from(number);
-                bench.sender.send(incoming, IdSpread::OneChat);
+                incoming.inbound.source = source;
+                if source.is_callback() {
+                    bench.sender.send(incoming, IdSpread::OneChat);
+                } else {
+                    bench.sender.send_of_connection(incoming.inbound);
+                }
             }
-            Act::Wait { kind, for_earlier } => {
+            Act::End(connection) if !ended.contains(&connection) => {
+                ended.push(connection);
+                sent.lock().unwrap().push(Entry {
+                    kind: u8::MAX,
+                    source: InboundSource::EndOf(connection),
+                    arrived: Instant::now(),
+                });
+                bench.end(connection);
+            }
+            Act::Send { .. } | Act::End(_) => {}
+            Act::Wait {
+                kind,
+                for_earlier,
+                sources,
+            } => {
                 tokio::time::advance(Duration::from_millis(1)).await;
                 let since = if for_earlier {
                     bench.since
                 } else {
                     Instant::now()
                 };
-                waiters.push(Waiter::begin(&bench, &sent, kind, since));
+                waiters.push(Waiter::begin(&bench, &sent, kind, since, sources));
             }
             Act::Abort(at) if !waiters.is_empty() => {
-                waiters[at % waiters.len()].taken.abort();
+                waiters[at % waiters.len()].came_to.abort();
             }
             Act::Abort(_) => {}
             Act::Run => yield_now().await,
@@ -141,17 +254,18 @@ async fn perform(acts: Vec<Act>) {
     let mut over = Vec::new();
     for waiter in waiters {
         // A wait that was dropped has taken nothing.
-        if let Ok(taken) = waiter.taken.await {
+        if let Ok(came_to) = waiter.came_to.await {
             over.push(Over {
                 kind: waiter.kind,
                 since: waiter.since,
+                sources: waiter.sources,
                 judged: waiter.judged.lock().unwrap().clone(),
-                taken,
+                came_to,
             });
         }
     }
     let sent = sent.lock().unwrap().clone();
-    let mut taken: Vec<_> = over.iter().filter_map(|wait| wait.taken).collect();
+    let mut taken: Vec<_> = over.iter().filter_map(Over::taken).collect();
     for wait in &over {
         wait.check(&sent, &taken);
     }
@@ -159,10 +273,18 @@ async fn perform(acts: Vec<Act>) {
     taken.sort_unstable();
     taken.dedup();
     assert_eq!(taken.len(), count, "each event serves one wait");
+    // Only events of callbacks are recorded.
+    let is_callback = |entry: &Entry| entry.source.is_callback();
+    let callbacks = sent.iter().filter(|entry| is_callback(entry)).count();
+    let count = taken
+        .iter()
+        .filter(|taken| is_callback(&sent[**taken]))
+        .count();
     let Bench { ledger, inbox, .. } = bench;
-    assert_eq!((ledger.received(), ledger.settled()), (sent.len(), count));
+    assert_eq!((ledger.received(), ledger.settled()), (callbacks, count));
     drop(inbox);
-    let expected = (count, sent.len() - count);
+    assert_eq!(ledger.dropped(), 0);
+    let expected = (count, callbacks - count);
     assert_eq!(
         (ledger.count(Fate::Consumed), ledger.count(Fate::Ignored)),
         expected
@@ -209,7 +331,10 @@ async fn a_wait_that_times_out_judges_no_event_again() {
         Match::Other
     };
     let deadline = bench.since + Duration::from_secs(1);
-    let error = bench.inbox.wait(bench.since, deadline, judge).await;
+    let error = bench
+        .inbox
+        .wait(WaitSources::Callbacks, bench.since, deadline, judge)
+        .await;
     let expected = WaitError::Timeout {
         passed_over: 7,
         too_early: 0,
@@ -237,7 +362,10 @@ async fn what_an_earlier_wait_passed_and_cannot_answer_is_judged_only_to_explain
             wanting("reply")(inbound)
         };
         let deadline = Instant::now() + Duration::from_secs(1);
-        bench.inbox.wait(sent, deadline, judge).await
+        bench
+            .inbox
+            .wait(WaitSources::Callbacks, sent, deadline, judge)
+            .await
     };
     wait().await.unwrap();
     let expected = WaitError::Timeout {
@@ -258,7 +386,10 @@ async fn whoever_left_before_the_request_ends_a_wait_that_no_wait_has_judged_bef
     bench.send("left");
     tokio::time::advance(Duration::from_secs(1)).await;
     let now = Instant::now();
-    let ended = bench.inbox.wait(now, now + TIMEOUT, wanting("reply")).await;
+    let ended = bench
+        .inbox
+        .wait(WaitSources::Callbacks, now, now + TIMEOUT, wanting("reply"))
+        .await;
     assert_eq!(ended.unwrap_err(), WaitError::Disconnected);
     assert_eq!(Instant::now(), now);
 }
@@ -283,7 +414,10 @@ async fn a_wait_that_cannot_tell_whether_an_event_is_the_one_ends_with_it() {
         }
     };
     let deadline = Instant::now() + TIMEOUT;
-    let ended = bench.inbox.wait(bench.since, deadline, judge).await;
+    let ended = bench
+        .inbox
+        .wait(WaitSources::Callbacks, bench.since, deadline, judge)
+        .await;
     assert_eq!(ended.unwrap_err(), WaitError::Exceeded(Box::new(error)));
     assert_eq!((judged, bench.ledger.count(Fate::Consumed)), (2, 1));
     bench.wait_for("reply").await.unwrap();

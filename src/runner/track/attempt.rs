@@ -11,7 +11,7 @@ use crate::{
     runner::{chat_state::ChatState, context::FOREVER},
     scenario::{
         EvaluationError, EventView, Expression, Kept, KeptEvents, Match, Observation, Performed,
-        Reason, Step, Task, Unperformed, Until, WaitAction, key_text,
+        Reason, Step, Task, Unperformed, Until, WaitAction, WaitSources, key_text,
     },
 };
 
@@ -175,7 +175,9 @@ impl Track<'_> {
             found
         };
         let deadline = Instant::now() + timeout.min(FOREVER);
-        let result = inbox.wait(since, deadline, judge).await;
+        let result = inbox
+            .wait(WaitSources::Callbacks, since, deadline, judge)
+            .await;
         self.progress.kept = kept.map(|kept| kept as Box<dyn Kept>);
         self.timing.due = match &result {
             Ok(inbound) => self.timing.due.max(inbound.arrived),

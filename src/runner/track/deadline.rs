@@ -28,8 +28,7 @@ impl Track<'_> {
         let limit = deadline
             .evaluate(&self.scope)
             .map_err(|error| Interrupt::Failed(self.failed_outside_steps("deadline", &error)))?;
-        let deadline = Box::new(Deadline::after(since, limit));
-        self.chat.deadline.get_or_init(|| deadline);
+        self.chat.set_deadline(Deadline::after(since, limit));
         Ok(())
     }
 
@@ -41,8 +40,7 @@ impl Track<'_> {
     }
 
     fn deadline(&self) -> Option<&Deadline> {
-        let of_chat = || self.chat.deadline.get().map(|deadline| &**deadline);
-        self.limit.as_deref().or_else(of_chat)
+        self.limit.as_deref().or_else(|| self.chat.deadline())
     }
 
     /// How long a step may take that has this timeout: no longer than the rest of the time for all.

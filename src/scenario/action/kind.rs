@@ -22,6 +22,8 @@ pub(in crate::scenario) trait ActionKind: Sized {
     const OWN_LOOKS: &'static [&'static VisibleNames] = &[];
     /// Whether a step with it may `observe` how long a customer waits.
     const IS_OBSERVABLE: bool = false;
+    /// Whether it opens a connection over which something comes outside of the steps.
+    const CONNECTS: bool = false;
 
     /// Reads the value of its key, and its other keys of the step.
     fn read(node: &Node, reading: &mut ActionReading<'_, '_>) -> Option<Self>;

@@ -32,7 +32,10 @@ pub use session_event::{
 };
 pub use traced::{ActionTrace, Beginning, Excerpt, Presenter, TracedAction, Tracer};
 pub(super) use wait_for::EVENT;
-pub use wait_for::{Awaited, Delivery, EventTrace, EventView, KeptEvents, Match, WaitAction};
+pub use wait_for::{
+    Awaited, Delivery, EventTrace, EventView, InboundSource, KeptEvents, Match, WaitAction,
+    WaitSources,
+};
 
 macro_rules! kinds {
     ($($(#[doc = $about:literal])* $(#[cfg($condition:meta)])? $kind:ident($action:ty),)+) => {
@@ -84,6 +87,13 @@ macro_rules! kinds {
             pub fn reason_unmet(&self, expectation: &Expression) -> Reason {
                 match self {
                     $($(#[cfg($condition)])? Self::$kind(action) => action.reason_unmet(expectation),)+
+                }
+            }
+
+            /// Whether it opens a connection over which something comes outside of the steps.
+            pub fn connects(&self) -> bool {
+                match self {
+                    $($(#[cfg($condition)])? Self::$kind(_) => <$action>::CONNECTS,)+
                 }
             }
 

@@ -1,6 +1,7 @@
 //! The wait for an inbound event of the chat, whatever brings it.
 
 mod judging;
+mod source;
 mod traced;
 mod view;
 
@@ -8,6 +9,7 @@ use std::sync::Arc;
 
 pub use self::{
     judging::Match,
+    source::{InboundSource, WaitSources},
     traced::{EventTrace, KeptEvents, TracedWait},
     view::{Delivery, EventView},
 };
