@@ -5,8 +5,7 @@ use std::{collections::BTreeMap, hint::black_box, sync::Arc, time::Duration};
 
 use chatprobe::{
     body::Received,
-    callbacks::{Exchange, Request},
-    config::CallbackLimits,
+    callbacks::{CallbackLimits, Exchange, Request},
     document::{Problems, parse},
     event::{
         Mode, Observers, RunEvent, RunIdentity, RunObserver as _, StepOutcome, Subject, Trigger,

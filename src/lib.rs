@@ -22,13 +22,13 @@
 //! | [`load`] | load profiles and thresholds, pure functions of time | document, units |
 //! | [`preflight`] | a load set against what this machine has | cgroup, descriptors, driver, load, `plain_words`, scenario |
 //! | [`event`] | what happened: the only thing that observers see | driver, listener, scenario, target, units, vitals |
-//! | [`config`] | files to a checked [`config::Plan`] | document, event, load, `plain_words`, scenario, target, units |
 //! | [`inbox`] | inbound events of one chat, of any source, and its waits | body, event, scenario |
-//! | [`callbacks`] | inbound events over HTTP: receiver, keys, early buffer | body, config, descriptors, event, inbox, `line_budget`, listener, scenario, target |
-//! | [`runner`] | one chat; one run of chats, from setup to verdict | all above |
+//! | [`callbacks`] | inbound events over HTTP: receiver, keys, early buffer | body, descriptors, event, inbox, `line_budget`, listener, scenario, target, units |
+//! | [`runner`] | one chat; one run of chats, from setup to verdict | callbacks, event, inbox, load, scenario, target, units, vitals |
 //! | [`report`] | a run as HTML, CSV and JUnit XML, and runs side by side; no I/O | event, printable, runner, scenario, units |
-//! | [`history`] | what runs did and why chats failed, in a file that outlives the process | config, event, `line_budget`, `plain_words`, runner, scenario, target, units |
-//! | [`scheduler`] | when: intervals, cron, on demand, overlap, drain | history, runner and all above |
+//! | [`history`] | what runs did and why chats failed, in a file that outlives the process | event, `line_budget`, `plain_words`, runner, scenario, target, units |
+//! | [`config`] | files to a checked [`config::Plan`] | callbacks, document, event, history, load, `plain_words`, runner, scenario, target, units |
+//! | [`scheduler`] | when: intervals, cron, on demand, overlap, drain | config, history, runner and all above |
 //! | [`record`] | events to metrics and log | cgroup, descriptors, driver, event, `line_budget`, listener, scenario, vitals |
 //! | [`web`] | metrics, health, admin API, console | history, scheduler, record, report, `line_budget`, listener, `plain_words`, printable |
 //! | [`simulator`] | a contact centre to practise on | descriptors, document, listener, lookups, `plain_words`, units |

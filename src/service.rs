@@ -36,7 +36,7 @@ pub use crate::web::NewToken;
 
 /// Who reads the sections of a configuration that [`crate::config`] knows nothing of.
 pub const SECTIONS: Sections = Sections {
-    simulator: Some(Setup::read_section),
+    simulator: Setup::read_section,
 };
 
 /// How often the runtime is asked how late it is.

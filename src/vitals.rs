@@ -1,7 +1,7 @@
 //! How this machine treats the process, looked at from outside the runtime: a thread of its own that
 //! sleeps and notes how late it woke, and once a second what CPUs, files and sockets there were. A runtime that
-//! is stuck cannot tell that it is; this thread can, and a machine without room it tells from a runtime
-//! without.
+//! is stuck cannot tell that it is; this thread can, and it tells a saturated machine from a runtime
+//! that is stuck on an idle one.
 
 #![expect(
     clippy::disallowed_types,

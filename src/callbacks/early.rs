@@ -5,8 +5,8 @@ use std::{
 
 use tokio::time::Instant;
 
+use super::CallbackLimits;
 use crate::{
-    config::CallbackLimits,
     event::Fate,
     inbox::{Incoming, KeptBytes, Owner},
 };

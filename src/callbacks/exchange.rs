@@ -8,13 +8,12 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    CallbackRefusal, Claims, Reception, Request,
+    CallbackLimits, CallbackRefusal, Claims, Reception, Request,
     key_registry::KeyRegistry,
     refusal_log::CallbackRefusalLog,
     route::{Refused, Route},
 };
 use crate::{
-    config::CallbackLimits,
     event::{Fate, Observers, RunObservers, ServiceEvent},
     inbox::{Inbox, Owner},
     listener::{Listeners, Name, Shortage},

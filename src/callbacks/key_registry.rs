@@ -8,9 +8,8 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{early::EarlyEvents, known_ids::KnownIds};
+use super::{CallbackLimits, early::EarlyEvents, known_ids::KnownIds};
 use crate::{
-    config::CallbackLimits,
     event::Fate,
     inbox::{EventSender, IdSpread, IdUse, Incoming, Owner},
 };

@@ -22,7 +22,7 @@ use tokio::time::Instant;
 
 use super::{CallbackRefusal, ClaimError, Claims, Exchange, Path, Reception, Request};
 use crate::{
-    config::CallbackLimits,
+    callbacks::CallbackLimits,
     document::{Problems, parse},
     event::{
         Fate, Mode, Observer, Observers, RunEvent, RunIdentity, RunObserver, ServiceEvent, Subject,

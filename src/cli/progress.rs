@@ -327,7 +327,7 @@ mod tests {
             let stage = Stage::of(state, &chats, elapsed, duration, None);
             assert_eq!(stage.to_string(), says);
         }
-        let search = Some("75/s, settling; 50/s held".to_owned());
+        let search = Some("75/s, warming up; 50/s held".to_owned());
         let stage = Stage::of(
             RunState::Running,
             &counts(9, 3),
@@ -337,7 +337,7 @@ mod tests {
         );
         assert_eq!(
             stage.to_string(),
-            "searching 10%, 3 active, 75/s, settling; 50/s held, at most 9 min left"
+            "searching 10%, 3 active, 75/s, warming up; 50/s held, at most 9 min left"
         );
     }
 }

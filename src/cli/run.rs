@@ -17,7 +17,7 @@ use super::{
     number::seed_of_run, output::tell, progress, report::ReportTo, report_problems, unusable,
 };
 use crate::{
-    config::CallbackLimits,
+    callbacks::CallbackLimits,
     driver::Origin,
     event::{EndedBy, Observers, Verdict},
     load::Profile,

@@ -22,7 +22,4 @@ pub use kind::Kind;
 pub use plan::Plan;
 pub use probe::Probe;
 pub use schedule::Schedule;
-pub use settings::{
-    Admin, CallbackLimits, Caps, Data, HealthBudget, HostName, Listen, ReadSection, Sections,
-    Settings, Shutdown,
-};
+pub use settings::{Admin, Caps, HostName, Listen, ReadSection, Sections, Settings, Shutdown};

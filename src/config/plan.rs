@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A configuration that was checked whole: every name in it means something.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Plan {
     /// The file it was read from.
     pub path: PathBuf,

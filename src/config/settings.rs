@@ -7,20 +7,23 @@ use std::{
 use serde::Deserialize;
 
 use crate::{
+    callbacks::CallbackLimits,
     document::{Mapping, Node, Problems, Value, settings, settings_besides},
+    history::Storage,
+    runner::HealthBudget,
     target::read_url,
-    units::{Rate, Share},
+    units::Rate,
 };
 
 /// Reads a section that configures a part of the program of which this module knows nothing. What it returns is
 /// equal for equal settings.
 pub type ReadSection = fn(&Node, &Problems) -> Option<serde_json::Value>;
 
-/// Who reads such sections. One that has no reader is not read.
-#[derive(Debug, Clone, Copy, Default)]
+/// Who reads such sections.
+#[derive(Debug, Clone, Copy)]
 pub struct Sections {
     /// Reads `simulator`.
-    pub simulator: Option<ReadSection>,
+    pub simulator: ReadSection,
 }
 
 /// The plain settings of the service.
@@ -41,7 +44,7 @@ pub struct Settings {
     /// When a run is invalid.
     pub health: HealthBudget,
     /// What is kept on disk.
-    pub data: Data,
+    pub data: Storage,
     /// The simulator beside the service, if there is one, as [`Sections::simulator`] returned it.
     pub simulator: Option<serde_json::Value>,
 }
@@ -144,95 +147,6 @@ impl Default for Caps {
     }
 }
 
-/// How much is kept of what nobody has asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct CallbackLimits {
-    /// The largest body of an event, in bytes; a larger one is answered with 413.
-    pub max_body_bytes: usize,
-    /// How long an event waits for its key to be claimed.
-    #[serde(with = "crate::units::duration")]
-    pub early_for: Duration,
-    /// How many events wait so, per scenario and target; the oldest goes first.
-    pub early_events: usize,
-    /// How many bytes they may take in memory together, with their keys, ids and what is kept of their requests.
-    pub early_bytes: usize,
-    /// How long the keys of ended chats and the paths of ended runs are remembered, to tell a late
-    /// event from an unknown one.
-    #[serde(with = "crate::units::duration")]
-    pub remember_for: Duration,
-    /// How many of these keys are remembered, per scenario and target.
-    pub remember_keys: usize,
-}
-
-impl Default for CallbackLimits {
-    fn default() -> Self {
-        Self {
-            max_body_bytes: 64 * 1024,
-            early_for: Duration::from_secs(30),
-            early_events: 10_000,
-            early_bytes: 32 * 1024 * 1024,
-            remember_for: Duration::from_mins(5),
-            remember_keys: 100_000,
-        }
-    }
-}
-
-/// How late the generator may be before its figures say more about itself than about the target.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct HealthBudget {
-    /// The 99th percentile of how late chats start.
-    #[serde(with = "crate::units::duration")]
-    pub start_lateness_p99: Duration,
-    /// The 99th percentile of how late requests are sent.
-    #[serde(with = "crate::units::duration")]
-    pub send_lateness_p99: Duration,
-    /// The 99th percentile of how late a run's heartbeat comes.
-    #[serde(with = "crate::units::duration")]
-    pub scheduler_lag_p99: Duration,
-    /// How long a thread that does nothing but sleep may once sleep too long.
-    #[serde(with = "crate::units::duration")]
-    pub stall: Duration,
-    /// CPU wait: of the CPU time that the process wanted over the whole run, the share that it may wait for.
-    pub cpu_wait: Share,
-}
-
-impl Default for HealthBudget {
-    fn default() -> Self {
-        Self {
-            start_lateness_p99: Duration::from_millis(500),
-            send_lateness_p99: Duration::from_millis(500),
-            scheduler_lag_p99: Duration::from_millis(500),
-            stall: Duration::from_secs(1),
-            cpu_wait: Share::percent(60),
-        }
-    }
-}
-
-/// What is kept on disk.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Data {
-    /// Where; without it nothing is.
-    pub directory: Option<PathBuf>,
-    /// How long runs and failures are kept.
-    #[serde(with = "crate::units::duration")]
-    pub keep: Duration,
-    /// What the file may grow to, in bytes; its log comes on top.
-    pub max_bytes: u64,
-}
-
-impl Default for Data {
-    fn default() -> Self {
-        Self {
-            directory: None,
-            keep: Duration::from_hours(30 * 24),
-            max_bytes: 1_000_000_000,
-        }
-    }
-}
-
 impl Settings {
     /// The sections that differ and are read at the start only.
     pub fn changed_for_restart(&self, new: &Self) -> Vec<&'static str> {
@@ -267,8 +181,8 @@ impl Settings {
         if let Some(node) = map.get("callbacks") {
             read.read_callbacks(node, problems);
         }
-        read.simulator = (map.get("simulator"))
-            .and_then(|node| sections.simulator.and_then(|read| read(node, problems)));
+        read.simulator =
+            (map.get("simulator")).and_then(|node| (sections.simulator)(node, problems));
         read
     }
 

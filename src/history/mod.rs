@@ -26,6 +26,7 @@ mod reading;
 mod recorder;
 mod rows;
 mod schema;
+mod storage;
 #[cfg(test)]
 mod tests;
 mod tidy;
@@ -43,3 +44,4 @@ pub use listing::Listing;
 pub use query::{FailureQuery, HourQuery, RunQuery};
 pub use reader::History;
 pub use recorder::{Recorder, RunIntake};
+pub use storage::Storage;

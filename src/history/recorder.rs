@@ -18,14 +18,13 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Failures, History, baselines,
+    Failures, History, Storage, baselines,
     figures::HistoryCounters,
     open_chats::OpenChats,
     write::Write,
     writer::{self, Started},
 };
 use crate::{
-    config::Data,
     event::{Mode, Observers, RunObserver, ServiceEvent},
     runner::{Histogram, RunHandle, WholeSeconds},
 };
@@ -106,7 +105,7 @@ impl Recorder {
     ///
     /// # Errors
     /// There is no thread to be had.
-    pub fn start(directory: &Path, settings: &Data) -> io::Result<(Self, History)> {
+    pub fn start(directory: &Path, settings: &Storage) -> io::Result<(Self, History)> {
         let figures = Arc::<HistoryCounters>::default();
         let failures = Arc::<Failures>::default();
         let named = Arc::<baselines::Named>::default();
@@ -350,7 +349,7 @@ fn hand_requests(
     }
 }
 
-/// Puts an entry into the queue if there is room; it never waits.
+/// Puts an entry into the queue unless it is full; it never waits.
 fn hand(queue: &SyncSender<Write>, figures: &HistoryCounters, write: Write) -> Result<(), Write> {
     match queue.try_send(write) {
         Ok(()) => Ok(()),

@@ -135,7 +135,7 @@ pub(super) fn bound(connection: &Connection, max_bytes: u64) -> Result<(), Histo
     Ok(())
 }
 
-/// Removes the oldest until there is room.
+/// Deletes the oldest until there is space.
 pub(super) fn make_room(connection: &mut Connection, max_bytes: u64) -> Result<(), HistoryError> {
     while used(connection)? > max_bytes / 100 * EMPTIED {
         let change = connection.transaction()?;

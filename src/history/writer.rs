@@ -15,7 +15,7 @@ use std::{
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{
-    BaselineError, HistoryError,
+    BaselineError, HistoryError, Storage,
     baselines::{self, Named},
     directory,
     figures::HistoryCounters,
@@ -25,7 +25,7 @@ use super::{
     unwritten::Unwritten,
     write::Write,
 };
-use crate::{config::Data, plain_words};
+use crate::plain_words;
 
 /// Entries that wait for the disk.
 const QUEUE: usize = 1_024;
@@ -49,7 +49,7 @@ pub(super) struct Started {
 /// Starts the thread; it ends when the queue's last sender is gone and everything is written.
 pub(super) fn start(
     directory: PathBuf,
-    settings: &Data,
+    settings: &Storage,
     figures: Arc<HistoryCounters>,
     named: Arc<Named>,
 ) -> io::Result<Started> {
@@ -94,7 +94,7 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn new(
         directory: PathBuf,
-        settings: &Data,
+        settings: &Storage,
         figures: Arc<HistoryCounters>,
         named: Arc<Named>,
     ) -> Self {

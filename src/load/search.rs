@@ -60,13 +60,13 @@ impl Search {
 
     /// The part of a step that is not judged: until then chats of the step before are ending, and
     /// queues find their new length.
-    pub fn settling(&self) -> Duration {
+    pub fn warm_up(&self) -> Duration {
         self.hold / PARTS
     }
 
     /// The rest of it.
     pub fn judged(&self) -> Duration {
-        self.hold.saturating_sub(self.settling())
+        self.hold.saturating_sub(self.warm_up())
     }
 
     /// When chats start in a step, counted from its beginning.

@@ -107,7 +107,7 @@ fn a_step_starts_chats_at_its_rate_as_long_as_it_lasts() {
     };
     assert_eq!(arrivals.due_by(Duration::from_secs(29)), 50 * 29 + 1);
     assert_eq!(arrivals.total(), 50 * 30);
-    let parts = [search.settling(), search.judged(), search.hold()];
+    let parts = [search.warm_up(), search.judged(), search.hold()];
     assert_eq!(parts, [10, 20, 30].map(Duration::from_secs));
 }
 

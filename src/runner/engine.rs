@@ -1,9 +1,7 @@
 use std::sync::Arc;
 
-use super::TraceBudget;
-use crate::{
-    callbacks::Exchange, config::HealthBudget, event::Observers, scenario::Drivers, vitals::Vitals,
-};
+use super::{HealthBudget, TraceBudget};
+use crate::{callbacks::Exchange, event::Observers, scenario::Drivers, vitals::Vitals};
 
 /// What every run of the process shares.
 #[derive(Debug, Clone)]

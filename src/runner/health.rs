@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{latencies::Latencies, machine_sample::MachineSample, quantiles::Quantiles};
-use crate::{config::HealthBudget, units::duration, vitals::Beat};
+use super::{
+    HealthBudget, latencies::Latencies, machine_sample::MachineSample, quantiles::Quantiles,
+};
+use crate::{units::duration, vitals::Beat};
 
 /// Who wants less than this many CPUs is idle, and a wait now and then says nothing.
 const WORTH_A_WORD: f64 = 0.5;
@@ -195,7 +197,7 @@ impl GeneratorHealth {
         let wanted = got + cpu_wait;
         if wanted > WORTH_A_WORD && cpu_wait > wanted * budget.cpu_wait.as_ratio() {
             beyond.push(format!(
-                "the generator was starved: it wanted {wanted:.1} CPUs and got {got:.1} (the budget for CPU wait is {}); \
+                "the load generator was saturated: it wanted {wanted:.1} CPUs and got {got:.1} (the budget for CPU wait is {}); \
                  its machine was busy to {:.0}%",
                 budget.cpu_wait,
                 self.host_busy.mean() * 100.0

@@ -98,14 +98,8 @@ impl Measurements {
             } => {
                 let at = after();
                 self.last_end = Some(at);
-                match ending {
-                    Ending::Passed => self.chats.latency.record(*duration),
-                    Ending::Stopped => self.chats.stopped += 1,
-                    Ending::Failed(failure) => {
-                        let example = example(run, *chat, failure, correlation);
-                        self.chat_failed(failure.reason, at, example);
-                    }
-                }
+                let example = |failure: &Failure| example(run, *chat, failure, correlation);
+                self.chat_ended(ending, *duration, at, example);
             }
             RunEvent::RequestResent { step, times } => {
                 if let Some(measured) = self.steps.get_mut(step.index()) {
@@ -154,10 +148,22 @@ impl Measurements {
         }
     }
 
-    fn chat_failed(&mut self, reason: Reason, at: Duration, example: Example) {
-        self.chats.fail(reason);
-        let chat = example.chat;
-        self.failures.add_latest(EXAMPLES, at, chat, example);
+    fn chat_ended(
+        &mut self,
+        ending: &Ending,
+        duration: Duration,
+        at: Duration,
+        example: impl Fn(&Failure) -> Example,
+    ) {
+        match ending {
+            Ending::Passed => self.chats.latency.record(duration),
+            Ending::Stopped => self.chats.stopped += 1,
+            Ending::Failed(failure) => {
+                self.chats.fail(failure.reason);
+                let example = example(failure);
+                (self.failures).add_latest(EXAMPLES, at, example.chat, example);
+            }
+        }
     }
 
     /// Adds what others measured: afterwards it is as if all of it had been recorded here.

@@ -1,11 +1,10 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    BrokenBy, RunSpec, SearchOutcome, SearchReport, SearchStep, Tally, ThresholdReport,
-    ThresholdState, measurements::Measurements, verdict::Delays, window::Window,
+    BrokenBy, HealthBudget, RunSpec, SearchOutcome, SearchReport, SearchStep, Tally,
+    ThresholdReport, ThresholdState, measurements::Measurements, verdict::Delays, window::Window,
 };
 use crate::{
-    config::HealthBudget,
     load::{Bracket, Level, Search, Shape, Threshold},
     scenario::Scenario,
     units::counted,
@@ -30,7 +29,7 @@ pub(super) struct Searching {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Phase {
     /// The first part of a step.
-    Settling(Level),
+    WarmUp(Level),
     /// The rest of it.
     Judging {
         level: Level,
@@ -63,7 +62,7 @@ impl Searching {
             scenario: spec.scenario.clone(),
             budget,
             bracket: Bracket::default(),
-            phase: Phase::Settling(search.first()),
+            phase: Phase::WarmUp(search.first()),
             usual: 0,
             steps: Vec::new(),
         })
@@ -71,7 +70,7 @@ impl Searching {
 
     /// Begins the step anew: its first chat is due now, or a pause has let the target recover.
     pub(super) fn begin(&mut self, tally: &Tally) -> Option<LoadChange> {
-        let (Phase::Settling(level) | Phase::Judging { level, .. }) = self.phase else {
+        let (Phase::WarmUp(level) | Phase::Judging { level, .. }) = self.phase else {
             return None;
         };
         Some(self.begin_step(level, tally))
@@ -84,7 +83,7 @@ impl Searching {
     /// When the search has something to do, unless a chat ends before.
     pub(super) fn next_look(&self) -> Option<Duration> {
         match self.phase {
-            Phase::Settling(_) => Some(self.search.settling()),
+            Phase::WarmUp(_) => Some(self.search.warm_up()),
             Phase::Judging { since, .. } => Some(since + self.search.judged()),
             Phase::Draining { .. } => Some(self.search.hold()),
             Phase::Over(_) => None,
@@ -100,7 +99,7 @@ impl Searching {
     ) -> Option<LoadChange> {
         let due = self.next_look().is_some_and(|at| elapsed >= at);
         match self.phase {
-            Phase::Settling(level) if due => {
+            Phase::WarmUp(level) if due => {
                 tally.in_window(Window::begin_judged);
                 self.phase = Phase::Judging {
                     level,
@@ -167,7 +166,7 @@ impl Searching {
     }
 
     fn begin_step(&mut self, level: Level, tally: &Tally) -> LoadChange {
-        self.phase = Phase::Settling(level);
+        self.phase = Phase::WarmUp(level);
         tally.open_window();
         self.note(tally);
         LoadChange::Start(self.search.shape_at(level))
@@ -273,7 +272,7 @@ impl Searching {
             held: self.bracket.held.map(Into::into),
             broke: self.bracket.broke.map(Into::into),
             now: match self.phase {
-                Phase::Settling(level) | Phase::Judging { level, .. } => Some(level.into()),
+                Phase::WarmUp(level) | Phase::Judging { level, .. } => Some(level.into()),
                 Phase::Draining { .. } | Phase::Over(_) => None,
             },
             steps: self.steps.clone(),
@@ -288,7 +287,7 @@ impl Searching {
             (None, None) => "nothing has held so far".to_owned(),
         };
         match self.phase {
-            Phase::Settling(level) => format!("{level}, settling; {so_far}"),
+            Phase::WarmUp(level) => format!("{level}, warming up; {so_far}"),
             Phase::Judging { level, .. } => format!("{level}, measuring; {so_far}"),
             Phase::Draining { next } => {
                 format!("waiting for chats to end before {next}; {so_far}")
@@ -305,7 +304,7 @@ impl Searching {
             Phase::Over(Some(SearchOutcome::Generator)) => {
                 let last = self.steps.last().map_or("", |step| &step.load.text);
                 format!(
-                    "the generator gave out at {last}, which says nothing about the target; \
+                    "the load generator was saturated at {last}, which says nothing about the target; \
                      {so_far}: {}",
                     self.reasons(BrokenBy::Generator)
                 )

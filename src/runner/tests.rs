@@ -38,13 +38,13 @@ use super::{
     TraceBudget,
 };
 use crate::{
-    callbacks::Exchange,
-    config::{CallbackLimits, HealthBudget},
+    callbacks::{CallbackLimits, Exchange},
     document::{Problems, parse},
     event::{
         EndedBy, Ending, Mode, Observers, RunIdentity, RunObserver, Subject, Trigger, Verdict,
     },
     load::{Profile, Threshold},
+    runner::HealthBudget,
     scenario::{Drivers, Parameters, Reason, Scenario},
     target::Target,
     units::Share,

@@ -1,8 +1,7 @@
 use std::time::Duration;
 
-use super::{SearchOutcome, Snapshot, measurements::Measurements};
+use super::{HealthBudget, SearchOutcome, Snapshot, measurements::Measurements};
 use crate::{
-    config::HealthBudget,
     event::{EndedBy, Failure, Verdict},
     load::{Judgement, Threshold},
     units::{counted, duration},
@@ -152,7 +151,7 @@ impl Delays {
             .filter(|(_, measured, limit)| measured > limit);
         let told = beyond.map(|(what, measured, limit)| {
             format!(
-                "the generator was starved: {what} up to {} late (99th percentile; the budget is {})",
+                "the load generator was saturated: {what} up to {} late (99th percentile; the budget is {})",
                 duration::rounded(*measured),
                 duration::exact(*limit)
             )

@@ -4,7 +4,7 @@ use super::measurements::Measurements;
 #[derive(Debug, Default)]
 pub(super) struct Window {
     /// Of its first part, which is not judged.
-    settling: Measurements,
+    warm_up: Measurements,
     /// Of the rest.
     judged: Measurements,
     is_judged: bool,
@@ -16,7 +16,7 @@ impl Window {
         let part = if self.is_judged {
             &mut self.judged
         } else {
-            &mut self.settling
+            &mut self.warm_up
         };
         part.merge(measured);
     }
@@ -33,7 +33,7 @@ impl Window {
 
     /// Of the whole step: a generator that was late at first has not asked for what it should have.
     pub(super) fn whole(&self) -> Measurements {
-        let mut whole = self.settling.clone();
+        let mut whole = self.warm_up.clone();
         whole.merge(&self.judged);
         whole
     }

@@ -4,10 +4,10 @@ use std::{path::Path, sync::Arc};
 
 use super::Scheduler;
 use crate::{
-    callbacks::Exchange,
-    config::{CallbackLimits, HealthBudget, Plan},
+    callbacks::{CallbackLimits, Exchange},
+    config::Plan,
     event::Observers,
-    runner::{Engine, TraceBudget},
+    runner::{Engine, HealthBudget, TraceBudget},
     scenario::Drivers,
     service::SECTIONS,
     vitals::Vitals,

@@ -6,10 +6,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Bound, ServiceError, interval::every};
 use crate::{
-    callbacks::{Exchange, receiver},
-    config::{CallbackLimits, HealthBudget},
+    callbacks::{CallbackLimits, Exchange, receiver},
     event::{Observers, ServiceEvent},
-    runner::{Engine, TraceBudget},
+    runner::{Engine, HealthBudget, TraceBudget},
     scenario::Drivers,
     vitals::Vitals,
 };

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 /// A working day.
 const LASTS: Duration = Duration::from_hours(12);
-/// Sessions at a time; the oldest makes room.
+/// Sessions at a time; the oldest ends for another.
 const MOST: usize = 100;
 const NAME: &str = "chatprobe_session";
 

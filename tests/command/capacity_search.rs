@@ -99,7 +99,7 @@ fn the_formula_says_what_can_be_worked_out_by_hand() {
 /// machine around it, one was off by more than 9.2%.
 const TOLERANCE: f64 = 0.1;
 
-/// Searches, and once more if the generator says of itself that it was starved: then the centre,
+/// Searches, and once more if the load generator says of itself that it was saturated: then the centre,
 /// which shares the machine with it and with other tests, was slower than it says it is.
 async fn search() -> Finished {
     for _ in 0..2 {

@@ -25,8 +25,8 @@ mod repeatability;
 mod reports;
 mod run;
 mod run_input;
+mod saturated;
 mod second_signal;
-mod starved;
 #[path = "../support/mod.rs"]
 mod support;
 mod url;

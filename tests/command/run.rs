@@ -158,7 +158,7 @@ async fn a_run_that_was_stalled_is_invalid_and_exits_with_three() {
     assert_eq!(run.report["verdict"], "invalid");
     assert!(
         run.output
-            .contains("verdict: invalid: the generator was starved: "),
+            .contains("verdict: invalid: the load generator was saturated: "),
         "{run:#?}"
     );
 }

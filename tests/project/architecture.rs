@@ -61,24 +61,11 @@ const ARROWS: &[(&str, &[&str])] = &[
             "driver", "listener", "scenario", "target", "units", "vitals",
         ],
     ),
-    (
-        "config",
-        &[
-            "document",
-            "event",
-            "load",
-            "plain_words",
-            "scenario",
-            "target",
-            "units",
-        ],
-    ),
     ("inbox", &["body", "event", "scenario"]),
     (
         "callbacks",
         &[
             "body",
-            "config",
             "descriptors",
             "event",
             "inbox",
@@ -86,13 +73,13 @@ const ARROWS: &[(&str, &[&str])] = &[
             "listener",
             "scenario",
             "target",
+            "units",
         ],
     ),
     (
         "runner",
         &[
             "callbacks",
-            "config",
             "event",
             "inbox",
             "load",
@@ -109,9 +96,23 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "history",
         &[
-            "config",
             "event",
             "line_budget",
+            "plain_words",
+            "runner",
+            "scenario",
+            "target",
+            "units",
+        ],
+    ),
+    (
+        "config",
+        &[
+            "callbacks",
+            "document",
+            "event",
+            "history",
+            "load",
             "plain_words",
             "runner",
             "scenario",

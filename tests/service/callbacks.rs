@@ -9,8 +9,7 @@ use std::{
 };
 
 use chatprobe::{
-    callbacks::{Claims, Exchange, Path, receiver},
-    config::CallbackLimits,
+    callbacks::{CallbackLimits, Claims, Exchange, Path, receiver},
     document::{Problems, parse},
     event::{
         Fate, Mode, Observer, Observers, RunEvent, RunIdentity, RunObserver, ServiceEvent, Subject,

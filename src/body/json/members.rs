@@ -7,7 +7,7 @@ use minijinja::{
 use smallvec::SmallVec;
 
 /// The members of a JSON object in the order of their names, each name once. Most objects have a handful of members, for
-/// which a tree takes several times as long to build, to drop and to look into, and more room.
+/// which a tree takes several times as long to build, to drop and to look into, and more memory.
 #[derive(Debug, Clone, Default)]
 pub struct Members(Box<[(Value, Value)]>);
 

@@ -5,11 +5,11 @@ use std::{path::Path, sync::Arc};
 use super::Run;
 use crate::{
     cli::{baseline::Earlier, parse_option, target::Chosen},
-    config::{HealthBudget, Plan, check_addresses, read_scenario},
+    config::{Plan, check_addresses, read_scenario},
     document::{Entry, Node, Place, Problem, Problems, did_you_mean},
     event::{Mode, RunIdentity, Trigger},
     load::{Profile, Threshold},
-    runner::{ChatSpec, RunSpec},
+    runner::{ChatSpec, HealthBudget, RunSpec},
     scenario::ScenarioRead,
     service::SECTIONS,
     target::{Target, check_url},

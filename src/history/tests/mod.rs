@@ -21,8 +21,8 @@ use super::{
     schema::MIGRATIONS, writer::Writer,
 };
 use crate::{
-    config::Data,
     event::{Mode, RunIdentity, Subject, Trigger, Verdict},
+    history::Storage,
     runner::{ChatCounts, RunRecord, RunReport},
 };
 
@@ -34,9 +34,9 @@ fn open(folder: &Path, max_bytes: u64) -> Result<HistoryFile, HistoryError> {
 
 /// What writes to a file of [`MOST`] bytes, and what it counts.
 fn writer(folder: &Path) -> (Writer, Arc<HistoryCounters>) {
-    let settings = Data {
+    let settings = Storage {
         max_bytes: MOST,
-        ..Data::default()
+        ..Storage::default()
     };
     let figures = Arc::<HistoryCounters>::default();
     let writer = Writer::new(

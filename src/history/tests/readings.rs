@@ -19,10 +19,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::MOST;
 use crate::{
-    config::Data,
     event::{HistoryFigures, Observer, Observers, ServiceEvent},
     history::{
-        History, HistoryError, Recorder, RunQuery, baselines::Named, directory::path_in,
+        History, HistoryError, Recorder, RunQuery, Storage, baselines::Named, directory::path_in,
         figures::HistoryCounters,
     },
     runner::tests::Bench,
@@ -107,9 +106,9 @@ impl Observer for Last {
 async fn a_write_to_a_disk_that_hangs_is_seen_while_it_does_and_holds_up_no_start() {
     let folder = TemporaryFolder::new();
     pipe(&path_in(folder.path()));
-    let settings = Data {
+    let settings = Storage {
         max_bytes: MOST,
-        ..Data::default()
+        ..Storage::default()
     };
     let (mut recorder, _history) = Recorder::start(folder.path(), &settings).unwrap();
     // Five seconds of the paused clock, and no end.
@@ -144,7 +143,7 @@ async fn a_write_to_a_disk_that_hangs_is_seen_while_it_does_and_holds_up_no_star
 async fn seconds_that_wait_for_a_disk_that_hangs_keep_no_histograms_of_the_run_alive() {
     let folder = TemporaryFolder::new();
     pipe(&path_in(folder.path()));
-    let (mut recorder, _history) = Recorder::start(folder.path(), &Data::default()).unwrap();
+    let (mut recorder, _history) = Recorder::start(folder.path(), &Storage::default()).unwrap();
     recorder.opened().await;
     let run = Bench::new().start("steps: [ { think: 10ms } ]", "{ rate: 10/s, for: 20s }");
     recorder.intake().take(&run);

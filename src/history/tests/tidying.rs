@@ -4,9 +4,8 @@ use rusqlite::{Connection, params};
 
 use super::{MOST, open, record, run, value};
 use crate::{
-    config::Data,
     history::{
-        baselines, directory::path_in, figures::HistoryCounters, hours::ProbeHour, tidy,
+        Storage, baselines, directory::path_in, figures::HistoryCounters, hours::ProbeHour, tidy,
         write::Write, writer::Writer,
     },
     testing::TemporaryFolder,
@@ -95,9 +94,9 @@ fn a_clock_that_is_far_beyond_the_newest_row_at_the_start_empties_nothing() {
     let hour = "INSERT INTO probe_hours VALUES ('n', 's', 't', 7200, '{}')";
     file.connection.execute(hour, []).unwrap();
     drop(file);
-    let settings = Data {
+    let settings = Storage {
         keep: Duration::from_hours(1),
-        ..Data::default()
+        ..Storage::default()
     };
     let figures = Arc::<HistoryCounters>::default();
     let mut writer = Writer::new(folder.path().to_owned(), &settings, figures, Arc::default());
@@ -119,7 +118,7 @@ fn a_probe_is_counted_once_even_if_its_history_cannot_be_tidied() {
     file.connection.execute(insert, [&run().id]).unwrap();
     drop(file);
     let figures = Arc::<HistoryCounters>::default();
-    let settings = Data {
+    let settings = Storage {
         directory: None,
         keep: Duration::from_hours(1),
         max_bytes: MOST,

@@ -1,4 +1,4 @@
-//! Ends of runs for which there is no room on the disk at first.
+//! Ends of runs for which the disk has no space at first.
 
 use std::{fs, sync::Arc, time::Duration};
 

@@ -88,20 +88,12 @@ impl RunMetrics {
                 step,
                 sent,
                 outcome,
-            } => {
-                if let Some(sent) = sent {
-                    self.request_sent(run, sent);
-                }
-                self.step_ended(run, *step, *outcome);
-            }
+            } => self.step_ended(run, *step, sent.as_ref(), *outcome),
             RunEvent::RequestResent { step, times } => self.request_resent(*step, *times),
             RunEvent::ChatEnded {
                 ending, duration, ..
             } => self.chats.ended(ending, *duration),
-            RunEvent::ArrivalDropped => {
-                let dropped = || self.metrics.bursts.dropped(run);
-                self.dropped.get_or_init(dropped).inc();
-            }
+            RunEvent::ArrivalDropped => self.arrival_dropped(run),
             // It is counted once it is settled.
             RunEvent::CallbackReceived { .. } => {
                 self.count_callback(run, |series| series.received(now()));
@@ -138,6 +130,11 @@ impl RunMetrics {
         }
     }
 
+    fn arrival_dropped(&self, run: &RunIdentity) {
+        let dropped = || self.metrics.bursts.dropped(run);
+        self.dropped.get_or_init(dropped).inc();
+    }
+
     fn wait_started(&self, chat: u64, now: SystemTime) {
         if let Some(agent) = &self.agent {
             agent.waits.begin(chat, now);
@@ -160,7 +157,16 @@ impl RunMetrics {
         }
     }
 
-    fn step_ended(&self, run: &RunIdentity, step: StepId, outcome: StepOutcome) {
+    fn step_ended(
+        &self,
+        run: &RunIdentity,
+        step: StepId,
+        sent: Option<&Sent>,
+        outcome: StepOutcome,
+    ) {
+        if let Some(sent) = sent {
+            self.request_sent(run, sent);
+        }
         let Some(series) = self.steps.get(step.index()) else {
             return;
         };

@@ -28,7 +28,7 @@ async fn an_exchange_uses_the_memory_of_histograms_again() {
     };
     tally.observe(&run, &started(70));
     tally.look();
-    // Empty, and with room for what was measured before.
+    // Empty, and with memory for what was measured before.
     let spare = tally.past().spare.start_lateness.clone();
     assert_eq!((spare.count(), spare.longest()), (0, Duration::ZERO));
     tally.observe(&run, &started(5));

@@ -116,7 +116,7 @@ async fn figures_of_a_step_forget_what_was_before_and_while_it_settled() {
 
 #[tokio::test(start_paused = true)]
 async fn a_chat_counts_in_the_step_in_which_it_ends() {
-    // Chats of the first step end after 3.5 s, in the second's settling, or in its judged part.
+    // Chats of the first step end after 3.5 s, in the second's warm-up, or in its judged part.
     let long = "steps: [ { think: '{{ \"3500ms\" if chat.number <= 30 else \"10ms\" }}' } ]";
     let bench = bench("[ { max: 1s } ]");
     let report = bench.run(long, RATES).await;
@@ -209,10 +209,10 @@ async fn a_target_that_cannot_do_even_the_first_step_has_failed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_starved_generator_ends_the_search_and_blames_nobody_else() {
+async fn a_saturated_generator_ends_the_search_and_blames_nobody_else() {
     let bench = bench("[ { p95: 10s } ]");
     let run = bench.start(QUICK, RATES);
-    // In the settling part of the second step.
+    // In the warm-up of the second step.
     sleep(ms(3_250)).await;
     tokio::time::advance(ms(700)).await;
     let report = over(&run).await;
@@ -223,8 +223,8 @@ async fn a_starved_generator_ends_the_search_and_blames_nobody_else() {
     assert_eq!(search(&report).broke, None, "nobody knows");
     assert_eq!(report.verdict, Some(Verdict::Invalid));
     let why = report.verdict_reasons.join("\n");
-    let says = "the generator gave out at 15/s, which says nothing about the target; 10/s held: \
-                the generator was starved: chats started up to ";
+    let says = "the load generator was saturated at 15/s, which says nothing about the target; 10/s held: \
+                the load generator was saturated: chats started up to ";
     assert!(why.contains(says), "{why}");
 }
 
@@ -339,7 +339,7 @@ async fn a_pause_begins_the_step_anew() {
     assert_eq!(steps(&run.report()), [(10.0, true)]);
     run.order(Order::Resume).await.unwrap();
     sleep(ms(500)).await;
-    assert_eq!(run.search().unwrap(), "15/s, settling; 10/s held");
+    assert_eq!(run.search().unwrap(), "15/s, warming up; 10/s held");
     let report = over(&run).await;
     let second = &search(&report).steps[1];
     assert_eq!(second.load.text, "15/s");
@@ -374,7 +374,7 @@ async fn a_search_begins_after_the_setup() {
     sleep(ms(5_500)).await;
     assert_eq!(
         run.search().unwrap(),
-        "10/s, settling; nothing has held so far"
+        "10/s, warming up; nothing has held so far"
     );
     assert_eq!(search(&run.report()).now.as_ref().unwrap().text, "10/s");
     let report = over(&run).await;

@@ -6,7 +6,7 @@ use tokio::{task::yield_now, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{Answer, App, PATIENCE, Service, Web, until};
-use crate::{config::Data, history::Recorder};
+use crate::{history::Recorder, history::Storage};
 
 /// A pipe in the place of the file, which hangs whoever opens it until somebody opens its other end.
 struct Frozen {
@@ -19,7 +19,7 @@ impl Frozen {
     async fn start() -> Self {
         let service = Service::start().await;
         let data = service.folder.path().join("data");
-        let (mut recorder, history) = Recorder::start(&data, &Data::default()).unwrap();
+        let (mut recorder, history) = Recorder::start(&data, &Storage::default()).unwrap();
         recorder.opened().await;
         let pipe = data.join("history.sqlite");
         std::fs::remove_file(&pipe).unwrap();

@@ -36,13 +36,13 @@ use tower::ServiceExt;
 
 use super::{Access, App, Readiness, Web};
 use crate::{
-    callbacks::Exchange,
-    config::{Admin, CallbackLimits, HealthBudget, Plan},
+    callbacks::{CallbackLimits, Exchange},
+    config::{Admin, Plan},
     event::Observers,
     history::History,
     listener::Listeners,
     record::{Boundaries, Metrics},
-    runner::{Engine, RunHandle, TraceBudget},
+    runner::{Engine, HealthBudget, RunHandle, TraceBudget},
     scenario::Drivers,
     scheduler::{RunEntry, Scheduler},
     service::SECTIONS,

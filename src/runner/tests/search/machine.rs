@@ -1,4 +1,4 @@
-//! A step of a search tells a machine that gave out from a target that did.
+//! A step of a search tells a saturated machine from a saturated target.
 
 use super::*;
 use crate::vitals::{Beat, Load, Vitals};
@@ -53,7 +53,7 @@ async fn a_machine_that_kept_its_cpus_during_a_step_is_to_blame_for_it() {
     }
     let report = over(&run).await;
     assert_eq!(steps(&report), [(10.0, true), (15.0, true), (22.5, false)]);
-    let says = "the generator was starved: it wanted 2.0 CPUs and got 0.5 (the budget for CPU wait is 60%)";
+    let says = "the load generator was saturated: it wanted 2.0 CPUs and got 0.5 (the budget for CPU wait is 60%)";
     assert!(broken(&report).reasons[0].contains(says), "{report:?}");
     assert_eq!(broken(&report).broken_by, Some(BrokenBy::Generator));
     assert_eq!(search(&report).held.as_ref().unwrap().text, "15/s");

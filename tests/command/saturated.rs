@@ -1,4 +1,4 @@
-//! A generator that is starved on purpose says so, whatever it is starved of.
+//! A load generator that is saturated on purpose says so, whatever it lacks.
 
 use std::{
     process::{Child, Command, Stdio},
@@ -114,7 +114,7 @@ async fn a_process_that_shares_its_only_cpu_with_hogs_says_how_much_it_did_not_g
     let process = run.start_pinned("0");
     let run = run.finish(process).await.exits(3);
     assert!(
-        reasons(&run).contains("the generator was starved: it wanted"),
+        reasons(&run).contains("the load generator was saturated: it wanted"),
         "{run:#?}"
     );
     let machine = &run.report["machine"];
@@ -126,7 +126,7 @@ async fn a_process_that_shares_its_only_cpu_with_hogs_says_how_much_it_did_not_g
 }
 
 #[tokio::test]
-async fn a_process_that_has_little_to_do_is_not_starved_by_hogs() {
+async fn a_process_that_has_little_to_do_is_not_saturated_by_hogs() {
     let _alone = ALONE.lock().await;
     let centre = Centre::start("{}").await;
     let _hogs = Hogs::start(2);
