@@ -104,7 +104,7 @@ impl Watch {
     /// Of all messages so far, but those about the machine: it may be busy with other tests.
     fn titles(&self) -> Vec<String> {
         let mut titles = self.slack.titles();
-        titles.retain(|title| !title.contains("ChatprobeGeneratorStarved"));
+        titles.retain(|title| !title.contains("ChatprobeGeneratorSaturated"));
         titles
     }
 
