@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 
 use crate::support::{Centre, Folder, Prometheus, QUICK, SCENARIO, Service, Signal, plain};
 
-const BOARDS: [&str; 4] = ["overview", "scenario", "bursts", "service"];
+const BOARDS: [&str; 5] = ["overview", "scenario", "bursts", "sockets", "service"];
+/// Those that tell of every scenario.
+const OF_ALL: [&str; 4] = ["overview", "scenario", "bursts", "service"];
 
 fn file(path: &str) -> String {
     format!("{}/grafana/{path}", env!("CARGO_MANIFEST_DIR"))
@@ -218,6 +220,7 @@ impl Watched {
     fn check(&self, boards: Option<&Folder>) -> Output {
         let excepted = EMPTY.map(|query| format!("--except={query}"));
         let mut arguments: Vec<&str> = excepted.iter().map(String::as_str).collect();
+        arguments.extend(OF_ALL.iter().flat_map(|board| ["--board", board]));
         arguments.extend(["--nothing-empty", &self.prometheus.url]);
         match boards {
             Some(folder) => check_in(folder, &arguments),
