@@ -2,10 +2,10 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use super::Failure;
+use super::{Failure, TracedFrames};
 use crate::{
     scenario::{Reason, TracedAction},
-    target::Target,
+    target::{Redaction, Target},
 };
 
 /// A chat whose steps are over and one of which failed, or a setup.
@@ -35,6 +35,8 @@ pub struct Trace {
     pub whole: bool,
     /// In the order in which they were performed.
     pub steps: Vec<Box<TracedStep>>,
+    /// What passed over its connections, whatever step it was at; nothing without any.
+    pub frames: TracedFrames,
 }
 
 /// One step that was performed.
@@ -48,7 +50,25 @@ pub struct TracedStep {
     /// Why it did not pass. In a box, like all that few steps have: those of every chat in progress are kept.
     pub refused: Option<Box<(Reason, String)>>,
     /// What was sent and seen.
-    pub action: Option<TracedAction>,
+    pub action: Option<Box<dyn TracedAction>>,
+}
+
+impl Trace {
+    /// Roughly what it takes in memory.
+    pub fn bytes(&self) -> usize {
+        let steps = self.steps.iter().map(|step| step.bytes());
+        self.frames.bytes() + steps.sum::<usize>()
+    }
+
+    /// Takes out of texts what nobody may see of the chat.
+    pub fn redaction(&self) -> Redaction {
+        let mut values = self.masks.clone();
+        for action in self.steps.iter().filter_map(|step| step.action.as_ref()) {
+            action.note_confidential(&mut values);
+        }
+        self.frames.note_confidential(&mut values);
+        self.target.redaction_besides(&values)
+    }
 }
 
 impl TracedStep {
@@ -56,7 +76,7 @@ impl TracedStep {
     pub fn bytes(&self) -> usize {
         /// Besides what was sent and seen.
         const BESIDES: usize = 400;
-        BESIDES + self.action.as_ref().map_or(0, TracedAction::bytes)
+        BESIDES + self.action.as_ref().map_or(0, |action| action.bytes())
     }
 }
 

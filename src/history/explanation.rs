@@ -5,9 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::excerpt::excerpt;
 use crate::{
-    event::{FailedChat, Mode, RunIdentity, TracedStep},
+    event::{FailedChat, FrameTrace, Mode, RunIdentity, TracedStep},
     scenario::{ActionTrace, Presenter, Reason},
     target::{MASK, Redaction},
 };
@@ -75,6 +74,12 @@ pub struct FailureReport {
     pub whole: bool,
     /// The steps in their order.
     pub steps: Vec<StepTrace>,
+    /// The latest frames of the chat and the ends of its connections, in their order, until its steps were over.
+    #[serde(default)]
+    pub frames: Vec<FrameTrace>,
+    /// How many came before these and are not kept.
+    #[serde(default)]
+    pub frames_dropped: u64,
 }
 
 /// One step of a failed chat.
@@ -126,16 +131,7 @@ impl FailureReport {
     /// What may be seen of it.
     pub(super) fn of(failure: &KeptFailure) -> Self {
         let KeptFailure { run, chat } = failure;
-        let mut values = chat.trace.masks.clone();
-        for action in chat
-            .trace
-            .steps
-            .iter()
-            .filter_map(|step| step.action.as_ref())
-        {
-            action.note_confidential(&mut values);
-        }
-        let redaction = chat.trace.target.redaction_besides(&values);
+        let redaction = chat.trace.redaction();
         let subject = &run.subject;
         let correlation = chat.correlation.iter();
         Self {
@@ -158,6 +154,8 @@ impl FailureReport {
             steps: (chat.trace.steps.iter())
                 .map(|step| StepTrace::of(step, &redaction))
                 .collect(),
+            frames: chat.trace.frames.present(&redaction),
+            frames_dropped: chat.trace.frames.dropped,
         }
     }
 }
@@ -166,7 +164,7 @@ impl StepTrace {
     fn of(step: &TracedStep, redaction: &Redaction) -> Self {
         let refused = step.refused.as_ref();
         let presenter = Presenter {
-            excerpt: &|beginning| excerpt(beginning, redaction),
+            excerpt: &|beginning| redaction.excerpt(beginning),
             redact: &|text| redaction.redact(text),
             mask: MASK,
         };

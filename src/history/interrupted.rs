@@ -157,6 +157,7 @@ fn examples(
             reason: failure.reason,
             detail: failure.detail,
             correlation: failure.correlation,
+            frames: Vec::new(),
         })
     })?;
     Ok(read.entries)

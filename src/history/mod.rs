@@ -9,7 +9,6 @@ mod baselines;
 mod creation;
 mod directory;
 mod error;
-mod excerpt;
 mod explanation;
 mod failures;
 mod figures;

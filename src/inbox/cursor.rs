@@ -4,7 +4,7 @@ use minijinja::Value;
 use tokio::time::Instant;
 
 use super::{Duplicates, Inbound, kept::KeptEvent};
-use crate::scenario::{InboundSource, Match, WaitSources};
+use crate::scenario::{InboundSource, Match, Reason, WaitSources};
 
 /// An entry that may decide a wait.
 #[derive(Debug)]
@@ -16,8 +16,13 @@ pub(super) enum Candidate {
         /// The event.
         inbound: Inbound,
     },
-    /// No event comes any more: how the last connection ended.
-    End(Value),
+    /// No frame comes any more.
+    End {
+        /// For what the wait fails.
+        reason: Reason,
+        /// How the last connection ended.
+        how: Value,
+    },
 }
 
 /// How far a wait has looked, and what it found on the way.
@@ -83,9 +88,10 @@ impl Cursor {
             return None;
         }
         let source = kept.inbound.source;
-        if let InboundSource::EndOf(connection) = source {
+        if let InboundSource::EndOf { connection, reason } = source {
+            let how = || kept.inbound.event.clone();
             let is_last = self.sources.end(connection);
-            return is_last.then(|| Candidate::End(kept.inbound.event.clone()));
+            return is_last.then(|| Candidate::End { reason, how: how() });
         }
         if !self.sources.have(source) {
             return None;

@@ -46,7 +46,7 @@ impl Owner {
                 self.observers()
                     .emit(&RunEvent::Socket(SocketEvent::Dropped));
             }
-            InboundSource::EndOf(_) => {}
+            InboundSource::EndOf { .. } => {}
         }
     }
 

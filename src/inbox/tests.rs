@@ -18,7 +18,7 @@ use super::*;
 use crate::{
     document::Place,
     event::{Fate, Mode, RunEvent, RunIdentity, RunObserver, RunObservers, Subject, Trigger},
-    scenario::{EvaluationError, InboundSource, Match, SocketEvent, WaitSources},
+    scenario::{EvaluationError, InboundSource, Match, Reason, SocketEvent, WaitSources},
 };
 
 /// What was observed of inbound events of a run.
@@ -121,7 +121,10 @@ impl Bench {
     /// Says that a connection ended.
     fn end(&self, connection: u32) {
         self.sender.send_of_connection(Inbound {
-            source: InboundSource::EndOf(connection),
+            source: InboundSource::EndOf {
+                connection,
+                reason: Reason::Closed,
+            },
             ..self.incoming("socket `s` broke", 10).inbound
         });
     }

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::scenario::EvaluationError;
+use crate::scenario::{EvaluationError, Reason};
 
 /// Ids of dropped events that a timeout names.
 const MOST_IDS: usize = 3;
@@ -25,9 +25,14 @@ pub enum WaitError {
     /// The other side left.
     #[error("the other side left before such an event came")]
     Disconnected,
-    /// No event can come any more: how the connection ended, or the last of several.
-    #[error("{0} before such a frame came")]
-    Ended(Box<str>),
+    /// No frame can come any more: the connection ended, or the last of several.
+    #[error("no such frame came before the connection ended: {how}")]
+    Ended {
+        /// For what the wait fails.
+        reason: Reason,
+        /// How it ended.
+        how: Box<str>,
+    },
     /// It cannot be told whether an event is the one.
     #[error(transparent)]
     Exceeded(Box<EvaluationError>),

@@ -100,9 +100,9 @@ impl Inbox {
         let next = self.0.content().next(cursor);
         let (number, inbound) = match next {
             None => return Judged::Nothing,
-            Some(Candidate::End(how)) => {
-                let how = how.as_str().unwrap_or_default();
-                return Judged::Decided(Err(WaitError::Ended(how.into())));
+            Some(Candidate::End { reason, how }) => {
+                let how = how.as_str().unwrap_or_default().into();
+                return Judged::Decided(Err(WaitError::Ended { reason, how }));
             }
             Some(Candidate::Event { number, inbound }) => (number, inbound),
         };

@@ -1,7 +1,9 @@
 use std::sync::{Arc, OnceLock};
 
+use tokio::time::Instant;
+
 use super::{context::RunContext, deadline::Deadline, session_events::SessionEvents};
-use crate::{callbacks::Claims, inbox::Inbox, scenario::SessionSink};
+use crate::{callbacks::Claims, event::TracedFrames, inbox::Inbox, scenario::SessionSink};
 
 /// What all tracks of one chat share, or those of the setup or the teardown of a run. A track changes nothing in it but
 /// what is in the inbox, so that several can go on side by side without a lock of their own.
@@ -59,10 +61,16 @@ impl ChatState {
     pub(super) fn session_sink(&self) -> SessionSink {
         let events = self.rare().session_events.get_or_init(|| {
             let inbox = self.inbox.as_ref().map(Inbox::sender);
-            Arc::new(SessionEvents::new(&self.context.observers, inbox))
+            Arc::new(SessionEvents::new(&self.context, inbox))
         });
         let events = events.clone();
         Arc::new(move |event| events.take(event))
+    }
+
+    /// What passed over its connections, with moments after `since`. Nothing is kept from now on.
+    pub(super) fn take_frames(&self, since: Option<Instant>) -> TracedFrames {
+        let events = self.rare.get().and_then(|rare| rare.session_events.get());
+        events.map_or_else(TracedFrames::default, |events| events.take_frames(since))
     }
 
     /// By which events find the inbox, if there is one.

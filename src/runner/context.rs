@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Engine, RunSpec};
+use super::{Engine, RunSpec, TraceBudget};
 use crate::{
     callbacks::Path,
     event::{Mode, RunEvent, RunObservers},
@@ -73,6 +73,12 @@ impl RunContext {
         let mut scope = Scope::of_run(Arc::new(run_scope(&self.spec, url)));
         scope.set_sessions(SessionValues::kept(|name| self.spec.target.keeps(name)));
         scope
+    }
+
+    /// What the traces of its chats in progress may take, if that is bounded: those of probes take what they need.
+    pub(super) fn trace_budget(&self) -> Option<TraceBudget> {
+        let is_burst = self.spec.identity.subject.mode == Mode::Burst;
+        is_burst.then(|| self.engine.traces.clone())
     }
 
     /// An inbox for the chat with this number, if something may come for it.

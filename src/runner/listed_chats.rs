@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::scenario::Reason;
+use crate::{event::FrameTrace, scenario::Reason};
 
 /// A failed chat.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Example {
     /// What `/api/v1/failures/{id}` explains, as long as it is kept.
     #[serde(default)]
@@ -23,6 +23,10 @@ pub struct Example {
     pub detail: String,
     /// What the target calls this chat.
     pub correlation: BTreeMap<String, String>,
+    /// The last 20 frames of the chat and ends of its connections, in their order; left out if there were none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub frames: Vec<FrameTrace>,
 }
 
 /// A chat that may still be open at the target.

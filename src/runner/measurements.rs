@@ -324,6 +324,7 @@ fn example(
         reason: failure.reason,
         detail: failure.detail.clone(),
         correlation: texts(correlation),
+        frames: Vec::new(),
     }
 }
 

@@ -22,7 +22,9 @@ mod deadline;
 )]
 mod deliveries;
 mod engine;
+mod failed_frames;
 mod findings;
+mod frame_log;
 mod graceful_stop;
 mod health;
 mod health_budget;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     Batches, Histogram, Pace, Quantiles, ReceivedEvents, RequestFigures, RunRecord, RunReport,
     RunSpec, RunState, Sample, SearchReport, StepReport, TeardownFailure, ThresholdReport,
-    ThresholdState, measurements::Measurements,
+    ThresholdState, failed_frames::FailedFrames, measurements::Measurements,
 };
 use crate::{
     event::{EndedBy, Verdict},
@@ -26,6 +26,7 @@ pub struct Snapshot {
     pub(super) pace: Pace,
     pub(super) most_in_progress: u64,
     pub(super) measured: Arc<Measurements>,
+    pub(super) failed_frames: FailedFrames,
 }
 
 /// What a run is to do, and when it began.
@@ -58,8 +59,10 @@ pub(super) struct RunNotes {
 impl Snapshot {
     /// The figures as they stood.
     pub fn report(&self) -> RunReport {
+        let mut failures = self.measured.failures();
+        self.failed_frames.add_to(&mut failures);
         RunReport {
-            failures: self.measured.failures(),
+            failures,
             orphans: self.measured.orphans().cloned().collect(),
             ..self.without_lists()
         }

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use self::open_part::{InProgress, OpenPart};
 use super::{
     ChatCounts, RunRecord, RunReport, RunSpec, RunState, SearchReport, Snapshot, ThresholdReport,
+    failed_frames::FailedFrames,
     measurements::Measurements,
     pace::{Asked, RecentStarts},
     pacing::Wanted,
@@ -39,6 +40,8 @@ pub struct Tally {
     open: Mutex<OpenPart>,
     /// What whoever looks needs, and no chat. Taken before `open` where both are.
     past: Mutex<Past>,
+    /// What passed over the connections of the latest failed chats. Held for as long as it takes to note one.
+    failed_frames: Mutex<FailedFrames>,
 }
 
 /// What was measured before.
@@ -95,6 +98,7 @@ impl Tally {
                 followed: false,
                 last_second: None,
             }),
+            failed_frames: Mutex::default(),
         };
         let begun = Arc::new(tally.look());
         tally.past().last_second = Some(begun);
@@ -340,6 +344,7 @@ impl Tally {
             pace: past.recent.pace(elapsed, chats.started),
             most_in_progress: chats.most,
             measured: past.seconds.clone(),
+            failed_frames: self.failed_frames().clone(),
         };
         let rest = (!past.second.is_empty()).then(|| past.second.clone());
         Taken { seconds, rest }
@@ -363,6 +368,11 @@ impl Tally {
     fn open(&self) -> MutexGuard<'_, OpenPart> {
         // Counters are whole after every statement, so a panic elsewhere does not spoil them.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn failed_frames(&self) -> MutexGuard<'_, FailedFrames> {
+        let failed = self.failed_frames.lock();
+        failed.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn past(&self) -> MutexGuard<'_, Past> {
@@ -391,6 +401,11 @@ impl RunObserver for Tally {
         if let RunEvent::TeardownFailed { failure } = event {
             self.past().notes.teardown_failed = Some(failure.as_ref().into());
             return;
+        }
+        if let RunEvent::ChatFailed(chat) = event
+            && !chat.trace.frames.latest.is_empty()
+        {
+            self.failed_frames().note(chat);
         }
         self.open().record(run, event, || self.began.elapsed());
     }

@@ -100,8 +100,7 @@ impl<'a> Track<'a> {
 
     /// Notes what it does from now on, in case it fails.
     pub(super) fn begin_trace(&mut self) {
-        let mode = self.context().spec.identity.subject.mode;
-        self.tracing = Tracing::of_chat(mode, &self.context().engine.traces);
+        self.tracing = Tracing::of_chat(self.context().trace_budget());
     }
 
     /// The variables as they stand.
@@ -188,6 +187,15 @@ impl<'a> Track<'a> {
             Item::Step(step) => self.perform_step(step).await,
             Item::Think(pause) => self.think(pause).await,
             Item::Repeat(repeat) => Box::pin(self.repeat(repeat)).await,
+        }
+    }
+
+    /// Whether this failure of a step ends the steps although the step says that the chat goes on: the run is stopped, or
+    /// there is no time left.
+    fn ends_anyway(&self, failure: &StepFailure) -> bool {
+        match failure {
+            StepFailure::Stopped => true,
+            StepFailure::Failed { .. } => self.is_stopped() || self.is_by_deadline(failure),
         }
     }
 
@@ -316,6 +324,7 @@ impl<'a> Track<'a> {
         }
         match outcome {
             Ok(_) => Ok(()),
+            Err(failure) if step.goes_on && !self.ends_anyway(&failure) => Ok(()),
             Err(StepFailure::Failed { reason, detail }) if !self.is_stopped() => {
                 Err(Interrupt::Failed(Failure {
                     step: step.name.clone(),

@@ -2,6 +2,7 @@
 //! every text about it here.
 
 mod address;
+mod excerpt;
 mod redaction;
 mod secret;
 #[cfg(test)]

@@ -12,7 +12,10 @@ const STORED: &str = concat!(
     r#""body":{"text":"","bytes":0}},"events":[]},"#,
     r#"{"step":"reply","began":0.25,"seconds":null,"reason":"reply_timeout","detail":"no event","#,
     r#""request":null,"resent":0,"phases":[],"answer":null,"#,
-    r#""events":[{"arrived":1.0,"wanted":false,"event":{"text":"1","bytes":1}}]}]}"#,
+    r#""events":[{"arrived":1.0,"wanted":false,"event":{"text":"1","bytes":1}}]}]"#,
+    r#","frames":[{"connection":1,"at":0.5,"passage":"received","kind":"text","content":{"text":"a","bytes":1}},"#,
+    r#"{"connection":1,"at":null,"passage":"ended","kind":null,"content":{"text":"it broke","bytes":8}}],"#,
+    r#""frames_dropped":3}"#,
 );
 
 #[test]
@@ -31,8 +34,11 @@ fn what_earlier_versions_did_not_store_is_not_missed() {
             "",
         )
         .replace(r#","redirects":["http://h/b"]"#, "");
+    let without_frames = earlier.find(r#","frames""#).unwrap();
+    let earlier = earlier[..without_frames].to_owned() + "}";
     assert!(earlier.len() < STORED.len() - 80);
     let report: FailureReport = serde_json::from_str(&earlier).unwrap();
+    assert_eq!((report.frames.len(), report.frames_dropped), (0, 0));
     let http = &report.steps[0].action.http;
     assert_eq!((http.resent, http.phases.len()), (0, 0));
     assert_eq!(

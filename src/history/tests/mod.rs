@@ -1,5 +1,4 @@
 mod damage;
-mod excerpt;
 mod explanation;
 mod file;
 mod fuzz;

@@ -62,7 +62,13 @@ async fn the_end_of_a_connection_stands_behind_its_frames_and_every_wait_meets_i
     );
     for _ in 0..2 {
         let error = receive(&bench, one(), "wanted").await.unwrap_err();
-        assert_eq!(error, WaitError::Ended("socket `s` broke".into()));
+        assert_eq!(
+            error,
+            WaitError::Ended {
+                reason: Reason::Closed,
+                how: "socket `s` broke".into(),
+            }
+        );
     }
     assert_eq!(Instant::now(), began, "nothing is waited for");
     assert_eq!(text(receive(&bench, one(), "other").await), "other".into());
@@ -85,7 +91,7 @@ async fn a_wait_that_goes_on_is_over_when_the_last_of_its_connections_ends() {
             assert_eq!(began.elapsed(), tenth * 3);
         }
     );
-    assert!(matches!(waited, Err(WaitError::Ended(_))), "{waited:?}");
+    assert!(matches!(waited, Err(WaitError::Ended { .. })), "{waited:?}");
     // No connection is any business of a wait for events.
     assert!(
         matches!(of_callbacks, Err(WaitError::Timeout { .. })),
@@ -107,7 +113,7 @@ async fn a_frame_that_falls_out_is_counted_as_dropped_and_the_end_of_its_connect
         (2, 1)
     );
     let error = receive(&bench, WaitSources::Connection(1), "wanted").await;
-    assert!(matches!(error, Err(WaitError::Ended(_))), "{error:?}");
+    assert!(matches!(error, Err(WaitError::Ended { .. })), "{error:?}");
     // Of a chat that connects again and again, the latest ends are known.
     for connection in 10..40 {
         bench.end(connection);
@@ -116,7 +122,7 @@ async fn a_frame_that_falls_out_is_counted_as_dropped_and_the_end_of_its_connect
     for (connection, is_known) in [(1, false), (23, false), (24, true), (39, true)] {
         let error = ended(connection).await.unwrap_err();
         assert_eq!(
-            matches!(error, WaitError::Ended(_)),
+            matches!(error, WaitError::Ended { .. }),
             is_known,
             "{connection}"
         );

@@ -108,7 +108,7 @@ impl Waiter {
             };
             match inbox.wait(looks_at, since, deadline, judge).await {
                 Ok(inbound) => CameTo::Took(number(&inbound)),
-                Err(WaitError::Ended(_)) => CameTo::Ended,
+                Err(WaitError::Ended { .. }) => CameTo::Ended,
                 Err(WaitError::Timeout { .. }) => CameTo::TimedOut,
                 Err(error) => panic!("{error}"),
             }
@@ -144,7 +144,7 @@ impl Over {
     fn end(&self, sent: &Sent) -> Option<usize> {
         let mut left = self.sources.clone();
         sent.iter().position(|entry| match entry.source {
-            InboundSource::EndOf(connection) => left.end(connection),
+            InboundSource::EndOf { connection, .. } => left.end(connection),
             _ => false,
         })
     }
@@ -224,7 +224,10 @@ async fn perform(acts: Vec<Act>) {
                 ended.push(connection);
                 sent.lock().unwrap().push(Entry {
                     kind: u8::MAX,
-                    source: InboundSource::EndOf(connection),
+                    source: InboundSource::EndOf {
+                        connection,
+                        reason: Reason::Closed,
+                    },
                     arrived: Instant::now(),
                 });
                 bench.end(connection);

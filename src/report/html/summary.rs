@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::{Column, table};
 use crate::{
-    event::Verdict,
+    event::{FrameTrace, Verdict},
     report::{
         BaselineCheck,
         wording::{graceful_stop, or_dash, percent, rate, seconds, teardown_failed},
@@ -268,6 +268,26 @@ fn examples(report: &RunReport, step: &str, reason: Reason) -> Markup {
                 li {
                     "Chat " (example.chat) ": " (example.detail)
                     @for (name, value) in &example.correlation { " " (name) "=" (value) }
+                    @if !example.frames.is_empty() { (frames(&example.frames)) }
+                }
+            }
+        }
+    }
+}
+
+/// The last frames of a failed chat.
+fn frames(frames: &[FrameTrace]) -> Markup {
+    html! {
+        details {
+            summary { "Its last " (frames.len()) " frames and ends of connections" }
+            ol.frames {
+                @for frame in frames {
+                    li {
+                        @if let Some(at) = frame.at { "After " (seconds(at)) ", " }
+                        "connection " (frame.connection) " " (frame.passage)
+                        @if let Some(kind) = &frame.kind { " " (kind) ", " (frame.content.bytes) " bytes" }
+                        ": " code { (frame.content.text) }
+                    }
                 }
             }
         }

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::{
     event::{Ending, RunEvent, RunIdentity, RunObserver, StepOutcome, Verdict},
-    scenario::StepId,
+    scenario::{SocketEvent, StepId},
 };
 
 /// Everything that happened, with its time since the beginning.
@@ -33,6 +33,7 @@ pub(super) enum Note {
         correlation: Vec<(Arc<str>, String)>,
     },
     Dropped,
+    Socket(SocketEvent),
     RunEnded(Verdict, bool),
 }
 
@@ -120,6 +121,7 @@ impl RunObserver for Heard {
                 correlation: correlation.clone(),
             },
             RunEvent::ArrivalDropped => Note::Dropped,
+            RunEvent::Socket(event) => Note::Socket(*event),
             RunEvent::Ended {
                 verdict,
                 all_passed,

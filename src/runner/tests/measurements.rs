@@ -9,6 +9,7 @@ use crate::{
     event::{Failure, Fate, RunEvent, Sent, StepOutcome},
     runner::{
         Pace, RunState, Sample,
+        failed_frames::FailedFrames,
         measurements::Measurements,
         sample::AskedFor,
         snapshot::{RunNotes, RunOrigin, Snapshot},
@@ -165,6 +166,7 @@ impl Stage {
             pace: Pace::default(),
             most_in_progress: 7,
             measured: Arc::new(measured),
+            failed_frames: FailedFrames::default(),
         };
         serde_json::to_string_pretty(&snapshot.report()).unwrap()
     }

@@ -25,8 +25,8 @@ impl Track<'_> {
             WaitError::Disconnected => {
                 return StepFailure::new(Reason::Disconnected, error.to_string());
             }
-            WaitError::Ended(_) => {
-                return StepFailure::new(Reason::Closed, error.to_string());
+            WaitError::Ended { reason, .. } => {
+                return StepFailure::new(*reason, error.to_string());
             }
             WaitError::Exceeded(error) => return error.as_ref().clone().into(),
             WaitError::Timeout { .. } => WaitAction::reason_late(step.observe),

@@ -65,6 +65,18 @@ impl Track<'_> {
         }
     }
 
+    /// Whether the deadline is why a step failed.
+    pub(super) fn is_by_deadline(&self, failure: &StepFailure) -> bool {
+        let is_late = || self.deadline().map(Deadline::time_left) == Some(Duration::ZERO);
+        matches!(
+            failure,
+            StepFailure::Failed {
+                reason: Reason::Timeout,
+                ..
+            }
+        ) && is_late()
+    }
+
     /// Whether the deadline passes before `until`, and when that is.
     pub(super) fn deadline_before(&self, until: Instant) -> Option<Instant> {
         let deadline = self.deadline()?;

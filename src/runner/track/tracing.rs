@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::{Track, attempt::StepFailure};
 use crate::{
-    event::{Mode, Trace, TracedStep},
+    event::{Trace, TracedStep},
     runner::{TraceBudget, context::GracePeriod},
     scenario::{Kept, Step, Tracer, is_confidential, note_confidential},
 };
@@ -41,8 +41,7 @@ pub(super) struct Tracing {
 
 impl Tracing {
     /// Of a chat that begins, unless there is no room.
-    pub(super) fn of_chat(mode: Mode, budget: &TraceBudget) -> Option<Box<Self>> {
-        let budget = (mode == Mode::Burst).then(|| budget.clone());
+    pub(super) fn of_chat(budget: Option<TraceBudget>) -> Option<Box<Self>> {
         let bytes = mem::size_of::<Self>();
         if budget.as_ref().is_some_and(|budget| !budget.take(bytes)) {
             return None;
@@ -181,6 +180,7 @@ impl Track<'_> {
     /// From now on nothing is noted any more, and what was is forgotten.
     pub(in crate::runner) fn end_trace(&mut self) {
         self.tracing = None;
+        drop(self.chat.take_frames(None));
     }
 
     /// What is known of the chat; from then on nothing is noted any more.
@@ -193,6 +193,7 @@ impl Track<'_> {
             masks,
             whole: tracing.begun.is_some() && !tracing.shortened,
             steps: mem::take(&mut tracing.steps).into(),
+            frames: self.chat.take_frames(tracing.begun),
         }
     }
 }

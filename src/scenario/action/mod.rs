@@ -7,6 +7,7 @@ mod http;
 mod kind;
 mod performed;
 mod session_event;
+mod shown;
 #[cfg(test)]
 mod toy;
 mod traced;
@@ -20,21 +21,20 @@ use super::{
 use crate::{document::Node, driver::Origins};
 
 pub(super) use http::read_headers;
-pub use http::{
-    Answer, AnswerTrace, HttpAction, HttpTrace, PhaseTrace, PlainRequest, PlainRequestError,
-    RequestTrace,
-};
+pub use http::{Answer, HttpAction, PlainRequest, PlainRequestError};
 use kind::{ActionKind, StepKey};
 pub(super) use kind::{ActionReading, Looks, ReadStep};
 pub use performed::{Failed, Kept, Opened, Performed, Sending, Task, Unperformed, Until};
 pub use session_event::{
-    ArrivedFrame, FrameKind, SessionEvent, SessionSink, SocketEnd, SocketEvent,
+    ArrivedFrame, FrameKind, PassedFrame, SessionEvent, SessionSink, SocketEnd, SocketEvent,
 };
-pub use traced::{ActionTrace, Beginning, Excerpt, Presenter, TracedAction, Tracer};
+pub use shown::{
+    ActionTrace, AnswerTrace, EventTrace, Excerpt, HttpTrace, PhaseTrace, RequestTrace,
+};
+pub use traced::{Beginning, Presenter, TracedAction, Tracer};
 pub(super) use wait_for::EVENT;
 pub use wait_for::{
-    Awaited, Delivery, EventTrace, EventView, InboundSource, KeptEvents, Match, WaitAction,
-    WaitSources,
+    Awaited, Delivery, EventView, InboundSource, KeptEvents, Match, WaitAction, WaitSources,
 };
 
 macro_rules! kinds {

@@ -148,7 +148,7 @@ impl Unperformed {
 /// What is kept of an action until its step is over.
 pub trait Kept: Send + Sync {
     /// What of it is kept with the chat.
-    fn traced(self: Box<Self>, tracer: &Tracer<'_>) -> TracedAction;
+    fn traced(self: Box<Self>, tracer: &Tracer<'_>) -> Box<dyn TracedAction>;
 }
 
 impl Until<'_> {

@@ -2,8 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use minijinja::Value;
 use tokio::time::Instant;
+
+use crate::scenario::Reason;
 
 /// Takes what happens in the sessions of one chat. It is called by tasks of their own, must be quick and must not block.
 pub type SessionSink = Arc<dyn Fn(SessionEvent) + Send + Sync>;
@@ -13,6 +16,8 @@ pub type SessionSink = Arc<dyn Fn(SessionEvent) + Send + Sync>;
 pub enum SessionEvent {
     /// Something that observers count.
     Socket(SocketEvent),
+    /// A frame came or went out, whoever looks at it. It is told for the explanation of the chat, should that fail.
+    Passed(PassedFrame),
     /// A frame came at which a step may look.
     Arrived(ArrivedFrame),
     /// No frame comes over this connection any more: what waits for one waits in vain.
@@ -21,6 +26,8 @@ pub enum SessionEvent {
         connection: u32,
         /// When.
         at: Instant,
+        /// For what a step fails that waits for a frame.
+        reason: Reason,
         /// How it ended, for people.
         how: String,
     },
@@ -60,6 +67,21 @@ pub enum SessionEvent {
         /// When.
         at: Instant,
     },
+}
+
+/// A frame that passed over a connection.
+#[derive(Debug)]
+pub struct PassedFrame {
+    /// Which connection of the chat, from one.
+    pub connection: u32,
+    /// When.
+    pub at: Instant,
+    /// Whether the target sent it, and not the chat.
+    pub is_received: bool,
+    /// Its kind.
+    pub kind: FrameKind,
+    /// What is in it; this shares it.
+    pub content: Bytes,
 }
 
 /// A frame that came.

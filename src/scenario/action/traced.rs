@@ -3,24 +3,23 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
-use utoipa::ToSchema;
 
-use super::{
-    http::{HttpTrace, TracedHttp},
-    wait_for::{EventTrace, TracedWait},
-};
+use super::shown::{ActionTrace, Excerpt};
 
 /// Of a header, an address or a body, in bytes. Twice what is shown of it.
 const MOST_TEXT: usize = 4 * 1024;
 
 /// What was sent and seen, as it was: secrets and all. It does not print itself.
-pub enum TracedAction {
-    /// A request and its answer.
-    Http(Box<TracedHttp>),
-    /// Events that a wait looked at.
-    WaitFor(TracedWait),
+pub trait TracedAction: Send + Sync {
+    /// Roughly what it takes in memory.
+    fn bytes(&self) -> usize;
+
+    /// Notes what it has under a confidential name.
+    fn note_confidential(&self, values: &mut Vec<String>);
+
+    /// What people may see of it.
+    fn present(&self, presenter: &Presenter<'_>) -> ActionTrace;
 }
 
 /// What is kept with a chat is made of this.
@@ -48,57 +47,6 @@ pub struct Presenter<'a> {
     pub redact: &'a dyn Fn(String) -> String,
     /// What stands in the place of a secret.
     pub mask: &'static str,
-}
-
-/// The beginning of a text, without secrets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Excerpt {
-    /// Up to 2 KB of it.
-    pub text: String,
-    /// The length of the whole, in bytes.
-    pub bytes: usize,
-}
-
-/// What people may see of an action that was performed.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct ActionTrace {
-    /// What was sent and answered.
-    #[serde(flatten)]
-    pub http: HttpTrace,
-    /// Events that it looked at.
-    pub events: Vec<EventTrace>,
-}
-
-impl TracedAction {
-    /// Roughly what it takes in memory.
-    pub fn bytes(&self) -> usize {
-        match self {
-            Self::Http(http) => http.bytes(),
-            Self::WaitFor(wait) => wait.bytes(),
-        }
-    }
-
-    /// Notes what it has under a confidential name.
-    pub fn note_confidential(&self, values: &mut Vec<String>) {
-        match self {
-            Self::Http(http) => http.note_confidential(values),
-            Self::WaitFor(wait) => wait.note_confidential(values),
-        }
-    }
-
-    /// What people may see of it.
-    pub fn present(&self, presenter: &Presenter<'_>) -> ActionTrace {
-        match self {
-            Self::Http(http) => ActionTrace {
-                http: http.present(presenter),
-                events: Vec::new(),
-            },
-            Self::WaitFor(wait) => ActionTrace {
-                http: HttpTrace::default(),
-                events: wait.present(presenter),
-            },
-        }
-    }
 }
 
 impl Tracer<'_> {

@@ -10,6 +10,7 @@ use super::{
     words::{moment, time},
 };
 use crate::{
+    event::FrameTrace,
     history::{FailureReport, StepTrace},
     scenario::{AnswerTrace, EventTrace, Excerpt, HttpTrace, PhaseTrace, RequestTrace},
     web::{App, extract::PathName},
@@ -51,6 +52,7 @@ fn page(failure: &FailureReport) -> Markup {
         }
         h2 { "Steps" }
         @for step in &failure.steps { (one_step(step)) }
+        (frames(failure))
         p { a href={ "/api/v1/failures/" (failure.id) } { "The same as JSON" } }
     }
 }
@@ -123,6 +125,34 @@ fn one_event(event: &EventTrace) -> Markup {
         p.quiet { "arrived after " (time(event.arrived)) }
         (excerpt(&event.event))
     }
+}
+
+/// What passed over its connections, whatever step it was at.
+fn frames(failure: &FailureReport) -> Markup {
+    html! { @if !failure.frames.is_empty() || failure.frames_dropped > 0 {
+        h2 { "Frames" }
+        @if failure.frames_dropped > 0 {
+            p.note.quiet { (failure.frames_dropped) " more passed before these and are not kept." }
+        }
+        div.wide role="region" aria-label="Frames" tabindex="0" { table {
+            caption.unseen { "Frames in the order in which they passed, and the ends of connections" }
+            thead { tr {
+                th.figure scope="col" { "After" } th.figure scope="col" { "Connection" }
+                th scope="col" { "What" } th.figure scope="col" { "Bytes" } th scope="col" { "Content" }
+            } }
+            tbody { @for frame in &failure.frames { (one_frame(frame)) } }
+        } }
+    } }
+}
+
+fn one_frame(frame: &FrameTrace) -> Markup {
+    html! { tr {
+        td.figure { (time(frame.at)) }
+        td.figure { (frame.connection) }
+        td { (frame.passage) @if let Some(kind) = &frame.kind { " " (kind) } }
+        td.figure { @if frame.kind.is_some() { (frame.content.bytes) } }
+        td { code { (frame.content.text) } }
+    } }
 }
 
 fn headers(headers: &[(String, String)]) -> Markup {

@@ -32,7 +32,6 @@ use self::{
 pub use self::{
     answer::Answer,
     plain::{PlainRequest, PlainRequestError},
-    traced::{AnswerTrace, HttpTrace, PhaseTrace, RequestTrace, TracedHttp},
 };
 use super::{
     ActionReading, Looks, Performed, Task,

@@ -3,8 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use hyper::{Method, header::HeaderName};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use super::{Answer, without_spare};
 use crate::{
@@ -12,7 +10,8 @@ use crate::{
     scenario::{
         action::{
             performed::Kept,
-            traced::{Beginning, Excerpt, Presenter, TracedAction, Tracer},
+            shown::{ActionTrace, AnswerTrace, HttpTrace, PhaseTrace, RequestTrace},
+            traced::{Beginning, Presenter, TracedAction, Tracer},
         },
         is_confidential, note_confidential,
     },
@@ -32,7 +31,7 @@ pub(super) struct KeptHttp {
 }
 
 /// A request and its answer.
-pub struct TracedHttp {
+struct TracedHttp {
     request: TracedRequest,
     resent: u32,
     phases: Phases,
@@ -58,70 +57,14 @@ struct TracedAnswer {
     body: Beginning,
 }
 
-/// What people may see of a request and its answer.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct HttpTrace {
-    /// What was sent.
-    pub request: Option<RequestTrace>,
-    /// How often it was sent once more, because the target closed the connection under it.
-    #[serde(default)]
-    pub resent: u32,
-    /// What the time of the request went into; without lookup, connect and TLS if its connection was open
-    /// already.
-    #[serde(default)]
-    pub phases: Vec<PhaseTrace>,
-    /// What was answered.
-    pub answer: Option<AnswerTrace>,
-}
-
-/// A request of a failed chat.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct RequestTrace {
-    /// The method.
-    pub method: String,
-    /// The address.
-    pub url: String,
-    /// Names and values.
-    pub headers: Vec<(String, String)>,
-    /// The body; null without one.
-    pub body: Option<Excerpt>,
-}
-
-/// A phase of a request of a failed chat.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct PhaseTrace {
-    /// `lookup`, `connect`, `tls` or `first_byte`.
-    pub phase: String,
-    /// How long it took, in seconds.
-    pub seconds: f64,
-    /// Whether it was finished; the request failed in the other one.
-    pub finished: bool,
-}
-
-/// An answer to a failed chat.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct AnswerTrace {
-    /// The status code.
-    pub status: u16,
-    /// How long it took, in seconds, from when it was asked for.
-    pub seconds: f64,
-    /// Names and values.
-    pub headers: Vec<(String, String)>,
-    /// The addresses that redirects led to, the last of which gave this answer.
-    #[serde(default)]
-    pub redirects: Vec<String>,
-    /// The body.
-    pub body: Excerpt,
-}
-
 impl Kept for KeptHttp {
-    fn traced(self: Box<Self>, tracer: &Tracer<'_>) -> TracedAction {
-        TracedAction::Http(Box::new(TracedHttp {
+    fn traced(self: Box<Self>, tracer: &Tracer<'_>) -> Box<dyn TracedAction> {
+        Box::new(TracedHttp {
             answer: (self.answer.as_deref()).map(|answer| traced_answer(answer, tracer)),
             request: traced_request(*self.request, tracer),
             resent: self.resent,
             phases: self.phases,
-        }))
+        })
     }
 }
 
@@ -163,8 +106,8 @@ fn traced_answer(answer: &Answer, tracer: &Tracer<'_>) -> TracedAnswer {
     }
 }
 
-impl TracedHttp {
-    pub(in crate::scenario::action) fn bytes(&self) -> usize {
+impl TracedAction for TracedHttp {
+    fn bytes(&self) -> usize {
         fn headers<N: AsRef<[u8]>>(headers: &[(N, Beginning)]) -> usize {
             let sizes = headers.iter();
             sizes
@@ -184,7 +127,7 @@ impl TracedHttp {
     }
 
     /// What stands under a confidential name in addresses, headers and bodies.
-    pub(in crate::scenario::action) fn note_confidential(&self, values: &mut Vec<String>) {
+    fn note_confidential(&self, values: &mut Vec<String>) {
         let mut note = |text: &Beginning| {
             note_confidential(&String::from_utf8_lossy(&text.text), values);
         };
@@ -199,13 +142,17 @@ impl TracedHttp {
         }
     }
 
-    pub(in crate::scenario::action) fn present(&self, presenter: &Presenter<'_>) -> HttpTrace {
+    fn present(&self, presenter: &Presenter<'_>) -> ActionTrace {
         let answer = self.answer.as_ref();
-        HttpTrace {
+        let http = HttpTrace {
             request: Some(RequestTrace::of(&self.request, presenter)),
             resent: self.resent,
             phases: PhaseTrace::of(&self.phases),
             answer: answer.map(|answer| AnswerTrace::of(answer, presenter)),
+        };
+        ActionTrace {
+            http,
+            events: Vec::new(),
         }
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub use self::{
     judging::Match,
     source::{InboundSource, WaitSources},
-    traced::{EventTrace, KeptEvents, TracedWait},
+    traced::KeptEvents,
     view::{Delivery, EventView},
 };
 use super::{ActionKind, ActionReading, Performed, Task, Unperformed, kind::StepKey};

@@ -1,5 +1,7 @@
 //! Where the entries of an inbox come from, and which of them a wait looks at.
 
+use crate::scenario::Reason;
+
 /// Where an entry of an inbox comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InboundSource {
@@ -7,8 +9,13 @@ pub enum InboundSource {
     Callback,
     /// The connection of the chat with this number, from one: the entry is a frame.
     Connection(u32),
-    /// The end of this connection: no frame of it follows.
-    EndOf(u32),
+    /// The end of a connection: no frame of it follows.
+    EndOf {
+        /// Which connection of the chat, from one.
+        connection: u32,
+        /// For what a wait fails that needs it.
+        reason: Reason,
+    },
 }
 
 /// Which entries of an inbox a wait looks at.
@@ -30,7 +37,7 @@ impl InboundSource {
 
     /// Whether it is the end of a connection, which no wait takes.
     pub fn is_end(self) -> bool {
-        matches!(self, Self::EndOf(_))
+        matches!(self, Self::EndOf { .. })
     }
 }
 
@@ -73,7 +80,9 @@ mod tests {
             sources.have(InboundSource::Connection(3))
                 && !sources.have(InboundSource::Connection(2))
         );
-        assert!(!sources.have(InboundSource::Callback) && !sources.have(InboundSource::EndOf(1)));
+        assert!(
+            !sources.have(InboundSource::Callback) && !sources.have(InboundSource::Connection(0))
+        );
         assert!(!sources.end(2), "it is none of them");
         assert!(!sources.end(1), "the other one is open");
         assert!(!sources.have(InboundSource::Connection(1)));

@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use minijinja::Value;
-use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
-use utoipa::ToSchema;
 
 use crate::scenario::{
     action::{
         performed::Kept,
-        traced::{Beginning, Excerpt, Presenter, TracedAction, Tracer},
+        shown::{ActionTrace, EventTrace, HttpTrace},
+        traced::{Beginning, Presenter, TracedAction, Tracer},
     },
     note_confidential,
 };
@@ -32,7 +31,7 @@ struct KeptEvent {
 }
 
 /// Events that a wait looked at, in the order of their arrival.
-pub struct TracedWait(Box<[TracedEvent]>);
+struct TracedWait(Box<[TracedEvent]>);
 
 /// An inbound event.
 struct TracedEvent {
@@ -41,17 +40,6 @@ struct TracedEvent {
     wanted: bool,
     event: Value,
     bytes: usize,
-}
-
-/// An event for a failed chat.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct EventTrace {
-    /// When it arrived, in seconds after the chat began; null where that is not known.
-    pub arrived: Option<f64>,
-    /// Whether it is what the step waited for.
-    pub wanted: bool,
-    /// What it says, as JSON.
-    pub event: Excerpt,
 }
 
 impl KeptEvents {
@@ -69,7 +57,7 @@ impl KeptEvents {
 }
 
 impl Kept for KeptEvents {
-    fn traced(mut self: Box<Self>, tracer: &Tracer<'_>) -> TracedAction {
+    fn traced(mut self: Box<Self>, tracer: &Tracer<'_>) -> Box<dyn TracedAction> {
         // A wait that timed out has judged those from before its request last.
         self.0.sort_by_key(|kept| kept.arrived);
         let events = self.0.into_iter().map(|kept| TracedEvent {
@@ -78,41 +66,40 @@ impl Kept for KeptEvents {
             event: kept.event,
             bytes: kept.bytes,
         });
-        TracedAction::WaitFor(TracedWait(events.collect()))
+        Box::new(TracedWait(events.collect()))
     }
 }
 
-impl TracedWait {
-    pub(in crate::scenario::action) fn bytes(&self) -> usize {
+impl TracedAction for TracedWait {
+    fn bytes(&self) -> usize {
         let sizes = self.0.iter();
         sizes.map(|event| BESIDES + event.bytes).sum()
     }
 
-    pub(in crate::scenario::action) fn note_confidential(&self, values: &mut Vec<String>) {
+    fn note_confidential(&self, values: &mut Vec<String>) {
         for event in &self.0 {
             let text = serde_json::to_vec(&event.event).unwrap_or_default();
             note_confidential(&String::from_utf8_lossy(&text), values);
         }
     }
 
-    pub(in crate::scenario::action) fn present(
-        &self,
-        presenter: &Presenter<'_>,
-    ) -> Vec<EventTrace> {
+    fn present(&self, presenter: &Presenter<'_>) -> ActionTrace {
         let events = self.0.iter();
-        events
-            .map(|event| {
-                let text = serde_json::to_vec(&event.event).unwrap_or_default();
-                let whole = Beginning {
-                    length: text.len(),
-                    text: text.into(),
-                };
-                EventTrace {
-                    arrived: event.arrived.map(|arrived| arrived.as_secs_f64()),
-                    wanted: event.wanted,
-                    event: (presenter.excerpt)(&whole),
-                }
-            })
-            .collect()
+        let events = events.map(|event| {
+            let text = serde_json::to_vec(&event.event).unwrap_or_default();
+            let whole = Beginning {
+                length: text.len(),
+                text: text.into(),
+            };
+            EventTrace {
+                arrived: event.arrived.map(|arrived| arrived.as_secs_f64()),
+                wanted: event.wanted,
+                event: (presenter.excerpt)(&whole),
+            }
+        });
+        ActionTrace {
+            http: HttpTrace::default(),
+            events: events.collect(),
+        }
     }
 }
