@@ -88,16 +88,17 @@ impl Exchange {
         listener.shortage_since(moment).await
     }
 
-    /// What kept the simulator in this process from taking all that came since a moment.
+    /// What kept the simulators in this process from taking all that came since a moment.
     pub async fn simulator_shortage_since(&self, moment: Instant) -> Option<Shortage> {
-        let listener = self.listeners().of(Name::Simulator);
-        listener.shortage_since(moment).await
+        let of = |name| self.listeners().of(name).shortage_since(moment);
+        let (centre, rooms) = tokio::join!(of(Name::Simulator), of(Name::Rooms));
+        centre.or(rooms)
     }
 
-    /// Connections with events or for the simulator that were dropped because an accept queue of this
+    /// Connections with events or for a simulator that were dropped because an accept queue of this
     /// process was full.
     pub fn dropped_connections(&self) -> u64 {
-        let names = [Name::Callbacks, Name::Simulator].into_iter();
+        let names = [Name::Callbacks, Name::Simulator, Name::Rooms].into_iter();
         names.map(|name| self.listeners().of(name).dropped()).sum()
     }
 

@@ -111,7 +111,7 @@ impl Connections {
     fn purpose(&self) -> Purpose {
         match self.counters.name() {
             Name::Web => Purpose::Web,
-            Name::Callbacks | Name::Simulator => Purpose::Inbound,
+            Name::Callbacks | Name::Simulator | Name::Rooms => Purpose::Inbound,
         }
     }
 
@@ -342,6 +342,13 @@ impl ListenerSlot {
         request_state.pipelined = false;
         self.shared.forget_bytes(&self.connections.counters);
         self.enter(&mut request_state, Some(next));
+    }
+
+    /// From now on it carries another protocol, whose server knows how long it may wait.
+    pub(super) fn upgraded(&self) {
+        let mut request_state = self.request_state();
+        self.shared.forget_bytes(&self.connections.counters);
+        self.enter(&mut request_state, None);
     }
 
     fn enter(&self, request_state: &mut RequestState, phase: Option<Phase>) {

@@ -26,11 +26,13 @@ pub enum Name {
     Web,
     /// The simulated contact centre.
     Simulator,
+    /// The simulated chat rooms.
+    Rooms,
 }
 
 impl Name {
     /// Every listener.
-    pub const ALL: [Self; 3] = [Self::Callbacks, Self::Web, Self::Simulator];
+    pub const ALL: [Self; 4] = [Self::Callbacks, Self::Web, Self::Simulator, Self::Rooms];
 
     /// The word used as a label.
     pub const fn as_str(self) -> &'static str {
@@ -38,6 +40,7 @@ impl Name {
             Self::Callbacks => "callbacks",
             Self::Web => "web",
             Self::Simulator => "simulator",
+            Self::Rooms => "rooms",
         }
     }
 }

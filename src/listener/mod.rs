@@ -8,14 +8,21 @@ mod connections;
 mod counters;
 mod queue;
 mod stream;
+mod upgrade;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use axum::{
     Router,
     body::Body,
     extract::{ConnectInfo, Request},
+    http::StatusCode,
 };
+use bytes::Bytes;
 use hyper::{
     body::{Body as _, Incoming},
     server::conn::http1,
@@ -36,6 +43,7 @@ pub use self::{
     connections::Connections,
     counters::{Closed, Counters, Figures, Listeners, Name, Shortage},
     queue::bind,
+    upgrade::{ClientStream, Upgrade, Upgraded},
 };
 use self::{
     connections::ListenerSlot,
@@ -207,8 +215,10 @@ async fn serve_one(
     let stream = MeteredStream::new(Box::pin(stream), slot.clone());
     let router = TowerToHyperService::new(router);
     let of_service = slot.clone();
+    let upgrade = Arc::new(OnceLock::new());
+    let announced = upgrade.clone();
     let service = service_fn(move |request: Request<Incoming>| {
-        let slot = of_service.clone();
+        let (slot, announced) = (of_service.clone(), announced.clone());
         slot.begin(!request.body().is_end_stream());
         let end = BodyEnd(slot.clone());
         let mut request = request.map(|body| Body::new(GuardedBody::new(body, end)));
@@ -216,12 +226,18 @@ async fn serve_one(
         let answer = router.call(request);
         // In a box: the connection has to be `Unpin`, because its stream is taken out of it at its end.
         Box::pin(async move {
-            let response = answer.await.map_err(|never| match never {})?;
+            let mut response = answer.await.map_err(|never| match never {})?;
             if let Some(reset) = response.extensions().get::<Reset>() {
                 return Err(*reset);
             }
             let status = response.status();
-            let well = status.is_success() || status.is_redirection();
+            let well = status.is_success()
+                || status.is_redirection()
+                || status == StatusCode::SWITCHING_PROTOCOLS;
+            if let Some(upgrade) = Upgrade::of(&mut response) {
+                // A second one cannot be: the first ends HTTP on the connection.
+                announced.get_or_init(|| upgrade);
+            }
             Ok(response.map(|body| GuardedBody::new(body, AnswerEnd { slot, well })))
         })
     });
@@ -240,7 +256,22 @@ async fn serve_one(
             }
         }
     };
-    let Err(error) = served else { return };
+    let Err(error) = served else {
+        if let Some(upgrade) = upgrade.get() {
+            let parts = connection.into_parts();
+            slot.upgraded();
+            let upgraded = Upgraded {
+                stream: parts.io.into_inner().stream,
+                // A copy, because it would keep the whole buffer of the connection.
+                early: Bytes::copy_from_slice(&parts.read_buf),
+            };
+            tokio::select! {
+                () = upgrade.serve(upgraded) => {}
+                () = slot.ended() => {}
+            }
+        }
+        return;
+    };
     let peer = slot.peer();
     tracing::debug!(%peer, "a connection broke: {error}");
     let cause = std::error::Error::source(&error);

@@ -1,3 +1,5 @@
+mod upgrades;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::{

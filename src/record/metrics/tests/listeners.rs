@@ -36,6 +36,7 @@ fn listeners_are_shown_as_they_stand_and_what_they_closed_is_counted_once() {
             callbacks,
             web,
             Figures::default(),
+            Figures::default(),
         ]));
     }
     let gauges = ["connections", "max_connections", "request_bytes"].map(|name| value(name, ""));
@@ -47,6 +48,6 @@ fn listeners_are_shown_as_they_stand_and_what_they_closed_is_counted_once() {
     assert_eq!(of_web, Some(3.0));
     assert_eq!(
         Name::ALL.map(Name::as_str),
-        ["callbacks", "web", "simulator"]
+        ["callbacks", "web", "simulator", "rooms"]
     );
 }
