@@ -28,7 +28,7 @@ use crate::{
     runner::Engine,
     scenario::{DriverError, Drivers},
     scheduler::{CutOff, Scheduler},
-    simulator::{Setup, Simulator},
+    simulator::{Rooms, RoomsSettings, Setup, Simulator},
     web::{self, Access, AccessError, Readiness, Web},
 };
 
@@ -68,8 +68,10 @@ pub struct Addresses {
     pub web: SocketAddr,
     /// Inbound events.
     pub callbacks: SocketAddr,
-    /// The simulator, if there is one.
+    /// The simulated contact centre, if there is one.
     pub simulator: Option<SocketAddr>,
+    /// The simulated chat rooms, if there are any.
+    pub rooms: Option<SocketAddr>,
 }
 
 /// What targets are reached with.
@@ -84,6 +86,7 @@ struct Listeners {
     web: Bound,
     callbacks: Bound,
     simulator: Option<BoundSimulator>,
+    rooms: Option<BoundRooms>,
 }
 
 struct BoundSimulator {
@@ -100,16 +103,35 @@ impl BoundSimulator {
     }
 }
 
+struct BoundRooms {
+    rooms: Rooms,
+    bound: Bound,
+}
+
+impl BoundRooms {
+    fn bind(settings: RoomsSettings) -> Result<Self, ServiceError> {
+        let setting = "simulator.rooms.listen";
+        Ok(Self {
+            bound: Bound::to(settings.listen, "the simulated chat rooms", setting)?,
+            rooms: Rooms::new(settings)?,
+        })
+    }
+}
+
 impl Listeners {
     fn bind(settings: &Settings) -> Result<Self, ServiceError> {
         let listen = settings.listen;
+        let mut setup = settings
+            .simulator
+            .as_ref()
+            .map(Setup::of_section)
+            .transpose()?;
+        let rooms = setup.as_mut().and_then(|setup| setup.rooms.take());
         Ok(Self {
             web: Bound::to(listen.web, "the web", "listen.web")?,
             callbacks: Bound::to(listen.callbacks, "callbacks", "listen.callbacks")?,
-            simulator: match &settings.simulator {
-                Some(section) => Some(BoundSimulator::bind(Setup::of_section(section)?)?),
-                None => None,
-            },
+            simulator: setup.map(BoundSimulator::bind).transpose()?,
+            rooms: rooms.map(BoundRooms::bind).transpose()?,
         })
     }
 
@@ -119,6 +141,7 @@ impl Listeners {
             web: self.web.address,
             callbacks: self.callbacks.address,
             simulator: simulator.map(|simulator| simulator.bound.address),
+            rooms: self.rooms.as_ref().map(|rooms| rooms.bound.address),
         }
     }
 }
@@ -177,6 +200,9 @@ impl Service {
         if let Some(simulator) = listeners.simulator {
             service.serve_simulator(simulator, &engine);
         }
+        if let Some(rooms) = listeners.rooms {
+            service.serve_rooms(rooms, &engine);
+        }
         service.serve(composition, web, listeners.web);
         service.watch(engine, &metrics);
         scheduler.install(plan).await;
@@ -232,6 +258,13 @@ impl Service {
         let simulator = simulator.among(engine.exchange.listeners());
         let serving = simulator.serve(bound.listener, self.servers.clone());
         self.spawn("the simulator", serving.map(Ok::<_, Infallible>));
+    }
+
+    fn serve_rooms(&self, rooms: BoundRooms, engine: &Engine) {
+        let BoundRooms { rooms, bound } = rooms;
+        let rooms = rooms.among(engine.exchange.listeners());
+        let serving = rooms.serve(bound.listener, self.servers.clone());
+        self.spawn("the simulated chat rooms", serving.map(Ok::<_, Infallible>));
     }
 
     fn serve(&self, composition: Composition, web: Web, web_listener: Bound) {

@@ -171,6 +171,9 @@ fn describe(
             Agents::Limited(agents) => counted(agents.get().into(), "agent"),
         };
         writeln!(text, "simulator {}, {agents}", simulator.listen)?;
+        if let Some(rooms) = &simulator.rooms {
+            writeln!(text, "rooms     {}", rooms.listen)?;
+        }
     }
     write!(
         text,

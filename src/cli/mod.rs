@@ -87,7 +87,7 @@ enum Command {
     Check(check::Check),
     /// Ask a running service whether it is well: exit code 0 or, if not, another.
     Health(health::Health),
-    /// Run the simulated contact centre alone.
+    /// Run a simulated contact centre or simulated chat rooms alone.
     Simulate(simulate::Simulate),
 }
 

@@ -112,4 +112,7 @@ fn welcome(service: &Service) {
     if let Some(simulator) = addresses.simulator {
         tracing::info!("  simulator http://{simulator}/stats");
     }
+    if let Some(rooms) = addresses.rooms {
+        tracing::info!("  rooms     http://{rooms}/");
+    }
 }

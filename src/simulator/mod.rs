@@ -1,4 +1,5 @@
-//! A contact centre to practise on: the wire protocol, agents, a queue, and faults on demand.
+//! A contact centre to practise on: the wire protocol, agents, a queue, and faults on demand. Beside it, chat rooms:
+//! [`rooms`].
 //!
 //! A request comes in through [`api`], which draws what [`faults`] make of it
 //! and asks the [`floor`]. The floor owns all sessions, chats ([`engagement`]), [`agents`] and the
@@ -20,19 +21,21 @@ mod floor;
 mod ids;
 mod outbox;
 mod quirks;
+mod randomness;
 mod receivers;
 mod requests;
+mod rooms;
 mod settings;
 mod setup;
 mod statistics;
+mod timekeeper;
 mod webhooks;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -46,6 +49,12 @@ pub use faults::{
 pub use floor::Census;
 pub use quirks::{EventContentType, EventMethod, Quirks};
 pub use requests::RequestKind;
+pub use rooms::{
+    ClientFrameKind, FrameCounts, FrameDelay, FrameFault, FrameFaults, FrameRefusal, ReadingStops,
+    RefusedHandshakes, RoomCensus, RoomCounts, RoomFaults, RoomLimits, RoomStats, Rooms,
+    RoomsSettings, SentCode, ServerFrameKind, SharedCounts, SlowClients, SocketCloser,
+    SocketCloses, SupportEnd, SupportSettings,
+};
 pub use settings::{Agents, CentreSettings, DeliverySettings, SimulatorLimits};
 pub use setup::Setup;
 pub use statistics::{Counts, End, EventCounts, Joins};
@@ -53,6 +62,7 @@ pub use statistics::{Counts, End, EventCounts, Joins};
 use delivery::{Courier, Queue};
 use floor::Floor;
 use statistics::Statistics;
+use timekeeper::Timekeeper;
 
 use crate::{
     descriptors::{self, Purpose},
@@ -103,9 +113,7 @@ pub struct Simulator {
 #[derive(Debug)]
 struct Centre {
     settings: Arc<CentreSettings>,
-    floor: Mutex<Floor>,
-    /// Notified when something comes due sooner than the clock of the floor expects.
-    due_sooner: Notify,
+    floor: Timekeeper<Floor>,
     queue: Arc<Queue>,
     statistics: Arc<Statistics>,
     shutdown: CancellationToken,
@@ -133,8 +141,7 @@ impl Simulator {
         let floor = Floor::new(settings.clone(), queue.clone(), statistics.clone(), origin);
         let centre = Centre {
             settings,
-            floor: Mutex::new(floor),
-            due_sooner: Notify::new(),
+            floor: Timekeeper::new(floor),
             queue,
             statistics,
             shutdown: CancellationToken::new(),
@@ -175,7 +182,12 @@ impl Simulator {
             });
         }
         let clock = centre.clone();
-        tasks.spawn(async move { clock.shutdown.run_until_cancelled(clock.keep_time()).await });
+        tasks.spawn(async move {
+            clock
+                .shutdown
+                .run_until_cancelled(clock.floor.keep_time())
+                .await
+        });
 
         let router = api::router(centre.clone());
         let connections = Connections::new(centre.settings.of_connections(), counters);
@@ -222,33 +234,6 @@ impl CentreSettings {
 impl Centre {
     /// Does something on the floor, after all that has come due before.
     fn on_floor<T>(&self, act: impl FnOnce(&mut Floor, Instant) -> T) -> T {
-        // A panic inside leaves at worst one chat half changed; the others go on.
-        let mut floor = self.floor.lock().unwrap_or_else(PoisonError::into_inner);
-        // Taken under the lock, so that time on the floor never runs backwards.
-        let now = Instant::now();
-        let expected = floor.next();
-        floor.advance(now);
-        let done = act(&mut floor, now);
-        if let Some(next) = floor.next()
-            && expected.is_none_or(|expected| next < expected)
-        {
-            self.due_sooner.notify_one();
-        }
-        done
-    }
-
-    /// Lets things happen when they come due, for ever.
-    async fn keep_time(&self) {
-        loop {
-            match self.on_floor(|floor, _| floor.next()) {
-                Some(next) => {
-                    tokio::select! {
-                        () = sleep_until(next) => {}
-                        () = self.due_sooner.notified() => {}
-                    }
-                }
-                None => self.due_sooner.notified().await,
-            }
-        }
+        self.floor.act(act)
     }
 }

@@ -1,19 +1,21 @@
-//! Where a simulator listens, and what it is like.
+//! Where the simulators listen, and what they are like.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{CentreSettings, Error};
-use crate::document::{Node, Problems, Value, settings_besides};
+use super::{CentreSettings, Error, RoomsSettings};
+use crate::document::{Node, Problems, Value, settings, settings_besides};
 
-/// A simulator and where it listens.
+/// A simulated contact centre, where it listens, and the chat rooms beside it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Setup {
     /// Where it listens.
     pub listen: SocketAddr,
     /// What the centre is like.
     pub centre: CentreSettings,
+    /// What the chat rooms are like, if there are any.
+    pub rooms: Option<RoomsSettings>,
 }
 
 impl Setup {
@@ -21,31 +23,39 @@ impl Setup {
     pub const DEFAULT_LISTEN: SocketAddr =
         SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 4000);
 
-    /// Reads `{ listen: ..., agents: ..., ... }`, which is the section `simulator` of a configuration and the
-    /// file of `chatprobe simulate`.
+    /// Reads `{ listen: ..., agents: ..., rooms: { ... }, ... }`, which is the section `simulator` of a configuration
+    /// and the file of `chatprobe simulate`.
     pub fn read(node: &Node, problems: &Problems) -> Option<Self> {
         let before = problems.count();
         let mut node = node.clone();
         let mut listen = Self::DEFAULT_LISTEN;
-        if let Value::Map(entries) = &mut node.value
-            && let Some(at) = entries.iter().position(|entry| entry.key == "listen")
-        {
-            let entry = entries.remove(at);
-            listen = read_address(&entry.node, problems).unwrap_or(listen);
-        }
-        let centre: CentreSettings = settings_besides(&node, &["listen"], problems)?;
-        match centre.validate() {
-            Ok(()) => {}
-            Err(Error::Settings { what, reason }) => {
-                let named = what
-                    .split('.')
-                    .try_fold(&node, |node, key| node.find(key))
-                    .unwrap_or(&node);
-                problems.add(&named.place, format!("`{what}`: {reason}"));
+        let mut rooms = None;
+        if let Value::Map(entries) = &mut node.value {
+            let mut take = |key: &str| {
+                let at = entries.iter().position(|entry| entry.key == key)?;
+                Some(entries.remove(at).node)
+            };
+            if let Some(node) = take("listen") {
+                listen = read_address(&node, problems).unwrap_or(listen);
             }
-            Err(error) => problems.add(&node.place, error.to_string()),
+            if let Some(node) = take("rooms") {
+                rooms = Self::read_rooms(&node, problems);
+            }
         }
-        (problems.count() == before).then_some(Self { listen, centre })
+        let centre: CentreSettings = settings_besides(&node, &["listen", "rooms"], problems)?;
+        report(centre.validate(), &node, problems);
+        (problems.count() == before).then_some(Self {
+            listen,
+            centre,
+            rooms,
+        })
+    }
+
+    /// Reads `{ listen: ..., redis: ..., ... }`, which is `rooms` in the above and the file of `chatprobe simulate rooms`.
+    pub fn read_rooms(node: &Node, problems: &Problems) -> Option<RoomsSettings> {
+        let rooms: RoomsSettings = settings(node, problems)?;
+        report(rooms.validate(), node, problems);
+        Some(rooms)
     }
 
     /// The same for a configuration, which keeps it without knowing what it means.
@@ -61,6 +71,21 @@ impl Setup {
     /// It is not what [`Self::read_section`] returned.
     pub fn of_section(section: &serde_json::Value) -> Result<Self, Error> {
         Self::deserialize(section).map_err(Error::Section)
+    }
+}
+
+/// Adds what contradicts itself to the problems, at its place.
+fn report(validated: Result<(), Error>, node: &Node, problems: &Problems) {
+    match validated {
+        Ok(()) => {}
+        Err(Error::Settings { what, reason }) => {
+            let named = what
+                .split('.')
+                .try_fold(node, |node, key| node.find(key))
+                .unwrap_or(node);
+            problems.add(&named.place, format!("`{what}`: {reason}"));
+        }
+        Err(error) => problems.add(&node.place, error.to_string()),
     }
 }
 
@@ -85,12 +110,14 @@ mod tests {
         let problems = Problems::default();
         let read = |text: &str| parse("simulator", text).unwrap();
         let text = "{ listen: '127.0.0.1:4001', agents: unlimited, join: 1.5ms, quirks: reference, \
-                    idle_close: 250ms, faults: { agents: { never_come: 0.25 } } }";
+                    idle_close: 250ms, faults: { agents: { never_come: 0.25 } }, \
+                    rooms: { listen: '127.0.0.1:4002', silence: 5s } }";
         let setup = Setup::read(&read(text), &problems).unwrap();
         let section = Setup::read_section(&read(text), &problems).unwrap();
         assert_eq!(problems.count(), 0);
         assert_eq!(Setup::of_section(&section).unwrap(), setup);
         assert_eq!(setup.listen.port(), 4001);
+        assert_eq!(setup.rooms.unwrap().listen.port(), 4002);
         let default = Setup::read_section(&read(""), &problems).unwrap();
         assert_eq!(
             Setup::read_section(&read("{ agents: 20 }"), &problems),
@@ -102,10 +129,14 @@ mod tests {
     #[test]
     fn a_mistake_is_told_at_its_place() {
         let problems = Problems::default();
-        let node = parse("simulator", "agents: 2\nlisten: here\nsilence: 0s").unwrap();
+        let node = parse(
+            "simulator",
+            "agents: 2\nlisten: here\nsilence: 0s\nrooms:\n  support: { silence: 0s }",
+        )
+        .unwrap();
         assert!(Setup::read_section(&node, &problems).is_none());
         let problems = problems.into_result().unwrap_err();
         let lines: Vec<_> = problems.iter().map(|problem| problem.place.line).collect();
-        assert_eq!(lines, [2, 3]);
+        assert_eq!(lines, [2, 3, 5]);
     }
 }

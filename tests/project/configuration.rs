@@ -16,7 +16,7 @@ use chatprobe::{
     load::{Profile, Threshold},
     scenario::Scenario,
     service::SECTIONS,
-    simulator::Faults,
+    simulator::{Faults, RoomFaults},
 };
 
 use crate::support::{Authority, Folder};
@@ -239,6 +239,7 @@ fn what_the_documents_show_is_valid() {
         "docs/scenarios.md",
         "docs/configuration.md",
         "docs/simulator.md",
+        "docs/rooms.md",
     ] {
         let document = fs::read_to_string(name).unwrap();
         let blocks = blocks(&document);
@@ -252,6 +253,10 @@ fn what_the_documents_show_is_valid() {
                 "yaml configuration" => check_configuration(&place, &text),
                 "yaml faults" => {
                     let faults: Faults = serde_yaml::from_str(&text).unwrap();
+                    faults.validate().unwrap();
+                }
+                "yaml room faults" => {
+                    let faults: RoomFaults = serde_yaml::from_str(&text).unwrap();
                     faults.validate().unwrap();
                 }
                 "yaml load" => text.lines().for_each(|line| check_load(&place, line)),

@@ -9,5 +9,6 @@ mod command;
 mod faults;
 mod practice;
 mod protocol;
+mod rooms;
 #[path = "../support/mod.rs"]
 mod support;

@@ -20,9 +20,11 @@ use super::events::{CentreEvent, EventIds};
 use super::faults::{Faults, RequestFate};
 use super::ids::{EngagementId, Party, SessionId};
 use super::outbox::Outbox;
+use super::randomness::sequence;
 use super::requests::{Message, NewEngagement, RequestKind, RequestRefusal};
 use super::settings::CentreSettings;
 use super::statistics::{End, Statistics};
+use super::timekeeper::Timed;
 use super::webhooks::Webhooks;
 
 /// What is open at this moment.
@@ -128,11 +130,6 @@ impl Floor {
 
     pub fn replace_faults(&mut self, faults: Faults) {
         self.faults = faults;
-    }
-
-    /// When something comes due next.
-    pub fn next(&self) -> Option<Instant> {
-        self.agenda.next()
     }
 
     pub fn census(&self) -> Census {
@@ -285,22 +282,6 @@ impl Floor {
         Ok(())
     }
 
-    /// Lets everything happen that has come due.
-    pub fn advance(&mut self, now: Instant) {
-        while let Some(due) = self.agenda.due(now) {
-            match due {
-                Due::Post(notice) => self.outbox.post_scheduled(notice),
-                Due::SessionIdle(id) => self.session_idle(id, now),
-                Due::Chat(id, timer) => {
-                    if let Some(chat) = self.chats.get_mut(&id) {
-                        *chat.timer(timer) = None;
-                        self.chat_due(id, timer, now);
-                    }
-                }
-            }
-        }
-    }
-
     fn chat_due(&mut self, id: EngagementId, timer: Timer, now: Instant) {
         match timer {
             Timer::Join => self.join(id, now),
@@ -397,19 +378,34 @@ impl Floor {
     }
 }
 
-/// The random numbers for one chat or request: the seed, the use and the ordinal, well mixed.
+impl Timed for Floor {
+    fn next(&self) -> Option<Instant> {
+        self.agenda.next()
+    }
+
+    fn advance(&mut self, now: Instant) {
+        while let Some(due) = self.agenda.due(now) {
+            match due {
+                Due::Post(notice) => self.outbox.post_scheduled(notice),
+                Due::SessionIdle(id) => self.session_idle(id, now),
+                Due::Chat(id, timer) => {
+                    if let Some(chat) = self.chats.get_mut(&id) {
+                        *chat.timer(timer) = None;
+                        self.chat_due(id, timer, now);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The random numbers for one chat or request.
 fn stream(seed: u64, stream: Stream, ordinal: u64) -> fastrand::Rng {
-    // The finalizer of splitmix64.
-    let mix = |number: u64| {
-        let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        number ^ (number >> 31)
-    };
     let which = match stream {
         Stream::Chat => 1,
         Stream::Request(kind) => 2 + kind as u64,
     };
-    fastrand::Rng::with_seed(mix(mix(mix(seed).wrapping_add(which)).wrapping_add(ordinal)))
+    sequence(seed, which, ordinal)
 }
 
 #[cfg(test)]
