@@ -203,7 +203,7 @@ async fn run(arguments: &[String]) {
                 rest[1].parse().unwrap(),
                 seconds(2),
             )
-            .await
+            .await;
         }
         other => eprintln!("`{other}` is none of echo, room, open"),
     }

@@ -4,6 +4,7 @@
 //! from events and stand on no branch of their own. What happens in a run goes to its [`RunObservers`] as a
 //! [`RunEvent`], and everything else to [`Observers`] as a [`ServiceEvent`].
 
+mod close_code;
 mod declarations;
 mod deliveries;
 mod denial;
@@ -23,9 +24,10 @@ use std::time::{Duration, SystemTime};
 
 use crate::driver::Phases;
 
+pub use close_code::CloseCode;
 pub use declarations::{
-    BurstDeclaration, Declarations, LatencyLimit, ProbeDeclaration, ScenarioDeclaration,
-    StepDeclaration,
+    BurstDeclaration, Declarations, LatencyLimit, LimitSubject, ProbeDeclaration,
+    ScenarioDeclaration, SocketDeclaration, StepDeclaration,
 };
 pub use deliveries::{DeliveryEvent, DeliveryFate};
 pub use denial::Denial;

@@ -106,6 +106,12 @@ fn write_counts(text: &mut String, report: &RunReport) -> std::fmt::Result {
             fates.join(", ")
         )?;
     }
+    if let Some(sockets) = &report.sockets {
+        writeln!(text, "sockets: {}", wording::sockets(sockets))?;
+    }
+    if let Some(deliveries) = &report.deliveries {
+        writeln!(text, "deliveries: {}", wording::deliveries(deliveries))?;
+    }
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use super::{Caps, Catalogue, Schedule, catalogue::Pair};
 use crate::{
     document::{Entry, Mapping, Node, Place, Problems},
     event::RunIdentity,
-    load::{Profile, Threshold},
+    load::{Profile, Threshold, ThresholdSubjects},
     scenario::{Cost, Scenario, ScenarioRead, check_label},
     target::Target,
     units::{Rate, seed},
@@ -223,14 +223,26 @@ fn read_thresholds(
     scenario: Option<&ScenarioRead>,
     problems: &Problems,
 ) -> Vec<Threshold> {
-    match (node, base, scenario) {
-        (None, Some(base), _) => base.thresholds.clone(),
-        (None, None, _) => Vec::new(),
-        (Some(node), _, Some(scenario)) => {
-            Threshold::read_list(node, &scenario.step_names(), problems)
-        }
-        (Some(node), _, None) => Threshold::read_list_of_any_steps(node, problems),
+    match (node, base) {
+        (None, Some(base)) => base.thresholds.clone(),
+        (None, None) => Vec::new(),
+        (Some(node), _) => thresholds_of(scenario, node, problems),
     }
+}
+
+/// Reads a list of thresholds for a scenario, as far as that is known.
+pub fn thresholds_of(
+    scenario: Option<&ScenarioRead>,
+    node: &Node,
+    problems: &Problems,
+) -> Vec<Threshold> {
+    let steps = scenario.map(ScenarioRead::step_names);
+    let known = scenario.zip(steps.as_ref());
+    let known = known.map(|(scenario, steps)| ThresholdSubjects {
+        steps,
+        deliveries: scenario.may_expect_deliveries(),
+    });
+    Threshold::read_list(node, known, problems)
 }
 
 impl Caps {

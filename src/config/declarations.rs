@@ -3,10 +3,10 @@
 use super::{Burst, Plan};
 use crate::{
     event::{
-        BurstDeclaration, Declarations, LatencyLimit, Mode, ProbeDeclaration, ScenarioDeclaration,
-        Subject,
+        BurstDeclaration, Declarations, LatencyLimit, LimitSubject, Mode, ProbeDeclaration,
+        ScenarioDeclaration, Subject,
     },
-    load::{Measure, Threshold},
+    load::{Measure, Threshold, ThresholdSubject},
     scenario::Scenario,
     target::Target,
 };
@@ -48,9 +48,14 @@ fn limits(burst: &Burst) -> Vec<LatencyLimit> {
         let Measure::Latency { limit, .. } = threshold.measure() else {
             return None;
         };
-        let step = threshold.step();
         Some(LatencyLimit {
-            step: step.and_then(|name| burst.scenario.step_named(name)),
+            subject: match threshold.subject() {
+                ThresholdSubject::Chats => LimitSubject::Chats,
+                ThresholdSubject::Step(name) => {
+                    LimitSubject::Step(burst.scenario.step_named(name)?)
+                }
+                ThresholdSubject::Deliveries => LimitSubject::Deliveries,
+            },
             within: limit,
         })
     };

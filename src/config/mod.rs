@@ -15,7 +15,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use burst::Burst;
+pub use burst::{Burst, thresholds_of};
 pub use catalogue::{Catalogue, check_addresses, check_variables};
 pub use files::{read_configuration, read_file, read_scenario};
 pub use kind::Kind;

@@ -44,13 +44,24 @@ pub struct BurstDeclaration {
     pub limits: Vec<LatencyLimit>,
 }
 
-/// How long a chat or a step may take to be in time.
+/// How long a chat, a step or a delivery may take to be in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LatencyLimit {
-    /// Which step; `None` for whole chats.
-    pub step: Option<StepId>,
+    /// What may take so long.
+    pub subject: LimitSubject,
     /// The longest duration that is in time.
     pub within: Duration,
+}
+
+/// What a [`LatencyLimit`] is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitSubject {
+    /// Whole chats.
+    Chats,
+    /// A step.
+    Step(StepId),
+    /// Deliveries of messages to members of rooms.
+    Deliveries,
 }
 
 /// What is known of a scenario before it ever runs: its series begin at 0, so that the first
@@ -63,6 +74,20 @@ pub struct ScenarioDeclaration {
     pub agent_join: bool,
     /// Whether events come in.
     pub callbacks: bool,
+    /// Whether chats open sockets.
+    pub sockets: SocketDeclaration,
+}
+
+/// Whether chats open sockets, and what for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SocketDeclaration {
+    /// They open none.
+    #[default]
+    None,
+    /// They open some, and nobody is expected to receive what they publish.
+    Sockets,
+    /// They are in rooms whose members are expected to receive what chats publish.
+    Rooms,
 }
 
 /// One step that is known before it ever runs.
@@ -106,6 +131,7 @@ impl ScenarioDeclaration {
                 .collect(),
             agent_join: scenario.observes_agent_join(),
             callbacks: scenario.callbacks.is_some(),
+            sockets: SocketDeclaration::of(scenario),
         }
     }
 
@@ -124,8 +150,31 @@ impl ScenarioDeclaration {
 
     /// Whether a limit is about the wait for an agent.
     pub fn is_about_join(&self, limit: &LatencyLimit) -> bool {
-        let step = limit.step.and_then(|id| self.steps.get(id.index()));
+        let LimitSubject::Step(id) = limit.subject else {
+            return false;
+        };
+        let step = self.steps.get(id.index());
         step.is_some_and(|step| step.observes == Some(Observation::AgentJoin))
+    }
+}
+
+impl SocketDeclaration {
+    fn of(scenario: &Scenario) -> Self {
+        match (scenario.connects(), scenario.expects_deliveries()) {
+            (_, true) => Self::Rooms,
+            (true, false) => Self::Sockets,
+            (false, false) => Self::None,
+        }
+    }
+
+    /// Whether sockets are opened.
+    pub fn has_sockets(self) -> bool {
+        self != Self::None
+    }
+
+    /// Whether deliveries are expected.
+    pub fn has_deliveries(self) -> bool {
+        self == Self::Rooms
     }
 }
 

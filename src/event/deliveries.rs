@@ -32,6 +32,11 @@ impl DeliveryFate {
         Self::Untracked,
     ];
 
+    /// Whether such a delivery is one of those that were expected.
+    pub const fn is_expected(self) -> bool {
+        matches!(self, Self::Delivered | Self::Lost | Self::Excused)
+    }
+
     /// The word used as a label.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -116,9 +116,9 @@ pub enum RunEvent {
         verdict: Verdict,
         /// Why, if it did not pass: the first reason.
         reason: Option<String>,
-        /// Whether all chats passed, which is what success means to the monitoring of a target.
+        /// Whether all chats passed and no delivery was lost, which is what success means to the monitoring of a target.
         all_passed: bool,
-        /// For what most of its chats failed, if any did.
+        /// For what most of its chats failed, if any did; where deliveries alone were lost, for the timeout.
         failed_for: Option<Reason>,
     },
 }

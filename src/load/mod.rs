@@ -32,7 +32,9 @@ pub use level::{Bracket, Level};
 pub use profile::Profile;
 pub use search::Search;
 pub use shape::Shape;
-pub use threshold::{Judgement, Measure, Measured, Statistic, Threshold};
+pub use threshold::{
+    Judgement, Measure, Measured, Statistic, Threshold, ThresholdSubject, ThresholdSubjects,
+};
 
 /// A schedule that cannot be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

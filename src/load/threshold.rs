@@ -2,7 +2,7 @@ use std::{fmt, time::Duration};
 
 use super::keys::some_time;
 use crate::{
-    document::{Mapping, Node, Problems},
+    document::{Mapping, Node, Place, Problems},
     units::{Share, duration},
 };
 
@@ -11,12 +11,32 @@ const ENOUGH: u64 = 20;
 /// Shares are compared in whole parts of this, so that 57 of 100 is exactly 57%.
 const PARTS: f64 = 1e12;
 
-/// What the chats of a run, or one step of them, must feel like.
+/// What the chats of a run, one step of them, or the deliveries of their messages must feel like.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Threshold {
-    step: Option<String>,
+    subject: ThresholdSubject,
     measure: Measure,
     abort: bool,
+}
+
+/// What a threshold is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ThresholdSubject {
+    /// Whole chats.
+    Chats,
+    /// The step with this name.
+    Step(String),
+    /// Deliveries of messages that chats publish to rooms; those that fail are lost.
+    Deliveries,
+}
+
+/// What of a scenario thresholds can be about.
+#[derive(Debug, Clone, Copy)]
+pub struct ThresholdSubjects<'a> {
+    /// The names of its steps.
+    pub steps: &'a [&'a str],
+    /// Whether its chats publish messages whose deliveries are expected.
+    pub deliveries: bool,
 }
 
 /// What is measured, and the most it may be.
@@ -29,7 +49,7 @@ pub enum Measure {
         /// The longest that is good enough.
         limit: Duration,
     },
-    /// The share that failed, of those that passed or failed.
+    /// The share that failed, of those that passed or failed; of deliveries the share that was lost.
     Failed(Share),
 }
 
@@ -83,48 +103,51 @@ pub enum Judgement {
 }
 
 impl Threshold {
-    /// Reads a `thresholds:` list; `steps` are the names of the scenario's steps. What is wrong is
-    /// noted in `problems` and left out.
-    pub fn read_list(node: &Node, steps: &[&str], problems: &Problems) -> Vec<Self> {
-        Self::read_all(node, Some(steps), problems)
-    }
-
-    /// The same where the steps are not known, because of a problem elsewhere.
-    pub fn read_list_of_any_steps(node: &Node, problems: &Problems) -> Vec<Self> {
-        Self::read_all(node, None, problems)
-    }
-
-    fn read_all(node: &Node, steps: Option<&[&str]>, problems: &Problems) -> Vec<Self> {
+    /// Reads a `thresholds:` list about these parts of a scenario; `None` where they are not known, because of a problem
+    /// elsewhere. What is wrong is noted in `problems` and left out.
+    pub fn read_list(
+        node: &Node,
+        known: Option<ThresholdSubjects<'_>>,
+        problems: &Problems,
+    ) -> Vec<Self> {
         node.list("a list of thresholds such as `{ p95: 10s }`", problems)
             .iter()
-            .filter_map(|entry| Self::read(entry, steps, problems))
+            .filter_map(|entry| Self::read(entry, known, problems))
             .collect()
     }
 
-    fn read(node: &Node, steps: Option<&[&str]>, problems: &Problems) -> Option<Self> {
+    fn read(
+        node: &Node,
+        known: Option<ThresholdSubjects<'_>>,
+        problems: &Problems,
+    ) -> Option<Self> {
         let before = problems.count();
         let mut entry = Mapping::open(node, "a threshold such as `{ p95: 10s }`", problems)?;
-        let step = entry
-            .get("step")
-            .and_then(|node| step_name(node, steps, problems));
-        let measure = entry
-            .one_of(&["p50", "p90", "p95", "p99", "max", "mean", "failed"])
-            .and_then(|(key, node)| Measure::read(key, node, problems));
+        let step = entry.get("step");
+        let deliveries = entry.get("deliveries");
+        let measure = entry.one_of(&["p50", "p90", "p95", "p99", "max", "mean", "failed", "lost"]);
+        let said = Said {
+            step,
+            deliveries,
+            measure: measure.map(|(key, _)| key),
+        };
+        let subject = said.subject(&node.place, known, problems);
+        let measure = measure.and_then(|(key, node)| Measure::read(key, node, problems));
         let abort = entry.get("abort").and_then(|node| node.boolean(problems));
         entry.finish();
         if problems.count() > before {
             return None;
         }
         Some(Self {
-            step,
+            subject: subject?,
             measure: measure?,
             abort: abort.unwrap_or(false),
         })
     }
 
-    /// The step it is about; without one it is about whole chats.
-    pub fn step(&self) -> Option<&str> {
-        self.step.as_deref()
+    /// What it is about.
+    pub fn subject(&self) -> &ThresholdSubject {
+        &self.subject
     }
 
     /// What is measured, and the most it may be.
@@ -174,25 +197,41 @@ impl Threshold {
 impl Threshold {
     /// The YAML flow form, of which [`Threshold::read_list`] makes the same threshold.
     pub fn written(&self) -> String {
-        let step = self.step.as_ref().map(|step| format!("step: {step}"));
+        let subject = match (&self.subject, self.measure) {
+            (ThresholdSubject::Step(step), _) => Some(format!("step: {step}")),
+            (ThresholdSubject::Deliveries, Measure::Latency { .. }) => {
+                Some("deliveries: true".to_owned())
+            }
+            (ThresholdSubject::Chats | ThresholdSubject::Deliveries, _) => None,
+        };
         let measure = match &self.measure {
             Measure::Latency { statistic, limit } => {
                 format!("{statistic}: {}", duration::format(*limit))
             }
-            Measure::Failed(share) => format!("failed: {share}"),
+            Measure::Failed(share) => format!("{}: {share}", self.subject.failed()),
         };
         let abort = self.abort.then(|| "abort: true".to_owned());
-        let keys: Vec<_> = [step, Some(measure), abort].into_iter().flatten().collect();
+        let keys = [subject, Some(measure), abort];
+        let keys: Vec<_> = keys.into_iter().flatten().collect();
         format!("{{ {} }}", keys.join(", "))
     }
 }
 
 impl fmt::Display for Threshold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(step) = &self.step {
-            write!(f, "{step} ")?;
+        match (&self.subject, self.measure) {
+            (ThresholdSubject::Step(step), _) => write!(f, "{step} ")?,
+            (ThresholdSubject::Deliveries, Measure::Latency { .. }) => {
+                f.write_str("deliveries ")?;
+            }
+            (ThresholdSubject::Chats | ThresholdSubject::Deliveries, _) => {}
         }
-        self.measure.fmt(f)
+        match self.measure {
+            Measure::Latency { statistic, limit } => {
+                write!(f, "{statistic} <= {}", duration::exact(limit))
+            }
+            Measure::Failed(share) => write!(f, "{} <= {share}", self.subject.failed()),
+        }
     }
 }
 
@@ -215,13 +254,65 @@ impl Measure {
     }
 }
 
-impl fmt::Display for Measure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl ThresholdSubject {
+    /// The key and the word for what is not good.
+    const fn failed(&self) -> &'static str {
         match self {
-            Self::Latency { statistic, limit } => {
-                write!(f, "{statistic} <= {}", duration::exact(*limit))
+            Self::Chats | Self::Step(_) => "failed",
+            Self::Deliveries => "lost",
+        }
+    }
+}
+
+/// What a threshold says of its subject.
+struct Said<'a> {
+    step: Option<&'a Node>,
+    deliveries: Option<&'a Node>,
+    measure: Option<&'a str>,
+}
+
+impl Said<'_> {
+    fn subject(
+        &self,
+        place: &Place,
+        known: Option<ThresholdSubjects<'_>>,
+        problems: &Problems,
+    ) -> Option<ThresholdSubject> {
+        let says_so = self.deliveries.map(|node| node.boolean(problems));
+        let about_deliveries = match says_so {
+            Some(says_so) => says_so?,
+            None => self.measure == Some("lost"),
+        };
+        let steps = known.map(|known| known.steps);
+        match (self.step, self.measure) {
+            (Some(node), _) if about_deliveries => {
+                problems.add(
+                    &node.place,
+                    "deliveries belong to no step: leave out `step`",
+                );
+                None
             }
-            Self::Failed(share) => write!(f, "failed <= {share}"),
+            (_, Some("failed")) if about_deliveries => {
+                problems.add(place, "deliveries do not fail, they are lost: say `lost`");
+                None
+            }
+            (_, Some("lost")) if !about_deliveries => {
+                problems.add(
+                    place,
+                    "`lost` is about deliveries, and `deliveries` is false",
+                );
+                None
+            }
+            _ if about_deliveries && known.is_some_and(|known| !known.deliveries) => {
+                problems.add(
+                    place,
+                    "the scenario expects no deliveries: it has no `deliveries`",
+                );
+                None
+            }
+            _ if about_deliveries => Some(ThresholdSubject::Deliveries),
+            (Some(node), _) => step_name(node, steps, problems).map(ThresholdSubject::Step),
+            (None, _) => Some(ThresholdSubject::Chats),
         }
     }
 }

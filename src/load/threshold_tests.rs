@@ -5,8 +5,13 @@ use crate::{document::parse, load::testing::messages};
 
 const STEPS: [&str; 2] = ["agent_join", "send_chat"];
 
+const KNOWN: ThresholdSubjects<'static> = ThresholdSubjects {
+    steps: &STEPS,
+    deliveries: true,
+};
+
 fn read(text: &str, problems: &Problems) -> Vec<Threshold> {
-    Threshold::read_list(&parse("a.yaml", text).unwrap(), &STEPS, problems)
+    Threshold::read_list(&parse("a.yaml", text).unwrap(), Some(KNOWN), problems)
 }
 
 fn threshold(text: &str) -> Threshold {
@@ -40,10 +45,16 @@ fn a_threshold_is_read_as_it_is_written() {
         "{ step: agent_join, p99: 1m30s, abort: true }",
         "{ failed: 1%, abort: true }",
         "{ step: ask, mean: 20ms }",
+        "{ deliveries: true, p99: 500ms }",
+        "{ lost: 0.1%, abort: true }",
     ];
     let problems = Problems::default();
     let node = parse("t.yaml", &format!("[{}]", written.join(", "))).unwrap();
-    let read = Threshold::read_list(&node, &["agent_join", "ask"], &problems);
+    let known = ThresholdSubjects {
+        steps: &["agent_join", "ask"],
+        ..KNOWN
+    };
+    let read = Threshold::read_list(&node, Some(known), &problems);
     assert_eq!(problems.into_result(), Ok(()));
     let again: Vec<_> = read.iter().map(Threshold::written).collect();
     assert_eq!(again, written);
@@ -64,11 +75,16 @@ fn thresholds_are_read_and_shown() {
         ("{ p90: 250ms }", "p90 <= 250 ms"),
         ("{ max: 2m }", "max <= 2 min"),
         ("{ mean: 3s, abort: false }", "mean <= 3 s"),
+        ("{ deliveries: true, max: 2s }", "deliveries max <= 2 s"),
+        ("{ deliveries: true, lost: 1% }", "lost <= 1%"),
+        ("{ deliveries: false, p99: 1s }", "p99 <= 1 s"),
+        ("{ lost: 0% }", "lost <= 0%"),
     ] {
         assert_eq!(threshold(text).to_string(), shown);
     }
     let join = threshold("{ step: agent_join, p95: 10s, abort: true }");
-    assert_eq!(join.step(), Some("agent_join"));
+    let subject = ThresholdSubject::Step("agent_join".to_owned());
+    assert_eq!(*join.subject(), subject);
     assert!(join.abort());
     assert_eq!(
         join.measure(),
@@ -78,7 +94,8 @@ fn thresholds_are_read_and_shown() {
         }
     );
     let failed = threshold("{ failed: 1% }");
-    assert_eq!((failed.step(), failed.abort()), (None, false));
+    assert_eq!(*failed.subject(), ThresholdSubject::Chats);
+    assert!(!failed.abort());
 }
 
 #[test]
@@ -94,14 +111,18 @@ fn bad_thresholds_are_told_all_at_once() {
 - { step: 5, p95: fast }
 - p95
 - { step: nowhere_near, max: 5s }
+- { step: send_chat, lost: 1% }
+- { deliveries: true, failed: 1% }
+- { deliveries: false, lost: 1% }
+- { deliveries: soon, p50: 1s }
 ";
     assert_eq!(
         refused(text),
         [
             "a.yaml:1:11: no step is called `agent_jion`; did you mean `agent_join`?",
             "a.yaml:2:3: `p95` and `failed` exclude each other; keep one of them",
-            "a.yaml:3:3: one of the keys `p50`, `p90`, `p95`, `p99`, `max`, `mean`, `failed` \
-             is missing here",
+            "a.yaml:3:3: one of the keys `p50`, `p90`, `p95`, `p99`, `max`, `mean`, `failed`, \
+             `lost` is missing here",
             "a.yaml:4:10: expected a duration above zero, found `0s`",
             "a.yaml:5:13: `0.01` is not a share; write for instance `1%` or `0.5%`",
             "a.yaml:6:24: expected `true` or `false`, found text",
@@ -110,6 +131,10 @@ fn bad_thresholds_are_told_all_at_once() {
             "a.yaml:8:19: `fast` is not a duration; write for instance `250ms`, `5s` or `1m30s`",
             "a.yaml:9:3: expected a threshold such as `{ p95: 10s }`, found text",
             "a.yaml:10:11: no step is called `nowhere_near`",
+            "a.yaml:11:11: deliveries belong to no step: leave out `step`",
+            "a.yaml:12:3: deliveries do not fail, they are lost: say `lost`",
+            "a.yaml:13:3: `lost` is about deliveries, and `deliveries` is false",
+            "a.yaml:14:17: expected `true` or `false`, found text",
         ]
     );
     assert_eq!(
@@ -172,4 +197,30 @@ proptest! {
         prop_assert_eq!(failed.judge(share(tenths * of, whole)), Judgement::Held);
         prop_assert_eq!(failed.judge(share(tenths * of + 1, whole)), Judgement::Broken);
     }
+}
+
+#[test]
+fn a_scenario_without_deliveries_has_no_threshold_about_them() {
+    let without = ThresholdSubjects {
+        deliveries: false,
+        ..KNOWN
+    };
+    for (text, expected) in [
+        ("[ { lost: 1% } ]", 1),
+        ("[ { deliveries: true, p50: 1s } ]", 1),
+        ("[ { deliveries: false, p50: 1s } ]", 0),
+    ] {
+        let problems = Problems::default();
+        let node = parse("a.yaml", text).unwrap();
+        let read = Threshold::read_list(&node, Some(without), &problems);
+        assert_eq!(
+            (read.len(), problems.count()),
+            (1 - expected, expected),
+            "{text}"
+        );
+    }
+    // What is not known of a scenario may be there.
+    let problems = Problems::default();
+    let node = parse("a.yaml", "[ { lost: 1% }, { step: any, p50: 1s } ]").unwrap();
+    assert_eq!(Threshold::read_list(&node, None, &problems).len(), 2);
 }

@@ -1,7 +1,7 @@
 //! What of the configuration concerns metrics: which series there are, and which are over.
 
 use super::metrics::{Boundaries, Metrics};
-use crate::event::Declarations;
+use crate::event::{Declarations, LimitSubject};
 
 impl Boundaries {
     /// The limits of objectives and of thresholds.
@@ -14,11 +14,12 @@ impl Boundaries {
         }
         for burst in &declarations.bursts {
             for limit in &burst.limits {
-                if limit.step.is_none() {
-                    boundaries.chat.push(limit.within);
-                } else {
-                    boundaries.step.push(limit.within);
-                }
+                let bounds = match limit.subject {
+                    LimitSubject::Chats => &mut boundaries.chat,
+                    LimitSubject::Step(_) => &mut boundaries.step,
+                    LimitSubject::Deliveries => &mut boundaries.delivery,
+                };
+                bounds.push(limit.within);
                 if burst.scenario.is_about_join(limit) {
                     boundaries.agent_join.push(limit.within);
                 }

@@ -5,6 +5,7 @@
 mod charts;
 mod comparison;
 mod generator;
+mod sockets;
 mod style;
 mod summary;
 #[cfg(test)]
@@ -15,6 +16,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 pub use charts::charts;
 pub use comparison::comparison;
 pub use generator::{health, load, received_events};
+pub use sockets::sockets;
 pub use style::{STYLE, policy};
 pub use summary::{errors, orphans, search, steps, thresholds, verdict};
 
@@ -41,6 +43,7 @@ pub fn document(record: &RunRecord, baseline: Option<&BaselineCheck>) -> String 
         @if let Some(baseline) = baseline { (comparison(&baseline.comparison)) }
         (load(report))
         (health(report))
+        (sockets(report))
         (received_events(report))
     };
     page(&title, &body)

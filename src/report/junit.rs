@@ -6,14 +6,17 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::{BaselineCheck, Overall, wording};
 use crate::{
-    event::Verdict,
+    event::{DeliveryFate, Verdict},
     printable,
-    runner::{RunRecord, RunReport, RunState, StepReport, ThresholdReport, ThresholdState},
+    runner::{
+        DeliveryReport, RunRecord, RunReport, RunState, StepReport, ThresholdReport, ThresholdState,
+    },
 };
 
-/// A test for the verdict, one for each step and threshold, and one for the baselines if there are any.
+/// A test for the verdict, one for each step and threshold, one for the deliveries to rooms, and one for the baselines if
+/// there are any.
 ///
-/// A step fails where the run does: what its thresholds allow for is no failure. A comparison is skipped unless
+/// A step fails where the run does, and so do lost deliveries: what its thresholds allow for is no failure. A comparison is skipped unless
 /// a regression fails it or nothing became worse: in any other case that the run is no worse was not seen.
 pub fn document(record: &RunRecord, baseline: Option<&BaselineCheck>) -> String {
     let report = &record.report;
@@ -22,6 +25,7 @@ pub fn document(record: &RunRecord, baseline: Option<&BaselineCheck>) -> String 
     suite.set_time(took);
     suite.add_test_case(verdict(report));
     suite.add_test_cases(report.steps.iter().map(|step| of_step(step, report)));
+    suite.add_test_cases((report.deliveries.as_ref()).map(|it| deliveries(it, report)));
     suite.add_test_cases(report.thresholds.iter().map(|held| threshold(held, report)));
     suite.add_test_cases(baseline.map(|baseline| against(baseline, report)));
     let mut document = Report::new("chatprobe");
@@ -106,6 +110,21 @@ fn of_step(step: &StepReport, report: &RunReport) -> TestCase {
     case
 }
 
+fn deliveries(deliveries: &DeliveryReport, report: &RunReport) -> TestCase {
+    let told = wording::deliveries(deliveries);
+    let lost = deliveries.of_fate(DeliveryFate::Lost);
+    let status = match (lost, report.verdict) {
+        (1.., Some(Verdict::Failed)) => failure(told.clone()),
+        (0, _) if deliveries.expected == 0 => skipped("no delivery was expected".to_owned()),
+        _ => TestCaseStatus::success(),
+    };
+    let mut case = case("deliveries", "deliveries", status, report);
+    let median = deliveries.latency.p50.unwrap_or_default();
+    case.set_time(Duration::try_from_secs_f64(median).unwrap_or_default());
+    case.set_system_out(told);
+    case
+}
+
 fn threshold(threshold: &ThresholdReport, report: &RunReport) -> TestCase {
     let measured = format!("measured: {}", threshold.measured);
     let so_far = format!("so far {}, {measured}", threshold.state.in_words());
@@ -181,7 +200,7 @@ fn skipped(message: String) -> TestCaseStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::testing::{Second, record};
+    use crate::report::testing::{Second, record, with_rooms};
 
     /// The cases as Jenkins would read them: class, name, and `passed` or what is wrong.
     fn cases(document: &str) -> Vec<(String, String, String)> {
@@ -394,5 +413,27 @@ mod tests {
         assert!(!document.contains('\u{202e}'), "{document}");
         let cases = cases(&document);
         assert_eq!(cases[0].2, "Failure: </testsuite>\"'<script>&\\u202e");
+    }
+
+    #[test]
+    fn lost_deliveries_fail_where_the_run_does() {
+        let mut record = with_rooms(record(&[]));
+        let of_deliveries = |record: &RunRecord| {
+            let cases = cases(&document(record, None));
+            let mut cases = cases.into_iter();
+            cases.find(|case| case.0 == "chat.deliveries").unwrap().2
+        };
+        assert_eq!(of_deliveries(&record), "passed");
+        record.report.verdict = Some(Verdict::Failed);
+        let told = of_deliveries(&record);
+        assert!(
+            told.starts_with("Failure: 40 expected of 2 messages: 36 delivered, 3 lost"),
+            "{told}"
+        );
+        let deliveries = record.report.deliveries.as_mut().unwrap();
+        deliveries.by_fate.remove(&DeliveryFate::Lost);
+        assert_eq!(of_deliveries(&record), "passed");
+        record.report.deliveries = Some(DeliveryReport::default());
+        assert_eq!(of_deliveries(&record), "skipped");
     }
 }

@@ -1,6 +1,12 @@
 //! A run as tables that a spreadsheet opens: comma-separated, with a head (RFC 4180).
 
-use crate::runner::{MachineSample, Quantiles, RunRecord, RunReport, Sample, StepSample};
+use crate::{
+    event::DeliveryFate,
+    runner::{
+        DeliverySample, MachineSample, Quantiles, RunRecord, RunReport, Sample, SocketSample,
+        StepSample,
+    },
+};
 
 /// The columns of [`steps`].
 const STEPS: [&str; 12] = [
@@ -39,6 +45,30 @@ const SECONDS: [&str; 19] = [
     "host_busy",
     "memory_bytes",
     "files",
+];
+
+/// The columns of [`timeline`] behind those of the steps, of a run whose scenario opens sockets.
+const SOCKETS: [&str; 6] = [
+    "sockets_opened",
+    "sockets_closed",
+    "frames_sent",
+    "frames_received",
+    "bytes_sent",
+    "bytes_received",
+];
+
+/// The columns behind these, of a run whose scenario expects deliveries.
+const DELIVERIES: [&str; 10] = [
+    "messages_published",
+    "deliveries_expected",
+    "deliveries_delivered",
+    "deliveries_lost",
+    "deliveries_duplicate",
+    "deliveries_excused",
+    "deliveries_untracked",
+    "delivery_p50_seconds",
+    "delivery_p95_seconds",
+    "delivery_max_seconds",
 ];
 
 /// A line for each step; without the whole chats, so that columns can be summed up.
@@ -84,7 +114,49 @@ pub fn timeline(record: &RunRecord) -> String {
         ];
         head.extend(columns.map(|column| format!("{}.{column}", step.step)));
     }
-    written(head, record.samples.iter().map(|sample| second(sample)))
+    let report = &record.report;
+    let (sockets, deliveries) = (report.sockets.is_some(), report.deliveries.is_some());
+    if sockets {
+        head.extend(SOCKETS.map(str::to_owned));
+    }
+    if deliveries {
+        head.extend(DELIVERIES.map(str::to_owned));
+    }
+    let seconds = record.samples.iter().map(|sample| {
+        let mut row = second(sample);
+        if sockets {
+            row.extend(of_sockets(&sample.sockets.clone().unwrap_or_default()));
+        }
+        if deliveries {
+            row.extend(of_deliveries(
+                &sample.deliveries.clone().unwrap_or_default(),
+            ));
+        }
+        row
+    });
+    written(head, seconds)
+}
+
+fn of_sockets(sample: &SocketSample) -> [String; SOCKETS.len()] {
+    [
+        sample.opened,
+        sample.closed.values().sum(),
+        sample.sent.frames(),
+        sample.received.frames(),
+        sample.sent.bytes,
+        sample.received.bytes,
+    ]
+    .map(|count| count.to_string())
+}
+
+fn of_deliveries(sample: &DeliverySample) -> Vec<String> {
+    let fates = DeliveryFate::ALL.map(|fate| sample.of_fate(fate));
+    let counts = [sample.messages, sample.expected].into_iter().chain(fates);
+    let latencies = [sample.p50, sample.p95, sample.max].map(cell);
+    counts
+        .map(|count| count.to_string())
+        .chain(latencies)
+        .collect()
 }
 
 fn second(sample: &Sample) -> Vec<String> {
@@ -151,7 +223,7 @@ fn written(head: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::testing::{Second, record};
+    use crate::report::testing::{Second, record, with_rooms};
 
     fn rows(text: &str) -> Vec<Vec<String>> {
         let mut reader = csv::ReaderBuilder::new()
@@ -193,5 +265,22 @@ mod tests {
         assert_eq!(sum(&format!("{}.failed", record.report.steps[0].step)), 4);
         assert_eq!(timeline[1][SECONDS.len() + 2], "0.5");
         assert_eq!(timeline[2][SECONDS.len() + 2], "", "nothing passed");
+    }
+
+    #[test]
+    fn a_run_with_rooms_has_columns_of_its_own_behind_the_others() {
+        let plain = record(&vec![Second::default(); 2]);
+        let without = rows(&timeline(&plain));
+        let with = rows(&timeline(&with_rooms(plain)));
+        let columns = without[0].len();
+        assert_eq!(with[0][..columns], without[0]);
+        assert_eq!(with[0][columns..], [&SOCKETS[..], &DELIVERIES].concat());
+        assert!(with.iter().all(|row| row.len() == with[0].len()));
+        let sockets = ["21", "20", "2", "39", "50", "4100"];
+        let deliveries = ["2", "40", "36", "3", "7", "1", "0", "0.015", "0.03", "0.06"];
+        assert_eq!(with[1][columns..], [&sockets[..], &deliveries].concat());
+        // Nothing happened in the second one.
+        let nothing = [vec!["0"; 6 + 7], vec![""; 3]].concat();
+        assert_eq!(with[2][columns..], nothing);
     }
 }

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Value, json};
 
-use crate::runner::{Batch, BatchFigures, Histogram, Quantiles, RunRecord, Sample, StepSample};
+use crate::runner::{
+    Batch, BatchFigures, DeliverySample, Histogram, Quantiles, RunRecord, Sample, SocketSample,
+    StepSample,
+};
 
 /// What ended in a second: latencies in seconds of what passed, and how many failed.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +41,35 @@ pub(crate) fn record(seconds: &[Second]) -> RunRecord {
     .unwrap();
     record.batches = batches;
     record.samples = (1_u32..).zip(seconds).map(sample).collect();
+    record
+}
+
+/// The same of a scenario with rooms: 3 of 40 deliveries were lost, all in the first second.
+pub(crate) fn with_rooms(mut record: RunRecord) -> RunRecord {
+    let frames = json!({ "text": 37, "binary": 2, "bytes": 4_100 });
+    let (sent, quick) = (
+        json!({ "text": 2, "binary": 0, "bytes": 50 }),
+        json!({ "count": 2, "p99": 0.004 }),
+    );
+    record.report.sockets = serde_json::from_value(json!({
+        "opened": 21, "open": 1, "closed": { "target": { "1001": 3, "app": 1 }, "us": { "1000": 16 } },
+        "sent": sent, "received": frames, "dropped": 5, "pong": { "count": 0 }, "send": quick,
+        "read_delay": quick,
+    }))
+    .unwrap();
+    let fates = json!({ "delivered": 36, "lost": 3, "excused": 1, "duplicate": 7 });
+    record.report.deliveries = serde_json::from_value(json!({
+        "messages": 2, "expected": 40, "by_fate": fates, "open": 0,
+        "latency": { "count": 36, "p50": 0.015, "p95": 0.03, "p99": 0.045, "max": 0.06 },
+    }))
+    .unwrap();
+    if let Some(first) = record.samples.first_mut() {
+        let first = Arc::make_mut(first);
+        let sockets = json!({ "opened": 21, "closed": { "target": 4, "us": 16 }, "sent": sent, "received": frames });
+        first.sockets = serde_json::from_value::<Option<SocketSample>>(sockets).unwrap();
+        let deliveries = json!({ "messages": 2, "expected": 40, "by_fate": fates, "p50": 0.015, "p95": 0.03, "p99": 0.045, "max": 0.06 });
+        first.deliveries = serde_json::from_value::<Option<DeliverySample>>(deliveries).unwrap();
+    }
     record
 }
 

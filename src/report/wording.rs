@@ -3,7 +3,8 @@
 use std::{fmt::Display, time::Duration};
 
 use crate::{
-    runner::{ReceivedEvents, RunReport, TeardownFailure},
+    event::DeliveryFate,
+    runner::{DeliveryReport, ReceivedEvents, RunReport, SocketReport, TeardownFailure},
     units::duration,
 };
 
@@ -153,6 +154,63 @@ pub fn other_callbacks(events: &ReceivedEvents) -> Option<String> {
     })
 }
 
+/// What happened to the sockets of a run, in one line.
+pub fn sockets(sockets: &SocketReport) -> String {
+    let mut told = vec![format!(
+        "{} opened, {} still open",
+        count(sockets.opened),
+        count(sockets.open)
+    )];
+    let closed = sockets.closed_in_words();
+    told.extend(closed.map(|(by, number, codes)| {
+        format!("{} closed by {} ({codes})", count(number), by.in_words())
+    }));
+    let frames = [(sockets.received, "received"), (sockets.sent, "sent")];
+    told.extend(frames.map(|(figures, direction)| {
+        format!(
+            "{} frames with {} bytes {direction}",
+            count(figures.frames()),
+            count(figures.bytes)
+        )
+    }));
+    if sockets.dropped > 0 {
+        let dropped = count(sockets.dropped);
+        told.push(format!("{dropped} frames fell out of the inboxes of chats"));
+    }
+    told.join("; ")
+}
+
+/// What became of the deliveries of a run, in one line.
+pub fn deliveries(deliveries: &DeliveryReport) -> String {
+    let fates = DeliveryFate::ALL.into_iter().filter_map(|fate| {
+        let number = deliveries.of_fate(fate);
+        let is_told = number > 0 || matches!(fate, DeliveryFate::Delivered | DeliveryFate::Lost);
+        is_told.then(|| format!("{} {}", count(number), fate.as_str()))
+    });
+    let fates: Vec<_> = fates.collect();
+    let latency = &deliveries.latency;
+    let quantiles = [
+        ("p50", latency.p50),
+        ("p99", latency.p99),
+        ("max", latency.max),
+    ];
+    let quantiles: Vec<_> = quantiles
+        .into_iter()
+        .filter_map(|(name, value)| Some(format!("{name} {}", seconds(value?))))
+        .collect();
+    let latency = if quantiles.is_empty() {
+        String::new()
+    } else {
+        format!("; latency {}", quantiles.join(", "))
+    };
+    format!(
+        "{} expected of {} messages: {}{latency}",
+        count(deliveries.expected),
+        count(deliveries.messages),
+        fates.join(", ")
+    )
+}
+
 /// How events come through the callbacks of other runs.
 pub const OTHER_CALLBACKS: &str =
     "the target still has the callbacks of earlier runs, or one address for all";
@@ -160,6 +218,7 @@ pub const OTHER_CALLBACKS: &str =
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::testing::{record, with_rooms};
 
     #[test]
     fn figures_are_short_and_none_but_zero_reads_as_zero() {
@@ -193,6 +252,25 @@ mod tests {
         assert_eq!(
             (seconds(f64::NAN), span(-1.0)),
             ("0 ms".to_owned(), "0 ms".to_owned())
+        );
+    }
+
+    #[test]
+    fn sockets_and_deliveries_are_told_in_a_line_each() {
+        let report = with_rooms(record(&[])).report;
+        assert_eq!(
+            sockets(&report.sockets.unwrap()),
+            "21 opened, 1 still open; 4 closed by the target (1001: 3, app: 1); 16 closed by chatprobe (1000: 16); \
+             39 frames with 4,100 bytes received; 2 frames with 50 bytes sent; 5 frames fell out of the inboxes of chats"
+        );
+        assert_eq!(
+            deliveries(&report.deliveries.unwrap()),
+            "40 expected of 2 messages: 36 delivered, 3 lost, 7 duplicate, 1 excused; latency p50 15 ms, p99 45 ms, \
+             max 60 ms"
+        );
+        assert_eq!(
+            deliveries(&DeliveryReport::default()),
+            "0 expected of 0 messages: 0 delivered, 0 lost"
         );
     }
 

@@ -3,6 +3,8 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
+use crate::load::{Measured, Statistic};
+
 /// Many durations, to the microsecond and three significant digits. It takes no memory for durations before the first,
 /// and grows with the longest. Merged with others it is as if it had recorded those as well. Written, it is the
 /// buckets that are not empty.
@@ -84,6 +86,23 @@ impl Latencies {
         let at = |histogram: &Histogram<u64>| histogram.value_at_quantile(share);
         let micros = self.histogram.as_ref().map_or(0, at);
         Duration::from_micros(micros.min(self.longest))
+    }
+
+    /// What a threshold about them is held against.
+    pub(super) fn measured(&self, statistic: Statistic) -> Measured {
+        let of = self.count();
+        if of == 0 {
+            return Measured::Nothing;
+        }
+        let value = match statistic {
+            Statistic::P50 => self.at(0.5),
+            Statistic::P90 => self.at(0.9),
+            Statistic::P95 => self.at(0.95),
+            Statistic::P99 => self.at(0.99),
+            Statistic::Max => self.longest(),
+            Statistic::Mean => self.mean(),
+        };
+        Measured::Latency { value, of }
     }
 
     pub(super) fn longest(&self) -> Duration {

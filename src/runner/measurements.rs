@@ -4,19 +4,25 @@
 //! to the steps of a search, however its events were divided among them.
 
 mod chat_list;
+mod deliveries;
 mod inbound;
+mod judged;
+mod sockets;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use self::{chat_list::ChatList, inbound::InboundCounts};
+use self::chat_list::ChatList;
+pub(super) use self::{
+    deliveries::DeliveryCounts, inbound::InboundCounts, judged::Judged, sockets::SocketCounts,
+};
 use super::{
     ChatCounts, Example, Orphan, health::GeneratorHealth, latencies::Latencies, outcomes::Outcomes,
 };
 use crate::{
     event::{Ending, Failure, RunEvent, RunIdentity, Sent, StepOutcome},
-    load::{Measured, Threshold},
+    load::{Measured, Threshold, ThresholdSubject},
     scenario::{Reason, Scenario, StepId},
 };
 
@@ -44,6 +50,8 @@ pub(super) struct Measurements {
     /// By the index of [`crate::scenario::StepId`].
     pub(super) steps: Vec<StepMeasurements>,
     pub(super) inbound: InboundCounts,
+    pub(super) sockets: SocketCounts,
+    pub(super) deliveries: DeliveryCounts,
     pub(super) start_lateness: Latencies,
     pub(super) send_lateness: Latencies,
     pub(super) connection_wait: Latencies,
@@ -124,6 +132,8 @@ impl Measurements {
             RunEvent::CallbackTakenOver { through } => self.inbound.take_over(through.as_deref()),
             RunEvent::CallbackHandedOver { through } => self.inbound.hand_over(through.as_deref()),
             RunEvent::CallbackSettled(fate) => self.inbound.settle(*fate),
+            RunEvent::Socket(event) => self.sockets.record(*event),
+            RunEvent::Deliveries(event) => self.deliveries.record(*event),
             RunEvent::Started
             | RunEvent::WaitStarted { .. }
             | RunEvent::WaitEnded { .. }
@@ -132,8 +142,6 @@ impl Measurements {
             | RunEvent::TeardownFailed { .. }
             | RunEvent::CallbackVerified
             | RunEvent::CallbackIdRepeated
-            | RunEvent::Socket(_)
-            | RunEvent::Deliveries(_)
             | RunEvent::Ended { .. } => {}
         }
     }
@@ -183,6 +191,8 @@ impl Measurements {
             step.resent += other.resent;
         }
         self.inbound.merge(&others.inbound);
+        self.sockets.merge(&others.sockets);
+        self.deliveries.merge(&others.deliveries);
         self.start_lateness.merge(&others.start_lateness);
         self.send_lateness.merge(&others.send_lateness);
         self.connection_wait.merge(&others.connection_wait);
@@ -206,6 +216,8 @@ impl Measurements {
             && self.chats.ended() == 0
             && self.steps.iter().all(idle)
             && self.inbound.is_empty()
+            && self.sockets.is_empty()
+            && self.deliveries.is_empty()
             && latencies.iter().all(|latencies| latencies.count() == 0)
             && self.health.is_empty()
     }
@@ -226,6 +238,8 @@ impl Measurements {
         ];
         latencies.into_iter().for_each(Latencies::clear);
         kept.health.clear();
+        kept.sockets.clear();
+        kept.deliveries.clear();
         *self = Self {
             chats: kept.chats,
             steps: kept.steps,
@@ -234,6 +248,8 @@ impl Measurements {
             connection_wait: kept.connection_wait,
             scheduler_lag: kept.scheduler_lag,
             health: kept.health,
+            sockets: kept.sockets,
+            deliveries: kept.deliveries,
             ..Self::default()
         };
     }
@@ -271,19 +287,22 @@ impl Measurements {
     }
 
     /// What a threshold of a run of this scenario is about.
-    pub(super) fn about(&self, threshold: &Threshold, scenario: &Scenario) -> Option<&Outcomes> {
-        let Some(name) = threshold.step() else {
-            return Some(&self.chats);
-        };
-        let step = self.steps.get(scenario.step_named(name)?.index())?;
-        Some(&step.outcomes)
+    pub(super) fn about(&self, threshold: &Threshold, scenario: &Scenario) -> Option<Judged<'_>> {
+        Some(match threshold.subject() {
+            ThresholdSubject::Chats => Judged::Outcomes(&self.chats),
+            ThresholdSubject::Step(name) => {
+                let step = self.steps.get(scenario.step_named(name)?.index())?;
+                Judged::Outcomes(&step.outcomes)
+            }
+            ThresholdSubject::Deliveries => Judged::Deliveries(&self.deliveries),
+        })
     }
 
     /// The same as measured.
     pub(super) fn measure(&self, threshold: &Threshold, scenario: &Scenario) -> Measured {
         let about = self.about(threshold, scenario);
-        about.map_or(Measured::Nothing, |outcomes| {
-            outcomes.measured(threshold.measure())
+        about.map_or(Measured::Nothing, |judged| {
+            judged.measured(threshold.measure())
         })
     }
 
@@ -305,6 +324,13 @@ impl Measurements {
             differences.push(format!(
                 "{received} events received, {settled} settled: {:?}",
                 self.inbound.by_fate
+            ));
+        }
+        let (expected, settled) = (self.deliveries.expected, self.deliveries.settled());
+        if expected != settled {
+            differences.push(format!(
+                "{expected} deliveries expected, {settled} settled: {:?}",
+                self.deliveries.by_fate
             ));
         }
         differences

@@ -21,6 +21,7 @@ mod deadline;
     expect(dead_code, unused_imports, reason = "chats do not publish yet")
 )]
 mod deliveries;
+mod delivery_report;
 mod engine;
 mod failed_frames;
 mod findings;
@@ -46,6 +47,7 @@ mod sample;
 mod search;
 mod session_events;
 mod snapshot;
+mod socket_report;
 mod spec;
 mod tally;
 #[cfg(test)]
@@ -60,6 +62,7 @@ mod window;
 pub use batches::{Batch, BatchFigures, Batches, MOST_BATCHES};
 pub use chat_counts::ChatCounts;
 pub use control::RunHandle;
+pub use delivery_report::{DeliveryReport, DeliverySample};
 pub use engine::Engine;
 pub use findings::{BrokenBy, SearchLevel, SearchOutcome, SearchReport, SearchStep};
 pub use graceful_stop::{GracefulStop, GracefulStopReport};
@@ -79,6 +82,7 @@ pub use report::{
 };
 pub use sample::{Sample, StepSample};
 pub use snapshot::Snapshot;
+pub use socket_report::{FrameFigures, SocketReport, SocketSample};
 pub use spec::{ChatSpec, RunSpec};
 pub use tally::{Tally, WholeSeconds};
 pub use thresholds::{ThresholdReport, ThresholdState};

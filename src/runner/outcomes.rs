@@ -1,13 +1,13 @@
 //! How chats or a step ended.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::latencies::Latencies;
 use crate::{
     event::StepOutcome,
-    load::{Measure, Measured, Statistic},
+    load::{Measure, Measured},
     scenario::Reason,
 };
 
@@ -66,23 +66,9 @@ impl Outcomes {
         let of = self.passed() + failed;
         match measure {
             Measure::Failed(_) if of > 0 => Measured::Share { failed, of },
-            Measure::Latency { statistic, .. } if latency.count() > 0 => Measured::Latency {
-                value: value_of(statistic, latency),
-                of: latency.count(),
-            },
-            Measure::Failed(_) | Measure::Latency { .. } => Measured::Nothing,
+            Measure::Failed(_) => Measured::Nothing,
+            Measure::Latency { statistic, .. } => latency.measured(statistic),
         }
-    }
-}
-
-fn value_of(statistic: Statistic, latency: &Latencies) -> Duration {
-    match statistic {
-        Statistic::P50 => latency.at(0.5),
-        Statistic::P90 => latency.at(0.9),
-        Statistic::P95 => latency.at(0.95),
-        Statistic::P99 => latency.at(0.99),
-        Statistic::Max => latency.longest(),
-        Statistic::Mean => latency.mean(),
     }
 }
 

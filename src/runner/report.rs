@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    GracefulStopReport, HealthReport, OtherCallback, Pace, SearchReport, ThresholdReport,
-    ThresholdState,
+    DeliveryReport, GracefulStopReport, HealthReport, OtherCallback, Pace, SearchReport,
+    SocketReport, ThresholdReport, ThresholdState,
     chat_counts::ChatCounts,
     listed_chats::{Example, Orphan},
     quantiles::Quantiles,
@@ -105,6 +105,12 @@ pub struct RunReport {
     /// Events received and what became of them.
     #[serde(alias = "books")]
     pub events: ReceivedEvents,
+    /// Its sockets; null for a scenario that opens none.
+    #[serde(default)]
+    pub sockets: Option<SocketReport>,
+    /// What members of rooms were to receive and what became of it; null for a scenario that expects no deliveries.
+    #[serde(default)]
+    pub deliveries: Option<DeliveryReport>,
     /// How long after their intended start chats started.
     pub start_lateness: Quantiles,
     /// How much later than a customer would have sent them requests were sent.

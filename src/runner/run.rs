@@ -26,6 +26,7 @@ use super::{
 };
 use crate::{
     event::{EndedBy, RunEvent},
+    load::ThresholdSubject,
     scenario::Scope,
     vitals::Mark,
 };
@@ -258,9 +259,9 @@ impl RunTask {
         }
         let spec = &self.context.spec;
         let hopeless = spec.thresholds.iter().any(|threshold| {
-            let total = match threshold.step() {
-                None => self.pacing.total(),
-                Some(_) => None,
+            let total = match threshold.subject() {
+                ThresholdSubject::Chats => self.pacing.total(),
+                ThresholdSubject::Step(_) | ThresholdSubject::Deliveries => None,
             };
             threshold.abort() && threshold.may_abort(self.tally.measure(threshold), total)
         });

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{MachineSample, latencies::Latencies, measurements::Measurements, outcomes::Outcomes};
+use super::{
+    DeliverySample, MachineSample, SocketSample, latencies::Latencies, measurements::Measurements,
+    outcomes::Outcomes,
+};
 use crate::{event::Fate, scenario::Reason};
 
 /// What happened in one second of a run; in more than one, if the generator could not look in time.
@@ -43,6 +46,14 @@ pub struct Sample {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(value_type = BTreeMap<String, u64>)]
     pub by_fate: BTreeMap<Fate, u64>,
+    /// The sockets; left out if nothing happened to any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub sockets: Option<SocketSample>,
+    /// What members of rooms were to receive; left out if nothing happened to deliveries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub deliveries: Option<DeliverySample>,
     /// How late chats started, 99th percentile, in seconds.
     pub start_late: Option<f64>,
     /// How late requests were sent, 99th percentile, in seconds.
@@ -110,6 +121,8 @@ impl Sample {
             in_progress,
             received: measured.inbound.arrived,
             by_fate: measured.inbound.by_fate.clone(),
+            sockets: SocketSample::of(&measured.sockets),
+            deliveries: DeliverySample::of(&measured.deliveries),
             start_late: p99(&measured.start_lateness),
             sent_late: p99(&measured.send_lateness),
             steps: steps.map(|step| StepSample::of(&step.outcomes)).collect(),
@@ -133,6 +146,7 @@ impl StepSample {
     }
 }
 
-fn quantile(latencies: &Latencies, share: f64) -> Option<f64> {
+/// The duration that this share does not exceed, in seconds; `None` of nothing.
+pub(super) fn quantile(latencies: &Latencies, share: f64) -> Option<f64> {
     (latencies.count() > 0).then(|| latencies.at(share).as_secs_f64())
 }

@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Batches, Histogram, Pace, Quantiles, ReceivedEvents, RequestFigures, RunRecord, RunReport,
-    RunSpec, RunState, Sample, SearchReport, StepReport, TeardownFailure, ThresholdReport,
-    ThresholdState, failed_frames::FailedFrames, measurements::Measurements,
+    Batches, DeliveryReport, Histogram, Pace, Quantiles, ReceivedEvents, RequestFigures, RunRecord,
+    RunReport, RunSpec, RunState, Sample, SearchReport, SocketReport, StepReport, TeardownFailure,
+    ThresholdReport, ThresholdState, failed_frames::FailedFrames, measurements::Measurements,
 };
 use crate::{
     event::{EndedBy, Verdict},
@@ -109,6 +109,9 @@ impl Snapshot {
             steps: self.steps(),
             thresholds: self.thresholds(),
             events: self.events(),
+            sockets: (spec.scenario.connects()).then(|| SocketReport::of(&measured.sockets)),
+            deliveries: (spec.scenario.expects_deliveries())
+                .then(|| DeliveryReport::of(&measured.deliveries)),
             start_lateness: Quantiles::of(&measured.start_lateness),
             send_lateness: Quantiles::of(&measured.send_lateness),
             connection_wait: Quantiles::of(&measured.connection_wait),

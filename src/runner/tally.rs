@@ -280,13 +280,15 @@ impl Tally {
         let scenario = &self.origin.spec.scenario;
         let mut past = self.past();
         self.take_open(&mut past);
-        let Some(mut outcomes) = past.seconds.about(threshold, scenario).cloned() else {
-            return Measured::Nothing;
-        };
-        if let Some(rest) = past.second.about(threshold, scenario) {
-            outcomes.merge(rest);
+        let of = |part: &Measurements| part.measure(threshold, scenario);
+        let parts = (
+            past.seconds.about(threshold, scenario),
+            past.second.about(threshold, scenario),
+        );
+        match parts {
+            (Some(sum), Some(rest)) => sum.measured_with(rest, threshold.measure()),
+            _ => of(&past.seconds),
         }
-        outcomes.measured(threshold.measure())
     }
 
     /// How the run stands.

@@ -45,7 +45,7 @@ use crate::{
     event::{
         EndedBy, Ending, Mode, Observers, RunIdentity, RunObserver, Subject, Trigger, Verdict,
     },
-    load::{Profile, Threshold},
+    load::{Profile, Threshold, ThresholdSubjects},
     runner::HealthBudget,
     scenario::{Drivers, Parameters, Reason, Scenario},
     target::Target,
@@ -115,7 +115,11 @@ impl Bench {
         let load = Profile::read(&read(load), &problems);
         let steps: Vec<_> = scenario.iter().flat_map(Scenario::all_steps).collect();
         let steps: Vec<&str> = steps.iter().map(|step| &*step.name).collect();
-        let thresholds = Threshold::read_list(&read(self.thresholds), &steps, &problems);
+        let known = ThresholdSubjects {
+            steps: &steps,
+            deliveries: true,
+        };
+        let thresholds = Threshold::read_list(&read(self.thresholds), Some(known), &problems);
         assert_eq!(problems.into_result(), Ok(()));
         let scenario = scenario.unwrap();
         let inputs: Parameters = scenario

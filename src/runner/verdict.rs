@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::{HealthBudget, SearchOutcome, Snapshot, measurements::Measurements};
 use crate::{
-    event::{EndedBy, Failure, Verdict},
+    event::{DeliveryFate, EndedBy, Failure, Verdict},
     load::{Judgement, Threshold},
     units::{counted, duration},
 };
@@ -64,6 +64,13 @@ pub(super) fn judge(
     let (started, failed) = (measured.started, measured.chats.failed());
     if thresholds.is_empty() && failed > 0 {
         broken.push(format!("{failed} of {started} chats failed"));
+    }
+    let lost = measured.deliveries.of(DeliveryFate::Lost);
+    if thresholds.is_empty() && lost > 0 {
+        let expected = measured.deliveries.expected;
+        broken.push(format!(
+            "{lost} of {expected} expected deliveries were lost"
+        ));
     }
     if started == 0 {
         broken.push("no chat was started".to_owned());

@@ -226,6 +226,11 @@ impl Scenario {
         let join = Some(Observation::AgentJoin);
         self.all_steps().iter().any(|step| step.observe == join)
     }
+
+    /// Whether members of rooms may be expected to receive what chats publish, which comes as frames.
+    pub fn expects_deliveries(&self) -> bool {
+        self.connects()
+    }
 }
 
 /// A hash that tells one text from another within this process.

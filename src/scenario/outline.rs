@@ -85,6 +85,12 @@ impl ScenarioRead {
         }
     }
 
+    /// Whether its chats expect deliveries; of a scenario that cannot be run nothing is known, so it may.
+    pub fn may_expect_deliveries(&self) -> bool {
+        self.whole()
+            .is_none_or(|scenario| scenario.expects_deliveries())
+    }
+
     /// The value of every input, given what was set; anything wrong is noted. `None` for a scenario that
     /// cannot be run, too.
     pub fn resolve_inputs(

@@ -13,7 +13,7 @@ use std::{
 use chatprobe::{
     config::{Plan, read_scenario},
     document::{Problem, Problems, parse},
-    load::{Profile, Threshold},
+    load::{Profile, Threshold, ThresholdSubjects},
     scenario::Scenario,
     service::SECTIONS,
     simulator::{Faults, RoomFaults},
@@ -226,7 +226,11 @@ fn check_load(place: &str, text: &str) {
         assert!(profile.is_some(), "{place}: {:?}", problems.into_result());
     }
     if let Some(thresholds) = node.find("thresholds") {
-        Threshold::read_list(thresholds, &["chat_open", "agent_join"], &problems);
+        let known = ThresholdSubjects {
+            steps: &["chat_open", "agent_join"],
+            deliveries: true,
+        };
+        Threshold::read_list(thresholds, Some(known), &problems);
     }
     if let Err(list) = problems.into_result() {
         panic!("{place}: {list:#?}");

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use super::Run;
 use crate::{
     cli::{baseline::Earlier, parse_option, target::Chosen},
-    config::{Plan, check_addresses, read_scenario},
+    config::{Plan, check_addresses, read_scenario, thresholds_of},
     document::{Entry, Node, Place, Problem, Problems, did_you_mean},
     event::{Mode, RunIdentity, Trigger},
     load::{Profile, Threshold},
@@ -158,10 +158,7 @@ impl Run {
             .thresholds
             .iter()
             .filter_map(|text| option("--threshold", &format!("[{text}]"), problems));
-        let read = |node: Node| match scenario {
-            Some(scenario) => Threshold::read_list(&node, &scenario.step_names(), problems),
-            None => Threshold::read_list_of_any_steps(&node, problems),
-        };
+        let read = |node: Node| thresholds_of(scenario, &node, problems);
         nodes.flat_map(read).collect()
     }
 }

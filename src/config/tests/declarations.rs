@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    event::{LatencyLimit, Mode, Subject},
+    event::{LatencyLimit, LimitSubject, Mode, Subject},
     scenario::{Observation, StepId},
 };
 
@@ -65,7 +65,9 @@ fn a_plan_declares_what_may_be_measured_and_by_which_limits() {
     assert_eq!(&*burst.name, "rush");
     assert_eq!(burst.subject, subject("waits", "u", Mode::Burst));
     let limit = |step: Option<usize>, seconds| LatencyLimit {
-        step: step.map(StepId::at),
+        subject: step.map_or(LimitSubject::Chats, |step| {
+            LimitSubject::Step(StepId::at(step))
+        }),
         within: Duration::from_secs(seconds),
     };
     let limits = [limit(None, 9), limit(Some(1), 8), limit(Some(0), 2)];

@@ -1,6 +1,10 @@
 use std::time::Duration;
 
-use crate::{driver::Phase, event::ScenarioDeclaration};
+use super::sockets::SocketFamilies;
+use crate::{
+    driver::Phase,
+    event::{DeliveryFate, ScenarioDeclaration},
+};
 
 /// Thresholds that become bucket boundaries, so that the share on either side of them is exact.
 /// They add to the standard ones, and are fixed for the life of the process: histograms whose
@@ -13,6 +17,8 @@ pub struct Boundaries {
     pub step: Vec<Duration>,
     /// For whole chats.
     pub chat: Vec<Duration>,
+    /// For deliveries.
+    pub delivery: Vec<Duration>,
 }
 
 // In milliseconds, but for lateness.
@@ -28,6 +34,10 @@ const CHAT: &[u64] = &[
     180_000, 300_000, 600_000,
 ];
 
+const DELIVERY: &[u64] = &[
+    1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000,
+];
+
 /// How late chats start and the runtime wakes, in seconds: a millisecond is a timer's own grain.
 pub(super) const LATENESS_SECONDS: &[f64] = &[
     0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
@@ -39,7 +49,7 @@ pub(super) const PHASE_SECONDS: &[f64] = &[
 ];
 
 /// What a histogram has besides its boundaries: the bucket without an end, the sum and the count.
-const BESIDES_BOUNDARIES: usize = 3;
+pub(super) const BESIDES_BOUNDARIES: usize = 3;
 
 impl Boundaries {
     /// In seconds.
@@ -55,6 +65,11 @@ impl Boundaries {
     /// In seconds.
     pub(super) fn chat_seconds(&self) -> Vec<f64> {
         merge(CHAT, &self.chat)
+    }
+
+    /// In seconds.
+    pub(super) fn delivery_seconds(&self) -> Vec<f64> {
+        merge(DELIVERY, &self.delivery)
     }
 
     /// How many series one scenario makes with one target and one mode. Its callbacks are not in:
@@ -75,7 +90,18 @@ impl Boundaries {
         // Timeouts, waiting, and since when.
         let agent = 3 + self.agent_join_seconds().len() + BESIDES_BOUNDARIES;
         let phases = Phase::ALL.len() * (PHASE_SECONDS.len() + BESIDES_BOUNDARIES);
-        chats + phases + steps + if declaration.agent_join { agent } else { 0 }
+        let delivery_histogram = self.delivery_seconds().len() + BESIDES_BOUNDARIES;
+        let deliveries = DeliveryFate::ALL.len() + delivery_histogram;
+        let some = [
+            (declaration.agent_join, agent),
+            (
+                declaration.sockets.has_sockets(),
+                SocketFamilies::series_per_subject(),
+            ),
+            (declaration.sockets.has_deliveries(), deliveries),
+        ];
+        let some = some.iter().filter(|(has, _)| *has);
+        chats + phases + steps + some.map(|(_, series)| series).sum::<usize>()
     }
 }
 

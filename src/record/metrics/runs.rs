@@ -8,8 +8,9 @@ use std::{
 use prometheus::IntCounter;
 
 use super::{
-    Metrics, callbacks::CallbackSeries, chats::ChatSeries, own::LatenessSeries,
-    phases::PhaseSeries, steps::StepSeries, subjects::owned_labels, waits::AgentSeries,
+    Metrics, callbacks::CallbackSeries, chats::ChatSeries, deliveries::DeliverySeries,
+    own::LatenessSeries, phases::PhaseSeries, sockets::SocketSeries, steps::StepSeries,
+    subjects::owned_labels, waits::AgentSeries,
 };
 use crate::{
     event::{
@@ -30,6 +31,10 @@ pub(super) struct RunMetrics {
     agent: Option<AgentSeries>,
     /// If the scenario has events coming in.
     callbacks: Option<Arc<CallbackSeries>>,
+    /// If the scenario opens sockets.
+    sockets: Option<SocketSeries>,
+    /// If the scenario expects deliveries.
+    deliveries: Option<DeliverySeries>,
     /// As soon as an arrival was dropped.
     dropped: OnceLock<IntCounter>,
 }
@@ -61,6 +66,9 @@ impl RunMetrics {
             lateness: metrics.own.lateness(subject.mode),
             agent: waits.map(|waits| families.agent.series(&values, waits)),
             callbacks,
+            sockets: (declaration.sockets.has_sockets()).then(|| families.sockets.series(&labels)),
+            deliveries: (declaration.sockets.has_deliveries())
+                .then(|| families.deliveries.series(&values)),
             dropped: OnceLock::new(),
             metrics,
         }
@@ -105,6 +113,16 @@ impl RunMetrics {
                 self.count_callback(run, CallbackSeries::id_repeated);
             }
             RunEvent::CallbackSettled(fate) => self.callback_settled(run, *fate),
+            RunEvent::Socket(event) => {
+                if let Some(sockets) = &self.sockets {
+                    sockets.count(*event);
+                }
+            }
+            RunEvent::Deliveries(event) => {
+                if let Some(deliveries) = &self.deliveries {
+                    deliveries.count(*event);
+                }
+            }
             RunEvent::Ended {
                 verdict,
                 all_passed,
@@ -124,8 +142,6 @@ impl RunMetrics {
             | RunEvent::TeardownFailed { .. }
             | RunEvent::ChatNamed { .. }
             | RunEvent::ChatFailed(_)
-            | RunEvent::Socket(_)
-            | RunEvent::Deliveries(_)
             | RunEvent::LeftOpen { .. } => {}
         }
     }

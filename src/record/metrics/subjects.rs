@@ -7,8 +7,10 @@ use super::{
     Boundaries, MetricsError,
     callbacks::Source,
     chats::ChatFamilies,
+    deliveries::DeliveryFamilies,
     family::Maker,
     phases::PhaseFamily,
+    sockets::SocketFamilies,
     steps::StepFamilies,
     waits::{AgentFamilies, Waiting, Waits},
 };
@@ -19,6 +21,8 @@ pub(super) struct Families {
     pub(super) steps: StepFamilies,
     pub(super) phases: PhaseFamily,
     pub(super) agent: AgentFamilies,
+    pub(super) sockets: SocketFamilies,
+    pub(super) deliveries: DeliveryFamilies,
 }
 
 impl Families {
@@ -28,6 +32,12 @@ impl Families {
         self.chats.series(&labels);
         self.chats.declare(&values, &declaration.chat_reasons());
         self.phases.series(&labels);
+        if declaration.sockets.has_sockets() {
+            self.sockets.series(&labels);
+        }
+        if declaration.sockets.has_deliveries() {
+            self.deliveries.series(&values);
+        }
         for step in &declaration.steps {
             self.steps.declare(&labels, step);
         }
@@ -41,6 +51,12 @@ impl Families {
         if !declaration.agent_join {
             self.agent.remove(&values);
         }
+        if !declaration.sockets.has_sockets() {
+            self.sockets.remove(&values);
+        }
+        if !declaration.sockets.has_deliveries() {
+            self.deliveries.remove(&values);
+        }
     }
 
     fn remove(&self, subject: &Subject) {
@@ -49,6 +65,8 @@ impl Families {
         self.steps.keep(&values, &[]);
         self.phases.remove(&values);
         self.agent.remove(&values);
+        self.sockets.remove(&values);
+        self.deliveries.remove(&values);
     }
 }
 
@@ -89,6 +107,8 @@ impl Subjects {
                 steps: StepFamilies::new(make, boundaries)?,
                 phases: PhaseFamily::new(make)?,
                 agent: AgentFamilies::new(make, boundaries)?,
+                sockets: SocketFamilies::new(make)?,
+                deliveries: DeliveryFamilies::new(make, boundaries)?,
             },
             entries: Mutex::default(),
         })

@@ -5,7 +5,7 @@ use crate::{
     event::{Fate, Verdict},
     report::{
         Comparison, junit,
-        testing::{Second, record},
+        testing::{Second, record, with_rooms},
     },
     runner::{HealthReport, OtherCallback, Quantiles, RunRecord, RunState, TeardownFailure},
     scenario::Reason,
@@ -417,5 +417,26 @@ fn the_page_says_when_the_first_chat_began_and_that_none_has_ended() {
         "<dt>Last chat ended</dt><dd>–</dd>",
     ] {
         assert!(page.contains(fact), "{page}");
+    }
+}
+
+#[test]
+fn a_run_with_rooms_tells_of_its_sockets_and_deliveries_and_no_other_run_does() {
+    let plain = usual();
+    let page = document(&plain, None);
+    assert!(
+        !page.contains("<h2>Sockets</h2>") && !page.contains("<h2>Deliveries</h2>"),
+        "{page}"
+    );
+    let page = document(&with_rooms(plain), None);
+    for told in [
+        "21 opened, 1 of them still open; 4 closed by the target (1001: 3, app: 1); 16 closed by chatprobe (1000: 16).",
+        "5 received frames fell out",
+        "<th scope=\"row\">received</th><td class=\"number\">37</td><td class=\"number\">2</td>",
+        "2 messages were published, and 40 deliveries",
+        "<th scope=\"row\">lost</th><td class=\"number bad\">3</td><td class=\"number\">7.50%</td>",
+        "<th scope=\"row\">duplicate</th><td class=\"number\">7</td><td class=\"number\">–</td>",
+    ] {
+        assert!(page.contains(told), "{told} in {page}");
     }
 }

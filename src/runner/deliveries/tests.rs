@@ -63,11 +63,10 @@ impl Counts {
 
     /// Expected deliveries that are settled.
     fn settled(&self) -> u64 {
-        use DeliveryFate::{Delivered, Excused, Lost};
-        [Delivered, Lost, Excused]
-            .map(|fate| self.of(fate))
-            .iter()
-            .sum()
+        let expected = DeliveryFate::ALL
+            .into_iter()
+            .filter(|fate| fate.is_expected());
+        expected.map(|fate| self.of(fate)).sum()
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::RunTask;
 use crate::{
-    event::{RunEvent, Verdict},
+    event::{DeliveryFate, RunEvent, Verdict},
     runner::verdict::judge,
+    scenario::Reason,
 };
 
 impl RunTask {
@@ -32,22 +33,27 @@ impl RunTask {
         }
         // No chat is left, so this was the last owner of the path.
         drop(context);
-        let (verdict, reasons) = judge(&tally.look(), &course, &thresholds, &budget);
+        let standing = tally.look();
+        let (verdict, reasons) = judge(&standing, &course, &thresholds, &budget);
         let reason = reasons.first().cloned();
         tally.conclude(verdict, reasons);
         tally.warn_of_open_chats();
         let chats = tally.chats();
+        let lost = standing.measured.deliveries.of(DeliveryFate::Lost);
         observers.emit(&RunEvent::Ended {
             verdict,
             reason,
             all_passed: verdict != Verdict::Invalid
                 && chats.started > 0
-                && chats.passed == chats.started,
+                && chats.passed == chats.started
+                && lost == 0,
             failed_for: chats
                 .failed_by_reason
                 .iter()
                 .max_by_key(|(_, count)| **count)
-                .map(|(reason, _)| *reason),
+                .map(|(reason, _)| *reason)
+                // What was lost did not come in time.
+                .or((lost > 0).then_some(Reason::Timeout)),
         });
         ended.send_replace(true);
     }

@@ -1,5 +1,14 @@
 use super::*;
-use crate::runner::tests::measurements::STAGE;
+use crate::{
+    document::{Problems, parse},
+    event::DeliveryEvent,
+    load::{Threshold, ThresholdSubjects},
+    runner::{
+        HealthBudget, ThresholdState,
+        tests::measurements::STAGE,
+        verdict::{Course, judge},
+    },
+};
 
 #[tokio::test(start_paused = true)]
 async fn events_of_chats_are_recorded_while_somebody_looks() {
@@ -52,4 +61,106 @@ async fn a_run_that_is_followed_and_not_looked_at_copies_nothing_every_second() 
         assert_eq!(past.seconds.started, second);
         assert_eq!(Arc::as_ptr(&past.seconds), before);
     }
+}
+
+/// A run with these thresholds in which 2 of 1,000 deliveries were lost, and the others took 10 ms or 20 ms.
+fn with_deliveries(thresholds: &str) -> Tally {
+    let problems = Problems::default();
+    let known = ThresholdSubjects {
+        steps: &[],
+        deliveries: true,
+    };
+    let node = parse("t.yaml", thresholds).unwrap();
+    let thresholds = Threshold::read_list(&node, Some(known), &problems);
+    assert_eq!(problems.into_result(), Ok(()));
+    let tally = Tally::new(RunSpec {
+        thresholds,
+        ..STAGE.spec()
+    });
+    let emit = |event| tally.observe(&tally.identity().clone(), &RunEvent::Deliveries(event));
+    emit(DeliveryEvent::Published { expected: 1_005 });
+    for millis in [10, 20].repeat(499) {
+        let latency = Duration::from_millis(millis);
+        emit(DeliveryEvent::Delivered { latency });
+        if millis == 10 {
+            // So that what is judged was measured in several parts.
+            tally.take_open(&mut tally.past());
+        }
+    }
+    tally.close_second(&mut tally.past(), Duration::from_secs(1));
+    emit(DeliveryEvent::Lost(2));
+    emit(DeliveryEvent::Excused(5));
+    emit(DeliveryEvent::Duplicate);
+    emit(DeliveryEvent::Untracked(100));
+    tally
+}
+
+#[tokio::test(start_paused = true)]
+async fn thresholds_of_deliveries_judge_latencies_of_what_came_and_the_share_that_was_lost() {
+    use ThresholdState::{Broken, Held};
+    for (threshold, state, measured) in [
+        ("{ lost: 0.2% }", Held, "2 of 1000"),
+        ("{ lost: 0.19% }", Broken, "2 of 1000"),
+        ("{ deliveries: true, p50: 11ms }", Held, "10 ms over 998"),
+        ("{ deliveries: true, p99: 19ms }", Broken, "20 ms over 998"),
+    ] {
+        let tally = with_deliveries(&format!("[ {threshold} ]"));
+        let judged = &tally.thresholds()[0];
+        assert_eq!(
+            (judged.state, &*judged.measured),
+            (state, measured),
+            "{threshold}"
+        );
+        let threshold = &tally.origin.spec.thresholds[0];
+        let so_far = tally.measure(threshold);
+        assert_eq!(so_far, tally.look().measure(threshold));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_thresholds_every_delivery_has_to_arrive() {
+    let judged = |thresholds: &str| {
+        let tally = with_deliveries(thresholds);
+        let lateness = Duration::ZERO;
+        let run = tally.identity().clone();
+        tally.observe(&run, &RunEvent::ChatStarted { lateness });
+        let passed = RunEvent::ChatEnded {
+            chat: 1,
+            ending: crate::event::Ending::Passed,
+            duration: Duration::from_secs(1),
+            correlation: Vec::new(),
+        };
+        tally.observe(&run, &passed);
+        let (course, spec) = (Course::default(), &tally.origin.spec);
+        judge(
+            &tally.look(),
+            &course,
+            &spec.thresholds,
+            &HealthBudget::default(),
+        )
+    };
+    let lost = "2 of 1005 expected deliveries were lost".to_owned();
+    assert_eq!(judged("[]"), (Verdict::Failed, vec![lost]));
+    assert_eq!(judged("[ { lost: 1% } ]"), (Verdict::Passed, Vec::new()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn deliveries_that_are_not_settled_at_the_end_make_a_run_invalid() {
+    let tally = Tally::new(STAGE.spec());
+    let run = tally.identity().clone();
+    let emit = |event| tally.observe(&run, &RunEvent::Deliveries(event));
+    emit(DeliveryEvent::Published { expected: 3 });
+    emit(DeliveryEvent::Lost(2));
+    let judged = || {
+        judge(
+            &tally.look(),
+            &Course::default(),
+            &[],
+            &HealthBudget::default(),
+        )
+        .0
+    };
+    assert_eq!(judged(), Verdict::Invalid);
+    emit(DeliveryEvent::Excused(1));
+    assert_eq!(judged(), Verdict::Failed);
 }

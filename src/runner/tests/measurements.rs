@@ -6,7 +6,7 @@ use proptest::{collection::vec, prelude::*};
 
 use super::*;
 use crate::{
-    event::{Failure, Fate, RunEvent, Sent, StepOutcome},
+    event::{DeliveryEvent, Failure, Fate, RunEvent, Sent, StepOutcome},
     runner::{
         Pace, RunState, Sample,
         failed_frames::FailedFrames,
@@ -14,7 +14,7 @@ use crate::{
         sample::AskedFor,
         snapshot::{RunNotes, RunOrigin, Snapshot},
     },
-    scenario::StepId,
+    scenario::{FrameKind, SocketEnd, SocketEvent, StepId},
     vitals::{Beat, Load},
 };
 
@@ -43,7 +43,7 @@ pub(super) struct Happening {
 pub(super) fn happenings() -> impl Strategy<Value = Vec<Happening>> {
     // Latencies of all lengths: histograms grow with them.
     let micros = (0_u32..26).prop_flat_map(|bits| 0..1_u64 << bits);
-    let one = (0_u8..12, 0_u64..100, micros, 0_u64..20_000);
+    let one = (0_u8..18, 0_u64..100, micros, 0_u64..20_000);
     let one = one.prop_map(|(kind, number, micros, later)| Happening {
         kind,
         number,
@@ -130,6 +130,17 @@ impl Stage {
             9 if what.number < 50 => RunEvent::CallbackHandedOver { through },
             9 => RunEvent::CallbackTakenOver { through },
             10 => RunEvent::CallbackSettled(Fate::ALL[index % Fate::ALL.len()]),
+            11 | 12 => RunEvent::Socket(socket_event(what)),
+            13..=15 => RunEvent::Deliveries(match what.number % 6 {
+                0 => DeliveryEvent::Published {
+                    expected: what.number,
+                },
+                1 => DeliveryEvent::Duplicate,
+                2 => DeliveryEvent::Lost(what.number),
+                3 => DeliveryEvent::Excused(what.number),
+                4 => DeliveryEvent::Untracked(what.number),
+                _ => DeliveryEvent::Delivered { latency: duration },
+            }),
             _ => return None,
         })
     }
@@ -179,6 +190,31 @@ impl Stage {
 /// As if all of this had been measured in one second.
 fn sample(measured: &Measurements) -> Sample {
     Sample::of(measured, AskedFor::default(), s(11), s(1), 7)
+}
+
+fn socket_event(what: &Happening) -> SocketEvent {
+    let duration = Duration::from_micros(what.micros);
+    let index = usize::try_from(what.number).unwrap();
+    let kind = FrameKind::ALL[index % FrameKind::ALL.len()];
+    match what.number % 6 {
+        0 => SocketEvent::Opened,
+        1 => SocketEvent::Closed {
+            by: SocketEnd::ALL[index % SocketEnd::ALL.len()],
+            code: (what.number > 10).then(|| 999 + u16::try_from(index / 4).unwrap()),
+        },
+        2 => SocketEvent::Received {
+            kind,
+            bytes: index,
+            read_delay: (what.number > 50).then_some(duration),
+        },
+        3 => SocketEvent::Sent {
+            kind,
+            bytes: index,
+            took: duration,
+        },
+        4 => SocketEvent::Ponged { after: duration },
+        _ => SocketEvent::Dropped,
+    }
 }
 
 fn beat(what: &Happening) -> Beat {

@@ -4,7 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use minijinja::Value;
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
+use utoipa::ToSchema;
 
 use crate::scenario::Reason;
 
@@ -146,7 +148,10 @@ pub enum FrameKind {
 }
 
 /// Who ended a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
 pub enum SocketEnd {
     /// The target.
     Target,
@@ -179,6 +184,15 @@ impl SocketEnd {
             Self::Target => "target",
             Self::Us => "us",
             Self::Network => "network",
+        }
+    }
+
+    /// The words for people.
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::Target => "the target",
+            Self::Us => "chatprobe",
+            Self::Network => "the network",
         }
     }
 }

@@ -178,7 +178,7 @@ pub struct StageRequest {
 #[derive(Debug, Clone, Default, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ThresholdRequest {
-    /// The step; whole chats without it.
+    /// The step; whole chats without it, or deliveries.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub step: Option<String>,
@@ -210,6 +210,14 @@ pub struct ThresholdRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub failed: Option<String>,
+    /// Whether it is about deliveries to members of rooms, with a time.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    pub deliveries: bool,
+    /// The share of deliveries that may be lost, such as `0.1%`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub lost: Option<String>,
     /// Whether the run, or the step of a search, ends early once this is broken for good.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]

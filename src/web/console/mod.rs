@@ -18,6 +18,7 @@ mod refused;
 mod run;
 mod runs;
 mod sign_in;
+mod sockets;
 mod words;
 
 use std::sync::Arc;

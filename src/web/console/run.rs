@@ -9,6 +9,7 @@ use super::{
     figures,
     followed::{AfterReload, followed},
     frame::{Page, Viewer},
+    sockets,
     words::{Standing, count, hour, moment, per_second, span},
 };
 use crate::{
@@ -148,6 +149,7 @@ fn above(run: &RunEntry, report: &RunReport, around: &Around, viewer: Viewer) ->
 fn below(report: &RunReport, around: &Around, viewer: Viewer) -> Markup {
     html! {
         div #failures data-part { (failures(&report.failures)) (orphans(report)) }
+        div #sockets data-part { (sockets::sockets(report)) }
         div #events data-part { (figures::events(report)) }
         div #generator data-part { (figures::generator(report)) }
         div #documents data-part {

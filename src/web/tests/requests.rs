@@ -69,6 +69,8 @@ fn every_threshold() -> ThresholdRequest {
         max: Some("1s".to_owned()),
         mean: Some("1s".to_owned()),
         failed: Some("1%".to_owned()),
+        deliveries: true,
+        lost: Some("1%".to_owned()),
         abort: true,
     }
 }

@@ -130,6 +130,22 @@ fn the_words_in_the_catalogue_are_those_that_exist() {
         set(&crate::event::Fate::ALL.map(crate::event::Fate::as_str))
     );
     assert_eq!(
+        words("| `fate` of a delivery"),
+        set(&crate::event::DeliveryFate::ALL.map(crate::event::DeliveryFate::as_str))
+    );
+    assert_eq!(
+        words("| `code` with which"),
+        set(&crate::event::CloseCode::ALL.map(crate::event::CloseCode::as_str))
+    );
+    assert_eq!(
+        words("| `by`: who"),
+        set(&crate::scenario::SocketEnd::ALL.map(crate::scenario::SocketEnd::as_str))
+    );
+    assert_eq!(
+        words("| `kind` of a frame"),
+        set(&crate::scenario::FrameKind::ALL.map(crate::scenario::FrameKind::as_str))
+    );
+    assert_eq!(
         words("| `verdict`"),
         set(&Verdict::ALL.map(Verdict::as_str))
     );

@@ -152,6 +152,7 @@ fn a_threshold_is_a_bucket() {
         agent_join: vec![Duration::from_secs(7)],
         step: vec![Duration::from_millis(300)],
         chat: vec![Duration::from_secs(8)],
+        ..Boundaries::default()
     };
     let fixture = Fixture::with(&boundaries);
     let run = probe();

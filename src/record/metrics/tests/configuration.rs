@@ -1,5 +1,7 @@
 use super::*;
-use crate::event::{BurstDeclaration, Declarations, Fate, LatencyLimit, Observers, SkipReason};
+use crate::event::{
+    BurstDeclaration, Declarations, Fate, LatencyLimit, LimitSubject, Observers, SkipReason,
+};
 
 /// All series but those of the process and of chatprobe itself.
 fn series(fixture: &Fixture) -> BTreeMap<String, f64> {
@@ -73,6 +75,7 @@ fn the_number_of_series_is_the_one_foretold() {
     let without = ScenarioDeclaration {
         agent_join: false,
         callbacks: false,
+        sockets: SocketDeclaration::None,
         ..declaration()
     };
     (fixture.metrics).declare_subject(&subject("a", "eu", Mode::Probe), &without);
@@ -99,7 +102,9 @@ fn the_number_of_series_is_the_one_foretold() {
 fn limits_of_objectives_and_thresholds_become_boundaries() {
     let seconds = Duration::from_secs;
     let limit = |step: Option<&str>, within| LatencyLimit {
-        step: step.map(step_named),
+        subject: step.map_or(LimitSubject::Chats, |step| {
+            LimitSubject::Step(step_named(step))
+        }),
         within: seconds(within),
     };
     let declarations = Declarations {
@@ -117,6 +122,10 @@ fn limits_of_objectives_and_thresholds_become_boundaries() {
                 limit(None, 9),
                 limit(Some("send"), 3),
                 limit(Some("agent_join"), 8),
+                LatencyLimit {
+                    subject: LimitSubject::Deliveries,
+                    within: seconds(4),
+                },
             ],
         }],
         ..Declarations::default()
@@ -125,6 +134,7 @@ fn limits_of_objectives_and_thresholds_become_boundaries() {
     assert_eq!(boundaries.chat, [seconds(9)]);
     assert_eq!(boundaries.step, [2, 3, 8].map(seconds));
     assert_eq!(boundaries.agent_join, [15, 8].map(seconds));
+    assert_eq!(boundaries.delivery, [seconds(4)]);
 }
 
 #[test]
@@ -133,6 +143,7 @@ fn the_numbers_in_the_catalogue_are_right() {
         steps: Vec::new(),
         agent_join: false,
         callbacks: false,
+        sockets: SocketDeclaration::None,
     };
     let mut every_reason = nothing.clone();
     every_reason.steps = vec![StepDeclaration {
@@ -150,6 +161,16 @@ fn the_numbers_in_the_catalogue_are_right() {
         ..nothing.clone()
     };
     assert_eq!(count(&with_agent) - count(&nothing), 20);
+    let with_sockets = ScenarioDeclaration {
+        sockets: SocketDeclaration::Sockets,
+        ..nothing.clone()
+    };
+    assert_eq!(count(&with_sockets) - count(&nothing), 72);
+    let with_deliveries = ScenarioDeclaration {
+        sockets: SocketDeclaration::Rooms,
+        ..nothing.clone()
+    };
+    assert_eq!(count(&with_deliveries) - count(&with_sockets), 22);
     let (fixture, ..) = declared();
     let has = |label: &str| {
         series(&fixture)

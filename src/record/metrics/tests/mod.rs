@@ -6,9 +6,11 @@
 mod catalogue;
 mod chats;
 mod configuration;
+mod deliveries;
 mod listeners;
 mod others;
 mod requests;
+mod sockets;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -17,7 +19,10 @@ use std::{
 
 use super::*;
 use crate::{
-    event::{Ending, Failure, Objectives, RunEvent, Sent, StepDeclaration, StepOutcome, Trigger},
+    event::{
+        Ending, Failure, Objectives, RunEvent, Sent, SocketDeclaration, StepDeclaration,
+        StepOutcome, Trigger,
+    },
     scenario::{Observation, Reason, StepId},
 };
 
@@ -230,5 +235,6 @@ pub(super) fn declaration() -> ScenarioDeclaration {
         ],
         agent_join: true,
         callbacks: true,
+        sockets: SocketDeclaration::Rooms,
     }
 }
