@@ -127,6 +127,13 @@ pub(super) struct KeptFailure {
     pub(super) chat: Arc<FailedChat>,
 }
 
+impl KeptFailure {
+    /// About what its trace takes in memory, in bytes.
+    pub(super) fn size(&self) -> usize {
+        self.chat.trace.bytes()
+    }
+}
+
 impl FailureReport {
     /// What may be seen of it.
     pub(super) fn of(failure: &KeptFailure) -> Self {

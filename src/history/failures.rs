@@ -94,7 +94,7 @@ fn is_of(entry: &Entry, id: &str) -> bool {
 impl Kept {
     fn keep(&mut self, failure: KeptFailure) {
         let subject = &failure.run.subject;
-        let bytes = failure.chat.trace.bytes();
+        let bytes = failure.size();
         if !self.rings.contains_key(subject) && self.rings.len() >= MOST_SUBJECTS {
             self.forget_quietest();
         }

@@ -21,7 +21,7 @@ use super::{
     Failures, History, Storage, baselines,
     figures::HistoryCounters,
     open_chats::OpenChats,
-    write::Write,
+    write::{Queued, Write},
     writer::{self, Started},
 };
 use crate::{
@@ -38,6 +38,9 @@ const MOST_OPENING: Duration = Duration::from_secs(5);
 const TIDY: Duration = Duration::from_mins(1);
 /// What the histograms of seconds that wait for the disk may take, in bytes.
 const MOST_WAITING: usize = 16 * 1024 * 1024;
+/// What all else that waits for the disk may take, in bytes. What does not fit stays where it came from: lists and runs
+/// that are bounded in number and count what they drop.
+pub(super) const MOST_QUEUED: u32 = 32 * 1024 * 1024;
 /// Runs that began and were not asked yet.
 const BEGUN: usize = 256;
 /// Changes of baselines that wait.
@@ -71,7 +74,7 @@ pub struct Recorder {
     begun: mpsc::Receiver<RunHandle>,
     intake: RunIntake,
     followed: Vec<Followed>,
-    queue: SyncSender<Write>,
+    queue: SyncSender<Queued>,
     thread: JoinHandle<()>,
     opened: oneshot::Receiver<()>,
     /// The number of the file that has what was handed over.
@@ -82,6 +85,8 @@ pub struct Recorder {
     tidied: Option<Instant>,
     /// Of histograms that wait to be written, in bytes.
     memory: Arc<Semaphore>,
+    /// Of all else that waits, likewise.
+    queued: Arc<Semaphore>,
     requests: mpsc::Receiver<baselines::BaselineChangeRequest>,
     /// Changes that could not be handed over yet.
     waiting: VecDeque<baselines::BaselineChangeRequest>,
@@ -138,6 +143,7 @@ impl Recorder {
             figures: figures.clone(),
             tidied: None,
             memory: Arc::new(Semaphore::new(MOST_WAITING)),
+            queued: Arc::new(Semaphore::new(MOST_QUEUED as usize)),
             requests,
             waiting: VecDeque::new(),
         };
@@ -201,10 +207,10 @@ impl Recorder {
             self.follow(run);
         }
         self.begin_again();
-        let queue = &self.queue;
+        let (queue, queued) = (&self.queue, &self.queued);
         let figures = &self.figures;
         let mut full = false;
-        let mut offer = |write| match hand(queue, figures, write) {
+        let mut offer = |write| match hand(queue, queued, figures, write) {
             Ok(()) => Ok(()),
             Err(write) => {
                 full = true;
@@ -349,11 +355,23 @@ fn hand_requests(
     }
 }
 
-/// Puts an entry into the queue unless it is full; it never waits.
-fn hand(queue: &SyncSender<Write>, figures: &HistoryCounters, write: Write) -> Result<(), Write> {
-    match queue.try_send(write) {
+/// Puts an entry into the queue unless it is full, in number or in bytes; it never waits.
+pub(super) fn hand(
+    queue: &SyncSender<Queued>,
+    memory: &Arc<Semaphore>,
+    figures: &HistoryCounters,
+    write: Write,
+) -> Result<(), Write> {
+    // One that is larger than all of it waits until it is alone.
+    let size = u32::try_from(write.size())
+        .unwrap_or(u32::MAX)
+        .min(MOST_QUEUED);
+    let Ok(memory) = memory.clone().try_acquire_many_owned(size) else {
+        return Err(write);
+    };
+    match queue.try_send(Queued { write, memory }) {
         Ok(()) => Ok(()),
-        Err(TrySendError::Full(write)) => Err(write),
+        Err(TrySendError::Full(queued)) => Err(queued.write),
         Err(TrySendError::Disconnected(_)) => {
             // The thread is gone, which is a bug of ours: nothing is kept any more.
             figures.lose(1);

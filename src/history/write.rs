@@ -5,8 +5,15 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::{baselines, explanation::KeptFailure};
 use crate::{
     event::RunIdentity,
-    runner::{RunRecord, RunReport, WholeSecond},
+    runner::{RunRecord, RunReport, Sample, StepSample, WholeSecond},
 };
+
+/// An entry of the queue to the thread that writes.
+pub(super) struct Queued {
+    pub(super) write: Write,
+    /// For what it takes, given back once it is written.
+    pub(super) memory: OwnedSemaphorePermit,
+}
 
 /// Something to be kept.
 pub(super) enum Write {
@@ -46,7 +53,39 @@ pub(super) struct OpenedChat {
     pub(super) why: Option<String>,
 }
 
+impl OpenedChat {
+    /// About what it takes in memory, in bytes.
+    fn size(&self) -> usize {
+        let correlation = self.correlation.iter();
+        let values =
+            correlation.map(|(name, value)| size_of_val(name) + size_of::<String>() + value.len());
+        size_of::<Self>() + values.sum::<usize>() + self.why.as_ref().map_or(0, String::len)
+    }
+}
+
 impl Write {
+    /// About what it takes in memory, in bytes. The histograms of seconds are not in it: they have a permit of their own.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Self::Begun(report) => report.size(),
+            Self::Seconds {
+                seconds, at_end, ..
+            } => {
+                let steps = at_end.steps.len() * size_of::<StepSample>();
+                at_end.size()
+                    + seconds.len() * (size_of::<WholeSecond>() + size_of::<Sample>() + steps)
+            }
+            Self::Chats { opened, closed } => {
+                let names = opened.iter().map(OpenedChat::size);
+                names.sum::<usize>() + closed.len() * size_of::<(Arc<RunIdentity>, u64)>()
+            }
+            Self::Ended(record) => record.size(),
+            Self::Failures(failures) => failures.iter().map(KeptFailure::size).sum(),
+            // A few at most.
+            Self::Baseline(_) | Self::Tidy => 0,
+        }
+    }
+
     /// Rows that it stands for.
     pub(super) fn rows(&self) -> u64 {
         let rows = match self {

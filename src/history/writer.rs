@@ -23,7 +23,7 @@ use super::{
     rows::apply,
     tidy,
     unwritten::Unwritten,
-    write::Write,
+    write::{Queued, Write},
 };
 use crate::plain_words;
 
@@ -40,7 +40,7 @@ const COMPLAINT: Duration = Duration::from_mins(1);
 
 /// The thread, and what it is told and tells.
 pub(super) struct Started {
-    pub(super) queue: SyncSender<Write>,
+    pub(super) queue: SyncSender<Queued>,
     pub(super) thread: JoinHandle<()>,
     /// Ends once it was tried to open the file.
     pub(super) opened: oneshot::Receiver<()>,
@@ -113,7 +113,7 @@ impl Writer {
         }
     }
 
-    fn work(mut self, queue: &Receiver<Write>) {
+    fn work(mut self, queue: &Receiver<Queued>) {
         loop {
             let first = if self.unwritten.is_empty() {
                 queue.recv().map_err(RecvTimeoutError::from)
@@ -126,6 +126,10 @@ impl Writer {
                 Err(RecvTimeoutError::Disconnected) => break,
             };
             batch.extend(queue.try_iter().take(TOGETHER - 1));
+            let parts = batch
+                .into_iter()
+                .map(|queued| (queued.write, queued.memory));
+            let (batch, _memory): (Vec<_>, Vec<_>) = parts.unzip();
             self.timed(|writer| writer.keep(batch));
         }
         self.timed(Self::give_up);

@@ -47,12 +47,11 @@ impl RunRecord {
 
     /// About what it takes in memory, in bytes.
     pub fn size(&self) -> usize {
-        let report = 4096 + self.report.steps.len() * 512;
         let sample = size_of::<Sample>() + self.report.steps.len() * size_of::<StepSample>();
         let batches = self.batches.iter().flat_map(Batch::latencies);
         let histograms = self.steps.values().chain([&self.chat_duration]);
         let histograms = histograms.chain(batches).map(Histogram::size);
-        report + self.samples.len() * sample + histograms.sum::<usize>()
+        self.report.size() + self.samples.len() * sample + histograms.sum::<usize>()
     }
 }
 

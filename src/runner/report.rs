@@ -141,6 +141,17 @@ pub struct RunReport {
 }
 
 impl RunReport {
+    /// About what it takes in memory, in bytes.
+    pub fn size(&self) -> usize {
+        let texts = [self.verdict_reasons.iter(), self.warnings.iter()];
+        let texts = texts.into_iter().flatten().map(String::len).sum::<usize>();
+        let details = self
+            .failures
+            .iter()
+            .map(|failure| 512 + failure.detail.len());
+        4096 + texts + self.steps.len() * 512 + details.sum::<usize>() + self.orphans.len() * 256
+    }
+
     /// Chats that began a second, over the time in which they were to begin; `None` where that is not known, and
     /// where it is so short that all began at once.
     pub fn mean_start_rate(&self) -> Option<f64> {

@@ -6,6 +6,7 @@ mod hours;
 mod interrupted;
 mod open_chats;
 mod paging;
+mod queue;
 mod readings;
 mod tidying;
 mod unreadable;
