@@ -54,17 +54,22 @@ impl FromStr for LogFilter {
     }
 }
 
-/// It logs an error of its own for each certificate that it refuses, one a handshake; who asked for the
-/// connection says so too, within bounds.
-const VERIFIER: &str = "rustls_platform_verifier";
+/// Libraries that are silent unless they are named. The TLS verifier logs an error of its own for each certificate that
+/// it refuses, one a handshake; who asked for the connection says so too, within bounds. The WebSocket libraries log
+/// whole frames, which may be confidential.
+const SILENT: [&str; 3] = [
+    "rustls_platform_verifier",
+    "tokio_tungstenite",
+    "tungstenite",
+];
 
-/// What is asked for, without what the TLS verifier says unless that is named.
-fn without_verifier(text: &str) -> EnvFilter {
-    if text.contains(VERIFIER) {
-        EnvFilter::new(text)
-    } else {
-        EnvFilter::new(format!("{text},{VERIFIER}=off"))
-    }
+/// What is asked for, without the libraries that are silent.
+fn filter_of(text: &str) -> EnvFilter {
+    let silent = SILENT.iter().filter(|library| !text.contains(*library));
+    let directives = silent.fold(text.to_owned(), |all, library| {
+        format!("{all},{library}=off")
+    });
+    EnvFilter::new(directives)
 }
 
 /// Starts the log on standard error. A `quiet` command says what it has to say itself.
@@ -77,8 +82,8 @@ pub(super) fn start(format: LogFormat, filter: Option<&LogFilter>, quiet: bool) 
     };
     let filter = match filter {
         // A variable that is set to nothing is as good as not set.
-        Some(LogFilter(text)) if !text.trim().is_empty() => without_verifier(text),
-        Some(_) | None => without_verifier(default),
+        Some(LogFilter(text)) if !text.trim().is_empty() => filter_of(text),
+        Some(_) | None => filter_of(default),
     };
     let colours = format == LogFormat::Human && stderr().is_terminal();
     let builder = tracing_subscriber::fmt()
@@ -184,6 +189,24 @@ mod tests {
         }
         let written = written.0.lock().unwrap().clone();
         String::from_utf8(written).unwrap()
+    }
+
+    #[test]
+    fn frames_are_not_logged_with_everything_else() {
+        let written = Written::default();
+        let to = written.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_env_filter(filter_of("trace"))
+            .with_writer(move || to.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::trace!(target: "tungstenite::protocol", "received frame s3cret");
+            tracing::debug!(target: "tokio_tungstenite", "s3cret");
+            tracing::trace!("anything else");
+        });
+        let written = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        assert!(written.contains("anything else"), "{written}");
+        assert!(!written.contains("s3cret"), "{written}");
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod resend;
 mod sender;
 mod session;
 #[cfg(test)]
-mod tests;
+pub(in crate::driver) mod tests;
 mod watched;
 
 use std::{
@@ -156,10 +156,6 @@ impl HttpClient {
     }
 
     /// The servers that sockets of the same client go to.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the driver of sockets opens them")
-    )]
     pub(super) fn socket_servers(&self) -> &SocketServers {
         &self.0.sockets
     }

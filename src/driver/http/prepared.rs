@@ -4,17 +4,12 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
     Method, Request,
-    header::{
-        ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, Entry, HOST, HeaderName,
-        HeaderValue, USER_AGENT,
-    },
+    header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue},
 };
 
 use super::{HttpBody, HttpRequest, failure::Cause};
-use crate::driver::transport::Destination;
+use crate::driver::transport::{Destination, request_headers, unless_given};
 
-static AGENT: HeaderValue =
-    HeaderValue::from_static(concat!("chatprobe/", env!("CARGO_PKG_VERSION")));
 static ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
 static JSON: HeaderValue = HeaderValue::from_static("application/json");
 static ZERO: HeaderValue = HeaderValue::from_static("0");
@@ -35,38 +30,16 @@ pub(super) fn prepare(
     let mut prepared = Request::new(Full::new(body));
     *prepared.method_mut() = request.method.clone();
     *prepared.uri_mut() = origin.ask(path, &request.query)?;
+    *prepared.headers_mut() = request_headers(origin, &request.headers, cookie)?;
     let headers = prepared.headers_mut();
-    for (position, (name, value)) in request.headers.iter().enumerate() {
-        // Not named: a whole `name: secret` may have ended up in the name.
-        let name = HeaderName::try_from(name.as_str()).map_err(|_| {
-            Cause::bad_request(format!("the name of header {} is not valid", position + 1))
-        })?;
-        let value = HeaderValue::try_from(value.as_str()).map_err(|_| {
-            Cause::bad_request(format!("the value of header `{name}` is not valid"))
-        })?;
-        headers.append(name, value);
-    }
-    let mut unless_given = |name: HeaderName, value: &HeaderValue| {
-        if let Entry::Vacant(entry) = headers.entry(name) {
-            entry.insert(value.clone());
-        }
-    };
-    unless_given(HOST, &origin.host);
-    unless_given(USER_AGENT, &AGENT);
-    unless_given(ACCEPT, &ANYTHING);
-    if let Some(cookie) = cookie.and_then(|cookie| HeaderValue::try_from(cookie).ok()) {
-        unless_given(COOKIE, &cookie);
-    }
-    if let Some(authorization) = &origin.authorization {
-        unless_given(AUTHORIZATION, authorization);
-    }
+    unless_given(headers, ACCEPT, &ANYTHING);
     match &request.body {
-        Some(HttpBody::Json(_)) => unless_given(CONTENT_TYPE, &JSON),
-        Some(HttpBody::Form(_)) => unless_given(CONTENT_TYPE, &FORM),
+        Some(HttpBody::Json(_)) => unless_given(headers, CONTENT_TYPE, &JSON),
+        Some(HttpBody::Form(_)) => unless_given(headers, CONTENT_TYPE, &FORM),
         Some(HttpBody::Text(_)) | None => {}
     }
     if says_empty {
-        unless_given(CONTENT_LENGTH, &ZERO);
+        unless_given(headers, CONTENT_LENGTH, &ZERO);
     }
     Ok(prepared)
 }

@@ -10,7 +10,6 @@ use std::{
 
 use hyper::header::SET_COOKIE;
 use tokio::time::timeout;
-use url::Url;
 
 use super::{
     Cookies, HttpAnswer, HttpClient, HttpFailure, HttpFailureKind, HttpRequest,
@@ -20,7 +19,7 @@ use super::{
     prepared::prepare,
     redirect, resend,
 };
-use crate::driver::transport::{Progress, Sharing, Stage};
+use crate::driver::transport::{Progress, Sharing, Stage, shown_server};
 
 /// The state of one virtual user at a target. It sends one request after the other.
 pub struct HttpSession {
@@ -44,7 +43,7 @@ impl OnWire {
         self.0.load(Ordering::Relaxed)
     }
 
-    fn set(&self) {
+    pub(in crate::driver) fn set(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
@@ -230,8 +229,7 @@ impl fmt::Debug for HttpSession {
     }
 }
 
-/// Says of a failure between us and the server which server: its host and port. The rest of the URL
-/// may hold what is nobody's business.
+/// Says of a failure between us and the server which server.
 fn located(mut failure: HttpFailure, url: &str) -> HttpFailure {
     use HttpFailureKind::{
         AnswerTooLarge, BadRequest, Connect, Dns, Exhausted, Redirect, Timeout, Tls,
@@ -240,10 +238,8 @@ fn located(mut failure: HttpFailure, url: &str) -> HttpFailure {
         Dns | Connect | Tls | Timeout | Redirect => {}
         BadRequest | AnswerTooLarge | Exhausted => return failure,
     }
-    if let Ok(url) = Url::parse(url)
-        && let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default())
-    {
-        failure.detail.insert_str(0, &format!("{host}:{port}: "));
+    if let Some(server) = shown_server(url) {
+        failure.detail.insert_str(0, &format!("{server}: "));
     }
     failure
 }

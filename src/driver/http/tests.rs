@@ -3,13 +3,13 @@ mod bodies;
 mod connections;
 mod failures;
 mod lookups;
-mod proxies;
+pub(in crate::driver) mod proxies;
 mod redirects;
 mod requests;
 mod resend;
-mod server;
+pub(in crate::driver) mod server;
 mod sockets;
-mod tls;
+pub(in crate::driver) mod tls;
 
 use std::{ops::Deref, time::Duration};
 
@@ -22,7 +22,7 @@ use crate::driver::transport::{
     Progress, Proxy, ProxyChoice, ProxyError, Sharing, TlsError, TlsSettings,
 };
 
-fn driver() -> HttpClient {
+pub(in crate::driver) fn driver() -> HttpClient {
     rustls::crypto::ring::default_provider()
         .install_default()
         .ok();
@@ -30,7 +30,7 @@ fn driver() -> HttpClient {
 }
 
 /// An endpoint with connections as they are written.
-fn connected(connections: &str) -> Endpoint {
+pub(in crate::driver) fn connected(connections: &str) -> Endpoint {
     Endpoint {
         connections: serde_yaml::from_str(connections).unwrap(),
         ..Endpoint::default()

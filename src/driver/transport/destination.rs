@@ -25,6 +25,16 @@ pub(in crate::driver) fn unusable(why: impl Display) -> TransportFailure {
     TransportFailure::bad_request(format!("the URL is not valid: {why}"))
 }
 
+/// The server of a URL as people may see it: host and port. The rest of the URL may hold what is nobody's business.
+pub(in crate::driver) fn shown_server(url: &str) -> Option<String> {
+    let url = Url::parse(url).ok()?;
+    Some(format!(
+        "{}:{}",
+        url.host_str()?,
+        url.port_or_known_default()?
+    ))
+}
+
 impl Destination {
     /// Of a whole URL, or of its beginning.
     pub(in crate::driver) fn read(text: &str) -> Result<Self, TransportFailure> {

@@ -11,13 +11,10 @@ mod dial;
 mod endpoint;
 mod failure;
 mod head;
+mod headers;
 mod progress;
 mod proxy;
 mod resolver;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the driver of sockets opens them")
-)]
 mod sockets;
 mod stream;
 mod tls;
@@ -37,12 +34,14 @@ pub use self::{
 };
 pub(in crate::driver) use self::{
     connector::{Connected, Connector, ConnectorSettings, ProxyUse},
-    destination::{Destination, split, unusable},
+    destination::{Destination, shown_server, split, unusable},
     failure::{TransportFailure, TransportFailureKind, causes, one_line},
     head::{MAX_BYTES, MAX_HEADERS},
+    headers::{request_headers, unless_given},
     progress::{Progress, Stage},
     resolver::Resolver,
     sockets::SocketServers,
+    stream::Stream,
 };
 
 /// What all streams of the process have in common: whom they trust, the proxies of the environment, and who looks

@@ -57,6 +57,19 @@ pub enum ClosedWhy {
     TooLarge,
 }
 
+impl ClosedSocket {
+    /// The end of a socket whose task ended for another reason than the socket.
+    pub(super) fn abandoned() -> Self {
+        Self {
+            by: ClosedBy::Us,
+            code: None,
+            reason: String::new(),
+            at: Instant::now(),
+            why: ClosedWhy::Dropped,
+        }
+    }
+}
+
 impl ClosedBy {
     /// The word used as a label.
     pub const fn as_str(self) -> &'static str {

@@ -7,8 +7,11 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{ClosedSocket, HandshakeAnswer};
-use crate::driver::Phases;
+use super::{answer::HandshakeAnswer, closed::ClosedSocket};
+use crate::driver::{
+    Phases,
+    transport::{Progress, TransportFailure, TransportFailureKind, shown_server},
+};
 
 /// A socket that was not opened, or that cannot do what it was asked for.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -68,5 +71,75 @@ impl fmt::Display for SocketFailureKind {
             Self::Handshake(_) => "the handshake is not valid",
             Self::Closed(_) => "the socket is closed",
         })
+    }
+}
+
+/// Why a socket was not opened, before it is known how long that took.
+pub(super) struct SocketRefusal {
+    pub(super) kind: SocketFailureKind,
+    pub(super) detail: String,
+}
+
+impl From<TransportFailure> for SocketRefusal {
+    fn from(failure: TransportFailure) -> Self {
+        let kind = match failure.kind {
+            TransportFailureKind::Dns => SocketFailureKind::Dns,
+            TransportFailureKind::Connect => SocketFailureKind::Connect,
+            TransportFailureKind::Tls => SocketFailureKind::Tls,
+            TransportFailureKind::Timeout => SocketFailureKind::Timeout,
+            TransportFailureKind::BadRequest => SocketFailureKind::BadRequest,
+            TransportFailureKind::AnswerTooLarge => SocketFailureKind::AnswerTooLarge,
+            TransportFailureKind::Exhausted => SocketFailureKind::Exhausted,
+        };
+        let detail = failure.detail;
+        Self { kind, detail }
+    }
+}
+
+impl SocketRefusal {
+    /// The failure of an opening that has got so far. Of the URL its detail says host and port; the rest may hold what
+    /// is nobody's business.
+    pub(super) fn after(self, progress: &Progress, url: &str) -> SocketFailure {
+        use SocketFailureKind::{
+            AnswerTooLarge, BadRequest, Closed, Connect, Dns, Exhausted, Handshake, Status,
+            Timeout, Tls,
+        };
+        let mut detail = self.detail;
+        match &self.kind {
+            Dns | Connect | Tls | Timeout | Status(_) | Handshake(_) => {
+                if let Some(server) = shown_server(url) {
+                    detail.insert_str(0, &format!("{server}: "));
+                }
+            }
+            BadRequest | AnswerTooLarge | Exhausted | Closed(_) => {}
+        }
+        SocketFailure {
+            kind: self.kind,
+            detail,
+            sent_at: progress.sent_at,
+            waited: progress.waited(),
+            phases: progress.phases_of_failure(),
+            certificate_expires: progress.certificate_expires,
+        }
+    }
+}
+
+impl SocketFailure {
+    /// The failure of an open socket to do what it was asked for at a time.
+    pub(super) fn of_open(kind: SocketFailureKind, detail: String, asked_at: Instant) -> Self {
+        Self {
+            kind,
+            detail,
+            sent_at: asked_at,
+            waited: Duration::ZERO,
+            phases: Phases::default(),
+            certificate_expires: None,
+        }
+    }
+
+    /// The socket has ended.
+    pub(super) fn closed(closed: &ClosedSocket, asked_at: Instant) -> Self {
+        let kind = SocketFailureKind::Closed(Box::new(closed.clone()));
+        Self::of_open(kind, closed.to_string(), asked_at)
     }
 }

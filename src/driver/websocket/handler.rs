@@ -1,10 +1,17 @@
 use std::time::Duration;
 
-use super::{ClosedSocket, ReceivedMessage, SocketMessage};
+use super::{
+    answer::HandshakeAnswer,
+    closed::ClosedSocket,
+    message::{ReceivedMessage, SocketMessage},
+};
 
 /// Whoever is told what happens on a socket, in the order of the wire. It is called by the task of the socket and must
 /// not block: nothing is read meanwhile.
 pub trait SocketHandler: Send + 'static {
+    /// The socket is open. It is called once, before all others.
+    fn opened(&mut self, answer: &HandshakeAnswer);
+
     /// Takes a message of the target and says what is answered at once.
     fn received(&mut self, received: ReceivedMessage) -> Vec<SocketMessage>;
 

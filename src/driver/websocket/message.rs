@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
-use tokio_tungstenite::tungstenite::Utf8Bytes;
+use tokio_tungstenite::tungstenite::{self, Utf8Bytes};
 
 /// A message: all fragments of it together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct ReceivedMessage {
     pub at: Instant,
     /// How long the kernel had had it when it was read; `None` where the kernel does not say.
     pub read_delay: Option<Duration>,
-    /// What came.
+    /// What came. It may be a part of a larger buffer: whoever keeps a short one for long copies it.
     pub message: SocketMessage,
 }
 
@@ -43,5 +43,12 @@ impl SocketMessage {
     /// Its length in bytes, without the header of a frame.
     pub fn length(&self) -> usize {
         self.bytes().len()
+    }
+
+    pub(super) fn into_wire(self) -> tungstenite::Message {
+        match self {
+            Self::Text(text) => tungstenite::Message::Text(text),
+            Self::Binary(bytes) => tungstenite::Message::Binary(bytes),
+        }
     }
 }

@@ -1,16 +1,6 @@
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::Duration};
 
-use hyper::HeaderMap;
-use tokio::time::Instant;
-
-use super::Socket;
-use crate::{
-    body::Received,
-    driver::{Cookies, Phases},
-};
+use crate::driver::Cookies;
 
 /// A socket to be opened. It is not `Debug`: headers may hold credentials.
 #[derive(Clone)]
@@ -54,40 +44,6 @@ pub struct PingSettings {
     pub every: Duration,
     /// How long the target may take to answer; after that the socket has ended.
     pub within: Duration,
-}
-
-/// A socket, and how it was opened.
-#[derive(Debug)]
-pub struct OpenedSocket {
-    /// The socket. Dropping it closes it.
-    pub socket: Socket,
-    /// What the target answered.
-    pub answer: HandshakeAnswer,
-    /// When it was asked for.
-    pub sent_at: Instant,
-    /// From `sent_at` until the answer was read.
-    pub elapsed: Duration,
-    /// From `sent_at` until there was leave to open a connection.
-    pub waited: Duration,
-    /// How long its phases took.
-    pub phases: Phases,
-    /// When the certificate of the target ends, if the handshake of TLS showed it.
-    pub certificate_expires: Option<SystemTime>,
-}
-
-/// What a target answered to the opening of a socket.
-#[derive(Debug, Clone)]
-pub struct HandshakeAnswer {
-    /// The status code: 101 if it opened the socket.
-    pub status: u16,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The subprotocol that the target chose.
-    pub protocol: Option<String>,
-    /// The beginning of its body; empty with 101.
-    pub body: Received,
-    /// The cookies of the opening with what the answer sets, if there were any.
-    pub cookies: Option<Arc<Cookies>>,
 }
 
 impl Default for FrameLimits {

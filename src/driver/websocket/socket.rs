@@ -1,20 +1,55 @@
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 
-use super::{ClosedSocket, SocketFailure, SocketMessage};
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+
+use super::{
+    closed::{ClosedSocket, ClosedWhy},
+    failure::{SocketFailure, SocketFailureKind},
+    message::SocketMessage,
+    queue::{CloseRequest, SocketState},
+};
+use crate::units::duration;
+
+/// How long the target may take to answer a close.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// The same where nobody waits for it.
+const ANSWER_TO_DROP_WITHIN: Duration = Duration::from_secs(1);
+
+/// The code of a socket that nobody needs any more: the client goes away.
+const GOING_AWAY: u16 = 1001;
+
+/// The longest reason of a close frame, in bytes: RFC 6455, section 5.5.
+const LONGEST_REASON: usize = 123;
 
 /// An open socket. A task of its own reads from it and writes to it, so it answers pings whatever its owner does.
 /// Dropping it closes it with code 1001, within a second.
-#[derive(Debug)]
-pub struct Socket {}
+pub struct Socket(Arc<SocketState>);
 
 impl Socket {
+    pub(super) fn of(state: Arc<SocketState>) -> Self {
+        Self(state)
+    }
+
     /// Sends a message; how long it took until the kernel had it.
     ///
     /// It waits while [`FrameLimits`](super::FrameLimits) let no more wait to be sent. Whoever gives up meanwhile has
     /// sent nothing; whoever gives up later may have sent it, and in any case it is sent as a whole or not at all.
     pub async fn send(&self, message: SocketMessage) -> Result<Duration, SocketFailure> {
-        drop(message);
-        std::future::pending().await
+        let since = Instant::now();
+        let (length, most) = (message.length(), self.0.limits().waiting);
+        if length > most {
+            let detail = format!("the message has {length} bytes, and at most {most} may be sent");
+            return Err(bad_request(detail, since));
+        }
+        if let Ok(taken) = self.0.push_when_possible(&message, since).await
+            && let Ok(took) = taken.await
+        {
+            return Ok(took);
+        }
+        let closed = self.0.ended().await;
+        Err(SocketFailure::closed(&closed, since))
     }
 
     /// Closes the socket and waits for the target's answer, for five seconds at most. What was given to
@@ -24,12 +59,70 @@ impl Socket {
     /// [`Timeout`](super::SocketFailureKind::Timeout); a socket that has ended by itself is one of the kind
     /// [`Closed`](super::SocketFailureKind::Closed).
     pub async fn close(&self, code: u16, reason: &str) -> Result<ClosedSocket, SocketFailure> {
-        let _ = (code, reason);
-        std::future::pending().await
+        let asked_at = Instant::now();
+        check_close(code, reason).map_err(|detail| bad_request(detail, asked_at))?;
+        self.0.ask_to_close(CloseRequest {
+            code,
+            reason: reason.to_owned(),
+            deadline: asked_at + ANSWER_WITHIN,
+            why: ClosedWhy::Asked,
+        });
+        let closed = self.0.ended().await;
+        match closed.why {
+            ClosedWhy::Asked if closed.at >= asked_at => Ok((*closed).clone()),
+            ClosedWhy::NoAnswer => Err(SocketFailure::of_open(
+                SocketFailureKind::Timeout,
+                format!(
+                    "the target did not answer the close within {}",
+                    duration::exact(ANSWER_WITHIN)
+                ),
+                asked_at,
+            )),
+            _ => Err(SocketFailure::closed(&closed, asked_at)),
+        }
     }
 
     /// How it ended, if it has.
     pub fn closed(&self) -> Option<ClosedSocket> {
-        None
+        self.0.closed().as_deref().cloned()
     }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.0.ask_to_close(CloseRequest {
+            code: GOING_AWAY,
+            reason: String::new(),
+            deadline: Instant::now() + ANSWER_TO_DROP_WITHIN,
+            why: ClosedWhy::Dropped,
+        });
+    }
+}
+
+/// Without what waits to be sent, which may be confidential.
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let closed = self.0.closed();
+        f.debug_struct("Socket").field("closed", &closed).finish()
+    }
+}
+
+/// What a close frame may say: RFC 6455, sections 5.5 and 7.4.
+fn check_close(code: u16, reason: &str) -> Result<(), String> {
+    if !CloseCode::from(code).is_allowed() {
+        return Err(format!(
+            "{code} is no code of a close frame; those are 1000 to 1003, 1007 to 1013 and 3000 to 4999"
+        ));
+    }
+    if reason.len() > LONGEST_REASON {
+        return Err(format!(
+            "the reason of the close has {} bytes, and at most {LONGEST_REASON} fit in a frame",
+            reason.len()
+        ));
+    }
+    Ok(())
+}
+
+fn bad_request(detail: String, asked_at: Instant) -> SocketFailure {
+    SocketFailure::of_open(SocketFailureKind::BadRequest, detail, asked_at)
 }

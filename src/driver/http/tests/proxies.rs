@@ -13,7 +13,7 @@ use super::{
 
 /// How a proxy behaves.
 #[derive(Clone, Copy)]
-pub(super) enum Manner {
+pub(in crate::driver) enum Manner {
     /// Opens tunnels.
     Tunnels,
     /// Answers this to CONNECT, and 200 to all else.
@@ -21,13 +21,13 @@ pub(super) enum Manner {
 }
 
 /// A proxy, and the head of every request that it read.
-pub(super) struct TestProxy {
+pub(in crate::driver) struct TestProxy {
     port: u16,
     heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl TestProxy {
-    pub(super) async fn start(manner: Manner) -> Self {
+    pub(in crate::driver) async fn start(manner: Manner) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let heads = Arc::<Mutex<Vec<_>>>::default();
@@ -42,14 +42,14 @@ impl TestProxy {
     }
 
     /// What was asked for.
-    pub(super) fn asked(&self) -> Vec<String> {
+    pub(in crate::driver) fn asked(&self) -> Vec<String> {
         let heads = self.heads.lock().unwrap();
         let first = |head: &String| head.lines().next().unwrap().to_owned();
         heads.iter().map(first).collect()
     }
 
     /// A client that goes through it.
-    pub(super) fn client(&self, credentials: &str) -> HttpClient {
+    pub(in crate::driver) fn client(&self, credentials: &str) -> HttpClient {
         let address = format!("http://{credentials}127.0.0.1:{}", self.port);
         self::driver();
         HttpDriver::new().unwrap().client(&Endpoint {

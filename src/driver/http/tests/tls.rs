@@ -24,7 +24,7 @@ const AUTHORITY: &[u8] = include_bytes!("tls/ca.der");
 const CERTIFICATE: &[u8] = include_bytes!("tls/localhost.der");
 const KEY: &[u8] = include_bytes!("tls/localhost.key.der");
 
-fn trusting() -> HttpClient {
+pub(in crate::driver) fn trusting() -> HttpClient {
     driver();
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from(AUTHORITY)).unwrap();
@@ -51,7 +51,7 @@ fn acceptor() -> TlsAcceptor {
     TlsAcceptor::from(Arc::new(config))
 }
 
-async fn tls_server<F: Future<Output = ()> + Send + 'static>(
+pub(in crate::driver) async fn tls_server<F: Future<Output = ()> + Send + 'static>(
     serve: impl Fn(Peer<TlsStream<TcpStream>>) -> F + Copy + Send + Sync + 'static,
 ) -> Server {
     let acceptor = acceptor();

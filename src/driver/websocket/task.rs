@@ -1,0 +1,408 @@
+//! The task of a socket, which alone reads from it and writes to it.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::{Sink, Stream as _};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::Instant,
+};
+use tokio_tungstenite::tungstenite::{self, protocol::CloseFrame};
+
+use super::{
+    closed::{ClosedBy, ClosedSocket, ClosedWhy},
+    handler::SocketHandler,
+    message::{ReceivedMessage, SocketMessage},
+    queue::{CloseRequest, NextWrite, QueuedMessage, Refusal, SocketState},
+    timers::{Due, Timers},
+    wire::Wire,
+    words,
+};
+use crate::{descriptors::Permit, driver::transport::one_line, units::duration};
+
+/// Messages that a task reads before others have their turn.
+const MOST_AT_ONCE: usize = 32;
+
+/// How long the target may take to close the connection after the close frames. It is its part, so that the ports of
+/// the client can be used again.
+const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
+
+/// Of what a target sends after the end, read at once and ignored.
+const IGNORED_AT_ONCE: usize = 1024;
+
+/// A socket as its task has it. Almost all of them are idle almost always, so what is rarely there is in a box.
+pub(super) struct SocketTask {
+    wire: Wire,
+    state: Arc<SocketState>,
+    /// Until the end.
+    handler: Option<Box<dyn SocketHandler>>,
+    timers: Timers,
+    /// Something was given to the wire that the kernel has not taken.
+    flushing: bool,
+    /// What that is, if it is a message.
+    writing: Option<Box<QueuedMessage>>,
+    /// A ping waits to be written.
+    ping_waits: bool,
+    /// The wire has answers to pings.
+    pongs_wait: bool,
+    /// The close frame of ours that was written.
+    close_written: Option<Box<CloseRequest>>,
+    /// Nothing can be written any more. What had arrived before is read all the same: it may say why.
+    broken: Option<Box<ClosedSocket>>,
+    /// Belongs to the stream, as long as that is open.
+    _permit: Permit,
+}
+
+impl SocketTask {
+    pub(super) fn new(
+        wire: Wire,
+        state: Arc<SocketState>,
+        handler: Box<dyn SocketHandler>,
+        timers: Timers,
+        permit: Permit,
+    ) -> Self {
+        Self {
+            wire,
+            state,
+            handler: Some(handler),
+            timers,
+            flushing: false,
+            writing: None,
+            ping_waits: false,
+            pongs_wait: false,
+            close_written: None,
+            broken: None,
+            _permit: permit,
+        }
+    }
+
+    /// Reads and writes until the socket has ended.
+    fn poll_open(&mut self, context: &mut Context<'_>) -> Poll<ClosedSocket> {
+        self.state.tell(context.waker());
+        if !self.timers.has_deadline()
+            && let Some(deadline) = self.state.close_deadline()
+        {
+            self.timers.set_deadline(deadline);
+        }
+        for _ in 0..MOST_AT_ONCE {
+            match self.advance(context) {
+                Ok(true) => {}
+                Ok(false) => return Poll::Pending,
+                Err(closed) => return Poll::Ready(closed),
+            }
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Whether anything could be done.
+    fn advance(&mut self, context: &mut Context<'_>) -> Result<bool, ClosedSocket> {
+        let written = self.broken.is_none() && self.write(context);
+        let read = self.read(context)?;
+        let timed = match self.timers.poll_due(context) {
+            Poll::Ready(due) => {
+                self.act(due)?;
+                true
+            }
+            Poll::Pending => false,
+        };
+        Ok(written || read || timed)
+    }
+
+    /// Writes what waits, one after the other, so that it is known when the kernel has taken each.
+    fn write(&mut self, context: &mut Context<'_>) -> bool {
+        let mut advanced = false;
+        loop {
+            if self.flushing || self.pongs_wait {
+                match Pin::new(&mut self.wire).poll_flush(context) {
+                    Poll::Pending => return advanced,
+                    Poll::Ready(Ok(())) => self.flushed(),
+                    Poll::Ready(Err(error)) => {
+                        self.break_off(&error);
+                        return true;
+                    }
+                }
+                advanced = true;
+            }
+            let Some(next) = self.next_write() else {
+                return advanced;
+            };
+            self.flushing = true;
+            if let Err(error) = Pin::new(&mut self.wire).start_send(next) {
+                self.break_off(&error);
+                return true;
+            }
+        }
+    }
+
+    fn next_write(&mut self) -> Option<tungstenite::Message> {
+        if self.ping_waits && self.close_written.is_none() {
+            self.ping_waits = false;
+            let content = self.timers.ping_written(Instant::now());
+            let content = Bytes::copy_from_slice(&content);
+            return Some(tungstenite::Message::Ping(content));
+        }
+        match self.state.next_write(self.close_written.is_some())? {
+            NextWrite::Message(queued) => {
+                let message = queued.message.clone().into_wire();
+                self.writing = Some(Box::new(queued));
+                Some(message)
+            }
+            NextWrite::Close(request) => {
+                let frame = CloseFrame {
+                    code: request.code.into(),
+                    reason: request.reason.clone().into(),
+                };
+                self.close_written = Some(Box::new(request));
+                Some(tungstenite::Message::Close(Some(frame)))
+            }
+        }
+    }
+
+    /// The kernel has taken all.
+    fn flushed(&mut self) {
+        self.flushing = false;
+        self.pongs_wait = false;
+        let Some(written) = self.writing.take() else {
+            return;
+        };
+        let took = written.since.elapsed();
+        if let Some(handler) = &mut self.handler {
+            handler.sent(&written.message, took);
+        }
+        self.state.release(written.message.length());
+        if let Some(taken) = written.taken {
+            // Whoever gave up waiting does not hear of it.
+            let _ = taken.send(took);
+        }
+    }
+
+    fn break_off(&mut self, error: &tungstenite::Error) {
+        self.broken = Some(Box::new(self.end_of(error, Instant::now())));
+    }
+
+    fn read(&mut self, context: &mut Context<'_>) -> Result<bool, ClosedSocket> {
+        match Pin::new(&mut self.wire).poll_next(context) {
+            Poll::Ready(Some(Ok(message))) => {
+                self.take(message)?;
+                Ok(true)
+            }
+            Poll::Ready(Some(Err(error))) => Err(self.end_of(&error, self.wire.get_ref().read_at)),
+            Poll::Ready(None) => {
+                Err(self.end_of(&tungstenite::Error::ConnectionClosed, Instant::now()))
+            }
+            Poll::Pending => match self.broken.take() {
+                Some(closed) => Err(*closed),
+                None => Ok(false),
+            },
+        }
+    }
+
+    fn take(&mut self, message: tungstenite::Message) -> Result<(), ClosedSocket> {
+        match message {
+            tungstenite::Message::Text(text) => self.received(SocketMessage::Text(text)),
+            tungstenite::Message::Binary(bytes) => self.received(SocketMessage::Binary(bytes)),
+            tungstenite::Message::Ping(_) => {
+                // The library has made the answer.
+                self.pongs_wait = true;
+                Ok(())
+            }
+            tungstenite::Message::Pong(content) => {
+                let at = self.wire.get_ref().read_at;
+                if let Some(after) = self.timers.ponged(&content, at)
+                    && let Some(handler) = &mut self.handler
+                {
+                    handler.ponged(after);
+                }
+                Ok(())
+            }
+            tungstenite::Message::Close(frame) => Err(self.closed_by_frame(frame)),
+            // The library gives none out.
+            tungstenite::Message::Frame(_) => Ok(()),
+        }
+    }
+
+    fn received(&mut self, message: SocketMessage) -> Result<(), ClosedSocket> {
+        let Some(handler) = &mut self.handler else {
+            return Ok(());
+        };
+        let replies = handler.received(ReceivedMessage {
+            at: self.wire.get_ref().read_at,
+            read_delay: None,
+            message,
+        });
+        replies.iter().try_for_each(|reply| self.send(reply))
+    }
+
+    /// Sends what nobody waits for.
+    fn send(&self, message: &SocketMessage) -> Result<(), ClosedSocket> {
+        match self.state.push(message, Instant::now(), None) {
+            // Nothing is said any more once the socket is being closed.
+            Ok(()) | Err(Refusal::Closing) => Ok(()),
+            Err(Refusal::Full) => Err(ClosedSocket {
+                by: ClosedBy::Us,
+                code: None,
+                reason: self.state.backlog(),
+                at: Instant::now(),
+                why: ClosedWhy::Unread,
+            }),
+        }
+    }
+
+    fn act(&mut self, due: Due) -> Result<(), ClosedSocket> {
+        match due {
+            Due::Ping => {
+                self.ping_waits = true;
+                Ok(())
+            }
+            Due::Heartbeat(position) => {
+                let handler = self.handler.as_mut();
+                let beat = handler.and_then(|handler| handler.heartbeat(position));
+                beat.iter().try_for_each(|beat| self.send(beat))
+            }
+            Due::NoPong => Err(ClosedSocket {
+                by: ClosedBy::Network,
+                code: None,
+                reason: format!(
+                    "no pong within {}",
+                    duration::exact(self.timers.pong_within())
+                ),
+                at: Instant::now(),
+                why: ClosedWhy::NoPong,
+            }),
+            Due::Deadline => Err(ClosedSocket {
+                by: ClosedBy::Us,
+                code: self.state.close().map(|close| close.code),
+                reason: String::new(),
+                at: Instant::now(),
+                why: ClosedWhy::NoAnswer,
+            }),
+        }
+    }
+
+    /// The end by a close frame of the target.
+    fn closed_by_frame(&self, frame: Option<CloseFrame>) -> ClosedSocket {
+        let at = self.wire.get_ref().read_at;
+        let theirs = frame.map(|frame| (u16::from(frame.code), one_line(&frame.reason)));
+        let (code, reason) = theirs.unzip();
+        match &self.close_written {
+            None => ClosedSocket {
+                by: ClosedBy::Target,
+                code,
+                reason: reason.unwrap_or_default(),
+                at,
+                why: ClosedWhy::CloseFrame,
+            },
+            Some(ours) => ClosedSocket {
+                by: ClosedBy::Us,
+                code: Some(ours.code),
+                reason: reason.unwrap_or_default(),
+                at,
+                why: ours.why,
+            },
+        }
+    }
+
+    /// The end by an error of the wire.
+    fn end_of(&self, error: &tungstenite::Error, at: Instant) -> ClosedSocket {
+        let closed = words::end_of(error, at);
+        match &self.close_written {
+            Some(ours) if closed.by == ClosedBy::Network => ClosedSocket {
+                by: ClosedBy::Us,
+                code: Some(ours.code),
+                ..closed
+            },
+            _ => closed,
+        }
+    }
+
+    /// Tells everybody of the end; whether there is something left to say to the target.
+    fn end(&mut self, closed: ClosedSocket) -> bool {
+        let (why, code) = (closed.why, closed.code);
+        let closed = self.state.end(closed);
+        if let Some(mut handler) = self.handler.take() {
+            handler.closed(&closed);
+        }
+        self.writing = None;
+        self.timers = Timers::until(Instant::now() + GOODBYE_WITHIN);
+        match why {
+            ClosedWhy::CloseFrame | ClosedWhy::Asked | ClosedWhy::Dropped => true,
+            ClosedWhy::Protocol | ClosedWhy::NotText | ClosedWhy::TooLarge => {
+                let frame = code.map(|code| CloseFrame {
+                    code: code.into(),
+                    reason: tungstenite::Utf8Bytes::default(),
+                });
+                let message = tungstenite::Message::Close(frame);
+                Pin::new(&mut self.wire).start_send(message).is_ok()
+            }
+            ClosedWhy::NoAnswer
+            | ClosedWhy::NoPong
+            | ClosedWhy::Unread
+            | ClosedWhy::EndOfFile
+            | ClosedWhy::Broken => false,
+        }
+    }
+
+    /// Writes the last frame and waits until the target has closed the connection.
+    fn poll_goodbye(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.timers.poll_due(context).is_ready() {
+            return Poll::Ready(());
+        }
+        match Pin::new(&mut self.wire).poll_flush(context) {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(_)) => return Poll::Ready(()),
+            Poll::Pending => return Poll::Pending,
+        }
+        let mut ignored = [0; IGNORED_AT_ONCE];
+        for _ in 0..MOST_AT_ONCE {
+            let mut ignored = ReadBuf::new(&mut ignored);
+            match Pin::new(self.wire.get_mut()).poll_read(context, &mut ignored) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(())) if !ignored.filled().is_empty() => {}
+                Poll::Ready(_) => {
+                    // The goodbye of TLS, if the kernel takes it at once.
+                    drop(Pin::new(self.wire.get_mut()).poll_shutdown(context));
+                    return Poll::Ready(());
+                }
+            }
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl Future for SocketTask {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let task = self.get_mut();
+        if task.handler.is_some() {
+            let Poll::Ready(closed) = task.poll_open(context) else {
+                return Poll::Pending;
+            };
+            if !task.end(closed) {
+                return Poll::Ready(());
+            }
+        }
+        task.poll_goodbye(context)
+    }
+}
+
+/// Where the runtime ends before the socket, or the handler panics, nobody waits for an end that does not come.
+impl Drop for SocketTask {
+    fn drop(&mut self) {
+        let Some(mut handler) = self.handler.take() else {
+            return;
+        };
+        let closed = self.state.end(ClosedSocket::abandoned());
+        if !std::thread::panicking() {
+            handler.closed(&closed);
+        }
+    }
+}

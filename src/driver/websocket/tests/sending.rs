@@ -1,0 +1,191 @@
+//! What is sent: by the owner of a socket, in answer to a message, and by itself.
+
+use futures_util::FutureExt;
+
+use super::{
+    server::{FIN, say},
+    *,
+};
+
+/// A server that reads nothing before it has said this, and all then.
+async fn reads_late() -> (Server, Arc<Notify>) {
+    let reads = Arc::<Notify>::default();
+    let told = reads.clone();
+    let server = Server::start(move |mut peer| {
+        let told = told.clone();
+        async move {
+            if !switch(&mut peer, "").await {
+                return;
+            }
+            for number in 0..100 {
+                peer.write(say(&number.to_string())).await;
+            }
+            told.notified().await;
+            let mut lengths = Vec::new();
+            while let Some(frame) = peer.frame().await {
+                if frame.first_byte == FIN | super::server::CLOSE {
+                    peer.write(say(&lengths.join(","))).await;
+                    peer.write(super::server::close(1000, "")).await;
+                    return;
+                }
+                lengths.push(frame.payload.len().to_string());
+            }
+        }
+    })
+    .await;
+    (server, reads)
+}
+
+#[tokio::test]
+async fn a_target_that_does_not_read_makes_senders_wait_and_is_read_all_the_same() {
+    let (server, reads) = reads_late().await;
+    let limits = FrameLimits {
+        waiting: 100_000,
+        ..FrameLimits::default()
+    };
+    let notes = Notes::default();
+    let asked = Opening {
+        limits,
+        ..opening(ws(&server))
+    };
+    let opened = open_with(&asked, notes.handler()).await;
+    let message = |length: usize| SocketMessage::Binary(vec![0; length].into());
+    // Until the kernels take no more.
+    let mut taken = 0;
+    let waiting = Duration::from_millis(300);
+    while let Ok(sent) = timeout(waiting, opened.socket.send(message(50_000))).await {
+        sent.unwrap();
+        taken += 1;
+    }
+    // The one that was given up is on its way; there is space for one more, which nobody hears of.
+    assert!(opened.socket.send(message(40_000)).now_or_never().is_none());
+    // There is none for this one, so it is not sent when it is given up.
+    assert!(opened.socket.send(message(20_000)).now_or_never().is_none());
+    assert_eq!(notes.until_received(100).await.len(), 100);
+    reads.notify_one();
+    opened.socket.send(message(7)).await.unwrap();
+    let closed = opened.socket.close(1000, "").await.unwrap();
+    assert_eq!(closed.why, ClosedWhy::Asked);
+    let mut expected = vec!["50000"; taken + 1];
+    expected.extend(["40000", "7"]);
+    assert_eq!(notes.received()[100], text(&expected.join(",")));
+    assert_eq!(notes.all().len(), 1 + 101 + expected.len() + 1);
+}
+
+#[tokio::test]
+async fn a_message_that_never_fits_is_refused() {
+    let server = socket_server(|mut peer| async move { peer.echo().await }).await;
+    let limits = FrameLimits {
+        waiting: 10,
+        waiting_messages: 1,
+        ..FrameLimits::default()
+    };
+    let notes = Notes::default();
+    let asked = Opening {
+        limits,
+        ..opening(ws(&server))
+    };
+    let opened = open_with(&asked, notes.handler()).await;
+    let failure = opened.socket.send(text("0123456789a")).await.unwrap_err();
+    assert!(
+        matches!(failure.kind, SocketFailureKind::BadRequest),
+        "{failure}"
+    );
+    for _ in 0..3 {
+        opened.socket.send(text("0123456789")).await.unwrap();
+    }
+    notes.until_received(3).await;
+}
+
+#[tokio::test]
+async fn many_senders_have_their_turns_within_the_limits() {
+    let server = socket_server(|mut peer| async move { peer.echo().await }).await;
+    let limits = FrameLimits {
+        waiting: 30,
+        waiting_messages: 2,
+        ..FrameLimits::default()
+    };
+    let notes = Notes::default();
+    let asked = Opening {
+        limits,
+        ..opening(ws(&server))
+    };
+    let opened = open_with(&asked, notes.handler()).await;
+    let senders = (0..100).map(|_| opened.socket.send(text("0123456789")));
+    let sent = timeout(PATIENCE, futures_util::future::join_all(senders)).await;
+    assert!(sent.unwrap().iter().all(Result::is_ok));
+    notes.until_received(100).await;
+}
+
+#[tokio::test]
+async fn answers_are_sent_in_the_order_of_what_they_answer_and_told() {
+    let server = socket_server(|mut peer| async move {
+        for number in 0..10 {
+            peer.write(say(&number.to_string())).await;
+        }
+        let mut heard = Vec::new();
+        for _ in 0..20 {
+            let frame = peer.frame().await.unwrap();
+            heard.push(String::from_utf8(frame.payload).unwrap());
+        }
+        peer.write(say(&heard.concat())).await;
+        peer.echo().await;
+    })
+    .await;
+    let notes = Notes::default();
+    let mut answered = 0;
+    let twice = notes.replying(move |message| {
+        answered += 1;
+        if answered > 10 {
+            return Vec::new();
+        }
+        vec![message.clone(), text("-")]
+    });
+    let _opened = open_with(&opening(ws(&server)), twice).await;
+    let received = notes.until_received(11).await;
+    assert_eq!(received[10], text("0-1-2-3-4-5-6-7-8-9-"));
+    let all = notes.all().into_iter();
+    let sent = all.filter(|told| matches!(told, Told::Sent(_)));
+    assert_eq!(sent.count(), 20);
+}
+
+#[tokio::test]
+async fn answers_to_a_target_that_does_not_read_end_the_socket() {
+    let server =
+        socket_server(|mut peer| async move { while peer.write(say("answer me")).await {} }).await;
+    let notes = Notes::default();
+    let large = notes.replying(|_| vec![SocketMessage::Binary(vec![0; 400_000].into())]);
+    let _opened = open_with(&opening(ws(&server)), large).await;
+    let closed = notes.until_closed().await;
+    assert_eq!(closed.why, ClosedWhy::Unread);
+    assert_eq!(closed.by, ClosedBy::Us);
+    assert!(closed.reason.contains("bytes"), "{closed}");
+}
+
+#[tokio::test]
+async fn heartbeats_are_sent_at_their_intervals_each() {
+    let server = socket_server(|mut peer| async move { peer.echo().await }).await;
+    let notes = Notes::default();
+    let mut handler = notes.handler();
+    handler.heartbeat = Some(text("2"));
+    let asked = Opening {
+        heartbeats: vec![Duration::from_millis(20), Duration::from_millis(50)],
+        ..opening(ws(&server))
+    };
+    let opened = open_with(&asked, handler).await;
+    notes.until_received(7).await;
+    let since = opened.sent_at.elapsed();
+    let count = |position| {
+        let all = notes.all().into_iter();
+        all.filter(|told| *told == Told::Heartbeat(position))
+            .count()
+    };
+    let (often, seldom) = (count(0), count(1));
+    // Each at its interval, and none before its time; a busy machine may miss some.
+    assert!(often > seldom && seldom > 0, "{often} and {seldom}");
+    assert!(since >= Duration::from_millis(20) * u32::try_from(often).unwrap());
+    opened.socket.close(1000, "").await.unwrap();
+    let after = notes.all().len();
+    tokio::time::sleep(Duration::from_millis(60)).await;
+    assert_eq!(notes.all().len(), after, "nothing is told after the end");
+}

@@ -1,0 +1,188 @@
+//! What a socket does by itself when its time has come.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::opening::{Opening, PingSettings};
+
+/// An interval that is shorter would keep the task busy.
+const SHORTEST: Duration = Duration::from_millis(1);
+
+/// The times of one socket. There is one alarm for all of them, and none where there is nothing to wait for.
+pub(super) struct Timers {
+    alarm: Option<Pin<Box<Sleep>>>,
+    ping: Option<Box<PingTimer>>,
+    heartbeats: Box<[HeartbeatTimer]>,
+    deadline: Option<Instant>,
+}
+
+/// What is to be done now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Due {
+    /// Send a ping.
+    Ping,
+    /// The target has not answered one in time.
+    NoPong,
+    /// Send the heartbeat at this position.
+    Heartbeat(usize),
+    /// The time of what is being done is over.
+    Deadline,
+}
+
+struct PingTimer {
+    settings: PingSettings,
+    /// Of the ping sent last; each has another one.
+    number: u64,
+    state: PingState,
+}
+
+enum PingState {
+    /// The next one is sent then.
+    Idle(Instant),
+    /// One is out, or waits for messages before it.
+    Asked {
+        /// When it was given to the kernel, or should have been.
+        at: Instant,
+        /// When the answer has to be there.
+        deadline: Instant,
+    },
+}
+
+struct HeartbeatTimer {
+    interval: Duration,
+    next: Instant,
+}
+
+impl Timers {
+    /// The pings and heartbeats of a socket that is open from now on.
+    pub(super) fn of(opening: &Opening, now: Instant) -> Self {
+        let ping = opening.ping.map(|settings| {
+            Box::new(PingTimer {
+                settings,
+                number: 0,
+                state: PingState::Idle(now + settings.every.max(SHORTEST)),
+            })
+        });
+        let heartbeats = opening.heartbeats.iter().map(|interval| {
+            let interval = (*interval).max(SHORTEST);
+            let next = now + interval;
+            HeartbeatTimer { interval, next }
+        });
+        Self {
+            alarm: None,
+            ping,
+            heartbeats: heartbeats.collect(),
+            deadline: None,
+        }
+    }
+
+    /// Nothing but a time at which all is over.
+    pub(super) fn until(deadline: Instant) -> Self {
+        Self {
+            alarm: None,
+            ping: None,
+            heartbeats: Box::default(),
+            deadline: Some(deadline),
+        }
+    }
+
+    /// Sets the deadline.
+    pub(super) fn set_deadline(&mut self, deadline: Instant) {
+        self.deadline = Some(deadline);
+    }
+
+    pub(super) fn has_deadline(&self) -> bool {
+        self.deadline.is_some()
+    }
+
+    /// What is due, once; the task is woken when something is.
+    pub(super) fn poll_due(&mut self, context: &mut Context<'_>) -> Poll<Due> {
+        let Some((at, due)) = self.next() else {
+            return Poll::Pending;
+        };
+        let alarm = (self.alarm).get_or_insert_with(|| Box::pin(sleep_until(at)));
+        if alarm.deadline() != at {
+            alarm.as_mut().reset(at);
+        }
+        if alarm.as_mut().poll(context).is_pending() {
+            return Poll::Pending;
+        }
+        self.begin(due, Instant::now());
+        Poll::Ready(due)
+    }
+
+    /// The ping goes to the kernel now: what identifies it.
+    pub(super) fn ping_written(&mut self, now: Instant) -> [u8; 8] {
+        let Some(ping) = &mut self.ping else {
+            return [0; 8];
+        };
+        if let PingState::Asked { at, .. } = &mut ping.state {
+            *at = now;
+        }
+        ping.number.to_be_bytes()
+    }
+
+    /// The target sent a pong: how long after the ping, if it is an answer to it.
+    pub(super) fn ponged(&mut self, content: &[u8], now: Instant) -> Option<Duration> {
+        let ping = self.ping.as_deref_mut()?;
+        let PingState::Asked { at, .. } = ping.state else {
+            return None;
+        };
+        if content != ping.number.to_be_bytes() {
+            return None;
+        }
+        ping.state = PingState::Idle(now + ping.settings.every.max(SHORTEST));
+        Some(now.saturating_duration_since(at))
+    }
+
+    /// How long the target may take to answer a ping.
+    pub(super) fn pong_within(&self) -> Duration {
+        let ping = self.ping.as_deref();
+        ping.map_or(Duration::ZERO, |ping| ping.settings.within)
+    }
+
+    fn next(&self) -> Option<(Instant, Due)> {
+        let ping = self.ping.as_deref().map(|ping| match ping.state {
+            PingState::Idle(next) => (next, Due::Ping),
+            PingState::Asked { deadline, .. } => (deadline, Due::NoPong),
+        });
+        let deadline = self.deadline.map(|at| (at, Due::Deadline));
+        let heartbeats = self.heartbeats.iter().enumerate();
+        let heartbeats = heartbeats.map(|(position, beat)| (beat.next, Due::Heartbeat(position)));
+        ping.into_iter()
+            .chain(deadline)
+            .chain(heartbeats)
+            .min_by_key(|(at, _)| *at)
+    }
+
+    fn begin(&mut self, due: Due, now: Instant) {
+        match due {
+            Due::Ping => {
+                if let Some(ping) = &mut self.ping {
+                    ping.number += 1;
+                    ping.state = PingState::Asked {
+                        at: now,
+                        deadline: now + ping.settings.within,
+                    };
+                }
+            }
+            Due::Heartbeat(position) => {
+                let beat = &mut self.heartbeats[position];
+                // In step with the opening; those that were missed while this machine was busy are left out.
+                let on_time = beat.next + beat.interval;
+                beat.next = if on_time > now {
+                    on_time
+                } else {
+                    now + beat.interval
+                };
+            }
+            // The socket ends.
+            Due::NoPong | Due::Deadline => {}
+        }
+    }
+}
