@@ -36,6 +36,11 @@ impl<'a> Mapping<'a> {
             .map(|entry| &entry.node)
     }
 
+    /// Whether a key is there, which may be unknown all the same.
+    pub fn has(&self, key: &str) -> bool {
+        self.entries.iter().any(|entry| entry.key == key)
+    }
+
     /// The value of a key that must be there.
     pub fn need(&mut self, key: &'static str) -> Option<&'a Node> {
         let node = self.get(key);

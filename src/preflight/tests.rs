@@ -286,6 +286,7 @@ fn of_requests_that_are_not_known_the_fewest_refuse_and_the_most_are_warned_of()
         let problems = Problems::default();
         let load = parse("test.yaml", &format!("{{ rate: {rate}/s, for: 1m }}")).unwrap();
         let cost = Cost {
+            sockets: 0,
             chat: Bounds { least, most },
             around: Bounds::exactly(0),
             longest_chat: None,

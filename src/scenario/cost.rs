@@ -40,6 +40,8 @@ pub struct Cost {
     pub longest_chat: Option<Duration>,
     /// The same for its `always` steps, also where a step before has failed.
     pub longest_cleanup: Option<Duration>,
+    /// Sockets that a chat holds at once, at most.
+    pub sockets: u64,
     /// Why steps that are reached fail with these inputs, whatever the target does; a few of them.
     pub errors: Vec<EvaluationError>,
 }
@@ -75,6 +77,7 @@ impl Scenario {
         let mut counter = Counter {
             scope: Arc::new(scope),
             captures: BTreeSet::new(),
+            sockets: BTreeSet::new(),
             conditions: BTreeMap::new(),
             looks: MOST_LOOKS,
             began: Instant::now(),
@@ -98,6 +101,7 @@ impl Scenario {
             longest_chat: (steps.longest.into_iter())
                 .chain(deadline.and_then(Result::ok))
                 .min(),
+            sockets: counter.sockets.len() as u64,
             longest_cleanup: cleanups.map(|(passed, failed)| passed.max(failed)),
             errors,
         }
@@ -108,6 +112,8 @@ struct Counter<'a> {
     scope: Arc<Scope>,
     /// Those that exist for certain by now.
     captures: BTreeSet<Arc<str>>,
+    /// The names of those that a chat may open: a second one of a name takes the place of the first.
+    sockets: BTreeSet<Arc<str>>,
     /// By their sources; `None` for one that cannot be decided side by side.
     conditions: BTreeMap<&'a str, Option<Condition<'a>>>,
     /// How many steps and pauses of rounds may still be looked at one by one.
@@ -153,6 +159,7 @@ impl<'a> Counter<'a> {
             return Extent::NONE;
         }
         let longest = self.time_of(&step.timeout);
+        self.sockets.extend(step.action.connects().cloned());
         if applies.least > 0 {
             let names = step.captures.iter().map(|(name, _)| name.clone());
             self.captures.extend(names);

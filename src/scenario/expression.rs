@@ -91,7 +91,7 @@ impl Expression {
     /// What is sent for the value of this expression, if it names a parameter alone that is not sent as
     /// the text of its value.
     pub(super) fn written<'a>(&self, scope: &'a Scope) -> Option<&'a str> {
-        scope.written(self.compiled.path()?)
+        scope.written(self.path()?)
     }
 
     /// The same for what is captured: a value that every chat can keep.
@@ -130,6 +130,11 @@ impl Expression {
     /// Whether the value depends on these variables alone.
     pub(super) fn depends_only_on(&self, variables: &[&str]) -> bool {
         self.compiled.roots().all(|name| variables.contains(&name))
+    }
+
+    /// The names of an expression that is `a.b.c` and nothing else.
+    pub(super) fn path(&self) -> Option<&[Box<str>]> {
+        self.compiled.path()
     }
 
     /// Whether the value depends on a variable of this name.

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Item, Pause, Setting, names::Section, step::StepReader};
+use super::{Item, Pause, Setting, SocketRules, names::Section, step::StepReader};
 use crate::document::{Mapping, Node, Problems, Value};
 
 /// The lists of steps of a scenario, with what belongs to their course.
@@ -15,12 +15,17 @@ pub(super) struct Flow {
     pub(super) deadline: Option<Setting<Duration>>,
     pub(super) loop_delay: Option<Pause>,
     pub(super) correlation: Vec<Arc<str>>,
+    pub(super) sockets: Arc<SocketRules>,
 }
 
 impl Flow {
     /// Reads each part with the names that are known there: chats know what the setup captured, and the
-    /// teardown knows nothing of chats.
-    pub(super) fn read(map: &mut Mapping<'_>, reader: &mut StepReader<'_>) -> Self {
+    /// teardown knows nothing of chats. `scenario`: the document that `map` has opened.
+    pub(super) fn read(
+        map: &mut Mapping<'_>,
+        scenario: &Node,
+        reader: &mut StepReader<'_>,
+    ) -> Self {
         let problems = reader.problems;
         let setup = map.get("setup").map(|node| reader.read_list(node));
         let of_setup = reader.names.captured().clone();
@@ -31,12 +36,20 @@ impl Flow {
         let deadline = map
             .get("deadline")
             .and_then(|node| Setting::read(node, &reader.names, problems));
+        let sockets = Arc::new(SocketRules::read(
+            map,
+            scenario,
+            &mut reader.names,
+            problems,
+        ));
+        reader.rules = sockets.clone();
         let steps = map.need("steps").map(|node| {
             refuse_no_steps(node, problems);
             reader.read_list(node)
         });
         reader.names.enter(Section::Cleanup);
         let always = map.get("always").map(|node| reader.read_list(node));
+        sockets.check(&reader.sockets, problems);
         reader.names.enter(Section::Teardown);
         reader.names.forget_captures_but(of_setup);
         let teardown = map.get("teardown").map(|node| reader.read_list(node));
@@ -51,6 +64,7 @@ impl Flow {
             deadline,
             loop_delay,
             correlation: correlation.unwrap_or_default(),
+            sockets,
         }
     }
 }

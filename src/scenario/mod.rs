@@ -106,6 +106,8 @@ pub struct Scenario {
     pub loop_delay: Option<Pause>,
     /// The captures by which the target's own logs know a chat; shown with its failure.
     pub correlation: Vec<Arc<str>>,
+    /// What holds for all sockets of its chats.
+    pub sockets: Arc<SocketRules>,
     /// The variables of a target that the scenario uses, and where it first does.
     pub target_variables: BTreeMap<String, Place>,
     /// Values of sessions that it uses, which a target has to keep, and where it first does.
@@ -140,8 +142,10 @@ impl Scenario {
             problems,
             read: Vec::new(),
             claimed: false,
+            sockets: Vec::new(),
+            rules: Arc::default(),
         };
-        let flow = Flow::read(&mut map, &mut reader);
+        let flow = Flow::read(&mut map, node, &mut reader);
         if let Some(callbacks) = &mut callbacks {
             callbacks.note_looks(&reader.names);
         }
@@ -169,6 +173,7 @@ impl Scenario {
             deadline: flow.deadline,
             loop_delay: flow.loop_delay,
             correlation: flow.correlation,
+            sockets: flow.sockets,
             target_variables,
             session_values,
             origins,
@@ -200,7 +205,9 @@ impl Scenario {
 
     /// Whether frames may come for its chats: some step opens a connection.
     pub fn connects(&self) -> bool {
-        self.all_steps().iter().any(|step| step.action.connects())
+        self.all_steps()
+            .iter()
+            .any(|step| step.action.connects().is_some())
     }
 
     /// The step with this name.

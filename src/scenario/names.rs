@@ -175,6 +175,14 @@ impl Names {
         self.captured = kept;
     }
 
+    /// Reads something that is evaluated while any step of the chat may have run.
+    pub(super) fn whenever(&mut self, read: impl FnOnce(&mut Self)) {
+        let known = self.captured.clone();
+        self.captured.extend(self.ahead.keys().cloned());
+        read(self);
+        self.captured = known;
+    }
+
     /// Inside a repeat, what one round captures the next one can use.
     pub(super) fn begin_repeat(&mut self, body: &Node) {
         self.repeats += 1;

@@ -1,10 +1,11 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use minijinja::Value;
 
+use super::{Awaited, ChatSockets, Unperformed, WaitSources};
 use crate::driver::{
     Cookies, Endpoint, EnvironmentProxies, HttpClient, HttpDriver, HttpSession, HttpSetupError,
-    ProxyError,
+    ProxyError, WebSocketClient,
 };
 
 /// The drivers of the process, one for each protocol.
@@ -17,12 +18,15 @@ pub struct Drivers {
 #[derive(Debug, Clone)]
 pub struct Clients {
     http: HttpClient,
+    websocket: WebSocketClient,
 }
 
 /// The state of one chat, or of the setup of a run, at the drivers.
 #[derive(Debug)]
 pub struct Sessions {
     pub(super) http: HttpSession,
+    pub(super) websocket: WebSocketClient,
+    pub(super) sockets: ChatSockets,
 }
 
 /// Whose connections a run uses.
@@ -69,12 +73,14 @@ impl Drivers {
 
     /// The clients of a run.
     pub fn clients(&self, endpoint: &Endpoint, reuse: Reuse) -> Clients {
+        let http = match reuse {
+            Reuse::Own => self.http.client(endpoint),
+            Reuse::Fresh => self.http.fresh_client(endpoint),
+            Reuse::Common => self.http.common_client(endpoint),
+        };
         Clients {
-            http: match reuse {
-                Reuse::Own => self.http.client(endpoint),
-                Reuse::Fresh => self.http.fresh_client(endpoint),
-                Reuse::Common => self.http.common_client(endpoint),
-            },
+            websocket: WebSocketClient::beside(&http),
+            http,
         }
     }
 
@@ -89,12 +95,29 @@ impl Clients {
     pub fn sessions(&self, values: &SessionValues) -> Sessions {
         Sessions {
             http: self.http.session().keeping(values.cookies.clone()),
+            websocket: self.websocket.clone(),
+            sockets: ChatSockets::default(),
         }
     }
 
     /// Closes connections that nobody has used for long.
     pub fn close_expired(&self) {
         self.http.close_expired();
+    }
+}
+
+impl Sessions {
+    /// What a wait looks at. Fails where nothing was opened over which that could come.
+    pub fn wait_sources(&self, awaited: &Awaited) -> Result<WaitSources, Unperformed> {
+        match awaited {
+            Awaited::Callbacks => Ok(WaitSources::Callbacks),
+            Awaited::Socket(name) => self.sockets.wait_sources(name.as_deref()),
+        }
+    }
+
+    /// Closes what is open, and waits for the answers of the target, for no longer than this.
+    pub async fn close(&mut self, within: Duration) {
+        self.sockets.close_all(within).await;
     }
 }
 

@@ -39,6 +39,7 @@ impl Scenario {
             teardown: Vec::new(),
             fingerprint,
             correlation: Vec::new(),
+            sockets: Arc::default(),
             deadline: None,
             loop_delay: None,
             target_variables: BTreeMap::new(),

@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Action, Expression, Names, Observation, Pause, Reason, Setting, StepId,
+    Action, Expression, Names, Observation, Pause, Reason, Setting, SocketRules, StepId,
     action::{ActionReading, Looks, ReadStep},
     is_confidential, is_name,
     observation::OBSERVATIONS,
@@ -92,6 +92,10 @@ pub(super) struct StepReader<'a> {
     pub(super) read: Vec<ReadStep>,
     /// Whether some step above claims a key.
     pub(super) claimed: bool,
+    /// The names of sockets that some step above connects.
+    pub(super) sockets: Vec<Arc<str>>,
+    /// What holds for all sockets.
+    pub(super) rules: Arc<SocketRules>,
 }
 
 /// The keys that tell what an entry of a list of steps is.
@@ -248,6 +252,8 @@ impl StepReader<'_> {
             problems: self.problems,
             above: self.read.split_last().map_or(&[], |(_, above)| above),
             claimed: self.claimed,
+            sockets: &mut self.sockets,
+            rules: &self.rules,
         }
     }
 

@@ -108,6 +108,11 @@ impl HttpSession {
         self
     }
 
+    /// The same with these from now on, which an answer over another protocol has set.
+    pub fn keep(&mut self, cookies: Arc<Cookies>) {
+        self.cookies = Some(cookies);
+    }
+
     /// The cookies, if they are kept.
     pub fn cookies(&self) -> Option<&Arc<Cookies>> {
         self.cookies.as_ref()

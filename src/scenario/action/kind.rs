@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{Performed, Task};
+use super::{Performed, SocketRules, Task};
 use crate::{
     document::{Mapping, Node, Place, Problems},
     driver::Origins,
@@ -22,8 +22,6 @@ pub(in crate::scenario) trait ActionKind: Sized {
     const OWN_LOOKS: &'static [&'static VisibleNames] = &[];
     /// Whether a step with it may `observe` how long a customer waits.
     const IS_OBSERVABLE: bool = false;
-    /// Whether it opens a connection over which something comes outside of the steps.
-    const CONNECTS: bool = false;
 
     /// Reads the value of its key, and its other keys of the step.
     fn read(node: &Node, reading: &mut ActionReading<'_, '_>) -> Option<Self>;
@@ -44,6 +42,11 @@ pub(in crate::scenario) trait ActionKind: Sized {
 
     /// Requests that it sends to the target.
     fn requests(&self) -> u64;
+
+    /// The name of the connection that it opens, over which something comes outside of the steps, if it does.
+    fn connects(&self) -> Option<&Arc<str>> {
+        None
+    }
 
     /// Performs it. A wait has no sessions to do so: see [`Action::as_wait`](super::Action::as_wait).
     fn perform(
@@ -80,6 +83,10 @@ pub(in crate::scenario) struct ActionReading<'r, 'a> {
     pub(in crate::scenario) above: &'r [ReadStep],
     /// Whether one of them claims a key.
     pub(in crate::scenario) claimed: bool,
+    /// The names of sockets that they connect.
+    pub(in crate::scenario) sockets: &'r mut Vec<Arc<str>>,
+    /// What holds for all sockets.
+    pub(in crate::scenario) rules: &'r Arc<SocketRules>,
 }
 
 /// A step that was read.

@@ -3,8 +3,11 @@
 //! Each kind of action has a folder here that owns all that is special about it ([`ActionKind`]). A new protocol is
 //! such a folder, one line in the list of kinds below, and one driver.
 
+mod address;
+mod frame;
 mod http;
 mod kind;
+mod payload;
 mod performed;
 mod session_event;
 mod shown;
@@ -12,6 +15,7 @@ mod shown;
 mod toy;
 mod traced;
 mod wait_for;
+mod websocket;
 
 use std::sync::Arc;
 
@@ -35,6 +39,9 @@ pub use traced::{Beginning, Presenter, TracedAction, Tracer};
 pub(super) use wait_for::EVENT;
 pub use wait_for::{
     Awaited, Delivery, EventView, InboundSource, KeptEvents, Match, WaitAction, WaitSources,
+};
+pub use websocket::{
+    ChatSockets, CloseAction, ConnectAction, DeliveryRule, ReceiveAction, SendAction, SocketRules,
 };
 
 macro_rules! kinds {
@@ -90,17 +97,17 @@ macro_rules! kinds {
                 }
             }
 
-            /// Whether it opens a connection over which something comes outside of the steps.
-            pub fn connects(&self) -> bool {
-                match self {
-                    $($(#[cfg($condition)])? Self::$kind(_) => <$action>::CONNECTS,)+
-                }
-            }
-
             /// Requests that it sends to the target.
             pub fn requests(&self) -> u64 {
                 match self {
                     $($(#[cfg($condition)])? Self::$kind(action) => action.requests(),)+
+                }
+            }
+
+            /// The name of the connection that it opens, over which something comes outside of the steps, if it does.
+            pub fn connects(&self) -> Option<&Arc<str>> {
+                match self {
+                    $($(#[cfg($condition)])? Self::$kind(action) => action.connects(),)+
                 }
             }
 
@@ -137,6 +144,14 @@ kinds! {
     Http(HttpAction),
     /// Waits for an inbound event of this chat.
     WaitFor(WaitAction),
+    /// Opens a socket.
+    Connect(ConnectAction),
+    /// Sends a frame.
+    Send(SendAction),
+    /// Waits for a frame.
+    Receive(ReceiveAction),
+    /// Closes a socket.
+    Close(CloseAction),
     /// Turns a text around, in tests.
     #[cfg(test)]
     Toy(toy::ToyAction),
@@ -174,10 +189,11 @@ impl Kind {
 impl Action {
     /// Itself as a wait, which the owner of the inbox of the chat performs; `None` for other kinds.
     pub fn as_wait(&self) -> Option<&WaitAction> {
-        if let Self::WaitFor(wait) = self {
-            return Some(wait);
+        match self {
+            Self::WaitFor(wait) => Some(wait),
+            Self::Receive(receive) => Some(&receive.wait),
+            _ => None,
         }
-        None
     }
 
     /// The keys of a step of which one says what it does.
@@ -192,13 +208,18 @@ impl Action {
         reading: &mut ActionReading<'_, '_>,
     ) -> Option<Self> {
         let kind = Kind::find(key)?;
-        for other in KINDS.iter().filter(|other| other.key != key) {
-            for misplaced in other.step_keys {
-                if let Some(why) = misplaced.misplaced
-                    && let Some(node) = reading.map.get(misplaced.name)
-                {
-                    reading.problems.add(&node.place, why);
-                }
+        let mut known: Vec<_> = kind.step_keys.iter().map(|key| key.name).collect();
+        for misplaced in KINDS.iter().flat_map(|kind| kind.step_keys) {
+            // Several kinds may have a key of one name.
+            if known.contains(&misplaced.name) {
+                continue;
+            }
+            if let Some(why) = misplaced.misplaced
+                && reading.map.has(misplaced.name)
+                && let Some(node) = reading.map.get(misplaced.name)
+            {
+                known.push(misplaced.name);
+                reading.problems.add(&node.place, why);
             }
         }
         (kind.read)(node, reading)

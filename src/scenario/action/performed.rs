@@ -107,6 +107,18 @@ pub enum Opened {
     Unanswered,
 }
 
+impl Sending {
+    /// Something that went out on a connection that was open.
+    pub(super) fn at(at: Instant) -> Self {
+        Self {
+            at,
+            waited: Duration::ZERO,
+            phases: Phases::default(),
+            certificate_expires: None,
+        }
+    }
+}
+
 impl Performed {
     /// An action that passed with this latency.
     pub fn with(latency: Duration) -> Self {

@@ -10,7 +10,7 @@ use minijinja::{
 use super::{
     budget,
     builtin::{Builtin, Reads, builtin},
-    comparisons, functions, replacements,
+    comparisons, functions, replacements, xml,
 };
 
 /// Filters of minijinja: all but `urlencode`, which is another one here.
@@ -144,7 +144,7 @@ pub(super) fn add_to(environment: &mut Environment<'_>) {
 }
 
 fn all_filters() -> impl Iterator<Item = &'static Builtin> {
-    FILTERS.iter().chain(functions::FILTERS)
+    FILTERS.iter().chain(functions::FILTERS).chain(xml::FILTERS)
 }
 
 /// Whether there is a filter of this name.

@@ -13,6 +13,7 @@ use minijinja::{Environment, Error, ErrorKind, State, Value, value::ValueKind};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use ring::{digest, hmac};
 use subtle::ConstantTimeEq as _;
+use uuid::Uuid;
 
 use super::{
     boolean_word,
@@ -20,6 +21,7 @@ use super::{
     builtin::{Builtin, builtin},
 };
 use crate::{
+    body::read_json,
     scenario::{
         limits::{MOST_TEXT, TEXT_TOO_LONG},
         scope::MOMENT,
@@ -52,6 +54,7 @@ pub(super) const FILTERS: &[Builtin] = &[
     builtin!("base64_decode", Items, base64_decode),
     builtin!("base64url", Items, base64url),
     builtin!("hmac_sha256", Items, hmac_sha256),
+    builtin!("json", Items, json),
     builtin!("seconds", Items, seconds),
     builtin!("sha256", Items, sha256),
     builtin!("urlencode", Items, urlencode),
@@ -60,6 +63,7 @@ pub(super) const FILTERS: &[Builtin] = &[
 /// Adds the functions.
 pub(super) fn add_to(environment: &mut Environment<'_>) {
     environment.add_function("now", now);
+    environment.add_function("uuid", uuid);
     environment.add_function("timing_safe_equal", timing_safe_equal);
 }
 
@@ -135,17 +139,20 @@ fn hmac_sha256(value: &Value, key: &Value, encoding: Option<&str>) -> Result<Val
     encoded(tag.as_ref(), encoding)
 }
 
+/// Bytes in hexadecimal digits, two a byte.
+pub(in crate::scenario) fn hexadecimal(bytes: &[u8]) -> String {
+    let mut digits = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        // Writing to a string cannot fail.
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits
+}
+
 /// As signatures are written: hexadecimal if nothing else is asked for.
 fn encoded(bytes: &[u8], encoding: Option<&str>) -> Result<Value, Error> {
     Ok(match encoding.unwrap_or("hex") {
-        "hex" => {
-            let mut hex = String::with_capacity(2 * bytes.len());
-            for byte in bytes {
-                // Writing to a string cannot fail.
-                let _ = write!(hex, "{byte:02x}");
-            }
-            hex.into()
-        }
+        "hex" => hexadecimal(bytes).into(),
         "base64" => BASE64_STANDARD.encode(bytes).into(),
         "base64url" => BASE64_URL_SAFE_NO_PAD.encode(bytes).into(),
         "bytes" => Value::from_bytes(bytes.to_vec()),
@@ -184,6 +191,21 @@ fn now(state: &State<'_, '_>, format: Option<&str>) -> Result<Value, Error> {
     strtime::format(format, moment)
         .map(Value::from)
         .map_err(|error| refused(error.to_string()))
+}
+
+/// Another one every time.
+fn uuid() -> String {
+    Uuid::new_v4().to_string()
+}
+
+/// The value of a text that is JSON; undefined for any other.
+fn json(state: &mut State<'_, '_>, value: &Value) -> Result<Value, Error> {
+    let read = value.as_bytes().map(|bytes| read_json(bytes, None));
+    let Some(Ok(read)) = read else {
+        return Ok(Value::UNDEFINED);
+    };
+    charge_value(state, &read)?;
+    Ok(read)
 }
 
 /// The bytes of a text, of bytes, or of a value's text.

@@ -13,6 +13,7 @@ mod functions;
 mod instructions;
 mod operands;
 mod replacements;
+mod xml;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -31,6 +32,7 @@ use self_cell::self_cell;
 use self::{budget::exceeded, direct::Direct};
 pub(super) use self::{
     builtins::{is_filter, is_test},
+    functions::hexadecimal,
     operands::AS_WRITTEN,
 };
 use super::{

@@ -44,7 +44,7 @@ pub struct StepView {
     pub name: String,
     /// When it runs.
     pub part: StepPart,
-    /// What it does: `http` or `wait_for`.
+    /// What it does, by the key that says so in the scenario, such as `http` or `wait_for`.
     #[schema(value_type = String)]
     pub action: &'static str,
 }

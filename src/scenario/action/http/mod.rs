@@ -1,11 +1,9 @@
 //! A request over HTTP and its answer.
 
-mod address;
 mod answer;
 mod failure;
 mod headers;
 mod limits;
-mod payload;
 mod performing;
 mod plain;
 mod reading;
@@ -20,13 +18,11 @@ use url::form_urlencoded;
 
 pub(in crate::scenario) use self::headers::read_headers;
 use self::{
-    address::{AddressError, check},
     answer::ANSWER,
     failure::explain_failure,
     headers::check_header_names,
     limits::AnswerLimits,
-    payload::Payload,
-    reading::{read_address, read_fields, read_templates, read_url},
+    reading::{SCHEMES, read_address, read_fields, read_templates},
     signature::{REQUEST, RequestView},
 };
 pub use self::{
@@ -35,14 +31,16 @@ pub use self::{
 };
 use super::{
     ActionReading, Looks, Performed, Task,
+    address::ServerAddress,
     kind::{ActionKind, StepKey},
+    payload::Payload,
 };
 use crate::{
     document::{Mapping, Node, Problems},
     driver::{HttpBody, HttpRequest, Origins, Redirects},
     scenario::{
         EvaluationError, Expression, Names, Observation, Reason, Scope, Sessions, Template,
-        look::VisibleNames, note_confidential, template::Address,
+        look::VisibleNames, note_confidential,
     },
 };
 
@@ -51,7 +49,7 @@ use crate::{
 #[derive(Debug)]
 pub struct HttpAction {
     method: Method,
-    url: Template,
+    url: ServerAddress,
     headers: Vec<(String, Template)>,
     /// Whether a header depends on the rest of the request, as a signature does.
     signed: bool,
@@ -137,25 +135,12 @@ impl ActionKind for HttpAction {
         self.send(&mut sessions.http, task).await
     }
 
-    /// As in `https://{{ target.api_host }}/items`.
     fn add_origin(&self, scope: &Arc<Scope>, origins: &mut Origins) {
-        let own = self.url.render_own(scope).ok();
-        if let Some(address) = own.filter(Address::names_server) {
-            origins.add_address(&address.text);
-        }
+        self.url.add_origin(scope, origins);
     }
 
     fn check_address(&self, scope: &Arc<Scope>) -> Result<(), EvaluationError> {
-        let known = self.url.render_known(scope).ok();
-        let Some(address) = known.filter(Address::names_server) else {
-            return Ok(());
-        };
-        match check(scope.origins(), &address.text, address.own) {
-            Err(error @ (AddressError::Credentials | AddressError::Elsewhere(_))) => {
-                Err(self.misled(&error))
-            }
-            Ok(()) | Err(AddressError::Invalid(_)) => Ok(()),
-        }
+        self.url.check(scope)
     }
 }
 
@@ -165,7 +150,7 @@ impl HttpAction {
         let address = read_address(&mut map, problems);
         let url = address
             .as_ref()
-            .and_then(|(_, node)| read_url(node, names, problems));
+            .and_then(|(_, node)| ServerAddress::read(node, &SCHEMES, names, problems));
         let headers = map.get("headers");
         if let Some(node) = headers {
             check_header_names(node, problems);
@@ -213,7 +198,7 @@ impl HttpAction {
         let headers = request.headers.into_iter();
         Self {
             method: request.method,
-            url: Template::plain(&request.url),
+            url: ServerAddress::plain(&request.url),
             headers: headers
                 .map(|(name, value)| (name, Template::plain(&value)))
                 .collect(),
@@ -243,7 +228,7 @@ impl HttpAction {
         let body = self.body.as_ref().map(|body| body.render(scope));
         let mut request = HttpRequest {
             method: self.method.clone(),
-            url: self.render_url(scope)?,
+            url: self.url.render(scope)?,
             headers: Vec::new(),
             query: render_all(&self.query, scope)?,
             body: body.transpose()?,
@@ -263,25 +248,6 @@ impl HttpAction {
             render_all(&self.headers, scope)?
         };
         Ok(request)
-    }
-
-    fn render_url(&self, scope: &Arc<Scope>) -> Result<String, EvaluationError> {
-        if let Some(url) = self.url.as_plain() {
-            // It is in the scenario or the command line as a whole, so no value can change its server.
-            return Ok(url.to_owned());
-        }
-        let address = self.url.render_address(scope)?;
-        let checked = check(scope.origins(), &address.text, address.own);
-        checked.map_err(|error| self.misled(&error))?;
-        Ok(address.text)
-    }
-
-    fn misled(&self, error: &AddressError) -> EvaluationError {
-        EvaluationError {
-            place: self.url.place().clone(),
-            message: error.to_string(),
-            exceeded: false,
-        }
     }
 }
 

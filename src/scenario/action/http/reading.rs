@@ -1,15 +1,15 @@
 use hyper::Method;
-use url::Url;
 
-use super::address::{AddressError, written_addresses};
 use crate::{
     document::{Mapping, Node, Problems, Value},
-    driver::has_credentials,
     scenario::{Names, Template},
 };
 
 /// Methods that can be written as the key of the address.
 pub(super) const METHODS: [&str; 7] = ["get", "post", "put", "patch", "delete", "head", "options"];
+
+/// With what an address begins that does not begin with an expression.
+pub(super) const SCHEMES: [&str; 2] = ["http://", "https://"];
 
 /// Fields of a form; a list makes several of one name.
 pub(super) fn read_fields(
@@ -47,36 +47,6 @@ pub(super) fn read_address<'a>(
     }
     let (method, node) = map.one_of(&METHODS)?;
     Some((read_method(method).ok()?, node))
-}
-
-/// Reads the address, which has to be whole: there is no other one to put a path behind.
-pub(super) fn read_url(node: &Node, names: &mut Names, problems: &Problems) -> Option<Template> {
-    let url = Template::read(node, names, problems)?;
-    let text = node.as_written().unwrap_or_default();
-    written_addresses(text).for_each(|address| names.note_address(address));
-    // What stands for an expression is plain and short.
-    let Some(outline) = url.outline() else {
-        return Some(url);
-    };
-    let begin = url.as_plain().or_else(|| url.literal_begin());
-    let whole = begin.is_none_or(|text| {
-        let text = text.to_ascii_lowercase();
-        ["http://", "https://"]
-            .iter()
-            .any(|scheme| text.starts_with(scheme))
-    });
-    if !whole {
-        problems.add(
-            &node.place,
-            "an address begins with `{{ target.url }}`, `http://` or `https://`",
-        );
-        return None;
-    }
-    if Url::parse(&outline).is_ok_and(|outline| has_credentials(&outline)) {
-        problems.add(&node.place, AddressError::Credentials.to_string());
-        return None;
-    }
-    Some(url)
 }
 
 pub(super) fn read_method(text: &str) -> Result<Method, String> {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::{Awaited, EventView, WaitAction};
-use crate::scenario::{EvaluationError, Expression, Observation, Reason, Scope};
+use crate::scenario::{
+    EvaluationError, Expression, Observation, Reason, Scope, action::frame::FrameView,
+};
 
 /// What a wait makes of one event.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,7 +44,7 @@ impl WaitAction {
     pub fn event_name(&self) -> &'static str {
         match self.source {
             Awaited::Callbacks => EventView::EVENT,
-            Awaited::Socket(_) => "frame",
+            Awaited::Socket(_) => FrameView::NAME,
         }
     }
 

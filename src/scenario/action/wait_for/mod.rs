@@ -106,7 +106,8 @@ impl ActionKind for WaitAction {
     }
 }
 
-fn read_since(node: &Node, reading: &ActionReading<'_, '_>) -> Option<StepId> {
+/// Reads `since: STEP`.
+pub(super) fn read_since(node: &Node, reading: &ActionReading<'_, '_>) -> Option<StepId> {
     let text = node.text("the name of a step above", reading.problems)?;
     let of_chat = || reading.above.iter().filter(|step| step.in_chat);
     let found = of_chat().find(|step| *step.name == *text);

@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use minijinja::Value;
 
-use crate::scenario::View;
+use crate::scenario::{View, action::frame::FrameView};
 
 /// An inbound event, as expressions see it.
 #[derive(Debug)]
@@ -49,7 +49,10 @@ impl View for EventView {
     }
 
     fn describe(&self, _: &dyn Fn(&str) -> bool) -> String {
-        let event = serde_json::to_string(&self.event).unwrap_or_default();
+        let event = match self.event.downcast_object_ref::<FrameView>() {
+            Some(frame) => frame.shown(),
+            None => serde_json::to_string(&self.event).unwrap_or_default(),
+        };
         format!("; the {}: {event}", self.name)
     }
 }

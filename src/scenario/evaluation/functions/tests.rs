@@ -46,6 +46,28 @@ fn values_are_encoded_for_addresses_and_headers() {
     assert_eq!(value("'YWI' | base64_decode").unwrap(), Value::from("ab"));
 }
 
+#[test]
+fn text_that_is_json_becomes_its_value_and_any_other_is_undefined() {
+    let json = "'[1, {\"a\": \"b\"}]' | json";
+    assert_eq!(value(&format!("({json})[1].a")).unwrap(), "b".into());
+    assert_eq!(text("('42[\"a\"]'[2:] | json)[0]"), "a");
+    for other in ["'{'", "''", "number", "gone", "bytes", "[1]"] {
+        let other = format!("({other} | json) is undefined");
+        assert_eq!(value(&other).unwrap(), true.into(), "{other}");
+    }
+    assert_eq!(text("'<a b=\"c\"/>' | xml_attr('b')"), "c");
+    assert_eq!(text("'<a><b>c</b></a>' | xml_text('b')"), "c");
+}
+
+#[test]
+fn every_uuid_is_another_one() {
+    let both = value("[uuid(), uuid()]").unwrap();
+    let item = |index| both.get_item_by_index(index).unwrap().to_string();
+    assert_ne!(item(0), item(1));
+    let version = uuid::Uuid::parse_str(&item(0)).unwrap();
+    assert_eq!(version.get_version_num(), 4);
+}
+
 /// The examples of [RFC 4231](https://www.rfc-editor.org/rfc/rfc4231) and of Wikipedia's article on HMAC.
 #[test]
 fn signatures_are_those_that_others_make() {

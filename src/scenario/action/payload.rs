@@ -10,7 +10,7 @@ use crate::{
 /// A JSON body as YAML, with templates in any of its texts. What is the same for every request is
 /// JSON already.
 #[derive(Debug)]
-pub struct Payload {
+pub(super) struct Payload {
     parts: Vec<PayloadPart>,
 }
 
@@ -84,7 +84,7 @@ impl Payload {
     }
 
     /// The JSON text in a scope.
-    pub fn render(&self, scope: &Arc<Scope>) -> Result<String, EvaluationError> {
+    pub(super) fn render(&self, scope: &Arc<Scope>) -> Result<String, EvaluationError> {
         let rough = |part: &PayloadPart| match part {
             PayloadPart::Literal(literal) => literal.len(),
             PayloadPart::Template(_) => 50,

@@ -1,0 +1,163 @@
+//! Frames as expressions see them, in waits and in what holds for all sockets of a scenario.
+
+use std::sync::{Arc, OnceLock};
+
+use minijinja::{
+    Value,
+    value::{Enumerator, Object},
+};
+
+use crate::{
+    body::read_json,
+    driver::SocketMessage,
+    scenario::{
+        View,
+        action::FrameKind,
+        evaluation::hexadecimal,
+        look::{VisibleName, VisibleNames},
+    },
+};
+
+const OF_FRAME: &str = "it is known where a `receive` looks at a frame, and in `replies` and in \
+                        `id` of `deliveries`";
+
+const FIELDS: &[&str] = &["text", "json", "hex", "kind", "socket"];
+
+/// What a frame takes in memory besides its bytes, in bytes.
+const BESIDES: usize = 160;
+
+/// What a `receive` and the expressions of its step look at.
+pub(super) const FRAME: VisibleNames = VisibleNames {
+    names: &[
+        VisibleName::new(FrameView::NAME, OF_FRAME).with_fields(FIELDS),
+        VisibleName::new("elapsed", "it is known in `expect` and `capture`"),
+    ],
+    of_chat: true,
+};
+
+/// What expressions look at that belong to a scenario and not to a step.
+pub(super) const BARE_FRAME: VisibleNames = VisibleNames {
+    names: &[VisibleName::new(FrameView::NAME, OF_FRAME).with_fields(FIELDS)],
+    of_chat: true,
+};
+
+/// `frame`. Its JSON is read when an expression first asks for it.
+#[derive(Debug)]
+pub(super) struct FrameView {
+    message: SocketMessage,
+    socket: Arc<str>,
+    json: OnceLock<Value>,
+}
+
+/// A frame, where expressions look at nothing else.
+pub(super) struct SeenFrame(pub(super) Value);
+
+impl FrameView {
+    /// The name by which expressions know it.
+    pub(super) const NAME: &str = "frame";
+
+    pub(super) fn new(message: SocketMessage, socket: Arc<str>) -> Self {
+        Self {
+            message,
+            socket,
+            json: OnceLock::new(),
+        }
+    }
+
+    /// What a frame with this message takes in memory, in bytes.
+    pub(super) fn weight(message: &SocketMessage) -> usize {
+        BESIDES + message.length()
+    }
+
+    /// What is in it, for people.
+    pub(super) fn shown(&self) -> String {
+        match &self.message {
+            SocketMessage::Text(text) => text.to_string(),
+            SocketMessage::Binary(bytes) => format!("bytes {}", hexadecimal(bytes)),
+        }
+    }
+
+    /// Undefined where it is no JSON.
+    fn json(&self) -> &Value {
+        let read = || read_json(self.message.bytes(), None).unwrap_or_default();
+        self.json.get_or_init(read)
+    }
+}
+
+impl Object for FrameView {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
+        match (key, &self.message) {
+            ("text", SocketMessage::Text(text)) => Some(text.as_str().into()),
+            ("json", _) => Some(self.json().clone()),
+            ("hex", message) => Some(hexadecimal(message.bytes()).into()),
+            ("kind", message) => Some(kind_of(message).as_str().into()),
+            ("socket", _) => Some(self.socket.clone().into()),
+            _ => None,
+        }
+    }
+
+    /// What says everything about it once.
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Str(match self.message {
+            SocketMessage::Text(_) => &["socket", "kind", "text"],
+            SocketMessage::Binary(_) => &["socket", "kind", "hex"],
+        })
+    }
+}
+
+impl View for SeenFrame {
+    fn value_of(&self, name: &str) -> Option<Value> {
+        (name == FrameView::NAME).then(|| self.0.clone())
+    }
+
+    fn describe(&self, _: &dyn Fn(&str) -> bool) -> String {
+        String::new()
+    }
+}
+
+/// The kind of frame that a message makes.
+pub(super) fn kind_of(message: &SocketMessage) -> FrameKind {
+    match message {
+        SocketMessage::Text(_) => FrameKind::Text,
+        SocketMessage::Binary(_) => FrameKind::Binary,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(message: SocketMessage) -> Value {
+        Value::from_object(FrameView::new(message, "chat".into()))
+    }
+
+    #[test]
+    fn a_frame_of_text_has_its_text_and_its_json() {
+        let text = frame(SocketMessage::text(r#"{ "id": 7, "of": { "a": [1] } }"#));
+        let field = |name: &str| text.get_attr(name).unwrap();
+        assert_eq!(field("kind").as_str(), Some("text"));
+        assert_eq!(field("socket").as_str(), Some("chat"));
+        assert_eq!(field("json").get_attr("id").unwrap(), Value::from(7));
+        assert!(field("hex").as_str().unwrap().starts_with("7b20"));
+        assert!(field("other").is_undefined());
+        let whole = serde_json::to_value(&text).unwrap();
+        let fields: Vec<_> = whole.as_object().unwrap().keys().collect();
+        assert_eq!(fields, ["kind", "socket", "text"]);
+    }
+
+    #[test]
+    fn what_is_no_json_and_no_text_is_undefined() {
+        let text = frame(SocketMessage::text("2probe"));
+        assert!(text.get_attr("json").unwrap().is_undefined());
+        let binary = frame(SocketMessage::Binary(vec![0, 255].into()));
+        assert!(binary.get_attr("text").unwrap().is_undefined());
+        assert_eq!(binary.get_attr("hex").unwrap().as_str(), Some("00ff"));
+        let json = frame(SocketMessage::Binary("[5]".into()));
+        let first = json.get_attr("json").unwrap().get_item_by_index(0).unwrap();
+        assert_eq!(first, Value::from(5));
+    }
+}

@@ -1,0 +1,73 @@
+//! The wait for a frame.
+
+use super::{NamedSocket, SOCKET, needs_socket, read_socket};
+use crate::{
+    document::Node,
+    scenario::{
+        EvaluationError, Expression, Observation, Reason, Sessions,
+        action::{
+            ActionReading, Awaited, Performed, Task, Unperformed, WaitAction,
+            frame::FRAME,
+            kind::{ActionKind, StepKey},
+            wait_for::read_since,
+        },
+        look::VisibleNames,
+    },
+};
+
+/// `receive: EXPRESSION`: passes with the first frame for which it holds and which came after the request that it
+/// answers was sent.
+#[derive(Debug)]
+pub struct ReceiveAction {
+    /// What it is to the chat: a wait at its inbox.
+    pub wait: WaitAction,
+}
+
+impl ActionKind for ReceiveAction {
+    const KEY: &'static str = "receive";
+    const STEP_KEYS: &'static [StepKey] = &[
+        StepKey {
+            name: "since",
+            misplaced: None,
+        },
+        SOCKET,
+    ];
+    const LOOK: VisibleNames = FRAME;
+    const IS_OBSERVABLE: bool = true;
+
+    fn read(node: &Node, reading: &mut ActionReading<'_, '_>) -> Option<Self> {
+        needs_socket(Self::KEY, node, reading);
+        let since = reading.map.get("since");
+        let since = since.and_then(|node| read_since(node, reading));
+        let socket = match read_socket(reading) {
+            NamedSocket::Unnamed => Some(None),
+            NamedSocket::Known(name) => Some(Some(name)),
+            NamedSocket::Unknown => None,
+        };
+        reading.names.look_at(&[&FRAME]);
+        let matches = Expression::read(node, reading.names, reading.problems);
+        reading.names.look_at(&[]);
+        Some(Self {
+            wait: WaitAction {
+                matches: matches?,
+                since,
+                source: Awaited::Socket(socket?),
+            },
+        })
+    }
+
+    fn reasons(&self, observed: Option<Observation>) -> Vec<Reason> {
+        let late = WaitAction::reason_late(observed);
+        vec![late, Reason::Closed, Reason::Protocol]
+    }
+
+    fn requests(&self) -> u64 {
+        0
+    }
+
+    /// Without an inbox no frame comes.
+    async fn perform(&self, _: &mut Sessions, _: Task<'_>) -> Result<Performed, EvaluationError> {
+        let why = Unperformed::failed(Reason::Internal, "a wait outside a chat");
+        Ok(Performed::without(why))
+    }
+}

@@ -1,0 +1,174 @@
+//! The sockets that a chat has opened.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use futures_util::future::join_all;
+use tokio::time::{Instant, timeout};
+
+use super::{UNNAMED, connection_events::ConnectionEvents, failure::ended};
+use crate::{
+    driver::{ClosedSocket, Socket, SocketFailure, SocketMessage},
+    scenario::{
+        Reason,
+        action::{SessionEvent, Unperformed, WaitSources},
+    },
+};
+
+/// The code of a close by a chat that is over.
+const GOING_AWAY: u16 = 1001;
+
+/// The sockets that a chat has opened; little while there are none.
+#[derive(Debug, Default)]
+pub struct ChatSockets(Option<Box<Connections>>);
+
+#[derive(Debug, Default)]
+struct Connections {
+    /// How many were begun.
+    count: u32,
+    /// The latest of each name.
+    latest: Vec<NamedConnection>,
+}
+
+/// The latest connection under one name.
+#[derive(Debug)]
+struct NamedConnection {
+    name: Arc<str>,
+    /// Which one of the chat, from one.
+    connection: u32,
+    /// `None` once a step has closed it.
+    open: Option<OpenSocket>,
+}
+
+/// An open socket, and what is told of it.
+pub(super) struct OpenSocket {
+    socket: Socket,
+    events: Arc<ConnectionEvents>,
+}
+
+impl ChatSockets {
+    /// What a wait for frames of the socket with this name looks at, or without a name of any socket. Fails where none was
+    /// opened.
+    pub(in crate::scenario) fn wait_sources(
+        &self,
+        name: Option<&str>,
+    ) -> Result<WaitSources, Unperformed> {
+        let latest = self.0.iter().flat_map(|connections| &connections.latest);
+        let named = latest.filter(|latest| name.is_none_or(|name| name == &*latest.name));
+        let numbers: Vec<_> = named.map(|latest| latest.connection).collect();
+        match numbers[..] {
+            [] => Err(not_open(name.unwrap_or(UNNAMED))),
+            [number] => Ok(WaitSources::Connection(number)),
+            _ => Ok(WaitSources::Connections(numbers.into())),
+        }
+    }
+
+    /// Closes all that are open and waits for the answers of the target, for no longer than this.
+    pub async fn close_all(&mut self, within: Duration) {
+        let Some(connections) = self.0.take() else {
+            return;
+        };
+        let open = connections
+            .latest
+            .into_iter()
+            .filter_map(|latest| latest.open);
+        let closing = open.map(async |open| {
+            // What came of it is an event of the socket.
+            let _ = timeout(within, open.close(GOING_AWAY, "")).await;
+        });
+        join_all(closing).await;
+    }
+
+    /// The number of a connection that is about to be opened under a name. One that is open under it is closed.
+    pub(super) fn begin(&mut self, name: &str) -> u32 {
+        let connections = self.0.get_or_insert_default();
+        connections.latest.retain(|latest| *latest.name != *name);
+        connections.count += 1;
+        connections.count
+    }
+
+    /// Keeps a connection that was opened.
+    pub(super) fn keep(&mut self, name: &Arc<str>, socket: Socket, events: Arc<ConnectionEvents>) {
+        let connections = self.0.get_or_insert_default();
+        connections.latest.push(NamedConnection {
+            name: name.clone(),
+            connection: events.connection,
+            open: Some(OpenSocket { socket, events }),
+        });
+    }
+
+    /// The open socket with this name, or why a step fails that needs it.
+    pub(super) fn open(&mut self, name: &str) -> Result<&OpenSocket, Unperformed> {
+        let Some(open) = self.find(name).and_then(|latest| latest.open.as_ref()) else {
+            return Err(not_open(name));
+        };
+        open.check()?;
+        Ok(open)
+    }
+
+    /// Takes the open socket with this name.
+    pub(super) fn take(&mut self, name: &str) -> Result<OpenSocket, Unperformed> {
+        let Some(open) = self.find(name).and_then(|latest| latest.open.take()) else {
+            return Err(not_open(name));
+        };
+        open.check()?;
+        Ok(open)
+    }
+
+    fn find(&mut self, name: &str) -> Option<&mut NamedConnection> {
+        let mut latest = self
+            .0
+            .iter_mut()
+            .flat_map(|connections| &mut connections.latest);
+        latest.find(|latest| *latest.name == *name)
+    }
+}
+
+impl OpenSocket {
+    /// Why a step fails that needs it, if it does.
+    fn check(&self) -> Result<(), Unperformed> {
+        if let Some(error) = self.events.fault() {
+            return Err(Unperformed::failed(Reason::Template, error.to_string()));
+        }
+        match self.socket.closed() {
+            Some(closed) => Err(ended(&closed)),
+            None => Ok(()),
+        }
+    }
+
+    /// Tells that a message is about to be sent that everybody in a room has to receive.
+    pub(super) fn publish(&self, id: Box<str>, room: Arc<str>, at: Instant) {
+        self.events.tell(SessionEvent::Published {
+            connection: self.events.connection,
+            id,
+            room,
+            at,
+        });
+    }
+
+    /// See [`Socket::send`].
+    pub(super) async fn send(&self, message: SocketMessage) -> Result<Duration, SocketFailure> {
+        self.socket.send(message).await
+    }
+
+    /// See [`Socket::close`]. The chat is no member of its room any more.
+    pub(super) async fn close(
+        self,
+        code: u16,
+        reason: &str,
+    ) -> Result<ClosedSocket, SocketFailure> {
+        self.events.leave(Instant::now());
+        self.socket.close(code, reason).await
+    }
+}
+
+impl fmt::Debug for OpenSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.socket.fmt(f)
+    }
+}
+
+fn not_open(name: &str) -> Unperformed {
+    let detail =
+        format!("no socket `{name}` is open: its `connect` did not run, failed, or was closed");
+    Unperformed::failed(Reason::Closed, detail)
+}
