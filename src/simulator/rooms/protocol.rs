@@ -78,7 +78,7 @@ pub enum FrameRefusal {
     )]
     Reserved,
     /// The room, the server, the client or the support desk has as many as it may.
-    #[error("there is no room left: see the limits of the server")]
+    #[error("there are as many as there may be: see the limits of the server")]
     Full,
     /// The client waits for an agent or has one.
     #[error("one agent at a time")]
