@@ -7,11 +7,14 @@ use super::{
     signals::Signals, unusable,
 };
 use crate::{
-    config::{Kind, read_configuration},
+    config::read_configuration,
     document::{Node, Place, Problems},
     service::Bound,
     simulator::{Agents, Rooms, RoomsSettings, Setup, Simulator},
 };
+
+/// Keys of a configuration that no settings of a simulator have.
+const OF_CONFIGURATION: [&str; 5] = ["targets", "scenarios", "probes", "bursts", "simulator"];
 
 /// `chatprobe simulate`.
 #[derive(Debug, clap::Args)]
@@ -209,7 +212,7 @@ fn read_settings<T>(
         None => parse_option("--settings", "{}"),
     };
     let node = node.map_err(|problem| report_problems(&[problem]))?;
-    if Kind::of(&node).is_some_and(|kind| kind == Kind::Configuration) {
+    if OF_CONFIGURATION.iter().any(|key| node.find(key).is_some()) {
         let message = format!(
             "this is a configuration; --settings takes what stands in it under {section}, as a file of its own"
         );
