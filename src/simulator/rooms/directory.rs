@@ -108,8 +108,7 @@ impl Directory {
         }
     }
 
-    /// Whether there is no place for another client.
-    pub fn is_full(&self) -> bool {
+    fn is_full(&self) -> bool {
         self.clients.len() >= self.limits.sockets.get() as usize
     }
 

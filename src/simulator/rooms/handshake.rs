@@ -1,18 +1,23 @@
 //! The handshake of a socket (RFC 6455, 4.2).
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::{
     Json,
-    extract::State,
+    extract::{Query, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::digest;
+use serde::Deserialize;
 use serde_json::json;
 
-use super::{house::House, socket};
+use super::{
+    house::House,
+    protocol::ClientFrame,
+    socket::{self, ClientPlace},
+};
 use crate::listener::{Upgrade, Upgraded};
 
 /// The subprotocol; clients need not offer it.
@@ -63,14 +68,41 @@ impl IntoResponse for HandshakeRefusal {
     }
 }
 
-/// Answers a handshake; the socket lives in the task of its connection.
-pub(super) async fn handshake(State(house): State<Arc<House>>, headers: HeaderMap) -> Response {
-    let response = match accept(&house, &headers) {
-        Ok(answer) => {
+/// What may stand behind the address.
+#[derive(Debug, Deserialize)]
+pub(super) struct AddressQuery {
+    /// The room that the client is a member of from the beginning.
+    room: Option<String>,
+    name: Option<String>,
+}
+
+/// Answers a handshake; the socket lives in the task of its connection. The client is taken in before it has the
+/// answer, so that from then on it gets what is said.
+pub(super) async fn handshake(
+    State(house): State<Arc<House>>,
+    Query(query): Query<AddressQuery>,
+    headers: HeaderMap,
+) -> Response {
+    let accepted = accept(&house, &headers).and_then(|answer| {
+        let place = ClientPlace::take(&house).ok_or(HandshakeRefusal::Full)?;
+        Ok((answer, place))
+    });
+    let response = match accepted {
+        Ok((answer, place)) => {
+            if let Some(room) = query.room {
+                house.carry_out(place.id, ClientFrame::join(room, query.name));
+            }
             let mut response = (StatusCode::SWITCHING_PROTOCOLS, answer).into_response();
-            let house = house.clone();
-            let upgrade =
-                Upgrade::new(move |upgraded: Upgraded| socket::serve(house.clone(), upgraded));
+            let place = Mutex::new(Some(place));
+            let upgrade = Upgrade::new(move |upgraded: Upgraded| {
+                let place = place.lock().unwrap_or_else(PoisonError::into_inner).take();
+                async move {
+                    // The listener asks once.
+                    if let Some(place) = place {
+                        socket::serve(place, upgraded).await;
+                    }
+                }
+            });
             response.extensions_mut().insert(upgrade);
             response
         }
@@ -100,7 +132,7 @@ fn accept(house: &House, headers: &HeaderMap) -> Result<HeaderMap, HandshakeRefu
     if STANDARD.decode(key).map(|key| key.len()) != Ok(16) {
         return Err(HandshakeRefusal::Key);
     }
-    if house.shutdown.is_cancelled() || house.is_full() {
+    if house.shutdown.is_cancelled() {
         return Err(HandshakeRefusal::Full);
     }
     let mut answer = HeaderMap::new();

@@ -122,11 +122,6 @@ impl House {
         })
     }
 
-    /// Whether there is no place for another socket.
-    pub fn is_full(&self) -> bool {
-        self.state.act(|state, _| state.directory.is_full())
-    }
-
     /// Takes a client in; `None` if there is no place.
     pub fn enter(&self) -> Option<Entrant> {
         self.state.act(|state, now| {
@@ -161,13 +156,16 @@ impl House {
 
     /// Carries out what a frame of a client asks for; answers with an error if nothing comes of it.
     pub fn take(&self, id: ClientId, text: &str) {
-        let carried_out = ClientFrame::read(text).and_then(|frame| {
-            let kind = frame.kind;
+        let read = ClientFrame::read(text).inspect(|frame| {
             self.statistics
-                .count(|counts| *counts.received.entry(kind).or_default() += 1);
-            self.carry_out(id, frame)
+                .count(|counts| *counts.received.entry(frame.kind).or_default() += 1);
         });
-        if let Err(refusal) = carried_out {
+        self.carry_out(id, read);
+    }
+
+    /// Carries out what a client asks for; answers with an error if nothing comes of it.
+    pub fn carry_out(&self, id: ClientId, asked: Result<ClientFrame, FrameRefusal>) {
+        if let Err(refusal) = asked.and_then(|frame| self.try_out(id, frame)) {
             self.refuse(id, refusal);
         }
     }
@@ -180,7 +178,7 @@ impl House {
             .act(|state, now| state.directory.post_to(&frame, [id], now));
     }
 
-    fn carry_out(&self, id: ClientId, frame: ClientFrame) -> Result<(), FrameRefusal> {
+    fn try_out(&self, id: ClientId, frame: ClientFrame) -> Result<(), FrameRefusal> {
         let room = frame.room.clone().unwrap_or_default();
         self.state.act(|state, now| {
             let HouseState {

@@ -92,20 +92,38 @@ impl ClientFrame {
     /// Reads the text of a frame.
     pub fn read(text: &str) -> Result<Self, FrameRefusal> {
         let frame: Self = serde_json::from_str(text).map_err(|_| FrameRefusal::Malformed)?;
+        frame.checked()
+    }
+
+    /// What joins a room.
+    pub fn join(room: String, name: Option<String>) -> Result<Self, FrameRefusal> {
+        let frame = Self {
+            kind: ClientFrameKind::Join,
+            room: Some(room),
+            id: None,
+            name,
+            text: None,
+            limit: None,
+            watch: false,
+        };
+        frame.checked()
+    }
+
+    fn checked(self) -> Result<Self, FrameRefusal> {
         let fits = |text: &Option<String>, longest: usize| {
             let characters = text
                 .as_ref()
                 .map_or(1, |text| text.chars().take(longest + 1).count());
             (1..=longest).contains(&characters)
         };
-        let names = fits(&frame.room, LONGEST_NAME) && fits(&frame.name, LONGEST_NAME);
-        let complete = match frame.kind {
-            ClientFrameKind::Say => frame.text.is_some(),
+        let names = fits(&self.room, LONGEST_NAME) && fits(&self.name, LONGEST_NAME);
+        let complete = match self.kind {
+            ClientFrameKind::Say => self.text.is_some(),
             ClientFrameKind::Support => true,
-            _ => frame.room.is_some(),
+            _ => self.room.is_some(),
         };
-        if names && fits(&frame.id, LONGEST_ID) && complete {
-            Ok(frame)
+        if names && fits(&self.id, LONGEST_ID) && complete {
+            Ok(self)
         } else {
             Err(FrameRefusal::Field)
         }

@@ -45,14 +45,29 @@ impl Ending {
     };
 }
 
-/// The place of a client, given up when this is dropped, whatever ends the task.
-struct Place {
+/// The place of a client, given up when this is dropped, whatever ends its connection.
+pub(super) struct ClientPlace {
     house: Arc<House>,
-    id: ClientId,
+    /// Taken by the task of the socket.
+    entrant: Option<Entrant>,
+    pub id: ClientId,
     ending: Ending,
 }
 
-impl Drop for Place {
+impl ClientPlace {
+    /// Takes a client in; `None` if there is no place.
+    pub fn take(house: &Arc<House>) -> Option<Self> {
+        let entrant = house.enter()?;
+        Some(Self {
+            house: house.clone(),
+            id: entrant.id,
+            entrant: Some(entrant),
+            ending: Ending::CUT,
+        })
+    }
+}
+
+impl Drop for ClientPlace {
     fn drop(&mut self) {
         let Ending { by, code } = self.ending;
         self.house.gone(self.id, by, code);
@@ -60,8 +75,8 @@ impl Drop for Place {
 }
 
 /// Serves the client behind a handshake until its socket ends.
-pub(super) async fn serve(house: Arc<House>, upgraded: Upgraded) {
-    let longest = house.settings.limits.frame_bytes.get() as usize;
+pub(super) async fn serve(mut place: ClientPlace, upgraded: Upgraded) {
+    let longest = place.house.settings.limits.frame_bytes.get() as usize;
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(0)
@@ -70,30 +85,19 @@ pub(super) async fn serve(house: Arc<House>, upgraded: Upgraded) {
     let Upgraded { stream, early } = upgraded;
     let mut socket =
         Socket::from_partially_read(stream, early.into(), Role::Server, Some(config)).await;
-    let Some(entry) = house.enter() else {
-        close(&mut socket, SentCode::TRY_AGAIN.into()).await;
-        house
-            .statistics
-            .closed(SocketCloser::Server, Some(SentCode::TRY_AGAIN.into()), 0);
-        return;
-    };
-    let mut place = Place {
-        house,
-        id: entry.id,
-        ending: Ending::CUT,
-    };
-    let ending = attend(&mut socket, &place.house, entry).await;
-    place.ending = ending;
+    if let Some(entrant) = place.entrant.take() {
+        place.ending = attend(&mut socket, &place.house, entrant).await;
+    }
 }
 
 /// Sends and reads until the end.
-async fn attend(socket: &mut Socket, house: &House, entry: Entrant) -> Ending {
+async fn attend(socket: &mut Socket, house: &House, entrant: Entrant) -> Ending {
     let Entrant {
         id,
         outgoing,
         close: fault,
         stop_reading,
-    } = entry;
+    } = entrant;
     let silence = house.settings.silence;
     let mut heard = Instant::now();
     let mut asked = false;

@@ -121,9 +121,14 @@ pub struct Guest {
 impl Guest {
     /// Asks for a socket, with these lines in the request: the head of the answer, and the client if it is a 101.
     pub async fn ask(address: SocketAddr, lines: &str) -> (String, Option<Self>) {
+        Self::ask_for("/websocket", address, lines).await
+    }
+
+    /// The same with something behind the path.
+    pub async fn ask_for(path: &str, address: SocketAddr, lines: &str) -> (String, Option<Self>) {
         let mut stream = TcpStream::connect(address).await.unwrap();
         let request = format!(
-            "GET /websocket HTTP/1.1\r\nhost: {address}\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\
+            "GET {path} HTTP/1.1\r\nhost: {address}\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\
              sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n{lines}\r\n"
         );
         stream.write_all(request.as_bytes()).await.unwrap();

@@ -140,6 +140,29 @@ async fn frames_that_mean_nothing_are_answered_and_end_nothing() {
 }
 
 #[tokio::test]
+async fn who_asks_for_a_room_in_the_address_gets_all_that_is_said_from_the_handshake_on() {
+    let backend = Backend::start("{}").await;
+    let mut speaker = backend.joined("lobby", "Speaker").await;
+    for number in 0..50 {
+        let path = "/websocket?room=lobby&name=Ann%20B";
+        let (head, guest) = Guest::ask_for(path, backend.address, "").await;
+        let mut guest = guest.unwrap_or_else(|| panic!("{head}"));
+        let id = format!("s-{number}");
+        speaker.say("lobby", &id, "").await;
+        let joined = guest.expect("joined").await;
+        assert_eq!(
+            (&joined["room"], &joined["name"]),
+            (&json!("lobby"), &json!("Ann B"))
+        );
+        assert_eq!(guest.ids(1).await, [id]);
+    }
+    let (_, guest) = Guest::ask_for("/websocket?room=", backend.address, "").await;
+    let refused = guest.unwrap().expect("error").await;
+    assert_eq!(refused["reason"], "field");
+    backend.finish().await;
+}
+
+#[tokio::test]
 async fn a_handshake_is_answered_by_the_standard() {
     let backend = Backend::start("{}").await;
     let lines =
