@@ -5,6 +5,7 @@
 //!
 //! | module | contents | uses |
 //! |---|---|---|
+//! | [`arrival`] | when bytes arrived at this machine, as its kernel stamped them | nothing |
 //! | [`body`] | the body of a received answer or event: decompressed, read as text, form and JSON; no I/O | nothing |
 //! | [`cgroup`] | what the control groups of the process let it have | nothing |
 //! | [`descriptors`] | how many files and sockets the process may have, and for what | `plain_words` |
@@ -13,17 +14,17 @@
 //! | [`plain_words`] | what the system and libraries say of an error, in plain words | nothing |
 //! | [`printable`] | text as people may see it, without control and bidirectional characters | nothing |
 //! | [`vitals`] | how the machine treats the process, seen from outside the runtime | descriptors |
-//! | [`listener`] | connections from clients: accepted, bounded in number, time and bytes, ended | descriptors, `line_budget`, vitals |
+//! | [`listener`] | connections from clients: accepted, bounded in number, time and bytes, ended | arrival, descriptors, `line_budget`, vitals |
 //! | [`units`] | durations, rates, shares, distributions as people write them | nothing |
 //! | [`document`] | YAML with the place of every value, and the list of problems | units |
-//! | [`driver`] | a folder a protocol: carries requests over the wire, on streams of one transport | body, descriptors, lookups, `plain_words`, units |
+//! | [`driver`] | a folder a protocol: carries requests over the wire, on streams of one transport | arrival, body, descriptors, lookups, `plain_words`, units |
 //! | [`scenario`] | the language: steps, expressions, templates, and the actions of steps; no I/O but through drivers | body, document, driver, `plain_words`, units |
 //! | [`target`] | a chat system: address, variables, secrets and their redaction, TLS and proxy | document, driver, `plain_words`, scenario |
 //! | [`load`] | load profiles and thresholds, pure functions of time | document, units |
 //! | [`preflight`] | a load set against what this machine has | cgroup, descriptors, driver, load, `plain_words`, scenario |
 //! | [`event`] | what happened: the only thing that observers see | driver, listener, scenario, target, units, vitals |
 //! | [`inbox`] | inbound events of one chat, of any source, and its waits | body, event, scenario |
-//! | [`callbacks`] | inbound events over HTTP: receiver, keys, early buffer | body, descriptors, event, inbox, `line_budget`, listener, scenario, target, units |
+//! | [`callbacks`] | inbound events over HTTP: receiver, keys, early buffer | arrival, body, descriptors, event, inbox, `line_budget`, listener, scenario, target, units |
 //! | [`runner`] | one chat; one run of chats, from setup to verdict | callbacks, event, inbox, load, scenario, target, units, vitals |
 //! | [`report`] | a run as HTML, CSV and JUnit XML, and runs side by side; no I/O | event, printable, runner, scenario, units |
 //! | [`history`] | what runs did and why chats failed, in a file that outlives the process | event, `line_budget`, `plain_words`, runner, scenario, target, units |
@@ -47,6 +48,7 @@
 //! [`event::RunEvent::StepEnded`]. [`record::Metrics`] counts it, the run's [`runner::Tally`] keeps its
 //! counters, and [`web`] shows both.
 
+pub mod arrival;
 pub mod body;
 pub mod callbacks;
 pub mod cgroup;

@@ -10,14 +10,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http_body_util::LengthLimitError;
-use tokio::{
-    net::TcpListener,
-    time::{Instant, timeout},
-};
+use tokio::{net::TcpListener, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{CallbackRefusal, Exchange, Reception, Request};
 use crate::{
+    arrival::{self, Arrivals},
     descriptors,
     listener::{self, Connections, Limits, Name},
     scenario::VerificationAnswer,
@@ -50,14 +48,14 @@ pub async fn serve(listener: TcpListener, exchange: Exchange, shutdown: Cancella
         // Not routed: whatever comes is counted, on any path.
         .fallback(receive)
         .with_state(exchange);
+    arrival::stamp(&listener);
     let connections = Connections::new(limits, counters);
     listener::serve(listener, routes, connections, shutdown).await;
 }
 
 async fn receive(State(exchange): State<Exchange>, request: HttpRequest<Body>) -> Response {
-    // Before the body is read, let alone understood: this is when the event reached us.
-    let arrived = Instant::now();
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    let arrivals = head.extensions.remove::<Arrivals>().unwrap_or_default();
     let path = head.uri.path();
     let request = |body: Bytes| Request {
         method: head.method.as_str(),
@@ -66,7 +64,8 @@ async fn receive(State(exchange): State<Exchange>, request: HttpRequest<Body>) -
         body,
     };
     let taken = match read(body, exchange.max_body_bytes()).await {
-        Ok(body) => exchange.deliver(path, arrived, &request(body)),
+        // When the last of it reached us, before it is understood.
+        Ok(body) => exchange.deliver(path, arrivals.latest().at, &request(body)),
         Err(refusal) => {
             exchange.reject(path, &request(Bytes::new()), &refusal);
             Err(refusal)

@@ -1,5 +1,6 @@
 //! A bench with a ledger per run, and one for the whole process.
 
+mod arrivals;
 mod deliveries;
 mod duplicates;
 mod fuzz;

@@ -2,6 +2,7 @@
 //!
 //! [`serve`] gives each connection a slot among the [`Connections`] of its listener. They know which of
 //! them wait for their client, close what waits too long, and what can be spared most when the capacity is used up.
+//! A request has the [`crate::arrival::Arrivals`] of its connection among its extensions.
 //! [`Counters`] count and log what could not be taken, and report it to those who wait for something to come in.
 
 mod connections;
@@ -49,7 +50,7 @@ use self::{
     connections::ListenerSlot,
     stream::{AnswerEnd, BodyEnd, GuardedBody, MeteredStream},
 };
-use crate::descriptors;
+use crate::{arrival::StampedStream, descriptors};
 
 /// How long to wait before accepting again when there are no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -210,6 +211,8 @@ async fn serve_one(
     unread: Duration,
     shutdown: CancellationToken,
 ) {
+    let stream = StampedStream::new(stream);
+    let arrivals = stream.arrivals();
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(unread));
     let stream = MeteredStream::new(Box::pin(stream), slot.clone());
@@ -223,6 +226,7 @@ async fn serve_one(
         let end = BodyEnd(slot.clone());
         let mut request = request.map(|body| Body::new(GuardedBody::new(body, end)));
         request.extensions_mut().insert(ConnectInfo(slot.peer()));
+        request.extensions_mut().insert(arrivals.clone());
         let answer = router.call(request);
         // In a box: the connection has to be `Unpin`, because its stream is taken out of it at its end.
         Box::pin(async move {
@@ -278,7 +282,13 @@ async fn serve_one(
     if cause.is_some_and(<dyn std::error::Error>::is::<Reset>) {
         // Closing with this set sends a reset in place of an orderly end.
         let stream = connection.into_parts().io.into_inner().stream;
-        if let Err(error) = stream.as_ref().get_ref().get_ref().set_zero_linger() {
+        if let Err(error) = stream
+            .as_ref()
+            .get_ref()
+            .get_ref()
+            .get_ref()
+            .set_zero_linger()
+        {
             tracing::debug!(%error, "a connection is closed, not reset");
         }
     }

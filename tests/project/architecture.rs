@@ -19,13 +19,24 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("plain_words", &[]),
     ("lookups", &["plain_words"]),
     ("printable", &[]),
-    ("listener", &["descriptors", "line_budget", "vitals"]),
+    ("arrival", &[]),
+    (
+        "listener",
+        &["arrival", "descriptors", "line_budget", "vitals"],
+    ),
     ("units", &[]),
     ("vitals", &["descriptors"]),
     ("document", &["units"]),
     (
         "driver",
-        &["body", "descriptors", "lookups", "plain_words", "units"],
+        &[
+            "arrival",
+            "body",
+            "descriptors",
+            "lookups",
+            "plain_words",
+            "units",
+        ],
     ),
     (
         "scenario",
@@ -65,6 +76,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "callbacks",
         &[
+            "arrival",
             "body",
             "descriptors",
             "event",

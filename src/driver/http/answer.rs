@@ -6,13 +6,14 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::{
     Response,
-    body::Incoming,
-    header::{CONTENT_ENCODING, HeaderMap, HeaderValue},
+    body::{Body as _, Incoming},
+    header::{CONTENT_ENCODING, HeaderMap, HeaderValue, TRANSFER_ENCODING},
 };
 use tokio::{task::spawn_blocking, time::Instant};
 
 use super::failure::Cause;
 use crate::{
+    arrival::{Arrival, Arrivals},
     body::{Compression, KEPT_BYTES, Received},
     driver::Phases,
 };
@@ -32,9 +33,11 @@ pub struct HttpAnswer {
     pub body: Received,
     /// When it was asked for.
     pub sent_at: Instant,
-    /// From `sent_at` until the whole body was read: a wait for a connection and its opening belong to
+    /// From `sent_at` until the last byte of the body arrived: a wait for a connection and its opening belong to
     /// what a customer feels.
     pub elapsed: Duration,
+    /// From then until it was read; `None` where the kernel gave no stamp, so that `elapsed` holds this wait too.
+    pub read_delay: Option<Duration>,
     /// From `sent_at` until there was a connection, or leave to open one.
     pub waited: Duration,
     /// How long its phases took.
@@ -50,7 +53,7 @@ pub(super) struct ReadAnswer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
     pub(super) body: Received,
-    pub(super) read_at: Instant,
+    pub(super) arrival: Arrival,
     /// Whether all of it was read, so that the connection can take another request.
     pub(super) complete: bool,
 }
@@ -60,18 +63,26 @@ pub(super) struct ReadAnswer {
 pub(super) async fn read(
     response: Response<Incoming>,
     limit: Option<usize>,
+    arrivals: &Arrivals,
 ) -> Result<ReadAnswer, Cause> {
     let (head, body) = response.into_parts();
+    let knows_its_end =
+        body.size_hint().exact().is_some() || head.headers.contains_key(TRANSFER_ENCODING);
     let read = read_body(body, limit)
         .await
         .map_err(|error| Cause::of(&error))?;
-    let read_at = Instant::now();
     let complete = read.complete;
+    // The end of a connection has no stamp, and of an answer that is not read to its end more may be there.
+    let arrival = if complete && knows_its_end {
+        arrivals.latest()
+    } else {
+        Arrival::unstamped()
+    };
     Ok(ReadAnswer {
         status: head.status.as_u16(),
         body: receive(read, limit, &head.headers).await,
         headers: head.headers,
-        read_at,
+        arrival,
         complete,
     })
 }

@@ -178,7 +178,8 @@ impl Pool {
     async fn open(&self, progress: &mut Progress) -> Result<Sender, Cause> {
         // In a box: most requests find a connection, and need no room for opening one.
         let connected = Box::pin(self.connector.open(progress)).await?;
-        let mut sender = Sender::open(connected.stream, Some(connected.permit)).await?;
+        let permit = Some(connected.permit);
+        let mut sender = Sender::open(connected.stream, connected.arrivals, permit).await?;
         if let Some(proxy) = connected.forwarded_by {
             sender = sender.forwarded(Forwarding::new(&proxy, &self.origin.server));
         }

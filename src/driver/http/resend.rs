@@ -66,6 +66,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::arrival::Arrivals;
 
     /// A stream that can be broken without anybody hearing of it who only reads.
     struct Breakable {
@@ -115,7 +116,9 @@ mod tests {
             stream,
             broken: broken.clone(),
         };
-        let mut sender = Sender::open(breakable, None).await.unwrap();
+        let mut sender = Sender::open(breakable, Arrivals::default(), None)
+            .await
+            .unwrap();
         let request = || Request::new(Full::new(Bytes::new()));
         let server = async {
             far.read_u8().await.unwrap();

@@ -23,6 +23,7 @@ use super::{
     watched::{Closing, StreamActivity, WatchedStream},
 };
 use crate::{
+    arrival::Arrivals,
     descriptors::Permit,
     driver::transport::{MAX_BYTES, MAX_HEADERS, causes},
 };
@@ -35,6 +36,8 @@ pub(super) struct Sender {
     /// How requests are written for a proxy that reads them.
     forwarding: Option<Box<Forwarding>>,
     activity: Arc<StreamActivity>,
+    /// When what was read last had arrived.
+    pub(super) arrivals: Arrivals,
     /// How often something had been written before the latest request.
     writes_before: u64,
     /// How long a byte takes to the server and back, roughly.
@@ -67,6 +70,7 @@ impl Sender {
     /// Speaks HTTP/1.1 on a stream to the server. The permit is that of its socket.
     pub(super) async fn open(
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        arrivals: Arrivals,
         permit: Option<Permit>,
     ) -> Result<Self, Cause> {
         let stream = WatchedStream::new(stream);
@@ -90,6 +94,7 @@ impl Sender {
             ended,
             forwarding: None,
             activity,
+            arrivals,
             writes_before: 0,
             round_trip: Duration::ZERO,
             expires: None,
@@ -191,6 +196,7 @@ mod tests {
             ended,
             forwarding: None,
             activity: Arc::default(),
+            arrivals: Arrivals::default(),
             writes_before: 0,
             round_trip: Duration::ZERO,
             expires: None,
@@ -214,6 +220,7 @@ mod tests {
             ended,
             forwarding: None,
             activity: Arc::default(),
+            arrivals: Arrivals::default(),
             writes_before: 0,
             round_trip: Duration::ZERO,
             expires: None,

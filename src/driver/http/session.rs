@@ -19,7 +19,7 @@ use super::{
     prepared::prepare,
     redirect, resend,
 };
-use crate::driver::transport::{Progress, Sharing, Stage, shown_server};
+use crate::driver::transport::{Progress, Sharing, shown_server};
 
 /// The state of one virtual user at a target. It sends one request after the other.
 pub struct HttpSession {
@@ -87,7 +87,8 @@ impl HttpSession {
                     headers: exchanged.headers,
                     body: exchanged.body,
                     sent_at,
-                    elapsed: exchanged.read_at.saturating_duration_since(sent_at),
+                    elapsed: exchanged.arrival.at.saturating_duration_since(sent_at),
+                    read_delay: exchanged.arrival.read_delay,
                     waited: progress.waited(),
                     phases: progress.phases(),
                     certificate_expires: progress.certificate_expires,
@@ -171,8 +172,9 @@ impl HttpSession {
         on_wire.set();
         let exchanged = match connection.sender.send(prepared).await {
             Ok(response) => {
-                progress.reach(Stage::Body);
-                read(response, request.body_limit).await?
+                let arrivals = &connection.sender.arrivals;
+                progress.head_arrived(arrivals.latest().at);
+                read(response, request.body_limit, arrivals).await?
             }
             Err(lost) => {
                 resend::check(connection.used, &request.method, &connection.sender, &lost)?;
@@ -181,8 +183,9 @@ impl HttpSession {
                 self.resent += 1;
                 let again = connection.sender.send(again).await;
                 let response = again.map_err(|error| Cause::of(&error).after_resend())?;
-                progress.reach(Stage::Body);
-                let read = read(response, request.body_limit).await;
+                let arrivals = &connection.sender.arrivals;
+                progress.head_arrived(arrivals.latest().at);
+                let read = read(response, request.body_limit, arrivals).await;
                 read.map_err(Cause::after_resend)?
             }
         };

@@ -1,4 +1,5 @@
 mod addresses;
+mod arrivals;
 mod bodies;
 mod connections;
 mod failures;

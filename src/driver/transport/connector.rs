@@ -26,7 +26,7 @@ use super::{
     stream::Stream,
     tls::{Tls, expired, expiry},
 };
-use crate::descriptors::Permit;
+use crate::{arrival::Arrivals, descriptors::Permit};
 
 /// How the streams of one client are opened, to whatever server.
 pub(in crate::driver) struct ConnectorSettings {
@@ -69,6 +69,8 @@ pub(in crate::driver) struct Connector {
 /// progress.
 pub(in crate::driver) struct Connected {
     pub(in crate::driver) stream: Stream,
+    /// When what was read from it last had arrived.
+    pub(in crate::driver) arrivals: Arrivals,
     /// Belongs to the stream, as long as that is open.
     pub(in crate::driver) permit: Permit,
     /// The proxy that reads what is sent and passes it on, if the stream ends there.
@@ -146,6 +148,7 @@ impl Connector {
             self.open_through(through, progress).await?
         } else {
             let dialled = self.connect(&self.host, self.port, progress).await?;
+            let arrivals = dialled.stream.arrivals();
             let stream = match &self.secure {
                 None => Stream::Plain(dialled.stream),
                 Some(secure) => {
@@ -154,6 +157,7 @@ impl Connector {
             };
             Connected {
                 stream,
+                arrivals,
                 permit: dialled.permit,
                 forwarded_by: None,
             }
@@ -170,7 +174,9 @@ impl Connector {
         let proxy = &through.proxy;
         progress.proxy = Some(proxy.to_string());
         let Dialled { stream, permit, .. } = self.connect_to_proxy(proxy, progress).await?;
+        let arrivals = stream.arrivals();
         let forwarded = |dialled: Dialled| Connected {
+            arrivals: dialled.stream.arrivals(),
             stream: Stream::Plain(dialled.stream),
             permit: dialled.permit,
             forwarded_by: Some(proxy.clone()),
@@ -197,6 +203,7 @@ impl Connector {
                 };
                 Ok(Connected {
                     stream,
+                    arrivals,
                     permit,
                     forwarded_by: None,
                 })

@@ -9,12 +9,13 @@ use std::{
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::{
-    net::{TcpSocket, TcpStream},
+    net::TcpSocket,
     time::{Instant, sleep},
 };
 
 use super::failure::TransportFailure;
 use crate::{
+    arrival::{self, StampedStream},
     descriptors::{self, Permit},
     plain_words,
 };
@@ -25,7 +26,7 @@ const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 /// A connection that was opened.
 pub(super) struct Dialled {
-    pub(super) stream: TcpStream,
+    pub(super) stream: StampedStream,
     /// Belongs to the stream, as long as that is open.
     pub(super) permit: Permit,
     /// How long the address took to answer.
@@ -108,8 +109,9 @@ async fn attempt(address: SocketAddr, local: Option<IpAddr>) -> io::Result<Diall
     let stream = socket.connect(address).await?;
     let round_trip = begun.elapsed();
     stream.set_nodelay(true)?;
+    arrival::stamp(&stream);
     Ok(Dialled {
-        stream,
+        stream: StampedStream::new(stream),
         permit,
         round_trip,
     })

@@ -117,15 +117,23 @@ impl Progress {
             self.stage = stage;
             return;
         }
-        let now = Instant::now();
+        self.reach_at(stage, Instant::now());
+    }
+
+    /// The head of the answer arrived then: earlier than it was read.
+    pub(in crate::driver) fn head_arrived(&mut self, at: Instant) {
+        self.reach_at(Stage::Body, at);
+    }
+
+    fn reach_at(&mut self, stage: Stage, at: Instant) {
         if stage > self.stage
             && let Some(phase) = self.stage.phase()
         {
-            let took = now.saturating_duration_since(self.since);
+            let took = at.saturating_duration_since(self.since);
             self.phases.finish(phase, took);
         }
         self.stage = stage;
-        self.since = now;
+        self.since = at;
     }
 
     /// The lookup of the name has a thread. The wait for it counts as part of the lookup.

@@ -12,14 +12,13 @@ use hyper::{
 };
 use hyper_util::{client::proxy::matcher::Matcher, rt::TokioIo};
 use percent_encoding::percent_decode_str;
-use tokio::net::TcpStream;
 use url::Url;
 
 use super::{
     destination::{self, Destination},
     failure::TransportFailure,
 };
-use crate::plain_words;
+use crate::{arrival::StampedStream, plain_words};
 
 /// An HTTP proxy. It does not print its password.
 #[derive(Clone, PartialEq, Eq)]
@@ -120,7 +119,7 @@ impl Proxy {
     /// Opens a tunnel to a server: its host and port.
     pub(super) async fn tunnel(
         &self,
-        stream: TcpStream,
+        stream: StampedStream,
         server: &str,
     ) -> Result<TokioIo<Upgraded>, TunnelRefusal> {
         let failed = |error: hyper::Error| TunnelRefusal::Failed(TransportFailure::of(&error));

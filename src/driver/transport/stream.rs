@@ -8,20 +8,19 @@ use std::{
 
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
+
+use crate::arrival::StampedStream;
 
 /// A stream to a server. TLS is in a box: most of its size is that of its session.
 pub(in crate::driver) enum Stream {
     /// A TCP connection.
-    Plain(TcpStream),
+    Plain(StampedStream),
     /// A proxy's tunnel.
     Tunnel(TokioIo<Upgraded>),
     /// TLS on a TCP connection.
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<StampedStream>>),
     /// TLS in a proxy's tunnel.
     TlsInTunnel(Box<TlsStream<TokioIo<Upgraded>>>),
 }

@@ -39,7 +39,8 @@ pub(in crate::driver) fn trusting() -> HttpClient {
     .client(&Endpoint::default())
 }
 
-fn acceptor() -> TlsAcceptor {
+/// A server whose certificate is trusted, at `localhost`.
+pub(super) fn server_config() -> Arc<ServerConfig> {
     driver();
     let config = ServerConfig::builder()
         .with_no_client_auth()
@@ -48,7 +49,11 @@ fn acceptor() -> TlsAcceptor {
             PrivateKeyDer::try_from(KEY).unwrap(),
         )
         .unwrap();
-    TlsAcceptor::from(Arc::new(config))
+    Arc::new(config)
+}
+
+fn acceptor() -> TlsAcceptor {
+    TlsAcceptor::from(server_config())
 }
 
 pub(in crate::driver) async fn tls_server<F: Future<Output = ()> + Send + 'static>(

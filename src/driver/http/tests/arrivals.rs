@@ -1,0 +1,121 @@
+//! When an answer arrived, though nobody read it.
+
+use std::{
+    io::{Read, Write},
+    net,
+    sync::{
+        Barrier,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+};
+
+use rustls::{ServerConnection, StreamOwned};
+
+use super::{
+    server::OK,
+    tls::{server_config, trusting},
+    *,
+};
+use crate::{arrival::testing::stamped_connection, driver::Phase};
+
+/// How long the only thread of the runtime stays busy after the answer was written.
+const BUSY: Duration = Duration::from_millis(30);
+/// What the conversion between two clocks may add.
+const CLOCKS: Duration = Duration::from_micros(20);
+
+/// What a server and the thread of a runtime agree on.
+struct Meetings {
+    asked: AtomicBool,
+    /// From the first meeting to the second, the runtime does nothing.
+    meeting: Barrier,
+}
+
+/// Between which moments an answer was written.
+type Written = (Instant, Instant);
+
+trait Stream: Read + Write {}
+
+impl<S: Read + Write> Stream for S {}
+
+/// Reads one request and writes the answer while the runtime is busy; closes then.
+fn answer(mut stream: impl Stream, answer: &str, meetings: &Meetings) -> Written {
+    let mut request = Vec::new();
+    let mut byte = [0];
+    while !request.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).unwrap();
+        request.push(byte[0]);
+    }
+    meetings.asked.store(true, Ordering::Release);
+    meetings.meeting.wait();
+    let before = Instant::now();
+    stream.write_all(answer.as_bytes()).unwrap();
+    stream.flush().unwrap();
+    let after = Instant::now();
+    meetings.meeting.wait();
+    (before, after)
+}
+
+/// Sends a request whose answer arrives while the runtime is busy.
+async fn exchange(secure: bool, text: &'static str) -> (HttpAnswer, Written) {
+    let _stamped = stamped_connection().await;
+    let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let meetings = Arc::new(Meetings {
+        asked: AtomicBool::new(false),
+        meeting: Barrier::new(2),
+    });
+    let of_server = meetings.clone();
+    let server: JoinHandle<Written> = thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        if secure {
+            let session = ServerConnection::new(server_config()).unwrap();
+            answer(StreamOwned::new(session, stream), text, &of_server)
+        } else {
+            answer(stream, text, &of_server)
+        }
+    });
+    let (client, url) = if secure {
+        (trusting(), format!("https://localhost:{port}/"))
+    } else {
+        (driver(), format!("http://127.0.0.1:{port}/"))
+    };
+    let mut session = client.session();
+    let request = get(url);
+    let busy = async {
+        while !meetings.asked.load(Ordering::Acquire) {
+            tokio::task::yield_now().await;
+        }
+        meetings.meeting.wait();
+        meetings.meeting.wait();
+        thread::sleep(BUSY);
+    };
+    let (answer, ()) = tokio::join!(session.send(&request), busy);
+    (answer.unwrap(), server.join().unwrap())
+}
+
+#[tokio::test]
+async fn an_answer_took_until_it_arrived_and_not_until_it_was_read() {
+    let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
+    for (secure, text) in [(false, OK), (true, OK), (false, chunked)] {
+        let (answer, (before, after)) = exchange(secure, text).await;
+        let arrived = answer.sent_at + answer.elapsed;
+        assert!(
+            before <= arrived && arrived <= after + CLOCKS,
+            "{secure} {text}"
+        );
+        assert!(answer.read_delay.unwrap() >= BUSY, "{answer:?}");
+        let phases: Vec<_> = answer.phases.finished().collect();
+        let (last, _) = phases.last().unwrap();
+        assert_eq!(*last, Phase::FirstByte);
+        let sum: Duration = phases.iter().map(|(_, took)| *took).sum();
+        assert!(sum <= answer.elapsed, "{phases:?} of {:?}", answer.elapsed);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_ends_with_its_connection_took_until_the_end_was_read() {
+    let (answer, (_, after)) = exchange(false, "HTTP/1.0 200 OK\r\n\r\nok").await;
+    assert_eq!(answer.read_delay, None);
+    assert!(answer.sent_at + answer.elapsed >= after + BUSY);
+}
