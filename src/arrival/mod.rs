@@ -6,7 +6,7 @@
 //! on top of the stream learns of it.
 //!
 //! - Bytes that are read together have one stamp, that of the last segment among them: bytes before it arrived then
-//!   or earlier.
+//!   or earlier. The end of a stream is a segment too.
 //! - Over TLS a record can be used once its last segment is there, so the stamp is that of the end of the record, if
 //!   nothing behind it was read together with it.
 //! - Segments that arrived before one that was lost on the way wait in the kernel for its repetition. A stamp
@@ -15,7 +15,7 @@
 mod clocks;
 mod stream;
 #[cfg(test)]
-pub mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 

@@ -1,12 +1,8 @@
 //! For tests that need the stamps of the kernel.
 
-use std::{
-    io::Write as _,
-    net,
-    time::{Duration, Instant},
-};
+use std::{io::Write as _, net, time::Duration};
 
-use tokio::{io::AsyncReadExt, net::TcpStream};
+use tokio::{io::AsyncReadExt, net::TcpStream, time::Instant};
 
 use super::{StampedStream, stamp};
 
@@ -14,7 +10,7 @@ use super::{StampedStream, stamp};
 const STAMPED_WITHIN: Duration = Duration::from_secs(20);
 
 /// Both ends of a connection that is stamped here. As long as it is open, the kernel stamps all that arrives.
-pub async fn stamped_connection() -> (StampedStream, net::TcpStream) {
+pub(crate) async fn stamped_connection() -> (StampedStream, net::TcpStream) {
     let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
     let here = TcpStream::connect(listener.local_addr().unwrap()).await;
     let here = here.unwrap();

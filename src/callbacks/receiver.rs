@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{CallbackRefusal, Exchange, Reception, Request};
 use crate::{
-    arrival::{self, Arrivals},
+    arrival::Arrivals,
     descriptors,
     listener::{self, Connections, Limits, Name},
     scenario::VerificationAnswer,
@@ -48,7 +48,6 @@ pub async fn serve(listener: TcpListener, exchange: Exchange, shutdown: Cancella
         // Not routed: whatever comes is counted, on any path.
         .fallback(receive)
         .with_state(exchange);
-    arrival::stamp(&listener);
     let connections = Connections::new(limits, counters);
     listener::serve(listener, routes, connections, shutdown).await;
 }

@@ -7,7 +7,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::vitals::AcceptQueues;
+use crate::{arrival, vitals::AcceptQueues};
 
 /// What Linux allows since 5.4, if it does not say.
 const USUAL_LENGTH: u32 = 4096;
@@ -15,7 +15,8 @@ const USUAL_LENGTH: u32 = 4096;
 pub(super) const AGAIN: Duration = Duration::from_millis(10);
 
 /// Binds an address. The accept queue is as long as the system allows: thousands of connections may come
-/// before the next is accepted, and one that finds the queue full comes a second late.
+/// before the next is accepted, and one that finds the queue full comes a second late. What arrives on connections is
+/// stamped, also before they are accepted.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() {
         TcpSocket::new_v4()?
@@ -24,6 +25,7 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     };
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
+    arrival::stamp(&socket);
     socket.listen(longest())
 }
 

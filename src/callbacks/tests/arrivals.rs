@@ -2,11 +2,10 @@
 
 use std::{io::Write as _, net, sync::Barrier, thread};
 
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::{arrival::testing::stamped_connection, callbacks::receiver};
+use crate::{arrival::testing::stamped_connection, callbacks::receiver, listener::bind};
 
 /// How long the only thread of the runtime stays busy after the event was sent.
 const BUSY: Duration = Duration::from_millis(30);
@@ -20,7 +19,7 @@ async fn an_event_arrived_with_its_last_byte_however_late_it_is_read() {
     let mut run = bench.run();
     let mut chat = run.chat_with("a");
     let shutdown = CancellationToken::new();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = listener.local_addr().unwrap();
     let serving = receiver::serve(listener, bench.exchange.clone(), shutdown.clone());
     let serving = tokio::spawn(serving);
@@ -36,20 +35,31 @@ async fn an_event_arrived_with_its_last_byte_however_late_it_is_read() {
     let sender = thread::spawn(move || {
         let mut stream = net::TcpStream::connect(address).unwrap();
         stream.set_nodelay(true).unwrap();
+        // The first is read at once, and the second while nobody reads.
         stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(body.as_bytes()).unwrap();
         of_sender.wait();
+        stream.write_all(head.as_bytes()).unwrap();
         let before = Instant::now();
         stream.write_all(body.as_bytes()).unwrap();
         let after = Instant::now();
         of_sender.wait();
         (stream, before, after)
     });
+    reply(&mut chat, began).await.unwrap();
     meeting.wait();
     meeting.wait();
     thread::sleep(BUSY);
     let arrived = reply(&mut chat, began).await.unwrap().arrived;
     let (_stream, before, after) = sender.join().unwrap();
-    assert!(before <= arrived && arrived <= after + CLOCKS);
+    let since = |moment: Instant| moment.saturating_duration_since(began);
+    assert!(
+        before <= arrived && arrived <= after + CLOCKS,
+        "written from {:?} to {:?}, arrived at {:?}",
+        since(before),
+        since(after),
+        since(arrived)
+    );
     drop(chat);
     run.end();
     shutdown.cancel();

@@ -34,12 +34,19 @@ struct Meetings {
 /// Between which moments an answer was written.
 type Written = (Instant, Instant);
 
+/// What becomes of a connection behind the answer: its end is a segment too, and may be read together with the answer.
+#[derive(Clone, Copy, PartialEq)]
+enum End {
+    Open,
+    Closed,
+}
+
 trait Stream: Read + Write {}
 
 impl<S: Read + Write> Stream for S {}
 
-/// Reads one request and writes the answer while the runtime is busy; closes then.
-fn answer(mut stream: impl Stream, answer: &str, meetings: &Meetings) -> Written {
+/// Reads one request and writes the answer while the runtime is busy.
+fn answer(stream: &mut dyn Stream, answer: &str, meetings: &Meetings) -> Written {
     let mut request = Vec::new();
     let mut byte = [0];
     while !request.ends_with(b"\r\n\r\n") {
@@ -57,7 +64,7 @@ fn answer(mut stream: impl Stream, answer: &str, meetings: &Meetings) -> Written
 }
 
 /// Sends a request whose answer arrives while the runtime is busy.
-async fn exchange(secure: bool, text: &'static str) -> (HttpAnswer, Written) {
+async fn exchange(secure: bool, text: &'static str, end: End) -> (HttpAnswer, Written) {
     let _stamped = stamped_connection().await;
     let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -68,12 +75,18 @@ async fn exchange(secure: bool, text: &'static str) -> (HttpAnswer, Written) {
     let of_server = meetings.clone();
     let server: JoinHandle<Written> = thread::spawn(move || {
         let (stream, _) = listener.accept().unwrap();
-        if secure {
+        stream.set_nodelay(true).unwrap();
+        let mut stream: Box<dyn Stream> = if secure {
             let session = ServerConnection::new(server_config()).unwrap();
-            answer(StreamOwned::new(session, stream), text, &of_server)
+            Box::new(StreamOwned::new(session, stream))
         } else {
-            answer(stream, text, &of_server)
+            Box::new(stream)
+        };
+        let written = answer(&mut *stream, text, &of_server);
+        if end == End::Open {
+            of_server.meeting.wait();
         }
+        written
     });
     let (client, url) = if secure {
         (trusting(), format!("https://localhost:{port}/"))
@@ -91,6 +104,9 @@ async fn exchange(secure: bool, text: &'static str) -> (HttpAnswer, Written) {
         thread::sleep(BUSY);
     };
     let (answer, ()) = tokio::join!(session.send(&request), busy);
+    if end == End::Open {
+        meetings.meeting.wait();
+    }
     (answer.unwrap(), server.join().unwrap())
 }
 
@@ -98,11 +114,16 @@ async fn exchange(secure: bool, text: &'static str) -> (HttpAnswer, Written) {
 async fn an_answer_took_until_it_arrived_and_not_until_it_was_read() {
     let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
     for (secure, text) in [(false, OK), (true, OK), (false, chunked)] {
-        let (answer, (before, after)) = exchange(secure, text).await;
+        let (answer, (before, after)) = exchange(secure, text, End::Open).await;
         let arrived = answer.sent_at + answer.elapsed;
+        let since = |moment: Instant| moment.saturating_duration_since(answer.sent_at);
         assert!(
             before <= arrived && arrived <= after + CLOCKS,
-            "{secure} {text}"
+            "written from {:?} to {:?}, arrived at {:?}, read {:?} later: {text}",
+            since(before),
+            since(after),
+            since(arrived),
+            answer.read_delay
         );
         assert!(answer.read_delay.unwrap() >= BUSY, "{answer:?}");
         let phases: Vec<_> = answer.phases.finished().collect();
@@ -115,7 +136,7 @@ async fn an_answer_took_until_it_arrived_and_not_until_it_was_read() {
 
 #[tokio::test]
 async fn an_answer_that_ends_with_its_connection_took_until_the_end_was_read() {
-    let (answer, (_, after)) = exchange(false, "HTTP/1.0 200 OK\r\n\r\nok").await;
+    let (answer, (_, after)) = exchange(false, "HTTP/1.0 200 OK\r\n\r\nok", End::Closed).await;
     assert_eq!(answer.read_delay, None);
     assert!(answer.sent_at + answer.elapsed >= after + BUSY);
 }
