@@ -39,6 +39,7 @@ struct Scratch {
 }
 
 /// A TCP stream that notes when what was read had arrived.
+#[derive(Debug)]
 pub struct StampedStream {
     stream: TcpStream,
     arrivals: Arrivals,

@@ -4,11 +4,12 @@ use std::{fmt, pin::Pin, sync::Arc};
 
 use axum::http::StatusCode;
 use bytes::Bytes;
-use tokio::net::TcpStream;
 use tokio_io_timeout::TimeoutStream;
 
+use crate::arrival::StampedStream;
+
 /// The stream of a connection. A write that the client does not read ends with an error after [`super::Limits::unread`].
-pub type ClientStream = Pin<Box<TimeoutStream<TcpStream>>>;
+pub type ClientStream = Pin<Box<TimeoutStream<StampedStream>>>;
 
 type Serving = Pin<Box<dyn Future<Output = ()> + Send>>;
 
