@@ -44,6 +44,7 @@ pub(super) async fn run_chat(
         // The outcome of the chat is decided; that of these steps shows in their own metrics.
         let _ = track.perform_regardless(&scenario.always).await;
     }
+    track.close_connections().await;
     let leftover = track.leftover();
     // With it, the inbox settles what is left in it before the chat counts as ended.
     drop(chat);

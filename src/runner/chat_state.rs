@@ -61,7 +61,7 @@ impl ChatState {
     pub(super) fn session_sink(&self) -> SessionSink {
         let events = self.rare().session_events.get_or_init(|| {
             let inbox = self.inbox.as_ref().map(Inbox::sender);
-            Arc::new(SessionEvents::new(&self.context, inbox))
+            Arc::new(SessionEvents::new(&self.context, self.number, inbox))
         });
         let events = events.clone();
         Arc::new(move |event| events.take(event))

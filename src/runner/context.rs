@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Engine, RunSpec, TraceBudget};
+use super::{Engine, RunSpec, TraceBudget, deliveries::Ledger};
 use crate::{
     callbacks::Path,
     event::{Mode, RunEvent, RunObservers},
@@ -33,6 +33,8 @@ pub(super) struct RunContext {
     pub(super) path: Option<Path>,
     /// The owner of the inboxes, if frames come and no events.
     owner: Option<Arc<Owner>>,
+    /// Who has to receive what is said in rooms, if the scenario says how that is recognized.
+    pub(super) ledger: Option<Arc<Ledger>>,
     pub(super) ending: EndSignal,
     pub(super) observers: RunObservers,
     /// Whether a chat was interrupted by the end of the run, in its steps or in its `always` steps.
@@ -52,12 +54,15 @@ impl RunContext {
         });
         let owns_frames = path.is_none() && spec.scenario.connects();
         let owner = owns_frames.then(|| Arc::new(Owner::new(1, observers.clone())));
+        let deliveries = spec.scenario.sockets.deliveries.as_ref();
+        let ledger = deliveries.map(|rule| Ledger::new(rule.within, observers.clone()));
         Self {
             clients: clients(engine, &spec),
             engine: engine.clone(),
             spec,
             path,
             owner,
+            ledger,
             ending: EndSignal::default(),
             observers,
             cut_short: AtomicBool::new(false),

@@ -16,10 +16,6 @@ mod chat_state;
 mod context;
 mod control;
 mod deadline;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "chats do not publish yet")
-)]
 mod deliveries;
 mod delivery_report;
 mod engine;

@@ -125,6 +125,7 @@ impl RunTask {
         self.measured = true;
         self.tally.enter(RunState::TearingDown);
         self.tear_down(scope).await;
+        self.await_connections().await;
         self.conclude();
     }
 
@@ -148,6 +149,9 @@ impl RunTask {
     fn look(&mut self, now: Instant) -> Instant {
         self.hear_vitals();
         self.ask(now);
+        if let Some(ledger) = &self.context.ledger {
+            ledger.sweep(now);
+        }
         self.tally.tick();
         now + HEARTBEAT
     }

@@ -1,29 +1,48 @@
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
 
-use super::{context::RunContext, frame_log::FrameLog};
+use super::{
+    context::RunContext,
+    deliveries::{Ledger, Member, Membership},
+    frame_log::FrameLog,
+};
 use crate::{
     event::{Passage, RunEvent, RunObservers, TracedFrames},
     inbox::{EventSender, Inbound},
     scenario::{InboundSource, SessionEvent},
 };
 
-/// Where what happens in the sessions of one chat goes: to the observers of its run, into its inbox, and into what it is
-/// explained with should it fail. It holds nothing that keeps the run from its end.
+/// Where what happens in the sessions of one chat goes: to the observers of its run, into its inbox, to the ledger of
+/// deliveries, and into what it is explained with should it fail. It holds nothing that keeps the run from its end.
 pub(super) struct SessionEvents {
+    /// The number of the chat; zero outside chats.
+    chat: u64,
     observers: RunObservers,
     /// `None` outside chats, where nothing waits for a frame.
     inbox: Option<EventSender>,
     frames: Mutex<FrameLog>,
+    /// `None` in a run without deliveries.
+    rooms: Option<Rooms>,
+}
+
+/// The rooms that the connections of a chat are in.
+struct Rooms {
+    ledger: Arc<Ledger>,
+    memberships: Mutex<Vec<Membership>>,
 }
 
 impl SessionEvents {
-    pub(super) fn new(context: &RunContext, inbox: Option<EventSender>) -> Self {
+    pub(super) fn new(context: &RunContext, chat: u64, inbox: Option<EventSender>) -> Self {
         Self {
+            chat,
             observers: context.observers.clone(),
             inbox,
             frames: Mutex::new(FrameLog::new(context.trace_budget())),
+            rooms: context.ledger.clone().map(|ledger| Rooms {
+                ledger,
+                memberships: Mutex::default(),
+            }),
         }
     }
 
@@ -64,16 +83,39 @@ impl SessionEvents {
                     delivery: None,
                 });
             }
-            SessionEvent::Joined { .. }
-            | SessionEvent::Left { .. }
-            | SessionEvent::Published { .. }
-            | SessionEvent::Delivered { .. } => {}
+            SessionEvent::Joined {
+                connection, room, ..
+            } => self.in_rooms(connection, |rooms, member| rooms.join(&room, member)),
+            SessionEvent::Left { connection, at } => {
+                self.in_rooms(connection, |rooms, member| rooms.leave(member, at));
+            }
+            SessionEvent::Published {
+                connection,
+                id,
+                room,
+                at,
+            } => self.in_rooms(connection, |rooms, member| {
+                rooms.ledger.publish(&room, &id, member, at);
+            }),
+            SessionEvent::Delivered { connection, id, at } => {
+                self.in_rooms(connection, |rooms, member| rooms.deliver(member, &id, at));
+            }
         }
     }
 
     /// What passed over the connections of the chat, with moments after `since`. Nothing is kept from now on.
     pub(super) fn take_frames(&self, since: Option<Instant>) -> TracedFrames {
         self.frames().take(since)
+    }
+
+    fn in_rooms(&self, connection: u32, note: impl FnOnce(&Rooms, Member)) {
+        let member = Member {
+            chat: self.chat,
+            connection,
+        };
+        if let Some(rooms) = &self.rooms {
+            note(rooms, member);
+        }
     }
 
     fn send(&self, inbound: Inbound) {
@@ -85,5 +127,42 @@ impl SessionEvents {
     fn frames(&self) -> MutexGuard<'_, FrameLog> {
         // A list that is whole after every statement.
         self.frames.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Rooms {
+    fn join(&self, room: &str, member: Member) {
+        let membership = self.ledger.join(room, member);
+        self.memberships().push(membership);
+    }
+
+    fn leave(&self, member: Member, at: Instant) {
+        let left = {
+            let mut memberships = self.memberships();
+            let place = memberships
+                .iter()
+                .position(|joined| joined.member() == member);
+            place.map(|place| memberships.swap_remove(place))
+        };
+        if let Some(membership) = left {
+            membership.leave(at);
+        }
+    }
+
+    fn deliver(&self, member: Member, id: &str, at: Instant) {
+        let memberships = self.memberships();
+        let mut joined = memberships
+            .iter()
+            .filter(|joined| joined.member() == member);
+        if let Some(membership) = joined.next() {
+            membership.delivered(id, at);
+        }
+    }
+
+    fn memberships(&self) -> MutexGuard<'_, Vec<Membership>> {
+        // A list that is whole after every statement.
+        self.memberships
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

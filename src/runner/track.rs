@@ -5,7 +5,7 @@ mod leftover;
 mod timing;
 mod tracing;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     task::consume_budget,
@@ -34,6 +34,8 @@ use crate::{
 
 /// The longest detail of a failure, in characters: it may hold a value from an answer.
 const LONGEST_DETAIL: usize = 1_000;
+/// How long a chat that is over waits for the answers to the closes of its connections.
+const LONGEST_CLOSE: Duration = Duration::from_secs(2);
 /// Of what the setup captured, so much is shown where something was left open.
 const MOST_CAPTURES: usize = 10;
 /// In characters.
@@ -153,6 +155,23 @@ impl<'a> Track<'a> {
         self.limit_time();
         self.timing.due = Instant::now();
         Arc::make_mut(&mut self.scope).set_passed(passed);
+    }
+
+    /// Closes the connections that the chat has opened, side by side, in a bound, and no longer than its run lets it clean up.
+    pub(super) async fn close_connections(&mut self) {
+        if !self.sessions.is_connected() {
+            return;
+        }
+        let context = self.context();
+        // In a box: a chat that waits need not have room for it.
+        Box::pin(async {
+            tokio::select! {
+                biased;
+                () = context.end_of_grace(GracePeriod::Cleanup) => {}
+                () = self.sessions.close(LONGEST_CLOSE) => {}
+            }
+        })
+        .await;
     }
 
     /// Performs until something fails.

@@ -18,14 +18,13 @@ pub struct Drivers {
 #[derive(Debug, Clone)]
 pub struct Clients {
     http: HttpClient,
-    websocket: WebSocketClient,
+    pub(super) websocket: WebSocketClient,
 }
 
 /// The state of one chat, or of the setup of a run, at the drivers.
 #[derive(Debug)]
 pub struct Sessions {
     pub(super) http: HttpSession,
-    pub(super) websocket: WebSocketClient,
     pub(super) sockets: ChatSockets,
 }
 
@@ -95,7 +94,6 @@ impl Clients {
     pub fn sessions(&self, values: &SessionValues) -> Sessions {
         Sessions {
             http: self.http.session().keeping(values.cookies.clone()),
-            websocket: self.websocket.clone(),
             sockets: ChatSockets::default(),
         }
     }
@@ -103,6 +101,12 @@ impl Clients {
     /// Closes connections that nobody has used for long.
     pub fn close_expired(&self) {
         self.http.close_expired();
+    }
+
+    /// Waits until all connections have ended over which something comes outside of steps, but no longer than this. How
+    /// many have not.
+    pub async fn all_closed(&self, within: Duration) -> usize {
+        self.websocket.all_closed(within).await
     }
 }
 
@@ -113,6 +117,11 @@ impl Sessions {
             Awaited::Callbacks => Ok(WaitSources::Callbacks),
             Awaited::Socket(name) => self.sockets.wait_sources(name.as_deref()),
         }
+    }
+
+    /// Whether something was opened that has to be closed.
+    pub fn is_connected(&self) -> bool {
+        self.sockets.is_connected()
     }
 
     /// Closes what is open, and waits for the answers of the target, for no longer than this.

@@ -27,6 +27,7 @@ mod run;
 mod run_input;
 mod saturated;
 mod second_signal;
+mod sockets;
 #[path = "../support/mod.rs"]
 mod support;
 mod url;

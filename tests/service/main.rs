@@ -16,5 +16,6 @@ mod resent;
 mod secrets;
 mod serve;
 mod shutdown;
+mod socket_failures;
 #[path = "../support/mod.rs"]
 mod support;

@@ -20,6 +20,7 @@ mod run;
 mod script;
 mod service;
 mod slack;
+mod sockets;
 #[path = "../../src/testing.rs"]
 mod testing;
 
@@ -46,6 +47,7 @@ pub use run::{Finished, Run};
 pub use script::{Line, Script, answer};
 pub use service::{Answer, PROBE, Service, plain};
 pub use slack::{Message, Slack};
+pub use sockets::{ServerSocket, SocketServer};
 
 /// How long anything may take that is expected to happen; far more than it needs.
 pub const PATIENCE: Duration = Duration::from_secs(30);

@@ -140,6 +140,18 @@ impl Over {
         }
     }
 
+    fn looks_at(&self, entry: &Entry) -> bool {
+        match entry.source {
+            InboundSource::Callback => self.sources == WaitSources::Callbacks,
+            InboundSource::Connection(number) => match &self.sources {
+                WaitSources::Callbacks => false,
+                WaitSources::Connection(own) => number == *own,
+                WaitSources::Connections(own) => own.iter().any(|own| number == *own),
+            },
+            InboundSource::EndOf { .. } => false,
+        }
+    }
+
     /// The number of the entry with which the last of its connections ended.
     fn end(&self, sent: &Sent) -> Option<usize> {
         let mut left = self.sources.clone();
@@ -159,7 +171,7 @@ impl Over {
         let in_time: Vec<_> = judged.filter(|number| !is_early(*number)).collect();
         assert!(in_time.is_sorted(), "in order: {:?}", self.judged);
         for number in &self.judged {
-            assert!(self.sources.have(sent[*number].source), "{number}");
+            assert!(self.looks_at(&sent[*number]), "{number}");
         }
         let end = self.end(sent);
         let decided = match self.came_to {
@@ -178,7 +190,7 @@ impl Over {
             }
         };
         for (number, entry) in sent.iter().enumerate().take(decided.unwrap_or(sent.len())) {
-            if taken_by_all.contains(&number) || !self.sources.have(entry.source) {
+            if taken_by_all.contains(&number) || !self.looks_at(entry) {
                 continue;
             }
             // It was there all the time: it was judged, and it was not wanted.

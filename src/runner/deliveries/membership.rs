@@ -72,7 +72,7 @@ impl Membership {
         &self.room
     }
 
-    pub(super) fn member(&self) -> Member {
+    pub(in crate::runner) fn member(&self) -> Member {
         self.member
     }
 

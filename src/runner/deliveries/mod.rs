@@ -20,4 +20,6 @@ mod room;
 mod tests;
 
 pub(super) use ledger::Ledger;
-pub(super) use membership::{Member, Membership, Receipt};
+#[cfg(test)]
+use membership::Receipt;
+pub(super) use membership::{Member, Membership};

@@ -1,5 +1,9 @@
 //! The end of a run.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use super::RunTask;
 use crate::{
     event::{DeliveryFate, RunEvent, Verdict},
@@ -7,7 +11,21 @@ use crate::{
     scenario::Reason,
 };
 
+/// How long a run that is over waits for its last connections to end. A chat that was cut short leaves them a second.
+const LONGEST_CLOSES: Duration = Duration::from_secs(5);
+
 impl RunTask {
+    /// Waits in a bound until the connections of the chats have ended: what is told of them belongs to the run.
+    pub(super) async fn await_connections(&mut self) {
+        let clients = self.context.clients.clone();
+        let closed = async move { clients.all_closed(LONGEST_CLOSES).await };
+        let open = self.attend(closed).await;
+        if open > 0 {
+            let run = &self.context.spec.identity.id;
+            tracing::warn!(%run, open, "connections of chats are open still; they end with the process");
+        }
+    }
+
     /// Everything is over: the path is closed, which settles the last events, then the counts are
     /// checked and the verdict is given.
     pub(super) fn conclude(self) {
@@ -30,6 +48,9 @@ impl RunTask {
         if course.stopped_late && !course.aborted && !context.is_cut_short() {
             course.stopped = None;
             tally.withdraw_end();
+        }
+        if let Some(ledger) = &context.ledger {
+            ledger.finish(Instant::now());
         }
         // No chat is left, so this was the last owner of the path.
         drop(context);

@@ -6,7 +6,7 @@ use std::{
 use tokio::time::Instant;
 
 use crate::{
-    event::{Ending, RunEvent, RunIdentity, RunObserver, StepOutcome, Verdict},
+    event::{DeliveryEvent, Ending, RunEvent, RunIdentity, RunObserver, StepOutcome, Verdict},
     scenario::{SocketEvent, StepId},
 };
 
@@ -34,6 +34,7 @@ pub(super) enum Note {
     },
     Dropped,
     Socket(SocketEvent),
+    Deliveries(DeliveryEvent),
     RunEnded(Verdict, bool),
 }
 
@@ -122,6 +123,7 @@ impl RunObserver for Heard {
             },
             RunEvent::ArrivalDropped => Note::Dropped,
             RunEvent::Socket(event) => Note::Socket(*event),
+            RunEvent::Deliveries(event) => Note::Deliveries(*event),
             RunEvent::Ended {
                 verdict,
                 all_passed,

@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::{
-    event::{Passage, TracedFrame},
+    event::{DeliveryEvent, Passage, TracedFrame},
     inbox::{MOST_EVENTS, WaitError},
     runner::{
         chat_state::ChatState,
@@ -22,8 +22,19 @@ callbacks: { key: event.key }
 steps: [ { think: 1s } ]
 ";
 
+/// Chats that expect to receive what others say in their room.
+const ROOM: &str = "
+deliveries: { id: frame.json.id, within: 5s }
+steps:
+  - { step: enters, connect: '{{ target.url }}', member_of: lobby }
+";
+
 fn context(bench: &Bench) -> Arc<RunContext> {
-    let spec = bench.spec(SCENARIO, "{ chats: 1 }");
+    context_of(bench, SCENARIO)
+}
+
+fn context_of(bench: &Bench, scenario: &str) -> Arc<RunContext> {
+    let spec = bench.spec(scenario, "{ chats: 1 }");
     let observers = (bench.engine.observers).of_run(&spec.identity, &spec.scenario);
     Arc::new(RunContext::new(&bench.engine, spec, observers))
 }
@@ -91,9 +102,9 @@ async fn frames_of_all_connections_are_kept_in_order_until_the_chat_is_explained
     receive(&second, 2, "one");
     receive(&first, 1, "two");
     end(&second, 2, "it broke");
-    let trace = track.take_trace();
+    let explained = track.take_trace();
     let text = Passage::Received(FrameKind::Text);
-    let kept: Vec<_> = trace.frames.latest.iter().map(told).collect();
+    let kept: Vec<_> = explained.frames.latest.iter().map(told).collect();
     let expected: [(u32, Duration, Passage, &[u8]); 4] = [
         (1, s(1), Passage::Sent(FrameKind::Binary), b"hello"),
         (2, s(2), text, b"one"),
@@ -156,4 +167,59 @@ async fn observers_hear_of_sockets_also_when_the_chat_is_over_and_nothing_keeps_
     };
     sink(SessionEvent::Socket(closed));
     assert_eq!(heard_of_sockets(&bench), [SocketEvent::Opened, closed]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_said_in_rooms_is_expected_by_each_connection_that_is_in_them() {
+    let bench = Bench::new();
+    let context = context_of(&bench, ROOM);
+    let chats = [1, 2].map(|number| ChatState::of_chat(context.clone(), number));
+    assert!(
+        chats[0].inbox.is_some(),
+        "frames come without callbacks too"
+    );
+    let [speaker, listener] = chats.each_ref().map(ChatState::session_sink);
+    let at = Instant::now();
+    let room: Arc<str> = "lobby".into();
+    for (sink, connection) in [(&speaker, 1), (&listener, 1), (&listener, 2)] {
+        sink(SessionEvent::Joined {
+            connection,
+            room: room.clone(),
+            at,
+        });
+    }
+    speaker(SessionEvent::Published {
+        connection: 1,
+        id: "m".into(),
+        room,
+        at,
+    });
+    sleep(ms(40)).await;
+    let deliver = |sink: &SessionSink| {
+        sink(SessionEvent::Delivered {
+            connection: 1,
+            id: "m".into(),
+            at: Instant::now(),
+        });
+    };
+    deliver(&listener);
+    deliver(&listener);
+    // Its echo is no delivery.
+    deliver(&speaker);
+    listener(SessionEvent::Left {
+        connection: 2,
+        at: Instant::now(),
+    });
+    context.ledger.as_ref().unwrap().finish(Instant::now());
+    let heard = bench.heard.pick(|_, note| match note {
+        heard::Note::Deliveries(event) => Some(*event),
+        _ => None,
+    });
+    let expected = [
+        DeliveryEvent::Published { expected: 2 },
+        DeliveryEvent::Delivered { latency: ms(40) },
+        DeliveryEvent::Duplicate,
+        DeliveryEvent::Excused(1),
+    ];
+    assert_eq!(heard, expected);
 }

@@ -10,8 +10,8 @@ use crate::{
     inbox::Inbound,
     runner::{chat_state::ChatState, context::FOREVER},
     scenario::{
-        EvaluationError, EventView, Expression, Kept, KeptEvents, Match, Observation, Performed,
-        Reason, Step, Task, Unperformed, Until, WaitAction, WaitSources, key_text,
+        Awaited, EvaluationError, EventView, Expression, Kept, KeptEvents, Match, Observation,
+        Performed, Reason, Step, Task, Unperformed, Until, WaitAction, key_text,
     },
 };
 
@@ -101,6 +101,7 @@ impl Track<'_> {
                 scope: &self.scope,
                 timeout,
                 is_traced: self.tracing.is_some(),
+                clients: &context.clients,
                 session_events: &|| self.chat.session_sink(),
                 until: Until { stopped, give_up },
             };
@@ -162,9 +163,18 @@ impl Track<'_> {
         let Some(inbox) = &self.chat.inbox else {
             return Box::pin(self.exchange(step, timeout)).await;
         };
+        let sources = match self.sessions.wait_sources(&wait.source) {
+            Ok(sources) => sources,
+            Err(why) => {
+                let performed = Performed::without(why);
+                return Box::pin(self.take_over(step, performed)).await;
+            }
+        };
         let since = self.timing.since(wait.since);
         let callbacks = self.context().spec.scenario.callbacks.as_ref();
         let left = callbacks.and_then(|callbacks| callbacks.disconnected.as_ref());
+        // It is about events of callbacks.
+        let left = left.filter(|_| wait.source == Awaited::Callbacks);
         let scope = &mut self.scope;
         let mut kept: Option<Box<KeptEvents>> = None;
         let judge = |inbound: &Inbound| {
@@ -175,9 +185,7 @@ impl Track<'_> {
             found
         };
         let deadline = Instant::now() + timeout.min(FOREVER);
-        let result = inbox
-            .wait(WaitSources::Callbacks, since, deadline, judge)
-            .await;
+        let result = inbox.wait(sources, since, deadline, judge).await;
         self.progress.kept = kept.map(|kept| kept as Box<dyn Kept>);
         self.timing.due = match &result {
             Ok(inbound) => self.timing.due.max(inbound.arrived),

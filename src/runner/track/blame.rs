@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{Track, attempt::StepFailure};
 use crate::{
     inbox::WaitError,
-    scenario::{Failed, Reason, Step, WaitAction},
+    scenario::{Awaited, Failed, Reason, Step, WaitAction},
     units::duration,
 };
 
@@ -32,6 +32,9 @@ impl Track<'_> {
             WaitError::Timeout { .. } => WaitAction::reason_late(step.observe),
         };
         let detail = format!("{error} (waited {})", duration::rounded(timeout));
+        if !is_of_callbacks(step) {
+            return StepFailure::new(reason, detail);
+        }
         let exchange = &self.context().engine.exchange;
         match exchange.shortage_since(since).await {
             None => StepFailure::new(reason, detail),
@@ -63,4 +66,10 @@ impl Track<'_> {
             ),
         }
     }
+}
+
+/// Whether it is events of callbacks that the step waits for, which come through a listener of this process.
+fn is_of_callbacks(step: &Step) -> bool {
+    let wait = step.action.as_wait();
+    wait.is_none_or(|wait| wait.source == Awaited::Callbacks)
 }

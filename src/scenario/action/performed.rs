@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     driver::Phases,
-    scenario::{Reason, Scope, SessionValues, View},
+    scenario::{Clients, Reason, Scope, SessionValues, View},
 };
 
 /// What an action is performed with.
@@ -26,6 +26,8 @@ pub struct Task<'a> {
     pub timeout: Duration,
     /// Whether what expressions could look at is kept though none of the step does.
     pub is_traced: bool,
+    /// What connections are opened with that are not those of the sessions. All chats of a run have it in common.
+    pub clients: &'a Clients,
     /// Makes what takes the events of the sessions of the chat.
     pub session_events: &'a (dyn Fn() -> SessionSink + Sync),
     /// When it is given up.

@@ -151,7 +151,7 @@ fn one_frame(frame: &FrameTrace) -> Markup {
         td.figure { (frame.connection) }
         td { (frame.passage) @if let Some(kind) = &frame.kind { " " (kind) } }
         td.figure { @if frame.kind.is_some() { (frame.content.bytes) } }
-        td { code { (frame.content.text) } }
+        td.content { code { (frame.content.text) } }
     } }
 }
 

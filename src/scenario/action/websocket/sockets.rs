@@ -62,6 +62,11 @@ impl ChatSockets {
         }
     }
 
+    /// Whether the chat has opened one, whatever became of it.
+    pub(in crate::scenario) fn is_connected(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Closes all that are open and waits for the answers of the target, for no longer than this.
     pub async fn close_all(&mut self, within: Duration) {
         let Some(connections) = self.0.take() else {

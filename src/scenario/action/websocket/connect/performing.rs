@@ -41,7 +41,7 @@ impl ConnectAction {
         let on_wire = OnWire::default();
         let result = {
             let opened = pin!(
-                sessions
+                task.clients
                     .websocket
                     .open(&opening, Box::new(watcher), &on_wire)
             );
