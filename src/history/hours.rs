@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    event::Verdict,
+    event::{DeliveryFate, Verdict},
     runner::{Histogram, RunRecord, add_counts},
     scenario::Reason,
 };
@@ -34,6 +34,10 @@ pub struct ProbeHour {
     pub failed_by_reason: BTreeMap<Reason, u64>,
     /// Chats that were stopped.
     pub stopped: u64,
+    /// Deliveries to members of rooms by what became of them; left out if there were none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, u64>)]
+    pub deliveries: BTreeMap<DeliveryFate, u64>,
     /// How long passed chats took.
     pub chat_duration: Histogram,
     /// The steps by name.
@@ -96,6 +100,9 @@ impl ProbeHour {
         self.failed += chats.failed;
         self.stopped += chats.stopped;
         add_counts(&mut self.failed_by_reason, &chats.failed_by_reason);
+        if let Some(deliveries) = &record.report.deliveries {
+            add_counts(&mut self.deliveries, &deliveries.by_fate);
+        }
         self.chat_duration = Histogram::merged(&[&self.chat_duration, &record.chat_duration]);
         for step in &record.report.steps {
             let sum = self.steps.entry(step.step.clone()).or_default();

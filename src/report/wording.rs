@@ -204,9 +204,14 @@ pub fn deliveries(deliveries: &DeliveryReport) -> String {
         format!("; latency {}", quantiles.join(", "))
     };
     format!(
-        "{} expected of {} messages: {}{latency}",
+        "{} expected of {} {}: {}{latency}",
         count(deliveries.expected),
         count(deliveries.messages),
+        if deliveries.messages == 1 {
+            "message"
+        } else {
+            "messages"
+        },
         fates.join(", ")
     )
 }

@@ -234,9 +234,9 @@ impl Scenario {
         self.all_steps().iter().any(|step| step.observe == join)
     }
 
-    /// Whether members of rooms may be expected to receive what chats publish, which comes as frames.
+    /// Whether members of rooms are expected to receive what chats publish.
     pub fn expects_deliveries(&self) -> bool {
-        self.connects()
+        self.sockets.deliveries.is_some()
     }
 }
 

@@ -7,6 +7,7 @@ mod check;
 mod connections;
 mod cookies;
 mod credentials;
+mod deliveries;
 mod endings;
 mod exchange;
 mod fidelity;

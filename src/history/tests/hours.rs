@@ -1,7 +1,11 @@
 use std::time::Duration;
 
 use super::record;
-use crate::{event::Verdict, history::hours::ProbeHour};
+use crate::{
+    event::{DeliveryFate, Verdict},
+    history::hours::ProbeHour,
+    runner::DeliveryReport,
+};
 
 #[test]
 fn an_hour_of_a_probe_is_the_sum_of_its_runs() {
@@ -41,11 +45,17 @@ fn an_hour_counts_its_runs_by_verdict_and_has_no_figures_of_invalid_ones() {
     for (passed, verdict) in ends {
         let mut record = record(passed, 1_000);
         record.report.verdict = verdict;
+        record.report.deliveries = Some(DeliveryReport {
+            by_fate: [(DeliveryFate::Delivered, 7), (DeliveryFate::Lost, 2)].into(),
+            ..DeliveryReport::default()
+        });
         hour.add(&record);
     }
     let runs = Verdict::ALL.map(|verdict| hour.with(verdict));
     assert_eq!((hour.runs, runs, hour.broken_off()), (5, [1, 1, 2, 0], 1));
     assert_eq!((hour.passed, hour.failed), (2, 1));
+    let deliveries = [(DeliveryFate::Delivered, 21), (DeliveryFate::Lost, 6)];
+    assert_eq!(hour.deliveries, deliveries.into());
     let durations = hour.chat_duration.buckets().map(|(_, count)| count);
     assert_eq!(durations.sum::<u64>(), 2);
     assert_eq!(hour.steps["say"].latency, hour.chat_duration);

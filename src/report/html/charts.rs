@@ -5,11 +5,12 @@ use std::{cmp::Reverse, sync::Arc};
 use maud::{Markup, html};
 
 use crate::{
+    event::DeliveryFate,
     report::{
         chart::{Chart, Line, Unit},
         rates::{self, mean_over_time, number},
     },
-    runner::{RunRecord, RunReport, Sample, StepSample},
+    runner::{DeliverySample, RunRecord, RunReport, Sample, StepSample},
 };
 
 /// Points of a line: more than there are pixels tell nothing.
@@ -20,7 +21,7 @@ const STEPS: usize = 4;
 /// Some seconds that are drawn as one point.
 type Group<'a> = &'a [Arc<Sample>];
 
-/// Rates, chats in progress, latencies and the machine, each over time.
+/// Rates, chats in progress, latencies, deliveries and the machine, each over time; without those of which nothing is known.
 pub fn charts(record: &RunRecord) -> Markup {
     let samples = &record.samples;
     let seconds = samples.last().map_or(0.0, |sample| sample.at);
@@ -37,6 +38,16 @@ pub fn charts(record: &RunRecord) -> Markup {
     for (at, title) in &titles {
         charts.push((title, Unit::Seconds, latency(&record.report, &groups, *at)));
     }
+    charts.push((
+        "Latency of deliveries",
+        Unit::Seconds,
+        delivery_latency(&record.report, &groups),
+    ));
+    charts.push((
+        "Deliveries a second",
+        Unit::PerSecond,
+        delivery_rates(samples, length),
+    ));
     charts.push((
         "Memory of the generator",
         Unit::Bytes,
@@ -113,22 +124,30 @@ fn highest(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
     values.flatten().reduce(f64::max)
 }
 
-fn rates(samples: &[Arc<Sample>], length: usize) -> Vec<Line<'static>> {
-    let rate = |name, count: fn(&Sample) -> Option<u64>| {
-        let rates = rates::rates(samples, count);
-        let groups = samples.chunks(length).zip(rates.chunks(length));
-        let points = groups.filter_map(|(group, rates)| {
-            let mean = mean_over_time(group, rates.iter().copied());
-            Some((group.last()?.at, mean))
-        });
-        let line = Line {
-            name,
-            points: points.collect(),
-            whole_run: Vec::new(),
-        };
-        let all = || rates.iter().copied();
-        line.with_mean_and_max(mean_over_time(samples, all()), highest(all()))
+/// How often something happened, a point for so many seconds.
+fn rate(
+    name: &'static str,
+    samples: &[Arc<Sample>],
+    length: usize,
+    count: fn(&Sample) -> Option<u64>,
+) -> Line<'static> {
+    let rates = rates::rates(samples, count);
+    let groups = samples.chunks(length).zip(rates.chunks(length));
+    let points = groups.filter_map(|(group, rates)| {
+        let mean = mean_over_time(group, rates.iter().copied());
+        Some((group.last()?.at, mean))
+    });
+    let line = Line {
+        name,
+        points: points.collect(),
+        whole_run: Vec::new(),
     };
+    let all = || rates.iter().copied();
+    line.with_mean_and_max(mean_over_time(samples, all()), highest(all()))
+}
+
+fn rates(samples: &[Arc<Sample>], length: usize) -> Vec<Line<'static>> {
+    let rate = |name, count| rate(name, samples, length, count);
     let has = |count: fn(&Sample) -> u64| samples.iter().any(|sample| count(sample) > 0);
     let mut lines = vec![rate("began", |sample| Some(sample.started))];
     if has(|sample| sample.due.unwrap_or_default()) {
@@ -187,10 +206,7 @@ fn latency(report: &RunReport, groups: &[Group<'_>], at: usize) -> Vec<Line<'sta
     }
     let mut median = line("p50", groups, |group| {
         let known = steps(group, at).filter_map(|step| Some((step.p50?, number(step.passed))));
-        let (sum, of) = known.fold((0.0, 0.0), |(sum, of), (p50, passed)| {
-            (sum + p50 * passed, of + passed)
-        });
-        (of > 0.0).then(|| sum / of)
+        weighted_mean(known)
     });
     let mut slow = line("p95", groups, |group| {
         highest(steps(group, at).map(|step| step.p95))
@@ -201,6 +217,49 @@ fn latency(report: &RunReport, groups: &[Group<'_>], at: usize) -> Vec<Line<'sta
     median.whole_run = whole_run(latency.p50).collect();
     slow.whole_run = whole_run(latency.p95).collect();
     vec![median, slow]
+}
+
+fn delivery_rates(samples: &[Arc<Sample>], length: usize) -> Vec<Line<'static>> {
+    fn of(sample: &Sample, fate: DeliveryFate) -> Option<u64> {
+        Some(sample.deliveries.as_ref()?.of_fate(fate))
+    }
+    vec![
+        rate("delivered", samples, length, |sample| {
+            of(sample, DeliveryFate::Delivered)
+        }),
+        rate("lost", samples, length, |sample| {
+            of(sample, DeliveryFate::Lost)
+        }),
+    ]
+}
+
+fn delivery_latency(report: &RunReport, groups: &[Group<'_>]) -> Vec<Line<'static>> {
+    fn deliveries(group: Group<'_>) -> impl Iterator<Item = &DeliverySample> {
+        group.iter().filter_map(|sample| sample.deliveries.as_ref())
+    }
+    let mut median = line("p50", groups, |group| {
+        let known = deliveries(group).filter_map(|sample| {
+            let delivered = sample.of_fate(DeliveryFate::Delivered);
+            Some((sample.p50?, number(delivered)))
+        });
+        weighted_mean(known)
+    });
+    let mut slow = line("p99", groups, |group| {
+        highest(deliveries(group).map(|sample| sample.p99))
+    });
+    let latency = report.deliveries.as_ref().map(|it| &it.latency);
+    let whole_run = |quantile: Option<f64>| quantile.map(|value| ("whole run", value)).into_iter();
+    median.whole_run = whole_run(latency.and_then(|it| it.p50)).collect();
+    slow.whole_run = whole_run(latency.and_then(|it| it.p99)).collect();
+    vec![median, slow]
+}
+
+/// The mean of values that count so much each; `None` where nothing counts.
+fn weighted_mean(values: impl Iterator<Item = (f64, f64)>) -> Option<f64> {
+    let (sum, of) = values.fold((0.0, 0.0), |(sum, of), (value, weight)| {
+        (sum + value * weight, of + weight)
+    });
+    (of > 0.0).then(|| sum / of)
 }
 
 fn memory(samples: &[Arc<Sample>], groups: &[Group<'_>]) -> Vec<Line<'static>> {

@@ -439,4 +439,11 @@ fn a_run_with_rooms_tells_of_its_sockets_and_deliveries_and_no_other_run_does() 
     ] {
         assert!(page.contains(told), "{told} in {page}");
     }
+    let charts = [
+        "<figcaption>Latency of deliveries<",
+        "<figcaption>Deliveries a second<",
+    ];
+    assert!(charts.iter().all(|title| page.contains(title)), "{page}");
+    let plain = document(&usual(), None);
+    assert!(!charts.iter().any(|title| plain.contains(title)), "{plain}");
 }

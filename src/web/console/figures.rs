@@ -49,14 +49,29 @@ const CHARTS: [Chart; 6] = [
     },
 ];
 
+/// Of a run whose scenario expects deliveries.
+const OF_DELIVERIES: [Chart; 2] = [
+    Chart {
+        name: "Latency of deliveries",
+        unit: "s",
+        series: "median=deliveries.p50;p95=deliveries.p95;slowest=deliveries.max",
+    },
+    Chart {
+        name: "Deliveries",
+        unit: "/s",
+        series: "delivered=deliveries.by_fate.delivered/s;lost=deliveries.by_fate.lost/s",
+    },
+];
+
 pub(super) fn charts(report: &RunReport) -> Markup {
     let join = report.steps.iter().position(|step| step.observes.is_some());
+    let of_deliveries = OF_DELIVERIES.iter().filter(|_| report.deliveries.is_some());
     html! {
         h2 { "Second by second" }
         noscript { p { "The charts need the script; the report below has them without." } }
         p #reading.quiet { "Point at a chart, or focus it and use the arrow keys, to read it." }
         div #charts data-join=[join] {
-            @for Chart { name, unit, series } in CHARTS {
+            @for Chart { name, unit, series } in CHARTS.iter().chain(of_deliveries) {
                 figure data-unit=(unit) data-series=(series) { figcaption { (name) } }
             }
         }

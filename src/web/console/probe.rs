@@ -16,7 +16,7 @@ use super::{
     words::{Standing, count, moment, share, time},
 };
 use crate::{
-    event::{Mode, Verdict},
+    event::{DeliveryFate, Mode, Verdict},
     history::{FailureQuery, FailureSummary, HourQuery, Listing, ProbeHour},
     runner::{Quantiles, RunReport},
     scheduler::ProbeStatus,
@@ -253,6 +253,7 @@ fn hour(hour: &ProbeHour, several: bool) -> Markup {
         td.reasons {
             @for (reason, number) in &hour.failed_by_reason { code { (reason) } " " (count(*number)) " " }
             @for (end, number) in others { @if number > 0 { (end) " " (count(number)) " " } }
+            @if let Some(lost) = hour.deliveries.get(&DeliveryFate::Lost) { "lost deliveries " (count(*lost)) }
         }
         @if several { td { (hour.scenario) " on " (hour.target) } }
     } }

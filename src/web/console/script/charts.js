@@ -57,21 +57,21 @@ function rates(seconds, count) {
   });
 }
 
-/** `machine.cpu_user` or `join.p95` of a sample; null where there is none. */
+/** `machine.cpu_user`, `join.p95` or `deliveries.by_fate.lost` of a sample; null where there is none. */
 function valueOf(sample, at, join) {
   if (at === "memory") {
     const bytes = sample.machine?.memory_bytes ?? null;
     return bytes === null ? null : bytes / 1e6;
   }
-  const [first, second] = at.split(".");
+  const [first, ...names] = at.split(".");
   const place = first === "join" ? sample.steps[join] : sample[first];
-  return (second ? place?.[second] : place) ?? null;
+  return names.reduce((value, name) => value?.[name], place) ?? null;
 }
 
 /** The same of all samples, and `started/s`. */
 function valuesOf(at, join) {
   if (at.endsWith("/s")) {
-    return rates(samples, (sample) => sample[at.slice(0, -2)] ?? null);
+    return rates(samples, (sample) => valueOf(sample, at.slice(0, -2), join));
   }
   return samples.map((sample) => valueOf(sample, at, join));
 }
