@@ -14,7 +14,7 @@ use std::{cell::RefCell, io::Write as _, rc::Rc};
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::mpsc::{UnboundedSender, unbounded_channel},
     task::{LocalSet, spawn_local},
 };
@@ -90,8 +90,16 @@ async fn silence(mut socket: Socket) {
     while let Some(Ok(_)) = socket.next().await {}
 }
 
+/// As long an accept queue as the system allows: clients come all at once.
+fn listen(address: &str) -> TcpListener {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind(address.parse().unwrap()).unwrap();
+    socket.listen(u16::MAX.into()).unwrap()
+}
+
 async fn serve(address: String) {
-    let listener = TcpListener::bind(address).await.unwrap();
+    let listener = listen(&address);
     println!("listening on {}", listener.local_addr().unwrap());
     std::io::stdout().flush().unwrap();
     let members = Members::default();

@@ -1,5 +1,4 @@
 use std::{
-    collections::BTreeMap,
     fmt,
     sync::{
         Arc,
@@ -229,7 +228,7 @@ impl Scope {
             "callback" => self.run.callback.clone(),
             "chat" => self.chat.clone(),
             "passed" => Value::from(self.passed),
-            "repeat" => BTreeMap::from([("index", self.round?)]).into(),
+            "repeat" => Value::from_object(RoundView(self.round?)),
             MOMENT => Value::from(self.moment.as_microsecond()),
             _ => {
                 let view = self.view.as_ref();
@@ -308,6 +307,24 @@ pub fn key_text(value: &Value) -> Option<String> {
     whole
         .then(|| format!("{:.0}", double + 0.0))
         .or_else(|| Some(value.to_string()))
+}
+
+/// `repeat`.
+#[derive(Debug)]
+struct RoundView(u64);
+
+impl Object for RoundView {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
+        (key == "index").then(|| self.0.into())
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Str(&["index"])
+    }
 }
 
 #[cfg(test)]

@@ -16,8 +16,8 @@ pub(super) enum Direct {
     Constant(Value),
     /// `a.b["c"]`
     Path(Box<[Box<str>]>),
-    /// `a == 1`
-    Equal(Box<Self>, Value),
+    /// `a == b`
+    Equal(Box<[Self; 2]>),
     /// `a in [1, 2]`
     OneOf(Box<Self>, Box<[Value]>),
     /// `a and b`
@@ -61,7 +61,8 @@ impl Direct {
             Expr::BinOp(operation) => {
                 let (left, right) = (&operation.left, &operation.right);
                 match operation.op {
-                    BinOpKind::Eq => Self::Equal(Self::boxed(left)?, small(right.as_const()?)?),
+                    BinOpKind::Eq => Self::Equal(Self::pair(left, right)?),
+                    BinOpKind::Ne => Self::Not(Box::new(Self::Equal(Self::pair(left, right)?))),
                     BinOpKind::In => Self::OneOf(Self::boxed(left)?, items(right)?),
                     BinOpKind::ScAnd => Self::Both(Self::pair(left, right)?),
                     BinOpKind::ScOr => Self::Either(Self::pair(left, right)?),
@@ -124,7 +125,13 @@ impl Direct {
         Some(match self {
             Self::Constant(value) => value.clone(),
             Self::Path(names) => find(names, scope, undefined)?,
-            Self::Equal(left, right) => (of(left)? == *right).into(),
+            Self::Equal(operands) => {
+                let [left, right] = &**operands;
+                let (left, right) = (of(left)?, of(right)?);
+                // Two large values take long to compare, which the engine accounts for.
+                let is_quick = budget::is_small(&left) || budget::is_small(&right);
+                is_quick.then(|| left == right)?.into()
+            }
             Self::OneOf(value, items) => items.contains(&of(value)?).into(),
             Self::Both(operands) => {
                 let [left, right] = &**operands;

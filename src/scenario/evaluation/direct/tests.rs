@@ -46,6 +46,11 @@ fn what_most_scenarios_ask_takes_no_engine() {
         ),
         ("event is defined and not no", true),
         ("event['sender']['id'] == 7", true),
+        ("event.sender.type == 'AG' ~ 'ENT'", true),
+        ("event.long == text", false),
+        ("event.list == text or event.list != none", true),
+        ("event.sender.id != status", true),
+        ("event.sender.id != 7", false),
         ("nothing is defined", false),
     ] {
         assert_eq!(lenient(source), Some(expected.into()), "{source}");
@@ -78,8 +83,9 @@ fn errors_and_what_is_accounted_for_are_left_to_the_engine() {
         "range",
         "text | upper",
         "1 + 1",
-        "'a' == text",
         "status in event.list",
+        "event == event",
+        "event.long == event.long",
         // It would be multiplied when it is read.
         "text == 'a' * 1",
         "text | default('a' * 1)",
