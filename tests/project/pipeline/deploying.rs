@@ -22,6 +22,9 @@ metadata:
   labels: {}
   name: chatprobe
 ---
+  name: redis
+  name: rooms
+---
 kind: ServiceMonitor
 ---
 kind: PrometheusRule
@@ -95,10 +98,12 @@ async fn what_deploys_is_well_if_all_tools_say_so_and_not_if_one_does_not() {
             "hadolint [Dockerfile]",
             "docker [compose] [config] [--quiet]",
             "docker [compose] [-f] [docker-compose.yml] [-f] [docker-compose.load.yml] [config] [--quiet]",
-            "docker [compose] [config] [--images]",
+            "docker [compose] [--profile] [rooms] [config] [--quiet]",
+            "docker [compose] [--profile] [rooms] [config] [--images]",
             "kubectl [kustomize] [deploy/kubernetes/base]",
             "kubectl [kustomize] [deploy/kubernetes/without-simulator]",
             "kubectl [kustomize] [deploy/kubernetes/service-monitor]",
+            "kubectl [kustomize] [deploy/kubernetes/rooms]",
         ]
     );
     assert!(
@@ -107,6 +112,7 @@ async fn what_deploys_is_well_if_all_tools_say_so_and_not_if_one_does_not() {
     );
     assert!(last.contains("/base.yaml] ["), "{last}");
     assert!(last.contains("/without-simulator.yaml] ["), "{last}");
+    assert!(last.contains("/rooms.yaml] ["), "{last}");
     assert!(last.ends_with("/without-operator.yaml]"), "{last}");
 }
 
@@ -120,7 +126,7 @@ async fn where_compose_is_a_command_of_its_own_it_is_asked() {
     ]);
     let ran = deployment.check(&[]).await;
     assert_eq!(ran.code, 0, "{}", ran.said);
-    let asked = "docker-compose [config] [--images]".to_owned();
+    let asked = "docker-compose [--profile] [rooms] [config] [--images]".to_owned();
     assert!(ran.calls.contains(&asked), "{:?}", ran.calls);
 }
 
@@ -234,6 +240,8 @@ async fn what_kubernetes_would_not_get_and_needs_is_told() {
             "  labels: {}\n  name: chatprobe\n",
             "base has no network policy",
         ),
+        ("  name: redis\n", "rooms has no redis"),
+        ("  name: rooms\n", "rooms has no rooms"),
         ("kind: ServiceMonitor\n", "has no ServiceMonitor"),
         ("kind: PrometheusRule\n", "has no PrometheusRule"),
         (
