@@ -13,6 +13,8 @@ async fn the_shipped_configuration_is_valid_and_told() {
         "target    contact-center: http://127.0.0.1:4000",
         "scenario  contact-center-chat:",
         "probe     contact-center-chat: contact-center-chat against contact-center, every 30 s",
+        "target    rooms: http://127.0.0.1:14222",
+        "probe     websocket-support-chat: websocket-support-chat against rooms, every 30 s",
         "burst     nightly: contact-center-chat against contact-center, at `0 3 * * *` Europe/Berlin",
         "burst     lunch-rush: contact-center-chat against contact-center, when asked for",
         "            next due 20",
@@ -24,6 +26,7 @@ async fn the_shipped_configuration_is_valid_and_told() {
         "listen    web 127.0.0.1:8080",
         "listen    callbacks 127.0.0.1:8001",
         "simulator 127.0.0.1:4000, 200 agents",
+        "rooms     127.0.0.1:14222",
         "series    ",
     ] {
         assert!(output.contains(part), "`{part}` in:\n{output}");

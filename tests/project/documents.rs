@@ -13,7 +13,7 @@ use chatprobe::{
 use clap::Parser as _;
 use serde_json::Value;
 
-use crate::support::{Folder, SCENARIO, Service, free_address, shipped};
+use crate::support::{Folder, Service, free_address, shipped, write_scenarios};
 
 const DOCUMENTS: [&str; 5] = [
     "README.md",
@@ -88,13 +88,16 @@ fn every_command_is_written_as_a_newcomer_can_run_it_and_is_understood() {
 async fn shipped_service() -> Service {
     let folder = Folder::new();
     let mut text = std::fs::read_to_string(shipped("chatprobe.yaml")).unwrap();
-    for address in ["127.0.0.1:4000", "127.0.0.1:8080", "127.0.0.1:8001"] {
+    for address in [
+        "127.0.0.1:4000",
+        "127.0.0.1:8080",
+        "127.0.0.1:8001",
+        "127.0.0.1:14222",
+    ] {
         assert!(text.contains(address));
         text = text.replace(address, &free_address().to_string());
     }
-    let scenario = format!("scenarios/{SCENARIO}.yaml");
-    let file = std::fs::read_to_string(shipped(&scenario)).unwrap();
-    folder.write(&scenario, &file);
+    write_scenarios(&folder);
     Service::start_in(folder, &text, &[], &[]).await
 }
 

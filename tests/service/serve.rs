@@ -6,7 +6,7 @@ use tokio::time::{Duration, Instant};
 
 use crate::support::{
     Centre, Folder, Metrics, PROBE, Process, QUICK, SCENARIO, Service, events, free_address, get,
-    plain, shipped,
+    plain, shipped, write_scenarios,
 };
 
 fn probe(every: &str, inputs: &str) -> String {
@@ -19,17 +19,18 @@ fn probe(every: &str, inputs: &str) -> String {
 fn shipped_elsewhere(folder: &Folder) -> (String, String) {
     let mut text = std::fs::read_to_string(shipped("chatprobe.yaml")).unwrap();
     let mut addresses = Vec::new();
-    for address in ["127.0.0.1:4000", "127.0.0.1:8080", "127.0.0.1:8001"] {
+    for address in [
+        "127.0.0.1:4000",
+        "127.0.0.1:8080",
+        "127.0.0.1:8001",
+        "127.0.0.1:14222",
+    ] {
         let free = free_address().to_string();
         assert!(text.contains(address));
         text = text.replace(address, &free);
         addresses.push(free);
     }
-    let scenario = format!("scenarios/{SCENARIO}.yaml");
-    folder.write(
-        &scenario,
-        &std::fs::read_to_string(shipped(&scenario)).unwrap(),
-    );
+    write_scenarios(folder);
     (text, addresses.remove(0))
 }
 
@@ -41,7 +42,7 @@ async fn the_shipped_configuration_has_probed_within_ten_seconds() {
     let mut service = Service::start_in(folder, &configuration, &[], &[]).await;
     service
         .process
-        .line("probe succeeded for the first time")
+        .lines("probe succeeded for the first time", 2)
         .await;
     assert!(
         begun.elapsed() < Duration::from_secs(10),
@@ -56,6 +57,9 @@ async fn the_shipped_configuration_has_probed_within_ten_seconds() {
         "/api/v1/openapi.json",
         "  callbacks http://127.0.0.1:",
         &format!("  simulator http://{simulator}/stats"),
+        "  rooms     http://127.0.0.1:",
+        "probe=\"contact-center-chat\"",
+        "probe=\"websocket-support-chat\"",
     ] {
         assert!(log.contains(part), "`{part}` in:\n{log}");
     }

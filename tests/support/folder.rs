@@ -17,6 +17,16 @@ pub fn shipped(path: &str) -> PathBuf {
         .join(path)
 }
 
+/// Copies the shipped scenarios to where the shipped configuration looks for them.
+pub fn write_scenarios(folder: &Folder) {
+    for file in std::fs::read_dir(shipped("scenarios")).unwrap() {
+        let path = file.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        folder.write(&format!("scenarios/{name}"), &text);
+    }
+}
+
 /// Deleted with the end of the test.
 pub struct Folder(TemporaryFolder);
 

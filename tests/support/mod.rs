@@ -35,7 +35,7 @@ pub use alertmanager::{ALERTMANAGER, Alertmanager};
 pub use browser::Browser;
 pub use centre::{Centre, events, requests};
 pub use certificates::{Authority, SecureServer};
-pub use folder::{Folder, QUICK, SCENARIO, shipped};
+pub use folder::{Folder, QUICK, SCENARIO, shipped, write_scenarios};
 pub use group::Group;
 pub use metrics::Metrics;
 pub use nix::sys::signal::Signal;
