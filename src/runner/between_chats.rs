@@ -4,7 +4,7 @@ use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
 
 use tokio::time::Instant;
 
-use super::{RunSpec, context::FOREVER};
+use super::{RunSpec, forever::FOREVER};
 use crate::{
     load::Shape,
     scenario::{EvaluationError, Scenario, Scope},

@@ -13,16 +13,13 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Engine, RunSpec, TraceBudget, deliveries::Ledger};
+use super::{Engine, RunSpec, TraceBudget, deliveries::Ledger, forever::FOREVER};
 use crate::{
     callbacks::Path,
     event::{Mode, RunEvent, RunObservers},
     inbox::{Inbox, Owner},
     scenario::{Clients, Reuse, RunScope, Scope, SessionValues},
 };
-
-/// No wait needs longer, and the clock cannot count much further.
-pub(super) const FOREVER: Duration = Duration::from_hours(365 * 24);
 
 /// What the chats of a run share.
 #[derive(Debug)]

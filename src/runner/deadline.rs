@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::context::FOREVER;
+use super::forever::FOREVER;
 
 /// When a chat has failed that is still at its steps, or what is around them.
 #[derive(Debug, Clone, Copy)]

@@ -21,6 +21,7 @@ mod delivery_report;
 mod engine;
 mod failed_frames;
 mod findings;
+mod forever;
 mod frame_log;
 mod graceful_stop;
 mod health;

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{OrderError, context::FOREVER, pace::Asked};
+use super::{OrderError, forever::FOREVER, pace::Asked};
 use crate::{
     load::{Arrivals, Customers, Shape},
     units::Rate,

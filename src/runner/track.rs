@@ -20,8 +20,9 @@ use self::{
 };
 use super::{
     chat_state::ChatState,
-    context::{FOREVER, GracePeriod, RunContext},
+    context::{GracePeriod, RunContext},
     deadline::Deadline,
+    forever::FOREVER,
 };
 use crate::{
     callbacks::Claims,

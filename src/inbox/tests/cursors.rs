@@ -146,7 +146,7 @@ impl Over {
             InboundSource::Connection(number) => match &self.sources {
                 WaitSources::Callbacks => false,
                 WaitSources::Connection(own) => number == *own,
-                WaitSources::Connections(own) => own.iter().any(|own| number == *own),
+                WaitSources::Connections(own) => own.contains(&number),
             },
             InboundSource::EndOf { .. } => false,
         }
@@ -201,36 +201,41 @@ impl Over {
     }
 }
 
+fn is_of(source: InboundSource, connection: u32) -> bool {
+    source == InboundSource::Connection(connection)
+}
+
+/// Sends an event of a kind or a frame, and notes it.
+fn send(bench: &Bench, sent: &Mutex<Sent>, kind: u8, source: InboundSource) {
+    let mut incoming = bench.incoming("", 10);
+    let arrived = incoming.inbound.arrived;
+    let number = {
+        let mut sent = sent.lock().unwrap();
+        sent.push(Entry {
+            kind,
+            source,
+            arrived,
+        });
+        sent.len() - 1
+    };
+    incoming.inbound.event = Value::from(number);
+    incoming.inbound.source = source;
+    if source.is_callback() {
+        bench.sender.send(incoming, IdSpread::OneChat);
+    } else {
+        bench.sender.send_of_connection(incoming.inbound);
+    }
+}
+
 async fn perform(acts: Vec<Act>) {
     let bench = Bench::new();
     let sent = Arc::<Mutex<Sent>>::default();
     let (mut waiters, mut ended) = (Vec::new(), Vec::new());
     for act in acts {
         match act {
-            Act::Send { kind, source }
-                if !ended
-                    .iter()
-                    .any(|end| source == InboundSource::Connection(*end)) =>
-            {
+            Act::Send { kind, source } if !ended.iter().any(|end| is_of(source, *end)) => {
                 tokio::time::advance(Duration::from_millis(1)).await;
-                let mut incoming = bench.incoming("", 10);
-                let arrived = incoming.inbound.arrived;
-                let number = {
-                    let mut sent = sent.lock().unwrap();
-                    sent.push(Entry {
-                        kind,
-                        source,
-                        arrived,
-                    });
-                    sent.len() - 1
-                };
-                incoming.inbound.event = Value::from(number);
-                incoming.inbound.source = source;
-                if source.is_callback() {
-                    bench.sender.send(incoming, IdSpread::OneChat);
-                } else {
-                    bench.sender.send_of_connection(incoming.inbound);
-                }
+                send(&bench, &sent, kind, source);
             }
             Act::End(connection) if !ended.contains(&connection) => {
                 ended.push(connection);
@@ -244,7 +249,6 @@ async fn perform(acts: Vec<Act>) {
                 });
                 bench.end(connection);
             }
-            Act::Send { .. } | Act::End(_) => {}
             Act::Wait {
                 kind,
                 for_earlier,
@@ -261,7 +265,7 @@ async fn perform(acts: Vec<Act>) {
             Act::Abort(at) if !waiters.is_empty() => {
                 waiters[at % waiters.len()].came_to.abort();
             }
-            Act::Abort(_) => {}
+            Act::Send { .. } | Act::End(_) | Act::Abort(_) => {}
             Act::Run => yield_now().await,
         }
     }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     event::{DeliveryEvent, RunEvent, RunObservers},
-    runner::context::FOREVER,
+    runner::forever::FOREVER,
 };
 
 /// The bytes that all open messages of a run may have; further ones are not tracked.

@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::{ANSWERS_AFTER_END, RunTask};
-use crate::{runner::context::FOREVER, units::duration};
+use crate::{runner::forever::FOREVER, units::duration};
 
 impl RunTask {
     /// For a run that starts no more chats: stops those in flight once its graceful stop has passed, unless

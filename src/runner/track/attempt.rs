@@ -8,7 +8,7 @@ use super::Track;
 use crate::{
     event::{RunEvent, Sent, StepOutcome},
     inbox::Inbound,
-    runner::{chat_state::ChatState, context::FOREVER},
+    runner::{chat_state::ChatState, forever::FOREVER},
     scenario::{
         Awaited, EvaluationError, EventView, Expression, Kept, KeptEvents, Match, Observation,
         Performed, Reason, Step, Task, Unperformed, Until, WaitAction, key_text,

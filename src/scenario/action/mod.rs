@@ -11,6 +11,7 @@ mod payload;
 mod performed;
 mod session_event;
 mod shown;
+mod socket_rules;
 #[cfg(test)]
 mod toy;
 mod traced;
@@ -35,14 +36,13 @@ pub use session_event::{
 pub use shown::{
     ActionTrace, AnswerTrace, EventTrace, Excerpt, HttpTrace, PhaseTrace, RequestTrace,
 };
+pub use socket_rules::{DeliveryRule, SocketRules};
 pub use traced::{Beginning, Presenter, TracedAction, Tracer};
 pub(super) use wait_for::EVENT;
 pub use wait_for::{
     Awaited, Delivery, EventView, InboundSource, KeptEvents, Match, WaitAction, WaitSources,
 };
-pub use websocket::{
-    ChatSockets, CloseAction, ConnectAction, DeliveryRule, ReceiveAction, SendAction, SocketRules,
-};
+pub use websocket::{ChatSockets, CloseAction, ConnectAction, ReceiveAction, SendAction};
 
 macro_rules! kinds {
     ($($(#[doc = $about:literal])* $(#[cfg($condition:meta)])? $kind:ident($action:ty),)+) => {

@@ -1,17 +1,14 @@
 //! Sockets of a chat: connections over which both sides send frames whenever they like.
 //!
 //! A `connect` opens one and hands what comes to a [`watcher`] of its own, which counts, answers by the
-//! [rules](SocketRules) of the scenario and gives frames to the inbox of the chat; `send`, `receive` and `close` name it.
+//! [rules](super::SocketRules) of the scenario and gives frames to the inbox of the chat; `send`, `receive` and `close` name it.
 
 mod close;
 mod connect;
 mod connection_events;
-mod content;
-mod delivery_id;
 mod failure;
 mod handshake;
 mod receive;
-mod rules;
 mod send;
 mod sockets;
 mod watcher;
@@ -19,11 +16,7 @@ mod watcher;
 use std::sync::Arc;
 
 pub use self::{
-    close::CloseAction,
-    connect::ConnectAction,
-    receive::ReceiveAction,
-    rules::{DeliveryRule, SocketRules},
-    send::SendAction,
+    close::CloseAction, connect::ConnectAction, receive::ReceiveAction, send::SendAction,
     sockets::ChatSockets,
 };
 use super::{ActionReading, kind::StepKey};

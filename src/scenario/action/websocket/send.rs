@@ -4,7 +4,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, timeout};
 
-use super::{SOCKET, content::FrameContent, failure::failed, read_one_socket, sockets::OpenSocket};
+use super::{SOCKET, failure::failed, read_one_socket, sockets::OpenSocket};
 use crate::{
     document::{Mapping, Node},
     driver::SocketMessage,
@@ -13,6 +13,7 @@ use crate::{
         action::{
             ActionReading, Performed, Sending, Task, Unperformed,
             kind::{ActionKind, StepKey},
+            socket_rules::FrameContent,
         },
         look::{VisibleName, VisibleNames},
     },

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use minijinja::Value;
 use tokio::time::Instant;
 
-use super::{SocketRules, connection_events::ConnectionEvents, failure::reason_of_end};
+use super::{connection_events::ConnectionEvents, failure::reason_of_end};
 use crate::{
     driver::{
         ClosedBy, ClosedSocket, HandshakeAnswer, ReceivedMessage, SocketHandler, SocketMessage,
@@ -13,7 +13,7 @@ use crate::{
     scenario::{
         EvaluationError, Scope,
         action::{
-            ArrivedFrame, PassedFrame, SessionEvent, SocketEnd, SocketEvent,
+            ArrivedFrame, PassedFrame, SessionEvent, SocketEnd, SocketEvent, SocketRules,
             frame::{FrameView, SeenFrame, kind_of},
         },
         key_text,

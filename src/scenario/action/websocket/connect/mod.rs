@@ -4,7 +4,7 @@ mod performing;
 
 use std::{sync::Arc, time::Duration};
 
-use super::{SocketRules, UNNAMED, handshake::HANDSHAKE};
+use super::{UNNAMED, handshake::HANDSHAKE};
 use crate::{
     document::{Mapping, Node, Place, Problems, Value},
     driver::Origins,
@@ -12,7 +12,7 @@ use crate::{
         EvaluationError, Expression, Names, Observation, Reason, Scope, Sessions, Setting,
         Template,
         action::{
-            ActionReading, Looks, Performed, Task,
+            ActionReading, Looks, Performed, SocketRules, Task,
             address::ServerAddress,
             http::read_headers,
             kind::{ActionKind, StepKey},

@@ -9,7 +9,7 @@ use crate::scenario::Expression;
 
 /// `frame.json.a.b`: the names on the way to a text.
 #[derive(Debug)]
-pub(super) struct JsonField(Box<[Box<str>]>);
+pub(in crate::scenario::action) struct JsonField(Box<[Box<str>]>);
 
 impl JsonField {
     /// Of an expression that is such a way and nothing else, of a frame that goes by this name.
@@ -23,7 +23,7 @@ impl JsonField {
 
     /// The text that is there. `None` if something else is there, or nothing, or if it is no JSON that every reader
     /// takes: then only the [expression](Expression) tells.
-    pub(super) fn text_in(&self, json: &[u8]) -> Option<Box<str>> {
+    pub(in crate::scenario::action) fn text_in(&self, json: &[u8]) -> Option<Box<str>> {
         let mut reader = serde_json::Deserializer::from_slice(json);
         let text = Way(&self.0).deserialize(&mut reader).ok()?;
         reader.end().ok()?;

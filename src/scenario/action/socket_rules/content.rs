@@ -13,7 +13,7 @@ use crate::{
 
 /// `TEXT`, or `{ text: TEXT }`, `{ json: ... }`, `{ binary: { hex: TEXT } }`, `{ binary: { base64: TEXT } }`.
 #[derive(Debug)]
-pub(super) enum FrameContent {
+pub(in crate::scenario::action) enum FrameContent {
     /// Text.
     Text(Template),
     /// JSON as text.
@@ -24,7 +24,7 @@ pub(super) enum FrameContent {
 
 /// How a text tells bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Encoding {
+pub(in crate::scenario::action) enum Encoding {
     Hex,
     Base64,
 }
@@ -32,7 +32,11 @@ pub(super) enum Encoding {
 const ENCODINGS: [(&str, Encoding); 2] = [("hex", Encoding::Hex), ("base64", Encoding::Base64)];
 
 impl FrameContent {
-    pub(super) fn read(node: &Node, names: &Names, problems: &Problems) -> Option<Self> {
+    pub(in crate::scenario::action) fn read(
+        node: &Node,
+        names: &Names,
+        problems: &Problems,
+    ) -> Option<Self> {
         if !matches!(node.value, Value::Map(_)) {
             return Template::read(node, names, problems).map(Self::Text);
         }
@@ -62,7 +66,10 @@ impl FrameContent {
     }
 
     /// The message in a scope.
-    pub(super) fn render(&self, scope: &Arc<Scope>) -> Result<SocketMessage, EvaluationError> {
+    pub(in crate::scenario::action) fn render(
+        &self,
+        scope: &Arc<Scope>,
+    ) -> Result<SocketMessage, EvaluationError> {
         match self {
             Self::Text(template) => template.render(scope).map(SocketMessage::text),
             Self::Json(payload) => payload.render(scope).map(SocketMessage::text),

@@ -1,10 +1,14 @@
 //! What holds for all sockets of a scenario: `replies`, `every` and `deliveries`.
 
+mod content;
+mod delivery_id;
+
 use std::{sync::Arc, time::Duration};
 
 use memchr::memmem::Finder;
 
-use super::{content::FrameContent, delivery_id::JsonField};
+pub(in crate::scenario::action) use self::content::FrameContent;
+use self::delivery_id::JsonField;
 use crate::{
     document::{Mapping, Node, Place, Problems, Value},
     scenario::{
@@ -50,17 +54,17 @@ pub struct DeliveryRule {
 
 /// `{ when: EXPRESSION, send: MESSAGE, socket: NAME }`.
 #[derive(Debug)]
-pub(super) struct ReplyRule {
-    pub(super) when: Expression,
-    pub(super) content: FrameContent,
+pub(in crate::scenario::action) struct ReplyRule {
+    pub(in crate::scenario::action) when: Expression,
+    pub(in crate::scenario::action) content: FrameContent,
     socket: Option<Arc<str>>,
 }
 
 /// `{ interval: DURATION, send: MESSAGE, socket: NAME }`.
 #[derive(Debug)]
-pub(super) struct HeartbeatRule {
-    pub(super) interval: Setting<Duration>,
-    pub(super) content: FrameContent,
+pub(in crate::scenario::action) struct HeartbeatRule {
+    pub(in crate::scenario::action) interval: Setting<Duration>,
+    pub(in crate::scenario::action) content: FrameContent,
     socket: Option<Arc<str>>,
 }
 
@@ -186,31 +190,41 @@ impl SocketRules {
     }
 
     /// Whether the scenario says `deliveries`, with problems or without.
-    pub(super) fn says_deliveries(&self) -> bool {
+    pub(in crate::scenario::action) fn says_deliveries(&self) -> bool {
         self.says_deliveries
     }
 
     /// The replies of a socket with this name.
-    pub(super) fn replies_of(&self, socket: &str) -> impl Iterator<Item = &ReplyRule> {
+    pub(in crate::scenario::action) fn replies_of(
+        &self,
+        socket: &str,
+    ) -> impl Iterator<Item = &ReplyRule> {
         let replies = self.replies.iter();
         replies.filter(move |reply| is_of(reply.socket.as_deref(), socket))
     }
 
     /// The heartbeats of a socket with this name.
-    pub(super) fn heartbeats_of(&self, socket: &str) -> impl Iterator<Item = &HeartbeatRule> {
+    pub(in crate::scenario::action) fn heartbeats_of(
+        &self,
+        socket: &str,
+    ) -> impl Iterator<Item = &HeartbeatRule> {
         let heartbeats = self.heartbeats.iter();
         heartbeats.filter(move |heartbeat| is_of(heartbeat.socket.as_deref(), socket))
     }
 
     /// Whether what holds for a socket with this name has expressions. `is_member`: of a room.
-    pub(super) fn need_scope(&self, socket: &str, is_member: bool) -> bool {
+    pub(in crate::scenario::action) fn need_scope(&self, socket: &str, is_member: bool) -> bool {
         (is_member && self.deliveries.is_some())
             || self.replies_of(socket).next().is_some()
             || self.heartbeats_of(socket).next().is_some()
     }
 
     /// Whether a step of this chat may look at the frames of a socket with this name.
-    pub(super) fn is_received(&self, socket: &str, scope: &Arc<Scope>) -> bool {
+    pub(in crate::scenario::action) fn is_received(
+        &self,
+        socket: &str,
+        scope: &Arc<Scope>,
+    ) -> bool {
         self.receivers.iter().any(|receiver| {
             let runs = receiver.when.as_ref();
             is_of(receiver.socket.as_deref(), socket)
@@ -221,7 +235,10 @@ impl SocketRules {
 
 impl HeartbeatRule {
     /// How long it is between two of them, in a scope.
-    pub(super) fn interval(&self, scope: &Arc<Scope>) -> Result<Duration, EvaluationError> {
+    pub(in crate::scenario::action) fn interval(
+        &self,
+        scope: &Arc<Scope>,
+    ) -> Result<Duration, EvaluationError> {
         let interval = self.interval.evaluate(scope)?;
         Ok(interval.max(SHORTEST_INTERVAL))
     }
@@ -282,18 +299,18 @@ impl DeliveryRule {
     }
 
     /// Whether a frame may be a delivery, as far as its bytes say without being understood.
-    pub(super) fn may_be(&self, bytes: &[u8]) -> bool {
+    pub(in crate::scenario::action) fn may_be(&self, bytes: &[u8]) -> bool {
         let containing = self.containing.as_ref();
         containing.is_none_or(|text| text.find(bytes).is_some())
     }
 
     /// The way to the text within the JSON of a frame by which a message is recognized, if it is one.
-    pub(super) fn field(&self) -> Option<&JsonField> {
+    pub(in crate::scenario::action) fn field(&self) -> Option<&JsonField> {
         self.field.as_ref()
     }
 
     /// By which a message is recognized.
-    pub(super) fn id(&self) -> &Expression {
+    pub(in crate::scenario::action) fn id(&self) -> &Expression {
         &self.id
     }
 }
