@@ -1,6 +1,7 @@
 //! WebSocket ([RFC 6455](https://www.rfc-editor.org/rfc/rfc6455)) connections to targets, without extensions.
 
 mod answer;
+mod boundary;
 mod client;
 mod closed;
 mod failure;

@@ -67,7 +67,7 @@ pub(super) enum NextWrite {
 
 /// Why a message is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum QueueRefusal {
     /// As much waits as may.
     Full,
     /// The socket is being closed or has ended.
@@ -94,16 +94,16 @@ impl SocketState {
         message: &SocketMessage,
         since: Instant,
         taken: Option<oneshot::Sender<Duration>>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), QueueRefusal> {
         let length = message.length();
         {
             let mut inner = self.inner();
             if inner.close.is_some() || inner.closed.is_some() {
-                return Err(Refusal::Closing);
+                return Err(QueueRefusal::Closing);
             }
             let space = self.limits.waiting.saturating_sub(inner.bytes);
             if length > space || inner.queue.len() >= self.limits.waiting_messages {
-                return Err(Refusal::Full);
+                return Err(QueueRefusal::Full);
             }
             inner.bytes += length;
             inner.queue.push_back(QueuedMessage {
@@ -121,15 +121,15 @@ impl SocketState {
         &self,
         message: &SocketMessage,
         since: Instant,
-    ) -> Result<oneshot::Receiver<Duration>, Refusal> {
+    ) -> Result<oneshot::Receiver<Duration>, QueueRefusal> {
         loop {
             // Made before the look, so that no change is missed in between.
             let changed = self.changed.notified();
             let (taken, hears) = oneshot::channel();
             match self.push(message, since, Some(taken)) {
                 Ok(()) => return Ok(hears),
-                Err(Refusal::Closing) => return Err(Refusal::Closing),
-                Err(Refusal::Full) => changed.await,
+                Err(QueueRefusal::Closing) => return Err(QueueRefusal::Closing),
+                Err(QueueRefusal::Full) => changed.await,
             }
         }
     }

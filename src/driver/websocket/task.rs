@@ -19,9 +19,9 @@ use super::{
     closed::{ClosedBy, ClosedSocket, ClosedWhy},
     handler::SocketHandler,
     message::{ReceivedMessage, SocketMessage},
-    queue::{CloseRequest, NextWrite, QueuedMessage, Refusal, SocketState},
-    timers::{Due, Timers},
-    wire::Wire,
+    queue::{CloseRequest, NextWrite, QueueRefusal, QueuedMessage, SocketState},
+    timers::{DueAct, Timers},
+    wire::{self, Wire},
     words,
 };
 use crate::{descriptors::Permit, driver::transport::one_line, units::duration};
@@ -32,6 +32,9 @@ const MOST_AT_ONCE: usize = 32;
 /// How long the target may take to close the connection after the close frames. It is its part, so that the ports of
 /// the client can be used again.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
+
+/// Messages that are longer leave buffers behind that are worth to be given back, in bytes.
+const LARGE: usize = 4096;
 
 /// Of what a target sends after the end, read at once and ignored.
 const IGNORED_AT_ONCE: usize = 1024;
@@ -47,10 +50,10 @@ pub(super) struct SocketTask {
     flushing: bool,
     /// What that is, if it is a message.
     writing: Option<Box<QueuedMessage>>,
-    /// A ping waits to be written.
-    ping_waits: bool,
     /// The wire has answers to pings.
     pongs_wait: bool,
+    /// A message that was large was read or written since the buffers are as they are.
+    has_large_buffers: bool,
     /// The close frame of ours that was written.
     close_written: Option<Box<CloseRequest>>,
     /// Nothing can be written any more. What had arrived before is read all the same: it may say why.
@@ -74,8 +77,8 @@ impl SocketTask {
             timers,
             flushing: false,
             writing: None,
-            ping_waits: false,
             pongs_wait: false,
+            has_large_buffers: false,
             close_written: None,
             broken: None,
             _permit: permit,
@@ -142,9 +145,9 @@ impl SocketTask {
     }
 
     fn next_write(&mut self) -> Option<tungstenite::Message> {
-        if self.ping_waits && self.close_written.is_none() {
-            self.ping_waits = false;
-            let content = self.timers.ping_written(Instant::now());
+        if self.close_written.is_none()
+            && let Some(content) = self.timers.take_ping(Instant::now())
+        {
             let content = Bytes::copy_from_slice(&content);
             return Some(tungstenite::Message::Ping(content));
         }
@@ -172,6 +175,7 @@ impl SocketTask {
         let Some(written) = self.writing.take() else {
             return;
         };
+        self.has_large_buffers |= written.message.length() > LARGE;
         let took = written.since.elapsed();
         if let Some(handler) = &mut self.handler {
             handler.sent(&written.message, took);
@@ -199,9 +203,18 @@ impl SocketTask {
             }
             Poll::Pending => match self.broken.take() {
                 Some(closed) => Err(*closed),
-                None => Ok(false),
+                // New ones have to be polled.
+                None => Ok(self.has_large_buffers && self.renew_buffers()),
             },
         }
+    }
+
+    /// Gives memory back that only large messages need; whether it could.
+    fn renew_buffers(&mut self) -> bool {
+        let is_idle = !self.flushing && !self.pongs_wait && self.close_written.is_none();
+        let renewed = is_idle && wire::renew(&mut self.wire);
+        self.has_large_buffers &= !renewed;
+        renewed
     }
 
     fn take(&mut self, message: tungstenite::Message) -> Result<(), ClosedSocket> {
@@ -229,6 +242,7 @@ impl SocketTask {
     }
 
     fn received(&mut self, message: SocketMessage) -> Result<(), ClosedSocket> {
+        self.has_large_buffers |= message.length() > LARGE;
         let Some(handler) = &mut self.handler else {
             return Ok(());
         };
@@ -244,8 +258,8 @@ impl SocketTask {
     fn send(&self, message: &SocketMessage) -> Result<(), ClosedSocket> {
         match self.state.push(message, Instant::now(), None) {
             // Nothing is said any more once the socket is being closed.
-            Ok(()) | Err(Refusal::Closing) => Ok(()),
-            Err(Refusal::Full) => Err(ClosedSocket {
+            Ok(()) | Err(QueueRefusal::Closing) => Ok(()),
+            Err(QueueRefusal::Full) => Err(ClosedSocket {
                 by: ClosedBy::Us,
                 code: None,
                 reason: self.state.backlog(),
@@ -255,18 +269,16 @@ impl SocketTask {
         }
     }
 
-    fn act(&mut self, due: Due) -> Result<(), ClosedSocket> {
+    fn act(&mut self, due: DueAct) -> Result<(), ClosedSocket> {
         match due {
-            Due::Ping => {
-                self.ping_waits = true;
-                Ok(())
-            }
-            Due::Heartbeat(position) => {
+            // It is written next.
+            DueAct::Ping => Ok(()),
+            DueAct::Heartbeat(position) => {
                 let handler = self.handler.as_mut();
                 let beat = handler.and_then(|handler| handler.heartbeat(position));
                 beat.iter().try_for_each(|beat| self.send(beat))
             }
-            Due::NoPong => Err(ClosedSocket {
+            DueAct::NoPong => Err(ClosedSocket {
                 by: ClosedBy::Network,
                 code: None,
                 reason: format!(
@@ -276,7 +288,7 @@ impl SocketTask {
                 at: Instant::now(),
                 why: ClosedWhy::NoPong,
             }),
-            Due::Deadline => Err(ClosedSocket {
+            DueAct::Deadline => Err(ClosedSocket {
                 by: ClosedBy::Us,
                 code: self.state.close().map(|close| close.code),
                 reason: String::new(),

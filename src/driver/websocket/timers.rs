@@ -23,7 +23,7 @@ pub(super) struct Timers {
 
 /// What is to be done now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Due {
+pub(super) enum DueAct {
     /// Send a ping.
     Ping,
     /// The target has not answered one in time.
@@ -44,13 +44,13 @@ struct PingTimer {
 enum PingState {
     /// The next one is sent then.
     Idle(Instant),
-    /// One is out, or waits for messages before it.
-    Asked {
-        /// When it was given to the kernel, or should have been.
-        at: Instant,
+    /// One is to be written.
+    Waiting {
         /// When the answer has to be there.
         deadline: Instant,
     },
+    /// One was written.
+    Asked { at: Instant, deadline: Instant },
 }
 
 struct HeartbeatTimer {
@@ -101,7 +101,7 @@ impl Timers {
     }
 
     /// What is due, once; the task is woken when something is.
-    pub(super) fn poll_due(&mut self, context: &mut Context<'_>) -> Poll<Due> {
+    pub(super) fn poll_due(&mut self, context: &mut Context<'_>) -> Poll<DueAct> {
         let Some((at, due)) = self.next() else {
             return Poll::Pending;
         };
@@ -116,15 +116,14 @@ impl Timers {
         Poll::Ready(due)
     }
 
-    /// The ping goes to the kernel now: what identifies it.
-    pub(super) fn ping_written(&mut self, now: Instant) -> [u8; 8] {
-        let Some(ping) = &mut self.ping else {
-            return [0; 8];
+    /// What the ping says that is to be written, if there is one; it is written now.
+    pub(super) fn take_ping(&mut self, now: Instant) -> Option<[u8; 8]> {
+        let ping = self.ping.as_deref_mut()?;
+        let PingState::Waiting { deadline } = ping.state else {
+            return None;
         };
-        if let PingState::Asked { at, .. } = &mut ping.state {
-            *at = now;
-        }
-        ping.number.to_be_bytes()
+        ping.state = PingState::Asked { at: now, deadline };
+        Some(ping.number.to_be_bytes())
     }
 
     /// The target sent a pong: how long after the ping, if it is an answer to it.
@@ -146,32 +145,34 @@ impl Timers {
         ping.map_or(Duration::ZERO, |ping| ping.settings.within)
     }
 
-    fn next(&self) -> Option<(Instant, Due)> {
+    fn next(&self) -> Option<(Instant, DueAct)> {
         let ping = self.ping.as_deref().map(|ping| match ping.state {
-            PingState::Idle(next) => (next, Due::Ping),
-            PingState::Asked { deadline, .. } => (deadline, Due::NoPong),
+            PingState::Idle(next) => (next, DueAct::Ping),
+            PingState::Waiting { deadline } | PingState::Asked { deadline, .. } => {
+                (deadline, DueAct::NoPong)
+            }
         });
-        let deadline = self.deadline.map(|at| (at, Due::Deadline));
+        let deadline = self.deadline.map(|at| (at, DueAct::Deadline));
         let heartbeats = self.heartbeats.iter().enumerate();
-        let heartbeats = heartbeats.map(|(position, beat)| (beat.next, Due::Heartbeat(position)));
+        let heartbeats =
+            heartbeats.map(|(position, beat)| (beat.next, DueAct::Heartbeat(position)));
         ping.into_iter()
             .chain(deadline)
             .chain(heartbeats)
             .min_by_key(|(at, _)| *at)
     }
 
-    fn begin(&mut self, due: Due, now: Instant) {
+    fn begin(&mut self, due: DueAct, now: Instant) {
         match due {
-            Due::Ping => {
+            DueAct::Ping => {
                 if let Some(ping) = &mut self.ping {
                     ping.number += 1;
-                    ping.state = PingState::Asked {
-                        at: now,
+                    ping.state = PingState::Waiting {
                         deadline: now + ping.settings.within,
                     };
                 }
             }
-            Due::Heartbeat(position) => {
+            DueAct::Heartbeat(position) => {
                 let beat = &mut self.heartbeats[position];
                 // In step with the opening; those that were missed while this machine was busy are left out.
                 let on_time = beat.next + beat.interval;
@@ -182,7 +183,7 @@ impl Timers {
                 };
             }
             // The socket ends.
-            Due::NoPong | Due::Deadline => {}
+            DueAct::NoPong | DueAct::Deadline => {}
         }
     }
 }

@@ -1,11 +1,12 @@
-//! The stream of a socket, with the time of its reads.
+//! The stream of a socket, and the frames on it.
 
 use std::{
-    io,
+    io::{self, ErrorKind},
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
+use futures_util::FutureExt;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::Instant,
@@ -15,7 +16,7 @@ use tokio_tungstenite::{
     tungstenite::protocol::{Role, WebSocketConfig},
 };
 
-use super::opening::FrameLimits;
+use super::{boundary::FrameBoundary, opening::FrameLimits};
 use crate::driver::transport::Stream;
 
 /// Of the buffer for what is read, in bytes. Each socket has one, and a frame of a chat is shorter.
@@ -26,13 +27,15 @@ const READ_BUFFER: usize = 1024;
 const BESIDES_MESSAGE: usize = 16 * 1024;
 
 /// Messages and frames on a stream.
-pub(super) type Wire = WebSocketStream<TimedStream>;
+pub(super) type Wire = WebSocketStream<SocketStream>;
 
-/// A stream that notes when something was read.
-pub(super) struct TimedStream {
-    stream: Stream,
+/// A stream with what is known of its reads.
+pub(super) struct SocketStream {
+    /// Always there, but while the buffers around it are renewed.
+    stream: Option<Stream>,
     /// When bytes were read last.
     pub(super) read_at: Instant,
+    boundary: FrameBoundary,
 }
 
 /// Speaks WebSocket on a stream on which `first` was read already.
@@ -44,44 +47,80 @@ pub(super) async fn speak(stream: Stream, first: &[u8], limits: &FrameLimits) ->
         .max_write_buffer_size(limits.waiting.saturating_add(BESIDES_MESSAGE))
         .max_message_size(Some(limits.message))
         .max_frame_size(Some(limits.message));
-    let stream = TimedStream {
-        stream,
+    let mut boundary = FrameBoundary::default();
+    boundary.pass(first);
+    let stream = SocketStream {
+        stream: Some(stream),
         read_at: Instant::now(),
+        boundary,
     };
     // Copied: it is a part of a buffer that is much larger and would stay as long as the socket.
     let first = first.to_vec();
     WebSocketStream::from_partially_read(stream, first, Role::Client, Some(config)).await
 }
 
-impl AsyncRead for TimedStream {
+/// Gives the wire new buffers, where nothing is in the old ones; whether it did. The library keeps buffers as large as
+/// the longest message that they ever had.
+///
+/// It must have nothing to write, and must have said that there is nothing more to read.
+#[expect(clippy::expect_used, reason = "the library has nothing to wait for")]
+pub(super) fn renew(wire: &mut Wire) -> bool {
+    let stream = wire.get_mut();
+    if !stream.boundary.is_reached() {
+        return false;
+    }
+    let stream = SocketStream {
+        stream: stream.stream.take(),
+        read_at: stream.read_at,
+        boundary: FrameBoundary::default(),
+    };
+    let config = *wire.get_config();
+    *wire = WebSocketStream::from_raw_socket(stream, Role::Client, Some(config))
+        .now_or_never()
+        .expect("a socket without a handshake is there at once");
+    true
+}
+
+impl SocketStream {
+    fn open(&mut self) -> io::Result<Pin<&mut Stream>> {
+        match &mut self.stream {
+            Some(stream) => Ok(Pin::new(stream)),
+            None => Err(ErrorKind::NotConnected.into()),
+        }
+    }
+}
+
+impl AsyncRead for SocketStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let result = ready!(Pin::new(&mut self.stream).poll_read(context, buffer));
-        if buffer.filled().len() > before {
+        let result = ready!(self.open()?.poll_read(context, buffer));
+        let read = &buffer.filled()[before..];
+        if !read.is_empty() {
             self.read_at = Instant::now();
+            self.boundary.pass(read);
         }
         Poll::Ready(result)
     }
 }
 
-impl AsyncWrite for TimedStream {
+impl AsyncWrite for SocketStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        self.open()?.poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        self.open()?.poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        self.open()?.poll_shutdown(context)
     }
 }

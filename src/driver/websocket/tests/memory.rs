@@ -2,17 +2,44 @@
 
 use std::{env, fs, process::Command};
 
+use tokio::sync::Semaphore;
+
 use super::*;
 use crate::descriptors;
 
 /// Enough of them that what a process needs besides does not count.
 const SOCKETS: usize = 2000;
 
-/// For each idle socket, in bytes; about 3,500 were measured. The default buffer of the library alone has 131,072.
-const MOST: usize = 7000;
+/// For each idle socket, in bytes; 2,500 were measured. The default buffer of the library alone has 131,072.
+const MOST: usize = 6000;
+
+/// A message that must not leave its size behind, in bytes.
+const LARGE: usize = 50_000;
 
 /// Where the process that is measured finds the server.
 const SERVER: &str = "CHATPROBE_TEST_SERVER_OF_SOCKETS";
+
+/// Keeps nothing.
+struct Forgetful(Arc<Semaphore>);
+
+impl SocketHandler for Forgetful {
+    fn opened(&mut self, _: &HandshakeAnswer) {}
+
+    fn received(&mut self, _: ReceivedMessage) -> Vec<SocketMessage> {
+        self.0.add_permits(1);
+        Vec::new()
+    }
+
+    fn heartbeat(&mut self, _: usize) -> Option<SocketMessage> {
+        None
+    }
+
+    fn ponged(&mut self, _: Duration) {}
+
+    fn sent(&mut self, _: &SocketMessage, _: Duration) {}
+
+    fn closed(&mut self, _: &ClosedSocket) {}
+}
 
 /// Memory in use, in bytes.
 fn resident() -> usize {
@@ -53,11 +80,16 @@ async fn measured() {
     let client = client();
     let asked = opening(url);
     let open = async || {
-        let handler = Box::new(Notes::default().handler());
+        let received = Arc::new(Semaphore::new(0));
+        let handler = Box::new(Forgetful(received.clone()));
         let opened = client.open(&asked, handler, &OnWire::default()).await;
         let socket = opened.unwrap().socket;
-        // So that the buffers of all have been used.
+        // So that the buffers have been used, and have been large.
+        let large = SocketMessage::Binary(vec![0; LARGE].into());
+        socket.send(large).await.unwrap();
+        received.acquire().await.unwrap().forget();
         socket.send(text("hello")).await.unwrap();
+        received.acquire().await.unwrap().forget();
         socket
     };
     // What the first ones need is there for all.
