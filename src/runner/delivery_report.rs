@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Quantiles, measurements::DeliveryCounts, sample::quantile};
+use super::{Quantiles, measurements::DeliveryCounts, quantiles::quantile};
 use crate::event::DeliveryFate;
 
 /// The deliveries of a run: expected = delivered + lost + excused + open.

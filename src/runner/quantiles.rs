@@ -41,3 +41,8 @@ impl Quantiles {
         }
     }
 }
+
+/// The duration that this share does not exceed, in seconds; `None` of nothing.
+pub(super) fn quantile(latencies: &Latencies, share: f64) -> Option<f64> {
+    (latencies.count() > 0).then(|| latencies.at(share).as_secs_f64())
+}

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::{
     DeliverySample, MachineSample, SocketSample, latencies::Latencies, measurements::Measurements,
-    outcomes::Outcomes,
+    outcomes::Outcomes, quantiles::quantile,
 };
 use crate::{event::Fate, scenario::Reason};
 
@@ -144,9 +144,4 @@ impl StepSample {
             max: quantile(latency, 1.0),
         }
     }
-}
-
-/// The duration that this share does not exceed, in seconds; `None` of nothing.
-pub(super) fn quantile(latencies: &Latencies, share: f64) -> Option<f64> {
-    (latencies.count() > 0).then(|| latencies.at(share).as_secs_f64())
 }

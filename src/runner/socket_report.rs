@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Quantiles, measurements::SocketCounts};
+use super::{FrameFigures, Quantiles, measurements::SocketCounts};
 use crate::{event::CloseCode, scenario::SocketEnd};
 
 /// The sockets of a run. Times are in seconds.
@@ -33,17 +33,6 @@ pub struct SocketReport {
     pub read_delay: Quantiles,
 }
 
-/// Frames in one direction.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct FrameFigures {
-    /// Frames of text.
-    pub text: u64,
-    /// Frames of bytes.
-    pub binary: u64,
-    /// Their data, in bytes.
-    pub bytes: u64,
-}
-
 /// The sockets of a run in one second.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SocketSample {
@@ -56,13 +45,6 @@ pub struct SocketSample {
     pub sent: FrameFigures,
     /// Frames with data that came in it.
     pub received: FrameFigures,
-}
-
-impl FrameFigures {
-    /// Frames of all kinds.
-    pub fn frames(self) -> u64 {
-        self.text + self.binary
-    }
 }
 
 impl SocketReport {

@@ -378,9 +378,10 @@ const OF_PROTOCOLS: [&str; 5] = ["http", "hyper", "cookie", "redirect", "websock
 /// Where protocols are named, and why.
 const NAMES_PROTOCOLS: &[(&str, &str)] = &[
     ("scenario/action/", "each kind of action has a folder there"),
+    ("scenario/clients.rs", "drivers are built there"),
     (
-        "scenario/sessions.rs",
-        "drivers are built there, and the values that their sessions keep have names there",
+        "scenario/session_values.rs",
+        "the values that their sessions keep have names there",
     ),
     ("driver/", "each protocol has a folder there"),
     ("simulator/", "a contact centre to practise on is a server"),

@@ -17,6 +17,7 @@ mod own;
 mod phases;
 mod probes;
 mod runs;
+mod series;
 mod sockets;
 mod steps;
 mod subjects;

@@ -7,10 +7,10 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    membership::{Member, Membership, Receipt},
+    member::{Member, Place, Receipt},
     message::Message,
     messages::OpenMessages,
-    room::{Room, Settled},
+    room::{Room, Settled, SettledMessage},
 };
 use crate::{
     event::{DeliveryEvent, RunEvent, RunObservers},
@@ -32,6 +32,16 @@ pub(in crate::runner) struct Ledger {
     /// Rooms with members or open messages, by name.
     rooms: Mutex<HashMap<Arc<str>, Arc<Room>>>,
     messages: OpenMessages,
+}
+
+/// A member that is in a room. Dropped, it leaves at that moment.
+#[derive(Debug)]
+pub(in crate::runner) struct Membership {
+    ledger: Arc<Ledger>,
+    room: Arc<Room>,
+    member: Member,
+    place: Place,
+    has_left: bool,
 }
 
 impl Ledger {
@@ -115,9 +125,9 @@ impl Ledger {
     }
 
     /// A frame with this id arrived at a member.
-    pub(super) fn delivered(&self, membership: &Membership, id: &str, at: Instant) -> Receipt {
-        let receipt = self.messages.look_up(membership.room(), id, |message| {
-            message.receive(membership, at, self.within)
+    fn delivered(&self, membership: &Membership, id: &str, at: Instant) -> Receipt {
+        let receipt = self.messages.look_up(&membership.room, id, |message| {
+            message.receive(membership.member, membership.place, at, self.within)
         });
         let receipt = receipt.unwrap_or(Receipt::Unknown);
         match receipt {
@@ -129,7 +139,7 @@ impl Ledger {
     }
 
     /// A member left.
-    pub(super) fn leave(&self, room: &Arc<Room>, slot: usize, at: Instant) {
+    fn leave(&self, room: &Arc<Room>, slot: usize, at: Instant) {
         let is_empty = {
             let mut members = room.members();
             members.leave(slot, at);
@@ -164,7 +174,12 @@ impl Ledger {
             let deadline = message.published_at() + self.within;
             let is_empty = {
                 let mut members = message.room().members();
-                sum.add(members.settle(&message, deadline, now));
+                let over = SettledMessage {
+                    sequence: message.sequence(),
+                    sender: message.sender(),
+                    deadline,
+                };
+                sum.add(members.settle(over, message.without_receipt(), now));
                 members.is_empty()
             };
             if is_empty {
@@ -211,5 +226,44 @@ impl Ledger {
 impl std::fmt::Debug for Ledger {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Ledger({} rooms)", self.rooms().len())
+    }
+}
+
+impl Membership {
+    fn new(ledger: Arc<Ledger>, room: Arc<Room>, member: Member, place: Place) -> Self {
+        Self {
+            ledger,
+            room,
+            member,
+            place,
+            has_left: false,
+        }
+    }
+
+    /// A frame with this id arrived: `at` is the moment of the kernel, where it is known.
+    pub(in crate::runner) fn delivered(&self, id: &str, at: Instant) -> Receipt {
+        self.ledger.delivered(self, id, at)
+    }
+
+    /// It is expected to receive nothing from this moment on.
+    pub(in crate::runner) fn leave(mut self, at: Instant) {
+        self.leave_at(at);
+    }
+
+    fn leave_at(&mut self, at: Instant) {
+        if !std::mem::replace(&mut self.has_left, true) {
+            self.ledger.leave(&self.room, self.place.slot, at);
+        }
+    }
+
+    /// Who it is.
+    pub(in crate::runner) fn member(&self) -> Member {
+        self.member
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        self.leave_at(Instant::now());
     }
 }

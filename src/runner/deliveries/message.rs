@@ -9,7 +9,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    membership::{Member, Membership, Receipt},
+    member::{Member, Place, Receipt},
     room::Room,
 };
 
@@ -93,12 +93,12 @@ impl Message {
     /// A member received it. The caller holds the read lock of its shard.
     pub(super) fn receive(
         &self,
-        membership: &Membership,
+        member: Member,
+        place: Place,
         at: Instant,
         within: Duration,
     ) -> Receipt {
-        let place = membership.place();
-        if membership.member() == self.sender {
+        if member == self.sender {
             return Receipt::Own;
         }
         if place.joined > self.sequence {

@@ -12,14 +12,14 @@
 //! while an event is emitted.
 
 mod ledger;
-mod membership;
+mod member;
 mod message;
 mod messages;
 mod room;
 #[cfg(test)]
 mod tests;
 
-pub(super) use ledger::Ledger;
+pub(super) use ledger::{Ledger, Membership};
+pub(super) use member::Member;
 #[cfg(test)]
-use membership::Receipt;
-pub(super) use membership::{Member, Membership};
+use member::Receipt;

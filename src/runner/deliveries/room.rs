@@ -5,7 +5,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{membership::Member, message::Message};
+use super::member::{Member, Place};
 
 /// A room of a run: who is in it and who was.
 pub(super) struct Room {
@@ -29,15 +29,6 @@ pub(super) struct Members {
     open: VecDeque<u64>,
 }
 
-/// Where a member is.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
-    /// The bit that it has in messages.
-    pub(super) slot: usize,
-    /// When in the order of the room it joined.
-    pub(super) joined: u64,
-}
-
 /// The member in a slot, or the last one.
 struct Slot {
     member: Member,
@@ -49,6 +40,16 @@ struct Slot {
 struct Left {
     sequence: u64,
     at: Instant,
+}
+
+/// A message that is settled.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SettledMessage {
+    /// When in the order of the room it was published.
+    pub(super) sequence: u64,
+    pub(super) sender: Member,
+    /// Until when a receipt was in time.
+    pub(super) deadline: Instant,
 }
 
 /// Expected deliveries of a message whose time is over that were not delivered.
@@ -137,17 +138,27 @@ impl Members {
         sequence
     }
 
-    /// Closes a message that is out of its shard, the oldest one of the room, and tells what became of those who have not
-    /// received it. Who left after its deadline had stayed long enough; before the deadline nothing is lost yet.
-    pub(super) fn settle(&mut self, message: &Message, deadline: Instant, now: Instant) -> Settled {
+    /// Closes a message that is out of its shard, the oldest one of the room, and tells what became of those in `missing`,
+    /// the slots that have not received it. Who left after its deadline had stayed long enough; before the deadline nothing
+    /// is lost yet.
+    pub(super) fn settle(
+        &mut self,
+        message: SettledMessage,
+        missing: impl Iterator<Item = usize>,
+        now: Instant,
+    ) -> Settled {
+        let SettledMessage {
+            sequence: published,
+            sender,
+            deadline,
+        } = message;
         let mut settled = Settled::default();
-        let published = message.sequence();
-        for slot in message.without_receipt() {
+        for slot in missing {
             let Some(place) = self.slots.get(slot) else {
                 break;
             };
             let stayed = place.left.is_none_or(|left| left.sequence > published);
-            let is_expected = place.joined < published && place.member != message.sender();
+            let is_expected = place.joined < published && place.member != sender;
             if !(stayed && is_expected) {
                 continue;
             }

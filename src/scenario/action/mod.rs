@@ -4,14 +4,17 @@
 //! such a folder, one line in the list of kinds below, and one driver.
 
 mod address;
+mod chat_sockets;
 mod frame;
 mod http;
 mod kind;
 mod payload;
 mod performed;
 mod session_event;
+mod sessions;
 mod shown;
 mod socket_rules;
+mod source;
 #[cfg(test)]
 mod toy;
 mod traced;
@@ -20,11 +23,10 @@ mod websocket;
 
 use std::sync::Arc;
 
-use super::{
-    EvaluationError, Expression, Observation, Reason, Scope, Sessions, look::VisibleNames,
-};
+use super::{EvaluationError, Expression, Observation, Reason, Scope, look::VisibleNames};
 use crate::{document::Node, driver::Origins};
 
+pub use chat_sockets::ChatSockets;
 pub(super) use http::read_headers;
 pub use http::{Answer, HttpAction, PlainRequest, PlainRequestError};
 use kind::{ActionKind, StepKey};
@@ -33,16 +35,16 @@ pub use performed::{Failed, Kept, Opened, Performed, Sending, Task, Unperformed,
 pub use session_event::{
     ArrivedFrame, FrameKind, PassedFrame, SessionEvent, SessionSink, SocketEnd, SocketEvent,
 };
+pub use sessions::Sessions;
 pub use shown::{
     ActionTrace, AnswerTrace, EventTrace, Excerpt, HttpTrace, PhaseTrace, RequestTrace,
 };
 pub use socket_rules::{DeliveryRule, SocketRules};
+pub use source::{Awaited, InboundSource, WaitSources};
 pub use traced::{Beginning, Presenter, TracedAction, Tracer};
 pub(super) use wait_for::EVENT;
-pub use wait_for::{
-    Awaited, Delivery, EventView, InboundSource, KeptEvents, Match, WaitAction, WaitSources,
-};
-pub use websocket::{ChatSockets, CloseAction, ConnectAction, ReceiveAction, SendAction};
+pub use wait_for::{Delivery, EventView, KeptEvents, Match, WaitAction};
+pub use websocket::{CloseAction, ConnectAction, ReceiveAction, SendAction};
 
 macro_rules! kinds {
     ($($(#[doc = $about:literal])* $(#[cfg($condition:meta)])? $kind:ident($action:ty),)+) => {

@@ -1,19 +1,15 @@
 //! The wait for an inbound event of the chat, whatever brings it.
 
 mod judging;
-mod source;
 mod traced;
 mod view;
 
-use std::sync::Arc;
-
 pub use self::{
     judging::Match,
-    source::{InboundSource, WaitSources},
     traced::KeptEvents,
     view::{Delivery, EventView},
 };
-use super::{ActionKind, ActionReading, Performed, Task, Unperformed, kind::StepKey};
+use super::{ActionKind, ActionReading, Awaited, Performed, Task, Unperformed, kind::StepKey};
 use crate::{
     document::Node,
     scenario::{
@@ -32,15 +28,6 @@ pub struct WaitAction {
     pub since: Option<StepId>,
     /// Where the event comes from.
     pub source: Awaited,
-}
-
-/// Where what a wait takes comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Awaited {
-    /// From callbacks of the chat.
-    Callbacks,
-    /// From the socket of the chat that has this name, or without one from any of its sockets.
-    Socket(Option<Arc<str>>),
 }
 
 const OF_DELIVERY: &str = "it is known in `callbacks` and where a `wait_for` looks at an event";

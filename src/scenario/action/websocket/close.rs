@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ops::RangeInclusive, pin::pin, sync::Arc, time:
 use minijinja::Value as Variable;
 use tokio::time::{Instant, timeout};
 
-use super::{SOCKET, failure::failed, read_one_socket};
+use super::{SOCKET, read_one_socket};
 use crate::{
     document::{Mapping, Node, Problems, Value},
     driver::ClosedSocket,
@@ -13,6 +13,7 @@ use crate::{
         EvaluationError, Observation, Reason, Scope, Sessions, Template, View,
         action::{
             ActionReading, Performed, Sending, Task, Unperformed,
+            chat_sockets::failed,
             kind::{ActionKind, StepKey},
         },
         look::{VisibleName, VisibleNames},

@@ -5,19 +5,15 @@
 
 mod close;
 mod connect;
-mod connection_events;
-mod failure;
 mod handshake;
 mod receive;
 mod send;
-mod sockets;
 mod watcher;
 
 use std::sync::Arc;
 
 pub use self::{
     close::CloseAction, connect::ConnectAction, receive::ReceiveAction, send::SendAction,
-    sockets::ChatSockets,
 };
 use super::{ActionReading, kind::StepKey};
 use crate::document::Node;
@@ -27,9 +23,6 @@ const SOCKET: StepKey = StepKey {
     name: "socket",
     misplaced: Some("`socket` belongs to a `send`, `receive` or `close`: it names the socket"),
 };
-
-/// The name of a socket that has none.
-const UNNAMED: &str = "socket";
 
 /// Notes why a step that needs a socket cannot have one; whether it can.
 fn needs_socket(key: &str, node: &Node, reading: &ActionReading<'_, '_>) -> bool {

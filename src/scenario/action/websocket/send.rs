@@ -4,7 +4,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, timeout};
 
-use super::{SOCKET, failure::failed, read_one_socket, sockets::OpenSocket};
+use super::{SOCKET, read_one_socket};
 use crate::{
     document::{Mapping, Node},
     driver::SocketMessage,
@@ -12,6 +12,7 @@ use crate::{
         EvaluationError, Observation, Reason, Sessions, Template, View,
         action::{
             ActionReading, Performed, Sending, Task, Unperformed,
+            chat_sockets::{OpenSocket, failed},
             kind::{ActionKind, StepKey},
             socket_rules::FrameContent,
         },

@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 use minijinja::Value;
 use tokio::time::Instant;
 
-use super::{connection_events::ConnectionEvents, failure::reason_of_end};
 use crate::{
     driver::{
         ClosedBy, ClosedSocket, HandshakeAnswer, ReceivedMessage, SocketHandler, SocketMessage,
@@ -14,6 +13,7 @@ use crate::{
         EvaluationError, Scope,
         action::{
             ArrivedFrame, PassedFrame, SessionEvent, SocketEnd, SocketEvent, SocketRules,
+            chat_sockets::{ConnectionEvents, reason_of_end},
             frame::{FrameView, SeenFrame, kind_of},
         },
         key_text,

@@ -4,7 +4,7 @@ mod performing;
 
 use std::{sync::Arc, time::Duration};
 
-use super::{UNNAMED, handshake::HANDSHAKE};
+use super::handshake::HANDSHAKE;
 use crate::{
     document::{Mapping, Node, Place, Problems, Value},
     driver::Origins,
@@ -14,6 +14,7 @@ use crate::{
         action::{
             ActionReading, Looks, Performed, SocketRules, Task,
             address::ServerAddress,
+            chat_sockets::UNNAMED,
             http::read_headers,
             kind::{ActionKind, StepKey},
         },

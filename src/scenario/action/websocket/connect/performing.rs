@@ -14,10 +14,8 @@ use crate::{
         EvaluationError, Scope, SessionValues, Sessions,
         action::{
             Performed, Sending, Task, Unperformed,
-            websocket::{
-                connection_events::ConnectionEvents, failure::failed, handshake::Handshake,
-                watcher::Watcher,
-            },
+            chat_sockets::{ConnectionEvents, failed},
+            websocket::{handshake::Handshake, watcher::Watcher},
         },
     },
 };

@@ -1,5 +1,7 @@
 //! Where the entries of an inbox come from, and which of them a wait looks at.
 
+use std::sync::Arc;
+
 use crate::scenario::Reason;
 
 /// Where an entry of an inbox comes from.
@@ -27,6 +29,15 @@ pub enum WaitSources {
     Connection(u32),
     /// Frames of several.
     Connections(Box<[u32]>),
+}
+
+/// Where what a wait takes comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Awaited {
+    /// From callbacks of the chat.
+    Callbacks,
+    /// From the socket of the chat that has this name, or without one from any of its sockets.
+    Socket(Option<Arc<str>>),
 }
 
 impl InboundSource {

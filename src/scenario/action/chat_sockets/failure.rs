@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The failure of a step whose socket could not be opened, or could not do what it was asked for.
-pub(super) fn failed(failure: &SocketFailure) -> Unperformed {
+pub(in crate::scenario::action) fn failed(failure: &SocketFailure) -> Unperformed {
     let is_late = matches!(
         failure.kind,
         SocketFailureKind::Connect | SocketFailureKind::Timeout
@@ -52,7 +52,7 @@ fn reason_of(kind: &SocketFailureKind) -> Reason {
 }
 
 /// The reason of a step that needs a socket that ended like this.
-pub(super) fn reason_of_end(closed: &ClosedSocket) -> Reason {
+pub(in crate::scenario::action) fn reason_of_end(closed: &ClosedSocket) -> Reason {
     if closed.why.is_violation() {
         Reason::Protocol
     } else {

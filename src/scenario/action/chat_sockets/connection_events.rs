@@ -11,11 +11,11 @@ use crate::scenario::{
 
 /// Tells the chat and observers of one connection. Its task and the steps of the chat have it in common: its end is told
 /// by whoever comes to it first.
-pub(super) struct ConnectionEvents {
+pub(in crate::scenario::action) struct ConnectionEvents {
     /// Which connection of the chat, from one.
-    pub(super) connection: u32,
+    pub(in crate::scenario::action) connection: u32,
     /// The room of which the chat is a member while it is open.
-    pub(super) room: Option<Arc<str>>,
+    pub(in crate::scenario::action) room: Option<Arc<str>>,
     sink: SessionSink,
     left: Once,
     ended: Once,
@@ -24,7 +24,11 @@ pub(super) struct ConnectionEvents {
 }
 
 impl ConnectionEvents {
-    pub(super) fn new(connection: u32, room: Option<Arc<str>>, sink: SessionSink) -> Self {
+    pub(in crate::scenario::action) fn new(
+        connection: u32,
+        room: Option<Arc<str>>,
+        sink: SessionSink,
+    ) -> Self {
         Self {
             connection,
             room,
@@ -36,12 +40,12 @@ impl ConnectionEvents {
     }
 
     /// Tells something.
-    pub(super) fn tell(&self, event: SessionEvent) {
+    pub(in crate::scenario::action) fn tell(&self, event: SessionEvent) {
         (self.sink)(event);
     }
 
     /// It is open. Told before anything else.
-    pub(super) fn open(&self, at: Instant) {
+    pub(in crate::scenario::action) fn open(&self, at: Instant) {
         self.tell(SessionEvent::Socket(SocketEvent::Opened));
         if let Some(room) = &self.room {
             self.tell(SessionEvent::Joined {
@@ -53,7 +57,7 @@ impl ConnectionEvents {
     }
 
     /// The chat is no member of its room any more.
-    pub(super) fn leave(&self, at: Instant) {
+    pub(in crate::scenario::action) fn leave(&self, at: Instant) {
         if self.room.is_none() {
             return;
         }
@@ -66,7 +70,7 @@ impl ConnectionEvents {
     }
 
     /// Nothing comes over it any more at which a step could look.
-    pub(super) fn end(&self, at: Instant, reason: Reason, how: String) {
+    pub(in crate::scenario::action) fn end(&self, at: Instant, reason: Reason, how: String) {
         self.ended.call_once(|| {
             self.tell(SessionEvent::Ended {
                 connection: self.connection,
@@ -78,14 +82,14 @@ impl ConnectionEvents {
     }
 
     /// What the scenario says to answer cannot be sent: steps that need the connection fail.
-    pub(super) fn note_fault(&self, error: EvaluationError) {
+    pub(in crate::scenario::action) fn note_fault(&self, error: EvaluationError) {
         self.end(Instant::now(), Reason::Template, error.to_string());
         // The first one counts.
         let _ = self.fault.set(error);
     }
 
     /// Why steps fail that need it, if what the scenario says to answer could not be sent.
-    pub(super) fn fault(&self) -> Option<&EvaluationError> {
+    pub(in crate::scenario::action) fn fault(&self) -> Option<&EvaluationError> {
         self.fault.get()
     }
 }

@@ -1,11 +1,18 @@
 //! The sockets that a chat has opened.
 
+mod connection_events;
+mod failure;
+
 use std::{fmt, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use tokio::time::{Instant, timeout};
 
-use super::{UNNAMED, connection_events::ConnectionEvents, failure::ended};
+use self::failure::ended;
+pub(super) use self::{
+    connection_events::ConnectionEvents,
+    failure::{failed, reason_of_end},
+};
 use crate::{
     driver::{ClosedSocket, Socket, SocketFailure, SocketMessage},
     scenario::{
@@ -14,6 +21,8 @@ use crate::{
     },
 };
 
+/// The name of a socket that has none.
+pub(super) const UNNAMED: &str = "socket";
 /// The code of a close by a chat that is over.
 const GOING_AWAY: u16 = 1001;
 
