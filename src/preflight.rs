@@ -15,12 +15,17 @@ use crate::{
     load::Profile,
     plain_words,
     scenario::{Bounds, Cost},
+    units::counted,
 };
 
 /// Memory of a chat in progress, in bytes; see docs/performance.md, rounded up.
 const BYTES_A_CHAT: u64 = 8 * 1024;
 /// Memory of a connection, likewise.
 const BYTES_A_CONNECTION: u64 = 16 * 1024;
+/// Memory of a socket without TLS, likewise, besides that of its chat.
+const BYTES_A_SOCKET: u64 = 4 * 1024;
+/// What one takes more with TLS.
+const BYTES_OF_TLS: u64 = 16 * 1024;
 /// How long a port is not used again after its connection was closed: `TCP_TIMEWAIT_LEN` of Linux.
 const SECONDS_IN_TIME_WAIT: f64 = 60.0;
 /// CPU time that a request with its answer takes at the least, the kernel's work included; see
@@ -56,8 +61,9 @@ impl Machine {
         self.examine_view(&mut findings);
         let most = [load.peak_active(), capacity].into_iter().flatten().min();
         if let Some(chats) = most {
-            self.examine_memory(chats, connections, &mut findings);
-            self.examine_connections(chats, connections, &mut findings);
+            let held = Held::of(chats, cost, connections);
+            self.examine_memory(&held, &mut findings);
+            self.examine_connections(&held, connections, &mut findings);
             self.examine_ports_in_time(chats, connections, load, &mut findings);
         }
         if let Some(rate) = load.peak_rate().filter(|_| load.is_open()) {
@@ -92,73 +98,70 @@ impl Machine {
         }
     }
 
-    fn examine_memory(&self, chats: u64, wanted: &ConnectionSettings, findings: &mut Findings) {
+    fn examine_memory(&self, held: &Held, findings: &mut Findings) {
         let Some(available) = self.memory_available() else {
             return;
         };
-        let connections = most_connections(chats, wanted);
-        // The product of two numbers of 64 bits fits into 128.
-        let memory = u128::from(chats) * u128::from(BYTES_A_CHAT)
-            + u128::from(connections) * u128::from(BYTES_A_CONNECTION);
-        if memory > u128::from(available.bytes) {
-            let (bound, remedy) = match available.limit {
-                None => (String::new(), "give the machine more"),
-                Some(limit) => (
-                    format!(
-                        " to the control group, of the {} MB of `{}`",
-                        limit.bytes >> 20,
-                        limit.file.display()
-                    ),
-                    "raise that limit (MemoryMax and MemoryHigh of systemd, the memory of the container)",
+        let (bound, remedy) = match available.limit {
+            None => (String::new(), "give the machine more"),
+            Some(limit) => (
+                format!(
+                    " to the control group, of the {} MB of `{}`",
+                    limit.bytes >> 20,
+                    limit.file.display()
                 ),
-            };
+                "raise that limit (MemoryMax and MemoryHigh of systemd, the memory of the container)",
+            ),
+        };
+        let chats = held.chats;
+        let least = held.memory(held.sockets.least, BYTES_A_SOCKET);
+        let most = held.memory(held.most_sockets(), BYTES_A_SOCKET + BYTES_OF_TLS);
+        if least > u128::from(available.bytes) {
             findings.refusals.push(format!(
-                "{chats} chats at once take about {} MB of memory ({} KB each, and {} KB for each of up to {connections} \
-                 connections), and {} MB are available{bound}: ask for fewer, or {remedy}",
-                memory >> 20,
-                BYTES_A_CHAT >> 10,
-                BYTES_A_CONNECTION >> 10,
+                "{chats} chats at once take about {} MB of memory ({}), and {} MB are available{bound}: ask for fewer, or \
+                 {remedy}",
+                least >> 20,
+                held.parts(held.sockets.least, BYTES_A_SOCKET),
+                available.bytes >> 20
+            ));
+        } else if held.most_sockets() > 0 && most > u128::from(available.bytes) {
+            findings.warnings.push(format!(
+                "if their sockets use TLS, {chats} chats at once take up to {} MB of memory ({}), and {} MB are \
+                 available{bound}: ask for fewer, or {remedy}",
+                most >> 20,
+                held.parts(held.most_sockets(), BYTES_A_SOCKET + BYTES_OF_TLS),
                 available.bytes >> 20
             ));
         }
     }
 
-    /// Customers with a connection each need them all. Of those who share, only a slow target keeps
-    /// so many busy.
+    /// What chats hold for certain has to be possible. Of connections that they share, only a slow target keeps
+    /// so many busy, and sockets that depend on a condition may not be opened.
     fn examine_connections(
         &self,
-        chats: u64,
+        held: &Held,
         wanted: &ConnectionSettings,
         findings: &mut Findings,
     ) {
-        let connections = most_connections(chats, wanted);
-        let (who, found) = match wanted.sharing {
-            Sharing::PerCustomer => (
-                format!("{chats} chats have a connection each"),
-                &mut findings.refusals,
-            ),
-            Sharing::Shared { .. } => {
-                let who = format!(
-                    "if the target answers slowly, {chats} chats need up to {connections} connections"
-                );
-                (who, &mut findings.warnings)
-            }
-        };
-        let free = self.outbound_left();
-        if connections > free {
-            let all = connections.saturating_add(self.outbound);
+        let (certain, possible) = (held.certain(), held.possible());
+        let (free, ports) = (self.outbound_left(), self.ports_of(wanted));
+        if possible > free {
+            let (count, found) = findings.about(certain, possible, free);
+            let all = count.saturating_add(self.outbound);
             found.push(format!(
-                "{who}: {connections} connections, and {free} more to targets may be opened, because of {} files some are \
-                 kept for events, the web and the program itself; `ulimit -n {}` (or LimitNOFILE, or ulimits of the \
-                 container) allows them",
+                "{}: {}, and {free} more to targets may be opened, because of {} files some are kept for events, the web \
+                 and the program itself; `ulimit -n {}` (or LimitNOFILE, or ulimits of the container) allows them",
+                held.who(count),
+                counted(count, "connection"),
                 self.files,
                 descriptors::limit_for_outbound(all)
             ));
         }
-        let ports = self.ports_of(wanted);
-        if connections > ports {
+        if possible > ports {
+            let (count, found) = findings.about(certain, possible, ports);
             found.push(format!(
-                "{who}: {ports} are possible, one from each local port of each address; {MORE_PORTS}"
+                "{}: {ports} are possible, one from each local port of each address; {MORE_PORTS}",
+                held.who(count)
             ));
         }
     }
@@ -238,11 +241,119 @@ pub fn certain_failures(cost: &Cost) -> impl Iterator<Item = String> {
         .map(|error| format!("with these inputs every chat that comes to {error} fails there"))
 }
 
-/// Connections to one server that chats have at the most.
-fn most_connections(chats: u64, wanted: &ConnectionSettings) -> u64 {
-    match wanted.sharing {
-        Sharing::PerCustomer => chats,
-        Sharing::Shared { most, .. } => chats.min(u64::try_from(most.get()).unwrap_or(u64::MAX)),
+impl Findings {
+    /// How many there are to talk of, and whether they are refused: those that are certain do not fit, or only all that
+    /// are possible.
+    fn about(&mut self, certain: u64, possible: u64, allowed: u64) -> (u64, &mut Vec<String>) {
+        if certain > allowed {
+            (certain, &mut self.refusals)
+        } else {
+            (possible, &mut self.warnings)
+        }
+    }
+}
+
+/// What chats hold at the same time.
+struct Held {
+    chats: u64,
+    sharing: Sharing,
+    /// Connections that requests go over, at most.
+    connections: u64,
+    /// Connections over which messages come at any time, of all chats.
+    sockets: Bounds,
+    sockets_a_chat: Bounds,
+}
+
+impl Held {
+    fn of(chats: u64, cost: &Cost, wanted: &ConnectionSettings) -> Self {
+        // A socket is opened by one request over a connection that becomes its own.
+        let opening = cost.sockets.most.unwrap_or(u64::MAX);
+        let sends_others = cost.chat.most.is_none_or(|most| most > opening);
+        let connections = match wanted.sharing {
+            Sharing::PerCustomer => chats,
+            Sharing::Shared { most, .. } => {
+                chats.min(u64::try_from(most.get()).unwrap_or(u64::MAX))
+            }
+        };
+        Self {
+            chats,
+            sharing: wanted.sharing,
+            connections: if sends_others { connections } else { 0 },
+            sockets: cost.sockets.times(Bounds::exactly(chats)),
+            sockets_a_chat: cost.sockets,
+        }
+    }
+
+    fn most_sockets(&self) -> u64 {
+        self.sockets.most.unwrap_or(u64::MAX)
+    }
+
+    /// Connections and sockets that they have whatever the target does.
+    fn certain(&self) -> u64 {
+        match self.sharing {
+            Sharing::PerCustomer => self.connections.saturating_add(self.sockets.least),
+            Sharing::Shared { .. } => self.sockets.least,
+        }
+    }
+
+    /// Those that they may have.
+    fn possible(&self) -> u64 {
+        self.connections.saturating_add(self.most_sockets())
+    }
+
+    /// About what it takes in memory, with so many sockets of this size, in bytes.
+    fn memory(&self, sockets: u64, bytes_a_socket: u64) -> u128 {
+        [
+            (self.chats, BYTES_A_CHAT),
+            (self.connections, BYTES_A_CONNECTION),
+            (sockets, bytes_a_socket),
+        ]
+        .into_iter()
+        // The product of two numbers of 64 bits fits into 128, and so does the sum of three that are not all the largest.
+        .map(|(count, bytes)| u128::from(count) * u128::from(bytes))
+        .sum()
+    }
+
+    /// The parts of [`Self::memory`].
+    fn parts(&self, sockets: u64, bytes_a_socket: u64) -> String {
+        let connections = (self.connections > 0).then(|| {
+            let size = BYTES_A_CONNECTION >> 10;
+            format!(
+                "{size} KB for each of up to {} connections",
+                self.connections
+            )
+        });
+        let sockets = (sockets > 0)
+            .then(|| format!("{} KB for each of {sockets} sockets", bytes_a_socket >> 10));
+        let chats = format!("{} KB each", BYTES_A_CHAT >> 10);
+        match [connections, sockets] {
+            [None, None] => chats,
+            [Some(one), None] | [None, Some(one)] => format!("{chats}, and {one}"),
+            [Some(connections), Some(sockets)] => format!("{chats}, {connections}, and {sockets}"),
+        }
+    }
+
+    /// Who has so many connections, which are those that are certain or all.
+    fn who(&self, count: u64) -> String {
+        let is_certain = count <= self.certain();
+        let sockets = if is_certain {
+            Bounds::exactly(self.sockets_a_chat.least)
+        } else {
+            self.sockets_a_chat
+        };
+        let sockets = (sockets.most != Some(0)).then(|| format!("{} each", sockets.of("socket")));
+        let mut condition = "";
+        let connections = match self.sharing {
+            _ if self.connections == 0 => None,
+            Sharing::PerCustomer => Some("a connection each".to_owned()),
+            Sharing::Shared { .. } if is_certain => None,
+            Sharing::Shared { .. } => {
+                condition = "if the target answers slowly, ";
+                Some(format!("up to {} connections", self.connections))
+            }
+        };
+        let all: Vec<_> = [sockets, connections].into_iter().flatten().collect();
+        format!("{condition}{} chats need {}", self.chats, all.join(" and "))
     }
 }
 

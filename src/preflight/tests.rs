@@ -30,10 +30,22 @@ fn findings_with(
     load: &str,
     capacity: Option<u64>,
 ) -> Findings {
+    let steps =
+        "  - { step: a, http: { get: 'http://x/' } }\n  - { step: b, http: { get: 'http://x/' } }";
+    findings_of(steps, connections, machine, load, capacity)
+}
+
+fn findings_of(
+    steps: &str,
+    connections: &str,
+    machine: &Machine,
+    load: &str,
+    capacity: Option<u64>,
+) -> Findings {
     let problems = Problems::default();
     let read = |text: &str| parse("test.yaml", text).unwrap();
-    let steps = "scenario: s\nsteps:\n  - { step: a, http: { get: 'http://x/' } }\n  - { step: b, http: { get: 'http://x/' } }";
-    let scenario = Scenario::read(&read(steps), &problems);
+    let steps = format!("scenario: s\nsteps:\n{steps}");
+    let scenario = Scenario::read(&read(&steps), &problems);
     let load = Profile::read(&read(load), &problems);
     assert_eq!(problems.into_result(), Ok(()));
     let connections = serde_yaml::from_str(connections).unwrap();
@@ -161,13 +173,13 @@ fn customers_with_a_connection_each_are_refused_where_there_is_no_room_for_them(
         (
             0,
             [
-                "2000 chats have a connection each",
+                "2000 chats need a connection each",
                 "2000 connections, and 800 more to targets may be opened, because of 1024 files",
             ],
         ),
         (
             1,
-            ["2000 chats have a connection each", "1000 are possible"],
+            ["2000 chats need a connection each", "1000 are possible"],
         ),
     ] {
         for part in parts {
@@ -213,6 +225,80 @@ fn connections_are_held_against_the_share_that_the_process_grants_them() {
         );
     }
     assert_eq!(refusals(0, 0, Some(40), 50_000), Vec::<String>::new());
+}
+
+const TWO_SOCKETS: &str =
+    "  - { step: a, connect: 'ws://x/' }\n  - { step: b, connect: { url: 'ws://x/', as: agent } }";
+const SOCKET_AND_REQUEST: &str =
+    "  - { step: a, http: { get: 'http://x/' } }\n  - { step: b, connect: 'ws://x/' }";
+const SOCKET_OF_SOME: &str = "  - { step: a, when: chat.number > 1, connect: 'ws://x/' }";
+
+#[test]
+fn sockets_need_files_and_ports_for_certain() {
+    let load = "{ chats: 900 }";
+    let of = |steps, connections, load| findings_of(steps, connections, &narrow(), load, None);
+    let said = of(TWO_SOCKETS, "{}", load);
+    assert_eq!(said.warnings, Vec::<String>::new());
+    let told = "900 chats need 2 sockets each: 1800 connections, and 800 more to targets may be opened, because of 1024 \
+                files";
+    assert!(said.refusals[0].starts_with(told), "{said:?}");
+    let told = "900 chats need 2 sockets each: 1000 are possible, one from each local port";
+    assert!(said.refusals[1].starts_with(told), "{said:?}");
+    assert_eq!(said.refusals.len(), 2);
+    assert_eq!(of(TWO_SOCKETS, "{}", "{ chats: 400 }"), Findings::default());
+    // No request goes over the connections of the pool.
+    let all = "{ chats: 800 }";
+    let one = "  - { step: a, connect: 'ws://x/' }";
+    assert_eq!(of(one, "{ per_customer: true }", all), Findings::default());
+}
+
+#[test]
+fn sockets_come_on_top_of_the_connections_of_requests() {
+    let load = "{ chats: 600 }";
+    let of = |steps, connections| findings_of(steps, connections, &narrow(), load, None);
+    let said = of(SOCKET_AND_REQUEST, "{ most: 300 }");
+    assert_eq!(said.refusals, Vec::<String>::new());
+    let told = "if the target answers slowly, 600 chats need 1 socket each and up to 300 connections: 900 connections";
+    assert!(said.warnings[0].starts_with(told), "{said:?}");
+    assert_eq!(said.warnings.len(), 1);
+    let said = of(SOCKET_AND_REQUEST, "{ per_customer: true }");
+    let told = "600 chats need 1 socket each and a connection each: 1200 connections";
+    assert!(said.refusals[0].starts_with(told), "{said:?}");
+    assert_eq!((said.refusals.len(), said.warnings.len()), (2, 0));
+}
+
+#[test]
+fn sockets_that_depend_on_a_condition_are_a_warning() {
+    let said = findings_of(SOCKET_OF_SOME, "{}", &narrow(), "{ chats: 900 }", None);
+    assert_eq!(said.refusals, Vec::<String>::new());
+    let told = "900 chats need up to 1 socket each";
+    // Files; the ports suffice. Whether chats send other requests is not known either.
+    assert!(said.warnings[0].contains(told), "{said:?}");
+}
+
+#[test]
+fn the_memory_of_sockets_is_reckoned_with_and_that_of_tls_warned_of() {
+    let at = |memory| {
+        let machine = Machine {
+            memory: Some(memory),
+            ..PLENTY
+        };
+        let one = "  - { step: a, connect: 'ws://x/' }";
+        findings_of(one, "{}", &machine, "{ chats: 20000 }", None)
+    };
+    assert_eq!(
+        at(200 << 20).refusals,
+        [
+            "20000 chats at once take about 234 MB of memory (8 KB each, and 4 KB for each of 20000 sockets), \
+             and 200 MB are available: ask for fewer, or give the machine more"
+        ]
+    );
+    let said = at(300 << 20);
+    assert_eq!(said.refusals, Vec::<String>::new());
+    let told = "if their sockets use TLS, 20000 chats at once take up to 546 MB of memory (8 KB each, and 20 KB for \
+                each of 20000 sockets), and 300 MB are available";
+    assert!(said.warnings[0].starts_with(told), "{said:?}");
+    assert_eq!(at(600 << 20), Findings::default());
 }
 
 #[test]
@@ -286,11 +372,11 @@ fn of_requests_that_are_not_known_the_fewest_refuse_and_the_most_are_warned_of()
         let problems = Problems::default();
         let load = parse("test.yaml", &format!("{{ rate: {rate}/s, for: 1m }}")).unwrap();
         let cost = Cost {
-            sockets: 0,
             chat: Bounds { least, most },
             around: Bounds::exactly(0),
             longest_chat: None,
             longest_cleanup: None,
+            sockets: Bounds::exactly(0),
             errors: Vec::new(),
         };
         let load = Profile::read(&load, &problems).unwrap();

@@ -40,8 +40,8 @@ pub struct Cost {
     pub longest_chat: Option<Duration>,
     /// The same for its `always` steps, also where a step before has failed.
     pub longest_cleanup: Option<Duration>,
-    /// Sockets that a chat holds at once, at most.
-    pub sockets: u64,
+    /// Sockets that a chat holds at once: those whatever it meets, and those at most.
+    pub sockets: Bounds,
     /// Why steps that are reached fail with these inputs, whatever the target does; a few of them.
     pub errors: Vec<EvaluationError>,
 }
@@ -77,7 +77,8 @@ impl Scenario {
         let mut counter = Counter {
             scope: Arc::new(scope),
             captures: BTreeSet::new(),
-            sockets: BTreeSet::new(),
+            sockets: BTreeMap::new(),
+            is_certain: true,
             conditions: BTreeMap::new(),
             looks: MOST_LOOKS,
             began: Instant::now(),
@@ -101,7 +102,7 @@ impl Scenario {
             longest_chat: (steps.longest.into_iter())
                 .chain(deadline.and_then(Result::ok))
                 .min(),
-            sockets: counter.sockets.len() as u64,
+            sockets: counter.sockets(),
             longest_cleanup: cleanups.map(|(passed, failed)| passed.max(failed)),
             errors,
         }
@@ -113,7 +114,10 @@ struct Counter<'a> {
     /// Those that exist for certain by now.
     captures: BTreeSet<Arc<str>>,
     /// The names of those that a chat may open: a second one of a name takes the place of the first.
-    sockets: BTreeSet<Arc<str>>,
+    /// Whether it is certain that it does.
+    sockets: BTreeMap<Arc<str>, bool>,
+    /// Whether what is looked at comes in every chat but for its own condition.
+    is_certain: bool,
     /// By their sources; `None` for one that cannot be decided side by side.
     conditions: BTreeMap<&'a str, Option<Condition<'a>>>,
     /// How many steps and pauses of rounds may still be looked at one by one.
@@ -129,6 +133,15 @@ impl<'a> Counter<'a> {
         items
             .iter()
             .fold(Extent::NONE, |sum, item| sum.plus(self.count(item)))
+    }
+
+    /// The names under which sockets were counted.
+    fn sockets(&self) -> Bounds {
+        let certain = self.sockets.values().filter(|certain| **certain);
+        Bounds {
+            least: certain.count() as u64,
+            most: Some(self.sockets.len() as u64),
+        }
     }
 
     /// The `always` steps of a chat that did not pass, with the captures of the setup only.
@@ -159,7 +172,10 @@ impl<'a> Counter<'a> {
             return Extent::NONE;
         }
         let longest = self.time_of(&step.timeout);
-        self.sockets.extend(step.action.connects().cloned());
+        if let Some(name) = step.action.connects() {
+            let certain = self.sockets.entry(name.clone()).or_default();
+            *certain |= self.is_certain && applies.least > 0;
+        }
         if applies.least > 0 {
             let names = step.captures.iter().map(|(name, _)| name.clone());
             self.captures.extend(names);
@@ -185,16 +201,19 @@ impl<'a> Counter<'a> {
             return Extent::NONE;
         }
         let before = self.captures.clone();
+        let around = self.is_certain;
+        self.is_certain &= all.least > 0;
         let looks = rounds.least.saturating_mul(all_items(&repeat.items));
         let extent = if rounds.is_exact() && looks <= self.looks && looks_at_round(&repeat.items) {
             self.looks -= looks;
             (self.count_rounds(rounds.least, &repeat.items)).times(applies)
         } else {
-            let around = Arc::make_mut(&mut self.scope).set_round(None);
+            let outer = Arc::make_mut(&mut self.scope).set_round(None);
             let round = self.count_all(&repeat.items);
-            Arc::make_mut(&mut self.scope).set_round(around);
+            Arc::make_mut(&mut self.scope).set_round(outer);
             round.times(all)
         };
+        self.is_certain = around;
         if all.least == 0 {
             self.captures = before;
         }

@@ -156,3 +156,31 @@ fn what_fails_with_these_inputs_whatever_the_target_does_is_told() {
     assert_eq!(errors(0, "-5s"), Vec::<String>::new());
     assert_eq!(errors(1, "-5s").len(), 1);
 }
+
+#[test]
+fn sockets_of_one_name_are_held_one_after_the_other_and_a_condition_makes_one_possible() {
+    let of = |steps: &str| cost(&format!("steps:\n{steps}"), &[("n", 3.into())]).sockets;
+    let connect = |more: &str| format!("  - {{ step: a, {more}connect: 'ws://x/' }}\n");
+    assert_eq!(of("  - { think: 1s }"), Bounds::ZERO);
+    assert_eq!(of(&connect("")), Bounds::exactly(1));
+    assert_eq!(of(&connect("when: inputs.n == 3, ")), Bounds::exactly(1));
+    assert_eq!(of(&connect("when: inputs.n == 4, ")), Bounds::ZERO);
+    assert_eq!(
+        of(&connect("when: chat.number > 1, ")),
+        Bounds::up_to(Some(1))
+    );
+    // Whoever connects anew under a name has let go of the first.
+    let again = connect("").replace("step: a", "step: b");
+    assert_eq!(of(&format!("{}{again}", connect(""))), Bounds::exactly(1));
+    let agent = "  - { step: c, connect: { url: 'ws://x/', as: agent }, when: chat.number > 1 }\n";
+    let of_both = Bounds {
+        least: 1,
+        most: Some(2),
+    };
+    assert_eq!(of(&format!("{}{agent}", connect(""))), of_both);
+    let repeat = |count: &str| {
+        format!("  - repeat: {count}\n    steps: [ {{ step: a, connect: 'ws://x/' }} ]\n")
+    };
+    assert_eq!(of(&repeat("'{{ inputs.n }}'")), Bounds::exactly(1));
+    assert_eq!(of(&repeat("'{{ chat.number }}'")), Bounds::up_to(Some(1)));
+}

@@ -275,9 +275,10 @@ fn a_chat_holds_as_many_sockets_as_it_names_and_each_opening_is_a_request() {
     let say = "- { step: say, send: a, socket: other }";
     assert_eq!(
         cost(&["- { step: a, http: { get: 'http://h' } }"]),
-        (0, Some(1))
+        (crate::scenario::Bounds::exactly(0), Some(1))
     );
-    assert_eq!(cost(&[CONNECT, again, ANOTHER, never, say]), (2, Some(3)));
+    let two = crate::scenario::Bounds::exactly(2);
+    assert_eq!(cost(&[CONNECT, again, ANOTHER, never, say]), (two, Some(3)));
 }
 
 #[test]
