@@ -28,6 +28,7 @@ mod run;
 mod run_input;
 mod saturated;
 mod second_signal;
+mod socket_protocols;
 mod sockets;
 #[path = "../support/mod.rs"]
 mod support;

@@ -11,9 +11,10 @@ use tokio::{
     task::JoinSet,
 };
 use tokio_tungstenite::{
-    WebSocketStream, accept_async_with_config,
+    WebSocketStream, accept_hdr_async_with_config,
     tungstenite::{
         Message,
+        handshake::server::{Callback, NoCallback},
         protocol::{CloseFrame, WebSocketConfig, frame::coding::CloseCode},
     },
 };
@@ -34,6 +35,14 @@ impl SocketServer {
     pub async fn start<F: Future<Output = ()> + Send + 'static>(
         serve: impl Fn(ServerSocket, usize) -> F + Clone + Send + Sync + 'static,
     ) -> Self {
+        Self::answering(NoCallback, serve).await
+    }
+
+    /// The same, where this makes the answer to the opening of each socket.
+    pub async fn answering<F: Future<Output = ()> + Send + 'static>(
+        answer: impl Callback + Clone + Send + Sync + Unpin + 'static,
+        serve: impl Fn(ServerSocket, usize) -> F + Clone + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let opened = Arc::<AtomicUsize>::default();
@@ -43,9 +52,10 @@ impl SocketServer {
             let mut sockets = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let (serve, counter) = (serve.clone(), counter.clone());
+                let answer = answer.clone();
                 sockets.spawn(async move {
                     let small = WebSocketConfig::default().read_buffer_size(1024);
-                    let socket = accept_async_with_config(stream, Some(small)).await;
+                    let socket = accept_hdr_async_with_config(stream, answer, Some(small)).await;
                     let Ok(socket) = socket else { return };
                     let number = counter.fetch_add(1, Ordering::Relaxed) + 1;
                     serve(ServerSocket(socket), number).await;

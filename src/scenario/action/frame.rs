@@ -25,6 +25,8 @@ const FIELDS: &[&str] = &["text", "json", "hex", "kind", "socket"];
 
 /// What a frame takes in memory besides its bytes, in bytes.
 const BESIDES: usize = 160;
+/// What a value of its JSON takes besides its text once it is read, in bytes.
+const OF_VALUE: usize = 50;
 
 /// What a `receive` and the expressions of its step look at.
 pub(super) const FRAME: VisibleNames = VisibleNames {
@@ -64,9 +66,17 @@ impl FrameView {
         }
     }
 
-    /// What a frame with this message takes in memory, in bytes.
+    /// What a frame with this message takes in memory, in bytes, should somebody look at its JSON.
     pub(super) fn weight(message: &SocketMessage) -> usize {
-        BESIDES + message.length()
+        let bytes = message.bytes();
+        let is_json = matches!(bytes.trim_ascii_start(), [b'{' | b'[', ..]);
+        let begins_value = |byte: &&u8| matches!(byte, b'{' | b'[' | b',' | b':');
+        let values = if is_json {
+            bytes.iter().filter(begins_value).count()
+        } else {
+            0
+        };
+        BESIDES + bytes.len() + values * OF_VALUE
     }
 
     /// What is in it, for people.
@@ -147,6 +157,14 @@ mod tests {
         let whole = serde_json::to_value(&text).unwrap();
         let fields: Vec<_> = whole.as_object().unwrap().keys().collect();
         assert_eq!(fields, ["kind", "socket", "text"]);
+    }
+
+    #[test]
+    fn a_frame_of_json_weighs_what_its_values_take() {
+        let weight = |text: &str| FrameView::weight(&SocketMessage::text(text));
+        assert_eq!(weight("a,b:c"), BESIDES + 5);
+        assert_eq!(weight(" [1,[2]]"), BESIDES + 8 + 3 * OF_VALUE);
+        assert_eq!(weight(r#"{"a":1}"#), BESIDES + 7 + 2 * OF_VALUE);
     }
 
     #[test]

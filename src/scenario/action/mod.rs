@@ -210,17 +210,14 @@ impl Action {
         reading: &mut ActionReading<'_, '_>,
     ) -> Option<Self> {
         let kind = Kind::find(key)?;
-        let mut known: Vec<_> = kind.step_keys.iter().map(|key| key.name).collect();
-        for misplaced in KINDS.iter().flat_map(|kind| kind.step_keys) {
-            // Several kinds may have a key of one name.
-            if known.contains(&misplaced.name) {
-                continue;
-            }
+        // Several kinds may have a key of one name.
+        let is_own = |key: &&StepKey| kind.step_keys.iter().any(|own| own.name == key.name);
+        let all = KINDS.iter().flat_map(|kind| kind.step_keys);
+        for misplaced in all.filter(|key| !is_own(key)) {
             if let Some(why) = misplaced.misplaced
                 && reading.map.has(misplaced.name)
                 && let Some(node) = reading.map.get(misplaced.name)
             {
-                known.push(misplaced.name);
                 reading.problems.add(&node.place, why);
             }
         }

@@ -72,8 +72,8 @@ pub(in crate::scenario::action) struct HeartbeatRule {
 #[derive(Debug)]
 struct Receiver {
     socket: Option<Box<str>>,
-    /// Whether it runs, if that is known when a socket is opened.
-    when: Option<Expression>,
+    /// Whether it runs, as far as that is known when a socket is opened.
+    when: Vec<Arc<Expression>>,
 }
 
 /// What is known of a chat when it opens a socket, whatever its steps capture.
@@ -109,7 +109,7 @@ impl SocketRules {
                     );
                 }
             }
-            find_receivers(scenario, names, &mut rules.receivers);
+            find_receivers(scenario, names, &[], &mut rules.receivers);
         });
         rules
     }
@@ -225,10 +225,9 @@ impl SocketRules {
         socket: &str,
         scope: &Arc<Scope>,
     ) -> bool {
+        let never = |when: &Arc<Expression>| when.decide(scope) == Ok(false);
         self.receivers.iter().any(|receiver| {
-            let runs = receiver.when.as_ref();
-            is_of(receiver.socket.as_deref(), socket)
-                && runs.is_none_or(|when| when.decide(scope) != Ok(false))
+            is_of(receiver.socket.as_deref(), socket) && !receiver.when.iter().any(never)
         })
     }
 }
@@ -331,22 +330,24 @@ fn says(node: &Node, key: &str) -> bool {
     }
 }
 
-/// The steps that receive, wherever they stand.
-fn find_receivers(node: &Node, names: &Names, found: &mut Vec<Receiver>) {
+/// The steps that receive, wherever they stand. `around`: the conditions of the repeats that they stand in.
+fn find_receivers(
+    node: &Node,
+    names: &Names,
+    around: &[Arc<Expression>],
+    found: &mut Vec<Receiver>,
+) {
     match &node.value {
         Value::List(list) => {
             for node in list {
-                find_receivers(node, names, found);
+                find_receivers(node, names, around, found);
             }
         }
         Value::Map(entries) => {
+            let mut when = around.to_vec();
+            when.extend(read_known_condition(node, names).map(Arc::new));
             if node.find("step").is_some() && node.find("receive").is_some() {
                 let socket = node.find("socket").map(|node| &node.value);
-                let when = node.find("when").and_then(|node| {
-                    // What is wrong with it is noted when its step is read.
-                    let when = Expression::read(node, names, &Problems::default())?;
-                    when.depends_only_on(&KNOWN_TO_CHAT).then_some(when)
-                });
                 found.push(Receiver {
                     socket: match socket {
                         Some(Value::Text(name)) => Some(name.as_str().into()),
@@ -354,11 +355,19 @@ fn find_receivers(node: &Node, names: &Names, found: &mut Vec<Receiver>) {
                     },
                     when,
                 });
+                return;
             }
             for entry in entries {
-                find_receivers(&entry.node, names, found);
+                find_receivers(&entry.node, names, &when, found);
             }
         }
         _ => {}
     }
+}
+
+/// The condition of an entry of a list of steps, if it is known when a socket is opened.
+fn read_known_condition(node: &Node, names: &Names) -> Option<Expression> {
+    // What is wrong with it is noted when its step is read.
+    let when = Expression::read(node.find("when")?, names, &Problems::default())?;
+    when.depends_only_on(&KNOWN_TO_CHAT).then_some(when)
 }

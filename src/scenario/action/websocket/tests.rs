@@ -1,8 +1,10 @@
+mod performing;
+
 use std::sync::Arc;
 
 use crate::{
     document::{Problems, parse},
-    scenario::{Action, Awaited, Observation, Reason, Scenario, Step},
+    scenario::{Action, Awaited, Observation, Reason, RunScope, Scenario, Scope, Step},
 };
 
 /// What is read of a scenario with these parts; each in a line of its own.
@@ -288,4 +290,46 @@ fn the_servers_of_sockets_are_those_of_the_scenario_and_the_target() {
     assert!(admits("https://h/files") && admits("wss://h"));
     assert!(!admits("https://g"));
     assert!(matches!(last(&scenario).action, Action::Connect(_)));
+}
+
+/// Whether frames of the socket `socket` are kept for the chats with these numbers.
+fn received(step: &str, numbers: [u64; 2]) -> [bool; 2] {
+    let scenario = steps(&[CONNECT, ANOTHER, step]).unwrap();
+    let run = Scope::of_run(Arc::new(RunScope::default()));
+    numbers.map(|number| {
+        let scope = Arc::new(run.of_chat(number, "1"));
+        scenario.sockets.is_received("socket", &scope)
+    })
+}
+
+#[test]
+fn frames_are_kept_for_chats_that_may_look_at_them() {
+    let receive = "step: a, receive: true";
+    for (step, of_chats) in [
+        (format!("- {{ {receive} }}"), [true, true]),
+        (format!("- {{ {receive}, socket: socket }}"), [true, true]),
+        (format!("- {{ {receive}, socket: other }}"), [false, false]),
+        (
+            format!("- {{ {receive}, when: chat.number % 2 == 1 }}"),
+            [true, false],
+        ),
+        (
+            format!(
+                "- {{ repeat: 2, when: chat.number > 1, steps: [{{ {receive}, when: repeat.index > 1 }}] }}"
+            ),
+            [false, true],
+        ),
+        (
+            format!(
+                "- {{ repeat: 2, when: chat.number > 1, steps: [{{ {receive}, when: chat.number < 2 }}] }}"
+            ),
+            [false, false],
+        ),
+        (
+            "- { step: b, send: receive, socket: socket }".to_owned(),
+            [false, false],
+        ),
+    ] {
+        assert_eq!(received(&step, [1, 2]), of_chats, "{step}");
+    }
 }
