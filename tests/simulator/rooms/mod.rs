@@ -3,6 +3,7 @@
 mod faults;
 mod limits;
 mod page;
+mod probed;
 mod protocol;
 mod sharing;
 mod support_desk;

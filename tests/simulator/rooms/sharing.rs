@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Backend, Guest, add_up};
 use crate::support::{Redis, eventually};
 
-async fn backend(redis: &Redis) -> Backend {
+pub async fn backend(redis: &Redis) -> Backend {
     let backend = Backend::start(&format!("redis: '{}'", redis.url())).await;
     backend
         .stats_when("subscribed", |stats| stats["now"]["subscribed"] == true)
