@@ -16,12 +16,12 @@ use super::{
     queue::SocketState,
     request::{as_http, prepare},
     socket::Socket,
-    task::SocketTask,
+    task::{Established, SocketTask},
     timers::Timers,
-    wire::{Wire, speak},
+    wire::speak,
 };
 use crate::{
-    descriptors::Permit,
+    arrival::Arrival,
     driver::{HttpClient, OnWire, Phases, transport::Progress},
 };
 
@@ -41,21 +41,16 @@ pub struct OpenedSocket {
     pub answer: HandshakeAnswer,
     /// When it was asked for.
     pub sent_at: Instant,
-    /// From `sent_at` until the answer was read.
+    /// From `sent_at` until the answer arrived.
     pub elapsed: Duration,
+    /// From then until it was read; `None` where the kernel gave no stamp, so that `elapsed` holds this wait too.
+    pub read_delay: Option<Duration>,
     /// From `sent_at` until there was leave to open a connection.
     pub waited: Duration,
     /// How long its phases took.
     pub phases: Phases,
     /// When the certificate of the target ends, if the handshake of TLS showed it.
     pub certificate_expires: Option<SystemTime>,
-}
-
-/// A socket that has no task yet.
-struct Established {
-    wire: Wire,
-    permit: Permit,
-    answer: HandshakeAnswer,
 }
 
 impl WebSocketClient {
@@ -85,22 +80,18 @@ impl WebSocketClient {
         // In a box: it is large, and whoever waits for it keeps it for as long as the chat.
         let establishing = Box::pin(self.establish(opening, on_wire, &mut progress));
         let refusal = match timeout(opening.timeout, establishing).await {
-            Ok(Ok(established)) => {
-                let now = Instant::now();
-                handler.opened(&established.answer);
+            Ok(Ok((answer, arrival, established))) => {
+                handler.opened(&answer);
                 let state = Arc::new(SocketState::new(opening.limits));
-                self.tasks.spawn(SocketTask::new(
-                    established.wire,
-                    state.clone(),
-                    handler,
-                    Timers::of(opening, now),
-                    established.permit,
-                ));
+                let timers = Timers::of(opening, Instant::now());
+                let task = SocketTask::new(established, state.clone(), handler, timers);
+                self.tasks.spawn(task);
                 return Ok(OpenedSocket {
                     socket: Socket::of(state),
-                    answer: established.answer,
+                    answer,
                     sent_at: progress.sent_at,
-                    elapsed: now.saturating_duration_since(progress.sent_at),
+                    elapsed: arrival.at.saturating_duration_since(progress.sent_at),
+                    read_delay: arrival.read_delay,
                     waited: progress.waited(),
                     phases: progress.phases(),
                     certificate_expires: progress.certificate_expires,
@@ -124,18 +115,20 @@ impl WebSocketClient {
         opening: &Opening,
         on_wire: &OnWire,
         progress: &mut Progress,
-    ) -> Result<Established, SocketRefusal> {
+    ) -> Result<(HandshakeAnswer, Arrival, Established), SocketRefusal> {
         let server = self.http.socket_servers().server_of(&opening.url)?;
         let (request, expected) = prepare(&server.destination, opening)?;
         let turn = server.opening(progress).await;
         let connected = server.open(progress).await?;
         on_wire.set();
-        let exchanged = exchange(connected.stream, request).await?;
+        let exchanged = exchange(connected.stream, request, &connected.arrivals).await?;
+        progress.head_arrived(exchanged.arrival.at);
         drop(turn);
         let Exchanged {
             status,
             headers,
             body,
+            arrival,
             switched,
         } = exchanged;
         let mut answer = HandshakeAnswer {
@@ -163,10 +156,11 @@ impl WebSocketClient {
                 return Err(SocketRefusal { kind, detail });
             }
         }
-        Ok(Established {
+        let established = Established {
             wire: speak(switched.stream, &switched.first, &opening.limits).await,
+            arrivals: connected.arrivals,
             permit: connected.permit,
-            answer,
-        })
+        };
+        Ok((answer, arrival, established))
     }
 }

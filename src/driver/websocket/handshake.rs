@@ -13,6 +13,7 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 
 use crate::{
+    arrival::{Arrival, Arrivals},
     body::{Compression, KEPT_BYTES, Received},
     driver::transport::{MAX_BYTES, MAX_HEADERS, Stream, TransportFailure},
 };
@@ -23,6 +24,8 @@ pub(super) struct Exchanged {
     pub(super) headers: HeaderMap,
     /// The beginning of its body.
     pub(super) body: Received,
+    /// When its head had arrived.
+    pub(super) arrival: Arrival,
     /// Only if the target speaks another protocol from now on.
     pub(super) switched: Option<Switched>,
 }
@@ -38,6 +41,7 @@ pub(super) struct Switched {
 pub(super) async fn exchange(
     stream: Stream,
     request: Request<Empty<Bytes>>,
+    arrivals: &Arrivals,
 ) -> Result<Exchanged, TransportFailure> {
     let failed = |error: hyper::Error| TransportFailure::of(&error);
     let (mut requests, connection) = http1::Builder::new()
@@ -48,15 +52,16 @@ pub(super) async fn exchange(
         .map_err(failed)?;
     let mut answer = pin!(async {
         let (head, body) = requests.send_request(request).await?.into_parts();
+        let arrival = arrivals.latest();
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
-            return Ok((head, Received::whole(Bytes::new())));
+            return Ok((head, arrival, Received::whole(Bytes::new())));
         }
         let body = beginning_of(body, &head.headers).await;
-        Ok((head, body))
+        Ok((head, arrival, body))
     });
     let mut driven = pin!(connection.without_shutdown());
     let mut ended = None;
-    let (head, body) = loop {
+    let (head, arrival, body) = loop {
         tokio::select! {
             biased;
             answer = &mut answer => break answer.map_err(failed)?,
@@ -79,6 +84,7 @@ pub(super) async fn exchange(
         status: head.status,
         headers: head.headers,
         body,
+        arrival,
         switched,
     })
 }

@@ -9,10 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{Sink, Stream as _};
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::Instant,
-};
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::{self, protocol::CloseFrame};
 
 use super::{
@@ -24,7 +21,7 @@ use super::{
     wire::{self, Wire},
     words,
 };
-use crate::{descriptors::Permit, driver::transport::one_line, units::duration};
+use crate::{arrival::Arrivals, descriptors::Permit, driver::transport::one_line, units::duration};
 
 /// Messages that a task reads before others have their turn.
 const MOST_AT_ONCE: usize = 32;
@@ -36,12 +33,18 @@ const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
 /// Messages that are longer leave buffers behind that are worth to be given back, in bytes.
 const LARGE: usize = 4096;
 
-/// Of what a target sends after the end, read at once and ignored.
-const IGNORED_AT_ONCE: usize = 1024;
+/// A socket that has no task yet.
+pub(super) struct Established {
+    pub(super) wire: Wire,
+    pub(super) arrivals: Arrivals,
+    pub(super) permit: Permit,
+}
 
 /// A socket as its task has it. Almost all of them are idle almost always, so what is rarely there is in a box.
 pub(super) struct SocketTask {
     wire: Wire,
+    /// When what was read last had arrived.
+    arrivals: Arrivals,
     state: Arc<SocketState>,
     /// Until the end.
     handler: Option<Box<dyn SocketHandler>>,
@@ -64,14 +67,14 @@ pub(super) struct SocketTask {
 
 impl SocketTask {
     pub(super) fn new(
-        wire: Wire,
+        established: Established,
         state: Arc<SocketState>,
         handler: Box<dyn SocketHandler>,
         timers: Timers,
-        permit: Permit,
     ) -> Self {
         Self {
-            wire,
+            wire: established.wire,
+            arrivals: established.arrivals,
             state,
             handler: Some(handler),
             timers,
@@ -81,7 +84,7 @@ impl SocketTask {
             has_large_buffers: false,
             close_written: None,
             broken: None,
-            _permit: permit,
+            _permit: established.permit,
         }
     }
 
@@ -197,7 +200,7 @@ impl SocketTask {
                 self.take(message)?;
                 Ok(true)
             }
-            Poll::Ready(Some(Err(error))) => Err(self.end_of(&error, self.wire.get_ref().read_at)),
+            Poll::Ready(Some(Err(error))) => Err(self.end_of(&error, self.arrivals.latest().at)),
             Poll::Ready(None) => {
                 Err(self.end_of(&tungstenite::Error::ConnectionClosed, Instant::now()))
             }
@@ -227,7 +230,7 @@ impl SocketTask {
                 Ok(())
             }
             tungstenite::Message::Pong(content) => {
-                let at = self.wire.get_ref().read_at;
+                let at = self.arrivals.latest().at;
                 if let Some(after) = self.timers.ponged(&content, at)
                     && let Some(handler) = &mut self.handler
                 {
@@ -246,9 +249,10 @@ impl SocketTask {
         let Some(handler) = &mut self.handler else {
             return Ok(());
         };
+        let arrival = self.arrivals.latest();
         let replies = handler.received(ReceivedMessage {
-            at: self.wire.get_ref().read_at,
-            read_delay: None,
+            at: arrival.at,
+            read_delay: arrival.read_delay,
             message,
         });
         replies.iter().try_for_each(|reply| self.send(reply))
@@ -300,7 +304,7 @@ impl SocketTask {
 
     /// The end by a close frame of the target.
     fn closed_by_frame(&self, frame: Option<CloseFrame>) -> ClosedSocket {
-        let at = self.wire.get_ref().read_at;
+        let at = self.arrivals.latest().at;
         let theirs = frame.map(|frame| (u16::from(frame.code), one_line(&frame.reason)));
         let (code, reason) = theirs.unzip();
         match &self.close_written {
@@ -360,33 +364,6 @@ impl SocketTask {
             | ClosedWhy::Broken => false,
         }
     }
-
-    /// Writes the last frame and waits until the target has closed the connection.
-    fn poll_goodbye(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if self.timers.poll_due(context).is_ready() {
-            return Poll::Ready(());
-        }
-        match Pin::new(&mut self.wire).poll_flush(context) {
-            Poll::Ready(Ok(())) => {}
-            Poll::Ready(Err(_)) => return Poll::Ready(()),
-            Poll::Pending => return Poll::Pending,
-        }
-        let mut ignored = [0; IGNORED_AT_ONCE];
-        for _ in 0..MOST_AT_ONCE {
-            let mut ignored = ReadBuf::new(&mut ignored);
-            match Pin::new(self.wire.get_mut()).poll_read(context, &mut ignored) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(())) if !ignored.filled().is_empty() => {}
-                Poll::Ready(_) => {
-                    // The goodbye of TLS, if the kernel takes it at once.
-                    drop(Pin::new(self.wire.get_mut()).poll_shutdown(context));
-                    return Poll::Ready(());
-                }
-            }
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    }
 }
 
 impl Future for SocketTask {
@@ -402,7 +379,10 @@ impl Future for SocketTask {
                 return Poll::Ready(());
             }
         }
-        task.poll_goodbye(context)
+        if task.timers.poll_due(context).is_ready() {
+            return Poll::Ready(());
+        }
+        wire::poll_goodbye(&mut task.wire, context)
     }
 }
 

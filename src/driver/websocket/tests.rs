@@ -1,7 +1,9 @@
+mod arrivals;
 mod endings;
 mod frames;
 mod memory;
 mod opened;
+mod refused;
 mod sending;
 mod server;
 
@@ -18,11 +20,14 @@ use tokio::{
 
 use self::server::switch;
 use super::*;
-use crate::driver::{
-    OnWire,
-    http::tests::{
-        driver,
-        server::{Peer, Server},
+use crate::{
+    arrival::Arrival,
+    driver::{
+        OnWire,
+        http::tests::{
+            driver,
+            server::{Peer, Server},
+        },
     },
 };
 
@@ -45,7 +50,9 @@ type Reply = Box<dyn FnMut(&SocketMessage) -> Vec<SocketMessage> + Send>;
 /// A handler that keeps what it is told, and the eyes of a test on that.
 #[derive(Clone, Default)]
 struct Notes {
-    told: Arc<Mutex<Vec<(Instant, Told)>>>,
+    told: Arc<Mutex<Vec<Told>>>,
+    /// Of the messages.
+    arrivals: Arc<Mutex<Vec<Arrival>>>,
     changed: Arc<Notify>,
 }
 
@@ -73,13 +80,12 @@ impl Notes {
     }
 
     fn note(&self, told: Told) {
-        self.told.lock().unwrap().push((Instant::now(), told));
+        self.told.lock().unwrap().push(told);
         self.changed.notify_waiters();
     }
 
     fn all(&self) -> Vec<Told> {
-        let told = self.told.lock().unwrap();
-        told.iter().map(|(_, told)| told.clone()).collect()
+        self.told.lock().unwrap().clone()
     }
 
     fn received(&self) -> Vec<SocketMessage> {
@@ -130,6 +136,10 @@ impl SocketHandler for NotingHandler {
 
     fn received(&mut self, received: ReceivedMessage) -> Vec<SocketMessage> {
         assert!(received.at <= Instant::now());
+        self.notes.arrivals.lock().unwrap().push(Arrival {
+            at: received.at,
+            read_delay: received.read_delay,
+        });
         let replies = (self.reply)(&received.message);
         self.notes.note(Told::Received(received.message));
         replies

@@ -6,11 +6,8 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use futures_util::FutureExt;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::Instant,
-};
+use futures_util::{FutureExt, Sink as _};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::protocol::{Role, WebSocketConfig},
@@ -26,15 +23,19 @@ const READ_BUFFER: usize = 1024;
 /// reads nothing can provoke any number.
 const BESIDES_MESSAGE: usize = 16 * 1024;
 
+/// Of what a target sends after the end, read at once and ignored, in bytes.
+const IGNORED_AT_ONCE: usize = 1024;
+
+/// How often that is done before others have their turn.
+const MOST_IGNORED: usize = 32;
+
 /// Messages and frames on a stream.
 pub(super) type Wire = WebSocketStream<SocketStream>;
 
-/// A stream with what is known of its reads.
+/// A stream with where the frames end that were read.
 pub(super) struct SocketStream {
     /// Always there, but while the buffers around it are renewed.
     stream: Option<Stream>,
-    /// When bytes were read last.
-    pub(super) read_at: Instant,
     boundary: FrameBoundary,
 }
 
@@ -51,7 +52,6 @@ pub(super) async fn speak(stream: Stream, first: &[u8], limits: &FrameLimits) ->
     boundary.pass(first);
     let stream = SocketStream {
         stream: Some(stream),
-        read_at: Instant::now(),
         boundary,
     };
     // Copied: it is a part of a buffer that is much larger and would stay as long as the socket.
@@ -71,7 +71,6 @@ pub(super) fn renew(wire: &mut Wire) -> bool {
     }
     let stream = SocketStream {
         stream: stream.stream.take(),
-        read_at: stream.read_at,
         boundary: FrameBoundary::default(),
     };
     let config = *wire.get_config();
@@ -79,6 +78,32 @@ pub(super) fn renew(wire: &mut Wire) -> bool {
         .now_or_never()
         .expect("a socket without a handshake is there at once");
     true
+}
+
+/// What was said at last is written, and the target closes the connection: it is its part.
+///
+/// The library is not asked to read: after an illegal frame it does not.
+pub(super) fn poll_goodbye(wire: &mut Wire, context: &mut Context<'_>) -> Poll<()> {
+    match Pin::new(&mut *wire).poll_flush(context) {
+        Poll::Ready(Ok(())) => {}
+        Poll::Ready(Err(_)) => return Poll::Ready(()),
+        Poll::Pending => return Poll::Pending,
+    }
+    let mut ignored = [0; IGNORED_AT_ONCE];
+    for _ in 0..MOST_IGNORED {
+        let mut ignored = ReadBuf::new(&mut ignored);
+        match Pin::new(wire.get_mut()).poll_read(context, &mut ignored) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Ok(())) if !ignored.filled().is_empty() => {}
+            Poll::Ready(_) => {
+                // The goodbye of TLS, if the kernel takes it at once.
+                drop(Pin::new(wire.get_mut()).poll_shutdown(context));
+                return Poll::Ready(());
+            }
+        }
+    }
+    context.waker().wake_by_ref();
+    Poll::Pending
 }
 
 impl SocketStream {
@@ -99,10 +124,7 @@ impl AsyncRead for SocketStream {
         let before = buffer.filled().len();
         let result = ready!(self.open()?.poll_read(context, buffer));
         let read = &buffer.filled()[before..];
-        if !read.is_empty() {
-            self.read_at = Instant::now();
-            self.boundary.pass(read);
-        }
+        self.boundary.pass(read);
         Poll::Ready(result)
     }
 }
