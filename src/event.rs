@@ -57,6 +57,8 @@ pub struct Sent {
     pub phases: Phases,
     /// When the certificate of the target ends or ended, if this request opened a connection with TLS.
     pub certificate_expires: Option<SystemTime>,
+    /// How long the system had had the answer when it was read; `None` if that is not known.
+    pub read_delay: Option<Duration>,
 }
 
 /// The state of the history of runs; counts are since the process began.

@@ -14,6 +14,7 @@ use super::{
     route::{Refused, Route},
 };
 use crate::{
+    arrival::Arrival,
     event::{Fate, Observers, RunObservers, ServiceEvent},
     inbox::{Inbox, Owner},
     listener::{Listeners, Name, Shortage},
@@ -146,7 +147,7 @@ impl Exchange {
     pub fn deliver(
         &self,
         path: &str,
-        arrived: Instant,
+        arrival: Arrival,
         request: &Request<'_>,
     ) -> Result<Reception, CallbackRefusal> {
         let Some(route) = self.route(path) else {
@@ -158,7 +159,10 @@ impl Exchange {
             return Err(refusal);
         };
         let most = self.max_body_bytes();
-        let taken = route.take(arrived, request, most);
+        if let Some(delay) = arrival.read_delay {
+            route.owner.read(delay);
+        }
+        let taken = route.take(arrival.at, request, most);
         taken.map_err(|Refused { refusal, reason }| {
             route.owner.pass(&route.owner, Fate::Rejected);
             self.shared.refused.note(path, request, &refusal, &reason);

@@ -64,7 +64,7 @@ async fn receive(State(exchange): State<Exchange>, request: HttpRequest<Body>) -
     };
     let taken = match read(body, exchange.max_body_bytes()).await {
         // When the last of it reached us, before it is understood.
-        Ok(body) => exchange.deliver(path, arrivals.latest().at, &request(body)),
+        Ok(body) => exchange.deliver(path, arrivals.latest(), &request(body)),
         Err(refusal) => {
             exchange.reject(path, &request(Bytes::new()), &refusal);
             Err(refusal)

@@ -23,6 +23,7 @@ use tokio::time::Instant;
 
 use super::{CallbackRefusal, ClaimError, Claims, Exchange, Path, Reception, Request};
 use crate::{
+    arrival::Arrival,
     callbacks::CallbackLimits,
     document::{Problems, parse},
     event::{
@@ -227,7 +228,11 @@ impl Bench {
     ) -> Result<Reception, CallbackRefusal> {
         let headers = HeaderMap::new();
         let request = Request::post(&headers, body.to_vec());
-        self.exchange.deliver(&run.token, arrived, &request)
+        let arrival = Arrival {
+            at: arrived,
+            read_delay: None,
+        };
+        self.exchange.deliver(&run.token, arrival, &request)
     }
 
     /// A request whose body broke off.

@@ -101,6 +101,11 @@ pub enum RunEvent {
     },
     /// A request came on the path of the run that is no event: it only asked whether this is the right receiver.
     CallbackVerified,
+    /// A request on the path of the run was read.
+    CallbackRead {
+        /// How long the system had had the last of it by then.
+        delay: Duration,
+    },
     /// The id of an inbound event does not identify it: it came for another chat as well, or for this
     /// one with another content.
     CallbackIdRepeated,

@@ -1,4 +1,7 @@
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use super::IdSpread;
 use crate::{
@@ -66,6 +69,11 @@ impl Owner {
     /// A request came that only asked whether this is the right receiver.
     pub fn verified(&self) {
         self.observers().emit(&RunEvent::CallbackVerified);
+    }
+
+    /// A request was read, so long after the system had it.
+    pub fn read(&self, delay: Duration) {
+        self.observers().emit(&RunEvent::CallbackRead { delay });
     }
 
     /// The id of an event does not identify it.

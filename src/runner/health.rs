@@ -174,9 +174,17 @@ impl GeneratorHealth {
         &self,
         heartbeat_lag: &Latencies,
         send_lateness: &Latencies,
+        read_delays: [&Latencies; 2],
     ) -> Option<f64> {
-        // Heartbeats tell of all moments alike, requests of those in which there was something to do.
-        let latest = [heartbeat_lag, &self.thread_lag, send_lateness];
+        // Heartbeats tell of all moments alike, requests and reads of those in which there was something to do.
+        let [read_delay, of_frames] = read_delays;
+        let latest = [
+            heartbeat_lag,
+            &self.thread_lag,
+            send_lateness,
+            read_delay,
+            of_frames,
+        ];
         let latest = latest.into_iter().filter(|lag| lag.count() > 0);
         let latest = latest.map(|lag| lag.at(0.99)).max();
         latest.map(|lag| lag.as_secs_f64())
@@ -272,9 +280,17 @@ mod tests {
             latencies
         };
         let (health, none) = (GeneratorHealth::default(), Latencies::default());
-        assert_eq!(health.precision(&none, &none), None);
-        assert_eq!(health.precision(&of(3), &none), Some(0.003));
-        assert_eq!(health.precision(&of(3), &of(7)), Some(0.007));
-        assert_eq!(health.precision(&of(9), &of(7)), Some(0.009));
+        assert_eq!(health.precision(&none, &none, [&none; 2]), None);
+        for (millis, precision) in [
+            ([3, 0, 0, 0], 0.003),
+            ([3, 7, 0, 0], 0.007),
+            ([9, 7, 8, 8], 0.009),
+            ([9, 7, 10, 0], 0.010),
+            ([9, 7, 10, 11], 0.011),
+        ] {
+            let [heartbeat, send, read, frames] = millis.map(of);
+            let found = health.precision(&heartbeat, &send, [&read, &frames]);
+            assert_eq!(found, Some(precision), "{millis:?}");
+        }
     }
 }

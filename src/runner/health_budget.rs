@@ -19,6 +19,9 @@ pub struct HealthBudget {
     /// The 99th percentile of how late a run's heartbeat comes.
     #[serde(with = "crate::units::duration")]
     pub scheduler_lag_p99: Duration,
+    /// The 99th percentile of how long what has arrived waits to be read.
+    #[serde(with = "crate::units::duration")]
+    pub read_delay_p99: Duration,
     /// How long a thread that does nothing but sleep may once sleep too long.
     #[serde(with = "crate::units::duration")]
     pub stall: Duration,
@@ -32,6 +35,7 @@ impl Default for HealthBudget {
             start_lateness_p99: Duration::from_millis(500),
             send_lateness_p99: Duration::from_millis(500),
             scheduler_lag_p99: Duration::from_millis(500),
+            read_delay_p99: Duration::from_millis(500),
             stall: Duration::from_secs(1),
             cpu_wait: Share::percent(60),
         }

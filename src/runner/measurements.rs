@@ -55,6 +55,8 @@ pub(super) struct Measurements {
     pub(super) start_lateness: Latencies,
     pub(super) send_lateness: Latencies,
     pub(super) connection_wait: Latencies,
+    /// How long the system had had answers and requests with events when they were read. Frames have their own.
+    pub(super) read_delay: Latencies,
     pub(super) scheduler_lag: Latencies,
     pub(super) health: GeneratorHealth,
     failures: ChatList<Example>,
@@ -131,6 +133,7 @@ impl Measurements {
             RunEvent::CallbackReceived { through } => self.inbound.receive(through.as_deref()),
             RunEvent::CallbackTakenOver { through } => self.inbound.take_over(through.as_deref()),
             RunEvent::CallbackHandedOver { through } => self.inbound.hand_over(through.as_deref()),
+            RunEvent::CallbackRead { delay } => self.read_delay.record(*delay),
             RunEvent::CallbackSettled(fate) => self.inbound.settle(*fate),
             RunEvent::Socket(event) => self.sockets.record(*event),
             RunEvent::Deliveries(event) => self.deliveries.record(*event),
@@ -150,6 +153,9 @@ impl Measurements {
         if let Some(sent) = sent {
             self.send_lateness.record(sent.late);
             self.connection_wait.record(sent.waited);
+            if let Some(delay) = sent.read_delay {
+                self.read_delay.record(delay);
+            }
         }
         if let Some(measured) = self.steps.get_mut(step.index()) {
             measured.outcomes.record(outcome);
@@ -196,6 +202,7 @@ impl Measurements {
         self.start_lateness.merge(&others.start_lateness);
         self.send_lateness.merge(&others.send_lateness);
         self.connection_wait.merge(&others.connection_wait);
+        self.read_delay.merge(&others.read_delay);
         self.scheduler_lag.merge(&others.scheduler_lag);
         self.health.merge(&others.health);
         self.failures.merge_latest(EXAMPLES, &others.failures);
@@ -209,6 +216,7 @@ impl Measurements {
         let latencies = [
             &self.start_lateness,
             &self.send_lateness,
+            &self.read_delay,
             &self.scheduler_lag,
         ];
         let counts = [self.started, self.dropped, self.orphans_total];
@@ -234,6 +242,7 @@ impl Measurements {
             &mut kept.start_lateness,
             &mut kept.send_lateness,
             &mut kept.connection_wait,
+            &mut kept.read_delay,
             &mut kept.scheduler_lag,
         ];
         latencies.into_iter().for_each(Latencies::clear);
@@ -246,6 +255,7 @@ impl Measurements {
             start_lateness: kept.start_lateness,
             send_lateness: kept.send_lateness,
             connection_wait: kept.connection_wait,
+            read_delay: kept.read_delay,
             scheduler_lag: kept.scheduler_lag,
             health: kept.health,
             sockets: kept.sockets,

@@ -120,9 +120,13 @@ pub struct RunReport {
     pub connection_wait: Quantiles,
     /// How late the run's own heartbeat was.
     pub scheduler_lag: Quantiles,
+    /// How long the system had had answers and requests with events when they were read, where it says so. It is no
+    /// part of latencies: they end when the answer or the event arrived.
+    #[serde(default)]
+    pub read_delay: Quantiles,
     /// How much longer than it was a latency may have been measured, in seconds: how late the run's own
-    /// heartbeat, an idle thread or a request came, whichever is most, 99th percentile. Null before there was
-    /// one.
+    /// heartbeat, an idle thread or a request came, or how long the system had had what was read, whichever is most,
+    /// 99th percentile. Null before there was one.
     pub precision: Option<f64>,
     /// How the machine treated the generator.
     pub machine: HealthReport,

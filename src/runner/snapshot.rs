@@ -116,8 +116,12 @@ impl Snapshot {
             send_lateness: Quantiles::of(&measured.send_lateness),
             connection_wait: Quantiles::of(&measured.connection_wait),
             scheduler_lag: Quantiles::of(&measured.scheduler_lag),
-            precision: (measured.health)
-                .precision(&measured.scheduler_lag, &measured.send_lateness),
+            read_delay: Quantiles::of(&measured.read_delay),
+            precision: measured.health.precision(
+                &measured.scheduler_lag,
+                &measured.send_lateness,
+                [&measured.read_delay, &measured.sockets.read_delay],
+            ),
             machine: measured.health.report(),
             failures: Vec::new(),
             orphans: Vec::new(),

@@ -131,6 +131,7 @@ pub(super) struct Delays {
     start: Duration,
     send: Duration,
     lag: Duration,
+    read: Duration,
 }
 
 impl Delays {
@@ -139,6 +140,7 @@ impl Delays {
             start: measured.start_lateness.at(0.99),
             send: measured.send_lateness.at(0.99),
             lag: measured.scheduler_lag.at(0.99),
+            read: (measured.read_delay.at(0.99)).max(measured.sockets.read_delay.at(0.99)),
         }
     }
 
@@ -151,6 +153,11 @@ impl Delays {
                 "the run's heartbeat came",
                 self.lag,
                 budget.scheduler_lag_p99,
+            ),
+            (
+                "answers, events or frames that had arrived were read",
+                self.read,
+                budget.read_delay_p99,
             ),
         ];
         let beyond = delays

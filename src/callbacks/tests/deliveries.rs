@@ -160,7 +160,7 @@ async fn an_event_on_a_path_that_no_run_has_is_unknown_to_everybody() {
     let mut run = bench.run();
     let headers = HeaderMap::new();
     let request = Request::post(&headers, "{}");
-    let refused = (bench.exchange).deliver("nowhere", Instant::now(), &request);
+    let refused = (bench.exchange).deliver("nowhere", Arrival::unstamped(), &request);
     assert_eq!(refused, Err(CallbackRefusal::NoSuchPath));
     bench.broken_off("nowhere");
     run.end();

@@ -152,7 +152,9 @@ fn deliver(bench: &Bench, run: &TestRun, input: &[u8]) -> Result<Reception, Call
         headers: &headers,
         body: body.to_vec().into(),
     };
-    bench.exchange.deliver(&run.token, Instant::now(), &request)
+    bench
+        .exchange
+        .deliver(&run.token, Arrival::unstamped(), &request)
 }
 
 #[test]

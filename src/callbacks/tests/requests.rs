@@ -61,7 +61,9 @@ impl Sent {
             body: self.body.clone().into(),
         };
         let path = format!("/events/{}", run.token);
-        bench.exchange.deliver(&path, Instant::now(), &request)
+        bench
+            .exchange
+            .deliver(&path, Arrival::unstamped(), &request)
     }
 }
 

@@ -135,8 +135,10 @@ impl RunMetrics {
                 let waits = self.agent.as_ref().map(|agent| &agent.waits);
                 (self.metrics).run_ended(run, *verdict, outcome, waits, now());
             }
-            // What a chat is called and did is for people, and a run is counted as soon as it is observed.
+            // What a chat is called and did is for people, and a run is counted as soon as it is observed. How late
+            // requests were read stands in the report of the run.
             RunEvent::Started
+            | RunEvent::CallbackRead { .. }
             | RunEvent::CallbackHandedOver { .. }
             | RunEvent::CallbackTakenOver { .. }
             | RunEvent::TeardownFailed { .. }

@@ -35,6 +35,7 @@ pub fn health(report: &RunReport) -> Markup {
         ("Chats began after they were due", &report.start_lateness),
         ("Requests waited for the generator", &report.send_lateness),
         ("Its heartbeat was late", &report.scheduler_lag),
+        ("Answers and events waited to be read", &report.read_delay),
         ("A thread that only sleeps woke late", &machine.thread_lag),
     ];
     let readings: [(_, _, Format); 7] = [

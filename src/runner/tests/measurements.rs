@@ -97,6 +97,7 @@ impl Stage {
                 sent: (what.kind == 1).then(|| Sent {
                     late: duration / 7,
                     waited: duration / 3,
+                    read_delay: (what.number > 50).then_some(duration / 5),
                     ..Sent::default()
                 }),
                 outcome: match what.number % 5 {
@@ -126,6 +127,7 @@ impl Stage {
                 why: what.micros.to_string(),
             },
             7 => RunEvent::ArrivalDropped,
+            8 if what.number < 20 => RunEvent::CallbackRead { delay: duration },
             8 => RunEvent::CallbackReceived { through },
             9 if what.number < 50 => RunEvent::CallbackHandedOver { through },
             9 => RunEvent::CallbackTakenOver { through },

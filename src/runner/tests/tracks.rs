@@ -60,7 +60,9 @@ async fn two_tracks_of_a_chat_have_their_own_variables_and_times_and_share_its_i
         let body = serde_json::json!({ "key": "eno", "to": to }).to_string();
         let request = Request::post(&headers, body);
         let exchange = &bench.engine.exchange;
-        exchange.deliver(&path, Instant::now(), &request).unwrap();
+        exchange
+            .deliver(&path, crate::arrival::Arrival::unstamped(), &request)
+            .unwrap();
     };
     let events = async {
         sleep(s(4)).await;

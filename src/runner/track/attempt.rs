@@ -132,6 +132,7 @@ impl Track<'_> {
                 waited: sent.waited,
                 phases: sent.phases,
                 certificate_expires: sent.certificate_expires,
+                read_delay: sent.read_delay,
             })
         });
         self.timing.due = performed.known_at.unwrap_or(self.timing.due);

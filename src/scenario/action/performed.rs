@@ -98,6 +98,8 @@ pub struct Sending {
     pub phases: Phases,
     /// When the certificate of the target ends or ended, if a handshake showed it.
     pub certificate_expires: Option<SystemTime>,
+    /// How long the system had had the answer when it was read; `None` if that is not known.
+    pub read_delay: Option<Duration>,
 }
 
 /// What an action may have opened at the target.
@@ -117,6 +119,7 @@ impl Sending {
             waited: Duration::ZERO,
             phases: Phases::default(),
             certificate_expires: None,
+            read_delay: None,
         }
     }
 }

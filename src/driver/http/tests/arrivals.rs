@@ -47,12 +47,7 @@ impl<S: Read + Write> Stream for S {}
 
 /// Reads one request and writes the answer while the runtime is busy.
 fn answer(stream: &mut dyn Stream, answer: &str, meetings: &Meetings) -> Written {
-    let mut request = Vec::new();
-    let mut byte = [0];
-    while !request.ends_with(b"\r\n\r\n") {
-        stream.read_exact(&mut byte).unwrap();
-        request.push(byte[0]);
-    }
+    read_request(stream);
     meetings.asked.store(true, Ordering::Release);
     meetings.meeting.wait();
     let before = Instant::now();
@@ -61,6 +56,15 @@ fn answer(stream: &mut dyn Stream, answer: &str, meetings: &Meetings) -> Written
     let after = Instant::now();
     meetings.meeting.wait();
     (before, after)
+}
+
+fn read_request(stream: &mut (impl Read + ?Sized)) {
+    let mut request = Vec::new();
+    let mut byte = [0];
+    while !request.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).unwrap();
+        request.push(byte[0]);
+    }
 }
 
 /// Sends a request whose answer arrives while the runtime is busy.
@@ -139,4 +143,92 @@ async fn an_answer_that_ends_with_its_connection_took_until_the_end_was_read() {
     let (answer, (_, after)) = exchange(false, "HTTP/1.0 200 OK\r\n\r\nok", End::Closed).await;
     assert_eq!(answer.read_delay, None);
     assert!(answer.sent_at + answer.elapsed >= after + BUSY);
+}
+
+/// Threads that want a CPU all the time, until they are dropped.
+struct Hogs {
+    over: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Hogs {
+    fn start(count: usize) -> Self {
+        let over = Arc::<AtomicBool>::default();
+        let hog = |_| {
+            let over = over.clone();
+            thread::spawn(move || while !over.load(Ordering::Relaxed) {})
+        };
+        let threads = (0..count).map(hog).collect();
+        Self { over, threads }
+    }
+}
+
+impl Drop for Hogs {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        for hog in self.threads.drain(..) {
+            hog.join().ok();
+        }
+    }
+}
+
+/// Answers so many requests on one connection, which stays open.
+fn answer_all(listener: &net::TcpListener, count: usize) -> (net::TcpStream, Vec<Written>) {
+    let (mut stream, _) = listener.accept().unwrap();
+    stream.set_nodelay(true).unwrap();
+    let answer = |_| {
+        read_request(&mut stream);
+        let before = Instant::now();
+        stream.write_all(OK.as_bytes()).unwrap();
+        (before, Instant::now())
+    };
+    let written = (0..count).map(answer).collect();
+    (stream, written)
+}
+
+/// How far a moment is from a time.
+fn outside(moment: Instant, (before, after): Written) -> Duration {
+    let early = before.saturating_duration_since(moment);
+    early.max(moment.saturating_duration_since(after))
+}
+
+fn p99(mut values: Vec<Duration>) -> Duration {
+    values.sort();
+    values[values.len() * 99 / 100]
+}
+
+#[tokio::test]
+async fn beside_hogs_answers_arrived_when_they_were_written_within_the_precision() {
+    const REQUESTS: usize = 300;
+    let _stamped = stamped_connection().await;
+    let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let _hogs = Hogs::start(8);
+    let server = thread::spawn(move || answer_all(&listener, REQUESTS));
+    let mut session = driver().session();
+    let mut request = get(format!("http://127.0.0.1:{port}/"));
+    request.timeout = Duration::from_mins(1);
+    let mut answers = Vec::new();
+    for _ in 0..REQUESTS {
+        let answer = session.send(&request).await.unwrap();
+        let read_at = Instant::now();
+        answers.push((answer.sent_at + answer.elapsed, answer.read_delay, read_at));
+    }
+    let (_stream, written) = server.join().unwrap();
+    let answers = answers.into_iter().zip(written);
+    let (errors, rest): (Vec<_>, Vec<_>) = answers
+        .map(|((arrived, read_delay, read_at), written)| {
+            let unstamped = outside(read_at, written);
+            (outside(arrived, written), (read_delay.unwrap(), unstamped))
+        })
+        .unzip();
+    let (read_delays, unstamped): (Vec<_>, Vec<_>) = rest.into_iter().unzip();
+    let (error, precision) = (p99(errors), p99(read_delays));
+    // The precision of a run is the largest of several values, of which this is one.
+    assert!(
+        error <= precision.min(CLOCKS),
+        "{error:?} with a precision of {precision:?}"
+    );
+    let unstamped = p99(unstamped);
+    assert!(error < unstamped, "{error:?}, without stamps {unstamped:?}");
 }

@@ -59,6 +59,7 @@ impl HttpAction {
                 waited: answer.waited,
                 phases: answer.phases,
                 certificate_expires: answer.certificate_expires,
+                read_delay: answer.read_delay,
             }),
             known_at: Some(answer.sent_at + elapsed),
             mark: Some(answer.sent_at),
@@ -109,6 +110,7 @@ fn unanswered(failure: &HttpFailure) -> Performed {
             waited: failure.waited,
             phases: failure.phases,
             certificate_expires: failure.certificate_expires,
+            read_delay: None,
         }),
         known_at: Some(Instant::now()),
         ..Performed::without(Unperformed::Failed(Box::new(Failed {
