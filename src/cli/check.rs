@@ -238,6 +238,10 @@ fn describe_burst(text: &mut String, burst: &Burst) -> fmt::Result {
         )?,
         None => writeln!(text, "            {} a chat", cost.chat.of("request"))?,
     }
+    if cost.sockets.most != Some(0) {
+        let sockets = cost.sockets.of("socket");
+        writeln!(text, "            {sockets} a chat at the same time")?;
+    }
     for warning in certain_failures(cost) {
         writeln!(text, "            warning: {warning}")?;
     }

@@ -63,6 +63,40 @@ async fn numbers_stand_with_their_nouns() {
     }
 }
 
+/// What `check` says of a burst of this scenario, and how many series it counts.
+async fn checked(scenario: &str) -> (String, u64) {
+    let folder = Folder::new();
+    folder.write("one.yaml", scenario);
+    let bursts = "bursts: { one: { scenario: one, target: centre, load: { chats: 1 } } }";
+    let configuration =
+        plain("http://127.0.0.1:1", bursts).replace("scenarios: ['", "scenarios: ['one.yaml', '");
+    let file = folder.write("chatprobe.yaml", &configuration);
+    let mut process = Process::start(&["check", "--config", &file]);
+    assert_eq!(process.ended().await, 0, "{}", process.log());
+    let output = process.output();
+    let (_, series) = output.split_once("series    ").unwrap();
+    let series = series.split_whitespace().next().unwrap().parse().unwrap();
+    (output, series)
+}
+
+#[tokio::test]
+async fn sockets_are_told_and_their_series_and_those_of_deliveries_counted() {
+    let steps = "steps:\n  - { step: a, http: { get: '{{ target.url }}/a' } }\n";
+    let connect = "  - { step: b, connect: '{{ target.url }}/b' }\n";
+    let deliveries = "deliveries: { id: frame.json.id, within: 5s }\n";
+    let (plain, without) = checked(&format!("scenario: one\n{steps}")).await;
+    assert!(!plain.contains("at the same time"), "{plain}");
+    let (told, with) = checked(&format!("scenario: one\n{steps}{connect}")).await;
+    let line = "            1 socket a chat at the same time\n";
+    assert!(told.contains(line), "{told}");
+    // Ends by code, frames, and three histograms: more than a step has.
+    assert!(with > without + 60, "{with} and {without}");
+    let member = connect.replace("' }", "', member_of: lobby }");
+    let (_, all) = checked(&format!("scenario: one\n{deliveries}{steps}{member}")).await;
+    // Five dispositions, and a histogram.
+    assert!(all > with + 10, "{all} and {with}");
+}
+
 #[tokio::test]
 async fn every_problem_is_shown_at_its_line_and_nothing_else() {
     let folder = Folder::new();
