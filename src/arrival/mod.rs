@@ -2,7 +2,7 @@
 //!
 //! A task that is polled late reads late, so the time of a read says as much about the machine as about the peer.
 //! Linux stamps each segment as it arrives (`SO_TIMESTAMPNS` of socket(7)) and returns the stamp with the bytes.
-//! A [`StampedStream`] asks for it at every read, and [`Arrivals`] is how whoever reads through TLS, HTTP or frames
+//! A [`StampedStream`] asks for it at every read, and [`ArrivalClock`] is how whoever reads through TLS, HTTP or frames
 //! on top of the stream learns of it.
 //!
 //! - Bytes that are read together have one stamp, that of the last segment among them: bytes before it arrived then
@@ -39,7 +39,7 @@ pub struct Arrival {
 
 /// Of one stream, when the bytes arrived that were read last. Clones tell of the same stream.
 #[derive(Debug, Clone, Default)]
-pub struct Arrivals(Arc<Mutex<Option<Arrival>>>);
+pub struct ArrivalClock(Arc<Mutex<Option<Arrival>>>);
 
 impl Arrival {
     /// Bytes of whose arrival nothing is known but that they have been read by now.
@@ -51,7 +51,7 @@ impl Arrival {
     }
 }
 
-impl Arrivals {
+impl ArrivalClock {
     /// The arrival of what was read last; of now, if nothing was.
     pub fn latest(&self) -> Arrival {
         let latest = *self.0.lock().unwrap_or_else(PoisonError::into_inner);

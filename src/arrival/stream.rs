@@ -22,7 +22,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Arrivals, clocks::Clocks};
+use super::{ArrivalClock, clocks::Clocks};
 
 /// What is read at once, at most, in bytes.
 const MOST_AT_ONCE: usize = 64 * 1024;
@@ -42,7 +42,7 @@ struct Scratch {
 #[derive(Debug)]
 pub struct StampedStream {
     stream: TcpStream,
-    arrivals: Arrivals,
+    arrivals: ArrivalClock,
     /// The beginning of the last read that left nothing behind: what is read later could not be read before.
     emptied: Option<Instant>,
 }
@@ -95,7 +95,7 @@ impl StampedStream {
     pub fn new(stream: TcpStream) -> Self {
         Self {
             stream,
-            arrivals: Arrivals::default(),
+            arrivals: ArrivalClock::default(),
             emptied: None,
         }
     }
@@ -106,7 +106,7 @@ impl StampedStream {
     }
 
     /// When what was read last had arrived.
-    pub fn arrivals(&self) -> Arrivals {
+    pub fn arrivals(&self) -> ArrivalClock {
         self.arrivals.clone()
     }
 

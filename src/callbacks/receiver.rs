@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{CallbackRefusal, Exchange, Reception, Request};
 use crate::{
-    arrival::Arrivals,
+    arrival::ArrivalClock,
     descriptors,
     listener::{self, Connections, Limits, Name},
     scenario::VerificationAnswer,
@@ -54,7 +54,7 @@ pub async fn serve(listener: TcpListener, exchange: Exchange, shutdown: Cancella
 
 async fn receive(State(exchange): State<Exchange>, request: HttpRequest<Body>) -> Response {
     let (mut head, body) = request.into_parts();
-    let arrivals = head.extensions.remove::<Arrivals>().unwrap_or_default();
+    let arrivals = head.extensions.remove::<ArrivalClock>().unwrap_or_default();
     let path = head.uri.path();
     let request = |body: Bytes| Request {
         method: head.method.as_str(),

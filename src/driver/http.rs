@@ -35,8 +35,8 @@ pub use self::{
 };
 use self::{failure::Cause, pool::Pool};
 use super::transport::{
-    ConnectionSettings, ConnectorSettings, Destination, Endpoint, EnvironmentProxies, ProxyUse,
-    Resolver, SocketServers, Tls, Transport, split, unusable,
+    ConnectionSettings, ConnectorSettings, Destination, Endpoint, EnvironmentProxies,
+    ProcessTransport, ProxyUse, Resolver, SocketServers, Tls, split, unusable,
 };
 use crate::lookups::Lookups;
 
@@ -51,7 +51,7 @@ const MOST_CLIENTS: usize = 64;
 pub struct HttpDriver(Arc<Shared>);
 
 struct Shared {
-    transport: Transport,
+    transport: ProcessTransport,
     clients: Mutex<Vec<(Endpoint, HttpClient)>>,
 }
 
@@ -100,7 +100,7 @@ impl HttpDriver {
 
     fn with(trust: ClientConfig, proxies: EnvironmentProxies, resolver: Resolver) -> Self {
         Self(Arc::new(Shared {
-            transport: Transport::new(trust, proxies, resolver),
+            transport: ProcessTransport::new(trust, proxies, resolver),
             clients: Mutex::default(),
         }))
     }

@@ -2,7 +2,7 @@
 //!
 //! [`serve`] gives each connection a slot among the [`Connections`] of its listener. They know which of
 //! them wait for their client, close what waits too long, and what can be spared most when the capacity is used up.
-//! A request has the [`crate::arrival::Arrivals`] of its connection among its extensions.
+//! A request has the [`crate::arrival::ArrivalClock`] of its connection among its extensions.
 //! [`Counters`] count and log what could not be taken, and report it to those who wait for something to come in.
 
 mod connections;

@@ -13,7 +13,7 @@ use tokio::{task::spawn_blocking, time::Instant};
 
 use super::failure::Cause;
 use crate::{
-    arrival::{Arrival, Arrivals},
+    arrival::{Arrival, ArrivalClock},
     body::{Compression, KEPT_BYTES, Received},
     driver::Phases,
 };
@@ -63,7 +63,7 @@ pub(super) struct ReadAnswer {
 pub(super) async fn read(
     response: Response<Incoming>,
     limit: Option<usize>,
-    arrivals: &Arrivals,
+    arrivals: &ArrivalClock,
 ) -> Result<ReadAnswer, Cause> {
     let (head, body) = response.into_parts();
     let knows_its_end =

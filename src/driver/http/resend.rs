@@ -66,7 +66,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::arrival::Arrivals;
+    use crate::arrival::ArrivalClock;
 
     /// A stream that can be broken without anybody hearing of it who only reads.
     struct Breakable {
@@ -116,7 +116,7 @@ mod tests {
             stream,
             broken: broken.clone(),
         };
-        let mut sender = Sender::open(breakable, Arrivals::default(), None)
+        let mut sender = Sender::open(breakable, ArrivalClock::default(), None)
             .await
             .unwrap();
         let request = || Request::new(Full::new(Bytes::new()));

@@ -23,7 +23,7 @@ use super::{
     watched::{Closing, StreamActivity, WatchedStream},
 };
 use crate::{
-    arrival::Arrivals,
+    arrival::ArrivalClock,
     descriptors::Permit,
     driver::transport::{MAX_BYTES, MAX_HEADERS, causes},
 };
@@ -37,7 +37,7 @@ pub(super) struct Sender {
     forwarding: Option<Box<Forwarding>>,
     activity: Arc<StreamActivity>,
     /// When what was read last had arrived.
-    pub(super) arrivals: Arrivals,
+    pub(super) arrivals: ArrivalClock,
     /// How often something had been written before the latest request.
     writes_before: u64,
     /// How long a byte takes to the server and back, roughly.
@@ -70,7 +70,7 @@ impl Sender {
     /// Speaks HTTP/1.1 on a stream to the server. The permit is that of its socket.
     pub(super) async fn open(
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        arrivals: Arrivals,
+        arrivals: ArrivalClock,
         permit: Option<Permit>,
     ) -> Result<Self, Cause> {
         let stream = WatchedStream::new(stream);
@@ -196,7 +196,7 @@ mod tests {
             ended,
             forwarding: None,
             activity: Arc::default(),
-            arrivals: Arrivals::default(),
+            arrivals: ArrivalClock::default(),
             writes_before: 0,
             round_trip: Duration::ZERO,
             expires: None,
@@ -220,7 +220,7 @@ mod tests {
             ended,
             forwarding: None,
             activity: Arc::default(),
-            arrivals: Arrivals::default(),
+            arrivals: ArrivalClock::default(),
             writes_before: 0,
             round_trip: Duration::ZERO,
             expires: None,

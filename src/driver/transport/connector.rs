@@ -26,7 +26,7 @@ use super::{
     stream::Stream,
     tls::{Tls, expired, expiry},
 };
-use crate::{arrival::Arrivals, descriptors::Permit};
+use crate::{arrival::ArrivalClock, descriptors::Permit};
 
 /// How the streams of one client are opened, to whatever server.
 pub(in crate::driver) struct ConnectorSettings {
@@ -70,7 +70,7 @@ pub(in crate::driver) struct Connector {
 pub(in crate::driver) struct Connected {
     pub(in crate::driver) stream: Stream,
     /// When what was read from it last had arrived.
-    pub(in crate::driver) arrivals: Arrivals,
+    pub(in crate::driver) arrivals: ArrivalClock,
     /// Belongs to the stream, as long as that is open.
     pub(in crate::driver) permit: Permit,
     /// The proxy that reads what is sent and passes it on, if the stream ends there.

@@ -46,13 +46,13 @@ pub(in crate::driver) use self::{
 
 /// What all streams of the process have in common: whom they trust, the proxies of the environment, and who looks
 /// names up.
-pub(in crate::driver) struct Transport {
+pub(in crate::driver) struct ProcessTransport {
     trust: Tls,
     proxies: Arc<EnvironmentProxies>,
     resolver: Resolver,
 }
 
-impl Transport {
+impl ProcessTransport {
     pub(in crate::driver) fn new(
         trust: ClientConfig,
         proxies: EnvironmentProxies,
@@ -83,8 +83,8 @@ impl Transport {
     }
 }
 
-impl fmt::Debug for Transport {
+impl fmt::Debug for ProcessTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Transport").finish_non_exhaustive()
+        f.debug_struct("ProcessTransport").finish_non_exhaustive()
     }
 }

@@ -13,7 +13,7 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 
 use crate::{
-    arrival::{Arrival, Arrivals},
+    arrival::{Arrival, ArrivalClock},
     body::{Compression, KEPT_BYTES, Received},
     driver::transport::{MAX_BYTES, MAX_HEADERS, Stream, TransportFailure},
 };
@@ -41,7 +41,7 @@ pub(super) struct Switched {
 pub(super) async fn exchange(
     stream: Stream,
     request: Request<Empty<Bytes>>,
-    arrivals: &Arrivals,
+    arrivals: &ArrivalClock,
 ) -> Result<Exchanged, TransportFailure> {
     let failed = |error: hyper::Error| TransportFailure::of(&error);
     let (mut requests, connection) = http1::Builder::new()

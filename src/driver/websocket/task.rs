@@ -21,7 +21,9 @@ use super::{
     wire::{self, Wire},
     words,
 };
-use crate::{arrival::Arrivals, descriptors::Permit, driver::transport::one_line, units::duration};
+use crate::{
+    arrival::ArrivalClock, descriptors::Permit, driver::transport::one_line, units::duration,
+};
 
 /// Messages that a task reads before others have their turn.
 const MOST_AT_ONCE: usize = 32;
@@ -36,7 +38,7 @@ const LARGE: usize = 4096;
 /// A socket that has no task yet.
 pub(super) struct Established {
     pub(super) wire: Wire,
-    pub(super) arrivals: Arrivals,
+    pub(super) arrivals: ArrivalClock,
     pub(super) permit: Permit,
 }
 
@@ -44,7 +46,7 @@ pub(super) struct Established {
 pub(super) struct SocketTask {
     wire: Wire,
     /// When what was read last had arrived.
-    arrivals: Arrivals,
+    arrivals: ArrivalClock,
     state: Arc<SocketState>,
     /// Until the end.
     handler: Option<Box<dyn SocketHandler>>,
