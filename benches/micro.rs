@@ -139,7 +139,8 @@ fn inbox(bencher: Bencher<'_, '_>) {
         );
         let now = Instant::now();
         let request = Request::post(&headers, body);
-        black_box(exchange.deliver(path.token(), now, &request).is_ok());
+        let arrival = chatprobe::arrival::Arrival::unstamped();
+        black_box(exchange.deliver(path.token(), arrival, &request).is_ok());
         let wait = inbox.wait(WaitSources::Callbacks, now, now + Duration::from_secs(1), |_| Match::Wanted);
         black_box(runtime.block_on(wait).is_ok())
     });

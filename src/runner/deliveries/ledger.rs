@@ -7,8 +7,8 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    member::{Member, Place, Receipt},
-    message::Message,
+    member::{Member, MemberPlace, Receipt},
+    message::PublishedMessage,
     messages::OpenMessages,
     room::{Room, Settled, SettledMessage},
 };
@@ -40,7 +40,7 @@ pub(in crate::runner) struct Membership {
     ledger: Arc<Ledger>,
     room: Arc<Room>,
     member: Member,
-    place: Place,
+    place: MemberPlace,
     has_left: bool,
 }
 
@@ -111,13 +111,13 @@ impl Ledger {
         if id.len() > LONGEST_ID || self.messages.repeats(room, id) {
             return Some(DeliveryEvent::Untracked(expected));
         }
-        let size = Message::size(members.slots(), id);
+        let size = PublishedMessage::size(members.slots(), id);
         if !self.messages.reserve(size) {
             return Some(DeliveryEvent::Untracked(expected));
         }
         let sequence = members.publish();
         let slots = members.slots();
-        let message = Message::new(id, room.clone(), sender, sequence, at, slots);
+        let message = PublishedMessage::new(id, room.clone(), sender, sequence, at, slots);
         // With the lock of the room, so that messages of a room are queued in the order of their sequence.
         self.messages
             .open(Arc::new(message))
@@ -168,7 +168,7 @@ impl Ledger {
         self.settle(settled, now);
     }
 
-    fn settle(&self, messages: impl Iterator<Item = Arc<Message>>, now: Instant) {
+    fn settle(&self, messages: impl Iterator<Item = Arc<PublishedMessage>>, now: Instant) {
         let mut sum = Settled::default();
         for message in messages {
             let deadline = message.published_at() + self.within;
@@ -230,7 +230,7 @@ impl std::fmt::Debug for Ledger {
 }
 
 impl Membership {
-    fn new(ledger: Arc<Ledger>, room: Arc<Room>, member: Member, place: Place) -> Self {
+    fn new(ledger: Arc<Ledger>, room: Arc<Room>, member: Member, place: MemberPlace) -> Self {
         Self {
             ledger,
             room,

@@ -11,7 +11,7 @@ pub(in crate::runner) struct Member {
 
 /// Where a member is.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct MemberPlace {
     /// The bit that it has in messages.
     pub(super) slot: usize,
     /// When in the order of the room it joined.

@@ -9,7 +9,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    member::{Member, Place, Receipt},
+    member::{Member, MemberPlace, Receipt},
     room::Room,
 };
 
@@ -18,7 +18,7 @@ const BITS: usize = u64::BITS as usize;
 const FIXED_SIZE: usize = 256;
 
 /// A message that members of its room are expected to receive.
-pub(super) struct Message {
+pub(super) struct PublishedMessage {
     id: Arc<str>,
     room: Arc<Room>,
     sender: Member,
@@ -31,7 +31,7 @@ pub(super) struct Message {
     is_repeated: AtomicBool,
 }
 
-impl Message {
+impl PublishedMessage {
     /// A message to the members in the first `slots` of a room.
     pub(super) fn new(
         id: &str,
@@ -94,7 +94,7 @@ impl Message {
     pub(super) fn receive(
         &self,
         member: Member,
-        place: Place,
+        place: MemberPlace,
         at: Instant,
         within: Duration,
     ) -> Receipt {

@@ -12,13 +12,13 @@ use std::{
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
-use super::{message::Message, room::Room};
+use super::{message::PublishedMessage, room::Room};
 
 /// Parts of the map, each with its own lock.
 const SHARDS: usize = 16;
 
 /// Messages with this id: one, unless several rooms have the same.
-type WithId = SmallVec<[Arc<Message>; 1]>;
+type WithId = SmallVec<[Arc<PublishedMessage>; 1]>;
 type Shard = HashMap<Arc<str>, WithId>;
 
 /// All open messages of a run.
@@ -26,7 +26,7 @@ pub(super) struct OpenMessages {
     hasher: RandomState,
     shards: [RwLock<Shard>; SHARDS],
     /// In the order of publication; `None` once the run is over.
-    queue: Mutex<Option<VecDeque<Arc<Message>>>>,
+    queue: Mutex<Option<VecDeque<Arc<PublishedMessage>>>>,
     bytes: AtomicUsize,
     most_bytes: usize,
 }
@@ -53,7 +53,7 @@ impl OpenMessages {
     }
 
     /// Adds a message for which bytes were reserved. Whether that was done: it is not once the run is over.
-    pub(super) fn open(&self, message: Arc<Message>) -> bool {
+    pub(super) fn open(&self, message: Arc<PublishedMessage>) -> bool {
         let id = message.id();
         let mut shard = self.shard_to_write(id);
         let mut queue = self.queue();
@@ -68,7 +68,7 @@ impl OpenMessages {
 
     /// Whether a message of this room has the id already. If so, it knows from now on that receipts may be of another.
     pub(super) fn repeats(&self, room: &Arc<Room>, id: &str) -> bool {
-        self.look_up(room, id, Message::repeat).is_some()
+        self.look_up(room, id, PublishedMessage::repeat).is_some()
     }
 
     /// Looks at the open message of a room with this id, if there is one. It is not settled meanwhile.
@@ -76,7 +76,7 @@ impl OpenMessages {
         &self,
         room: &Arc<Room>,
         id: &str,
-        look: impl FnOnce(&Message) -> T,
+        look: impl FnOnce(&PublishedMessage) -> T,
     ) -> Option<T> {
         let shard = self.shard(id).read();
         let shard = shard.unwrap_or_else(PoisonError::into_inner);
@@ -86,7 +86,7 @@ impl OpenMessages {
     }
 
     /// Takes the next message out that was published no later than this; nobody receives it any more.
-    pub(super) fn take_until(&self, published: Instant) -> Option<Arc<Message>> {
+    pub(super) fn take_until(&self, published: Instant) -> Option<Arc<PublishedMessage>> {
         let message = {
             let mut queue = self.queue();
             let queue = queue.as_mut()?;
@@ -97,12 +97,12 @@ impl OpenMessages {
     }
 
     /// Takes the queue of all messages, which are to be removed. Nothing is opened any more.
-    pub(super) fn close(&self) -> VecDeque<Arc<Message>> {
+    pub(super) fn close(&self) -> VecDeque<Arc<PublishedMessage>> {
         self.queue().take().unwrap_or_default()
     }
 
     /// Takes a message out of its shard: nobody receives it any more.
-    pub(super) fn remove(&self, message: &Arc<Message>) {
+    pub(super) fn remove(&self, message: &Arc<PublishedMessage>) {
         let mut shard = self.shard_to_write(message.id());
         if let Some(with_id) = shard.get_mut(message.id()) {
             with_id.retain(|known| !Arc::ptr_eq(known, message));
@@ -113,7 +113,7 @@ impl OpenMessages {
         self.release(message);
     }
 
-    fn release(&self, message: &Message) {
+    fn release(&self, message: &PublishedMessage) {
         self.bytes.fetch_sub(message.own_size(), Ordering::Relaxed);
     }
 
@@ -133,7 +133,7 @@ impl OpenMessages {
         shard.unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn queue(&self) -> MutexGuard<'_, Option<VecDeque<Arc<Message>>>> {
+    fn queue(&self) -> MutexGuard<'_, Option<VecDeque<Arc<PublishedMessage>>>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

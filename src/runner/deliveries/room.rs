@@ -5,17 +5,17 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::member::{Member, Place};
+use super::member::{Member, MemberPlace};
 
 /// A room of a run: who is in it and who was.
 pub(super) struct Room {
     name: Arc<str>,
-    members: Mutex<Members>,
+    members: Mutex<RoomMembers>,
 }
 
 /// The members of a room. What happens in it has an order, which decides who is expected to receive a message.
 #[derive(Default)]
-pub(super) struct Members {
+pub(super) struct RoomMembers {
     slots: Vec<Slot>,
     /// Slots whose members have left, in the order in which they did. One is used again once no open message is expected
     /// by the member who left.
@@ -71,14 +71,14 @@ impl Room {
         &self.name
     }
 
-    pub(super) fn members(&self) -> MutexGuard<'_, Members> {
+    pub(super) fn members(&self) -> MutexGuard<'_, RoomMembers> {
         // Nothing that changes members can panic, so a panic elsewhere does not spoil them.
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Members {
-    pub(super) fn join(&mut self, member: Member) -> Place {
+impl RoomMembers {
+    pub(super) fn join(&mut self, member: Member) -> MemberPlace {
         let joined = self.next();
         let new = Slot {
             member,
@@ -94,7 +94,7 @@ impl Members {
         };
         *self.times.entry(member).or_default() += 1;
         self.present += 1;
-        Place { slot, joined }
+        MemberPlace { slot, joined }
     }
 
     fn unused_slot(&mut self) -> Option<usize> {

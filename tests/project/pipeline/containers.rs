@@ -58,7 +58,7 @@ async fn the_images_of_others_are_pinned_by_what_their_tags_are_now() {
     };
     let tags = images();
     assert_eq!(tags[0], "${CHATPROBE_IMAGE:-chatprobe:dev}");
-    assert_eq!(tags.len(), 4);
+    assert_eq!(tags.len(), 5);
     let inspect = r#"case $line in git*) echo "a change"; exit ;; esac
         printf 'Name:      x\nMediaType: y\nDigest:    %s\n\nManifests:\n  Name: x@sha256:00\n' "$DIGEST""#;
     // Anew where a digest stands there already.
