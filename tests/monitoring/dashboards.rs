@@ -15,7 +15,7 @@ fn file(path: &str) -> String {
     format!("{}/grafana/{path}", env!("CARGO_MANIFEST_DIR"))
 }
 
-fn check(arguments: &[&str]) -> Output {
+pub fn check(arguments: &[&str]) -> Output {
     Command::new("python3")
         .arg(file("check"))
         .args(arguments)
@@ -28,7 +28,7 @@ fn check(arguments: &[&str]) -> Output {
 }
 
 #[track_caller]
-fn passes(output: &Output) {
+pub fn passes(output: &Output) {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
 }

@@ -4,5 +4,6 @@
 mod alerting;
 mod alertmanager;
 mod dashboards;
+mod sockets;
 #[path = "../support/mod.rs"]
 mod support;
