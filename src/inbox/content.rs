@@ -104,21 +104,31 @@ impl Content {
     }
 
     fn give_up_oldest(&mut self, owner: &Owner) {
-        while self.events.len() > MOST_EVENTS || self.bytes.total() > MOST_BYTES {
-            let events = self.events.iter().enumerate();
-            let mut events = events.filter(|(_, kept)| !kept.is_end());
-            let oldest = events.next().map(|(at, _)| at);
-            // The latest one stays, however large it is.
-            if events.next().is_none() {
-                return;
-            }
-            let Some(oldest) = oldest.and_then(|oldest| self.events.remove(oldest)) else {
-                return;
-            };
-            self.bytes.remove(&oldest.inbound, oldest.besides());
+        while let Some(gone) = self.surplus().and_then(|at| self.events.remove(at)) {
+            self.bytes.remove(&gone.inbound, gone.besides());
             self.fell_out = self.fell_out.saturating_add(1);
-            owner.fell_out(oldest.inbound.source, oldest.fate_if_left());
+            owner.fell_out(gone.inbound.source, gone.fate_if_left());
         }
+    }
+
+    /// The position of the entry to give up next, if there are too many: the oldest frame, and where there is none the
+    /// oldest event of a callback. The latest entry stays, however large it is; a frame that is the latest takes no room
+    /// from events of callbacks.
+    fn surplus(&self) -> Option<usize> {
+        let is_over = |count, bytes| count > MOST_EVENTS || bytes > MOST_BYTES;
+        let (count, bytes) = (self.events.len(), self.bytes.total());
+        if !is_over(count, bytes) {
+            return None;
+        }
+        let latest = self.events.iter().rposition(|kept| !kept.is_end())?;
+        let oldest = |of: fn(&KeptEvent) -> bool| self.events.range(..latest).position(of);
+        if let Some(frame) = oldest(KeptEvent::is_frame) {
+            return Some(frame);
+        }
+        let last = &self.events[latest];
+        let needs_room =
+            !last.is_frame() || is_over(count - 1, bytes - last.inbound.bytes - last.besides());
+        needs_room.then(|| oldest(|kept| !kept.is_end())).flatten()
     }
 
     /// The next entry that may decide the wait of a cursor.

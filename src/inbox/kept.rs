@@ -1,5 +1,5 @@
 use super::{Inbound, deliveries::Repeated};
-use crate::event::Fate;
+use crate::{event::Fate, scenario::InboundSource};
 
 /// An event in an inbox.
 #[derive(Debug)]
@@ -25,6 +25,11 @@ impl KeptEvent {
     /// Whether it is the end of a connection, which no wait takes.
     pub(super) fn is_end(&self) -> bool {
         self.inbound.source.is_end()
+    }
+
+    /// Whether it is a frame of a connection.
+    pub(super) fn is_frame(&self) -> bool {
+        matches!(self.inbound.source, InboundSource::Connection(_))
     }
 
     /// What becomes of it if no wait takes it.

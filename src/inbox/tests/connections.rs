@@ -102,16 +102,12 @@ async fn a_wait_that_goes_on_is_over_when_the_last_of_its_connections_ends() {
 #[tokio::test(start_paused = true)]
 async fn a_frame_that_falls_out_is_counted_as_dropped_and_the_end_of_its_connection_stays() {
     let bench = Bench::new();
-    bench.send("event");
     bench.send_frame(1, "wanted", 10);
     bench.end(1);
     for _ in 0..MOST_EVENTS {
         bench.send_frame(2, "other", 10);
     }
-    assert_eq!(
-        (bench.ledger.dropped(), bench.ledger.count(Fate::Ignored)),
-        (2, 1)
-    );
+    assert_eq!(bench.ledger.dropped(), 2);
     let error = receive(&bench, WaitSources::Connection(1), "wanted").await;
     assert!(matches!(error, Err(WaitError::Ended { .. })), "{error:?}");
     // Of a chat that connects again and again, the latest ends are known.
@@ -127,6 +123,46 @@ async fn a_frame_that_falls_out_is_counted_as_dropped_and_the_end_of_its_connect
             "{connection}"
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn frames_push_no_event_of_a_callback_out() {
+    let bench = Bench::new();
+    bench.send("first");
+    for _ in 0..MOST_EVENTS {
+        bench.send_frame(1, "other", 10);
+    }
+    bench.send_frame(1, "large", MOST_BYTES * 2);
+    assert_eq!(
+        (bench.ledger.dropped(), bench.ledger.settled()),
+        (MOST_EVENTS, 0)
+    );
+    assert_eq!(text(bench.wait_for("first").await), "first".into());
+    let one = WaitSources::Connection(1);
+    assert_eq!(text(receive(&bench, one, "large").await), "large".into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_events_of_callbacks_fill_the_inbox_the_latest_frame_stays_until_the_next_entry() {
+    let bench = Bench::new();
+    for _ in 0..MOST_EVENTS {
+        bench.send("event");
+    }
+    let dropped_and_ignored = || (bench.ledger.dropped(), bench.ledger.count(Fate::Ignored));
+    bench.send_frame(1, "old", 10);
+    bench.send_frame(1, "wanted", 10);
+    assert_eq!(dropped_and_ignored(), (1, 0));
+    let one = || WaitSources::Connection(1);
+    assert_eq!(
+        text(receive(&bench, one(), "wanted").await),
+        "wanted".into()
+    );
+    bench.send_frame(1, "wanted", 10);
+    bench.send("latest");
+    assert_eq!(dropped_and_ignored(), (2, 1));
+    let error = receive(&bench, one(), "wanted").await;
+    assert!(matches!(error, Err(WaitError::Timeout { .. })), "{error:?}");
+    assert_eq!(text(bench.wait_for("latest").await), "latest".into());
 }
 
 #[tokio::test(start_paused = true)]
