@@ -2,10 +2,12 @@
 
 use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use minijinja::{
     Value,
     value::{Enumerator, Object},
 };
+use serde_json::json;
 
 use crate::{
     body::read_json,
@@ -58,7 +60,12 @@ impl FrameView {
     /// The name by which expressions know it.
     pub(super) const NAME: &str = "frame";
 
-    pub(super) fn new(message: SocketMessage, socket: Arc<str>) -> Self {
+    /// Copies the message, which may be a small part of a buffer that would stay with it.
+    pub(super) fn new(message: &SocketMessage, socket: Arc<str>) -> Self {
+        let message = match message {
+            SocketMessage::Text(text) => SocketMessage::text(text.as_str()),
+            SocketMessage::Binary(bytes) => SocketMessage::Binary(Bytes::copy_from_slice(bytes)),
+        };
         Self {
             message,
             socket,
@@ -79,12 +86,23 @@ impl FrameView {
         BESIDES + bytes.len() + values * OF_VALUE
     }
 
-    /// What is in it, for people.
+    /// What is in it, for people. Binary content is shown as text, because secrets are not found in hexadecimal digits.
     pub(super) fn shown(&self) -> String {
-        match &self.message {
-            SocketMessage::Text(text) => text.to_string(),
-            SocketMessage::Binary(bytes) => format!("bytes {}", hexadecimal(bytes)),
+        let text = String::from_utf8_lossy(self.message.bytes());
+        match self.message {
+            SocketMessage::Text(_) => text.into_owned(),
+            SocketMessage::Binary(_) => format!("bytes {text}"),
         }
+    }
+
+    /// A binary frame as JSON with its content as text, in which secrets are found; `None` of a frame of text.
+    pub(super) fn binary_as_text(&self) -> Option<Vec<u8>> {
+        let SocketMessage::Binary(bytes) = &self.message else {
+            return None;
+        };
+        let text = String::from_utf8_lossy(bytes);
+        let frame = json!({ "socket": &*self.socket, "kind": "binary", "text": text });
+        Some(frame.to_string().into_bytes())
     }
 
     /// Undefined where it is no JSON.
@@ -139,15 +157,35 @@ pub(super) fn kind_of(message: &SocketMessage) -> FrameKind {
 
 #[cfg(test)]
 mod tests {
+    use tokio_tungstenite::tungstenite::Utf8Bytes;
+
     use super::*;
 
-    fn frame(message: SocketMessage) -> Value {
+    fn frame(message: &SocketMessage) -> Value {
         Value::from_object(FrameView::new(message, "chat".into()))
     }
 
     #[test]
+    fn a_frame_keeps_no_buffer_of_which_it_is_a_part() {
+        let buffer = Bytes::from(vec![b'a'; 1024]);
+        let part = buffer.slice(..4);
+        let text = SocketMessage::text(Utf8Bytes::try_from(part.clone()).unwrap());
+        let frames = [text, SocketMessage::Binary(part)].map(|message| frame(&message));
+        assert!(buffer.is_unique());
+        let hex = frames.map(|frame| frame.get_attr("hex").unwrap());
+        assert_eq!(hex, ["61616161".into(), "61616161".into()]);
+    }
+
+    #[test]
+    fn people_see_a_binary_frame_as_text_in_which_secrets_are_found() {
+        let message = SocketMessage::Binary(Bytes::from_static(b"\xfftoken-1"));
+        let frame = FrameView::new(&message, "chat".into());
+        assert_eq!(frame.shown(), "bytes \u{fffd}token-1");
+    }
+
+    #[test]
     fn a_frame_of_text_has_its_text_and_its_json() {
-        let text = frame(SocketMessage::text(r#"{ "id": 7, "of": { "a": [1] } }"#));
+        let text = frame(&SocketMessage::text(r#"{ "id": 7, "of": { "a": [1] } }"#));
         let field = |name: &str| text.get_attr(name).unwrap();
         assert_eq!(field("kind").as_str(), Some("text"));
         assert_eq!(field("socket").as_str(), Some("chat"));
@@ -169,12 +207,12 @@ mod tests {
 
     #[test]
     fn what_is_no_json_and_no_text_is_undefined() {
-        let text = frame(SocketMessage::text("2probe"));
+        let text = frame(&SocketMessage::text("2probe"));
         assert!(text.get_attr("json").unwrap().is_undefined());
-        let binary = frame(SocketMessage::Binary(vec![0, 255].into()));
+        let binary = frame(&SocketMessage::Binary(vec![0, 255].into()));
         assert!(binary.get_attr("text").unwrap().is_undefined());
         assert_eq!(binary.get_attr("hex").unwrap().as_str(), Some("00ff"));
-        let json = frame(SocketMessage::Binary("[5]".into()));
+        let json = frame(&SocketMessage::Binary("[5]".into()));
         let first = json.get_attr("json").unwrap().get_item_by_index(0).unwrap();
         assert_eq!(first, Value::from(5));
     }

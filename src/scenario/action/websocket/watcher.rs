@@ -138,7 +138,7 @@ impl Watcher {
 impl LazyFrame<'_> {
     fn value(&mut self) -> Value {
         let make = || {
-            let frame = FrameView::new(self.message.clone(), self.socket.clone());
+            let frame = FrameView::new(self.message, self.socket.clone());
             Value::from_object(frame)
         };
         self.made.get_or_insert_with(make).clone()
