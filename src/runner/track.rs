@@ -132,6 +132,11 @@ impl<'a> Track<'a> {
         named.iter().filter_map(value).collect()
     }
 
+    /// The steps of the setup or the chat have passed.
+    pub(super) fn note_passed(&mut self) {
+        self.leftover.note_passed();
+    }
+
     /// What it may have left open at the target.
     pub(super) fn leftover(self) -> Leftover {
         self.leftover

@@ -22,7 +22,11 @@ impl RunTask {
         let mut track = Track::new(&chat, chat.context.scope(), GracePeriod::None);
         track.begin_trace();
         track.limit_time();
-        match self.attend(track.perform_all(&spec.scenario.setup)).await {
+        let result = self.attend(track.perform_all(&spec.scenario.setup)).await;
+        if result.is_ok() {
+            track.note_passed();
+        }
+        match result {
             Ok(()) => match BetweenChats::of(spec, track.scope()) {
                 Ok(customers) => self.between_chats = customers,
                 Err(error) => {

@@ -84,6 +84,25 @@ async fn a_chat_whose_answer_never_came_is_though_it_has_no_name() {
 }
 
 #[tokio::test]
+async fn a_chat_that_passed_without_an_optional_step_is_not() {
+    let optional = |then: &str, always: &str| {
+        let chat = chat("answer: {}", then, always);
+        chat.replace("body.id }", "body.id }\n    else: continue")
+    };
+    let report = run(&optional("", CLOSES)).await;
+    assert_eq!(report.chats.passed, 1);
+    assert_eq!(left_open(&report), []);
+    let fails = CLOSES.replace("status: 200", "status: 500");
+    let fails = fails.replace("when: not passed", "when: passed");
+    let report = run(&optional("", &fails)).await;
+    assert_eq!(left_open(&report), [(1, "`close` failed: status")]);
+    let report = run(&optional("status: 500", CLOSES)).await;
+    assert_eq!(report.chats.failed, 1);
+    let why = "`open` was accepted and failed: capture";
+    assert_eq!(left_open(&report), [(1, why)]);
+}
+
+#[tokio::test]
 async fn requests_that_change_nothing_leave_nothing_open() {
     let scenario = chat("wait_ms: 60000", "", CLOSES).replace("post:", "get:");
     assert_eq!(left_open(&run(&scenario).await), []);

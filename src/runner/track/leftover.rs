@@ -19,7 +19,7 @@ pub(in crate::runner) struct Leftover {
     request: Option<Opened>,
     /// A request of `always` or `teardown` passed.
     closed: bool,
-    /// The first step that speaks for something being open. In a box, because most chats have none.
+    /// The first step that speaks for something being open; one that was tolerated gives way to any other. In a box, because most chats have none.
     open_because: Option<Box<(Arc<str>, OpenBecause)>>,
 }
 
@@ -29,6 +29,8 @@ enum OpenBecause {
     NoAnswer,
     /// It was accepted, and what it opened is not known.
     Unnamed(Reason),
+    /// Likewise, and the chat goes on without the step: it says something only if the steps do not pass.
+    Tolerated(Reason),
     /// It belongs to `always` or `teardown`.
     Unclosed(Reason),
     /// Likewise, and was cut short.
@@ -49,6 +51,9 @@ impl Leftover {
             (Some(Opened::Unanswered), _) | (Some(_), StepOutcome::Stopped) => {
                 OpenBecause::NoAnswer
             }
+            (Some(Opened::Accepted), StepOutcome::Failed(reason)) if step.goes_on => {
+                OpenBecause::Tolerated(reason)
+            }
             (Some(Opened::Accepted), StepOutcome::Failed(reason)) => OpenBecause::Unnamed(reason),
             (Some(Opened::Accepted), StepOutcome::Passed(_)) | (None, _) => return,
         };
@@ -58,8 +63,17 @@ impl Leftover {
     }
 
     fn note(&mut self, step: &Step, open_because: OpenBecause) {
-        self.open_because
-            .get_or_insert_with(|| Box::new((step.name.clone(), open_because)));
+        let is_said = |said: &(_, OpenBecause)| !matches!(said.1, OpenBecause::Tolerated(_));
+        if !self.open_because.as_deref().is_some_and(is_said) {
+            self.open_because = Some(Box::new((step.name.clone(), open_because)));
+        }
+    }
+
+    /// Notes that the steps of `setup` or `steps` passed.
+    pub(super) fn note_passed(&mut self) {
+        let tolerated =
+            |said: &mut Box<(_, OpenBecause)>| matches!(said.1, OpenBecause::Tolerated(_));
+        self.open_because.take_if(tolerated);
     }
 
     /// Notes the outcome of a step of `always` or `teardown`.
@@ -94,7 +108,7 @@ impl Leftover {
         }
         match self.open_because.as_deref() {
             Some((step, OpenBecause::NoAnswer)) => Some(format!("`{step}` got no answer")),
-            Some((step, OpenBecause::Unnamed(reason))) => {
+            Some((step, OpenBecause::Unnamed(reason) | OpenBecause::Tolerated(reason))) => {
                 Some(format!("`{step}` was accepted and failed: {reason}"))
             }
             Some((step, OpenBecause::Unclosed(reason))) => {
