@@ -2,22 +2,25 @@
 
 #[cfg(test)]
 mod tests;
+mod text_protocols;
 
 use std::{iter::Peekable, sync::LazyLock};
 
 use aho_corasick::AhoCorasick;
 use url::form_urlencoded;
 
+use self::text_protocols::note_in_text_protocols;
 use super::readings;
 
 /// A word with one of these in it is confidential: nothing else is called so.
-const ANYWHERE: [&str; 13] = [
+const ANYWHERE: [&str; 14] = [
     "accesskey",
     "apikey",
     "authorization",
     "cookie",
     "credential",
     "jsessionid",
+    "passcode",
     "passphrase",
     "passwd",
     "password",
@@ -104,17 +107,24 @@ fn words(name: &str) -> Vec<String> {
 }
 
 /// Notes what a text has under confidential names: all texts and numbers beneath them in what is JSON,
-/// begins like it or has pieces of it, and the parameters of an address or a form. Values of fewer than
+/// begins like it or has pieces of it, the parameters of an address or a form, lines `name:value` as of STOMP, and
+/// attributes and elements of XML. Values of fewer than
 /// four characters are left out. The same where all of that is encoded, as JSON is in HTML or in a text of other
 /// JSON. Tokens of callback addresses are noted wherever they stand.
 pub fn note_confidential(text: &str, values: &mut Vec<String>) {
     note_fields(text, MOST_LEVELS, values);
-    note_parameters(text, values);
+    note_plain(text, values);
     note_callback_tokens(text, values);
     for reading in readings(text) {
         note_fields(&reading.text, MOST_LEVELS, values);
-        note_parameters(&reading.text, values);
+        note_plain(&reading.text, values);
     }
+}
+
+/// Notes what a text has that is no JSON.
+fn note_plain(text: &str, values: &mut Vec<String>) {
+    note_parameters(text, values);
+    note_in_text_protocols(text, values);
 }
 
 /// Whoever knows such an address can send events to its run, be that one of this process or of another.
@@ -154,7 +164,7 @@ fn note_fields(text: &str, levels: usize, values: &mut Vec<String>) {
             Token::Text(quoted) if named || beneath.is_some() => note_quoted(quoted, values),
             Token::Text(quoted) => {
                 let text = unquoted(quoted);
-                note_parameters(&text, values);
+                note_plain(&text, values);
                 if levels > 0 && text.contains('"') {
                     note_fields(&text, levels - 1, values);
                 }

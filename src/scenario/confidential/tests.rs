@@ -17,6 +17,7 @@ fn names_are_read_by_their_words() {
         "ACCESS-TOKEN",
         "accesstoken",
         "clientSecret",
+        "passcode",
         "userPassword",
         "pwd",
         "x-auth",
@@ -158,5 +159,63 @@ fn tokens_of_callback_addresses_are_noted_wherever_they_stand() {
         let mut values = Vec::new();
         note_confidential(text, &mut values);
         assert!(values.is_empty(), "{text}: {values:?}");
+    }
+}
+
+fn noted(text: &str) -> Vec<String> {
+    let mut values = Vec::new();
+    note_confidential(text, &mut values);
+    values
+}
+
+#[test]
+fn headers_of_text_protocols_are_noted_under_their_names() {
+    let stomp = "CONNECT\nlogin:ada\npasscode:hunter-2\r\nauthorization:Bearer abc.def\n\n\0";
+    let values = ["hunter-2", "abc.def", "Bearer abc.def"];
+    assert_eq!(noted(stomp), values);
+    // As SockJS and evidence of failed chats have it.
+    for text in [
+        serde_json::json!([stomp]).to_string(),
+        serde_json::json!({ "kind": "text", "text": serde_json::json!([stomp]).to_string() })
+            .to_string(),
+    ] {
+        let noted = noted(&text);
+        for value in values {
+            assert!(noted.contains(&value.to_owned()), "{text}: {noted:?}");
+        }
+    }
+    assert_eq!(noted("token:abcdef\0"), ["abcdef"]);
+    for text in [
+        "token: not there",
+        "the token:abcdef",
+        "token:abc",
+        "https://h/x",
+    ] {
+        assert_eq!(noted(text), [""; 0], "{text}");
+    }
+}
+
+#[test]
+fn attributes_and_elements_of_xml_are_noted_under_their_names() {
+    for (text, value) in [
+        ("<login user='ada' password='hunter-2'/>", "hunter-2"),
+        (r#"<login password="it's me" user="ada"/>"#, "it's me"),
+        ("<a x:secret='hunter-2", "hunter-2"),
+        ("<auth mechanism='PLAIN'>AGFkYQ==</auth>", "AGFkYQ=="),
+        ("<w:Password a='b'> hunter-2\n</w:Password>", "hunter-2"),
+    ] {
+        assert_eq!(noted(text), [value], "{text}");
+        let evidence = serde_json::json!({ "text": text }).to_string();
+        assert!(noted(&evidence).contains(&value.to_owned()), "{evidence}");
+    }
+    assert!(noted("<b token='a&amp;bcd'/>").contains(&"a&bcd".to_owned()));
+    for text in [
+        "<token/>some text",
+        "<credentials>\n     <user>ada</user></credentials>",
+        "x='hunter-2' the token 'hunter-2'",
+        r#"{"next":"/a?token=","user":"ada"}"#,
+        "<user>ada-lovelace</user>",
+    ] {
+        assert_eq!(noted(text), [""; 0], "{text}");
     }
 }
