@@ -20,7 +20,7 @@ const SCENARIO: &str = include_str!("../../config/scenarios/contact-center-chat.
 #[test]
 fn the_shipped_configuration_is_valid() {
     let plan = Plan::load(Path::new("config/chatprobe.yaml"), SECTIONS).unwrap();
-    assert_eq!(plan.probes.len(), 1);
+    assert_eq!(plan.probes.len(), 2);
     assert_eq!(plan.bursts.len(), 2);
 }
 
