@@ -103,7 +103,9 @@ async fn attend(socket: &mut Socket, house: &House, entrant: Entrant) -> Ending 
     let mut asked = false;
     let mut reads = true;
     loop {
-        let patience = if asked { silence } else { silence / 2 };
+        // Whose answers are not read is not pinged.
+        let last = asked || !reads;
+        let patience = if last { silence } else { silence / 2 };
         let (close_at, code) = fault.unzip();
         tokio::select! {
             next = outgoing.next() => match next {
@@ -123,8 +125,8 @@ async fn attend(socket: &mut Socket, house: &House, entrant: Entrant) -> Ending 
             }
             () = at(close_at) => return close(socket, code.unwrap_or(SentCode::AWAY).into()).await,
             () = at(stop_reading), if reads => reads = false,
-            () = sleep_until(heard + patience), if reads => {
-                if asked {
+            () = sleep_until(heard + patience) => {
+                if last {
                     return Ending::CUT;
                 }
                 asked = true;

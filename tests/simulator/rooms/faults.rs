@@ -105,6 +105,23 @@ async fn a_server_that_has_stopped_reading_still_sends_and_answers_no_close() {
 }
 
 #[tokio::test]
+async fn a_socket_that_the_server_has_stopped_reading_is_cut_off_after_the_silence() {
+    let backend = Backend::start(
+        "{ silence: 300ms, faults: { stop_reading: { probability: 1, after: 0s } } }",
+    )
+    .await;
+    let deaf = backend.connect().await;
+    let stats = backend
+        .stats_when("the socket is cut off", |stats| {
+            stats["now"]["sockets"] == 0
+        })
+        .await;
+    assert_eq!(stats["closed"], json!({ "network": { "none": 1 } }));
+    drop(deaf);
+    backend.finish().await;
+}
+
+#[tokio::test]
 async fn handshakes_are_refused_as_the_faults_say_and_wrong_faults_change_nothing() {
     let faults = "faults: { refuse: { probability: 1, status: 503 } }";
     let backend = Backend::start(faults).await;
