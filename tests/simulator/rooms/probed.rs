@@ -78,3 +78,22 @@ async fn messages_lost_with_a_subscription_are_found_one_by_one_and_no_others() 
     assert_eq!(of("duplicate"), 0);
     backend.finish().await;
 }
+
+#[tokio::test]
+async fn customers_of_the_shipped_scenario_stay_until_their_losses_count() {
+    let backend =
+        Backend::start("{ faults: { frames: { drop: { probability: 0.2, only: [said] } } } }")
+            .await;
+    let mut arguments = vec!["--load", "{ chats: 10 }", "--threshold", "{ lost: 0.1% }"];
+    // Who misses the own message waits for it until those of others count.
+    for input in ["pause=100ms", "echo_timeout=7s"] {
+        arguments.extend(["--input", input]);
+    }
+    let finished = run(&backend, "room-chat", &arguments).await;
+    assert_eq!(finished.code, 1, "{}", finished.log);
+    let fates = &finished.report["deliveries"]["by_fate"];
+    let of = |fate: &str| fates[fate].as_u64().unwrap_or_default();
+    assert!(of("lost") > 0, "{fates}");
+    assert_eq!(of("excused"), 0, "{fates}");
+    backend.finish().await;
+}
