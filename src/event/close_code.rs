@@ -1,8 +1,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Why a socket was closed, with a limited number of values. Codes 1000 to 1014 are those that RFC 6455 and its registry at IANA
-/// let somebody send.
+/// Why a socket was closed, with a limited number of values. Codes 1000 to 1013 are those of RFC 6455 and its registry at
+/// IANA that are told apart; 1014 and those that nobody may send arrive as 1002.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
 )]
@@ -40,9 +40,6 @@ pub enum CloseCode {
     /// The service is overloaded.
     #[serde(rename = "1013")]
     TryLater,
-    /// A gateway got no good answer from the server behind it.
-    #[serde(rename = "1014")]
-    BadGateway,
     /// One of 3000 to 4999, whose meaning belongs to the application.
     #[serde(rename = "app")]
     Application,
@@ -56,7 +53,7 @@ pub enum CloseCode {
 
 impl CloseCode {
     /// Every code.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 14] = [
         Self::Normal,
         Self::GoingAway,
         Self::Protocol,
@@ -68,7 +65,6 @@ impl CloseCode {
         Self::Internal,
         Self::Restart,
         Self::TryLater,
-        Self::BadGateway,
         Self::Application,
         Self::None,
         Self::Other,
@@ -88,7 +84,6 @@ impl CloseCode {
             Self::Internal => "1011",
             Self::Restart => "1012",
             Self::TryLater => "1013",
-            Self::BadGateway => "1014",
             Self::Application => "app",
             Self::None => "none",
             Self::Other => "other",
@@ -112,7 +107,6 @@ impl From<Option<u16>> for CloseCode {
             Some(1011) => Self::Internal,
             Some(1012) => Self::Restart,
             Some(1013) => Self::TryLater,
-            Some(1014) => Self::BadGateway,
             Some(3000..=4999) => Self::Application,
             Some(_) => Self::Other,
         }
@@ -131,7 +125,8 @@ mod tests {
         let labels: BTreeSet<_> = codes.map(|code| CloseCode::from(code).as_str()).collect();
         assert_eq!(labels, CloseCode::ALL.map(CloseCode::as_str).into());
         for (code, label) in [
-            (1014, "1014"),
+            (1013, "1013"),
+            (1014, "other"),
             (1005, "other"),
             (3000, "app"),
             (5000, "other"),

@@ -40,7 +40,7 @@ pub(in crate::driver) use self::{
     headers::{request_headers, unless_given},
     progress::{Progress, Stage},
     resolver::Resolver,
-    sockets::SocketServers,
+    sockets::{SocketOpening, SocketServers},
     stream::Stream,
 };
 

@@ -154,7 +154,7 @@ impl Progress {
     }
 
     /// How much of the time limit is left.
-    pub(super) fn time_left(&self) -> Duration {
+    pub(in crate::driver) fn time_left(&self) -> Duration {
         self.timeout.saturating_sub(self.sent_at.elapsed())
     }
 

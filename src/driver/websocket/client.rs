@@ -121,16 +121,20 @@ impl WebSocketClient {
         let turn = server.opening(progress).await;
         let connected = server.open(progress).await?;
         on_wire.set();
-        let exchanged = exchange(connected.stream, request, &connected.arrivals).await?;
-        progress.head_arrived(exchanged.arrival.at);
-        drop(turn);
         let Exchanged {
             status,
             headers,
             body,
             arrival,
             switched,
-        } = exchanged;
+        } = exchange(
+            connected.stream,
+            request,
+            &connected.arrivals,
+            turn,
+            progress,
+        )
+        .await?;
         let mut answer = HandshakeAnswer {
             status: status.as_u16(),
             protocol: None,

@@ -7,8 +7,8 @@ use tokio::time::Instant;
 pub struct ClosedSocket {
     /// Who ended it.
     pub by: ClosedBy,
-    /// The code of the first close frame, theirs or ours; `None` without one, or if it has no code. A code that must not
-    /// be on the wire counts as 1002.
+    /// The code of the first close frame, theirs or ours, and of ours where they cross; `None` without one, or if it has
+    /// no code. A code of theirs that must not be on the wire counts as 1002, and so does 1014.
     pub code: Option<u16>,
     /// What the target says about it in its close frame, or what went wrong; for people, in one line. Empty if there is
     /// nothing to say.

@@ -1,6 +1,6 @@
 //! The exchange of the request that opens a socket for its answer.
 
-use std::pin::pin;
+use std::{pin::pin, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Empty};
@@ -11,12 +11,18 @@ use hyper::{
     header::{CONTENT_ENCODING, HeaderValue},
 };
 use hyper_util::rt::TokioIo;
+use tokio::time::timeout;
 
 use crate::{
     arrival::{Arrival, ArrivalClock},
     body::{Compression, KEPT_BYTES, Received},
-    driver::transport::{MAX_BYTES, MAX_HEADERS, Stream, TransportFailure},
+    driver::transport::{
+        MAX_BYTES, MAX_HEADERS, Progress, SocketOpening, Stream, TransportFailure,
+    },
 };
+
+/// How long the body of a refusal may take. Its beginning is for people; the status is there before.
+const BODY_WITHIN: Duration = Duration::from_secs(1);
 
 /// What the target answered.
 pub(super) struct Exchanged {
@@ -38,10 +44,13 @@ pub(super) struct Switched {
 }
 
 /// Sends the request and reads the head of the answer, of an answer that is not 101 also the beginning of its body.
+/// The turn to open a socket is over with the head.
 pub(super) async fn exchange(
     stream: Stream,
     request: Request<Empty<Bytes>>,
     arrivals: &ArrivalClock,
+    turn: SocketOpening,
+    progress: &mut Progress,
 ) -> Result<Exchanged, TransportFailure> {
     let failed = |error: hyper::Error| TransportFailure::of(&error);
     let (mut requests, connection) = http1::Builder::new()
@@ -53,10 +62,13 @@ pub(super) async fn exchange(
     let mut answer = pin!(async {
         let (head, body) = requests.send_request(request).await?.into_parts();
         let arrival = arrivals.latest();
+        progress.head_arrived(arrival.at);
+        drop(turn);
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
             return Ok((head, arrival, Received::whole(Bytes::new())));
         }
-        let body = beginning_of(body, &head.headers).await;
+        let within = BODY_WITHIN.min(progress.time_left());
+        let body = beginning_of(body, &head.headers, within).await;
         Ok((head, arrival, body))
     });
     let mut driven = pin!(connection.without_shutdown());
@@ -89,17 +101,21 @@ pub(super) async fn exchange(
     })
 }
 
-/// What arrives of a body until there is enough of it to quote. A body that breaks off is as good as one that ends: the
-/// status is what counts.
-async fn beginning_of(mut body: Incoming, headers: &HeaderMap) -> Received {
+/// What arrives of a body in this time, until there is enough of it to quote. A body that breaks off or stalls is as good
+/// as one that ends: the status is what counts.
+async fn beginning_of(mut body: Incoming, headers: &HeaderMap, within: Duration) -> Received {
     let mut kept = BytesMut::new();
-    while kept.len() <= KEPT_BYTES
-        && let Some(Ok(frame)) = body.frame().await
-    {
-        if let Ok(data) = frame.into_data() {
-            kept.extend_from_slice(&data);
+    let reading = async {
+        while kept.len() <= KEPT_BYTES
+            && let Some(Ok(frame)) = body.frame().await
+        {
+            if let Ok(data) = frame.into_data() {
+                kept.extend_from_slice(&data);
+            }
         }
-    }
+    };
+    // What came counts, whether it is all or not.
+    drop(timeout(within, reading).await);
     let encodings = headers.get_all(CONTENT_ENCODING);
     let compression = Compression::read(encodings.iter().map(HeaderValue::as_bytes));
     if kept.len() > KEPT_BYTES {

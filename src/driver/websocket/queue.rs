@@ -134,9 +134,13 @@ impl SocketState {
         }
     }
 
-    /// Asks the task to close; the first wish counts.
+    /// Asks the task to close; the first wish counts, and the earliest deadline.
     pub(super) fn ask_to_close(&self, request: CloseRequest) {
-        self.inner().close.get_or_insert_with(|| Box::new(request));
+        let deadline = request.deadline;
+        let mut inner = self.inner();
+        let close = inner.close.get_or_insert_with(|| Box::new(request));
+        close.deadline = close.deadline.min(deadline);
+        drop(inner);
         self.task.wake();
     }
 

@@ -11,10 +11,7 @@ use super::{
 };
 use crate::units::duration;
 
-/// How long the target may take to answer a close.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-
-/// The same where nobody waits for it.
+/// How long the target may take to answer a close for which nobody waits.
 const ANSWER_TO_DROP_WITHIN: Duration = Duration::from_secs(1);
 
 /// The code of a socket that nobody needs any more: the client goes away.
@@ -52,29 +49,35 @@ impl Socket {
         Err(SocketFailure::closed(&closed, since))
     }
 
-    /// Closes the socket and waits for the target's answer, for five seconds at most. What was given to
-    /// [`send`](Self::send) before is sent before.
+    /// Closes the socket and waits for the target's answer, for no longer than `within`. What was given to
+    /// [`send`](Self::send) before is sent before. A close of the target that was not read yet counts as the answer.
     ///
     /// A target that does not answer is a failure of the kind
     /// [`Timeout`](super::SocketFailureKind::Timeout); a socket that has ended by itself is one of the kind
     /// [`Closed`](super::SocketFailureKind::Closed).
-    pub async fn close(&self, code: u16, reason: &str) -> Result<ClosedSocket, SocketFailure> {
+    pub async fn close(
+        &self,
+        code: u16,
+        reason: &str,
+        within: Duration,
+    ) -> Result<ClosedSocket, SocketFailure> {
         let asked_at = Instant::now();
         check_close(code, reason).map_err(|detail| bad_request(detail, asked_at))?;
+        let was_open = self.0.closed().is_none();
         self.0.ask_to_close(CloseRequest {
             code,
             reason: reason.to_owned(),
-            deadline: asked_at + ANSWER_WITHIN,
+            deadline: asked_at + within,
             why: ClosedWhy::Asked,
         });
         let closed = self.0.ended().await;
         match closed.why {
-            ClosedWhy::Asked if closed.at >= asked_at => Ok((*closed).clone()),
+            ClosedWhy::Asked if was_open => Ok((*closed).clone()),
             ClosedWhy::NoAnswer => Err(SocketFailure::of_open(
                 SocketFailureKind::Timeout,
                 format!(
                     "the target did not answer the close within {}",
-                    duration::exact(ANSWER_WITHIN)
+                    duration::exact(within)
                 ),
                 asked_at,
             )),

@@ -93,9 +93,7 @@ impl SocketTask {
     /// Reads and writes until the socket has ended.
     fn poll_open(&mut self, context: &mut Context<'_>) -> Poll<ClosedSocket> {
         self.state.tell(context.waker());
-        if !self.timers.has_deadline()
-            && let Some(deadline) = self.state.close_deadline()
-        {
+        if let Some(deadline) = self.state.close_deadline() {
             self.timers.set_deadline(deadline);
         }
         for _ in 0..MOST_AT_ONCE {
@@ -113,7 +111,8 @@ impl SocketTask {
     fn advance(&mut self, context: &mut Context<'_>) -> Result<bool, ClosedSocket> {
         let written = self.broken.is_none() && self.write(context);
         let read = self.read(context)?;
-        let timed = match self.timers.poll_due(context) {
+        let more = read.then_some(&self.arrivals);
+        let timed = match self.timers.poll_due(context, more) {
             Poll::Ready(due) => {
                 self.act(due)?;
                 true
@@ -304,12 +303,12 @@ impl SocketTask {
         }
     }
 
-    /// The end by a close frame of the target.
+    /// The end by a close frame of the target. Where closes cross, ours counts, whether it was written before or not.
     fn closed_by_frame(&self, frame: Option<CloseFrame>) -> ClosedSocket {
         let at = self.arrivals.latest().at;
         let theirs = frame.map(|frame| (u16::from(frame.code), one_line(&frame.reason)));
         let (code, reason) = theirs.unzip();
-        match &self.close_written {
+        match self.state.close() {
             None => ClosedSocket {
                 by: ClosedBy::Target,
                 code,
@@ -381,7 +380,7 @@ impl Future for SocketTask {
                 return Poll::Ready(());
             }
         }
-        if task.timers.poll_due(context).is_ready() {
+        if task.timers.poll_due(context, None).is_ready() {
             return Poll::Ready(());
         }
         wire::poll_goodbye(&mut task.wire, context)

@@ -6,6 +6,7 @@ mod opened;
 mod refused;
 mod sending;
 mod server;
+mod timing;
 
 use std::{
     sync::{Arc, Mutex},

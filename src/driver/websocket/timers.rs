@@ -9,6 +9,7 @@ use std::{
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::opening::{Opening, PingSettings};
+use crate::arrival::ArrivalClock;
 
 /// An interval that is shorter would keep the task busy.
 const SHORTEST: Duration = Duration::from_millis(1);
@@ -19,6 +20,8 @@ pub(super) struct Timers {
     ping: Option<Box<PingTimer>>,
     heartbeats: Box<[HeartbeatTimer]>,
     deadline: Option<Instant>,
+    /// When it was seen that the socket is to end. It ends once all is read that had arrived by then.
+    seen_over: Option<Instant>,
 }
 
 /// What is to be done now.
@@ -78,6 +81,7 @@ impl Timers {
             ping,
             heartbeats: heartbeats.collect(),
             deadline: None,
+            seen_over: None,
         }
     }
 
@@ -88,20 +92,26 @@ impl Timers {
             ping: None,
             heartbeats: Box::default(),
             deadline: Some(deadline),
+            seen_over: None,
         }
     }
 
-    /// Sets the deadline.
+    /// Sets the deadline of a close. It is all that counts from now on: pings and heartbeats are not written any more.
     pub(super) fn set_deadline(&mut self, deadline: Instant) {
-        self.deadline = Some(deadline);
-    }
-
-    pub(super) fn has_deadline(&self) -> bool {
-        self.deadline.is_some()
+        if self.deadline != Some(deadline) {
+            *self = Self::until(deadline);
+        }
     }
 
     /// What is due, once; the task is woken when something is.
-    pub(super) fn poll_due(&mut self, context: &mut Context<'_>) -> Poll<DueAct> {
+    ///
+    /// `more` is given by a caller that has read something and goes on reading: the answer that is missed may have
+    /// arrived in time and be read late, so the socket does not end before everything is read that is there by now.
+    pub(super) fn poll_due(
+        &mut self,
+        context: &mut Context<'_>,
+        more: Option<&ArrivalClock>,
+    ) -> Poll<DueAct> {
         let Some((at, due)) = self.next() else {
             return Poll::Pending;
         };
@@ -112,7 +122,14 @@ impl Timers {
         if alarm.as_mut().poll(context).is_pending() {
             return Poll::Pending;
         }
-        self.begin(due, Instant::now());
+        let now = Instant::now();
+        if matches!(due, DueAct::NoPong | DueAct::Deadline) {
+            let seen = *self.seen_over.get_or_insert(now);
+            if more.is_some_and(|arrivals| arrivals.latest().at <= seen) {
+                return Poll::Pending;
+            }
+        }
+        self.begin(due, now);
         Poll::Ready(due)
     }
 
@@ -136,6 +153,7 @@ impl Timers {
             return None;
         }
         ping.state = PingState::Idle(now + ping.settings.every.max(SHORTEST));
+        self.seen_over = None;
         Some(now.saturating_duration_since(at))
     }
 

@@ -81,9 +81,9 @@ impl<'de> Deserialize<'de> for SentCode {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let code = u16::deserialize(from)?;
         match code {
-            1000..=1003 | 1007..=1014 | 3000..=4999 => Ok(Self(code)),
+            1000..=1003 | 1007..=1013 | 3000..=4999 => Ok(Self(code)),
             _ => Err(de::Error::custom(format!(
-                "close code {code} is never sent; use one from 1000 to 1003, 1007 to 1014 or 3000 to 4999"
+                "close code {code} is never sent; use one from 1000 to 1003, 1007 to 1013 or 3000 to 4999"
             ))),
         }
     }

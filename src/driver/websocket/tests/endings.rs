@@ -27,7 +27,7 @@ async fn the_code_and_the_reason_of_the_target_are_told_after_its_messages() {
     assert_eq!(closed.code, Some(4000));
     assert_eq!(closed.reason, "agent left");
     assert_eq!(notes.received(), [text("wanted")]);
-    let failure = opened.socket.close(1000, "").await.unwrap_err();
+    let failure = opened.socket.close(1000, "", PATIENCE).await.unwrap_err();
     assert!(
         matches!(&failure.kind, SocketFailureKind::Closed(end) if **end == closed),
         "{failure}"
@@ -67,7 +67,7 @@ async fn a_close_of_ours_comes_after_what_was_sent_and_waits_for_the_answer() {
         opened.socket.send(text("one")),
         opened.socket.send(text("two")),
     );
-    let (one, two, closed) = tokio::join!(one, two, opened.socket.close(4321, "enough"));
+    let (one, two, closed) = tokio::join!(one, two, opened.socket.close(4321, "enough", PATIENCE));
     assert!(one.is_ok() && two.is_ok());
     let closed = closed.unwrap();
     assert_eq!((closed.by, closed.code), (ClosedBy::Us, Some(4321)));
@@ -87,13 +87,13 @@ async fn a_close_that_cannot_be_sent_is_refused_and_leaves_the_socket_open() {
     let server = socket_server(|mut peer| async move { peer.echo().await }).await;
     let (opened, notes) = open(&server).await;
     for code in [0, 999, 1005, 1006, 1015, 2999, 5000] {
-        let failure = opened.socket.close(code, "").await.unwrap_err();
+        let failure = opened.socket.close(code, "", PATIENCE).await.unwrap_err();
         assert!(
             matches!(failure.kind, SocketFailureKind::BadRequest),
             "{failure}"
         );
     }
-    let failure = opened.socket.close(1000, &"x".repeat(124)).await;
+    let failure = opened.socket.close(1000, &"x".repeat(124), PATIENCE).await;
     assert!(matches!(
         failure.unwrap_err().kind,
         SocketFailureKind::BadRequest
@@ -101,7 +101,7 @@ async fn a_close_that_cannot_be_sent_is_refused_and_leaves_the_socket_open() {
     opened.socket.send(text("still open")).await.unwrap();
     notes.until_received(1).await;
     let longest = "x".repeat(123);
-    let closed = opened.socket.close(3000, &longest).await.unwrap();
+    let closed = opened.socket.close(3000, &longest, PATIENCE).await.unwrap();
     assert_eq!(closed.code, Some(3000));
 }
 
@@ -111,12 +111,14 @@ async fn an_answer_to_a_close_that_does_not_come_is_waited_for_within_bounds() {
     let (opened, notes) = open(&server).await;
     tokio::time::pause();
     let asked = Instant::now();
-    let failure = opened.socket.close(1000, "").await.unwrap_err();
+    let within = Duration::from_secs(7);
+    let failure = opened.socket.close(1000, "", within).await.unwrap_err();
     assert!(
         matches!(failure.kind, SocketFailureKind::Timeout),
         "{failure}"
     );
-    assert_eq!(asked.elapsed().as_secs(), 5);
+    assert_eq!(asked.elapsed().as_secs(), 7);
+    assert!(failure.detail.contains("7 s"), "{failure}");
     let closed = notes.until_closed().await;
     assert_eq!((closed.by, closed.code), (ClosedBy::Us, Some(1000)));
     assert_eq!(closed.why, ClosedWhy::NoAnswer);
@@ -134,7 +136,7 @@ async fn a_target_that_answers_a_close_with_the_end_of_the_connection_is_told() 
         })
         .await;
         let (opened, _) = open(&server).await;
-        let failure = opened.socket.close(1000, "").await.unwrap_err();
+        let failure = opened.socket.close(1000, "", PATIENCE).await.unwrap_err();
         let SocketFailureKind::Closed(closed) = failure.kind else {
             panic!("{failure}");
         };
@@ -326,7 +328,7 @@ async fn a_handler_that_panics_leaves_nobody_waiting() {
     opened.socket.send(text("a")).await.unwrap();
     let ended = async { while opened.socket.send(text("b")).await.is_ok() {} };
     timeout(PATIENCE, ended).await.unwrap();
-    assert!(opened.socket.close(1000, "").await.is_err());
+    assert!(opened.socket.close(1000, "", PATIENCE).await.is_err());
 }
 
 #[test]

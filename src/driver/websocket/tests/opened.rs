@@ -136,7 +136,7 @@ async fn a_socket_is_opened_over_tls_and_its_certificate_is_checked() {
     let opened = opened.unwrap();
     opened.socket.send(text("secret")).await.unwrap();
     assert_eq!(notes.until_received(1).await, [text("secret")]);
-    opened.socket.close(1000, "").await.unwrap();
+    opened.socket.close(1000, "", PATIENCE).await.unwrap();
     let handler = Box::new(Notes::default().handler());
     let failure = client().open(&asked, handler, &OnWire::default()).await;
     let failure = failure.unwrap_err();

@@ -1,6 +1,7 @@
 //! Sockets that are not opened.
 
 use super::{server::switching, *};
+use crate::driver::http::tests::connected;
 
 /// Opens a socket that is not opened.
 async fn refused(opening: &Opening) -> (SocketFailure, Notes) {
@@ -78,6 +79,57 @@ async fn of_the_endless_body_of_a_refusal_the_beginning_is_read() {
     };
     assert_eq!(answer.status, 500);
     assert!(answer.body.as_whole().is_none());
+}
+
+/// A server that says only half of why it refuses its first socket, and opens the others.
+async fn half_refusing() -> Server {
+    Server::start(|mut peer| async move {
+        if peer.connection > 0 {
+            switch(&mut peer, "").await;
+            peer.echo().await;
+            return;
+        }
+        peer.request().await;
+        peer.write("HTTP/1.1 503 Unavailable\r\ncontent-length: 9\r\n\r\nfull")
+            .await;
+        peer.ignore().await;
+    })
+    .await
+}
+
+#[tokio::test]
+async fn the_status_of_a_refusal_is_told_though_its_body_stalls() {
+    for patience in [PATIENCE, Duration::from_millis(500)] {
+        let server = half_refusing().await;
+        let asked = Opening {
+            timeout: patience,
+            ..opening(ws(&server))
+        };
+        let (failure, _) = refused(&asked).await;
+        let SocketFailureKind::Status(answer) = &failure.kind else {
+            panic!("{failure}");
+        };
+        assert_eq!(answer.status, 503);
+        assert_eq!(answer.body.as_whole().unwrap(), &b"full"[..]);
+        assert!(failure.sent_at.elapsed() < PATIENCE);
+    }
+}
+
+#[tokio::test]
+async fn the_next_socket_is_opened_while_the_body_of_a_refusal_is_read() {
+    let server = half_refusing().await;
+    driver();
+    let http = crate::driver::HttpDriver::new().unwrap();
+    let client = WebSocketClient::beside(&http.client(&connected("{ most: 1, opening: 1 }")));
+    let asked = opening(ws(&server));
+    let open = || async {
+        let handler = Box::new(Notes::default().handler());
+        let opened = client.open(&asked, handler, &OnWire::default()).await;
+        (opened.is_ok(), Instant::now())
+    };
+    let ((refused, refused_at), (opened, opened_at)) = tokio::join!(open(), open());
+    assert!(!refused && opened);
+    assert!(opened_at < refused_at);
 }
 
 #[tokio::test]

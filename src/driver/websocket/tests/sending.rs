@@ -64,7 +64,7 @@ async fn a_target_that_does_not_read_makes_senders_wait_and_is_read_all_the_same
     assert_eq!(notes.until_received(100).await.len(), 100);
     reads.notify_one();
     opened.socket.send(message(7)).await.unwrap();
-    let closed = opened.socket.close(1000, "").await.unwrap();
+    let closed = opened.socket.close(1000, "", PATIENCE).await.unwrap();
     assert_eq!(closed.why, ClosedWhy::Asked);
     let mut expected = vec!["50000"; taken + 1];
     expected.extend(["40000", "7"]);
@@ -184,7 +184,7 @@ async fn heartbeats_are_sent_at_their_intervals_each() {
     // Each at its interval, and none before its time; a busy machine may miss some.
     assert!(often > seldom && seldom > 0, "{often} and {seldom}");
     assert!(since >= Duration::from_millis(20) * u32::try_from(often).unwrap());
-    opened.socket.close(1000, "").await.unwrap();
+    opened.socket.close(1000, "", PATIENCE).await.unwrap();
     let after = notes.all().len();
     tokio::time::sleep(Duration::from_millis(60)).await;
     assert_eq!(notes.all().len(), after, "nothing is told after the end");

@@ -6,7 +6,7 @@ mod failure;
 use std::{fmt, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use self::failure::ended;
 pub(super) use self::{
@@ -87,7 +87,7 @@ impl ChatSockets {
             .filter_map(|latest| latest.open);
         let closing = open.map(async |open| {
             // What came of it is an event of the socket.
-            let _ = timeout(within, open.close(GOING_AWAY, "")).await;
+            let _ = open.close(GOING_AWAY, "", within).await;
         });
         join_all(closing).await;
     }
@@ -169,9 +169,10 @@ impl OpenSocket {
         self,
         code: u16,
         reason: &str,
+        within: Duration,
     ) -> Result<ClosedSocket, SocketFailure> {
         self.events.leave(Instant::now());
-        self.socket.close(code, reason).await
+        self.socket.close(code, reason, within).await
     }
 }
 
