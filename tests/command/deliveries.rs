@@ -26,6 +26,24 @@ steps:
 
 const CHATS: u64 = 20;
 
+/// Everybody enters with a frame; the third after the first has said something.
+const ENTERED_ROOM: &str = r#"
+scenario: room
+deliveries: { id: frame.json.id, containing: '"said"', within: 1s }
+steps:
+  - { step: open, connect: '{{ target.url }}/websocket' }
+  - { when: chat.number == 3, think: 6s }
+  - { step: join, send: { json: { type: join, room: all } } }
+  - { step: joined, receive: frame.json.type == "joined", member_of: all }
+  - { when: chat.number < 3, think: 2s }
+  - step: say
+    when: chat.number == 1
+    send: { json: { type: say, id: '{{ chat.id }}', room: all, text: hello } }
+    publish: { id: '{{ chat.id }}', to: all }
+  - think: 3s
+  - { step: leave, close: { code: 1000 } }
+"#;
+
 /// Rooms in this process.
 struct Backend {
     address: SocketAddr,
@@ -57,11 +75,16 @@ impl Backend {
 
 /// A run of 20 chats against rooms with these faults.
 async fn run(faults: &str, more: &[&str]) -> Finished {
+    run_of(ROOM, CHATS, faults, more).await
+}
+
+/// A run of so many chats with this scenario.
+async fn run_of(scenario: &str, chats: u64, faults: &str, more: &[&str]) -> Finished {
     let backend = Backend::start(faults).await;
     let folder = Folder::new();
-    let scenario = folder.write("room.yaml", ROOM);
+    let scenario = folder.write("room.yaml", scenario);
     let run = Run::new(folder, &scenario, &format!("http://{}", backend.address));
-    let load = format!("{{ chats: {CHATS} }}");
+    let load = format!("{{ chats: {chats} }}");
     let finished = run.load(&load).with(more).done().await;
     backend.finish().await;
     finished
@@ -101,6 +124,19 @@ async fn everybody_in_a_room_receives_what_one_says_and_the_report_says_how_fast
         "{}",
         run.output
     );
+}
+
+#[tokio::test]
+async fn who_enters_a_room_with_a_frame_is_expected_to_receive_what_is_said_after_that() {
+    let run = run_of(ENTERED_ROOM, 3, "{}", &[]).await.exits(0);
+    assert_eq!(run.chats("passed"), 3);
+    let deliveries = &run.report["deliveries"];
+    assert_eq!(
+        (&deliveries["messages"], &deliveries["expected"]),
+        (&json!(1), &json!(1)),
+        "{deliveries:#}"
+    );
+    assert_eq!(deliveries["by_fate"], json!({ "delivered": 1 }));
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ impl OnWire {
         self.0.load(Ordering::Relaxed)
     }
 
-    pub(in crate::driver) fn set(&self) {
+    pub(crate) fn set(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }

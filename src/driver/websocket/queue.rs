@@ -95,6 +95,17 @@ impl SocketState {
         since: Instant,
         taken: Option<oneshot::Sender<Duration>>,
     ) -> Result<(), QueueRefusal> {
+        self.push_announced(message, since, taken, &mut || {})
+    }
+
+    /// The same; `before` is called if it is taken, and the task writes none of it before that returns.
+    fn push_announced(
+        &self,
+        message: &SocketMessage,
+        since: Instant,
+        taken: Option<oneshot::Sender<Duration>>,
+        before: &mut (dyn FnMut() + Send),
+    ) -> Result<(), QueueRefusal> {
         let length = message.length();
         {
             let mut inner = self.inner();
@@ -105,6 +116,7 @@ impl SocketState {
             if length > space || inner.queue.len() >= self.limits.waiting_messages {
                 return Err(QueueRefusal::Full);
             }
+            before();
             inner.bytes += length;
             inner.queue.push_back(QueuedMessage {
                 message: message.clone(),
@@ -121,12 +133,13 @@ impl SocketState {
         &self,
         message: &SocketMessage,
         since: Instant,
+        before: &mut (dyn FnMut() + Send),
     ) -> Result<oneshot::Receiver<Duration>, QueueRefusal> {
         loop {
             // Made before the look, so that no change is missed in between.
             let changed = self.changed.notified();
             let (taken, hears) = oneshot::channel();
-            match self.push(message, since, Some(taken)) {
+            match self.push_announced(message, since, Some(taken), before) {
                 Ok(()) => return Ok(hears),
                 Err(QueueRefusal::Closing) => return Err(QueueRefusal::Closing),
                 Err(QueueRefusal::Full) => changed.await,

@@ -34,13 +34,24 @@ impl Socket {
     /// It waits while [`FrameLimits`](super::FrameLimits) let no more wait to be sent. Whoever gives up meanwhile has
     /// sent nothing; whoever gives up later may have sent it, and in any case it is sent as a whole or not at all.
     pub async fn send(&self, message: SocketMessage) -> Result<Duration, SocketFailure> {
+        self.send_announced(message, &mut || {}).await
+    }
+
+    /// The same; `before` is called once the message is certain to be given to the task of the socket, and before any
+    /// of it is written. It is not called for a message that is refused or given up before. It runs while the socket is
+    /// locked: it must be quick and must not use the socket.
+    pub async fn send_announced(
+        &self,
+        message: SocketMessage,
+        before: &mut (dyn FnMut() + Send),
+    ) -> Result<Duration, SocketFailure> {
         let since = Instant::now();
         let (length, most) = (message.length(), self.0.limits().waiting);
         if length > most {
             let detail = format!("the message has {length} bytes, and at most {most} may be sent");
             return Err(bad_request(detail, since));
         }
-        if let Ok(taken) = self.0.push_when_possible(&message, since).await
+        if let Ok(taken) = self.0.push_when_possible(&message, since, before).await
             && let Ok(took) = taken.await
         {
             return Ok(took);

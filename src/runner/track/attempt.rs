@@ -71,6 +71,9 @@ impl Track<'_> {
         let latency = result.map_err(|failure| self.by_deadline(failure))?;
         self.check(step)?;
         self.keep(step)?;
+        if let Some(room) = step.action.room_entry() {
+            room.enter(&mut self.sessions, &self.scope)?;
+        }
         Ok(latency)
     }
 

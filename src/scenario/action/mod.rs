@@ -44,7 +44,7 @@ pub use source::{Awaited, InboundSource, WaitSources};
 pub use traced::{Beginning, Presenter, TracedAction, Tracer};
 pub(super) use wait_for::EVENT;
 pub use wait_for::{Delivery, EventView, KeptEvents, Match, WaitAction};
-pub use websocket::{CloseAction, ConnectAction, ReceiveAction, SendAction};
+pub use websocket::{CloseAction, ConnectAction, ReceiveAction, RoomEntry, SendAction};
 
 macro_rules! kinds {
     ($($(#[doc = $about:literal])* $(#[cfg($condition:meta)])? $kind:ident($action:ty),)+) => {
@@ -194,6 +194,15 @@ impl Action {
         match self {
             Self::WaitFor(wait) => Some(wait),
             Self::Receive(receive) => Some(&receive.wait),
+            _ => None,
+        }
+    }
+
+    /// The room that the chat enters once a step with it has passed, if it does.
+    pub fn room_entry(&self) -> Option<&RoomEntry> {
+        match self {
+            Self::Send(send) => send.room_entry.as_ref(),
+            Self::Receive(receive) => receive.room_entry.as_ref(),
             _ => None,
         }
     }

@@ -58,9 +58,14 @@ async fn a_target_that_does_not_read_makes_senders_wait_and_is_read_all_the_same
         taken += 1;
     }
     // The one that was given up is on its way; there is space for one more, which nobody hears of.
-    assert!(opened.socket.send(message(40_000)).now_or_never().is_none());
+    let mut announced = 0;
+    let mut announce = || announced += 1;
+    let sending = opened.socket.send_announced(message(40_000), &mut announce);
+    assert!(sending.now_or_never().is_none());
     // There is none for this one, so it is not sent when it is given up.
-    assert!(opened.socket.send(message(20_000)).now_or_never().is_none());
+    let sending = opened.socket.send_announced(message(20_000), &mut announce);
+    assert!(sending.now_or_never().is_none());
+    assert_eq!(announced, 1);
     assert_eq!(notes.until_received(100).await.len(), 100);
     reads.notify_one();
     opened.socket.send(message(7)).await.unwrap();

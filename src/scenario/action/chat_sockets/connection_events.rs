@@ -1,6 +1,6 @@
 //! What a connection tells of itself.
 
-use std::sync::{Arc, Once, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, PoisonError};
 
 use tokio::time::Instant;
 
@@ -14,26 +14,27 @@ use crate::scenario::{
 pub(in crate::scenario::action) struct ConnectionEvents {
     /// Which connection of the chat, from one.
     pub(in crate::scenario::action) connection: u32,
-    /// The room of which the chat is a member while it is open.
-    pub(in crate::scenario::action) room: Option<Arc<str>>,
     sink: SessionSink,
-    left: Once,
+    membership: Mutex<RoomMembership>,
     ended: Once,
     /// Why what the scenario says to answer cannot be sent.
     fault: OnceLock<EvaluationError>,
 }
 
+/// The room of which the chat is a member over a connection.
+#[derive(Default)]
+struct RoomMembership {
+    room: Option<Arc<str>>,
+    /// Whether it joins none any more.
+    is_over: bool,
+}
+
 impl ConnectionEvents {
-    pub(in crate::scenario::action) fn new(
-        connection: u32,
-        room: Option<Arc<str>>,
-        sink: SessionSink,
-    ) -> Self {
+    pub(in crate::scenario::action) fn new(connection: u32, sink: SessionSink) -> Self {
         Self {
             connection,
-            room,
             sink,
-            left: Once::new(),
+            membership: Mutex::default(),
             ended: Once::new(),
             fault: OnceLock::new(),
         }
@@ -45,28 +46,53 @@ impl ConnectionEvents {
     }
 
     /// It is open. Told before anything else.
-    pub(in crate::scenario::action) fn open(&self, at: Instant) {
+    pub(in crate::scenario::action) fn open(&self) {
         self.tell(SessionEvent::Socket(SocketEvent::Opened));
-        if let Some(room) = &self.room {
-            self.tell(SessionEvent::Joined {
-                connection: self.connection,
-                room: room.clone(),
-                at,
-            });
+    }
+
+    /// The chat is a member of this room from now on, and of no other one over this connection.
+    pub(in crate::scenario::action) fn join(&self, room: Arc<str>, at: Instant) {
+        // It is told with the lock held: a frame that comes meanwhile is looked at after that.
+        let mut membership = self.membership();
+        if membership.is_over || membership.room.as_ref() == Some(&room) {
+            return;
+        }
+        if membership.room.replace(room.clone()).is_some() {
+            self.tell_left(at);
+        }
+        self.tell(SessionEvent::Joined {
+            connection: self.connection,
+            room,
+            at,
+        });
+    }
+
+    /// Whether the chat is a member of a room over this connection.
+    pub(in crate::scenario::action) fn is_member(&self) -> bool {
+        self.membership().room.is_some()
+    }
+
+    /// The chat is no member of its room any more, and joins no other one over this connection.
+    pub(in crate::scenario::action) fn leave(&self, at: Instant) {
+        let mut membership = self.membership();
+        membership.is_over = true;
+        if membership.room.take().is_some() {
+            self.tell_left(at);
         }
     }
 
-    /// The chat is no member of its room any more.
-    pub(in crate::scenario::action) fn leave(&self, at: Instant) {
-        if self.room.is_none() {
-            return;
-        }
-        self.left.call_once(|| {
-            self.tell(SessionEvent::Left {
-                connection: self.connection,
-                at,
-            });
+    fn tell_left(&self, at: Instant) {
+        self.tell(SessionEvent::Left {
+            connection: self.connection,
+            at,
         });
+    }
+
+    fn membership(&self) -> MutexGuard<'_, RoomMembership> {
+        // It is whole after every statement.
+        self.membership
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Nothing comes over it any more at which a step could look.

@@ -128,6 +128,13 @@ impl ChatSockets {
         Ok(open)
     }
 
+    /// The chat is a member of a room from now on, over the socket with this name, if that is still open.
+    pub(super) fn join(&mut self, name: &str, room: Arc<str>) {
+        if let Some(open) = self.find(name).and_then(|latest| latest.open.as_ref()) {
+            open.events.join(room, Instant::now());
+        }
+    }
+
     fn find(&mut self, name: &str) -> Option<&mut NamedConnection> {
         let mut latest = self
             .0
@@ -149,7 +156,7 @@ impl OpenSocket {
         }
     }
 
-    /// Tells that a message is about to be sent that everybody in a room has to receive.
+    /// Tells that a message is about to be written that everybody in a room has to receive.
     pub(super) fn publish(&self, id: Box<str>, room: Arc<str>, at: Instant) {
         self.events.tell(SessionEvent::Published {
             connection: self.events.connection,
@@ -159,9 +166,13 @@ impl OpenSocket {
         });
     }
 
-    /// See [`Socket::send`].
-    pub(super) async fn send(&self, message: SocketMessage) -> Result<Duration, SocketFailure> {
-        self.socket.send(message).await
+    /// See [`Socket::send_announced`].
+    pub(super) async fn send(
+        &self,
+        message: SocketMessage,
+        before: &mut (dyn FnMut() + Send),
+    ) -> Result<Duration, SocketFailure> {
+        self.socket.send_announced(message, before).await
     }
 
     /// See [`Socket::close`]. The chat is no member of its room any more.

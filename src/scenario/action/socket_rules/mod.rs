@@ -105,7 +105,7 @@ impl SocketRules {
                     problems.add(
                         &node.place,
                         "no step says `member_of` or `publish`, so there is nothing to deliver; \
-                         write `member_of: ROOM` beside a `connect`",
+                         write `member_of: ROOM` beside the step with which a chat enters the room",
                     );
                 }
             }
@@ -212,9 +212,9 @@ impl SocketRules {
         heartbeats.filter(move |heartbeat| is_of(heartbeat.socket.as_deref(), socket))
     }
 
-    /// Whether what holds for a socket with this name has expressions. `is_member`: of a room.
-    pub(in crate::scenario::action) fn need_scope(&self, socket: &str, is_member: bool) -> bool {
-        (is_member && self.deliveries.is_some())
+    /// Whether what holds for a socket with this name has expressions.
+    pub(in crate::scenario::action) fn need_scope(&self, socket: &str) -> bool {
+        self.deliveries.is_some()
             || self.replies_of(socket).next().is_some()
             || self.heartbeats_of(socket).next().is_some()
     }

@@ -7,13 +7,15 @@ mod close;
 mod connect;
 mod handshake;
 mod receive;
+mod room_entry;
 mod send;
 mod watcher;
 
 use std::sync::Arc;
 
 pub use self::{
-    close::CloseAction, connect::ConnectAction, receive::ReceiveAction, send::SendAction,
+    close::CloseAction, connect::ConnectAction, receive::ReceiveAction, room_entry::RoomEntry,
+    send::SendAction,
 };
 use super::{ActionReading, kind::StepKey};
 use crate::document::Node;

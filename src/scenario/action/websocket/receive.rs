@@ -1,6 +1,9 @@
 //! The wait for a frame.
 
-use super::{NamedSocket, SOCKET, needs_socket, read_socket};
+use super::{
+    NamedSocket, SOCKET, needs_socket, read_one_socket, read_socket,
+    room_entry::{MEMBER_OF, RoomEntry, read_room},
+};
 use crate::{
     document::Node,
     scenario::{
@@ -21,6 +24,8 @@ use crate::{
 pub struct ReceiveAction {
     /// What it is to the chat: a wait at its inbox.
     pub wait: WaitAction,
+    /// The room that the chat enters with the frame.
+    pub room_entry: Option<RoomEntry>,
 }
 
 impl ActionKind for ReceiveAction {
@@ -31,27 +36,40 @@ impl ActionKind for ReceiveAction {
             misplaced: None,
         },
         SOCKET,
+        MEMBER_OF,
     ];
     const LOOK: VisibleNames = FRAME;
     const IS_OBSERVABLE: bool = true;
 
     fn read(node: &Node, reading: &mut ActionReading<'_, '_>) -> Option<Self> {
-        needs_socket(Self::KEY, node, reading);
         let since = reading.map.get("since");
         let since = since.and_then(|node| read_since(node, reading));
-        let socket = match read_socket(reading) {
-            NamedSocket::Unnamed => Some(None),
-            NamedSocket::Known(name) => Some(Some(name)),
-            NamedSocket::Unknown => None,
+        let room = reading.map.get(MEMBER_OF.name);
+        let room = room.map(|node| read_room(node, reading));
+        // A chat enters a room over one socket.
+        let socket = if room.is_some() {
+            read_one_socket(Self::KEY, node, reading).map(Some)
+        } else {
+            needs_socket(Self::KEY, node, reading);
+            match read_socket(reading) {
+                NamedSocket::Unnamed => Some(None),
+                NamedSocket::Known(name) => Some(Some(name)),
+                NamedSocket::Unknown => None,
+            }
         };
         reading.names.look_at(&[&FRAME]);
         let matches = Expression::read(node, reading.names, reading.problems);
         reading.names.look_at(&[]);
+        let socket = socket?;
         Some(Self {
+            room_entry: match room {
+                Some(room) => Some(RoomEntry::new(socket.clone()?, room?)),
+                None => None,
+            },
             wait: WaitAction {
                 matches: matches?,
                 since,
-                source: Awaited::Socket(socket?),
+                source: Awaited::Socket(socket),
             },
         })
     }

@@ -4,10 +4,13 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, timeout};
 
-use super::{SOCKET, read_one_socket};
+use super::{
+    SOCKET, read_one_socket,
+    room_entry::{MEMBER_OF, RoomEntry, read_room},
+};
 use crate::{
     document::{Mapping, Node},
-    driver::SocketMessage,
+    driver::{OnWire, SocketMessage},
     scenario::{
         EvaluationError, Observation, Reason, Sessions, Template, View,
         action::{
@@ -26,6 +29,8 @@ pub struct SendAction {
     socket: Arc<str>,
     content: FrameContent,
     publication: Option<Publication>,
+    /// The room that the chat enters with the frame.
+    pub room_entry: Option<RoomEntry>,
 }
 
 /// What a message is published as.
@@ -44,6 +49,7 @@ impl ActionKind for SendAction {
     const KEY: &'static str = "send";
     const STEP_KEYS: &'static [StepKey] = &[
         SOCKET,
+        MEMBER_OF,
         StepKey {
             name: "publish",
             misplaced: Some("`publish` belongs to a `send`: it says who has to receive the frame"),
@@ -61,9 +67,16 @@ impl ActionKind for SendAction {
         let socket = read_one_socket(Self::KEY, node, reading);
         let publication = reading.map.get("publish");
         let publication = publication.map(|node| Publication::read(node, reading));
+        let room = reading.map.get(MEMBER_OF.name);
+        let room = room.map(|node| read_room(node, reading));
         let content = FrameContent::read(node, reading.names, reading.problems);
+        let socket = socket?;
         Some(Self {
-            socket: socket?,
+            room_entry: match room {
+                Some(room) => Some(RoomEntry::new(socket.clone(), room?)),
+                None => None,
+            },
+            socket,
             content: content?,
             publication: match publication {
                 Some(publication) => Some(publication?),
@@ -94,24 +107,27 @@ impl ActionKind for SendAction {
             Ok(socket) => socket,
             Err(why) => return Ok(Performed::without(why)),
         };
-        let began = Instant::now();
-        if let Some((id, room)) = publication {
-            socket.publish(id, room, began);
-        }
-        Ok(send(socket, message, began, task).await)
+        Ok(send(socket, message, publication, task).await)
     }
 }
 
 async fn send(
     socket: &OpenSocket,
     message: SocketMessage,
-    began: Instant,
+    mut publication: Option<(Box<str>, Arc<str>)>,
     task: Task<'_>,
 ) -> Performed {
+    let began = Instant::now();
+    let on_wire = OnWire::default();
     let sent = {
-        let sending = pin!(timeout(task.timeout, socket.send(message)));
-        // It is with the socket from the beginning on.
-        task.until.answered(sending, || true).await
+        let mut before = || {
+            on_wire.set();
+            if let Some((id, room)) = publication.take() {
+                socket.publish(id, room, Instant::now());
+            }
+        };
+        let sending = pin!(timeout(task.timeout, socket.send(message, &mut before)));
+        task.until.answered(sending, || on_wire.is_set()).await
     };
     let performed = match sent {
         None => return Performed::without(Unperformed::Stopped),

@@ -144,13 +144,13 @@ fn keys_stand_where_they_have_a_meaning() {
     let open = "connect: 'ws://h'";
     for (action, key, belongs) in [
         (get, "socket: socket", "`send`, `receive` or `close`"),
-        (get, "member_of: b", "belongs to a `connect`"),
+        (get, "member_of: b", "`connect`, `send` or `receive`"),
+        ("close:", "member_of: b", "`connect`, `send` or `receive`"),
         (
             "receive: true",
             "publish: { id: a, to: b }",
             "belongs to a `send`",
         ),
-        ("send: b", "member_of: c", "belongs to a `connect`"),
         ("send: b", "as: c", "`connect: { url: ..., as: NAME }`"),
         ("send: b", "since: open", "unknown key `since`"),
         ("send: b", "observe: agent_join", "`receive`"),
@@ -175,6 +175,7 @@ fn what_cannot_be_sent_or_opened_is_found_when_it_is_read() {
         "'http://h'",
         "'WSS://h/a?b=c'",
         "{ url: 'ws://h', protocols: xmpp }",
+        "{ url: 'ws://h', max_message: 64MiB }",
     ] {
         steps(&[&format!("- {{ step: a, connect: {connect} }}")]).unwrap();
     }
@@ -193,6 +194,9 @@ fn what_cannot_be_sent_or_opened_is_found_when_it_is_read() {
         "{ url: 'ws://h', headers: { Sec-WebSocket-Key: a } }",
         "{ url: 'ws://h', headers: { content-length: 1 } }",
         "{ url: 'ws://h', other: 1 }",
+        "{ url: 'ws://h', max_message: 0 }",
+        "{ url: 'ws://h', max_message: 65MiB }",
+        "{ url: 'ws://h', max_message: long }",
     ] {
         problem(steps(&[&format!("- {{ step: a, connect: {connect} }}")]), 3);
     }
@@ -240,6 +244,16 @@ fn what_holds_for_all_sockets_is_checked_whether_a_step_uses_it_or_not() {
     }
     let told = problem(read(&[&member]), 3);
     assert!(told.contains("`deliveries:"), "{told}");
+    let deliveries = "deliveries: { id: frame.json.id, within: 5s }";
+    for step in ["send: a", "receive: true"] {
+        let enter = format!("- {{ step: enter, {step}, member_of: lobby }}");
+        let told = problem(read(&[&open, &enter]), 4);
+        assert!(told.contains("`deliveries:"), "{told}");
+        let scenario = read(&[deliveries, &open, &enter]).unwrap();
+        assert!(last(&scenario).action.room_entry().is_some());
+        let told = problem(read(&[deliveries, &open, ANOTHER, &enter]), 6);
+        assert!(told.contains("`socket`, `other`"), "{told}");
+    }
     let publish = "- { step: say, send: a, publish: { id: a, to: b } }";
     problem(read(&[&open, publish]), 4);
 }

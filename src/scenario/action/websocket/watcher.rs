@@ -23,6 +23,8 @@ use crate::{
 /// Watches one connection in the task of its socket: counts, answers by the rules of the scenario, and hands frames on.
 pub(super) struct Watcher {
     events: Arc<ConnectionEvents>,
+    /// The room that the chat enters with the opening, until then.
+    room: Option<Arc<str>>,
     /// The name of the socket.
     name: Arc<str>,
     rules: Arc<SocketRules>,
@@ -42,14 +44,16 @@ struct LazyFrame<'a> {
 impl Watcher {
     pub(super) fn new(
         events: Arc<ConnectionEvents>,
+        room: Option<Arc<str>>,
         name: Arc<str>,
         rules: &Arc<SocketRules>,
         scope: &Arc<Scope>,
     ) -> Self {
-        let needs_scope = rules.need_scope(&name, events.room.is_some());
+        let needs_scope = rules.need_scope(&name);
         Self {
             is_received: rules.is_received(&name, scope),
             events,
+            room,
             name,
             rules: rules.clone(),
             scope: needs_scope.then(|| scope.clone()),
@@ -76,7 +80,9 @@ impl Watcher {
 
     /// By which a frame is recognized as a message of the room, if it is one.
     fn delivered(&mut self, frame: &mut LazyFrame<'_>) -> Option<Box<str>> {
-        self.events.room.as_ref()?;
+        if self.rules.deliveries.is_none() || !self.events.is_member() {
+            return None;
+        }
         let rules = self.rules.clone();
         let delivery = rules.deliveries.as_ref()?;
         let bytes = frame.message.bytes();
@@ -147,7 +153,10 @@ impl LazyFrame<'_> {
 
 impl SocketHandler for Watcher {
     fn opened(&mut self, _: &HandshakeAnswer) {
-        self.events.open(Instant::now());
+        self.events.open();
+        if let Some(room) = self.room.take() {
+            self.events.join(room, Instant::now());
+        }
     }
 
     fn received(&mut self, received: ReceivedMessage) -> Vec<SocketMessage> {

@@ -4,7 +4,10 @@ mod performing;
 
 use std::{sync::Arc, time::Duration};
 
-use super::handshake::HANDSHAKE;
+use super::{
+    handshake::HANDSHAKE,
+    room_entry::{MEMBER_OF, read_room},
+};
 use crate::{
     document::{Mapping, Node, Place, Problems, Value},
     driver::Origins,
@@ -21,6 +24,7 @@ use crate::{
         is_name,
         look::VisibleNames,
     },
+    units::{Size, UnitError},
 };
 
 /// `connect: URL`, or `{ url, as, headers, protocols, ping: { every, within } }`, with `member_of: ROOM` for a chat that
@@ -34,6 +38,8 @@ pub struct ConnectAction {
     /// Subprotocols, the preferred one first.
     protocols: Vec<Template>,
     ping: Option<PingSetting>,
+    /// The longest message that the target or the chat may send, in bytes, if it says so.
+    max_message: Option<usize>,
     member_of: Option<Template>,
     rules: Arc<SocketRules>,
     /// Whether an expectation of its step looks at the status; if none does, it has to be 101.
@@ -54,6 +60,9 @@ const PONG_WITHIN: Duration = Duration::from_secs(10);
 /// With what an address begins that does not begin with an expression.
 const SCHEMES: [&str; 4] = ["ws://", "wss://", "http://", "https://"];
 
+/// The highest limit of a message: all sockets of a run may have one of this length in memory at a time.
+const HIGHEST_MESSAGE_LIMIT: Size = Size::from_bytes(64 << 20);
+
 /// Headers by which both sides agree to speak frames.
 const OF_HANDSHAKE: [&str; 7] = [
     "connection",
@@ -68,12 +77,7 @@ const OF_HANDSHAKE: [&str; 7] = [
 impl ActionKind for ConnectAction {
     const KEY: &'static str = "connect";
     const STEP_KEYS: &'static [StepKey] = &[
-        StepKey {
-            name: "member_of",
-            misplaced: Some(
-                "`member_of` belongs to a `connect`: it says which room the chat is in",
-            ),
-        },
+        MEMBER_OF,
         StepKey {
             name: "as",
             misplaced: Some("`as` belongs into a `connect`: `connect: { url: ..., as: NAME }`"),
@@ -106,7 +110,7 @@ impl ActionKind for ConnectAction {
             let message = "a `connect` belongs to a chat; it cannot stand in `setup` or `teardown`";
             reading.problems.add(&node.place, message);
         }
-        let member_of = reading.map.get("member_of");
+        let member_of = reading.map.get(MEMBER_OF.name);
         let member_of = member_of.map(|node| read_room(node, reading));
         let connect = read_connect(node, reading);
         // To name a socket whose `connect` has a problem is no second problem.
@@ -184,6 +188,7 @@ fn read_connect(node: &Node, reading: &mut ActionReading<'_, '_>) -> Option<Conn
         headers: Vec::new(),
         protocols: Vec::new(),
         ping: None,
+        max_message: None,
         member_of: None,
         rules,
         expects_status: false,
@@ -196,8 +201,8 @@ fn read_connect(node: &Node, reading: &mut ActionReading<'_, '_>) -> Option<Conn
     let wanted = "an address, or a mapping such as `{ url: \"{{ target.url }}/socket\" }`";
     let mut map = Mapping::open(node, wanted, problems)?;
     let url = map.need("url");
-    let [name, headers, protocols, ping] =
-        ["as", "headers", "protocols", "ping"].map(|key| map.get(key));
+    let [name, headers, protocols, ping, max_message] =
+        ["as", "headers", "protocols", "ping", "max_message"].map(|key| map.get(key));
     map.finish();
     let url = url.and_then(|node| ServerAddress::read(node, &SCHEMES, names, problems));
     let name = name.map_or_else(|| Some(UNNAMED.into()), |node| read_name(node, problems));
@@ -207,7 +212,13 @@ fn read_connect(node: &Node, reading: &mut ActionReading<'_, '_>) -> Option<Conn
     });
     let protocols = protocols.map(|node| read_protocols(node, names, problems));
     let ping = ping.map(|node| PingSetting::read(node, names, problems));
+    let max_message =
+        max_message.map(|node| node.parsed("a size such as `4MiB`", read_message_limit, problems));
     Some(ConnectAction {
+        max_message: match max_message {
+            Some(limit) => Some(limit?),
+            None => None,
+        },
         headers: headers.unwrap_or_default(),
         protocols: protocols.unwrap_or_default(),
         ping: match ping {
@@ -216,6 +227,16 @@ fn read_connect(node: &Node, reading: &mut ActionReading<'_, '_>) -> Option<Conn
         },
         ..connect(name?, url?)
     })
+}
+
+fn read_message_limit(text: &str) -> Result<usize, String> {
+    let size: Size = text.parse().map_err(|error: UnitError| error.to_string())?;
+    if size > HIGHEST_MESSAGE_LIMIT || size == Size::from_bytes(0) {
+        return Err(format!(
+            "a message may be limited to {HIGHEST_MESSAGE_LIMIT} at most and to more than 0, and not to {size}"
+        ));
+    }
+    usize::try_from(size.as_bytes()).map_err(|error| error.to_string())
 }
 
 fn read_name(node: &Node, problems: &Problems) -> Option<Arc<str>> {
@@ -236,15 +257,6 @@ fn name_in(node: &Node) -> Arc<str> {
         Some(Value::Text(name)) => name.as_str().into(),
         _ => UNNAMED.into(),
     }
-}
-
-fn read_room(node: &Node, reading: &ActionReading<'_, '_>) -> Option<Template> {
-    if !reading.rules.says_deliveries() {
-        let message =
-            "a `member_of` needs the scenario to say `deliveries: { id: frame..., within: 5s }`";
-        reading.problems.add(&node.place, message);
-    }
-    Template::read(node, reading.names, reading.problems)
 }
 
 fn refuse_handshake_headers(node: &Node, problems: &Problems) {

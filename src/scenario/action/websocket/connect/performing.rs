@@ -29,13 +29,14 @@ impl ConnectAction {
         let cookies = sessions.http.cookies();
         let opening = Box::new(self.opening(task.scope, task.timeout, cookies)?);
         let room = match &self.member_of {
-            Some(room) => Some(room.render(task.scope)?.into()),
+            Some(room) => Some(Arc::from(room.render(task.scope)?)),
             None => None,
         };
         let connection = sessions.sockets.begin(&self.name);
-        let events = ConnectionEvents::new(connection, room, (task.session_events)());
+        let events = ConnectionEvents::new(connection, (task.session_events)());
         let events = Arc::new(events);
-        let watcher = Watcher::new(events.clone(), self.name.clone(), &self.rules, task.scope);
+        let name = self.name.clone();
+        let watcher = Watcher::new(events.clone(), room, name, &self.rules, task.scope);
         let on_wire = OnWire::default();
         let result = {
             let opened = pin!(
@@ -84,10 +85,21 @@ impl ConnectAction {
             cookies: cookies.cloned(),
             protocols: protocols.collect::<Result<_, _>>()?,
             timeout,
-            limits: FrameLimits::default(),
+            limits: self.limits(),
             ping,
             heartbeats: heartbeats.collect::<Result<_, _>>()?,
         })
+    }
+
+    fn limits(&self) -> FrameLimits {
+        let limits = FrameLimits::default();
+        FrameLimits {
+            message: self.max_message.unwrap_or(limits.message),
+            waiting: self
+                .max_message
+                .map_or(limits.waiting, |most| most.max(limits.waiting)),
+            ..limits
+        }
     }
 
     fn above_zero(&self, time: Duration) -> Result<Duration, EvaluationError> {

@@ -1,5 +1,8 @@
 //! Steps about sockets against a server.
 
+mod publishing;
+mod rooms;
+
 use std::{
     future::{Future, pending},
     pin::pin,
@@ -93,6 +96,15 @@ impl Chat {
 
     /// Performs the step with this name.
     async fn perform(&mut self, name: &str) -> Performed {
+        self.perform_until(name, pending()).await
+    }
+
+    /// The same, in a run that stops then.
+    async fn perform_until(
+        &mut self,
+        name: &str,
+        stopped: impl Future<Output = ()> + Send,
+    ) -> Performed {
         let steps = self.scenario.all_steps();
         let step = steps.into_iter().find(|step| *step.name == *name).unwrap();
         let (told, changed) = (self.told.clone(), self.changed.clone());
@@ -110,7 +122,7 @@ impl Chat {
             clients: &self.clients,
             session_events: &sink,
             until: Until {
-                stopped: pin!(pending()),
+                stopped: pin!(stopped),
                 give_up: pin!(pending()),
             },
         };
