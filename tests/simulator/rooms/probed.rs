@@ -65,7 +65,7 @@ async fn messages_lost_with_a_subscription_are_found_one_by_one_and_no_others() 
     );
     let fates = &finished.report["deliveries"]["by_fate"];
     let of = |fate: &str| fates[fate].as_u64().unwrap_or_default();
-    // Each is missed by all but the speaker; a customer who has said everything may leave before it counts as lost.
+    // Each is missed by all but the speaker; a customer whose echo is lost fails, and may leave before others count as lost.
     let undelivered = missed * (CUSTOMERS - 1);
     assert!(
         of("lost") > 0 && of("lost") <= undelivered,
