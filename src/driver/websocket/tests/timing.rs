@@ -12,22 +12,11 @@ use super::{
 /// How long an answer may take.
 const WITHIN: Duration = Duration::from_millis(500);
 
-/// How long the thread that reads does nothing.
+/// How long the only thread of the runtime is busy behind an answer.
 const STALL: Duration = Duration::from_millis(700);
 
 /// Longer than what is read at once.
 const LONGER: usize = 5000;
-
-/// A handler that lets its thread do nothing at the first message.
-fn stalling(notes: &Notes) -> NotingHandler {
-    let mut is_first = true;
-    notes.replying(move |_| {
-        if std::mem::take(&mut is_first) {
-            thread::sleep(STALL);
-        }
-        Vec::new()
-    })
-}
 
 /// Two messages and this, in one segment.
 fn behind_messages(last: &[u8]) -> Vec<u8> {
@@ -43,6 +32,7 @@ async fn a_pong_that_arrived_in_time_counts_though_it_is_read_late() {
         let ping = peer.frame_like(FIN | PING).await.unwrap();
         let answer = frame(FIN | PONG, &ping.payload);
         peer.write(behind_messages(&answer)).await;
+        thread::sleep(STALL);
         peer.echo().await;
     })
     .await;
@@ -54,7 +44,7 @@ async fn a_pong_that_arrived_in_time_counts_though_it_is_read_late() {
         }),
         ..opening(ws(&server))
     };
-    let _opened = open_with(&asked, stalling(&notes)).await;
+    let _opened = open_with(&asked, notes.handler()).await;
     let is_end = |told: &Told| matches!(told, Told::Ponged | Told::Closed(_));
     notes.until(|told| told.iter().any(is_end)).await;
     let first = notes.all().into_iter().find(is_end);
@@ -67,11 +57,12 @@ async fn an_answer_to_a_close_that_arrived_in_time_counts_though_it_is_read_late
     let server = socket_server(|mut peer| async move {
         peer.frame_like(FIN | CLOSE).await.unwrap();
         peer.write(behind_messages(&close(1000, "bye"))).await;
+        thread::sleep(STALL);
         peer.until_gone().await;
     })
     .await;
     let notes = Notes::default();
-    let opened = open_with(&opening(ws(&server)), stalling(&notes)).await;
+    let opened = open_with(&opening(ws(&server)), notes.handler()).await;
     let closed = opened.socket.close(1000, "", WITHIN).await.unwrap();
     assert_eq!((closed.why, &*closed.reason), (ClosedWhy::Asked, "bye"));
     assert_eq!(notes.received().len(), 2);
