@@ -34,7 +34,7 @@ pub struct ProbeHour {
     pub failed_by_reason: BTreeMap<Reason, u64>,
     /// Chats that were stopped.
     pub stopped: u64,
-    /// Deliveries to members of rooms by what became of them; left out if there were none.
+    /// Deliveries to members of rooms by disposition; left out if there were none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(value_type = BTreeMap<String, u64>)]
     pub deliveries: BTreeMap<DeliveryFate, u64>,

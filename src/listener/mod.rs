@@ -263,16 +263,12 @@ async fn serve_one(
     let Err(error) = served else {
         if let Some(upgrade) = upgrade.get() {
             let parts = connection.into_parts();
-            slot.upgraded();
             let upgraded = Upgraded {
                 stream: parts.io.into_inner().stream,
                 // A copy, because it would keep the whole buffer of the connection.
                 early: Bytes::copy_from_slice(&parts.read_buf),
             };
-            tokio::select! {
-                () = upgrade.serve(upgraded) => {}
-                () = slot.ended() => {}
-            }
+            serve_upgraded(upgrade, upgraded, &slot).await;
         }
         return;
     };
@@ -280,17 +276,24 @@ async fn serve_one(
     tracing::debug!(%peer, "a connection broke: {error}");
     let cause = std::error::Error::source(&error);
     if cause.is_some_and(<dyn std::error::Error>::is::<Reset>) {
-        // Closing with this set sends a reset in place of an orderly end.
         let stream = connection.into_parts().io.into_inner().stream;
-        if let Err(error) = stream
-            .as_ref()
-            .get_ref()
-            .get_ref()
-            .get_ref()
-            .set_zero_linger()
-        {
-            tracing::debug!(%error, "a connection is closed, not reset");
-        }
+        reset_on_close(stream.as_ref().get_ref().get_ref().get_ref());
+    }
+}
+
+/// Serves the protocol that a connection changed to, until it ends or its slot is taken.
+async fn serve_upgraded(upgrade: &Upgrade, upgraded: Upgraded, slot: &ListenerSlot) {
+    slot.upgraded();
+    tokio::select! {
+        () = upgrade.serve(upgraded) => {}
+        () = slot.ended() => {}
+    }
+}
+
+/// Has the closing of a stream send a reset in place of an orderly end.
+fn reset_on_close(stream: &TcpStream) {
+    if let Err(error) = stream.set_zero_linger() {
+        tracing::debug!(%error, "a connection is closed, not reset");
     }
 }
 

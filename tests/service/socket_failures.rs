@@ -96,7 +96,7 @@ async fn a_failure_shows_frames_in_order_and_no_secret() {
     assert_eq!(told["frames_dropped"], 0);
     assert_eq!(
         &example["frames"], &told["frames"],
-        "a short chat is told as a whole"
+        "all frames of a short chat are shown"
     );
     assert_discreet("the failure", &told.to_string());
 

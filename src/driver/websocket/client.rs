@@ -57,7 +57,7 @@ impl WebSocketClient {
     /// A client whose sockets reach the target as the requests of this one do, each on a connection of its own.
     pub fn beside(http: &HttpClient) -> Self {
         let tasks = TaskTracker::new();
-        // Whoever waits for the end of all tasks does not wait for others to begin.
+        // A closed tracker completes when its tasks have ended; tasks can still be spawned on it.
         tasks.close();
         Self {
             http: http.clone(),
@@ -77,7 +77,7 @@ impl WebSocketClient {
         on_wire: &OnWire,
     ) -> Result<OpenedSocket, SocketFailure> {
         let mut progress = Progress::begin(opening.timeout);
-        // In a box: it is large, and whoever waits for it keeps it for as long as the chat.
+        // In a box: the future is large, and the future of the chat would have room for it until the chat ends.
         let establishing = Box::pin(self.establish(opening, on_wire, &mut progress));
         let refusal = match timeout(opening.timeout, establishing).await {
             Ok(Ok((answer, arrival, established))) => {

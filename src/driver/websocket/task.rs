@@ -186,7 +186,7 @@ impl SocketTask {
         }
         self.state.release(written.message.length());
         if let Some(taken) = written.taken {
-            // Whoever gave up waiting does not hear of it.
+            // The receiver is gone if the sender of the message has stopped waiting.
             let _ = taken.send(took);
         }
     }

@@ -93,7 +93,7 @@ impl CallbackMetrics {
     pub(super) fn new(make: &Maker<'_>) -> Result<Self, MetricsError> {
         let events = make.counters(
             "chatprobe_callback_events_total",
-            "Inbound events, by what became of them; scenario and target are \"none\" for an event that belongs to no run.",
+            "Inbound events, by disposition; scenario and target are \"none\" for an event that belongs to no run.",
             &["scenario", "target", "fate"],
         )?;
         Ok(Self {

@@ -23,7 +23,7 @@ impl DeliveryFamilies {
             )?,
             deliveries: make.counters(
                 "chatprobe_deliveries_total",
-                "Deliveries of messages to members of rooms, by what became of them.",
+                "Deliveries of messages to members of rooms, by disposition.",
                 &["scenario", "target", "mode", "fate"],
             )?,
         })

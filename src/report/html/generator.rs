@@ -106,7 +106,7 @@ pub fn received_events(report: &RunReport) -> Markup {
         RunState::Interrupted => events.received.saturating_sub(settled + events.waiting),
         _ => 0,
     };
-    let head = [Column::Text("What became of it"), Column::Number("Events")];
+    let head = [Column::Text("Disposition"), Column::Number("Events")];
     html! {
         section {
             h2 { "Events received" }

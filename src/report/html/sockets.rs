@@ -65,7 +65,7 @@ fn frames(direction: &str, figures: FrameFigures) -> Markup {
 
 fn of_deliveries(deliveries: &DeliveryReport) -> Markup {
     let head = [
-        Column::Text("What became of it"),
+        Column::Text("Disposition"),
         Column::Number("Deliveries"),
         Column::Number("Of those expected"),
     ];

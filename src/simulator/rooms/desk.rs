@@ -345,7 +345,7 @@ impl SupportDesk {
             if let ChatStage::Talking(agent) = chat.stage {
                 chat.tell_left(agent, end, directory, now);
             }
-            // The customer is in it: whoever leaves it ends the chat.
+            // The chat ends when its customer leaves its room.
             let _ = directory.leave(chat.client, &chat.room, now);
         }
         if let Some(agent) = chat.stage.holds() {

@@ -348,7 +348,11 @@ mod tests {
         assert_eq!(note(one, 8, false), 0, "a beat");
         assert_eq!(note(other, 1, true), 0);
         assert_eq!(note(one, 11, true), 2);
-        assert_eq!(note(one, 14, false), 3, "a beat tells of those at the end");
+        assert_eq!(
+            note(one, 14, false),
+            3,
+            "a heartbeat reveals messages missing at the end"
+        );
         assert_eq!(note(one, 15, true), 0);
         assert_eq!(note(one, 15, true), 0, "a repetition");
     }

@@ -72,7 +72,7 @@ async fn a_close_of_ours_comes_after_what_was_sent_and_waits_for_the_answer() {
     let closed = closed.unwrap();
     assert_eq!((closed.by, closed.code), (ClosedBy::Us, Some(4321)));
     assert_eq!(closed.why, ClosedWhy::Asked);
-    // What the target said before its answer is told all the same.
+    // Messages that the target sent before its close frame are still delivered to the handler.
     assert_eq!(notes.received(), [text("one,two")]);
     let after = opened.socket.send(text("three")).await.unwrap_err();
     assert!(

@@ -61,7 +61,7 @@ async fn another_status_is_a_failure_with_the_answer_and_no_redirect_is_followed
         assert!(failure.detail.contains(&status.to_string()), "{failure}");
         assert!(failure.detail.starts_with("127.0.0.1:"), "{failure}");
         assert_eq!(server.arrivals().len(), 1, "{failure}");
-        assert_eq!(notes.all(), [], "the handler of no socket is told nothing");
+        assert_eq!(notes.all(), [], "a refused opening calls no handler");
     }
 }
 

@@ -52,7 +52,7 @@ impl ConnectionEvents {
 
     /// The chat is a member of this room from now on, and of no other one over this connection.
     pub(in crate::scenario::action) fn join(&self, room: Arc<str>, at: Instant) {
-        // It is told with the lock held: a frame that comes meanwhile is looked at after that.
+        // Sent with the lock held, so that a frame that arrives at the same time is handled after the event.
         let mut membership = self.membership();
         if membership.is_over || membership.room.as_ref() == Some(&room) {
             return;
