@@ -2,15 +2,14 @@ mod attempt;
 mod blame;
 mod deadline;
 mod leftover;
+mod repeat;
+mod think;
 mod timing;
 mod tracing;
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{
-    task::consume_budget,
-    time::{Instant, sleep_until},
-};
+use tokio::time::Instant;
 
 pub(super) use self::leftover::Leftover;
 use self::{
@@ -22,14 +21,13 @@ use super::{
     chat_state::ChatState,
     context::{GracePeriod, RunContext},
     deadline::Deadline,
-    forever::FOREVER,
 };
 use crate::{
     callbacks::Claims,
     event::{Failure, RunEvent, Sent, StepOutcome},
     scenario::{
-        EvaluationError, Expression, Item, Kept, Pause, Reason, Repeat, Scope, Sessions, Step,
-        is_confidential, key_text, note_confidential,
+        EvaluationError, Expression, Item, Kept, Reason, Scope, Sessions, Step, is_confidential,
+        key_text, note_confidential,
     },
 };
 
@@ -242,51 +240,6 @@ impl<'a> Track<'a> {
     fn entry_applies(&self, place: &str, when: Option<&Expression>) -> Result<bool, Interrupt> {
         let applies = self.applies(when);
         applies.map_err(|error| Interrupt::Failed(self.failed_outside_steps(place, &error)))
-    }
-
-    async fn think(&mut self, pause: &Pause) -> Result<(), Interrupt> {
-        if !self.entry_applies("think", pause.when.as_ref())? {
-            return Ok(());
-        }
-        let length = pause
-            .sample(&self.scope, &mut self.random)
-            .map_err(|error| Interrupt::Failed(self.failed_outside_steps("think", &error)))?;
-        // Not from now: whoever heard late of what came before pauses as much shorter.
-        self.timing.due += length.min(FOREVER);
-        let deadline = self.deadline_before(self.timing.due);
-        tokio::select! {
-            biased;
-            () = self.context().end_of_grace(self.grace) => Err(self.cut_short()),
-            () = sleep_until(deadline.unwrap_or(self.timing.due)) => match deadline {
-                Some(_) => Err(Interrupt::Failed(self.failed_thinking(pause))),
-                None => Ok(()),
-            },
-        }
-    }
-
-    async fn repeat(&mut self, repeat: &Repeat) -> Result<(), Interrupt> {
-        if !self.entry_applies("repeat", repeat.when.as_ref())? {
-            return Ok(());
-        }
-        let count = repeat
-            .count
-            .evaluate(&self.scope)
-            .map_err(|error| Interrupt::Failed(self.failed_outside_steps("repeat", &error)))?;
-        for index in 1..=count {
-            // A round may have no step that waits, or none that applies.
-            consume_budget().await;
-            if self.context().grace_is_over(self.grace) {
-                return Err(self.cut_short());
-            }
-            if self.deadline_before(Instant::now()).is_some() {
-                return Err(Interrupt::Failed(self.failed_repeating(index)));
-            }
-            let around = Arc::make_mut(&mut self.scope).set_round(Some(index));
-            let result = self.perform_all(&repeat.items).await;
-            Arc::make_mut(&mut self.scope).set_round(around);
-            result?;
-        }
-        Ok(())
     }
 
     /// The failure of what is no step, by its key in the scenario.

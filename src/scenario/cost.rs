@@ -293,27 +293,16 @@ impl<'a> Counter<'a> {
 
 /// Whether a condition, a count or a time in here depends on the round.
 fn looks_at_round(items: &[Item]) -> bool {
-    let looks = |when: &Option<Expression>| when.as_ref().is_some_and(|it| it.mentions("repeat"));
-    items.iter().any(|item| match item {
-        Item::Step(step) => looks(&step.when) || step.timeout.mentions("repeat"),
-        Item::Think(pause) => {
-            let mut settings = pause.settings();
-            looks(&pause.when) || settings.any(|setting| setting.mentions("repeat"))
-        }
-        Item::Repeat(repeat) => {
-            // Inside, it is the round of that one.
-            looks(&repeat.when) || repeat.count.mentions("repeat")
-        }
-    })
+    let inside = |item: &Item| item.inner_lists().into_iter().any(looks_at_round);
+    // Inside a repeat, it is the round of that one.
+    let has_own_round = |item: &Item| matches!(item, Item::Repeat(_));
+    let mut items = items.iter();
+    items.any(|item| item.mentions("repeat") || (!has_own_round(item) && inside(item)))
 }
 
 /// Repeats and all that is in them included.
 fn all_items(items: &[Item]) -> u64 {
-    let all = items.iter().map(|item| match item {
-        Item::Step(_) | Item::Think(_) => 1,
-        Item::Repeat(repeat) => all_items(&repeat.items).saturating_add(1),
-    });
-    all.fold(0, u64::saturating_add)
+    items.iter().map(Item::count).fold(0, u64::saturating_add)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Item, Pause, Setting, SocketRules, names::Section, step::StepReader};
+use super::{Item, Pause, Setting, SocketRules, names::Section, steps::StepReader};
 use crate::document::{Mapping, Node, Problems, Value};
 
 /// The lists of steps of a scenario, with what belongs to their course.

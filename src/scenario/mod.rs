@@ -34,8 +34,8 @@ mod scope;
 mod session_values;
 mod setting;
 mod single;
-mod step;
 mod step_id;
+mod steps;
 mod template;
 mod view;
 
@@ -47,7 +47,7 @@ use std::{
 };
 
 use flow::Flow;
-use step::StepReader;
+use steps::StepReader;
 
 pub use action::*;
 pub use bounds::Bounds;
@@ -68,8 +68,8 @@ pub use reason::Reason;
 pub use scope::{EvaluationError, RunScope, Scope, key_text};
 pub use session_values::SessionValues;
 pub use setting::{Quantity, Setting};
-pub use step::{DEFAULT_TIMEOUT, Item, Repeat, Step};
 pub use step_id::StepId;
+pub use steps::{DEFAULT_TIMEOUT, Item, Repeat, Step};
 pub use template::Template;
 pub use view::View;
 

@@ -1,37 +1,20 @@
+//! `step`: one action with what is expected of it and kept from it.
+
 use std::{sync::Arc, time::Duration};
 
-use super::{
-    Action, Expression, Names, Observation, Pause, Reason, Setting, SocketRules, StepId,
-    action::{ActionReading, Looks, ReadStep},
-    is_confidential, is_name,
-    observation::OBSERVATIONS,
+use super::reader::StepReader;
+use crate::{
+    document::{Mapping, Node, Place, Value},
+    scenario::{
+        Action, Expression, Observation, Reason, Setting, StepId,
+        action::{ActionReading, Looks, ReadStep},
+        is_confidential, is_name,
+        observation::OBSERVATIONS,
+    },
 };
-use crate::document::{Mapping, Node, Place, Problems, Value};
 
 /// How long a step may take that does not say so itself.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// One entry of a list of steps.
-#[derive(Debug)]
-pub enum Item {
-    /// A step with an outcome.
-    Step(Box<Step>),
-    /// A pause.
-    Think(Pause),
-    /// Entries that run several times.
-    Repeat(Repeat),
-}
-
-/// `repeat: 3` with `steps:`.
-#[derive(Debug)]
-pub struct Repeat {
-    /// Whether the rounds run at all.
-    pub when: Option<Expression>,
-    /// How many rounds.
-    pub count: Setting<u64>,
-    /// What one round does.
-    pub items: Vec<Item>,
-}
 
 /// One action with what is expected of it and kept from it.
 #[derive(Debug)]
@@ -74,94 +57,8 @@ impl Step {
     }
 }
 
-impl Item {
-    /// Calls `visit` for every step in here, in the order written.
-    pub fn each_step<'a>(&'a self, visit: &mut impl FnMut(&'a Step)) {
-        match self {
-            Self::Step(step) => visit(step),
-            Self::Think(_) => {}
-            Self::Repeat(repeat) => repeat.items.iter().for_each(|item| item.each_step(visit)),
-        }
-    }
-}
-
-/// Reads lists of steps from top to bottom, keeping in mind what exists by then.
-pub(super) struct StepReader<'a> {
-    pub(super) names: Names,
-    pub(super) problems: &'a Problems,
-    pub(super) read: Vec<ReadStep>,
-    /// Whether some step above claims a key.
-    pub(super) claimed: bool,
-    /// The names of sockets that some step above connects.
-    pub(super) sockets: Vec<Arc<str>>,
-    /// What holds for all sockets.
-    pub(super) rules: Arc<SocketRules>,
-}
-
-/// The keys that tell what an entry of a list of steps is.
-const ENTRIES: [&str; 3] = ["step", "think", "repeat"];
-/// The keys of a step besides that of its action and those that belong to one kind of action.
-const STEP_KEYS: [&str; 7] = [
-    "timeout", "expect", "capture", "claim", "observe", "else", "steps",
-];
-
 impl StepReader<'_> {
-    pub(super) fn read_list(&mut self, node: &Node) -> Vec<Item> {
-        let list = node.list("a list of steps", self.problems);
-        list.iter()
-            .filter_map(|node| self.read_item(node))
-            .collect()
-    }
-
-    fn read_item(&mut self, node: &Node) -> Option<Item> {
-        let mut map = Mapping::open(node, "a step", self.problems)?;
-        let when = map
-            .get("when")
-            .and_then(|node| Expression::read(node, &self.names, self.problems));
-        let Some(kind) = map.one_of(&ENTRIES) else {
-            // It is unknown what this is, but a key that nothing has can still be told, and what
-            // it captures is not missing further down.
-            let keys = Action::keys().into_iter().chain(Action::step_keys());
-            for key in keys.chain(STEP_KEYS) {
-                map.get(key);
-            }
-            map.finish();
-            if let Some(Value::Map(captures)) = node.find("capture").map(|node| &node.value) {
-                for entry in captures {
-                    self.names.capture(&entry.key);
-                }
-            }
-            return None;
-        };
-        match kind {
-            ("step", name) => self
-                .read_step(name, when, map)
-                .map(|step| Item::Step(Box::new(step))),
-            ("think", pause) => {
-                map.finish();
-                let pause = Pause::read(pause, when, &self.names, self.problems)?;
-                let after = self.read.last().filter(|step| step.in_chat);
-                let after = after.map(|step| step.name.clone());
-                Some(Item::Think(pause.behind(after)))
-            }
-            (_, count) => {
-                let steps = map.need("steps");
-                map.finish();
-                let count = Setting::read(count, &self.names, self.problems);
-                let steps = steps?;
-                self.names.begin_repeat(steps);
-                let items = self.read_list(steps);
-                self.names.end_repeat();
-                Some(Item::Repeat(Repeat {
-                    when,
-                    count: count?,
-                    items,
-                }))
-            }
-        }
-    }
-
-    fn read_step(
+    pub(super) fn read_step(
         &mut self,
         name: &Node,
         when: Option<Expression>,
@@ -297,7 +194,7 @@ impl StepReader<'_> {
     }
 
     /// `correlation: [session_id]`: names of captures.
-    pub(super) fn read_correlation(&self, node: &Node) -> Vec<Arc<str>> {
+    pub(in crate::scenario) fn read_correlation(&self, node: &Node) -> Vec<Arc<str>> {
         let mut names = Vec::new();
         for node in node.list("a list of names of captures", self.problems) {
             let Some(name) = node.text("the name of a capture", self.problems) else {

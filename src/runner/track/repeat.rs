@@ -1,0 +1,35 @@
+//! `repeat`: entries that are performed several times.
+
+use std::sync::Arc;
+
+use tokio::{task::consume_budget, time::Instant};
+
+use super::{Interrupt, Track};
+use crate::scenario::Repeat;
+
+impl Track<'_> {
+    pub(super) async fn repeat(&mut self, repeat: &Repeat) -> Result<(), Interrupt> {
+        if !self.entry_applies("repeat", repeat.when.as_ref())? {
+            return Ok(());
+        }
+        let count = repeat
+            .count
+            .evaluate(&self.scope)
+            .map_err(|error| Interrupt::Failed(self.failed_outside_steps("repeat", &error)))?;
+        for index in 1..=count {
+            // A round may have no step that waits, or none that applies.
+            consume_budget().await;
+            if self.context().grace_is_over(self.grace) {
+                return Err(self.cut_short());
+            }
+            if self.deadline_before(Instant::now()).is_some() {
+                return Err(Interrupt::Failed(self.failed_repeating(index)));
+            }
+            let around = Arc::make_mut(&mut self.scope).set_round(Some(index));
+            let result = self.perform_all(&repeat.items).await;
+            Arc::make_mut(&mut self.scope).set_round(around);
+            result?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,67 @@
+//! The entries of lists of steps. Each kind has a file here that holds what is read of it, and how.
+
+mod reader;
+mod repeat;
+mod step;
+
+use super::{Expression, Pause};
+
+pub(super) use reader::StepReader;
+pub use repeat::Repeat;
+pub use step::{DEFAULT_TIMEOUT, Step};
+
+/// One entry of a list of steps.
+#[derive(Debug)]
+pub enum Item {
+    /// A step with an outcome.
+    Step(Box<Step>),
+    /// A pause.
+    Think(Pause),
+    /// Entries that run several times.
+    Repeat(Repeat),
+}
+
+impl Item {
+    /// Calls `visit` for every step in here, in the order written.
+    pub fn each_step<'a>(&'a self, visit: &mut impl FnMut(&'a Step)) {
+        if let Self::Step(step) = self {
+            visit(step);
+        }
+        for item in self.inner_lists().into_iter().flatten() {
+            item.each_step(visit);
+        }
+    }
+
+    /// The lists of entries that stand inside it, in the order written.
+    pub(super) fn inner_lists(&self) -> Vec<&[Self]> {
+        match self {
+            Self::Step(_) | Self::Think(_) => Vec::new(),
+            Self::Repeat(repeat) => vec![&repeat.items],
+        }
+    }
+
+    /// Whether it runs at all.
+    pub(super) fn when(&self) -> Option<&Expression> {
+        match self {
+            Self::Step(step) => step.when.as_ref(),
+            Self::Think(pause) => pause.when.as_ref(),
+            Self::Repeat(repeat) => repeat.when.as_ref(),
+        }
+    }
+
+    /// Whether its own condition, counts and times mention a variable. What stands inside it is not looked at.
+    pub(super) fn mentions(&self, variable: &str) -> bool {
+        let is_setting = match self {
+            Self::Step(step) => step.timeout.mentions(variable),
+            Self::Think(pause) => pause.settings().any(|setting| setting.mentions(variable)),
+            Self::Repeat(repeat) => repeat.count.mentions(variable),
+        };
+        is_setting || self.when().is_some_and(|when| when.mentions(variable))
+    }
+
+    /// How many entries it is, with all that stand inside it.
+    pub(super) fn count(&self) -> u64 {
+        let inside = self.inner_lists().into_iter().flatten();
+        inside.map(Self::count).fold(1, u64::saturating_add)
+    }
+}
