@@ -230,7 +230,8 @@ fn describe_burst(text: &mut String, burst: &Burst) -> fmt::Result {
     match burst.load.chats() {
         Some(chats) => writeln!(
             text,
-            "            {} with {}{}, {} in all",
+            "            {}{} with {}{}, {} in all",
+            if burst.load.is_drawn() { "about " } else { "" },
             counted(chats, "chat"),
             cost.chat.of("request"),
             if chats == 1 { "" } else { " each" },

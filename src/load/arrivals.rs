@@ -15,6 +15,16 @@ pub struct Arrivals {
     /// Without a gap from tick zero on; never empty.
     segments: Vec<Segment>,
     until: Until,
+    spacing: ArrivalSpacing,
+}
+
+/// How the starts of open arrivals lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ArrivalSpacing {
+    /// Each at the same distance from the one before, as far as the rate is the same.
+    Even,
+    /// Drawn, with the rate as their mean: see [`PoissonStarts`](super::PoissonStarts). The number of chats is drawn too.
+    Poisson,
 }
 
 /// What stays the same when the rate changes.
@@ -41,11 +51,12 @@ impl Arrivals {
         Ok(Self {
             segments: vec![Segment::spreading(chats, ticks(ramp))?],
             until: Until::Total,
+            spacing: ArrivalSpacing::Even,
         })
     }
 
     /// One stage after the other; there must be at least one.
-    pub(super) fn open(stages: &[RateStage]) -> Result<Self, LoadError> {
+    pub(super) fn open(stages: &[RateStage], spacing: ArrivalSpacing) -> Result<Self, LoadError> {
         let mut segments = Vec::with_capacity(stages.len());
         let (mut start, mut due) = (0, 0);
         for stage in stages {
@@ -57,12 +68,23 @@ impl Arrivals {
         Ok(Self {
             segments,
             until: Until::End,
+            spacing,
         })
     }
 
-    /// How many chats should have started by then.
+    /// How the starts lie.
+    pub fn spacing(&self) -> ArrivalSpacing {
+        self.spacing
+    }
+
+    /// How many chats should have started by then, on average if they are drawn.
     pub fn due_by(&self, elapsed: Duration) -> u64 {
-        whole_chats(self.due_at(cut_after(elapsed)))
+        whole_chats(self.parts_due_by(elapsed))
+    }
+
+    /// What should have started by then.
+    pub(super) fn parts_due_by(&self, elapsed: Duration) -> Parts {
+        self.due_at(cut_after(elapsed))
     }
 
     /// When the i-th chat, counted from zero, is due: the first moment at which
@@ -71,7 +93,11 @@ impl Arrivals {
         if i >= self.total() {
             return None;
         }
-        let parts = Parts::from(i) * CHAT;
+        self.first_above(Parts::from(i) * CHAT)
+    }
+
+    /// The first moment at which more than this is due; `None` if that never is.
+    pub(super) fn first_above(&self, parts: Parts) -> Option<Duration> {
         let at = self
             .segments
             .partition_point(|segment| segment.ends <= parts);
@@ -79,7 +105,7 @@ impl Arrivals {
         Some(moment(tick))
     }
 
-    /// How many chats there are.
+    /// How many chats there are, on average if they are drawn.
     pub fn total(&self) -> u64 {
         whole_chats(self.ends())
     }
@@ -133,6 +159,7 @@ impl Arrivals {
         Ok(Self {
             segments,
             until: self.until,
+            spacing: self.spacing,
         })
     }
 

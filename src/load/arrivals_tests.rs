@@ -238,7 +238,7 @@ fn any_stage() -> impl Strategy<Value = RateStage> {
 fn any_arrivals() -> impl Strategy<Value = Arrivals> {
     prop_oneof![
         3 => prop::collection::vec(any_stage(), 1..5)
-            .prop_map(|stages| Arrivals::open(&stages).unwrap()),
+            .prop_map(|stages| Arrivals::open(&stages, ArrivalSpacing::Even).unwrap()),
         1 => (1_u64..1_000_000, 0_u64..100_000_000_000)
             .prop_map(|(n, ramp)| Arrivals::of_chats(n, Duration::from_nanos(ramp)).unwrap()),
     ]
@@ -280,7 +280,7 @@ proptest! {
     #[test]
     fn the_total_is_the_number_of_starts(n in 1_u32..2000, millis in 1_u64..20_000) {
         let stage = RateStage { length: ms(millis), from: rate(0.0), to: rate(f64::from(n) / 10.0) };
-        let arrivals = Arrivals::open(&[stage]).unwrap();
+        let arrivals = Arrivals::open(&[stage], ArrivalSpacing::Even).unwrap();
         let starts = (0..).map_while(|i| arrivals.intended_start(i)).count();
         prop_assert_eq!(starts as u64, arrivals.total());
     }
@@ -288,7 +288,7 @@ proptest! {
     #[test]
     fn an_integer_rate_is_exact(r in 1_u32..10_000, seconds in 1_u64..36_000, permille in 0_u64..1000) {
         let stage = RateStage { length: s(seconds), from: rate(f64::from(r)), to: rate(f64::from(r)) };
-        let arrivals = Arrivals::open(&[stage]).unwrap();
+        let arrivals = Arrivals::open(&[stage], ArrivalSpacing::Even).unwrap();
         prop_assert_eq!(arrivals.total(), u64::from(r) * seconds);
         let i = arrivals.total() * permille / 1000;
         let nearest = (u128::from(i) * 2_000_000_000 / u128::from(r)).div_ceil(2);

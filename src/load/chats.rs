@@ -20,7 +20,7 @@ pub(super) fn read(
     load: &mut Mapping<'_>,
     problems: &Problems,
 ) -> Option<LoadForm<Arrivals>> {
-    let ramp = Ramp::read(load, problems);
+    let ramp = Ramp::read("ramp", load, problems);
     let chats = chats.whole_number_in(1..=MOST_CHATS, problems)?;
     let ramp = ramp?;
     let time = if ramp.time.is_zero() && chats > ONE_INSTANT {

@@ -1,4 +1,4 @@
-//! `{ customers: 200, for: 10m, ramp: 1m }`: so many at any time, chat after chat.
+//! `{ customers: 200, for: 10m, ramp: 1m, ramp_down: 1m, pace: 30s }`: so many at any time, chat after chat.
 
 use std::time::Duration;
 
@@ -17,7 +17,11 @@ pub struct Customers {
     count: u64,
     /// They come in evenly over this time, the first at once.
     ramp: Duration,
+    /// They leave evenly over this time before the end, each at the end of a chat.
+    ramp_down: Duration,
     length: Duration,
+    /// The least time from one start of a customer to the next.
+    pace: Option<Duration>,
     /// What was asked for later, in the order of time; each replaces all before it.
     changes: Vec<Change>,
 }
@@ -34,9 +38,16 @@ impl Customers {
         Self {
             count,
             ramp: Duration::ZERO,
+            ramp_down: Duration::ZERO,
             length,
+            pace: None,
             changes: Vec::new(),
         }
+    }
+
+    /// The least time from one start of a customer to the next.
+    pub fn pace(&self) -> Option<Duration> {
+        self.pace
     }
 
     /// How many customers there are at that moment; none once the time is over.
@@ -44,10 +55,11 @@ impl Customers {
         if elapsed >= self.length {
             return 0;
         }
-        match self.changes.iter().rfind(|change| change.at <= elapsed) {
+        let wanted = match self.changes.iter().rfind(|change| change.at <= elapsed) {
             Some(change) => change.customers,
             None => self.ramped_in(elapsed),
-        }
+        };
+        self.ramped_out(wanted, elapsed)
     }
 
     /// When no chat begins any more.
@@ -82,6 +94,17 @@ impl Customers {
         // One more, because the first is there from the beginning.
         u64::try_from(share + 1).map_or(self.count, |there| there.min(self.count))
     }
+
+    /// How many of these have not left; the last one leaves at the end.
+    fn ramped_out(&self, customers: u64, elapsed: Duration) -> u64 {
+        let left = self.length.saturating_sub(elapsed);
+        if left >= self.ramp_down {
+            return customers;
+        }
+        let share = u128::from(customers) * left.as_nanos();
+        let staying = share.div_ceil(self.ramp_down.as_nanos());
+        u64::try_from(staying).map_or(customers, |staying| staying.min(customers))
+    }
 }
 
 pub(super) fn read(
@@ -91,25 +114,40 @@ pub(super) fn read(
 ) -> Option<LoadForm<Customers>> {
     let customers = customers.whole_number_in(1..=MOST_CHATS, problems);
     let length = load.need("for").and_then(|node| some_time(node, problems));
-    let ramp = Ramp::read(load, problems);
-    let (customers, length, ramp) = (customers?, length?, ramp?);
+    let ramp = Ramp::read("ramp", load, problems);
+    let ramp_down = Ramp::read("ramp_down", load, problems);
+    let pace = match load.get("pace") {
+        Some(node) => some_time(node, problems).map(Some),
+        None => Some(None),
+    };
+    let (customers, length, pace) = (customers?, length?, pace?);
+    let (ramp, ramp_down) = (ramp?, ramp_down?);
     let time = duration::format(length);
-    if let Some(place) = ramp.place
-        && ramp.time > length
+    if let Some(place) = ramp_down.place.or(ramp.place)
+        && ramp.time.saturating_add(ramp_down.time) > length
     {
-        let ramp = duration::format(ramp.time);
+        let ramps = [("a ramp", ramp.time), ("a ramp down", ramp_down.time)];
+        let ramps = ramps.iter().filter(|(_, time)| !time.is_zero());
+        let ramps = ramps.map(|(what, time)| format!("{what} of {}", duration::format(*time)));
+        let ramps: Vec<_> = ramps.collect();
+        let verb = if ramps.len() == 1 { "does" } else { "do" };
         problems.add(
             place,
-            format!("a ramp of {ramp} does not fit into `for: {time}`"),
+            format!("{} {verb} not fit into `for: {time}`", ramps.join(" and ")),
         );
         return None;
     }
+    let paced = pace.map_or_else(String::new, |pace| {
+        format!(", pace: {}", duration::format(pace))
+    });
     Some(LoadForm {
-        written: format!("{{ customers: {customers}, for: {time}{ramp} }}"),
+        written: format!("{{ customers: {customers}, for: {time}{ramp}{ramp_down}{paced} }}"),
         load: Customers {
             count: customers,
             ramp: ramp.time,
+            ramp_down: ramp_down.time,
             length,
+            pace,
             changes: Vec::new(),
         },
         max_active: None,
@@ -159,6 +197,18 @@ mod tests {
     }
 
     #[test]
+    fn a_ramp_down_lets_them_leave_evenly_whatever_was_changed() {
+        let customers = customers("{ customers: 4, for: 10m, ramp: 1m, ramp_down: 40s }");
+        let there = |customers: &Customers, seconds: [u64; 7]| {
+            seconds.map(|second| customers.wanted_at(s(second)))
+        };
+        let seconds = [559, 560, 569, 570, 581, 599, 600];
+        assert_eq!(there(&customers, seconds), [4, 4, 4, 3, 2, 1, 0]);
+        let changed = customers.with_customers(s(300), 8);
+        assert_eq!(there(&changed, seconds), [8, 8, 7, 6, 4, 1, 0]);
+    }
+
+    #[test]
     fn a_change_holds_from_its_moment_and_the_last_one_wins() {
         let ramped = customers("{ customers: 4, for: 10m, ramp: 40s }");
         let changed = ramped.with_customers(s(20), 9).with_customers(s(30), 0);
@@ -184,10 +234,18 @@ mod tests {
             ["a.yaml:1:32: a ramp of 1m30s does not fit into `for: 1m`"]
         );
         assert_eq!(
+            refused("{ customers: 5, for: 1m, ramp: 30s, ramp_down: 31s, pace: 0s }"),
+            ["a.yaml:1:59: expected a duration above zero, found `0s`"]
+        );
+        assert_eq!(
+            refused("{ customers: 5, for: 1m, ramp: 30s, ramp_down: 31s }"),
+            ["a.yaml:1:48: a ramp of 30s and a ramp down of 31s do not fit into `for: 1m`"]
+        );
+        assert_eq!(
             refused("{ customers: 5, for: 0s, max_active: 3 }"),
             [
                 "a.yaml:1:22: expected a duration above zero, found `0s`",
-                "a.yaml:1:26: unknown key `max_active`; known here: `customers`, `for`, `ramp`, `graceful_stop`",
+                "a.yaml:1:26: unknown key `max_active`; known here: `customers`, `for`, `ramp`, `ramp_down`, `pace`, `graceful_stop`",
             ]
         );
     }
@@ -199,7 +257,14 @@ mod tests {
             ramp in 0_u64..10_000,
             (early, later) in (0_u64..10_000, 0_u64..10_000),
         ) {
-            let customers = Customers { count, ramp: s(ramp), length: s(10_000), changes: Vec::new() };
+            let customers = Customers {
+                count,
+                ramp: s(ramp),
+                ramp_down: Duration::ZERO,
+                length: s(10_000),
+                pace: None,
+                changes: Vec::new(),
+            };
             let (early, later) = (early.min(later), early.max(later));
             prop_assert!(customers.wanted_at(s(early)) <= customers.wanted_at(s(later)));
             prop_assert!((1..=count).contains(&customers.wanted_at(s(early))));

@@ -2,9 +2,9 @@
 
 use std::{fmt, time::Duration};
 
-use super::{LoadError, segment::MOST_CHATS};
+use super::{ArrivalSpacing, LoadError, segment::MOST_CHATS};
 use crate::{
-    document::{Mapping, Node, Place, Problems},
+    document::{Mapping, Node, Place, Problems, did_you_mean},
     units::{Rate, duration},
 };
 
@@ -42,17 +42,54 @@ impl fmt::Display for ActiveLimit {
     }
 }
 
-/// The `ramp` of a closed profile, none being zero; written as the end of its mapping.
+impl ArrivalSpacing {
+    /// The `arrivals` of an open profile.
+    pub(super) fn read(load: &mut Mapping<'_>, problems: &Problems) -> Option<Self> {
+        let Some(node) = load.get("arrivals") else {
+            return Some(Self::Even);
+        };
+        match node.text("`even` or `poisson`", problems)? {
+            "even" => Some(Self::Even),
+            "poisson" => Some(Self::Poisson),
+            other => {
+                let hint = did_you_mean(other, ["even", "poisson"]);
+                problems.add(
+                    &node.place,
+                    format!("arrivals are `even` or `poisson`, not `{other}`{hint}"),
+                );
+                None
+            }
+        }
+    }
+}
+
+/// Written as the end of its mapping.
+impl fmt::Display for ArrivalSpacing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Even => Ok(()),
+            Self::Poisson => f.write_str(", arrivals: poisson"),
+        }
+    }
+}
+
+/// The `ramp` or `ramp_down` of a closed profile, none being zero; written as the end of its mapping.
 pub(super) struct Ramp<'a> {
+    key: &'static str,
     pub(super) time: Duration,
     /// Where it stands, if it was written.
     pub(super) place: Option<&'a Place>,
 }
 
 impl<'a> Ramp<'a> {
-    pub(super) fn read(load: &mut Mapping<'a>, problems: &Problems) -> Option<Self> {
-        let node = load.get("ramp");
+    pub(super) fn read(
+        key: &'static str,
+        load: &mut Mapping<'a>,
+        problems: &Problems,
+    ) -> Option<Self> {
+        let node = load.get(key);
         Some(Self {
+            key,
             time: match node {
                 Some(node) => node.duration(problems)?,
                 None => Duration::ZERO,
@@ -67,7 +104,7 @@ impl fmt::Display for Ramp<'_> {
         if self.time.is_zero() {
             return Ok(());
         }
-        write!(f, ", ramp: {}", duration::format(self.time))
+        write!(f, ", {}: {}", self.key, duration::format(self.time))
     }
 }
 

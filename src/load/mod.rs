@@ -6,7 +6,7 @@
 //!
 //! Every form of the `load:` mapping is one file here (`chats`, `customers`, `steady`, `stages`,
 //! `search`) and one line in `profile`; the keys they share are in `keys` and `graceful_stop`. `segment` holds the
-//! arithmetic below the arrivals. A [`Search`] is a shape for each of its steps, and says which
+//! arithmetic below the arrivals, and `poisson` draws them. A [`Search`] is a shape for each of its steps, and says which
 //! [`Level`] comes next; whether one held is for others to say.
 
 mod arrivals;
@@ -15,6 +15,7 @@ mod customers;
 mod graceful_stop;
 mod keys;
 mod level;
+mod poisson;
 mod profile;
 mod search;
 mod segment;
@@ -25,10 +26,11 @@ mod steady;
 mod testing;
 mod threshold;
 
-pub use arrivals::Arrivals;
+pub use arrivals::{ArrivalSpacing, Arrivals};
 pub use customers::Customers;
 pub use graceful_stop::graceful_time_for;
 pub use level::{Bracket, Level};
+pub use poisson::PoissonStarts;
 pub use profile::Profile;
 pub use search::Search;
 pub use shape::Shape;

@@ -1,8 +1,8 @@
 use std::{fmt, time::Duration};
 
 use super::{
-    Arrivals, Customers, Level, Search, Shape, Threshold, chats, customers, keys::LoadForm, search,
-    stages, steady,
+    ArrivalSpacing, Arrivals, Customers, Level, Search, Shape, Threshold, chats, customers,
+    keys::LoadForm, search, stages, steady,
 };
 use crate::{
     document::{Mapping, Node, Place, Problems},
@@ -78,7 +78,7 @@ impl Profile {
             read(value, &mut load, problems)
         } else {
             // Without a form, only a key that no form has can be called unknown.
-            for key in ["for", "ramp", "max_active"] {
+            for key in ["for", "ramp", "ramp_down", "pace", "max_active", "arrivals"] {
                 load.get(key);
             }
             None
@@ -164,7 +164,15 @@ impl Profile {
         self.max_active
     }
 
-    /// How many chats are due in all, where that does not depend on how long they take.
+    /// Whether it is drawn when chats start, and so how many there are.
+    pub fn is_drawn(&self) -> bool {
+        match &self.shape {
+            Shape::Arrivals(arrivals) => arrivals.spacing() == ArrivalSpacing::Poisson,
+            Shape::Customers(_) => false,
+        }
+    }
+
+    /// How many chats are due in all, where that does not depend on how long they take; on average if that is drawn.
     pub fn chats(&self) -> Option<u64> {
         match &self.shape {
             _ if self.search.is_some() => None,
@@ -242,6 +250,10 @@ mod tests {
             "{ rate: 0.5/s, for: 10m, max_active: 20000 }",
             "{ stages: [ { for: 1m, rate: 0/s }, { for: 5m, from: 100/s, rate: 400/s } ] }",
             "{ stages: [ { for: 1m, rate: 100/s } ], max_active: 5000 }",
+            "{ stages: [ { for: 1m, rate: 100/s } ], max_active: 5000, arrivals: poisson }",
+            "{ rate: 500/s, for: 10m, arrivals: poisson }",
+            "{ search: { from: 50/s, to: 2000/s, hold: 30s }, arrivals: poisson }",
+            "{ customers: 200, for: 10m, ramp: 1m, ramp_down: 2m, pace: 30s }",
             "{ search: { from: 50/s, to: 2000/s, hold: 30s } }",
             "{ search: { from: 0.5/s, to: 2/s, hold: 1m30s }, max_active: 5000 }",
             "{ search: { customers: { from: 10, to: 500 }, hold: 30s } }",

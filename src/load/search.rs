@@ -4,7 +4,7 @@
 use std::{fmt, time::Duration};
 
 use super::{
-    Arrivals, Bracket, Customers, Level, Shape,
+    ArrivalSpacing, Arrivals, Bracket, Customers, Level, Shape,
     arrivals::RateStage,
     keys::{ActiveLimit, LoadForm, noted, rate_of, some_time},
     segment::MOST_CHATS,
@@ -27,6 +27,8 @@ pub struct Search {
     to: Level,
     /// Above zero.
     hold: Duration,
+    /// How the starts lie, if it is by rate.
+    spacing: ArrivalSpacing,
 }
 
 impl Search {
@@ -83,7 +85,8 @@ impl Search {
                     clippy::expect_used,
                     reason = "the reader made sure of it for the highest rate"
                 )]
-                let arrivals = Arrivals::open(&[RateStage { length, from, to }]).expect("it fits");
+                let arrivals = Arrivals::open(&[RateStage { length, from, to }], self.spacing)
+                    .expect("it fits");
                 Shape::Arrivals(arrivals)
             }
         }
@@ -128,11 +131,17 @@ pub(super) fn read(
     } else {
         Some(ActiveLimit { max_active: None })
     };
-    let (from, to) = levels?;
+    let spacing = if customers.is_none() {
+        ArrivalSpacing::read(load, problems)
+    } else {
+        Some(ArrivalSpacing::Even)
+    };
+    let ((from, to), spacing) = (levels?, spacing?);
     let search = Search {
         from,
         to,
         hold: hold?,
+        spacing,
     };
     if let Level::Rate(rate) = to {
         let stage = RateStage {
@@ -140,11 +149,11 @@ pub(super) fn read(
             from: rate,
             to: rate,
         };
-        noted(Arrivals::open(&[stage]), load.place, problems)?;
+        noted(Arrivals::open(&[stage], spacing), load.place, problems)?;
     }
     let limit = limit?;
     Some(LoadForm {
-        written: format!("{{ search: {search}{limit} }}"),
+        written: format!("{{ search: {search}{limit}{spacing} }}"),
         load: search,
         max_active: limit.max_active,
     })

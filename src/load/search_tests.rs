@@ -175,7 +175,7 @@ proptest! {
         } else {
             Level::Customers(0).about(amount.ceil())
         };
-        let search = Search { from: level(from), to: level(to), hold: Duration::from_secs(1) };
+        let search = Search { from: level(from), to: level(to), hold: Duration::from_secs(1), spacing: ArrivalSpacing::Even };
         let limit = search.from.amount() * width.powf(at);
         let (asked, bracket) = asked(&search, limit);
         let held = bracket.held.unwrap().amount();

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::{
-    Arrivals,
+    ArrivalSpacing, Arrivals,
     arrivals::RateStage,
     keys::{ActiveLimit, LoadForm, noted, rate_of, some_time},
 };
@@ -19,6 +19,7 @@ pub(super) fn read(
     problems: &Problems,
 ) -> Option<LoadForm<Arrivals>> {
     let limit = ActiveLimit::read(load, problems);
+    let spacing = ArrivalSpacing::read(load, problems);
     let wanted = "a list of stages such as `{ for: 1m, rate: 100/s }`";
     let before = problems.count();
     let list = stages.list(wanted, problems);
@@ -31,11 +32,11 @@ pub(super) fn read(
     if stages.is_empty() {
         return None;
     }
-    let limit = limit?;
+    let (limit, spacing) = (limit?, spacing?);
     let listed: Vec<_> = stages.iter().map(ToString::to_string).collect();
     Some(LoadForm {
-        load: noted(Arrivals::open(&stages), load.place, problems)?,
-        written: format!("{{ stages: [ {} ]{limit} }}", listed.join(", ")),
+        load: noted(Arrivals::open(&stages, spacing), load.place, problems)?,
+        written: format!("{{ stages: [ {} ]{limit}{spacing} }}", listed.join(", ")),
         max_active: limit.max_active,
     })
 }

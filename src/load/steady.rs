@@ -1,7 +1,7 @@
 //! `{ rate: 500/s, for: 10m, max_active: 20000 }`: arrivals at one rate, whatever the target does.
 
 use super::{
-    Arrivals,
+    ArrivalSpacing, Arrivals,
     arrivals::RateStage,
     keys::{ActiveLimit, LoadForm, noted, rate_of, some_time},
 };
@@ -12,6 +12,8 @@ use crate::{
 
 const NO_RAMP: &str = "`ramp` does not go with `rate`; a rate climbs in a stage: \
                        `{ for: 1m, from: 0/s, rate: 500/s }`";
+const NO_RAMP_DOWN: &str = "`ramp_down` does not go with `rate`; a rate falls in a stage: \
+                            `{ for: 1m, from: 500/s, rate: 0/s }`";
 
 pub(super) fn read(
     rate: &Node,
@@ -21,10 +23,13 @@ pub(super) fn read(
     let rate = rate_of(rate, problems);
     let length = load.need("for").and_then(|node| some_time(node, problems));
     let limit = ActiveLimit::read(load, problems);
-    if let Some(ramp) = load.get("ramp") {
-        problems.add(&ramp.place, NO_RAMP);
+    let spacing = ArrivalSpacing::read(load, problems);
+    for (key, why_not) in [("ramp", NO_RAMP), ("ramp_down", NO_RAMP_DOWN)] {
+        if let Some(ramp) = load.get(key) {
+            problems.add(&ramp.place, why_not);
+        }
     }
-    let (rate, length, limit) = (rate?, length?, limit?);
+    let (rate, length, limit, spacing) = (rate?, length?, limit?, spacing?);
     let stage = RateStage {
         length,
         from: rate,
@@ -32,8 +37,8 @@ pub(super) fn read(
     };
     let length = duration::format(length);
     Some(LoadForm {
-        load: noted(Arrivals::open(&[stage]), load.place, problems)?,
-        written: format!("{{ rate: {rate}, for: {length}{limit} }}"),
+        load: noted(Arrivals::open(&[stage], spacing), load.place, problems)?,
+        written: format!("{{ rate: {rate}, for: {length}{limit}{spacing} }}"),
         max_active: limit.max_active,
     })
 }
@@ -83,12 +88,38 @@ mod tests {
     }
 
     #[test]
+    fn arrivals_are_even_or_drawn() {
+        assert_eq!(
+            profile("{ rate: 5/s, for: 1m, arrivals: even }"),
+            profile("{ rate: 5/s, for: 1m }")
+        );
+        assert!(profile("{ rate: 5/s, for: 1m, arrivals: poisson }").is_drawn());
+        assert_eq!(
+            refused("{ rate: 5/s, for: 1m, arrivals: poison }"),
+            [
+                "a.yaml:1:33: arrivals are `even` or `poisson`, not `poison`; did you mean `poisson`?"
+            ]
+        );
+        assert_eq!(
+            refused("{ chats: 5, arrivals: poisson }"),
+            ["a.yaml:1:13: unknown key `arrivals`; known here: `chats`, `ramp`, `graceful_stop`"]
+        );
+    }
+
+    #[test]
     fn a_ramp_of_the_rate_is_shown_as_a_stage() {
         assert_eq!(
             refused("{ rate: 5/s, for: 1m, ramp: 10s }"),
             [
                 "a.yaml:1:29: `ramp` does not go with `rate`; a rate climbs in a stage: \
                  `{ for: 1m, from: 0/s, rate: 500/s }`"
+            ]
+        );
+        assert_eq!(
+            refused("{ rate: 5/s, for: 1m, ramp_down: 10s }"),
+            [
+                "a.yaml:1:34: `ramp_down` does not go with `rate`; a rate falls in a stage: \
+                 `{ for: 1m, from: 500/s, rate: 0/s }`"
             ]
         );
     }

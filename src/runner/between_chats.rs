@@ -1,6 +1,6 @@
 //! Customers who wait before they start their next chat.
 
-use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
+use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -16,37 +16,47 @@ pub(super) struct BetweenChats {
     scenario: Arc<Scenario>,
     scope: Arc<Scope>,
     random: fastrand::Rng,
+    /// The least time from one start of a customer to the next.
+    pace: Duration,
     /// When each of them is ready.
     ready: BinaryHeap<Reverse<Instant>>,
 }
 
 impl BetweenChats {
-    /// `None` if nobody waits: the scenario has no delay, or the load no customers who loop.
+    /// `None` if nobody waits: the scenario has no delay and the load no pace, or the load no customers who loop.
     ///
     /// # Errors
     /// The delay cannot be computed. If it can here, it can later: nothing of a chat is in it.
     pub(super) fn of(spec: &RunSpec, scope: &Scope) -> Result<Option<Self>, EvaluationError> {
-        let loops = matches!(spec.load.shape(), Shape::Customers(_));
-        let Some(delay) = spec.scenario.loop_delay.as_ref().filter(|_| loops) else {
+        let Shape::Customers(load) = spec.load.shape() else {
             return Ok(None);
         };
+        let delay = spec.scenario.loop_delay.as_ref();
+        if delay.is_none() && load.pace().is_none() {
+            return Ok(None);
+        }
         let mut customers = Self {
             scenario: spec.scenario.clone(),
             scope: Arc::new(scope.clone()),
             random: fastrand::Rng::with_seed(spec.seed),
+            pace: load.pace().unwrap_or_default(),
             ready: BinaryHeap::new(),
         };
-        delay.sample(&customers.scope, &mut customers.random)?;
+        if let Some(delay) = delay {
+            delay.sample(&customers.scope, &mut customers.random)?;
+        }
         Ok(Some(customers))
     }
 
-    /// The chat of a customer has ended.
-    pub(super) fn begin(&mut self, now: Instant) {
+    /// The chat of a customer has ended, which began at `began`.
+    pub(super) fn begin(&mut self, began: Instant, now: Instant) {
         let delay = self.scenario.loop_delay.as_ref();
         let delay = delay.and_then(|delay| delay.sample(&self.scope, &mut self.random).ok());
         let delay = delay.unwrap_or_default();
-        if !delay.is_zero() {
-            self.ready.push(Reverse(now + delay.min(FOREVER)));
+        let next_start = began + self.pace.min(FOREVER);
+        let ready = next_start.max(now + delay.min(FOREVER));
+        if ready > now {
+            self.ready.push(Reverse(ready));
         }
     }
 

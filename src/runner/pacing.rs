@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::{OrderError, forever::FOREVER, pace::Asked};
 use crate::{
-    load::{Arrivals, Customers, Shape},
+    load::{ArrivalSpacing, Arrivals, Customers, PoissonStarts, Shape},
     units::Rate,
 };
 
@@ -12,6 +12,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Pacing {
     shape: Shape,
+    /// When the chats of the shape start, if that is drawn.
+    drawn: Option<PoissonStarts>,
     /// The number of the shape's first chat; a search has a shape for each of its steps.
     first: u64,
     /// Nothing starts until there is another shape.
@@ -48,8 +50,12 @@ pub(super) enum Wanted {
 }
 
 impl Pacing {
-    /// `max_rate`: see [`super::RunSpec::max_rate`].
-    pub(super) fn new(shape: Shape, max_rate: Option<Rate>, origin: Instant) -> Self {
+    /// `max_rate`: see [`super::RunSpec::max_rate`]. `seed`: what is drawn of starts.
+    pub(super) fn new(shape: Shape, max_rate: Option<Rate>, seed: u64, origin: Instant) -> Self {
+        let is_drawn = match &shape {
+            Shape::Arrivals(arrivals) => arrivals.spacing() == ArrivalSpacing::Poisson,
+            Shape::Customers(_) => false,
+        };
         let spacing = max_rate.map(|rate| Spacing {
             interval: Duration::try_from_secs_f64(rate.as_per_second().recip())
                 .map_or(FOREVER, |interval| interval.min(FOREVER)),
@@ -57,6 +63,7 @@ impl Pacing {
             held_back: false,
         });
         Self {
+            drawn: is_drawn.then(|| PoissonStarts::new(seed)),
             shape,
             first: 0,
             starts_stopped: false,
@@ -79,6 +86,9 @@ impl Pacing {
     pub(super) fn start_shape(&mut self, shape: Shape, first: u64, now: Instant) {
         self.scheduled = self.scheduled(first, now);
         self.shape = shape;
+        if let Some(drawn) = &mut self.drawn {
+            drawn.begin();
+        }
         self.first = first;
         self.starts_stopped = false;
         self.origin = now;
@@ -106,7 +116,13 @@ impl Pacing {
         match &self.shape {
             // What came due right before waits too, or a pause during the setup would start one.
             Shape::Arrivals(_) if self.is_idle() => Wanted::Started(0),
-            Shape::Arrivals(arrivals) => Wanted::Started(self.first + arrivals.due_by(elapsed)),
+            Shape::Arrivals(arrivals) => {
+                let due = match &self.drawn {
+                    Some(drawn) => drawn.due_by(arrivals, elapsed),
+                    None => arrivals.due_by(elapsed),
+                };
+                Wanted::Started(self.first + due)
+            }
             Shape::Customers(_) if self.is_idle() => Wanted::Active(0),
             Shape::Customers(customers) => Wanted::Active(customers.wanted_at(elapsed)),
         }
@@ -172,22 +188,33 @@ impl Pacing {
         !spacing.held_back
     }
 
-    /// How many chats are due in all, where that does not depend on how long they take.
+    /// How many chats are due in all, where that does not depend on how long they take and is not drawn.
     pub(super) fn total(&self) -> Option<u64> {
         match &self.shape {
-            Shape::Arrivals(arrivals) => Some(arrivals.total()),
-            Shape::Customers(_) => None,
+            Shape::Arrivals(arrivals) if self.drawn.is_none() => Some(arrivals.total()),
+            Shape::Arrivals(_) | Shape::Customers(_) => None,
         }
     }
 
-    /// When the chat of this number should start; now, where the profile has no schedule for it.
-    pub(super) fn intended_start(&self, number: u64, now: Instant) -> Instant {
-        match &self.shape {
-            Shape::Arrivals(arrivals) => arrivals
-                .intended_start(number.saturating_sub(self.first))
-                .map_or(now, |start| self.origin + start),
-            Shape::Customers(_) => now,
+    /// When the chat of this number should start, which does so now; now, where the profile has no schedule for it.
+    pub(super) fn start(&mut self, number: u64, now: Instant) -> Instant {
+        let intended = match &self.shape {
+            Shape::Arrivals(arrivals) => self.intended_start(arrivals, number),
+            Shape::Customers(_) => None,
+        };
+        if let Some(drawn) = &mut self.drawn {
+            drawn.forget_before(number.saturating_sub(self.first) + 1);
         }
+        intended.unwrap_or(now)
+    }
+
+    fn intended_start(&self, arrivals: &Arrivals, number: u64) -> Option<Instant> {
+        let of_shape = number.saturating_sub(self.first);
+        let start = match &self.drawn {
+            Some(drawn) => drawn.intended_start(arrivals, of_shape),
+            None => arrivals.intended_start(of_shape),
+        };
+        start.map(|start| self.origin + start)
     }
 
     /// When the loop has to look again at the latest, if `next` is the first chat not yet due.
@@ -196,9 +223,7 @@ impl Pacing {
             return None;
         }
         match &self.shape {
-            Shape::Arrivals(arrivals) => arrivals
-                .intended_start(next.saturating_sub(self.first))
-                .map(|start| self.origin + start),
+            Shape::Arrivals(arrivals) => self.intended_start(arrivals, next),
             Shape::Customers(customers) => {
                 let end = self.origin + customers.duration();
                 let waiting = self.spacing.as_ref().filter(|spacing| spacing.held_back);
@@ -215,7 +240,7 @@ impl Pacing {
     /// Whether no chat will start any more, given that `next` would be the next one.
     pub(super) fn is_over(&self, next: u64, now: Instant) -> bool {
         match &self.shape {
-            Shape::Arrivals(arrivals) => next.saturating_sub(self.first) >= arrivals.total(),
+            Shape::Arrivals(arrivals) => self.intended_start(arrivals, next).is_none(),
             Shape::Customers(customers) => self.elapsed(now) >= customers.duration(),
         }
     }

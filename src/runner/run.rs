@@ -51,7 +51,8 @@ pub(super) struct RunTask {
     search: Option<Searching>,
     /// The number of chats that were due so far, dropped ones included.
     next: u64,
-    chats: JoinSet<()>,
+    /// Each comes to the moment at which it began.
+    chats: JoinSet<Instant>,
     /// Customers who wait for their next chat, if the scenario has them wait.
     between_chats: Option<BetweenChats>,
     course: Course,
@@ -88,7 +89,12 @@ impl RunTask {
         let run = Self {
             search: Searching::of(&spec, engine.budget),
             graceful_stop: spec.graceful_stop,
-            pacing: Pacing::new(spec.load.shape().clone(), spec.max_rate, Instant::now()),
+            pacing: Pacing::new(
+                spec.load.shape().clone(),
+                spec.max_rate,
+                spec.seed,
+                Instant::now(),
+            ),
             context: Arc::new(RunContext::new(engine, spec, observers)),
             tally: tally.clone(),
             orders,

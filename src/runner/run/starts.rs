@@ -19,12 +19,14 @@ impl RunTask {
         }
     }
 
-    pub(super) fn chat_ended(&mut self, result: Result<(), JoinError>) {
-        if result.is_err_and(|error| error.is_panic()) {
+    /// Takes the moment at which an ended chat began.
+    pub(super) fn chat_ended(&mut self, result: Result<Instant, JoinError>) {
+        if result.as_ref().is_err_and(JoinError::is_panic) {
             self.course.broken_chats += 1;
         }
         if let Some(customers) = &mut self.between_chats {
-            customers.begin(Instant::now());
+            let now = Instant::now();
+            customers.begin(result.unwrap_or(now), now);
         }
     }
 
@@ -33,7 +35,7 @@ impl RunTask {
             Wanted::Started(due) => {
                 let capacity = self.context.spec.capacity;
                 while self.next < due {
-                    let intended = self.pacing.intended_start(self.next, now);
+                    let intended = self.pacing.start(self.next, now);
                     self.next += 1;
                     if capacity.is_some_and(|capacity| self.chats.len() as u64 >= capacity) {
                         self.emit(&RunEvent::ArrivalDropped);
@@ -54,8 +56,11 @@ impl RunTask {
     }
 
     fn start_chat(&mut self, scope: &Arc<Scope>, intended: Instant) {
-        let context = self.context.clone();
-        self.chats
-            .spawn(run_chat(context, scope.clone(), self.next, intended));
+        let chat = run_chat(self.context.clone(), scope.clone(), self.next, intended);
+        let began = Instant::now();
+        self.chats.spawn(async move {
+            chat.await;
+            began
+        });
     }
 }

@@ -35,6 +35,35 @@ async fn a_ramp_of_chats_is_spread_evenly() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn drawn_arrivals_are_on_time_and_the_same_for_a_seed() {
+    let drawn = async |seed| {
+        let bench = Bench::new();
+        let mut spec = bench.spec(
+            "steps: [ { think: 10ms } ]",
+            "{ rate: 50/s, for: 20s, arrivals: poisson }",
+        );
+        spec.seed = seed;
+        let report = over(&bench.engine.start(spec)).await;
+        let starts = bench.heard.starts();
+        assert_eq!(report.chats.started, starts.len() as u64);
+        assert_eq!(report.chats.passed, report.chats.started);
+        // Five standard deviations of a count with this mean.
+        assert!(report.chats.started.abs_diff(1_000) < 160, "{report:?}");
+        assert!((report.scheduled_seconds.unwrap() - 20.0).abs() < 0.01);
+        starts
+    };
+    let starts = drawn(1).await;
+    let gaps = starts
+        .windows(2)
+        .map(|pair| pair[1].saturating_sub(pair[0]));
+    // Of even arrivals none is; of drawn ones 1 - exp(-0.5), two of five.
+    let short = gaps.filter(|gap| *gap < ms(10)).count();
+    assert!((300..500).contains(&short), "{short}");
+    assert_eq!(drawn(1).await, starts);
+    assert_ne!(drawn(2).await, starts);
+}
+
+#[tokio::test(start_paused = true)]
 async fn under_an_open_profile_latency_counts_from_the_intended_start() {
     let bench = Bench::new();
     let run = bench.start(LONG, "{ rate: 1/s, for: 4s }");

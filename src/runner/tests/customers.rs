@@ -18,6 +18,48 @@ async fn each_customer_begins_a_new_chat_when_the_last_one_ended() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn with_a_pace_a_customer_starts_no_sooner_and_the_longer_of_pace_and_chat_counts() {
+    for (scenario, load, starts) in [
+        (
+            "steps: [ { think: 1s } ]",
+            "{ customers: 2, for: 10s, pace: 4s }",
+            &[0, 0, 4, 4, 8, 8][..],
+        ),
+        (
+            "steps: [ { think: 5s } ]",
+            "{ customers: 1, for: 12s, pace: 4s }",
+            &[0, 5, 10],
+        ),
+        (
+            "loop_delay: 2s\nsteps: [ { think: 1s } ]",
+            "{ customers: 1, for: 9s, pace: 4s }",
+            &[0, 4, 8],
+        ),
+        (
+            "loop_delay: 2s\nsteps: [ { think: 3s } ]",
+            "{ customers: 1, for: 9s, pace: 4s }",
+            &[0, 5],
+        ),
+    ] {
+        let bench = Bench::new();
+        bench.run(scenario, load).await;
+        let expected: Vec<_> = starts.iter().copied().map(s).collect();
+        assert_eq!(bench.heard.starts(), expected, "{scenario} {load}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_a_ramp_down_customers_leave_at_the_ends_of_their_chats() {
+    let bench = Bench::new();
+    let load = "{ customers: 4, for: 20s, ramp_down: 8s }";
+    bench.run("steps: [ { think: 4s } ]", load).await;
+    // At 16 s there are two left, who are gone at the end.
+    let starts = [0, 4, 8, 12].into_iter().flat_map(|start| [s(start); 4]);
+    let expected: Vec<_> = starts.chain([s(16); 2]).collect();
+    assert_eq!(bench.heard.starts(), expected);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_changed_number_of_customers_holds_until_the_same_end() {
     let bench = Bench::new();
     let run = bench.start("steps: [ { think: 4s } ]", "{ customers: 2, for: 10s }");
