@@ -12,7 +12,7 @@ use axum::{
 };
 use tokio::net::TcpListener;
 
-use crate::support::{Folder, Process};
+use crate::support::{ANY_HEALTH, Folder, Process};
 
 const SCENARIO: &str = "
 scenario: three-requests
@@ -56,7 +56,7 @@ async fn ten_customers(connections: &str) -> BTreeMap<u64, BTreeSet<SocketAddr>>
         &format!(
             "targets: {{ desk: {{ url: 'http://{address}', connections: {connections} }} }}\n\
              scenarios: ['{scenario}']\n\
-             health: {{ start_lateness_p99: 1m, send_lateness_p99: 1m, scheduler_lag_p99: 1m, stall: 1m, cpu_wait: 100% }}\n"
+             {ANY_HEALTH}\n"
         ),
     );
     let arguments = [

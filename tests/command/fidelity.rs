@@ -57,16 +57,24 @@ async fn both_sides_of_many_chats_agree_to_the_last_event() {
     assert_eq!(stats["ended"], serde_json::json!({ "bye": chats }));
 
     assert_eq!(stats["joins"]["count"], chats);
+    // Until the centre hears of the chat and the probe of the agent, no more is in between than there was at an
+    // exchange of this run. The centre shares the machine with the probe and is as late as that is.
+    let exchange = run.step("engagement_create")["latency"]["max"].as_f64();
+    let late = run.report["precision"].as_f64();
+    let between = 25.0 + (exchange.unwrap() + late.unwrap()) * 1e3;
     for quantile in ["p50", "p90"] {
         let felt = run.step("agent_join")["latency"][quantile]
             .as_f64()
             .unwrap()
             * 1e3;
         let truth = stats["joins"][format!("{quantile}_ms")].as_f64().unwrap();
-        println!("agent_join {quantile}: felt {felt:.1} ms, truth {truth:.1} ms");
+        println!(
+            "agent_join {quantile}: felt {felt:.1} ms, truth {truth:.1} ms, {between:.1} ms in between"
+        );
+        // Histograms are exact to three digits.
         assert!(
-            (felt - truth).abs() <= 25.0,
-            "{quantile}: {felt} against {truth}"
+            (0.998 * truth..=truth + between).contains(&felt),
+            "{quantile}: {felt} against {truth}, {between} in between"
         );
     }
 }

@@ -15,7 +15,7 @@ use axum::{
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::support::{Folder, Process, Service, install_crypto};
+use crate::support::{ANY_HEALTH, Folder, Process, Service, install_crypto};
 
 const KEY: &str = "desk-key-42";
 
@@ -160,7 +160,7 @@ fn configuration(url: &str, more: &str) -> String {
         "targets: {{ desk: {{ url: '{url}', secrets: {{ api_key: {{ env: DESK_KEY }} }} }} }}\n\
          scenarios: ['{}']\n\
          listen: {{ web: 127.0.0.1:0, callbacks: 127.0.0.1:0 }}\n\
-         health: {{ start_lateness_p99: 1m, send_lateness_p99: 1m, scheduler_lag_p99: 1m, stall: 1m, cpu_wait: 100% }}\n{more}\n",
+         {ANY_HEALTH}\n{more}\n",
         fixture()
     )
 }

@@ -280,15 +280,15 @@ async fn against(centre: &Centre, baseline: &Reported, limit: &str) -> (Reported
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_worse_than_an_earlier_run_by_more_than_is_allowed_exits_with_one() {
-    let (quick, late) = tokio::join!(async { Centre::start(&slow("200ms")).await }, async {
-        Centre::start(&slow("340ms")).await
+    let (quick, late) = tokio::join!(async { Centre::start(&slow("500ms")).await }, async {
+        Centre::start(&slow("750ms")).await
     },);
     let baseline = Reported::new(&quick).with(&LOAD);
     baseline.run.done().await.exits(0);
 
     let ((same, alike), (worse, other), (_, allowed)) = tokio::join!(
         against(&quick, &baseline, "100%"),
-        against(&late, &baseline, "30%"),
+        against(&late, &baseline, "10%"),
         against(&late, &baseline, "100%"),
     );
     let alike = alike.exits(0);

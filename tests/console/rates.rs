@@ -26,6 +26,31 @@ fn figures(legend: &str) -> Vec<f64> {
         .collect()
 }
 
+/// The lengths of samples with what was counted in each, as the page joins short ones for a rate: each piece is at
+/// least half a second long, and what is left belongs to the last one.
+fn pieces(samples: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let mut pieces: Vec<(f64, f64)> = Vec::new();
+    let mut open = (0.0, 0.0);
+    for (seconds, count) in samples {
+        open = (open.0 + seconds, open.1 + count);
+        if open.0 >= 0.5 {
+            pieces.push(std::mem::take(&mut open));
+        }
+    }
+    let last = pieces.pop().unwrap_or_default();
+    pieces.push((last.0 + open.0, last.1 + open.1));
+    pieces
+}
+
+/// The page shows three digits.
+#[track_caller]
+fn assert_shown(shown: f64, expected: f64, what: &str) {
+    assert!(
+        (shown - expected).abs() <= 0.01 * expected,
+        "{what}: {shown}, by the samples {expected}"
+    );
+}
+
 async fn patch(service: &Service, run: &str, change: &str) {
     let path = format!("/api/v1/runs/{run}");
     let answer = service.order("PATCH", &path, change).await;
@@ -83,23 +108,21 @@ async fn the_page_follows_changes_pauses_and_the_end_and_its_legend_tells_of_the
     let sum = |at: &str| -> f64 { samples.iter().map(|sample| number(sample, at)).sum() };
     let started = report["chats"]["started"].as_f64().unwrap();
     assert!((sum("started") - started).abs() < 0.5);
-    // On a busy machine a tenth of a second may be due and not started when the rate changes or the run is stopped.
-    assert!(
-        (sum("due") - started).abs() < 8.0,
-        "{} {started}",
-        sum("due")
-    );
+    // On a busy machine chats may be due and not started when the rate changes or the run is stopped.
+    assert!(sum("due") > started - 0.5, "{} {started}", sum("due"));
     for (word, at) in [("achieved", "started"), ("asked for", "due")] {
         let [mean, max] = figures(&legend(&browser, word).await)[..] else {
             panic!("{word}");
         };
-        let expected = sum(at) / sum("seconds");
-        // Three digits.
-        assert!(
-            (mean / expected - 1.0).abs() < 0.01,
-            "{word}: {mean} {expected}"
-        );
-        assert!((38.0..48.0).contains(&max), "{word}: {max}");
+        assert_shown(mean, sum(at) / sum("seconds"), word);
+        let counted = samples
+            .iter()
+            .map(|sample| (number(sample, "seconds"), number(sample, at)));
+        let rates = pieces(&counted.collect::<Vec<_>>()).into_iter();
+        let most = rates
+            .map(|(seconds, count)| count / seconds)
+            .reduce(f64::max);
+        assert_shown(max, most.unwrap(), word);
     }
     let in_progress = figures(&legend(&browser, "in progress").await);
     let most = report["chats"]["most_in_progress"].as_f64().unwrap();

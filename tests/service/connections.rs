@@ -13,7 +13,7 @@ use axum::{
 };
 use tokio::net::TcpListener;
 
-use crate::support::{Authority, Folder, SecureServer, Service, eventually};
+use crate::support::{ANY_HEALTH, Authority, Folder, SecureServer, Service, eventually};
 
 const TWICE: &str = "
 scenario: twice
@@ -34,7 +34,7 @@ async fn probing(folder: Folder, target: &str) -> Service {
          scenarios: [twice.yaml]\n\
          probes: {{ p: {{ scenario: twice, target: desk, every: 100ms }} }}\n\
          listen: {{ web: 127.0.0.1:0, callbacks: 127.0.0.1:0 }}\n\
-         health: {{ start_lateness_p99: 1m, send_lateness_p99: 1m, scheduler_lag_p99: 1m, stall: 1m, cpu_wait: 100% }}\n"
+         {ANY_HEALTH}\n"
     );
     Service::start_in(folder, &configuration, &[], &[]).await
 }

@@ -52,6 +52,10 @@ pub use sockets::{ServerSocket, SocketServer};
 /// How long anything may take that is expected to happen; far more than it needs.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The `health` of a configuration with which a busy host makes no run `invalid`; a test that wants this says so.
+pub const ANY_HEALTH: &str = "health: { start_lateness_p99: 1m, send_lateness_p99: 1m, scheduler_lag_p99: 1m, \
+     read_delay_p99: 1m, stall: 1m, cpu_wait: 100% }";
+
 /// How often a test repeats what it does at random moments, or how much it takes: `often` in `ci/long`, which sets `CHATPROBE_LONG_TESTS`.
 pub fn rounds(usually: usize, often: usize) -> usize {
     if std::env::var_os("CHATPROBE_LONG_TESTS").is_some() {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{Folder, Process, QUICK, SCENARIO, shipped};
+use super::{ANY_HEALTH, Folder, Process, QUICK, SCENARIO, shipped};
 
 /// A command line that is being put together.
 pub struct Run {
@@ -37,11 +37,10 @@ impl Run {
 
     /// A scenario by its file or shipped name, against an address.
     pub fn new(folder: Folder, scenario: &str, target: &str) -> Self {
-        // A busy host makes no run of these tests invalid; the one that wants this says so.
         let configuration = format!(
             "targets: {{ centre: {{ url: '{target}', variables: {{ tenant_id: t, channel_provider_id: p }} }} }}\n\
              scenarios: ['{}']\n\
-             health: {{ start_lateness_p99: 1m, send_lateness_p99: 1m, scheduler_lag_p99: 1m, stall: 1m, cpu_wait: 100% }}\n",
+             {ANY_HEALTH}\n",
             shipped("scenarios").display()
         );
         let file = folder.write("chatprobe.yaml", &configuration);

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Folder, Metrics, Process, SCENARIO, Signal, eventually, get, shipped};
+use super::{ANY_HEALTH, Folder, Metrics, Process, SCENARIO, Signal, eventually, get, shipped};
 
 /// A service that runs.
 pub struct Service {
@@ -41,7 +41,7 @@ pub fn plain(target: &str, more: &str) -> String {
         "targets: {{ centre: {{ url: '{target}', variables: {{ tenant_id: t, channel_provider_id: p }} }} }}\n\
          scenarios: ['{}']\n\
          listen: {{ web: 127.0.0.1:0, callbacks: 127.0.0.1:0 }}\n\
-         health: {{ start_lateness_p99: 1m, send_lateness_p99: 1m, scheduler_lag_p99: 1m, stall: 1m, cpu_wait: 100% }}\n\
+         {ANY_HEALTH}\n\
          {more}\n",
         shipped("scenarios").display()
     )
