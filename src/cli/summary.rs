@@ -85,6 +85,7 @@ fn write_counts(text: &mut String, report: &RunReport) -> std::fmt::Result {
         writeln!(text, "{stop}")?;
     }
     write_resent(text, report)?;
+    write_polled(text, report)?;
     let requests = &report.requests;
     writeln!(
         text,
@@ -175,6 +176,18 @@ fn write_resent(text: &mut String, report: &RunReport) -> std::fmt::Result {
         "sent again: {}; the target closed the connection under these requests",
         counts.join(", ")
     )
+}
+
+/// Requests of steps that poll.
+fn write_polled(text: &mut String, report: &RunReport) -> std::fmt::Result {
+    let polled = report.steps.iter().filter(|step| step.polled > 0);
+    let counts: Vec<_> = polled
+        .map(|step| format!("{} at {}", step.polled, step.step))
+        .collect();
+    if counts.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "requests to poll: {}", counts.join(", "))
 }
 
 /// Nothing is read during a run of less than a second, and some kernels do not tell everything.

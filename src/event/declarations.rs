@@ -101,6 +101,8 @@ pub struct StepDeclaration {
     pub observes: Option<Observation>,
     /// Whether it sends something, and does not wait.
     pub is_request: bool,
+    /// Whether it sends its request again until its answer says what it waits for.
+    pub polls: bool,
 }
 
 impl Declarations {
@@ -127,6 +129,7 @@ impl ScenarioDeclaration {
                     reasons: reasons(scenario, step),
                     observes: step.observe,
                     is_request: step.action.requests() > 0,
+                    polls: step.action.polls_every().is_some(),
                 })
                 .collect(),
             agent_join: scenario.observes_agent_join(),

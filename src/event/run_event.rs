@@ -36,6 +36,13 @@ pub enum RunEvent {
         /// How often in this step: each of its redirects can be.
         times: u32,
     },
+    /// A step that polls sent so many requests, the first one included; its outcome follows.
+    StepPolled {
+        /// Which step.
+        step: StepId,
+        /// How many.
+        requests: u32,
+    },
     /// A step ended.
     StepEnded {
         /// Which step.

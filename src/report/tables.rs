@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The columns of [`steps`].
-const STEPS: [&str; 12] = [
+const STEPS: [&str; 13] = [
     "step",
     "passed",
     "failed",
@@ -22,6 +22,7 @@ const STEPS: [&str; 12] = [
     "max_seconds",
     "requests_resent",
     "stopped",
+    "poll_requests",
 ];
 
 /// The columns of [`timeline`] before those of the steps.
@@ -94,7 +95,7 @@ pub fn steps(report: &RunReport) -> String {
             reasons.join(" "),
         ];
         row.extend([mean, p50, p90, p95, p99, max].map(cell));
-        row.extend([step.resent, step.stopped].map(|count| count.to_string()));
+        row.extend([step.resent, step.stopped, step.polled].map(|count| count.to_string()));
         row
     });
     written(STEPS.map(str::to_owned).to_vec(), rows)

@@ -71,6 +71,9 @@ pub(super) struct StepMeasurements {
     pub(super) outcomes: Outcomes,
     /// Requests that were sent once more.
     pub(super) resent: u64,
+    /// Requests of a step that polls.
+    #[serde(default)]
+    pub(super) polled: u64,
 }
 
 impl Measurements {
@@ -114,6 +117,11 @@ impl Measurements {
             RunEvent::RequestResent { step, times } => {
                 if let Some(measured) = self.steps.get_mut(step.index()) {
                     measured.resent += u64::from(*times);
+                }
+            }
+            RunEvent::StepPolled { step, requests } => {
+                if let Some(measured) = self.steps.get_mut(step.index()) {
+                    measured.polled += u64::from(*requests);
                 }
             }
             RunEvent::LeftOpen {
@@ -195,6 +203,7 @@ impl Measurements {
         for (step, other) in self.steps.iter_mut().zip(&others.steps) {
             step.outcomes.merge(&other.outcomes);
             step.resent += other.resent;
+            step.polled += other.polled;
         }
         self.inbound.merge(&others.inbound);
         self.sockets.merge(&others.sockets);
@@ -212,7 +221,7 @@ impl Measurements {
 
     /// Whether nothing was recorded.
     pub(super) fn is_empty(&self) -> bool {
-        let idle = |step: &StepMeasurements| step.outcomes.ended() + step.resent == 0;
+        let idle = |step: &StepMeasurements| step.outcomes.ended() + step.resent + step.polled == 0;
         let latencies = [
             &self.start_lateness,
             &self.send_lateness,
@@ -237,6 +246,7 @@ impl Measurements {
         for step in &mut kept.steps {
             step.outcomes.clear();
             step.resent = 0;
+            step.polled = 0;
         }
         let latencies = [
             &mut kept.start_lateness,

@@ -261,6 +261,9 @@ pub struct StepReport {
     /// How many of its requests were sent once more, because the target closed the connection under them.
     #[serde(default)]
     pub resent: u64,
+    /// How many requests it sent to poll; zero of a step that does not.
+    #[serde(default)]
+    pub polled: u64,
     /// How long it took when it passed.
     pub latency: Quantiles,
 }

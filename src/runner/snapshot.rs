@@ -190,6 +190,7 @@ impl Snapshot {
                 failed_by_reason: outcomes.failed_by_reason.clone(),
                 stopped: outcomes.stopped,
                 resent: measured.resent,
+                polled: measured.polled,
                 latency: Quantiles::of(&outcomes.latency),
             }
         });

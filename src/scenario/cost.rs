@@ -181,9 +181,22 @@ impl<'a> Counter<'a> {
             self.captures.extend(names);
         }
         Extent {
-            requests: applies.times(Bounds::exactly(step.action.requests())),
+            requests: applies.times(self.requests_of(step, longest)),
             longest,
         }
+    }
+
+    /// Requests of a step that is performed, given how long it takes at most.
+    fn requests_of(&mut self, step: &'a Step, longest: Option<Duration>) -> Bounds {
+        let least = step.action.requests();
+        let Some(every) = step.action.polls_every() else {
+            return Bounds::exactly(least);
+        };
+        let every = self.time_of(every).filter(|every| !every.is_zero());
+        let times = longest.zip(every);
+        let times = times.map(|(longest, every)| longest.as_nanos().div_ceil(every.as_nanos()));
+        let most = times.map(|times| u64::try_from(times).unwrap_or(u64::MAX).max(least));
+        Bounds { least, most }
     }
 
     fn count_repeat(&mut self, repeat: &'a Repeat) -> Extent {

@@ -11,6 +11,7 @@ mod failures;
 mod health;
 mod history;
 mod percentiles;
+mod polling;
 mod reload;
 mod resent;
 mod secrets;

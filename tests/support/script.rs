@@ -59,6 +59,13 @@ impl Script {
         .await
     }
 
+    /// The paths of all requests, with their queries, in the order in which they came.
+    pub fn paths(&self) -> Vec<String> {
+        let requests = self.requests.lock().unwrap();
+        let paths = requests.iter().map(|request| path_of(request).to_owned());
+        paths.collect()
+    }
+
     /// Every request with this path, head and body.
     pub fn requests(&self, path: &str) -> Vec<String> {
         let requests = self.requests.lock().unwrap();

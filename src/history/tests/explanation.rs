@@ -7,11 +7,11 @@ const STORED: &str = concat!(
     r#""detail":"no event","correlation":{"key":"k-1"},"whole":true,"steps":["#,
     r#"{"step":"open","began":0.0,"seconds":0.25,"reason":null,"detail":null,"#,
     r#""request":{"method":"POST","url":"http://h/","headers":[["a","b"]],"body":{"text":"{}","bytes":2}},"#,
-    r#""resent":1,"phases":[{"phase":"first_byte","seconds":0.125,"finished":true}],"#,
+    r#""resent":1,"polled":0,"phases":[{"phase":"first_byte","seconds":0.125,"finished":true}],"#,
     r#""answer":{"status":200,"seconds":0.25,"headers":[],"redirects":["http://h/b"],"#,
     r#""body":{"text":"","bytes":0}},"events":[]},"#,
     r#"{"step":"reply","began":0.25,"seconds":null,"reason":"reply_timeout","detail":"no event","#,
-    r#""request":null,"resent":0,"phases":[],"answer":null,"#,
+    r#""request":null,"resent":0,"polled":0,"phases":[],"answer":null,"#,
     r#""events":[{"arrived":1.0,"wanted":false,"event":{"text":"1","bytes":1}}]}]"#,
     r#","frames":[{"connection":1,"at":0.5,"passage":"received","kind":"text","content":{"text":"a","bytes":1}},"#,
     r#"{"connection":1,"at":null,"passage":"ended","kind":null,"content":{"text":"it broke","bytes":8}}],"#,
@@ -30,7 +30,7 @@ fn a_stored_failure_is_answered_as_it_was_stored() {
 fn what_earlier_versions_did_not_store_is_not_missed() {
     let earlier = STORED
         .replace(
-            r#""resent":1,"phases":[{"phase":"first_byte","seconds":0.125,"finished":true}],"#,
+            r#""resent":1,"polled":0,"phases":[{"phase":"first_byte","seconds":0.125,"finished":true}],"#,
             "",
         )
         .replace(r#","redirects":["http://h/b"]"#, "");

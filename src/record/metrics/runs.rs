@@ -98,6 +98,7 @@ impl RunMetrics {
                 outcome,
             } => self.step_ended(run, *step, sent.as_ref(), *outcome),
             RunEvent::RequestResent { step, times } => self.request_resent(*step, *times),
+            RunEvent::StepPolled { step, requests } => self.step_polled(*step, *requests),
             RunEvent::ChatEnded {
                 ending, duration, ..
             } => self.chats.ended(ending, *duration),
@@ -195,6 +196,12 @@ impl RunMetrics {
         if let (Mode::Probe, StepOutcome::Passed(latency)) = (run.subject.mode, outcome) {
             let objectives = &self.metrics.objectives;
             objectives.step_passed(&run.subject, &series.name, series.observes, latency);
+        }
+    }
+
+    fn step_polled(&self, step: StepId, requests: u32) {
+        if let Some(series) = self.steps.get(step.index()) {
+            series.polled(requests);
         }
     }
 

@@ -18,8 +18,8 @@ impl Boundaries {
         let steps = declaration.steps.iter();
         let steps: usize = steps
             .map(|step| {
-                // Passed, stopped, and resent.
-                let counters = 2 + usize::from(step.is_request);
+                // Passed, stopped, resent, and polled.
+                let counters = 2 + usize::from(step.is_request) + usize::from(step.polls);
                 counters + step.reasons.len() + step_histogram
             })
             .sum();

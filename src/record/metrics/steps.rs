@@ -46,6 +46,7 @@ pub(super) struct StepFamilies {
     stopped: Family<IntCounter>,
     duration: Family<Histogram>,
     resent: Family<IntCounter>,
+    polled: Family<IntCounter>,
 }
 
 impl StepFamilies {
@@ -77,6 +78,11 @@ impl StepFamilies {
                 "Requests that were sent once more, because the target closed the connection under them.",
                 STEP,
             )?,
+            polled: make.counters(
+                "chatprobe_poll_requests_total",
+                "Requests of steps that poll, until what they wait for held or their time was over.",
+                STEP,
+            )?,
         })
     }
 
@@ -88,6 +94,9 @@ impl StepFamilies {
         self.duration.child(&labels);
         if step.is_request {
             self.resent.child(&labels);
+        }
+        if step.polls {
+            self.polled.child(&labels);
         }
         for reason in &step.reasons {
             let [scenario, target, mode, name] = labels;
@@ -108,6 +117,7 @@ impl StepFamilies {
             duration: self.duration.child(&labels),
             failed: ByReason::new(self.failed.clone(), before_reason),
             resent: step.is_request.then(|| self.resent.child(&labels)),
+            polled: step.polls.then(|| self.polled.child(&labels)),
         }
     }
 
@@ -121,6 +131,9 @@ impl StepFamilies {
         self.duration.retain(keep);
         self.resent.retain(|labels| {
             !begins_with(labels, subject) || find(&labels[3]).is_some_and(|step| step.is_request)
+        });
+        self.polled.retain(|labels| {
+            !begins_with(labels, subject) || find(&labels[3]).is_some_and(|step| step.polls)
         });
         self.failed.retain(|labels| {
             !begins_with(labels, subject)
@@ -142,10 +155,17 @@ pub(super) struct StepSeries {
     failed: ByReason,
     /// Of a step that sends something.
     resent: Option<IntCounter>,
+    polled: Option<IntCounter>,
 }
 
 impl StepSeries {
     /// So many requests were sent once more.
+    pub(super) fn polled(&self, requests: u32) {
+        if let Some(polled) = &self.polled {
+            polled.inc_by(requests.into());
+        }
+    }
+
     pub(super) fn resent(&self, times: u32) {
         if let Some(resent) = &self.resent {
             resent.inc_by(times.into());

@@ -214,6 +214,9 @@ pub fn errors(report: &RunReport) -> Markup {
                     (step.step) ": " (step.resent) " requests were sent again, because the target closed the connection under them."
                 }
             }
+            @for step in report.steps.iter().filter(|step| step.polled > 0) {
+                p { (step.step) " sent " (step.polled) " requests to poll." }
+            }
             @for step in failing() {
                 @let of = step.passed + step.failed;
                 @for (reason, count) in &step.failed_by_reason {

@@ -78,12 +78,12 @@ impl Track<'_> {
     }
 
     async fn act(&mut self, step: &Step, timeout: Duration) -> Result<Duration, StepFailure> {
+        let waiting = (step.observe).map(|observation| Waiting::begin(self.chat, observation));
         let Some(wait) = step.action.as_wait() else {
             // In a box of its own: it is short, and a chat that waits for minutes need not have room
             // for it.
             return Box::pin(self.exchange(step, timeout)).await;
         };
-        let waiting = (step.observe).map(|observation| Waiting::begin(self.chat, observation));
         let (context, grace) = (self.context(), self.grace);
         let result = tokio::select! {
             biased;
@@ -126,6 +126,12 @@ impl Track<'_> {
             self.context().emit(&RunEvent::RequestResent {
                 step: step.id,
                 times: performed.resent,
+            });
+        }
+        if performed.polled > 0 {
+            self.context().emit(&RunEvent::StepPolled {
+                step: step.id,
+                requests: performed.polled,
             });
         }
         self.progress.kept = performed.kept;

@@ -1,11 +1,11 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{Performed, SocketRules, Task};
 use crate::{
     document::{Mapping, Node, Place, Problems},
     driver::Origins,
     scenario::{
-        EvaluationError, Expression, Names, Observation, Reason, Scope, Sessions, StepId,
+        EvaluationError, Expression, Names, Observation, Reason, Scope, Sessions, Setting, StepId,
         look::VisibleNames,
     },
 };
@@ -20,8 +20,8 @@ pub(in crate::scenario) trait ActionKind: Sized {
     const LOOK: VisibleNames;
     /// What expressions of its own look at.
     const OWN_LOOKS: &'static [&'static VisibleNames] = &[];
-    /// Whether a step with it may `observe` how long a customer waits.
-    const IS_OBSERVABLE: bool = false;
+    /// What a step does with it that may `observe` how long a customer waits, with its article.
+    const OBSERVABLE: Option<&'static str> = None;
 
     /// Reads the value of its key, and its other keys of the step.
     fn read(node: &Node, reading: &mut ActionReading<'_, '_>) -> Option<Self>;
@@ -40,8 +40,18 @@ pub(in crate::scenario) trait ActionKind: Sized {
         Reason::Expectation
     }
 
-    /// Requests that it sends to the target.
+    /// Whether a step with it may `observe` how long a customer waits.
+    fn is_observable(&self) -> bool {
+        Self::OBSERVABLE.is_some()
+    }
+
+    /// Requests that it sends to the target; at least so many if it polls.
     fn requests(&self) -> u64;
+
+    /// The time from one of its requests to the next, if it polls.
+    fn polls_every(&self) -> Option<&Setting<Duration>> {
+        None
+    }
 
     /// The name of the connection that it opens, over which something comes outside of the steps, if it does.
     fn connects(&self) -> Option<&Arc<str>> {
@@ -101,6 +111,8 @@ pub(in crate::scenario) struct ReadStep {
 pub(in crate::scenario) struct Looks<'a> {
     pub(in crate::scenario) expect: &'a [Expression],
     pub(in crate::scenario) captures: &'a [(Arc<str>, Expression)],
+    /// What the step measures besides.
+    pub(in crate::scenario) observe: Option<Observation>,
 }
 
 impl Looks<'_> {

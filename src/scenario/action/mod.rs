@@ -21,9 +21,9 @@ mod traced;
 mod wait_for;
 mod websocket;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use super::{EvaluationError, Expression, Observation, Reason, Scope, look::VisibleNames};
+use super::{EvaluationError, Expression, Observation, Reason, Scope, Setting, look::VisibleNames};
 use crate::{document::Node, driver::Origins};
 
 pub use chat_sockets::ChatSockets;
@@ -99,7 +99,21 @@ macro_rules! kinds {
                 }
             }
 
-            /// Requests that it sends to the target.
+            /// Whether a step with it may `observe` how long a customer waits.
+            pub(super) fn is_observable(&self) -> bool {
+                match self {
+                    $($(#[cfg($condition)])? Self::$kind(action) => action.is_observable(),)+
+                }
+            }
+
+            /// The time from one of its requests to the next, if it polls.
+            pub fn polls_every(&self) -> Option<&Setting<Duration>> {
+                match self {
+                    $($(#[cfg($condition)])? Self::$kind(action) => action.polls_every(),)+
+                }
+            }
+
+            /// Requests that it sends to the target; at least so many if it polls.
             pub fn requests(&self) -> u64 {
                 match self {
                     $($(#[cfg($condition)])? Self::$kind(action) => action.requests(),)+
@@ -165,7 +179,7 @@ struct Kind {
     step_keys: &'static [StepKey],
     look: &'static VisibleNames,
     own_looks: &'static [&'static VisibleNames],
-    is_observable: bool,
+    observable: Option<&'static str>,
     read: fn(&Node, &mut ActionReading<'_, '_>) -> Option<Action>,
     check_step_keys: fn(&mut ActionReading<'_, '_>),
 }
@@ -177,7 +191,7 @@ impl Kind {
             step_keys: T::STEP_KEYS,
             look: &T::LOOK,
             own_looks: T::OWN_LOOKS,
-            is_observable: T::IS_OBSERVABLE,
+            observable: T::OBSERVABLE,
             read: |node, reading| T::read(node, reading).map(Into::into),
             check_step_keys: T::check_step_keys,
         }
@@ -263,15 +277,14 @@ impl Action {
         KINDS.iter().flat_map(looks)
     }
 
-    /// Why a step with this key cannot be observed, if it cannot.
-    pub(super) fn why_unobservable(key: &str) -> Option<String> {
-        if Kind::find(key)?.is_observable {
+    /// Why a step with it cannot be observed, if it cannot.
+    pub(super) fn why_unobservable(&self) -> Option<String> {
+        if self.is_observable() {
             return None;
         }
-        let observable = KINDS.iter().filter(|kind| kind.is_observable);
-        let observable: Vec<_> = observable.map(|kind| format!("`{}`", kind.key)).collect();
+        let observable: Vec<_> = KINDS.iter().filter_map(|kind| kind.observable).collect();
         Some(format!(
-            "`observe` belongs to a {}: it measures how long a customer waits",
+            "`observe` belongs to {}: it measures how long a customer waits",
             observable.join(" or ")
         ))
     }

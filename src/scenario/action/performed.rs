@@ -61,6 +61,8 @@ pub struct Performed {
     pub opened: Option<Opened>,
     /// How often something was sent once more because a connection was closed under it.
     pub resent: u32,
+    /// How many requests it sent, if it polls.
+    pub polled: u32,
     /// What is kept for the explanation of a failed chat.
     pub kept: Option<Box<dyn Kept>>,
 }
@@ -145,6 +147,7 @@ impl Performed {
             sessions: None,
             opened: None,
             resent: 0,
+            polled: 0,
             kept: None,
         }
     }

@@ -21,6 +21,9 @@ pub struct HttpTrace {
     /// How often it was sent once more, because the target closed the connection under it.
     #[serde(default)]
     pub resent: u32,
+    /// How many requests the step had sent with this one, if it polls; this is the last of them.
+    #[serde(default)]
+    pub polled: u32,
     /// What the time of the request went into; without lookup, connect and TLS if its connection was open
     /// already.
     #[serde(default)]

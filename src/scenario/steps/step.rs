@@ -78,18 +78,19 @@ impl StepReader<'_> {
         self.names.look_at(&Action::looks(kind));
         let expect = self.read_expectations(map.get("expect"));
         let captures = self.read_captures(map.get("capture"));
+        let observe = map
+            .get("observe")
+            .and_then(|node| self.read_observation(node, action.as_ref()));
         let action = action.map(|mut action| {
             action.know_looks(&Looks {
                 expect: &expect,
                 captures: &captures,
+                observe,
             });
             action
         });
         self.names.look_at(&[]);
         let claim = map.get("claim").and_then(|node| self.read_claim(node));
-        let observe = map
-            .get("observe")
-            .and_then(|node| self.read_observation(node, kind));
         let goes_on = map.get("else");
         let goes_on = goes_on.is_some_and(|node| self.read_else(node));
         if kind.is_none() {
@@ -245,8 +246,8 @@ impl StepReader<'_> {
         goes_on
     }
 
-    fn read_observation(&mut self, node: &Node, kind: Option<&str>) -> Option<Observation> {
-        if let Some(why) = kind.and_then(Action::why_unobservable) {
+    fn read_observation(&mut self, node: &Node, action: Option<&Action>) -> Option<Observation> {
+        if let Some(why) = action.and_then(Action::why_unobservable) {
             self.problems.add(&node.place, why);
             return None;
         }

@@ -57,6 +57,10 @@ pub enum LoadRequest {
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schema(nullable = false, minimum = 1)]
         max_active: Option<u64>,
+        /// `even`, or `poisson` for starts that are drawn with the rate as their mean; `even` without it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        arrivals: Option<String>,
         /// How long chats in flight may go on after the last start, such as `2m`; without it no limit for a number of
         /// chats, and for others the longest path of a chat, at least `30s` and at most `10m`.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,6 +75,10 @@ pub enum LoadRequest {
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schema(nullable = false, minimum = 1)]
         max_active: Option<u64>,
+        /// `even`, or `poisson` for starts that are drawn with the rate as their mean; `even` without it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        arrivals: Option<String>,
         /// How long chats in flight may go on after the last start, such as `2m`; without it no limit for a number of
         /// chats, and for others the longest path of a chat, at least `30s` and at most `10m`.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,6 +111,14 @@ pub enum LoadRequest {
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schema(nullable = false)]
         ramp: Option<String>,
+        /// Over how long before the end they leave, such as `1m`; all at the end without it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        ramp_down: Option<String>,
+        /// The least time from one start of a customer to the next, such as `30s`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        pace: Option<String>,
         /// How long chats in flight may go on after the last start, such as `2m`; without it no limit for a number of
         /// chats, and for others the longest path of a chat, at least `30s` and at most `10m`.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -118,6 +134,10 @@ pub enum LoadRequest {
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schema(nullable = false, minimum = 1)]
         max_active: Option<u64>,
+        /// `even`, or `poisson` for starts that are drawn with the rate as their mean; `even` without it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        arrivals: Option<String>,
         /// How long chats in flight may go on after the last start, such as `2m`; without it no limit for a number of
         /// chats, and for others the longest path of a chat, at least `30s` and at most `10m`.
         #[serde(skip_serializing_if = "Option::is_none")]

@@ -13,6 +13,7 @@ use crate::{
     event::FrameTrace,
     history::{FailureReport, StepTrace},
     scenario::{AnswerTrace, EventTrace, Excerpt, HttpTrace, PhaseTrace, RequestTrace},
+    units::counted,
     web::{App, extract::PathName},
 };
 
@@ -78,18 +79,21 @@ fn one_step(step: &StepTrace) -> Markup {
 
 fn one_exchange(http: &HttpTrace) -> Markup {
     html! {
-        @if let Some(request) = &http.request { (one_request(request, http.resent)) }
+        @if let Some(request) = &http.request { (one_request(request, http)) }
         (phases(&http.phases))
         @if let Some(answer) = &http.answer { (one_answer(answer)) }
     }
 }
 
-fn one_request(request: &RequestTrace, resent: u32) -> Markup {
+fn one_request(request: &RequestTrace, http: &HttpTrace) -> Markup {
     html! {
         h3 { "Request" }
         p { code { (request.method) " " (request.url) } }
-        @if resent > 0 {
-            p.quiet { "sent again, because the connection was closed under it: " (resent) "×" }
+        @if http.polled > 0 {
+            p.quiet { "the last of " (counted(http.polled.into(), "request")) " of the poll" }
+        }
+        @if http.resent > 0 {
+            p.quiet { "sent again, because the connection was closed under it: " (http.resent) "×" }
         }
         (headers(&request.headers))
         @if let Some(body) = &request.body { (excerpt(body)) }

@@ -87,6 +87,7 @@ pub(super) fn steps(report: &RunReport) -> Markup {
         failed_by_reason: report.chats.failed_by_reason.clone(),
         stopped: report.chats.stopped,
         resent: report.steps.iter().map(|step| step.resent).sum(),
+        polled: report.steps.iter().map(|step| step.polled).sum(),
         latency: report.chat_duration.clone(),
     };
     let counts = ["Passed", "Failed", "Failed, %", "Ended"];
@@ -140,7 +141,8 @@ fn row(step: &StepReport, elapsed: f64, state: RunState) -> Markup {
             @if step.stopped > 0 {
                 span.reason { "stopped " span data-count={ (name) " stopped" } { (count(step.stopped)) } " " }
             }
-            @if step.resent > 0 { span { "sent again " (count(step.resent)) } }
+            @if step.resent > 0 { span { "sent again " (count(step.resent)) " " } }
+            @if step.polled > 0 { span { "requests to poll " (count(step.polled)) } }
         }
     } }
 }

@@ -17,6 +17,7 @@ fn every_load() -> [LoadRequest; 6] {
             rate: "5/s".to_owned(),
             r#for: "10s".to_owned(),
             max_active: Some(7),
+            arrivals: Some("poisson".to_owned()),
             graceful_stop: Some("2m".to_owned()),
         },
         LoadRequest::Stages {
@@ -26,6 +27,7 @@ fn every_load() -> [LoadRequest; 6] {
                 from: Some("1/s".to_owned()),
             }],
             max_active: Some(7),
+            arrivals: Some("poisson".to_owned()),
             graceful_stop: Some("2m".to_owned()),
         },
         LoadRequest::Chats {
@@ -37,6 +39,8 @@ fn every_load() -> [LoadRequest; 6] {
             customers: 2,
             r#for: "10s".to_owned(),
             ramp: Some("1s".to_owned()),
+            ramp_down: Some("1s".to_owned()),
+            pace: Some("1s".to_owned()),
             graceful_stop: Some("2m".to_owned()),
         },
         LoadRequest::Search {
@@ -46,6 +50,7 @@ fn every_load() -> [LoadRequest; 6] {
                 hold: "10s".to_owned(),
             },
             max_active: Some(7),
+            arrivals: Some("poisson".to_owned()),
             graceful_stop: Some("2m".to_owned()),
         },
         LoadRequest::Search {
@@ -54,6 +59,7 @@ fn every_load() -> [LoadRequest; 6] {
                 hold: "10s".to_owned(),
             },
             max_active: None,
+            arrivals: None,
             graceful_stop: Some("2m".to_owned()),
         },
     ]

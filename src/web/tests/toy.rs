@@ -88,7 +88,7 @@ async fn what_belongs_to_a_toy_action_is_refused_elsewhere() {
         ),
         (
             "{ step: a, flip: x, observe: agent_join }",
-            "`observe` belongs to a `wait_for`",
+            "`observe` belongs to an `http` with `poll` or a `wait_for`",
         ),
         (
             "{ step: a, flip: x, body_limit: 1MB }",

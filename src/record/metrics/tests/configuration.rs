@@ -151,6 +151,7 @@ fn the_numbers_in_the_catalogue_are_right() {
         reasons: Reason::ALL.to_vec(),
         observes: None,
         is_request: true,
+        polls: false,
     }];
     let boundaries = Boundaries::default();
     let count = |declaration: &ScenarioDeclaration| boundaries.series_per_subject(declaration);

@@ -6,6 +6,7 @@ mod headers;
 mod limits;
 mod performing;
 mod plain;
+mod polling;
 mod reading;
 mod signature;
 mod traced;
@@ -22,6 +23,7 @@ use self::{
     failure::explain_failure,
     headers::check_header_names,
     limits::AnswerLimits,
+    polling::Poll,
     reading::{SCHEMES, read_address, read_fields, read_templates},
     signature::{REQUEST, RequestView},
 };
@@ -39,8 +41,8 @@ use crate::{
     document::{Mapping, Node, Problems},
     driver::{HttpBody, HttpRequest, Origins, Redirects},
     scenario::{
-        EvaluationError, Expression, Names, Observation, Reason, Scope, Sessions, Template,
-        look::VisibleNames, note_confidential,
+        EvaluationError, Expression, Names, Observation, Reason, Scope, Sessions, Setting,
+        Template, look::VisibleNames, note_confidential,
     },
 };
 
@@ -56,6 +58,8 @@ pub struct HttpAction {
     query: Vec<(String, Template)>,
     body: Option<Body>,
     limits: AnswerLimits,
+    /// Until when it is sent again.
+    poll: Option<Poll>,
     /// Whether an expectation of its step looks at the status; if none does, it has to be 2xx.
     expects_status: bool,
     /// Whether an expression of its step looks at the answer.
@@ -82,14 +86,28 @@ impl ActionKind for HttpAction {
             name: "body_limit",
             misplaced: Some("`body_limit` belongs to an `http`: it is about its answer"),
         },
+        StepKey {
+            name: "poll",
+            misplaced: Some("`poll` belongs to an `http`: it sends the request again"),
+        },
     ];
     const LOOK: VisibleNames = ANSWER;
     const OWN_LOOKS: &'static [&'static VisibleNames] = &[&REQUEST];
+    const OBSERVABLE: Option<&'static str> = Some("an `http` with `poll`");
 
     fn read(node: &Node, reading: &mut ActionReading<'_, '_>) -> Option<Self> {
         let limits = AnswerLimits::read(reading.map, reading.problems);
+        let poll = reading.map.get("poll");
+        let poll = poll.map(|node| Poll::read(node, reading.names, reading.problems));
         let action = Self::read_request(node, reading.names, reading.problems)?;
-        Some(action.with(limits?))
+        let poll = match poll {
+            Some(poll) => Some(poll?),
+            None => None,
+        };
+        Some(Self {
+            poll,
+            ..action.with(limits?)
+        })
     }
 
     fn check_step_keys(reading: &mut ActionReading<'_, '_>) {
@@ -97,22 +115,34 @@ impl ActionKind for HttpAction {
     }
 
     fn know_looks(&mut self, looks: &Looks<'_>) {
-        self.expects_status = (looks.expect.iter()).any(|look| look.mentions("status"));
-        self.is_looked_at = !looks.expect.is_empty() || !looks.captures.is_empty();
-        if !looks.mention("body") {
+        if let Some(poll) = &mut self.poll {
+            poll.know_observation(looks.observe);
+        }
+        let polls_for = |name: &str| self.poll.as_ref().is_some_and(|poll| poll.mentions(name));
+        let expects = |look: &Expression| look.mentions("status");
+        self.expects_status = looks.expect.iter().any(expects) || polls_for("status");
+        self.is_looked_at =
+            !looks.expect.is_empty() || !looks.captures.is_empty() || self.poll.is_some();
+        if !looks.mention("body") && !polls_for("body") {
             // It may be of any size.
             self.limits.body = None;
         }
     }
 
     fn reasons(&self, _: Option<Observation>) -> Vec<Reason> {
-        vec![
+        let of_request = [
             Reason::Dns,
             Reason::Connect,
             Reason::Tls,
             Reason::Timeout,
             Reason::Status,
-        ]
+        ];
+        let of_poll = self.poll.iter().flat_map(Poll::reasons);
+        of_request.into_iter().chain(of_poll).collect()
+    }
+
+    fn is_observable(&self) -> bool {
+        self.poll.is_some()
     }
 
     fn reason_unmet(&self, expectation: &Expression) -> Reason {
@@ -127,12 +157,20 @@ impl ActionKind for HttpAction {
         1
     }
 
+    fn polls_every(&self) -> Option<&Setting<Duration>> {
+        self.poll.as_ref().map(|poll| &poll.every)
+    }
+
     async fn perform(
         &self,
         sessions: &mut Sessions,
         task: Task<'_>,
     ) -> Result<Performed, EvaluationError> {
-        self.send(&mut sessions.http, task).await
+        match &self.poll {
+            // In a box of its own: few requests are polled, and each would need the room.
+            Some(poll) => Box::pin(self.send_until(poll, &mut sessions.http, task)).await,
+            None => self.send(&mut sessions.http, task).await,
+        }
     }
 
     fn add_origin(&self, scope: &Arc<Scope>, origins: &mut Origins) {
@@ -184,6 +222,7 @@ impl HttpAction {
             query: query.unwrap_or_default(),
             body,
             limits: AnswerLimits::default(),
+            poll: None,
             expects_status: false,
             is_looked_at: false,
         })
@@ -209,6 +248,7 @@ impl HttpAction {
                 body: None,
                 redirects: 0,
             },
+            poll: None,
             expects_status: false,
             is_looked_at: false,
         }

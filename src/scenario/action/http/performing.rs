@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What came of a request, and the answer if somebody looks at it.
-type Ended = (Performed, Option<Arc<Answer>>);
+pub(super) type Ended = (Performed, Option<Arc<Answer>>);
 
 impl HttpAction {
     /// Sends the request, and where its answer is a redirect to follow the next one.
@@ -23,6 +23,17 @@ impl HttpAction {
         session: &mut HttpSession,
         task: Task<'_>,
     ) -> Result<Performed, EvaluationError> {
+        let (performed, _) = self.send_one(0, session, task).await?;
+        Ok(performed)
+    }
+
+    /// The same as one request of a poll that has sent so many before.
+    pub(super) async fn send_one(
+        &self,
+        polled_before: u32,
+        session: &mut HttpSession,
+        task: Task<'_>,
+    ) -> Result<Ended, EvaluationError> {
         let request = Box::new(self.render(task.scope, task.timeout)?);
         let on_wire = OnWire::default();
         let result = {
@@ -46,9 +57,10 @@ impl HttpAction {
             request,
             resent: performed.resent,
             phases: (performed.sent).map_or_else(Phases::default, |sent| sent.phases),
-            answer,
+            polled: self.poll.as_ref().map_or(0, |_| polled_before + 1),
+            answer: answer.clone(),
         }));
-        Ok(performed)
+        Ok((performed, answer))
     }
 
     fn answered(&self, answer: HttpAnswer, is_traced: bool) -> Ended {

@@ -26,6 +26,8 @@ const BESIDES: usize = 100;
 pub(super) struct KeptHttp {
     pub(super) request: Box<HttpRequest>,
     pub(super) resent: u32,
+    /// See [`HttpTrace::polled`].
+    pub(super) polled: u32,
     pub(super) phases: Phases,
     pub(super) answer: Option<Arc<Answer>>,
 }
@@ -34,6 +36,7 @@ pub(super) struct KeptHttp {
 struct TracedHttp {
     request: TracedRequest,
     resent: u32,
+    polled: u32,
     phases: Phases,
     answer: Option<TracedAnswer>,
 }
@@ -63,6 +66,7 @@ impl Kept for KeptHttp {
             answer: (self.answer.as_deref()).map(|answer| traced_answer(answer, tracer)),
             request: traced_request(*self.request, tracer),
             resent: self.resent,
+            polled: self.polled,
             phases: self.phases,
         })
     }
@@ -147,6 +151,7 @@ impl TracedAction for TracedHttp {
         let http = HttpTrace {
             request: Some(RequestTrace::of(&self.request, presenter)),
             resent: self.resent,
+            polled: self.polled,
             phases: PhaseTrace::of(&self.phases),
             answer: answer.map(|answer| AnswerTrace::of(answer, presenter)),
         };

@@ -52,7 +52,7 @@ impl ActionKind for WaitAction {
         misplaced: None,
     }];
     const LOOK: VisibleNames = EVENT;
-    const IS_OBSERVABLE: bool = true;
+    const OBSERVABLE: Option<&'static str> = Some("a `wait_for`");
 
     fn read(node: &Node, reading: &mut ActionReading<'_, '_>) -> Option<Self> {
         let since = reading.map.get("since");

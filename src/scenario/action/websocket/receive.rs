@@ -39,7 +39,7 @@ impl ActionKind for ReceiveAction {
         MEMBER_OF,
     ];
     const LOOK: VisibleNames = FRAME;
-    const IS_OBSERVABLE: bool = true;
+    const OBSERVABLE: Option<&'static str> = Some("a `receive`");
 
     fn read(node: &Node, reading: &mut ActionReading<'_, '_>) -> Option<Self> {
         let since = reading.map.get("since");
