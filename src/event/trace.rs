@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use super::{Failure, TracedFrames};
 use crate::{
-    scenario::{Reason, TracedAction},
+    scenario::{Nth, Reason, TracedAction},
     target::{Redaction, Target},
 };
 
@@ -43,6 +43,8 @@ pub struct Trace {
 pub struct TracedStep {
     /// The step.
     pub step: Arc<str>,
+    /// The branches of choices that led to it, the outermost first, if there were any.
+    pub branches: Option<Arc<[Nth]>>,
     /// When it began, after the chat did, if that is known.
     pub begun: Option<Duration>,
     /// How long it was performed, a wait for a connection included, if that is known.

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::{
     event::{FailedChat, FrameTrace, Mode, RunIdentity, TracedStep},
-    scenario::{ActionTrace, Presenter, Reason},
+    scenario::{ActionTrace, Nth, Presenter, Reason},
     target::{MASK, Redaction},
 };
 
@@ -87,6 +87,9 @@ pub struct FailureReport {
 pub struct StepTrace {
     /// The step.
     pub step: String,
+    /// The branches of choices that led to it, the outermost first.
+    #[serde(default)]
+    pub branches: Vec<Nth>,
     /// When it began, in seconds after the chat did; null where that is not known.
     pub began: Option<f64>,
     /// How long it took, in seconds; null where that is not known.
@@ -177,6 +180,11 @@ impl StepTrace {
         };
         Self {
             step: step.step.to_string(),
+            branches: step
+                .branches
+                .iter()
+                .flat_map(|branches| branches.iter().copied())
+                .collect(),
             began: step.begun.map(|begun| begun.as_secs_f64()),
             seconds: step.took.map(|took| took.as_secs_f64()),
             reason: refused.map(|refused| refused.0),

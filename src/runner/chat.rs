@@ -32,11 +32,11 @@ pub(super) async fn run_chat(
         Ok(()) => track.perform_all(&scenario.steps).await,
         Err(interrupt) => Err(interrupt),
     };
-    if result.is_ok() {
-        track.note_passed();
-    }
     account.steps_are_over(match result {
-        Ok(()) => Ending::Passed,
+        Ok(()) | Err(Interrupt::Passed) => {
+            track.note_passed();
+            Ending::Passed
+        }
         Err(Interrupt::Failed(failure)) => Ending::Failed(failure),
         Err(Interrupt::Stopped) => Ending::Stopped,
     });

@@ -3,6 +3,7 @@
 mod addresses;
 mod always;
 mod arrivals;
+mod choices;
 mod conservation;
 mod customers;
 mod deadline;

@@ -1,6 +1,8 @@
 mod attempt;
 mod blame;
+mod choose;
 mod deadline;
+mod end;
 mod leftover;
 mod repeat;
 mod think;
@@ -70,6 +72,8 @@ struct Progress {
 /// Why a list of steps was not performed to its end.
 #[derive(Debug)]
 pub(super) enum Interrupt {
+    /// The scenario says that the chat has passed here.
+    Passed,
     Failed(Failure),
     Stopped,
 }
@@ -210,6 +214,8 @@ impl<'a> Track<'a> {
             Item::Step(step) => self.perform_step(step).await,
             Item::Think(pause) => self.think(pause).await,
             Item::Repeat(repeat) => Box::pin(self.repeat(repeat)).await,
+            Item::Choose(choice) => Box::pin(self.choose(choice)).await,
+            Item::End(end) => self.end(end),
         }
     }
 

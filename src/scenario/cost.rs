@@ -1,6 +1,8 @@
 //! How many requests a run sends and how long its chats take at most, as far as its inputs decide before anything
 //! is known of the target.
 
+mod branches;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -9,6 +11,7 @@ use std::{
 
 use tokio::time::Instant;
 
+use self::branches::Ends;
 use super::{
     Bounds, EvaluationError, Expression, Item, Quantity, Repeat, RunScope, Scenario, Scope,
     Setting, Step,
@@ -26,7 +29,7 @@ const MOST_TIME: Duration = Duration::from_secs(2);
 /// Settings that cannot be computed and are told.
 const MOST_ERRORS: usize = 5;
 
-/// What a run asks of the target if all its steps pass.
+/// What a run asks of the target if all its steps pass, with what comes at most where steps say `else`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cost {
     /// Requests of a chat, those of its `always` steps included.
@@ -79,6 +82,7 @@ impl Scenario {
             captures: BTreeSet::new(),
             sockets: BTreeMap::new(),
             is_certain: true,
+            ends: Ends::No,
             conditions: BTreeMap::new(),
             looks: MOST_LOOKS,
             began: Instant::now(),
@@ -88,6 +92,7 @@ impl Scenario {
         let setup = counter.count_all(&self.setup);
         let of_setup = counter.captures.clone();
         let steps = counter.count_all(&self.steps);
+        counter.ends = Ends::No;
         let always = counter.count_all(&self.always);
         counter.captures.clone_from(&of_setup);
         let teardown = counter.count_all(&self.teardown);
@@ -118,6 +123,8 @@ struct Counter<'a> {
     sockets: BTreeMap<Arc<str>, bool>,
     /// Whether what is looked at comes in every chat but for its own condition.
     is_certain: bool,
+    /// Whether an `end` above has ended the steps of every chat that comes here.
+    ends: Ends,
     /// By their sources; `None` for one that cannot be decided side by side.
     conditions: BTreeMap<&'a str, Option<Condition<'a>>>,
     /// How many steps and pauses of rounds may still be looked at one by one.
@@ -130,9 +137,16 @@ struct Counter<'a> {
 
 impl<'a> Counter<'a> {
     fn count_all(&mut self, items: &'a [Item]) -> Extent {
-        items
-            .iter()
-            .fold(Extent::NONE, |sum, item| sum.plus(self.count(item)))
+        let mut sum = Extent::NONE;
+        for item in items {
+            let extent = match self.ends {
+                Ends::No => self.count(item),
+                Ends::Maybe => self.count_uncertain(|counter| counter.count(item)),
+                Ends::Yes => break,
+            };
+            sum = sum.plus(extent);
+        }
+        sum
     }
 
     /// The names under which sockets were counted.
@@ -163,6 +177,8 @@ impl<'a> Counter<'a> {
                 }
             }
             Item::Repeat(repeat) => self.count_repeat(repeat),
+            Item::Choose(choice) => self.count_choose(choice),
+            Item::End(end) => self.count_end(end),
         }
     }
 
@@ -224,10 +240,11 @@ impl<'a> Counter<'a> {
             let outer = Arc::make_mut(&mut self.scope).set_round(None);
             let round = self.count_all(&repeat.items);
             Arc::make_mut(&mut self.scope).set_round(outer);
-            round.times(all)
+            round.times(self.ends.rounds(all))
         };
         self.is_certain = around;
         if all.least == 0 {
+            self.ends = self.ends.uncertain();
             self.captures = before;
         }
         extent

@@ -27,6 +27,19 @@ impl Extent {
         }
     }
 
+    /// One or the other.
+    pub(super) fn or(self, other: Self) -> Self {
+        let most = self.requests.most.zip(other.requests.most);
+        let longest = self.longest.zip(other.longest);
+        Self {
+            requests: Bounds {
+                least: self.requests.least.min(other.requests.least),
+                most: most.map(|(one, other)| one.max(other)),
+            },
+            longest: longest.map(|(one, other)| one.max(other)),
+        }
+    }
+
     /// So many times.
     pub(super) fn times(self, times: Bounds) -> Self {
         Self {

@@ -69,7 +69,7 @@ pub use scope::{EvaluationError, RunScope, Scope, key_text};
 pub use session_values::SessionValues;
 pub use setting::{Quantity, Setting};
 pub use step_id::StepId;
-pub use steps::{DEFAULT_TIMEOUT, Item, Repeat, Step};
+pub use steps::{Branch, ChatEnd, Choose, DEFAULT_TIMEOUT, Item, Nth, Repeat, Step, Turn};
 pub use template::Template;
 pub use view::View;
 
@@ -146,6 +146,7 @@ impl Scenario {
             claimed: false,
             sockets: Vec::new(),
             rules: Arc::default(),
+            branches: Vec::new(),
         };
         let flow = Flow::read(&mut map, node, &mut reader);
         if let Some(callbacks) = &mut callbacks {

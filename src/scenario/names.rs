@@ -135,6 +135,11 @@ impl Names {
         self.looks = looks.to_vec();
     }
 
+    /// Whether what is read belongs to the steps of a chat, before its `always`.
+    pub(super) fn is_in_steps(&self) -> bool {
+        self.part == Section::Chat
+    }
+
     pub(super) fn has_callbacks(&self) -> bool {
         self.callbacks
     }
@@ -155,6 +160,11 @@ impl Names {
     /// From here on the variable may exist.
     pub(super) fn capture(&mut self, name: &str) {
         self.captured.insert(name.to_owned());
+    }
+
+    /// From here on these variables may exist, and no others.
+    pub(super) fn know_captures(&mut self, captured: BTreeSet<String>) {
+        self.captured = captured;
     }
 
     pub(super) fn captured(&self) -> &BTreeSet<String> {

@@ -114,17 +114,19 @@ impl ScenarioRead {
     }
 }
 
-/// The names of steps in a list, those inside a `repeat` too.
+/// The names of steps in a list, those inside other entries too.
 fn note_steps(node: &Node, steps: &mut Vec<String>) {
-    let Value::List(list) = &node.value else {
-        return;
-    };
-    for node in list {
-        if let Some(Value::Text(name)) = node.find("step").map(|node| &node.value) {
-            steps.push(name.clone());
+    /// The keys of entries and of their parts behind which there are further entries.
+    const INSIDE: [&str; 2] = ["steps", "choose"];
+    if let Value::List(list) = &node.value {
+        for node in list {
+            note_steps(node, steps);
         }
-        if let Some(inside) = node.find("steps") {
-            note_steps(inside, steps);
-        }
+    }
+    if let Some(Value::Text(name)) = node.find("step").map(|node| &node.value) {
+        steps.push(name.clone());
+    }
+    for inside in INSIDE.iter().filter_map(|key| node.find(key)) {
+        note_steps(inside, steps);
     }
 }

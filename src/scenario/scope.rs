@@ -58,6 +58,7 @@ pub struct Scope {
     sessions: SessionValues,
     passed: bool,
     round: Option<u64>,
+    sequence: u64,
     moment: Moment,
     view: Option<Arc<dyn View>>,
 }
@@ -102,6 +103,7 @@ impl Scope {
             sessions: SessionValues::default(),
             passed: false,
             round: None,
+            sequence: 0,
             moment: Moment::default(),
             view: None,
         }
@@ -113,6 +115,7 @@ impl Scope {
         let id = Value::from(id);
         Self {
             chat: Value::from_object(Chat { number, id }),
+            sequence: number.saturating_sub(1),
             ..self.clone()
         }
     }
@@ -203,6 +206,18 @@ impl Scope {
     /// `repeat.index`, from one; returns that of the repeat around.
     pub fn set_round(&mut self, round: Option<u64>) -> Option<u64> {
         std::mem::replace(&mut self.round, round)
+    }
+
+    /// Which one the chat is, counted from zero, among those that come to the entry in progress: among the chats of its
+    /// scenario in its run, and inside a branch among those that take it. Each round of a repeat comes one later than the
+    /// round before. It is zero outside chats.
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// Counts the chat among others from here on.
+    pub fn set_sequence(&mut self, sequence: u64) {
+        self.sequence = sequence;
     }
 
     /// What is sent for `inputs.x` or `target.x`, if that is not the text of its value.

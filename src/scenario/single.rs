@@ -26,6 +26,7 @@ impl Scenario {
             claim: None,
             observe: None,
             goes_on: false,
+            branches: None,
         };
         Self {
             name,

@@ -1,3 +1,4 @@
+mod entries;
 mod fuzz;
 
 use std::time::Duration;

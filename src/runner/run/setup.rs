@@ -34,8 +34,8 @@ impl RunTask {
                     self.fail_setup(failure, track.take_trace());
                 }
             },
-            // What told it to end is noted.
-            Err(Interrupt::Stopped) => {}
+            // What told it to end is noted. No setup ends by itself.
+            Err(Interrupt::Stopped | Interrupt::Passed) => {}
             Err(Interrupt::Failed(failure)) => self.fail_setup(failure, track.take_trace()),
         }
         let (scope, correlation) = (track.scope().clone(), track.captures());
@@ -113,7 +113,7 @@ impl RunTask {
         let run = &self.context.spec.identity;
         let failure = match interrupt {
             Interrupt::Failed(failure) => Some(failure),
-            Interrupt::Stopped => None,
+            Interrupt::Stopped | Interrupt::Passed => None,
         };
         let why = failure
             .as_ref()

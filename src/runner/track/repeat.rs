@@ -16,6 +16,7 @@ impl Track<'_> {
             .count
             .evaluate(&self.scope)
             .map_err(|error| Interrupt::Failed(self.failed_outside_steps("repeat", &error)))?;
+        let sequence = self.scope.sequence();
         for index in 1..=count {
             // A round may have no step that waits, or none that applies.
             consume_budget().await;
@@ -25,9 +26,13 @@ impl Track<'_> {
             if self.deadline_before(Instant::now()).is_some() {
                 return Err(Interrupt::Failed(self.failed_repeating(index)));
             }
-            let around = Arc::make_mut(&mut self.scope).set_round(Some(index));
+            let scope = Arc::make_mut(&mut self.scope);
+            let around = scope.set_round(Some(index));
+            scope.set_sequence(sequence.wrapping_add(index - 1));
             let result = self.perform_all(&repeat.items).await;
-            Arc::make_mut(&mut self.scope).set_round(around);
+            let scope = Arc::make_mut(&mut self.scope);
+            scope.set_round(around);
+            scope.set_sequence(sequence);
             result?;
         }
         Ok(())

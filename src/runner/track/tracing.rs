@@ -137,6 +137,7 @@ impl Track<'_> {
         };
         TracedStep {
             step: step.name.clone(),
+            branches: step.branches.clone(),
             begun: begun.and_then(after),
             took: begun.map(|begun| begun.elapsed()),
             refused: match failure {

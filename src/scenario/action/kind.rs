@@ -105,6 +105,8 @@ pub(in crate::scenario) struct ReadStep {
     pub(in crate::scenario) name: Arc<str>,
     pub(in crate::scenario) place: Place,
     pub(in crate::scenario) in_chat: bool,
+    /// Whether it stands in a branch that is not taken by whoever comes to what is read now.
+    pub(in crate::scenario) elsewhere: bool,
 }
 
 /// The expressions of a step that look at what its action came to.

@@ -184,3 +184,74 @@ fn sockets_of_one_name_are_held_one_after_the_other_and_a_condition_makes_one_po
     assert_eq!(of(&repeat("'{{ inputs.n }}'")), Bounds::exactly(1));
     assert_eq!(of(&repeat("'{{ chat.number }}'")), Bounds::up_to(Some(1)));
 }
+
+#[test]
+fn a_choice_costs_between_its_cheapest_and_its_dearest_branch() {
+    let choice = "
+  - choose:
+      - { weight: 2, steps: [{ step: a, GET, capture: { id: body.id, a: body.a } }] }
+      - { steps: [{ step: b, GET, capture: { id: body.id } }, { step: c, GET, timeout: 1s }] }\n";
+    for (rest, requests) in [
+        ("", "1 to 2 requests"),
+        ("- { step: d, GET, when: id is defined }", "2 to 3 requests"),
+        ("- { step: d, GET, when: a is defined }", "1 to 3 requests"),
+        (
+            "- { repeat: 3, steps: [{ choose: [{ steps: [{ step: d, GET }] }] }] }",
+            "4 to 5 requests",
+        ),
+    ] {
+        assert_eq!(
+            of_chat(&format!("{choice}  {rest}"), &[]),
+            requests,
+            "{rest}"
+        );
+    }
+    let whole = cost(&format!("steps:{}", choice.replace("GET", GET)), &[]);
+    assert_eq!(whole.longest_chat, Some(Duration::from_secs(31)));
+    let by_input = choice.replace("- choose:", "- when: inputs.fast\n    choose:");
+    assert_eq!(of_chat(&by_input, &[("fast", false.into())]), "0 requests");
+    let by_answer = format!("  - {{ step: z, GET, capture: {{ z: body.z }} }}\n{by_input}");
+    let by_answer = by_answer.replace("inputs.fast", "z == 1");
+    assert_eq!(of_chat(&by_answer, &[]), "1 to 3 requests");
+}
+
+#[test]
+fn what_stands_behind_an_end_comes_only_if_the_chat_has_not_ended() {
+    let first = "- { step: a, GET, capture: { id: body.id } }\n";
+    for (rest, requests) in [
+        (
+            "- { end: passed, when: id == 1 }\n- { step: b, GET }",
+            "1 to 2 requests",
+        ),
+        (
+            "- { end: passed, when: inputs.fast }\n- { step: b, GET }",
+            "1 request",
+        ),
+        (
+            "- { end: passed, when: not inputs.fast }\n- { step: b, GET }",
+            "2 requests",
+        ),
+        (
+            "- choose: [{ steps: [{ end: passed }] }, { steps: [{ end: { failed: x } }] }]\n- { step: b, GET }",
+            "1 request",
+        ),
+        (
+            "- choose: [{ steps: [{ end: passed }] }, { steps: [] }]\n- { step: b, GET }",
+            "1 to 2 requests",
+        ),
+        (
+            "- { repeat: 3, steps: [{ step: b, GET }, { end: passed }] }\n- { step: c, GET }",
+            "2 requests",
+        ),
+        (
+            "- { repeat: 3, steps: [{ step: b, GET }, { end: passed, when: id == 2 }] }\n- { step: c, GET }",
+            "2 to 5 requests",
+        ),
+        (
+            "- { repeat: '{{ id }}', steps: [{ step: b, GET }, { end: passed }] }\n- { step: c, GET }",
+            "1 to 3 requests",
+        ),
+    ] {
+        assert_eq!(of_chat(&format!("{first}{rest}"), &[]), requests, "{rest}");
+    }
+}

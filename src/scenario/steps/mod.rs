@@ -1,13 +1,21 @@
 //! The entries of lists of steps. Each kind has a file here that holds what is read of it, and how.
 
+mod choose;
+mod end;
+mod nth;
 mod reader;
 mod repeat;
+mod rotation;
 mod step;
 
 use super::{Expression, Pause};
 
+pub use choose::{Branch, Choose};
+pub use end::ChatEnd;
+pub use nth::Nth;
 pub(super) use reader::StepReader;
 pub use repeat::Repeat;
+pub use rotation::Turn;
 pub use step::{DEFAULT_TIMEOUT, Step};
 
 /// One entry of a list of steps.
@@ -19,6 +27,10 @@ pub enum Item {
     Think(Pause),
     /// Entries that run several times.
     Repeat(Repeat),
+    /// One of several lists of entries.
+    Choose(Choose),
+    /// The end of the steps of a chat.
+    End(Box<ChatEnd>),
 }
 
 impl Item {
@@ -35,8 +47,12 @@ impl Item {
     /// The lists of entries that stand inside it, in the order written.
     pub(super) fn inner_lists(&self) -> Vec<&[Self]> {
         match self {
-            Self::Step(_) | Self::Think(_) => Vec::new(),
+            Self::Step(_) | Self::Think(_) | Self::End(_) => Vec::new(),
             Self::Repeat(repeat) => vec![&repeat.items],
+            Self::Choose(choice) => {
+                let branches = choice.branches.iter();
+                branches.map(|branch| &*branch.items).collect()
+            }
         }
     }
 
@@ -46,6 +62,8 @@ impl Item {
             Self::Step(step) => step.when.as_ref(),
             Self::Think(pause) => pause.when.as_ref(),
             Self::Repeat(repeat) => repeat.when.as_ref(),
+            Self::Choose(choice) => choice.when.as_ref(),
+            Self::End(end) => end.when.as_ref(),
         }
     }
 
@@ -55,6 +73,7 @@ impl Item {
             Self::Step(step) => step.timeout.mentions(variable),
             Self::Think(pause) => pause.settings().any(|setting| setting.mentions(variable)),
             Self::Repeat(repeat) => repeat.count.mentions(variable),
+            Self::Choose(_) | Self::End(_) => false,
         };
         is_setting || self.when().is_some_and(|when| when.mentions(variable))
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Item;
+use super::{Item, Nth};
 use crate::{
     document::{Mapping, Node, Problems, Value},
     scenario::{Action, Expression, Names, Pause, SocketRules, action::ReadStep},
@@ -19,10 +19,12 @@ pub(in crate::scenario) struct StepReader<'a> {
     pub(in crate::scenario) sockets: Vec<Arc<str>>,
     /// What holds for all sockets.
     pub(in crate::scenario) rules: Arc<SocketRules>,
+    /// The branches in which it stands, the outermost first.
+    pub(in crate::scenario) branches: Vec<Nth>,
 }
 
 /// The keys that tell what an entry of a list of steps is.
-const ENTRIES: [&str; 3] = ["step", "think", "repeat"];
+const ENTRIES: [&str; 5] = ["step", "think", "repeat", "choose", "end"];
 /// The keys of a step besides that of its action and those that belong to one kind of action.
 const STEP_KEYS: [&str; 7] = [
     "timeout", "expect", "capture", "claim", "observe", "else", "steps",
@@ -31,9 +33,21 @@ const STEP_KEYS: [&str; 7] = [
 impl StepReader<'_> {
     pub(in crate::scenario) fn read_list(&mut self, node: &Node) -> Vec<Item> {
         let list = node.list("a list of steps", self.problems);
-        list.iter()
-            .filter_map(|node| self.read_item(node))
-            .collect()
+        let mut items = Vec::new();
+        for node in list {
+            if let Some(Item::End(end)) = items.last()
+                && end.when.is_none()
+            {
+                let line = end.place.line;
+                self.problems.add(
+                    &node.place,
+                    format!("this is never performed: every chat ends at line {line}"),
+                );
+                break;
+            }
+            items.extend(self.read_item(node));
+        }
+        items
     }
 
     fn read_item(&mut self, node: &Node) -> Option<Item> {
@@ -63,11 +77,17 @@ impl StepReader<'_> {
             ("think", pause) => {
                 map.finish();
                 let pause = Pause::read(pause, when, &self.names, self.problems)?;
-                let after = self.read.last().filter(|step| step.in_chat);
+                let after = self.read.iter().rev().find(|step| !step.elsewhere);
+                let after = after.filter(|step| step.in_chat);
                 let after = after.map(|step| step.name.clone());
                 Some(Item::Think(pause.behind(after)))
             }
-            (_, count) => self.read_repeat(count, when, map).map(Item::Repeat),
+            ("repeat", count) => self.read_repeat(count, when, map).map(Item::Repeat),
+            ("choose", branches) => self.read_choose(branches, when, map).map(Item::Choose),
+            (_, how) => {
+                let end = self.read_end(how, when, map)?;
+                Some(Item::End(Box::new(end)))
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::reader::StepReader;
+use super::{Nth, reader::StepReader};
 use crate::{
     document::{Mapping, Node, Place, Value},
     scenario::{
@@ -41,6 +41,8 @@ pub struct Step {
     pub observe: Option<Observation>,
     /// Whether what comes after it is performed although it failed: `else: continue`.
     pub goes_on: bool,
+    /// The branches of choices in which it stands, the outermost first, if it stands in any.
+    pub branches: Option<Arc<[Nth]>>,
 }
 
 impl Step {
@@ -113,6 +115,7 @@ impl StepReader<'_> {
             claim,
             observe,
             goes_on,
+            branches: (!self.branches.is_empty()).then(|| self.branches.as_slice().into()),
         })
     }
 
@@ -138,6 +141,7 @@ impl StepReader<'_> {
             name: name.clone(),
             place: node.place.clone(),
             in_chat: self.names.part().is_chat(),
+            elsewhere: false,
         });
         Some(name)
     }

@@ -67,7 +67,10 @@ fn one_step(step: &StepTrace) -> Markup {
         details open[step.reason.is_some()] {
             summary {
                 span class={ "standing " (class) } { (sign) " " (step.step) }
-                " " span.quiet { "after " (time(step.began)) ", took " (time(step.seconds)) }
+                " " span.quiet {
+                    @for branch in &step.branches { "branch " (branch.number) " of " (branch.of) ", " }
+                    "after " (time(step.began)) ", took " (time(step.seconds))
+                }
                 @if let Some(reason) = &step.reason { " " strong { (reason) } }
             }
             @if let Some(detail) = &step.detail { p { (detail) } }

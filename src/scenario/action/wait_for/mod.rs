@@ -96,18 +96,21 @@ impl ActionKind for WaitAction {
 /// Reads `since: STEP`.
 pub(super) fn read_since(node: &Node, reading: &ActionReading<'_, '_>) -> Option<StepId> {
     let text = node.text("the name of a step above", reading.problems)?;
-    let of_chat = || reading.above.iter().filter(|step| step.in_chat);
+    let of_chat = || { reading.above.iter() }.filter(|step| step.in_chat && !step.elsewhere);
     let found = of_chat().find(|step| *step.name == *text);
     if found.is_none() {
-        let message = if reading.above.iter().any(|step| *step.name == *text) {
-            format!(
+        let message = match reading.above.iter().find(|step| *step.name == *text) {
+            Some(step) if step.in_chat => format!(
+                "step `{text}` stands in another branch: no chat that comes here has performed it"
+            ),
+            Some(_) => format!(
                 "step `{text}` is none of the chat; `since` names a step of the chat above this one"
-            )
-        } else {
-            let hint = reading
-                .problems
-                .hint(text, of_chat().map(|step| &*step.name));
-            format!("no step above is named `{text}`{hint}")
+            ),
+            None => {
+                let known = of_chat().map(|step| &*step.name);
+                let hint = reading.problems.hint(text, known);
+                format!("no step above is named `{text}`{hint}")
+            }
         };
         reading.problems.add(&node.place, message);
     }
