@@ -12,6 +12,7 @@ mod opening;
 mod queue;
 mod request;
 mod socket;
+mod spawned;
 mod task;
 #[cfg(test)]
 mod tests;

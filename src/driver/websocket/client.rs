@@ -16,6 +16,7 @@ use super::{
     queue::SocketState,
     request::{as_http, prepare},
     socket::Socket,
+    spawned::SharedSocketTask,
     task::{Established, SocketTask},
     timers::Timers,
     wire::speak,
@@ -85,9 +86,10 @@ impl WebSocketClient {
                 let state = Arc::new(SocketState::new(opening.limits));
                 let timers = Timers::of(opening, Instant::now());
                 let task = SocketTask::new(established, state.clone(), handler, timers);
-                self.tasks.spawn(task);
+                let task = SharedSocketTask::new(task);
+                self.tasks.spawn(task.spawned());
                 return Ok(OpenedSocket {
-                    socket: Socket::of(state),
+                    socket: Socket::of(state, task),
                     answer,
                     sent_at: progress.sent_at,
                     elapsed: arrival.at.saturating_duration_since(progress.sent_at),

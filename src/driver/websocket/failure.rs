@@ -40,7 +40,7 @@ pub enum SocketFailureKind {
     Connect,
     /// No trust in the server's certificate, or a server that does not speak TLS.
     Tls,
-    /// No answer to the opening or to a close in time.
+    /// No answer to the opening or to a close in time, or a message that the target did not take.
     Timeout,
     /// The URL, a header, a subprotocol, a close code or a message cannot be sent.
     BadRequest,

@@ -147,6 +147,21 @@ impl SocketState {
         }
     }
 
+    /// Lets a message be written at once, if nothing waits to be written and the socket is open; then `before` is called.
+    pub(super) fn lets_pass(&self, before: &mut (dyn FnMut() + Send)) -> bool {
+        let inner = self.inner();
+        let passes = inner.queue.is_empty() && inner.close.is_none() && inner.closed.is_none();
+        if passes {
+            before();
+        }
+        passes
+    }
+
+    /// The kernel has not taken all of such a message, which has so many bytes: they count until it is released.
+    pub(super) fn count(&self, length: usize) {
+        self.inner().bytes += length;
+    }
+
     /// Asks the task to close; the first wish counts, and the earliest deadline.
     pub(super) fn ask_to_close(&self, request: CloseRequest) {
         let deadline = request.deadline;

@@ -1,6 +1,9 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use tokio::time::Instant;
+use tokio::{
+    sync::oneshot,
+    time::{Instant, timeout},
+};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::{
@@ -8,6 +11,8 @@ use super::{
     failure::{SocketFailure, SocketFailureKind},
     message::SocketMessage,
     queue::{CloseRequest, SocketState},
+    spawned::SharedSocketTask,
+    task::WrittenNow,
 };
 use crate::units::duration;
 
@@ -22,41 +27,74 @@ const LONGEST_REASON: usize = 123;
 
 /// An open socket. A task of its own reads from it and writes to it, so it answers pings whatever its owner does.
 /// Dropping it closes it with code 1001, within a second.
-pub struct Socket(Arc<SocketState>);
+pub struct Socket {
+    state: Arc<SocketState>,
+    task: SharedSocketTask,
+}
 
 impl Socket {
-    pub(super) fn of(state: Arc<SocketState>) -> Self {
-        Self(state)
+    pub(super) fn of(state: Arc<SocketState>, task: SharedSocketTask) -> Self {
+        Self { state, task }
     }
 
     /// Sends a message; how long it took until the kernel had it.
     ///
-    /// It waits while [`FrameLimits`](super::FrameLimits) let no more wait to be sent. Whoever gives up meanwhile has
-    /// sent nothing; whoever gives up later may have sent it, and in any case it is sent as a whole or not at all.
-    pub async fn send(&self, message: SocketMessage) -> Result<Duration, SocketFailure> {
-        self.send_announced(message, &mut || {}).await
-    }
-
-    /// The same; `before` is called once the message is certain to be given to the task of the socket, and before any
-    /// of it is written. It is not called for a message that is refused or given up before. It runs while the socket is
-    /// locked: it must be quick and must not use the socket.
+    /// It waits while [`FrameLimits`](super::FrameLimits) let no more wait to be sent, and until the kernel has it, for no
+    /// longer than `within`: a target that does not read is a failure of the kind
+    /// [`Timeout`](super::SocketFailureKind::Timeout). Whoever gives up, may have sent it, and in any case it is sent as
+    /// a whole or not at all.
+    ///
+    /// `before` is called once the message is certain to be written, or to be given to the task of the socket, and
+    /// before any of it is written. It is not called for a message that is refused or given up before. It runs while the
+    /// socket is locked: it must be quick and must not use the socket.
     pub async fn send_announced(
         &self,
         message: SocketMessage,
+        within: Duration,
         before: &mut (dyn FnMut() + Send),
     ) -> Result<Duration, SocketFailure> {
         let since = Instant::now();
-        let (length, most) = (message.length(), self.0.limits().waiting);
+        let (length, most) = (message.length(), self.state.limits().waiting);
         if length > most {
             let detail = format!("the message has {length} bytes, and at most {most} may be sent");
             return Err(bad_request(detail, since));
         }
-        if let Ok(taken) = self.0.push_when_possible(&message, since, before).await
+        let begun = match self.task.write_now(&message, since, before) {
+            WrittenNow::Taken(took) => return Ok(took),
+            WrittenNow::Begun(taken) => Some(taken),
+            WrittenNow::No => None,
+        };
+        match timeout(within, self.taken(&message, since, begun, before)).await {
+            Ok(sent) => sent,
+            Err(_) => Err(SocketFailure::of_open(
+                SocketFailureKind::Timeout,
+                format!(
+                    "the target did not take the frame within {}: it does not read what was sent before",
+                    duration::exact(within)
+                ),
+                since,
+            )),
+        }
+    }
+
+    /// Waits until the kernel has a message, which is given to the task of the socket if it was not begun.
+    async fn taken(
+        &self,
+        message: &SocketMessage,
+        since: Instant,
+        begun: Option<oneshot::Receiver<Duration>>,
+        before: &mut (dyn FnMut() + Send),
+    ) -> Result<Duration, SocketFailure> {
+        let taken = match begun {
+            Some(taken) => Ok(taken),
+            None => self.state.push_when_possible(message, since, before).await,
+        };
+        if let Ok(taken) = taken
             && let Ok(took) = taken.await
         {
             return Ok(took);
         }
-        let closed = self.0.ended().await;
+        let closed = self.state.ended().await;
         Err(SocketFailure::closed(&closed, since))
     }
 
@@ -74,14 +112,14 @@ impl Socket {
     ) -> Result<ClosedSocket, SocketFailure> {
         let asked_at = Instant::now();
         check_close(code, reason).map_err(|detail| bad_request(detail, asked_at))?;
-        let was_open = self.0.closed().is_none();
-        self.0.ask_to_close(CloseRequest {
+        let was_open = self.state.closed().is_none();
+        self.state.ask_to_close(CloseRequest {
             code,
             reason: reason.to_owned(),
             deadline: asked_at + within,
             why: ClosedWhy::Asked,
         });
-        let closed = self.0.ended().await;
+        let closed = self.state.ended().await;
         match closed.why {
             ClosedWhy::Asked if was_open => Ok((*closed).clone()),
             ClosedWhy::NoAnswer => Err(SocketFailure::of_open(
@@ -98,13 +136,13 @@ impl Socket {
 
     /// How it ended, if it has.
     pub fn closed(&self) -> Option<ClosedSocket> {
-        self.0.closed().as_deref().cloned()
+        self.state.closed().as_deref().cloned()
     }
 }
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        self.0.ask_to_close(CloseRequest {
+        self.state.ask_to_close(CloseRequest {
             code: GOING_AWAY,
             reason: String::new(),
             deadline: Instant::now() + ANSWER_TO_DROP_WITHIN,
@@ -116,8 +154,10 @@ impl Drop for Socket {
 /// Without what waits to be sent, which may be confidential.
 impl fmt::Debug for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let closed = self.0.closed();
-        f.debug_struct("Socket").field("closed", &closed).finish()
+        let closed = self.state.closed();
+        f.debug_struct("Socket")
+            .field("closed", &closed)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,22 +1,24 @@
-//! The task of a socket, which alone reads from it and writes to it.
+//! The task of a socket, which reads from it and writes to it.
+
+mod writing;
 
 use std::{
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
-use bytes::Bytes;
 use futures_util::{Sink, Stream as _};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::{self, protocol::CloseFrame};
 
+pub(super) use self::writing::WrittenNow;
 use super::{
     closed::{ClosedBy, ClosedSocket, ClosedWhy},
     handler::SocketHandler,
     message::{ReceivedMessage, SocketMessage},
-    queue::{CloseRequest, NextWrite, QueueRefusal, QueuedMessage, SocketState},
+    queue::{CloseRequest, QueueRefusal, QueuedMessage, SocketState},
     timers::{DueAct, Timers},
     wire::{self, Wire},
     words,
@@ -48,6 +50,8 @@ pub(super) struct SocketTask {
     /// When what was read last had arrived.
     arrivals: ArrivalClock,
     state: Arc<SocketState>,
+    /// By which it is polled; `None` before that happened for the first time.
+    waker: Option<Waker>,
     /// Until the end.
     handler: Option<Box<dyn SocketHandler>>,
     timers: Timers,
@@ -78,6 +82,7 @@ impl SocketTask {
             wire: established.wire,
             arrivals: established.arrivals,
             state,
+            waker: None,
             handler: Some(handler),
             timers,
             flushing: false,
@@ -93,6 +98,7 @@ impl SocketTask {
     /// Reads and writes until the socket has ended.
     fn poll_open(&mut self, context: &mut Context<'_>) -> Poll<ClosedSocket> {
         self.state.tell(context.waker());
+        self.remember(context.waker());
         if let Some(deadline) = self.state.close_deadline() {
             self.timers.set_deadline(deadline);
         }
@@ -120,79 +126,6 @@ impl SocketTask {
             Poll::Pending => false,
         };
         Ok(written || read || timed)
-    }
-
-    /// Writes what waits, one after the other, so that it is known when the kernel has taken each.
-    fn write(&mut self, context: &mut Context<'_>) -> bool {
-        let mut advanced = false;
-        loop {
-            if self.flushing || self.pongs_wait {
-                match Pin::new(&mut self.wire).poll_flush(context) {
-                    Poll::Pending => return advanced,
-                    Poll::Ready(Ok(())) => self.flushed(),
-                    Poll::Ready(Err(error)) => {
-                        self.break_off(&error);
-                        return true;
-                    }
-                }
-                advanced = true;
-            }
-            let Some(next) = self.next_write() else {
-                return advanced;
-            };
-            self.flushing = true;
-            if let Err(error) = Pin::new(&mut self.wire).start_send(next) {
-                self.break_off(&error);
-                return true;
-            }
-        }
-    }
-
-    fn next_write(&mut self) -> Option<tungstenite::Message> {
-        if self.close_written.is_none()
-            && let Some(content) = self.timers.take_ping(Instant::now())
-        {
-            let content = Bytes::copy_from_slice(&content);
-            return Some(tungstenite::Message::Ping(content));
-        }
-        match self.state.next_write(self.close_written.is_some())? {
-            NextWrite::Message(queued) => {
-                let message = queued.message.clone().into_wire();
-                self.writing = Some(Box::new(queued));
-                Some(message)
-            }
-            NextWrite::Close(request) => {
-                let frame = CloseFrame {
-                    code: request.code.into(),
-                    reason: request.reason.clone().into(),
-                };
-                self.close_written = Some(Box::new(request));
-                Some(tungstenite::Message::Close(Some(frame)))
-            }
-        }
-    }
-
-    /// The kernel has taken all.
-    fn flushed(&mut self) {
-        self.flushing = false;
-        self.pongs_wait = false;
-        let Some(written) = self.writing.take() else {
-            return;
-        };
-        self.has_large_buffers |= written.message.length() > LARGE;
-        let took = written.since.elapsed();
-        if let Some(handler) = &mut self.handler {
-            handler.sent(&written.message, took);
-        }
-        self.state.release(written.message.length());
-        if let Some(taken) = written.taken {
-            // The receiver is gone if the sender of the message has stopped waiting.
-            let _ = taken.send(took);
-        }
-    }
-
-    fn break_off(&mut self, error: &tungstenite::Error) {
-        self.broken = Some(Box::new(self.end_of(error, Instant::now())));
     }
 
     fn read(&mut self, context: &mut Context<'_>) -> Result<bool, ClosedSocket> {

@@ -130,6 +130,13 @@ impl Notes {
     }
 }
 
+impl Socket {
+    /// Sends a message to a target that reads.
+    async fn send(&self, message: SocketMessage) -> Result<Duration, SocketFailure> {
+        self.send_announced(message, PATIENCE, &mut || {}).await
+    }
+}
+
 impl SocketHandler for NotingHandler {
     fn opened(&mut self, answer: &HandshakeAnswer) {
         self.notes.note(Told::Opened(answer.status));

@@ -60,11 +60,20 @@ async fn a_target_that_does_not_read_makes_senders_wait_and_is_read_all_the_same
     // The one that was given up is on its way; there is space for one more, which nobody hears of.
     let mut announced = 0;
     let mut announce = || announced += 1;
-    let sending = opened.socket.send_announced(message(40_000), &mut announce);
+    let sending = opened
+        .socket
+        .send_announced(message(40_000), PATIENCE, &mut announce);
     assert!(sending.now_or_never().is_none());
     // There is none for this one, so it is not sent when it is given up.
-    let sending = opened.socket.send_announced(message(20_000), &mut announce);
-    assert!(sending.now_or_never().is_none());
+    let within = Duration::from_millis(10);
+    let sending = opened
+        .socket
+        .send_announced(message(20_000), within, &mut announce);
+    let failure = sending.await.unwrap_err();
+    assert!(
+        matches!(failure.kind, SocketFailureKind::Timeout),
+        "{failure}"
+    );
     assert_eq!(announced, 1);
     assert_eq!(notes.until_received(100).await.len(), 100);
     reads.notify_one();
@@ -75,6 +84,81 @@ async fn a_target_that_does_not_read_makes_senders_wait_and_is_read_all_the_same
     expected.extend(["40000", "7"]);
     assert_eq!(notes.received()[100], text(&expected.join(",")));
     assert_eq!(notes.all().len(), 1 + 101 + expected.len() + 1);
+}
+
+#[tokio::test]
+async fn a_message_is_written_within_the_turn_of_whoever_sends_it() {
+    let server = socket_server(|mut peer| async move {
+        peer.write(say("welcome")).await;
+        peer.echo().await;
+    })
+    .await;
+    let (opened, notes) = open(&server).await;
+    notes.until_received(1).await;
+    // No task has a turn meanwhile.
+    let mut told = Vec::new();
+    let mut announce = || told.push(notes.all().len());
+    for number in ["one", "two"] {
+        let sending = opened
+            .socket
+            .send_announced(text(number), PATIENCE, &mut announce);
+        assert!(matches!(sending.now_or_never(), Some(Ok(_))));
+    }
+    let [sent_one, sent_two] = ["one", "two"].map(|number| Told::Sent(text(number)));
+    assert_eq!(notes.all()[2..], [sent_one, sent_two]);
+    assert_eq!(told, [2, 3], "each is announced before it is written");
+    let received = notes.until_received(3).await;
+    assert_eq!(received[1..], ["one", "two"].map(text));
+    let closing = opened.socket.close(1000, "", PATIENCE);
+    let late = async { opened.socket.send(text("late")).await };
+    let (closed, late) = tokio::join!(closing, late);
+    assert_eq!(closed.unwrap().why, ClosedWhy::Asked);
+    assert!(late.is_err(), "nothing is sent behind a close");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_is_sent_and_what_is_answered_meanwhile_stays_whole_and_in_order() {
+    const COUNT: usize = 500;
+    let server = socket_server(|mut peer| async move {
+        let mut heard = Vec::new();
+        for number in 0..COUNT {
+            peer.write(say(&format!("answer {number}"))).await;
+            if number % 3 == 0 {
+                heard.push(peer.frame().await.unwrap().payload);
+            }
+        }
+        while heard.len() < 2 * COUNT {
+            heard.push(peer.frame().await.unwrap().payload);
+        }
+        peer.write(say(&String::from_utf8(heard.join(&b',')).unwrap()))
+            .await;
+        peer.echo().await;
+    })
+    .await;
+    let notes = Notes::default();
+    let answers = notes.replying(|message| match message {
+        SocketMessage::Text(text) if text.starts_with("answer") => vec![message.clone()],
+        _ => Vec::new(),
+    });
+    let opened = open_with(&opening(ws(&server)), answers).await;
+    let sending = tokio::spawn(async move {
+        for number in 0..COUNT {
+            opened
+                .socket
+                .send(text(&format!("send {number}")))
+                .await
+                .unwrap();
+        }
+        opened
+    });
+    let _opened = sending.await.unwrap();
+    let received = notes.until_received(COUNT + 1).await;
+    let heard = std::str::from_utf8(received[COUNT].bytes()).unwrap();
+    for what in ["send", "answer"] {
+        let of_them = heard.split(',').filter(|text| text.starts_with(what));
+        let expected = (0..COUNT).map(|number| format!("{what} {number}"));
+        assert!(of_them.eq(expected), "{heard}");
+    }
 }
 
 #[tokio::test]

@@ -63,12 +63,16 @@ impl ChatSockets {
     ) -> Result<WaitSources, Unperformed> {
         let latest = self.0.iter().flat_map(|connections| &connections.latest);
         let named = latest.filter(|latest| name.is_none_or(|name| name == &*latest.name));
-        let numbers: Vec<_> = named.map(|latest| latest.connection).collect();
-        match numbers[..] {
-            [] => Err(not_open(name.unwrap_or(UNNAMED))),
-            [number] => Ok(WaitSources::Connection(number)),
-            _ => Ok(WaitSources::Connections(numbers.into())),
+        let mut numbers = named.map(|latest| latest.connection);
+        let Some(first) = numbers.next() else {
+            return Err(not_open(name.unwrap_or(UNNAMED)));
+        };
+        let others: Vec<_> = numbers.collect();
+        if others.is_empty() {
+            return Ok(WaitSources::Connection(first));
         }
+        let numbers = [first].into_iter().chain(others);
+        Ok(WaitSources::Connections(numbers.collect()))
     }
 
     /// Whether the chat has opened one, whatever became of it.
@@ -170,9 +174,10 @@ impl OpenSocket {
     pub(super) async fn send(
         &self,
         message: SocketMessage,
+        within: Duration,
         before: &mut (dyn FnMut() + Send),
     ) -> Result<Duration, SocketFailure> {
-        self.socket.send_announced(message, before).await
+        self.socket.send_announced(message, within, before).await
     }
 
     /// See [`Socket::close`]. The chat is no member of its room any more.

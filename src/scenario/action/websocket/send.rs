@@ -2,7 +2,7 @@
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::{
     SOCKET, read_one_socket,
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     document::{Mapping, Node},
-    driver::{OnWire, SocketMessage},
+    driver::{OnWire, SocketFailureKind, SocketMessage},
     scenario::{
         EvaluationError, Observation, Reason, Sessions, Template, View,
         action::{
@@ -126,24 +126,21 @@ async fn send(
                 socket.publish(id, room, Instant::now());
             }
         };
-        let sending = pin!(timeout(task.timeout, socket.send(message, &mut before)));
+        let sending = pin!(socket.send(message, task.timeout, &mut before));
         task.until.answered(sending, || on_wire.is_set()).await
     };
     let performed = match sent {
         None => return Performed::without(Unperformed::Stopped),
-        Some(Ok(Ok(took))) => Performed {
+        Some(Ok(took)) => Performed {
             view: Some(Arc::new(SentFrame { took })),
             mark: Some(began),
             ..Performed::with(took)
         },
-        Some(Ok(Err(failure))) => Performed::without(failed(&failure)),
-        Some(Err(_)) => {
-            let detail = format!(
-                "the target did not take the frame within {:?}: it does not read what was sent before",
-                task.timeout
-            );
-            Performed::without(Unperformed::failed(Reason::Timeout, detail))
-        }
+        Some(Err(failure)) => Performed::without(match failure.kind {
+            // Whoever does not read has been reached.
+            SocketFailureKind::Timeout => Unperformed::failed(Reason::Timeout, failure.detail),
+            _ => failed(&failure),
+        }),
     };
     Performed {
         sent: Some(Sending::at(began)),
