@@ -1,11 +1,13 @@
-use std::collections::VecDeque;
+use std::{collections::VecDeque, task::Waker};
 
 use super::{
     Duplicates, IdSpread, IdUse, Inbound, Incoming, KeptBytes, MOST_BYTES, MOST_EVENTS, Owner,
+    alarm::Alarm,
     bounds::MOST_ENDS,
     cursor::{Candidate, Cursor},
     deliveries::{Deliveries, Relation},
     kept::{KeptEvent, Repetition},
+    waiters::Waiters,
 };
 
 /// What is in an inbox.
@@ -21,6 +23,9 @@ pub(super) struct Content {
     /// Events that were given up because too many came; no inbox lives long enough for more.
     fell_out: u32,
     is_closed: bool,
+    waiters: Waiters,
+    /// That of the wait that was over last.
+    alarm: Option<Alarm>,
 }
 
 impl Content {
@@ -143,10 +148,29 @@ impl Content {
         self.events.range(from..).find_map(|kept| cursor.pass(kept))
     }
 
-    /// Whether there are events that a cursor has not passed.
-    pub(super) fn has_more(&self, cursor: &Cursor) -> bool {
+    /// Whether there are events that a cursor has not passed. If there are none, the next one wakes the task.
+    pub(super) fn has_more(&mut self, cursor: &Cursor, waker: &Waker) -> bool {
         let latest = self.events.back();
-        latest.is_some_and(|latest| latest.number >= cursor.next_number())
+        let has_more = latest.is_some_and(|latest| latest.number >= cursor.next_number());
+        if !has_more {
+            self.waiters.add(waker);
+        }
+        has_more
+    }
+
+    /// The tasks that look at what has come.
+    pub(super) fn take_waiters(&mut self) -> Waiters {
+        std::mem::take(&mut self.waiters)
+    }
+
+    /// The timer that an earlier wait has left, if no other one has it.
+    pub(super) fn take_alarm(&mut self) -> Option<Alarm> {
+        self.alarm.take()
+    }
+
+    /// Keeps the timer of a wait that is over for the next one.
+    pub(super) fn leave_alarm(&mut self, alarm: Alarm) {
+        self.alarm = Some(alarm);
     }
 
     /// An event that is there still.
@@ -169,6 +193,7 @@ impl Content {
     /// Takes no event any more; what is left is settled.
     pub(super) fn close(&mut self, owner: &Owner) {
         self.is_closed = true;
+        self.alarm = None;
         for left in std::mem::take(&mut self.events) {
             owner.settle_entry(left.inbound.source, left.fate_if_left());
         }

@@ -40,6 +40,7 @@
 //! the other side left. Once a wait has found that it does not say so, later waits skip it, and judge it only if
 //! they time out, to say what came instead.
 
+mod alarm;
 mod bounds;
 mod content;
 mod cursor;
@@ -53,6 +54,7 @@ mod sender;
 #[cfg(test)]
 mod tests;
 mod timeout;
+mod waiters;
 mod waits;
 
 pub use bounds::{MOST_BYTES, MOST_EVENTS};

@@ -1,7 +1,5 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::Notify;
-
 use super::{IdSpread, IdUse, Inbound, Incoming, Owner, content::Content};
 use crate::event::Fate;
 
@@ -11,8 +9,6 @@ pub(super) struct SharedInbox {
     pub(super) owner: Arc<Owner>,
     pub(super) chat: u64,
     content: Mutex<Content>,
-    /// Wakes the waits.
-    pub(super) arrival: Notify,
 }
 
 impl SharedInbox {
@@ -21,7 +17,6 @@ impl SharedInbox {
             owner,
             chat,
             content: Mutex::default(),
-            arrival: Notify::new(),
         })
     }
 
@@ -61,15 +56,15 @@ impl EventSender {
     pub fn send(&self, incoming: Incoming, spread: IdSpread) -> IdUse {
         let mut content = self.0.content();
         let id_use = self.put(&mut content, incoming, spread, Receipt::Due);
-        drop(content);
-        self.0.arrival.notify_waiters();
+        wake_waits(content);
         id_use
     }
 
     /// Sends a frame or the end of a connection. What comes after the inbox was closed is for nobody.
     pub fn send_of_connection(&self, inbound: Inbound) {
-        self.0.content().push_of_connection(inbound, self.owner());
-        self.0.arrival.notify_waiters();
+        let mut content = self.0.content();
+        content.push_of_connection(inbound, self.owner());
+        wake_waits(content);
     }
 
     /// Makes whatever is sent from now on come behind the events that go through the intake.
@@ -132,8 +127,14 @@ impl Intake<'_> {
                 repeated.get_or_insert(spread);
             }
         }
-        drop(self.content);
-        self.sender.0.arrival.notify_waiters();
+        wake_waits(self.content);
         repeated
     }
+}
+
+/// Lets the waits look at what has come.
+fn wake_waits(mut content: MutexGuard<'_, Content>) {
+    let waiters = content.take_waiters();
+    drop(content);
+    waiters.wake();
 }

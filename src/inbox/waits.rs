@@ -1,12 +1,18 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    future::poll_fn,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use tokio::{
     task::{consume_budget, yield_now},
-    time::{Instant, timeout_at},
+    time::Instant,
 };
 
 use super::{
     EventSender, Inbound, Owner, WaitError,
+    alarm::Alarm,
     cursor::{Candidate, Cursor},
     sender::SharedInbox,
 };
@@ -53,6 +59,7 @@ impl Inbox {
         let mut cursor = Cursor::new(sources, since, deadline);
         // Not an async function, which would have room for its arguments twice: many chats wait at a time.
         async move {
+            let mut alarm = LentAlarm::of(&self.0);
             let mut is_in_time = true;
             loop {
                 if let Some(decided) = self.look(&mut cursor, &mut judge).await {
@@ -61,17 +68,23 @@ impl Inbox {
                 if !is_in_time {
                     return Err(self.timeout(&mut cursor, &mut judge).await);
                 }
-                is_in_time = self.arrival(&cursor).await;
+                is_in_time =
+                    poll_fn(|context| self.poll_arrival(&cursor, &mut alarm, context)).await;
             }
         }
     }
 
     /// Completes when there is an event that a wait has not looked at, and says whether that is in time.
-    async fn arrival(&self, cursor: &Cursor) -> bool {
-        let arrival = self.0.arrival.notified();
-        // What came before the line above wakes nobody.
-        let is_there = self.0.content().has_more(cursor);
-        is_there || timeout_at(cursor.deadline(), arrival).await.is_ok()
+    fn poll_arrival(
+        &self,
+        cursor: &Cursor,
+        alarm: &mut LentAlarm<'_>,
+        context: &mut Context<'_>,
+    ) -> Poll<bool> {
+        if self.0.content().has_more(cursor, context.waker()) {
+            return Poll::Ready(true);
+        }
+        alarm.poll_at(cursor.deadline(), context).map(|()| false)
     }
 
     /// For how many events it has room without an allocation.
@@ -155,6 +168,36 @@ impl Inbox {
 impl Drop for Inbox {
     fn drop(&mut self) {
         self.0.content().close(&self.0.owner);
+    }
+}
+
+/// The timer of a wait in progress.
+struct LentAlarm<'a> {
+    inbox: &'a SharedInbox,
+    /// `None` before the wait needs it.
+    alarm: Option<Alarm>,
+}
+
+impl<'a> LentAlarm<'a> {
+    fn of(inbox: &'a SharedInbox) -> Self {
+        Self { inbox, alarm: None }
+    }
+
+    fn poll_at(&mut self, at: Instant, context: &mut Context<'_>) -> Poll<()> {
+        let lent = || self.inbox.content().take_alarm();
+        let alarm = match self.alarm.take().or_else(lent) {
+            Some(alarm) => alarm,
+            None => Alarm::new(at),
+        };
+        self.alarm.insert(alarm).poll_at(at, context)
+    }
+}
+
+impl Drop for LentAlarm<'_> {
+    fn drop(&mut self) {
+        if let Some(alarm) = self.alarm.take() {
+            self.inbox.content().leave_alarm(alarm);
+        }
     }
 }
 
