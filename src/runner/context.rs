@@ -106,9 +106,17 @@ impl RunContext {
         self.cut_short.load(Ordering::Relaxed)
     }
 
+    /// Whether something tells its tracks to stop, now or later.
+    pub(super) fn is_ending(&self) -> bool {
+        self.ending.is_given.load(Ordering::Acquire)
+    }
+
     /// Whether a track with this grace period has to stop.
     pub(super) fn grace_is_over(&self, grace: GracePeriod) -> bool {
-        let end = *self.ending.0.borrow();
+        if !self.is_ending() {
+            return false;
+        }
+        let end = *self.ending.end.borrow();
         end.is_some_and(|end| end.deadline(grace) <= Instant::now())
     }
 
@@ -119,7 +127,7 @@ impl RunContext {
 
     /// Completes at a moment of the end, once there is one.
     async fn past(&self, moment: impl Fn(&End) -> Instant) {
-        let mut end = self.ending.0.subscribe();
+        let mut end = self.ending.end.subscribe();
         loop {
             let deadline = end.borrow_and_update().as_ref().map(&moment);
             let out = async {
@@ -170,7 +178,11 @@ pub(super) enum GracePeriod {
 
 /// Tells everything in a run that it is to end now.
 #[derive(Debug, Default)]
-pub(super) struct EndSignal(watch::Sender<Option<End>>);
+pub(super) struct EndSignal {
+    end: watch::Sender<Option<End>>,
+    /// Set before anybody hears of an end. Tracks ask for it often.
+    is_given: AtomicBool,
+}
 
 /// When a run was told to end now, and how long it may clean up.
 #[derive(Debug, Clone, Copy)]
@@ -202,7 +214,7 @@ impl EndSignal {
     /// Ends the chats, and lets the teardown take as long as it does in a run that nothing ends. Whether nothing
     /// had ended them before.
     pub(super) fn give_to_chats(&self, answers: Duration, cleanup: Duration) -> bool {
-        let is_first = self.0.borrow().is_none();
+        let is_first = self.end.borrow().is_none();
         if is_first {
             self.shorten(End {
                 at: Instant::now(),
@@ -219,14 +231,15 @@ impl EndSignal {
     /// Whether it is the graceful stop that interrupts a track with this grace period. It has ended the steps of
     /// every chat, also where an order shortens what follows.
     fn is_graceful(&self, grace: GracePeriod) -> bool {
-        self.0.borrow().is_some_and(|end| match grace {
+        self.end.borrow().is_some_and(|end| match grace {
             GracePeriod::None => end.after_graceful,
             GracePeriod::Cleanup | GracePeriod::Teardown => end.is_graceful,
         })
     }
 
     fn shorten(&self, mut asked: End) {
-        self.0.send_if_modified(|end| {
+        self.is_given.store(true, Ordering::Release);
+        self.end.send_if_modified(|end| {
             let sooner = end.is_none_or(|end| {
                 asked.deadline(GracePeriod::Teardown) < end.deadline(GracePeriod::Teardown)
             });

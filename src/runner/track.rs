@@ -5,6 +5,7 @@ mod deadline;
 mod end;
 mod leftover;
 mod repeat;
+mod stop_signal;
 mod think;
 mod timing;
 mod tracing;
@@ -16,6 +17,7 @@ use tokio::time::Instant;
 pub(super) use self::leftover::Leftover;
 use self::{
     attempt::{StepFailure, shorten},
+    stop_signal::StopSignal,
     timing::Timing,
     tracing::Tracing,
 };
@@ -53,6 +55,7 @@ pub(super) struct Track<'a> {
     timing: Timing,
     progress: Progress,
     grace: GracePeriod,
+    stop: StopSignal<'a>,
     /// When its steps have failed, if they are none of those that the deadline of the chat binds. In a box: steps of chats
     /// have none, and it would take room in every chat that waits.
     limit: Option<Box<Deadline>>,
@@ -92,6 +95,7 @@ impl<'a> Track<'a> {
             timing: Timing::begin(),
             progress: Progress::default(),
             grace,
+            stop: StopSignal::new(&chat.context, grace),
             limit: None,
             leftover: Leftover::default(),
             tracing: None,
@@ -160,6 +164,7 @@ impl<'a> Track<'a> {
     /// From here on `always` steps follow.
     pub(super) fn clean_up(&mut self, passed: bool) {
         self.grace = GracePeriod::Cleanup;
+        self.stop = StopSignal::new(self.context(), self.grace);
         self.limit_time();
         self.timing.due = Instant::now();
         Arc::make_mut(&mut self.scope).set_passed(passed);

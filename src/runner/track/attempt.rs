@@ -1,6 +1,10 @@
 //! One step: its action, what is expected of it and what is kept from it.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
@@ -84,28 +88,29 @@ impl Track<'_> {
             // for it.
             return Box::pin(self.exchange(step, timeout)).await;
         };
-        let (context, grace) = (self.context(), self.grace);
+        let mut stopped = self.stop.take();
         let result = tokio::select! {
             biased;
-            () = context.end_of_grace(grace) => Err(StepFailure::Stopped),
+            () = &mut stopped => Err(StepFailure::Stopped),
             result = self.wait(step, wait, timeout) => result,
         };
+        self.stop = stopped;
         drop(waiting);
         result
     }
 
     /// Performs an action that has no use for the inbox.
     async fn exchange(&mut self, step: &Step, timeout: Duration) -> Result<Duration, StepFailure> {
-        let context = self.context();
+        let (chat, context) = (self.chat, self.context());
         let performed = {
-            let stopped = pin!(context.end_of_grace(self.grace));
+            let stopped = Pin::new(&mut self.stop);
             let give_up = pin!(context.gives_up_answers(self.grace));
             let task = Task {
                 scope: &self.scope,
                 timeout,
                 is_traced: self.tracing.is_some(),
                 clients: &context.clients,
-                session_events: &|| self.chat.session_sink(),
+                session_events: &|| chat.session_sink(),
                 until: Until { stopped, give_up },
             };
             step.action.perform(&mut self.sessions, task).await?
@@ -205,11 +210,9 @@ impl Track<'_> {
             Ok(inbound) => inbound,
             Err(error) => return Err(self.waited_in_vain(step, since, timeout, &error).await),
         };
-        let view = view_of(wait, &inbound, since);
+        // Expressions see it already: it was judged last.
         self.timing.mark(step.id, inbound.arrived);
-        let latency = view.elapsed;
-        Arc::make_mut(&mut self.scope).look_at(Arc::new(view));
-        Ok(latency)
+        Ok(inbound.arrived.saturating_duration_since(since))
     }
 
     /// The beginning of a body. Secrets go before the rest is cut off: half of one is one too.

@@ -18,7 +18,7 @@ impl Track<'_> {
         let deadline = self.deadline_before(self.timing.due);
         tokio::select! {
             biased;
-            () = self.context().end_of_grace(self.grace) => Err(self.cut_short()),
+            () = &mut self.stop => Err(self.cut_short()),
             () = sleep_until(deadline.unwrap_or(self.timing.due)) => match deadline {
                 Some(_) => Err(Interrupt::Failed(self.failed_thinking(pause))),
                 None => Ok(()),
