@@ -84,7 +84,12 @@ impl TracedFrames {
 impl TracedFrame {
     /// Roughly what it takes in memory.
     pub fn bytes(&self) -> usize {
-        BESIDES + self.content.text.len()
+        Self::bytes_with(self.content.text.len())
+    }
+
+    /// The same of one of whose content so many bytes are kept.
+    pub fn bytes_with(kept: usize) -> usize {
+        BESIDES + kept
     }
 
     fn present(&self, redaction: &Redaction) -> FrameTrace {

@@ -23,15 +23,23 @@ pub(super) struct FrameLog {
     budget: Option<TraceBudget>,
     bytes: usize,
     latest: VecDeque<LoggedFrame>,
+    /// What is kept of their contents, one behind the other: every frame of every chat passes here, and would need memory
+    /// of its own.
+    contents: VecDeque<u8>,
     dropped: u64,
     /// Nobody asks any more.
     is_over: bool,
 }
 
-/// A frame, and when it passed.
+/// A frame without its content.
 struct LoggedFrame {
+    connection: u32,
     at: Instant,
-    frame: TracedFrame,
+    passage: Passage,
+    /// How much of its content is kept.
+    kept: usize,
+    /// The length of the whole.
+    length: usize,
 }
 
 impl FrameLog {
@@ -40,6 +48,7 @@ impl FrameLog {
             budget,
             bytes: 0,
             latest: VecDeque::new(),
+            contents: VecDeque::new(),
             dropped: 0,
             is_over: false,
         }
@@ -51,14 +60,12 @@ impl FrameLog {
             return;
         }
         let kept = &content[..content.len().min(MOST_CONTENT)];
-        let frame = TracedFrame {
+        let frame = LoggedFrame {
             connection,
-            at: None,
+            at,
             passage,
-            content: Beginning {
-                text: Bytes::copy_from_slice(kept),
-                length: content.len(),
-            },
+            kept: kept.len(),
+            length: content.len(),
         };
         let bytes = frame.bytes();
         while self.latest.len() >= MOST_FRAMES || self.bytes + bytes > MOST_BYTES {
@@ -72,17 +79,24 @@ impl FrameLog {
             }
         }
         self.bytes += bytes;
-        self.latest.push_back(LoggedFrame { at, frame });
+        self.contents.extend(kept);
+        self.latest.push_back(frame);
     }
 
     /// What was kept, with moments after `since`. From now on nothing is kept.
     pub(super) fn take(&mut self, since: Option<Instant>) -> TracedFrames {
         self.is_over = true;
+        let mut contents = Bytes::from(Vec::from(mem::take(&mut self.contents)));
         let latest = mem::take(&mut self.latest).into_iter().map(|logged| {
             let after = |since| logged.at.saturating_duration_since(since);
             TracedFrame {
+                connection: logged.connection,
                 at: since.map(after),
-                ..logged.frame
+                passage: logged.passage,
+                content: Beginning {
+                    text: contents.split_to(logged.kept),
+                    length: logged.length,
+                },
             }
         });
         let frames = TracedFrames {
@@ -110,11 +124,18 @@ impl FrameLog {
         let Some(oldest) = self.latest.pop_front() else {
             return false;
         };
-        let bytes = oldest.frame.bytes();
+        self.contents.drain(..oldest.kept);
+        let bytes = oldest.bytes();
         self.bytes -= bytes;
         self.give_back(bytes);
         self.dropped += 1;
         true
+    }
+}
+
+impl LoggedFrame {
+    fn bytes(&self) -> usize {
+        TracedFrame::bytes_with(self.kept)
     }
 }
 

@@ -20,24 +20,15 @@ const MOST_EVENTS: usize = 20;
 /// Of an event besides its value, in bytes.
 const BESIDES: usize = 100;
 
-/// Events that a wait looks at, until the step is over.
+/// Events that a wait looked at: in the order in which it did so until its step is over, then in that of their arrival.
 #[derive(Default)]
 pub struct KeptEvents(Vec<KeptEvent>);
 
+/// An inbound event.
 struct KeptEvent {
     arrived: Instant,
-    wanted: bool,
-    event: Value,
-    bytes: usize,
-}
-
-/// Events that a wait looked at, in the order of their arrival.
-struct TracedWait(Box<[TracedEvent]>);
-
-/// An inbound event.
-struct TracedEvent {
-    /// After the chat began; `None` if that is not known.
-    arrived: Option<Duration>,
+    /// The same after the chat began; `None` if that is not known.
+    after: Option<Duration>,
     wanted: bool,
     event: Value,
     bytes: usize,
@@ -46,9 +37,14 @@ struct TracedEvent {
 impl KeptEvents {
     /// Notes an event that the wait has judged, and that takes so many bytes in memory.
     pub fn note(&mut self, arrived: Instant, event: &Value, bytes: usize, wanted: bool) {
+        if self.0.is_empty() {
+            // Most waits look at one.
+            self.0.reserve_exact(1);
+        }
         if self.0.len() < MOST_EVENTS {
             self.0.push(KeptEvent {
                 arrived,
+                after: None,
                 wanted,
                 event: event.clone(),
                 bytes,
@@ -61,17 +57,15 @@ impl Kept for KeptEvents {
     fn traced(mut self: Box<Self>, tracer: &Tracer<'_>) -> Box<dyn TracedAction> {
         // A wait that timed out has judged those from before its request last.
         self.0.sort_by_key(|kept| kept.arrived);
-        let events = self.0.into_iter().map(|kept| TracedEvent {
-            arrived: (tracer.after)(kept.arrived),
-            wanted: kept.wanted,
-            event: kept.event,
-            bytes: kept.bytes,
-        });
-        Box::new(TracedWait(events.collect()))
+        for kept in &mut self.0 {
+            kept.after = (tracer.after)(kept.arrived);
+        }
+        self.0.shrink_to_fit();
+        self
     }
 }
 
-impl TracedAction for TracedWait {
+impl TracedAction for KeptEvents {
     fn bytes(&self) -> usize {
         let sizes = self.0.iter();
         sizes.map(|event| BESIDES + event.bytes).sum()
@@ -87,7 +81,7 @@ impl TracedAction for TracedWait {
     fn present(&self, presenter: &Presenter<'_>) -> ActionTrace {
         let events = self.0.iter();
         let events = events.map(|event| EventTrace {
-            arrived: event.arrived.map(|arrived| arrived.as_secs_f64()),
+            arrived: event.after.map(|after| after.as_secs_f64()),
             wanted: event.wanted,
             event: excerpt_of(&event.event, presenter),
         });
