@@ -231,6 +231,12 @@ impl Scope {
         Parameters::behind(group)?.written(name)
     }
 
+    /// The value of `repeat.index`, for which no `repeat` is made.
+    pub(super) fn field_of(&self, name: &str, field: &str) -> Option<Value> {
+        let is_round = name == "repeat" && field == "index" && self.captured(name).is_none();
+        self.round.filter(|_| is_round).map(Value::from)
+    }
+
     /// The value of a variable, if it has one that is defined.
     pub(super) fn value_of(&self, name: &str) -> Option<Value> {
         if let Some((_, value)) = self.captures.iter().find(|(known, _)| **known == *name) {

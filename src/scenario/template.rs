@@ -90,7 +90,8 @@ impl Template {
         match &self.body {
             Body::Plain(text) => Ok(text.as_ref().to_owned()),
             Body::Parts(parts) => {
-                let mut text = Bounded::default();
+                let mut text =
+                    Bounded::with_capacity(parts.iter().map(TemplatePart::rough_length).sum());
                 for part in parts {
                     part.render(scope, &mut text)?;
                 }
@@ -211,6 +212,14 @@ impl Template {
 }
 
 impl TemplatePart {
+    /// About how long its text is, in bytes.
+    fn rough_length(&self) -> usize {
+        match self {
+            Self::Literal(literal) => literal.len(),
+            Self::Expression { .. } => 20,
+        }
+    }
+
     fn render(&self, scope: &Arc<Scope>, text: &mut Bounded) -> Result<(), EvaluationError> {
         let expression = match self {
             // Those of all parts are no longer than the file that they stand in.
@@ -233,7 +242,10 @@ impl TemplatePart {
 fn push(value: &Value, text: &mut Bounded) -> fmt::Result {
     match boolean_word(value) {
         Some(word) => text.write_str(word),
-        None => write!(text, "{value}"),
+        None => match value.as_str() {
+            Some(value) => text.write_str(value),
+            None => write!(text, "{value}"),
+        },
     }
 }
 

@@ -48,9 +48,17 @@ pub(super) const BARE_FRAME: VisibleNames = VisibleNames {
 /// `frame`. Its JSON is read when an expression first asks for it.
 #[derive(Debug)]
 pub(super) struct FrameView {
-    message: SocketMessage,
+    content: SeenContent,
     socket: Arc<str>,
     json: OnceLock<Value>,
+}
+
+/// What is in a frame.
+#[derive(Debug)]
+enum SeenContent {
+    /// As a value, which expressions share.
+    Text(Value),
+    Binary(Bytes),
 }
 
 /// A frame, where expressions look at nothing else.
@@ -62,12 +70,12 @@ impl FrameView {
 
     /// Copies the message, which may be a small part of a buffer that would stay with it.
     pub(super) fn new(message: &SocketMessage, socket: Arc<str>) -> Self {
-        let message = match message {
-            SocketMessage::Text(text) => SocketMessage::text(text.as_str()),
-            SocketMessage::Binary(bytes) => SocketMessage::Binary(Bytes::copy_from_slice(bytes)),
+        let content = match message {
+            SocketMessage::Text(text) => SeenContent::Text(text.as_str().into()),
+            SocketMessage::Binary(bytes) => SeenContent::Binary(Bytes::copy_from_slice(bytes)),
         };
         Self {
-            message,
+            content,
             socket,
             json: OnceLock::new(),
         }
@@ -88,16 +96,16 @@ impl FrameView {
 
     /// What is in it, for people. Binary content is shown as text, because secrets are not found in hexadecimal digits.
     pub(super) fn shown(&self) -> String {
-        let text = String::from_utf8_lossy(self.message.bytes());
-        match self.message {
-            SocketMessage::Text(_) => text.into_owned(),
-            SocketMessage::Binary(_) => format!("bytes {text}"),
+        let text = String::from_utf8_lossy(self.content.bytes());
+        match self.content {
+            SeenContent::Text(_) => text.into_owned(),
+            SeenContent::Binary(_) => format!("bytes {text}"),
         }
     }
 
     /// A binary frame as JSON with its content as text, in which secrets are found; `None` of a frame of text.
     pub(super) fn binary_as_text(&self) -> Option<Vec<u8>> {
-        let SocketMessage::Binary(bytes) = &self.message else {
+        let SeenContent::Binary(bytes) = &self.content else {
             return None;
         };
         let text = String::from_utf8_lossy(bytes);
@@ -107,8 +115,24 @@ impl FrameView {
 
     /// Undefined where it is no JSON.
     fn json(&self) -> &Value {
-        let read = || read_json(self.message.bytes(), None).unwrap_or_default();
+        let read = || read_json(self.content.bytes(), None).unwrap_or_default();
         self.json.get_or_init(read)
+    }
+}
+
+impl SeenContent {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_bytes().unwrap_or_default(),
+            Self::Binary(bytes) => bytes,
+        }
+    }
+
+    fn kind(&self) -> FrameKind {
+        match self {
+            Self::Text(_) => FrameKind::Text,
+            Self::Binary(_) => FrameKind::Binary,
+        }
     }
 }
 
@@ -118,11 +142,11 @@ impl Object for FrameView {
     }
 
     fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
-        match (key, &self.message) {
-            ("text", SocketMessage::Text(text)) => Some(text.as_str().into()),
+        match (key, &self.content) {
+            ("text", SeenContent::Text(text)) => Some(text.clone()),
             ("json", _) => Some(self.json().clone()),
-            ("hex", message) => Some(hexadecimal(message.bytes()).into()),
-            ("kind", message) => Some(kind_of(message).as_str().into()),
+            ("hex", content) => Some(hexadecimal(content.bytes()).into()),
+            ("kind", content) => Some(content.kind().as_str().into()),
             ("socket", _) => Some(self.socket.clone().into()),
             _ => None,
         }
@@ -130,9 +154,9 @@ impl Object for FrameView {
 
     /// What says everything about it once.
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Str(match self.message {
-            SocketMessage::Text(_) => &["socket", "kind", "text"],
-            SocketMessage::Binary(_) => &["socket", "kind", "hex"],
+        Enumerator::Str(match self.content {
+            SeenContent::Text(_) => &["socket", "kind", "text"],
+            SeenContent::Binary(_) => &["socket", "kind", "hex"],
         })
     }
 }

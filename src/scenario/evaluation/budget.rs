@@ -18,9 +18,11 @@ const MOST_ESCAPED: usize = 6;
 #[derive(Default)]
 struct Done(usize);
 
+/// The longest text, in bytes, that takes no more than the step that uses it.
+pub(super) const SMALL: usize = 64;
+
 /// Whether a value takes no more than the step that uses it. Such a value is not charged: the limit of steps bounds it.
 pub(super) fn is_small(value: &Value) -> bool {
-    const SMALL: usize = 64;
     match value.as_bytes() {
         Some(text) => text.len() <= SMALL,
         None => value.as_object().is_none() && zeros(value) <= SMALL,

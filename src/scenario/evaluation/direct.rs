@@ -1,6 +1,8 @@
 //! Expressions that are evaluated without the engine: names, constants, and what most scenarios make of them. Starting the
 //! engine takes ten times as long as comparing two texts, and a chat does so for each of its answers and events.
 
+use std::fmt::Write as _;
+
 use minijinja::{
     Value,
     machinery::ast::{BinOpKind, CallArg, Expr, UnaryOpKind},
@@ -127,10 +129,11 @@ impl Direct {
             Self::Path(names) => find(names, scope, undefined)?,
             Self::Equal(operands) => {
                 let [left, right] = &**operands;
-                let (left, right) = (of(left)?, of(right)?);
+                let operand = |of: &Self| of.operand(scope, undefined);
+                let (left, right) = (operand(left)?, operand(right)?);
                 // Two large values take long to compare, which the engine accounts for.
-                let is_quick = budget::is_small(&left) || budget::is_small(&right);
-                is_quick.then(|| left == right)?.into()
+                let is_quick = left.is_small() || right.is_small();
+                is_quick.then(|| left.equals(&right))?.into()
             }
             Self::OneOf(value, items) => items.contains(&of(value)?).into(),
             Self::Both(operands) => {
@@ -156,10 +159,7 @@ impl Direct {
                     value
                 }
             }
-            Self::Concatenation(operands) => {
-                let [left, right] = &**operands;
-                concatenated(&of(left)?, &of(right)?)?
-            }
+            Self::Concatenation(_) => self.text(scope, undefined)?.into(),
             Self::Choice(choice) => {
                 if of(&choice.condition)?.is_true() {
                     of(&choice.yes)?
@@ -168,6 +168,69 @@ impl Direct {
                 }
             }
         })
+    }
+}
+
+/// What is compared.
+enum Operand {
+    Value(Value),
+    /// What a concatenation makes, of which nobody needs a value.
+    Text(String),
+}
+
+impl Direct {
+    fn operand(&self, scope: &Scope, undefined: Undefined) -> Option<Operand> {
+        Some(match self {
+            Self::Concatenation(_) => Operand::Text(self.text(scope, undefined)?),
+            _ => Operand::Value(self.value(scope, undefined)?),
+        })
+    }
+
+    fn text(&self, scope: &Scope, undefined: Undefined) -> Option<String> {
+        let mut text = String::with_capacity(budget::SMALL);
+        self.write(scope, undefined, &mut text)?;
+        Some(text)
+    }
+
+    /// Appends what is put together: short texts and whole numbers behind each other.
+    fn write(&self, scope: &Scope, undefined: Undefined, text: &mut String) -> Option<()> {
+        let Self::Concatenation(operands) = self else {
+            let value = self.value(scope, undefined)?;
+            let short = budget::is_small(&value).then_some(&value)?;
+            return match short.as_str() {
+                Some(short) => text.write_str(short).ok(),
+                None if short.is_integer() => write!(text, "{short}").ok(),
+                None => None,
+            };
+        };
+        for operand in &**operands {
+            let begin = text.len();
+            operand.write(scope, undefined, text)?;
+            if text.len() - begin > budget::SMALL {
+                return None;
+            }
+        }
+        Some(())
+    }
+}
+
+impl Operand {
+    fn is_small(&self) -> bool {
+        match self {
+            Self::Value(value) => budget::is_small(value),
+            Self::Text(text) => text.len() <= budget::SMALL,
+        }
+    }
+
+    fn equals(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Value(one), Self::Value(other)) => one == other,
+            (Self::Text(one), Self::Text(other)) => one == other,
+            // Bytes are no text, whatever is in them.
+            (Self::Text(text), Self::Value(value)) | (Self::Value(value), Self::Text(text)) => {
+                value.kind() == ValueKind::String && value.as_str() == Some(text)
+            }
+        }
     }
 }
 
@@ -195,6 +258,11 @@ fn items(list: &Expr<'_>) -> Option<Box<[Value]>> {
 }
 
 fn find(names: &[Box<str>], scope: &Scope, undefined: Undefined) -> Option<Value> {
+    if let [name, field] = names
+        && let Some(value) = scope.field_of(name, field)
+    {
+        return Some(value);
+    }
     let (first, fields) = names.split_first()?;
     let mut value = scope.value_of(first).unwrap_or(Value::UNDEFINED);
     for field in fields {
@@ -208,13 +276,6 @@ fn find(names: &[Box<str>], scope: &Scope, undefined: Undefined) -> Option<Value
     }
     // The engine reports the error that an invalid value holds.
     (value.kind() != ValueKind::Invalid).then_some(value)
-}
-
-/// Two short texts or whole numbers behind each other.
-fn concatenated(left: &Value, right: &Value) -> Option<Value> {
-    let is_short =
-        |value: &Value| (value.as_str().is_some() || value.is_integer()) && budget::is_small(value);
-    (is_short(left) && is_short(right)).then(|| Value::from(format!("{left}{right}")))
 }
 
 #[cfg(test)]

@@ -110,16 +110,15 @@ impl Watcher {
         &mut self,
         frame: &mut LazyFrame<'_>,
     ) -> Result<Option<SocketMessage>, EvaluationError> {
-        let rules = self.rules.clone();
         let socket = frame.socket;
-        let mut replies = rules.replies_of(socket).peekable();
-        if replies.peek().is_none() {
+        if self.rules.replies_of(socket).next().is_none() {
             return Ok(None);
         }
+        let rules = self.rules.clone();
         let Some(scope) = self.look_at(frame) else {
             return Ok(None);
         };
-        for reply in replies {
+        for reply in rules.replies_of(socket) {
             if reply.when.decide(scope)? {
                 return reply.content.render(scope).map(Some);
             }
