@@ -45,6 +45,8 @@ pub struct TracedStep {
     pub step: Arc<str>,
     /// The branches of choices that led to it, the outermost first, if there were any.
     pub branches: Option<Arc<[Nth]>>,
+    /// Which attempt at it this was, if it says that it is attempted again.
+    pub attempt: Option<Nth>,
     /// When it began, after the chat did, if that is known.
     pub begun: Option<Duration>,
     /// How long it was performed, a wait for a connection included, if that is known.

@@ -90,6 +90,9 @@ pub struct StepTrace {
     /// The branches of choices that led to it, the outermost first.
     #[serde(default)]
     pub branches: Vec<Nth>,
+    /// Which attempt at it this was; null for a step that is attempted once only.
+    #[serde(default)]
+    pub attempt: Option<Nth>,
     /// When it began, in seconds after the chat did; null where that is not known.
     pub began: Option<f64>,
     /// How long it took, in seconds; null where that is not known.
@@ -185,6 +188,7 @@ impl StepTrace {
                 .iter()
                 .flat_map(|branches| branches.iter().copied())
                 .collect(),
+            attempt: step.attempt,
             began: step.begun.map(|begun| begun.as_secs_f64()),
             seconds: step.took.map(|took| took.as_secs_f64()),
             reason: refused.map(|refused| refused.0),

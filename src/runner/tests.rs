@@ -21,6 +21,7 @@ mod orders;
 mod pace;
 mod puppet;
 mod redaction;
+mod retries;
 mod search;
 mod sends;
 mod session_events;

@@ -4,6 +4,7 @@ mod choose;
 mod deadline;
 mod end;
 mod leftover;
+mod otherwise;
 mod repeat;
 mod stop_signal;
 mod think;
@@ -278,23 +279,44 @@ impl<'a> Track<'a> {
         self.context().spec.target.redact_besides(text, &values)
     }
 
-    /// One way in, one outcome, one event.
     async fn perform_step(&mut self, step: &Step) -> Result<(), Interrupt> {
-        // In a box: there is hardly ever one, and it would take room in every chat that waits.
-        let failure = match self.applies(step.when.as_ref()) {
+        match self.applies(step.when.as_ref()) {
             Ok(false) => return Ok(()),
-            Ok(true) => None,
-            Err(error) => Some(Box::new(StepFailure::from(error))),
-        };
+            Ok(true) => {}
+            Err(error) => {
+                self.begin_attempt();
+                let Err(failure) = self.end_attempt(step, 1, Err(error.into())) else {
+                    return Ok(());
+                };
+                // Whether it runs is not known better by trying once more.
+                let last = step.otherwise.attempts();
+                return Box::pin(self.go_on_after(step, last, failure)).await;
+            }
+        }
+        self.begin_attempt();
+        let outcome = self.attempt(step).await;
+        match self.end_attempt(step, 1, outcome) {
+            Ok(()) => Ok(()),
+            // In a box: few steps fail, and it would take room in every chat that waits.
+            Err(failure) => Box::pin(self.go_on_after(step, 1, failure)).await,
+        }
+    }
+
+    fn begin_attempt(&mut self) {
         self.progress.sent = None;
         if let Some(tracing) = &mut self.tracing {
             tracing.begin_step();
         }
-        let outcome = match failure {
-            None => self.attempt(step).await,
-            Some(failure) => Err(*failure),
-        };
-        self.trace(step, outcome.as_ref().err());
+    }
+
+    /// One way in, one outcome, one event. `attempt`: which it is at this step, from one.
+    fn end_attempt(
+        &mut self,
+        step: &Step,
+        attempt: u32,
+        outcome: Result<Duration, StepFailure>,
+    ) -> Result<(), StepFailure> {
+        self.trace(step, attempt, outcome.as_ref().err());
         Arc::make_mut(&mut self.scope).look_away();
         let came_to = match &outcome {
             Ok(latency) => StepOutcome::Passed(*latency),
@@ -306,23 +328,11 @@ impl<'a> Track<'a> {
             outcome: came_to,
         });
         match self.grace {
-            GracePeriod::None => self.leftover.note_step(step, came_to),
+            GracePeriod::None => self.leftover.note_step(step, attempt, came_to),
             GracePeriod::Cleanup | GracePeriod::Teardown => {
                 self.leftover.note_cleanup(step, came_to);
             }
         }
-        match outcome {
-            Ok(_) => Ok(()),
-            Err(failure) if step.goes_on && !self.ends_anyway(&failure) => Ok(()),
-            Err(StepFailure::Failed { reason, detail }) if !self.is_stopped() => {
-                Err(Interrupt::Failed(Failure {
-                    step: step.name.clone(),
-                    reason,
-                    detail: self.presentable(detail),
-                }))
-            }
-            // Whatever the step came to, the stop is why the rest is missing.
-            Err(_) => Err(self.cut_short()),
-        }
+        outcome.map(|_| ())
     }
 }

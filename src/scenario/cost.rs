@@ -196,10 +196,12 @@ impl<'a> Counter<'a> {
             let names = step.captures.iter().map(|(name, _)| name.clone());
             self.captures.extend(names);
         }
-        Extent {
-            requests: applies.times(self.requests_of(step, longest)),
+        let attempt = Extent {
+            requests: self.requests_of(step, longest),
             longest,
-        }
+        };
+        self.count_otherwise(&step.otherwise, attempt)
+            .times(applies)
     }
 
     /// Requests of a step that is performed, given how long it takes at most.

@@ -69,7 +69,9 @@ pub use scope::{EvaluationError, RunScope, Scope, key_text};
 pub use session_values::SessionValues;
 pub use setting::{Quantity, Setting};
 pub use step_id::StepId;
-pub use steps::{Branch, ChatEnd, Choose, DEFAULT_TIMEOUT, Item, Nth, Repeat, Step, Turn};
+pub use steps::{
+    Branch, ChatEnd, Choose, DEFAULT_TIMEOUT, Item, Nth, Otherwise, Repeat, Retry, Step, Turn,
+};
 pub use template::Template;
 pub use view::View;
 

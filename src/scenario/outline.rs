@@ -117,7 +117,7 @@ impl ScenarioRead {
 /// The names of steps in a list, those inside other entries too.
 fn note_steps(node: &Node, steps: &mut Vec<String>) {
     /// The keys of entries and of their parts behind which there are further entries.
-    const INSIDE: [&str; 2] = ["steps", "choose"];
+    const INSIDE: [&str; 3] = ["steps", "choose", "else"];
     if let Value::List(list) = &node.value {
         for node in list {
             note_steps(node, steps);

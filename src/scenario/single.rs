@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Action, DEFAULT_TIMEOUT, Item, Scenario, Setting, Step, StepId, fingerprint};
+use super::{
+    Action, DEFAULT_TIMEOUT, Item, Otherwise, Scenario, Setting, Step, StepId, fingerprint,
+};
 use crate::{document::Place, driver::Origins};
 
 impl Scenario {
@@ -25,7 +27,7 @@ impl Scenario {
             captures: Vec::new(),
             claim: None,
             observe: None,
-            goes_on: false,
+            otherwise: Otherwise::End,
             branches: None,
         };
         Self {

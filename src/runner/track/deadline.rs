@@ -8,7 +8,7 @@ use super::{Interrupt, Track, attempt::StepFailure};
 use crate::{
     event::Failure,
     runner::{context::GracePeriod, deadline::Deadline},
-    scenario::{Pause, PausePlace, Reason},
+    scenario::{Pause, PausePlace, Reason, Step},
     units::duration,
 };
 
@@ -114,6 +114,12 @@ impl Track<'_> {
     /// The failure of steps whose deadline passes between the rounds of a repeat.
     pub(super) fn failed_repeating(&self, round: u64) -> Failure {
         self.failed_by_deadline("repeat", &format!("before round {round} of a repeat"))
+    }
+
+    /// The failure of steps whose deadline passes in the pause before a further attempt.
+    pub(super) fn failed_before_attempt(&self, step: &Step, attempt: u32) -> Failure {
+        let of = step.otherwise.attempts();
+        self.failed_by_deadline(&step.name, &format!("before attempt {attempt} of {of}"))
     }
 
     fn failed_by_deadline(&self, key: &str, during: &str) -> Failure {

@@ -44,14 +44,16 @@ impl Leftover {
         self.opened = true;
     }
 
-    /// Notes the outcome of a step of `setup` or `steps`.
-    pub(super) fn note_step(&mut self, step: &Step, outcome: StepOutcome) {
+    /// Notes the outcome of an attempt at a step of `setup` or `steps`.
+    pub(super) fn note_step(&mut self, step: &Step, attempt: u32, outcome: StepOutcome) {
         let learns = !step.captures.is_empty() || step.claim.is_some();
         let open_because = match (self.request.take(), outcome) {
             (Some(Opened::Unanswered), _) | (Some(_), StepOutcome::Stopped) => {
                 OpenBecause::NoAnswer
             }
-            (Some(Opened::Accepted), StepOutcome::Failed(reason)) if step.goes_on => {
+            (Some(Opened::Accepted), StepOutcome::Failed(reason))
+                if step.otherwise.tolerates(attempt) =>
+            {
                 OpenBecause::Tolerated(reason)
             }
             (Some(Opened::Accepted), StepOutcome::Failed(reason)) => OpenBecause::Unnamed(reason),

@@ -102,7 +102,7 @@ impl Drop for Tracing {
 
 impl Track<'_> {
     /// Notes a step that is over: every one while there is room, else the one that failed.
-    pub(super) fn trace(&mut self, step: &Step, failure: Option<&StepFailure>) {
+    pub(super) fn trace(&mut self, step: &Step, attempt: u32, failure: Option<&StepFailure>) {
         let kept = self.progress.kept.take();
         if matches!(self.grace, GracePeriod::Cleanup | GracePeriod::Teardown) {
             return;
@@ -111,7 +111,7 @@ impl Track<'_> {
         if self.tracing.is_none() && !failed {
             return;
         }
-        let traced = Box::new(self.traced(step, failure, kept));
+        let traced = Box::new(self.traced(step, attempt, failure, kept));
         let rejected = match &mut self.tracing {
             Some(tracing) => tracing.push(traced).err(),
             None => Some(traced),
@@ -124,6 +124,7 @@ impl Track<'_> {
     fn traced(
         &self,
         step: &Step,
+        attempt: u32,
         failure: Option<&StepFailure>,
         kept: Option<Box<dyn Kept>>,
     ) -> TracedStep {
@@ -138,6 +139,7 @@ impl Track<'_> {
         TracedStep {
             step: step.name.clone(),
             branches: step.branches.clone(),
+            attempt: step.otherwise.attempt(attempt),
             begun: begun.and_then(after),
             took: begun.map(|begun| begun.elapsed()),
             refused: match failure {

@@ -1,9 +1,9 @@
 //! Ways that not every chat goes: branches of choices, and what stands behind an `end`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::Counter;
-use crate::scenario::{Bounds, ChatEnd, Choose, extent::Extent};
+use crate::scenario::{Bounds, ChatEnd, Choose, Otherwise, extent::Extent};
 
 /// Whether the steps of a chat have ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +97,27 @@ impl<'a> Counter<'a> {
             self.ends = if all_end { Ends::Yes } else { Ends::Maybe };
         }
         either.unwrap_or(Extent::NONE)
+    }
+
+    /// An attempt at a step with what comes if it fails.
+    pub(super) fn count_otherwise(&mut self, otherwise: &'a Otherwise, attempt: Extent) -> Extent {
+        match otherwise {
+            Otherwise::End | Otherwise::Continue => attempt,
+            Otherwise::Perform(items) => {
+                attempt.plus(self.count_uncertain(|counter| counter.count_all(items)))
+            }
+            Otherwise::Retry(retry) => {
+                let pause = retry.pause.as_ref();
+                let pause = Extent {
+                    longest: pause.map_or(Some(Duration::ZERO), |pause| {
+                        pause.longest(|setting| self.time_of(setting))
+                    }),
+                    ..Extent::NONE
+                };
+                let retries = Bounds::up_to(Some(retry.times.into()));
+                attempt.plus(pause.plus(attempt).times(retries))
+            }
+        }
     }
 
     /// It costs nothing, and what stands behind it may never come.

@@ -255,3 +255,32 @@ fn what_stands_behind_an_end_comes_only_if_the_chat_has_not_ended() {
         assert_eq!(of_chat(&format!("{first}{rest}"), &[]), requests, "{rest}");
     }
 }
+
+#[test]
+fn what_comes_after_a_failure_costs_as_much_at_most() {
+    for (step, requests, longest) in [
+        (
+            "{ step: a, GET, timeout: 1s, else: { retry: 3, pause: 2s } }",
+            "1 to 4 requests",
+            10,
+        ),
+        (
+            "{ step: a, GET, timeout: 1s, else: continue }",
+            "1 request",
+            1,
+        ),
+        (
+            "{ step: a, GET, timeout: 1s, else: { steps: [{ step: b, GET, timeout: 4s }] } }",
+            "1 to 2 requests",
+            5,
+        ),
+    ] {
+        let cost = cost(&format!("steps: [{}]", step.replace("GET", GET)), &[]);
+        assert_eq!(cost.chat.of("request"), requests, "{step}");
+        assert_eq!(
+            cost.longest_chat,
+            Some(Duration::from_secs(longest)),
+            "{step}"
+        );
+    }
+}

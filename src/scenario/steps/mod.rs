@@ -3,6 +3,7 @@
 mod choose;
 mod end;
 mod nth;
+mod otherwise;
 mod reader;
 mod repeat;
 mod rotation;
@@ -13,6 +14,7 @@ use super::{Expression, Pause};
 pub use choose::{Branch, Choose};
 pub use end::ChatEnd;
 pub use nth::Nth;
+pub use otherwise::{Otherwise, Retry};
 pub(super) use reader::StepReader;
 pub use repeat::Repeat;
 pub use rotation::Turn;
@@ -47,7 +49,8 @@ impl Item {
     /// The lists of entries that stand inside it, in the order written.
     pub(super) fn inner_lists(&self) -> Vec<&[Self]> {
         match self {
-            Self::Step(_) | Self::Think(_) | Self::End(_) => Vec::new(),
+            Self::Step(step) => step.otherwise.items().into_iter().collect(),
+            Self::Think(_) | Self::End(_) => Vec::new(),
             Self::Repeat(repeat) => vec![&repeat.items],
             Self::Choose(choice) => {
                 let branches = choice.branches.iter();

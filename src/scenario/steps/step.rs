@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Nth, reader::StepReader};
+use super::{Nth, Otherwise, reader::StepReader};
 use crate::{
     document::{Mapping, Node, Place, Value},
     scenario::{
@@ -39,8 +39,8 @@ pub struct Step {
     pub claim: Option<Expression>,
     /// Which measurement of its own the step feeds.
     pub observe: Option<Observation>,
-    /// Whether what comes after it is performed although it failed: `else: continue`.
-    pub goes_on: bool,
+    /// What happens if it fails.
+    pub otherwise: Otherwise,
     /// The branches of choices in which it stands, the outermost first, if it stands in any.
     pub branches: Option<Arc<[Nth]>>,
 }
@@ -93,13 +93,17 @@ impl StepReader<'_> {
         });
         self.names.look_at(&[]);
         let claim = map.get("claim").and_then(|node| self.read_claim(node));
-        let goes_on = map.get("else");
-        let goes_on = goes_on.is_some_and(|node| self.read_else(node));
+        let otherwise = map.get("else");
         if kind.is_none() {
             Action::check_step_keys(&mut self.reading(&mut map));
         }
         let place = map.place.clone();
         map.finish();
+        // Behind everything else, because it may have steps of its own.
+        let otherwise = match otherwise {
+            Some(node) => self.read_else(node),
+            None => Some(Otherwise::End),
+        };
         if self.problems.count() > before {
             return None;
         }
@@ -114,7 +118,7 @@ impl StepReader<'_> {
             captures,
             claim,
             observe,
-            goes_on,
+            otherwise: otherwise?,
             branches: (!self.branches.is_empty()).then(|| self.branches.as_slice().into()),
         })
     }
@@ -233,21 +237,6 @@ impl StepReader<'_> {
         }
         self.claimed = true;
         Expression::read(node, &self.names, self.problems)
-    }
-
-    /// `else: continue`: whether the node says so.
-    fn read_else(&self, node: &Node) -> bool {
-        let goes_on = matches!(&node.value, Value::Text(word) if word == "continue");
-        if !goes_on {
-            let what = node.shown();
-            self.problems.add(
-                &node.place,
-                format!(
-                    "{what} is nothing that can happen after a failure; write `continue`, or leave `else` out to end the chat"
-                ),
-            );
-        }
-        goes_on
     }
 
     fn read_observation(&mut self, node: &Node, action: Option<&Action>) -> Option<Observation> {

@@ -136,3 +136,42 @@ fn an_end_says_how_the_chat_ends() {
         assert!(problem.contains("`steps` of a chat"), "{problem}");
     }
 }
+
+#[test]
+fn what_happens_after_a_failure_is_checked_like_everything_else() {
+    let after = |rest: &str| steps_of(&format!("- step: a\n  GET\n  else: {rest}"));
+    let scenario = after("{ steps: [{ step: b, GET }, { think: 1s }] }").unwrap();
+    let names: Vec<_> = scenario
+        .all_steps()
+        .iter()
+        .map(|step| step.name.to_string())
+        .collect();
+    assert_eq!(names, ["a", "b"]);
+    let retried = after("{ retry: 3, pause: { uniform: [1s, 2s] } }").unwrap();
+    assert_eq!(retried.all_steps()[0].otherwise.attempts(), 4);
+    for (rest, place, said) in [
+        ("{ retry: 0 }", "5:18", "at least 1"),
+        ("{ retry: 1001 }", "5:18", "at most 1000"),
+        ("{ retry: 1, pause: x }", "5:28", "duration"),
+        ("{ retry: 1, steps: [] }", "5:9", "exclude each other"),
+        ("{ pause: 1s }", "5:9", "`retry`, `steps`"),
+        (
+            "{ steps: [{ step: a, GET }] }",
+            "5:27",
+            "a second step named `a`",
+        ),
+        (
+            "{ steps: [{ step: b, flip: '{{ x }}' }] }",
+            "5:40",
+            "undefined variable",
+        ),
+    ] {
+        let problems = after(rest).unwrap_err();
+        let problem = &problems[0];
+        assert!(
+            problem.starts_with(&format!("s.yaml:{place}: ")),
+            "{rest}: {problem}"
+        );
+        assert!(problem.contains(said), "{rest}: {problem}");
+    }
+}

@@ -69,6 +69,7 @@ fn one_step(step: &StepTrace) -> Markup {
                 span class={ "standing " (class) } { (sign) " " (step.step) }
                 " " span.quiet {
                     @for branch in &step.branches { "branch " (branch.number) " of " (branch.of) ", " }
+                    @if let Some(attempt) = step.attempt { "attempt " (attempt.number) " of " (attempt.of) ", " }
                     "after " (time(step.began)) ", took " (time(step.seconds))
                 }
                 @if let Some(reason) = &step.reason { " " strong { (reason) } }

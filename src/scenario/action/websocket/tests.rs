@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     document::{Problems, parse},
-    scenario::{Action, Awaited, Observation, Reason, RunScope, Scenario, Scope, Step},
+    scenario::{Action, Awaited, Observation, Otherwise, Reason, RunScope, Scenario, Scope, Step},
 };
 
 /// What is read of a scenario with these parts; each in a line of its own.
@@ -92,7 +92,7 @@ fn every_kind_of_step_about_sockets_is_read_with_all_that_it_has() {
     assert_eq!(connects, ["socket", "other"]);
     assert!(scenario.connects());
     let hear = steps[3];
-    assert!(hear.goes_on);
+    assert!(matches!(hear.otherwise, Otherwise::Continue));
     assert_eq!(hear.observe, Some(Observation::AgentJoin));
     assert_eq!(hear.action.as_wait().unwrap().since, Some(steps[2].id));
     let deliveries = scenario.sockets.deliveries.as_ref().unwrap();
