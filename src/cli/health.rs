@@ -50,6 +50,7 @@ impl Health {
             timeout: TIMEOUT,
             body_limit: None,
             redirects: None,
+            streams_events: false,
         };
         match customer.send(&request).await {
             Ok(answer) if answer.status == 200 => {

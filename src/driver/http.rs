@@ -11,6 +11,7 @@ mod request;
 mod resend;
 mod sender;
 mod session;
+mod stream;
 #[cfg(test)]
 pub(in crate::driver) mod tests;
 mod watched;
@@ -32,6 +33,7 @@ pub use self::{
     redirect::{location, shown_address},
     request::{HttpBody, HttpRequest, Redirects},
     session::{HttpSession, OnWire},
+    stream::{AnswerStream, StreamBroken, StreamPiece},
 };
 use self::{failure::Cause, pool::Pool};
 use super::transport::{

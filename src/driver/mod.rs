@@ -8,8 +8,9 @@ mod transport;
 mod websocket;
 
 pub use http::{
-    Cookies, HttpAnswer, HttpBody, HttpClient, HttpDriver, HttpFailure, HttpFailureKind,
-    HttpRequest, HttpSession, HttpSetupError, OnWire, Redirects, Remedy, location, shown_address,
+    AnswerStream, Cookies, HttpAnswer, HttpBody, HttpClient, HttpDriver, HttpFailure,
+    HttpFailureKind, HttpRequest, HttpSession, HttpSetupError, OnWire, Redirects, Remedy,
+    StreamBroken, StreamPiece, location, shown_address,
 };
 pub use origins::{Origin, Origins, has_credentials};
 pub use phases::{Phase, Phases};

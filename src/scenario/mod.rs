@@ -147,6 +147,7 @@ impl Scenario {
             read: Vec::new(),
             claimed: false,
             sockets: Vec::new(),
+            streams: Vec::new(),
             rules: Arc::default(),
             branches: Vec::new(),
         };

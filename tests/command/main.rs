@@ -9,6 +9,7 @@ mod cookies;
 mod credentials;
 mod deliveries;
 mod endings;
+mod event_streams;
 mod exchange;
 mod fidelity;
 mod interrupted;

@@ -11,7 +11,7 @@ use hyper::{
 };
 use tokio::{task::spawn_blocking, time::Instant};
 
-use super::failure::Cause;
+use super::{failure::Cause, pool::Connection, stream::AnswerStream};
 use crate::{
     arrival::{Arrival, ArrivalClock},
     body::{Compression, KEPT_BYTES, Received},
@@ -23,7 +23,7 @@ use crate::{
 const MOST_DECOMPRESSED_INLINE: usize = 4 * 1024 * 1024;
 
 /// What the server answered, whatever the status.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct HttpAnswer {
     /// The status code.
     pub status: u16,
@@ -46,6 +46,9 @@ pub struct HttpAnswer {
     pub certificate_expires: Option<SystemTime>,
     /// The addresses that redirects led to, in their order; the last one gave this answer.
     pub redirects: Vec<String>,
+    /// The body, if it comes as an event stream and the request asked for that: `body` is empty then, and `elapsed`
+    /// ends with the head.
+    pub stream: Option<Box<AnswerStream>>,
 }
 
 /// An answer that has been read, before it is timed.
@@ -56,6 +59,23 @@ pub(super) struct ReadAnswer {
     pub(super) arrival: Arrival,
     /// Whether all of it was read, so that the connection can take another request.
     pub(super) complete: bool,
+    pub(super) stream: Option<Box<AnswerStream>>,
+}
+
+impl ReadAnswer {
+    /// One whose body is read while it comes.
+    pub(super) fn streamed(response: Response<Incoming>, connection: Connection) -> Self {
+        let arrival = connection.sender.arrivals.latest();
+        let (head, body) = response.into_parts();
+        Self {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body: Received::whole(Bytes::new()),
+            arrival,
+            complete: false,
+            stream: Some(Box::new(AnswerStream::new(body, connection))),
+        }
+    }
 }
 
 /// Reads the body: all of it up to a limit in bytes, or without one to its end, of which the beginning is
@@ -84,6 +104,7 @@ pub(super) async fn read(
         headers: head.headers,
         arrival,
         complete,
+        stream: None,
     })
 }
 

@@ -27,6 +27,8 @@ pub struct HttpRequest {
     pub body_limit: Option<usize>,
     /// Which redirects are followed; none without it.
     pub redirects: Option<Redirects>,
+    /// Whether an answer that is an event stream is handed over while it comes.
+    pub streams_events: bool,
 }
 
 /// Which redirects of a request are followed.

@@ -18,6 +18,7 @@ use super::{
     pool::{Connection, Pool},
     prepared::prepare,
     redirect, resend,
+    stream::is_event_stream,
 };
 use crate::driver::transport::{Progress, Sharing, shown_server};
 
@@ -93,6 +94,7 @@ impl HttpSession {
                     phases: progress.phases(),
                     certificate_expires: progress.certificate_expires,
                     redirects,
+                    stream: exchanged.stream,
                 });
             }
             Ok(Err(cause)) => cause,
@@ -174,6 +176,9 @@ impl HttpSession {
             Ok(response) => {
                 let arrivals = &connection.sender.arrivals;
                 progress.head_arrived(arrivals.latest().at);
+                if request.streams_events && is_event_stream(&response) {
+                    return Ok(ReadAnswer::streamed(response, connection));
+                }
                 read(response, request.body_limit, arrivals).await?
             }
             Err(lost) => {
@@ -185,6 +190,9 @@ impl HttpSession {
                 let response = again.map_err(|error| Cause::of(&error).after_resend())?;
                 let arrivals = &connection.sender.arrivals;
                 progress.head_arrived(arrivals.latest().at);
+                if request.streams_events && is_event_stream(&response) {
+                    return Ok(ReadAnswer::streamed(response, connection));
+                }
                 let read = read(response, request.body_limit, arrivals).await;
                 read.map_err(Cause::after_resend)?
             }

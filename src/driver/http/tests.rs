@@ -80,6 +80,7 @@ fn get(url: impl Into<String>) -> HttpRequest {
         timeout: Duration::from_secs(10),
         body_limit: Some(MAX_BODY),
         redirects: None,
+        streams_events: false,
     }
 }
 

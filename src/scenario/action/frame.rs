@@ -14,7 +14,10 @@ use crate::{
     driver::SocketMessage,
     scenario::{
         View,
-        action::FrameKind,
+        action::{
+            FrameKind,
+            message::{MessageView, bytes_if_read},
+        },
         evaluation::hexadecimal,
         look::{VisibleName, VisibleNames},
     },
@@ -25,15 +28,11 @@ const OF_FRAME: &str = "it is known where a `receive` looks at a frame, and in `
 
 const FIELDS: &[&str] = &["text", "json", "hex", "kind", "socket"];
 
-/// What a frame takes in memory besides its bytes, in bytes.
-const BESIDES: usize = 160;
-/// What a value of its JSON takes besides its text once it is read, in bytes.
-const OF_VALUE: usize = 50;
-
 /// What a `receive` and the expressions of its step look at.
 pub(super) const FRAME: VisibleNames = VisibleNames {
     names: &[
         VisibleName::new(FrameView::NAME, OF_FRAME).with_fields(FIELDS),
+        MessageView::VISIBLE,
         VisibleName::new("elapsed", "it is known in `expect` and `capture`"),
     ],
     of_chat: true,
@@ -83,15 +82,7 @@ impl FrameView {
 
     /// What a frame with this message takes in memory, in bytes, should somebody look at its JSON.
     pub(super) fn weight(message: &SocketMessage) -> usize {
-        let bytes = message.bytes();
-        let is_json = matches!(bytes.trim_ascii_start(), [b'{' | b'[', ..]);
-        let begins_value = |byte: &&u8| matches!(byte, b'{' | b'[' | b',' | b':');
-        let values = if is_json {
-            bytes.iter().filter(begins_value).count()
-        } else {
-            0
-        };
-        BESIDES + bytes.len() + values * OF_VALUE
+        bytes_if_read(message.bytes())
     }
 
     /// What is in it, for people. Binary content is shown as text, because secrets are not found in hexadecimal digits.
@@ -219,14 +210,6 @@ mod tests {
         let whole = serde_json::to_value(&text).unwrap();
         let fields: Vec<_> = whole.as_object().unwrap().keys().collect();
         assert_eq!(fields, ["kind", "socket", "text"]);
-    }
-
-    #[test]
-    fn a_frame_of_json_weighs_what_its_values_take() {
-        let weight = |text: &str| FrameView::weight(&SocketMessage::text(text));
-        assert_eq!(weight("a,b:c"), BESIDES + 5);
-        assert_eq!(weight(" [1,[2]]"), BESIDES + 8 + 3 * OF_VALUE);
-        assert_eq!(weight(r#"{"a":1}"#), BESIDES + 7 + 2 * OF_VALUE);
     }
 
     #[test]

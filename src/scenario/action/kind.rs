@@ -95,6 +95,10 @@ pub(in crate::scenario) struct ActionReading<'r, 'a> {
     pub(in crate::scenario) claimed: bool,
     /// The names of sockets that they connect.
     pub(in crate::scenario) sockets: &'r mut Vec<Arc<str>>,
+    /// The name of the step, if it can have that.
+    pub(in crate::scenario) step: Option<&'r Arc<str>>,
+    /// The names of the steps, up to this one, that ask for an event stream.
+    pub(in crate::scenario) streams: &'r mut Vec<Arc<str>>,
     /// What holds for all sockets.
     pub(in crate::scenario) rules: &'r Arc<SocketRules>,
 }

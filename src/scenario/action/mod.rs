@@ -8,6 +8,7 @@ mod chat_sockets;
 mod frame;
 mod http;
 mod kind;
+mod message;
 mod payload;
 mod performed;
 mod session_event;

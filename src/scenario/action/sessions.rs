@@ -29,6 +29,7 @@ impl Sessions {
         match awaited {
             Awaited::Callbacks => Ok(WaitSources::Callbacks),
             Awaited::Socket(name) => self.sockets.wait_sources(name.as_deref()),
+            Awaited::Streams => self.sockets.stream_sources(),
         }
     }
 

@@ -38,6 +38,8 @@ pub enum Awaited {
     Callbacks,
     /// From the socket of the chat that has this name, or without one from any of its sockets.
     Socket(Option<Arc<str>>),
+    /// From any event stream of the chat.
+    Streams,
 }
 
 impl InboundSource {

@@ -17,6 +17,8 @@ pub(in crate::scenario) struct StepReader<'a> {
     pub(in crate::scenario) claimed: bool,
     /// The names of sockets that some step above connects.
     pub(in crate::scenario) sockets: Vec<Arc<str>>,
+    /// The names of the steps above that ask for an event stream.
+    pub(in crate::scenario) streams: Vec<Arc<str>>,
     /// What holds for all sockets.
     pub(in crate::scenario) rules: Arc<SocketRules>,
     /// The branches in which it stands, the outermost first.

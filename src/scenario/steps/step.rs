@@ -159,6 +159,8 @@ impl StepReader<'_> {
             above: self.read.split_last().map_or(&[], |(_, above)| above),
             claimed: self.claimed,
             sockets: &mut self.sockets,
+            step: self.read.last().map(|step| &step.name),
+            streams: &mut self.streams,
             rules: &self.rules,
         }
     }

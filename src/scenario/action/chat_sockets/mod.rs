@@ -2,16 +2,18 @@
 
 mod connection_events;
 mod failure;
+mod open_stream;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use tokio::time::Instant;
 
 use self::failure::ended;
 pub(super) use self::{
     connection_events::ConnectionEvents,
     failure::{failed, reason_of_end},
+    open_stream::OpenStream,
 };
 use crate::{
     driver::{ClosedSocket, Socket, SocketFailure, SocketMessage},
@@ -36,6 +38,8 @@ struct Connections {
     count: u32,
     /// The latest of each name.
     latest: Vec<NamedConnection>,
+    /// The latest event stream of each step that asks for one.
+    streams: Vec<OpenStream>,
 }
 
 /// The latest connection under one name.
@@ -63,16 +67,18 @@ impl ChatSockets {
     ) -> Result<WaitSources, Unperformed> {
         let latest = self.0.iter().flat_map(|connections| &connections.latest);
         let named = latest.filter(|latest| name.is_none_or(|name| name == &*latest.name));
-        let mut numbers = named.map(|latest| latest.connection);
-        let Some(first) = numbers.next() else {
-            return Err(not_open(name.unwrap_or(UNNAMED)));
-        };
-        let others: Vec<_> = numbers.collect();
-        if others.is_empty() {
-            return Ok(WaitSources::Connection(first));
-        }
-        let numbers = [first].into_iter().chain(others);
-        Ok(WaitSources::Connections(numbers.collect()))
+        let numbers = named.map(|latest| latest.connection);
+        sources(numbers).ok_or_else(|| not_open(name.unwrap_or(UNNAMED)))
+    }
+
+    /// What a wait for messages of event streams looks at. Fails where none was opened.
+    pub(in crate::scenario) fn stream_sources(&self) -> Result<WaitSources, Unperformed> {
+        let streams = self.0.iter().flat_map(|connections| &connections.streams);
+        let numbers = streams.map(|stream| stream.connection);
+        sources(numbers).ok_or_else(|| {
+            let detail = "no event stream is open: the step that asks for it did not run or failed";
+            Unperformed::failed(Reason::Closed, detail)
+        })
     }
 
     /// Whether the chat has opened one, whatever became of it.
@@ -93,7 +99,22 @@ impl ChatSockets {
             // What came of it is an event of the socket.
             let _ = open.close(GOING_AWAY, "", within).await;
         });
-        join_all(closing).await;
+        let streams = connections.streams.into_iter().map(OpenStream::close);
+        join(join_all(closing), join_all(streams)).await;
+    }
+
+    /// The number of an event stream that is about to be read for a step. One that is open for it is closed.
+    pub(super) fn begin_stream(&mut self, step: &str) -> u32 {
+        let connections = self.0.get_or_insert_default();
+        connections.streams.retain(|stream| *stream.step != *step);
+        connections.count += 1;
+        connections.count
+    }
+
+    /// Keeps an event stream that is read.
+    pub(super) fn keep_stream(&mut self, stream: OpenStream) {
+        let connections = self.0.get_or_insert_default();
+        connections.streams.push(stream);
     }
 
     /// The number of a connection that is about to be opened under a name. One that is open under it is closed.
@@ -196,6 +217,17 @@ impl fmt::Debug for OpenSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.socket.fmt(f)
     }
+}
+
+/// `None` of no connections.
+fn sources(mut numbers: impl Iterator<Item = u32>) -> Option<WaitSources> {
+    let first = numbers.next()?;
+    let others: Vec<_> = numbers.collect();
+    if others.is_empty() {
+        return Some(WaitSources::Connection(first));
+    }
+    let numbers = [first].into_iter().chain(others);
+    Some(WaitSources::Connections(numbers.collect()))
 }
 
 fn not_open(name: &str) -> Unperformed {

@@ -9,6 +9,7 @@ mod plain;
 mod polling;
 mod reading;
 mod signature;
+mod streaming;
 mod traced;
 
 use std::{sync::Arc, time::Duration};
@@ -26,6 +27,7 @@ use self::{
     polling::Poll,
     reading::{SCHEMES, read_address, read_fields, read_templates},
     signature::{REQUEST, RequestView},
+    streaming::EventStream,
 };
 pub use self::{
     answer::Answer,
@@ -60,6 +62,8 @@ pub struct HttpAction {
     limits: AnswerLimits,
     /// Until when it is sent again.
     poll: Option<Poll>,
+    /// What its answer is if it is an event stream, which is read while it comes.
+    stream: Option<Box<EventStream>>,
     /// Whether an expectation of its step looks at the status; if none does, it has to be 2xx.
     expects_status: bool,
     /// Whether an expression of its step looks at the answer.
@@ -100,12 +104,24 @@ impl ActionKind for HttpAction {
         let poll = reading.map.get("poll");
         let poll = poll.map(|node| Poll::read(node, reading.names, reading.problems));
         let action = Self::read_request(node, reading.names, reading.problems)?;
+        let stream = match node.find("stream") {
+            Some(node) => {
+                let most = limits.as_ref().and_then(|limits| limits.body)?;
+                Some(Box::new(EventStream::read(node, most, reading)?))
+            }
+            None => None,
+        };
         let poll = match poll {
             Some(poll) => Some(poll?),
             None => None,
         };
+        if poll.is_some() && stream.is_some() {
+            let message = "`poll` and `stream` exclude each other; keep one of them";
+            reading.problems.add(&node.place, message);
+        }
         Some(Self {
             poll,
+            stream,
             ..action.with(limits?)
         })
     }
@@ -157,6 +173,10 @@ impl ActionKind for HttpAction {
         1
     }
 
+    fn connects(&self) -> Option<&Arc<str>> {
+        self.stream.as_ref().map(|stream| &stream.step)
+    }
+
     fn polls_every(&self) -> Option<&Setting<Duration>> {
         self.poll.as_ref().map(|poll| &poll.every)
     }
@@ -166,6 +186,9 @@ impl ActionKind for HttpAction {
         sessions: &mut Sessions,
         task: Task<'_>,
     ) -> Result<Performed, EvaluationError> {
+        if let Some(stream) = &self.stream {
+            return Box::pin(self.send_for_stream(stream, sessions, task)).await;
+        }
         match &self.poll {
             // In a box of its own: few requests are polled, and each would need the room.
             Some(poll) => Box::pin(self.send_until(poll, &mut sessions.http, task)).await,
@@ -209,6 +232,8 @@ impl HttpAction {
                 format!("`{first}` and `{second}` exclude each other; keep one of them"),
             );
         }
+        // It is about the step.
+        map.get("stream");
         map.finish();
         let body = match bodies.first() {
             Some((key, node)) => Some(Body::read(key, node, names, problems)?),
@@ -223,6 +248,7 @@ impl HttpAction {
             body,
             limits: AnswerLimits::default(),
             poll: None,
+            stream: None,
             expects_status: false,
             is_looked_at: false,
         })
@@ -249,6 +275,7 @@ impl HttpAction {
                 redirects: 0,
             },
             poll: None,
+            stream: None,
             expects_status: false,
             is_looked_at: false,
         }
@@ -279,6 +306,7 @@ impl HttpAction {
                 allowed: scope.origins().clone(),
                 is_confidential,
             }),
+            streams_events: self.stream.is_some(),
         };
         request.headers = if self.signed {
             let mut scope = (**scope).clone();

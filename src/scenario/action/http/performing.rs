@@ -4,17 +4,29 @@ use std::{pin::pin, sync::Arc};
 
 use tokio::time::Instant;
 
-use super::{Answer, HttpAction, explain_failure, traced::KeptHttp};
+use super::{Answer, HttpAction, explain_failure, streaming::EventStream, traced::KeptHttp};
 use crate::{
-    driver::{HttpAnswer, HttpFailure, HttpFailureKind, HttpRequest, HttpSession, OnWire, Phases},
+    driver::{
+        AnswerStream, HttpAnswer, HttpFailure, HttpFailureKind, HttpRequest, HttpSession, OnWire,
+        Phases,
+    },
     scenario::{
-        EvaluationError, Reason, SessionValues, View,
-        action::performed::{Failed, Opened, Performed, Sending, Task, Unperformed},
+        EvaluationError, Reason, SessionValues, Sessions, View,
+        action::{
+            chat_sockets::ConnectionEvents,
+            performed::{Failed, Opened, Performed, Sending, Task, Unperformed},
+        },
     },
 };
 
-/// What came of a request, and the answer if somebody looks at it.
-pub(super) type Ended = (Performed, Option<Arc<Answer>>);
+/// What came of one request.
+pub(super) struct SentOnce {
+    pub(super) performed: Performed,
+    /// The answer, if somebody looks at it.
+    pub(super) answer: Option<Arc<Answer>>,
+    /// Its body, if that is read while it comes.
+    stream: Option<Box<AnswerStream>>,
+}
 
 impl HttpAction {
     /// Sends the request, and where its answer is a redirect to follow the next one.
@@ -23,7 +35,32 @@ impl HttpAction {
         session: &mut HttpSession,
         task: Task<'_>,
     ) -> Result<Performed, EvaluationError> {
-        let (performed, _) = self.send_one(0, session, task).await?;
+        let exchanged = self.send_one(0, session, task).await?;
+        Ok(exchanged.performed)
+    }
+
+    /// Sends the request and has the event stream read with which it is answered.
+    pub(super) async fn send_for_stream(
+        &self,
+        wanted: &EventStream,
+        sessions: &mut Sessions,
+        task: Task<'_>,
+    ) -> Result<Performed, EvaluationError> {
+        let sink = (task.session_events)();
+        let exchanged = self.send_one(0, &mut sessions.http, task).await?;
+        let mut performed = exchanged.performed;
+        if performed.result.is_err() {
+            return Ok(performed);
+        }
+        let Some(stream) = exchanged.stream else {
+            let detail = "the answer is no event stream that can be read while it comes: its `content-type` is not \
+                          `text/event-stream`, or it is compressed";
+            performed.result = Err(Unperformed::failed(Reason::Expectation, detail));
+            return Ok(performed);
+        };
+        let connection = sessions.sockets.begin_stream(&wanted.step);
+        let events = ConnectionEvents::new(connection, sink);
+        sessions.sockets.keep_stream(wanted.open(stream, events));
         Ok(performed)
     }
 
@@ -33,7 +70,7 @@ impl HttpAction {
         polled_before: u32,
         session: &mut HttpSession,
         task: Task<'_>,
-    ) -> Result<Ended, EvaluationError> {
+    ) -> Result<SentOnce, EvaluationError> {
         let request = Box::new(self.render(task.scope, task.timeout)?);
         let on_wire = OnWire::default();
         let result = {
@@ -43,9 +80,13 @@ impl HttpAction {
             until.answered(sending, || on_wire.is_set()).await
         };
         let opened = opened(&request, result.as_ref()).filter(|_| on_wire.is_set());
+        let mut stream = None;
         let (mut performed, answer) = match result {
             None => (Performed::without(Unperformed::Stopped), None),
-            Some(Ok(answer)) => self.answered(answer, task.is_traced),
+            Some(Ok(mut answer)) => {
+                stream = answer.stream.take();
+                self.answered(answer, task.is_traced)
+            }
             Some(Err(failure)) => (unanswered(&failure), None),
         };
         performed.opened = opened;
@@ -60,10 +101,14 @@ impl HttpAction {
             polled: self.poll.as_ref().map_or(0, |_| polled_before + 1),
             answer: answer.clone(),
         }));
-        Ok((performed, answer))
+        Ok(SentOnce {
+            performed,
+            answer,
+            stream,
+        })
     }
 
-    fn answered(&self, answer: HttpAnswer, is_traced: bool) -> Ended {
+    fn answered(&self, answer: HttpAnswer, is_traced: bool) -> (Performed, Option<Arc<Answer>>) {
         let elapsed = answer.elapsed;
         let mut performed = Performed {
             sent: Some(Sending {

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
-use super::{Answer, HttpAction, answer::ANSWER};
+use super::{Answer, HttpAction, answer::ANSWER, performing::SentOnce};
 use crate::{
     document::{Mapping, Node, Problems},
     driver::HttpSession,
@@ -186,7 +186,11 @@ impl HttpAction {
                     give_up: task.until.give_up.as_mut(),
                 },
             };
-            let (mut last, answer) = self.send_one(polled.requests, session, request).await?;
+            let SentOnce {
+                performed: mut last,
+                answer,
+                ..
+            } = self.send_one(polled.requests, session, request).await?;
             polled.add(&last, answer.clone());
             match (&last.result, answer) {
                 (Ok(_), Some(answer)) => match poll.holds(&answer, &scope) {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::{Awaited, EventView, WaitAction};
 use crate::scenario::{
-    EvaluationError, Expression, Observation, Reason, Scope, action::frame::FrameView,
+    EvaluationError, Expression, Observation, Reason, Scope,
+    action::{frame::FrameView, message::MessageView},
 };
 
 /// What a wait makes of one event.
@@ -45,6 +46,7 @@ impl WaitAction {
         match self.source {
             Awaited::Callbacks => EventView::EVENT,
             Awaited::Socket(_) => FrameView::NAME,
+            Awaited::Streams => MessageView::NAME,
         }
     }
 

@@ -10,8 +10,9 @@ use crate::{
         EvaluationError, Expression, Observation, Reason, Sessions,
         action::{
             ActionReading, Awaited, Performed, Task, Unperformed, WaitAction,
-            frame::FRAME,
+            frame::{FRAME, FrameView},
             kind::{ActionKind, StepKey},
+            message::MessageView,
             wait_for::read_since,
         },
         look::VisibleNames,
@@ -44,6 +45,28 @@ impl ActionKind for ReceiveAction {
     fn read(node: &Node, reading: &mut ActionReading<'_, '_>) -> Option<Self> {
         let since = reading.map.get("since");
         let since = since.and_then(|node| read_since(node, reading));
+        reading.names.look_at(&[&FRAME]);
+        let matches = Expression::read(node, reading.names, reading.problems);
+        reading.names.look_at(&[]);
+        if matches.is_none() && reading.sockets.is_empty() && !reading.streams.is_empty() {
+            // It is not known what it is about, and keys of a wait for a frame are no second problem.
+            for key in [SOCKET, MEMBER_OF] {
+                reading.map.get(key.name);
+            }
+            return None;
+        }
+        let mentions = |name: &str| matches.as_ref().is_some_and(|it| it.mentions(name));
+        if mentions(MessageView::NAME) {
+            check_message(node, mentions(FrameView::NAME), reading);
+            return Some(Self {
+                room_entry: None,
+                wait: WaitAction {
+                    since,
+                    source: Awaited::Streams,
+                    matches: matches?,
+                },
+            });
+        }
         let room = reading.map.get(MEMBER_OF.name);
         let room = room.map(|node| read_room(node, reading));
         // A chat enters a room over one socket.
@@ -57,9 +80,6 @@ impl ActionKind for ReceiveAction {
                 NamedSocket::Unknown => None,
             }
         };
-        reading.names.look_at(&[&FRAME]);
-        let matches = Expression::read(node, reading.names, reading.problems);
-        reading.names.look_at(&[]);
         let socket = socket?;
         Some(Self {
             room_entry: match room {
@@ -88,4 +108,16 @@ impl ActionKind for ReceiveAction {
         let why = Unperformed::failed(Reason::Internal, "a wait outside a chat");
         Ok(Performed::without(why))
     }
+}
+
+/// Notes why a wait for a message of an event stream cannot stand here.
+fn check_message(node: &Node, has_frame: bool, reading: &mut ActionReading<'_, '_>) {
+    let why_not = if has_frame {
+        "a `receive` looks at a `frame` of a socket or at a `message` of an event stream; keep one of them"
+    } else if reading.streams.is_empty() {
+        "no step above this `receive` says `stream: sse`, so there is no event stream with messages"
+    } else {
+        return;
+    };
+    reading.problems.add(&node.place, why_not);
 }
