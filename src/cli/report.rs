@@ -70,7 +70,7 @@ impl ReportTo {
         baseline: Option<&BaselineCheck>,
         outcome: Outcome,
     ) -> Outcome {
-        let summary = summary::text(&record.report, baseline);
+        let summary = summary::text(record, baseline);
         let outcome = match self.json {
             Json::Stdout => {
                 tell(summary);

@@ -1,12 +1,15 @@
+mod changes;
+
 use std::fmt::Write as _;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
+use self::changes::{write_baseline, write_drift};
 use crate::{
     event::Verdict,
-    report::{BaselineCheck, Compared, Overall, Word, wording},
+    report::{BaselineCheck, wording},
     runner::{
-        BrokenBy, Example, HealthReport, Quantiles, RunReport, SearchReport, SearchStep,
+        BrokenBy, Example, HealthReport, Quantiles, RunRecord, RunReport, SearchReport, SearchStep,
         ThresholdState,
     },
     units::counted,
@@ -19,10 +22,11 @@ const MOST_ORPHANS: usize = 10;
 const WIDTH: u16 = 80;
 
 /// The figures of a run, for people.
-pub(super) fn text(report: &RunReport, baseline: Option<&BaselineCheck>) -> String {
+pub(super) fn text(record: &RunRecord, baseline: Option<&BaselineCheck>) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
-    let _ = write_all(&mut text, report);
+    let _ = write_all(&mut text, &record.report);
+    let _ = write_drift(&mut text, record);
     if let Some(baseline) = baseline {
         let _ = write_baseline(&mut text, baseline);
     }
@@ -114,52 +118,6 @@ fn write_counts(text: &mut String, report: &RunReport) -> std::fmt::Result {
         writeln!(text, "deliveries: {}", wording::deliveries(deliveries))?;
     }
     Ok(())
-}
-
-/// What changed since earlier runs, and what of it is more than is allowed.
-fn write_baseline(text: &mut String, baseline: &BaselineCheck) -> std::fmt::Result {
-    let compared = &baseline.comparison;
-    write!(text, "\ncompared: {}", compared.headline)?;
-    for caveat in &compared.caveats {
-        write!(text, "\ncompared with care: {caveat}")?;
-    }
-    let subjects = compared.subjects.iter();
-    let changes = subjects.flat_map(|subject| {
-        let of = subject.step.as_deref().unwrap_or("(whole chats)");
-        subject.changes.iter().map(move |change| (of, change))
-    });
-    for (of, change) in changes {
-        match change.word {
-            Word::Worse | Word::Better => write!(text, "\n{of} {}", change.in_words())?,
-            Word::RunToRun | Word::Unclear => write!(
-                text,
-                "\n{of} {} ({})",
-                change.in_words(),
-                change.word.as_str()
-            )?,
-            Word::Noise | Word::TooLittle => {}
-        }
-    }
-    if compared.overall == Overall::NotComparable {
-        return Ok(());
-    }
-    let (judged, of) = baseline.judged();
-    write!(
-        text,
-        "\nbaseline: {}; enough was measured to judge {judged} of {of} figures",
-        runs(&compared.baselines)
-    )?;
-    for regression in baseline.regressions() {
-        write!(text, "\nFAILED against the baseline: {regression}")?;
-    }
-    Ok(())
-}
-
-/// The ids of runs.
-fn runs(runs: &[Compared]) -> String {
-    let ids: Vec<_> = runs.iter().map(|run| run.id.as_str()).collect();
-    let word = if ids.len() == 1 { "run" } else { "runs" };
-    format!("{word} {}", ids.join(", "))
 }
 
 /// Requests that the target may have seen twice.

@@ -1,11 +1,14 @@
-//! Line charts as SVG: no script, no font, no style of their own. The page has [`STYLE`]; without it
-//! they are black lines that are still told apart by their dashes.
+//! Line charts as SVG, over the time of a run or over a load: no script, no font, no style of their own. The page has
+//! [`STYLE`]; without it they are black lines that are still told apart by their dashes.
+
+#[cfg(test)]
+mod tests;
 
 use std::fmt::Write as _;
 
 use maud::{Markup, html};
 
-use super::wording::{bytes, number, rate};
+use super::wording::{bytes, number, percent, rate};
 
 /// How charts look; the page says what the colours `--ink`, `--grid` and `--line-1` to `--line-4` are.
 pub const STYLE: &str = include_str!("chart.css");
@@ -25,7 +28,7 @@ const SAMPLE: f64 = 32.0;
 /// Colours repeat behind these, and so do dashes.
 const DASHES: [&str; 4] = ["none", "7 3", "2 3", "9 3 2 3"];
 
-/// Lines over the time of a run.
+/// Lines over time, or over a load.
 #[derive(Debug, Clone)]
 pub struct Chart<'a> {
     /// An id that nothing else on the page has.
@@ -34,10 +37,30 @@ pub struct Chart<'a> {
     pub title: &'a str,
     /// Of what it shows.
     pub unit: Unit,
-    /// How long the run took or has taken, in seconds.
-    pub seconds: f64,
+    /// What the horizontal axis measures.
+    pub across: Axis,
     /// What it shows; four at most can be told apart.
     pub lines: Vec<Line<'a>>,
+    /// Places of the horizontal axis that have a name; two of them at most.
+    pub marks: Vec<ChartMark>,
+}
+
+/// From nothing to the most.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Axis {
+    /// Of what.
+    pub unit: Unit,
+    /// How much at the end of the axis, such as how long the run took or has taken, in seconds.
+    pub most: f64,
+}
+
+/// A place of the horizontal axis.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChartMark {
+    /// Where it is.
+    pub at: f64,
+    /// What it is, such as `held: 75/s`.
+    pub name: String,
 }
 
 /// A line of a chart.
@@ -45,13 +68,13 @@ pub struct Chart<'a> {
 pub struct Line<'a> {
     /// What the legend says.
     pub name: &'a str,
-    /// When, in seconds from the start, and how much; a gap where there is nothing.
+    /// Where on the horizontal axis, such as in seconds from the start, and how much; a gap where there is nothing.
     pub points: Vec<(f64, Option<f64>)>,
     /// What it comes to over the whole run, with what each of these figures is.
     pub whole_run: Vec<(&'static str, f64)>,
 }
 
-/// What the vertical axis measures.
+/// What an axis measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     /// Things: chats, CPUs.
@@ -62,6 +85,8 @@ pub enum Unit {
     Seconds,
     /// Memory.
     Bytes,
+    /// A part of all, 0 to 1.
+    Share,
 }
 
 impl Unit {
@@ -76,6 +101,7 @@ impl Unit {
             Self::Seconds if value < 999.5 => format!("{} s", number(value)),
             Self::Seconds => format!("{} min", number(value / 60.0)),
             Self::Bytes => bytes(value),
+            Self::Share => percent(value),
         }
     }
 }
@@ -88,8 +114,8 @@ impl Chart<'_> {
         let scale = Scale {
             top,
             most: self.most(),
-            seconds: if self.seconds > 0.0 {
-                self.seconds
+            across: if self.across.most > 0.0 {
+                self.across.most
             } else {
                 1.0
             },
@@ -103,6 +129,7 @@ impl Chart<'_> {
                 desc id=(text_id) { (self.in_words()) }
                 (legend)
                 (self.grid(&scale))
+                (self.marks(&scale))
                 @for (at, line) in self.lines.iter().enumerate() {
                     path.line.(class(at)) fill="none" stroke-dasharray=(dash(at)) d=(scale.path(line)) {}
                 }
@@ -130,6 +157,9 @@ impl Chart<'_> {
                 write!(words, "{}: nothing. ", line.name)
             };
         }
+        for mark in &self.marks {
+            let _ = write!(words, "{}. ", mark.name);
+        }
         words.trim_end().to_owned()
     }
 
@@ -149,8 +179,7 @@ impl Chart<'_> {
         let places: Vec<_> = labels
             .iter()
             .map(|label| {
-                let letters = u16::try_from(label.chars().count()).unwrap_or(u16::MAX);
-                let width = SAMPLE + f64::from(letters) * LETTER + 14.0;
+                let width = SAMPLE + width(label) + 14.0;
                 if x > 0.0 && x + width > WIDTH {
                     (x, row) = (0.0, row + 1.0);
                 }
@@ -179,17 +208,72 @@ impl Chart<'_> {
                     (self.unit.format(value))
                 }
             }
-            @let (step, unit) = if scale.seconds > 180.0 { (60.0, "min") } else { (1.0, "s") };
-            @for at in ticks(scale.seconds / step, 5.0) {
-                @let x = scale.x(at * step);
+            @for (at, label) in self.moments(scale.across) {
+                @let x = scale.x(at);
                 // Around the end of the axis there is no place for half of it.
                 @let (x, anchor) = if x > right - RIGHT { (WIDTH, "end") } else { (x, "middle") };
                 text.label x=(format!("{x:.1}")) y=(format!("{:.1}", scale.top + PLOT + 15.0)) text-anchor=(anchor) {
-                    (number(at)) " " (unit)
+                    (label)
                 }
             }
         }
     }
+
+    /// What stands below the horizontal axis, and where. Long times are minutes.
+    fn moments(&self, most: f64) -> Vec<(f64, String)> {
+        let (step, unit) = match self.across.unit {
+            Unit::Seconds if most > 180.0 => (60.0, " min"),
+            Unit::Seconds => (1.0, " s"),
+            _ => (1.0, ""),
+        };
+        let label = |at: f64| match self.across.unit {
+            Unit::Seconds => format!("{}{unit}", number(at)),
+            other => other.format(at),
+        };
+        let ticks = ticks(most / step, 5.0);
+        ticks.map(|at| (at * step, label(at))).collect()
+    }
+
+    /// Each with its name in a row of its own: that of the first to its left and that of the second to its right, where
+    /// there is place.
+    fn marks(&self, scale: &Scale) -> Markup {
+        let sides = [Side::Left, Side::Right].into_iter().cycle();
+        let rows = (0_u8..).map(|row| scale.top + 11.0 + 13.0 * f64::from(row));
+        html! {
+            @for ((mark, side), y) in self.marks.iter().zip(sides).zip(rows) {
+                @let x = scale.x(mark.at);
+                @let (from, anchor) = match side.with_place(x, width(&mark.name)) {
+                    Side::Left => (x - 4.0, "end"),
+                    Side::Right => (x + 4.0, "start"),
+                };
+                path.mark fill="none" stroke-dasharray="3 3" d=(format!("M{x:.1} {:.1}V{:.1}", scale.top, scale.top + PLOT)) {}
+                text.label x=(format!("{from:.1}")) y=(format!("{y:.1}")) text-anchor=(anchor) { (mark.name) }
+            }
+        }
+    }
+}
+
+/// Where the name of a mark stands.
+#[derive(Debug, Clone, Copy)]
+enum Side {
+    Left,
+    Right,
+}
+
+impl Side {
+    /// This side of a mark, or the other one if a name is too wide for it.
+    fn with_place(self, x: f64, width: f64) -> Self {
+        match self {
+            Self::Left if x - width < LEFT => Self::Right,
+            Self::Right if x + width > WIDTH => Self::Left,
+            fits => fits,
+        }
+    }
+}
+
+/// What a text takes, about.
+fn width(text: &str) -> f64 {
+    f64::from(u16::try_from(text.chars().count()).unwrap_or(u16::MAX)) * LETTER
 }
 
 impl Line<'_> {
@@ -208,12 +292,13 @@ impl Line<'_> {
 struct Scale {
     top: f64,
     most: f64,
-    seconds: f64,
+    /// The most of the horizontal axis, above zero.
+    across: f64,
 }
 
 impl Scale {
-    fn x(&self, seconds: f64) -> f64 {
-        LEFT + (seconds / self.seconds).clamp(0.0, 1.0) * (WIDTH - LEFT - RIGHT)
+    fn x(&self, at: f64) -> f64 {
+        LEFT + (at / self.across).clamp(0.0, 1.0) * (WIDTH - LEFT - RIGHT)
     }
 
     fn y(&self, value: f64) -> f64 {
@@ -259,104 +344,4 @@ fn class(at: usize) -> String {
 
 fn dash(at: usize) -> &'static str {
     DASHES[at % DASHES.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn chart(points: Vec<(f64, Option<f64>)>) -> Chart<'static> {
-        let other = (0..5)
-            .map(|at| (f64::from(at), Some(f64::from(at))))
-            .collect();
-        Chart {
-            id: "rate",
-            title: "Arrival <rate>",
-            unit: Unit::PerSecond,
-            seconds: 10.0,
-            lines: vec![
-                Line {
-                    name: "asked \"for\" & got",
-                    points,
-                    whole_run: vec![("mean", 4.25), ("max", 6.0)],
-                },
-                Line {
-                    name: "achieved",
-                    points: other,
-                    whole_run: Vec::new(),
-                },
-            ],
-        }
-    }
-
-    #[test]
-    fn lines_differ_in_their_dashes_and_are_told_in_words() {
-        let drawn = chart(vec![(1.0, Some(2.0)), (2.0, Some(6.0)), (3.0, Some(4.0))]);
-        let svg = drawn.svg().into_string();
-        assert!(svg.contains("stroke-dasharray=\"none\""), "{svg}");
-        assert!(svg.contains("stroke-dasharray=\"7 3\""), "{svg}");
-        assert!(
-            svg.contains("asked &quot;for&quot; &amp; got: mean 4.25/s, max 6/s, from 2/s to 6/s. achieved, from 0/s to 4/s."),
-            "{svg}"
-        );
-        assert!(
-            svg.contains("<title id=\"rate-title\">Arrival &lt;rate&gt;</title>"),
-            "{svg}"
-        );
-        for tick in [">0/s<", ">2/s<", ">4/s<", ">6/s<", ">0 s<", ">10 s<"] {
-            assert!(svg.contains(tick), "{tick} in {svg}");
-        }
-    }
-
-    #[test]
-    fn where_there_is_nothing_the_line_has_a_gap() {
-        let svg = chart(vec![
-            (0.0, Some(4.0)),
-            (1.0, None),
-            (5.0, Some(4.0)),
-            (10.0, Some(0.0)),
-        ]);
-        let svg = svg.svg().into_string();
-        assert!(
-            svg.contains("d=\"M52.0 38.0h0M201.0 38.0h0L350.0 168.0\""),
-            "{svg}"
-        );
-        let nothing = chart(Vec::new()).svg().into_string();
-        assert!(
-            nothing.contains("asked &quot;for&quot; &amp; got: nothing."),
-            "{nothing}"
-        );
-    }
-
-    #[test]
-    fn ticks_are_round_and_few() {
-        for (most, told) in [
-            (1.0, vec![0.0, 0.2, 0.4, 0.6, 0.8, 1.0]),
-            (7.3, vec![0.0, 2.0, 4.0, 6.0]),
-            (0.04, vec![0.0, 0.01, 0.02, 0.03, 0.04]),
-            (180.0, vec![0.0, 50.0, 100.0, 150.0]),
-        ] {
-            let found: Vec<_> = ticks(most, 5.0).collect();
-            assert_eq!(found.len(), told.len(), "{most}: {found:?}");
-            for (found, told) in found.iter().zip(told) {
-                assert!((found - told).abs() < 1e-9, "{most}: {found}");
-            }
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn whatever_the_figures_are_the_lines_stay_within_the_drawing(
-            seconds in prop_oneof![Just(0.0), 0.0..1e6],
-            points in prop::collection::vec((0.0..1e6, prop::option::of(prop::num::f64::ANY)), 0..20),
-        ) {
-            let mut drawn = chart(points);
-            drawn.seconds = seconds;
-            let svg = drawn.svg().into_string();
-            prop_assert!(!svg.contains("NaN") && !svg.contains("inf"), "{}", svg);
-            prop_assert!(svg.len() < 8_000, "{}", svg.len());
-        }
-    }
 }

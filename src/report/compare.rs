@@ -5,6 +5,7 @@
 mod caveats;
 mod change;
 mod contrast;
+mod drift;
 mod estimate;
 mod figure;
 mod fisher;
@@ -28,6 +29,7 @@ use self::{
 };
 pub use self::{
     change::{Change, Word},
+    drift::{Drift, NotJudged},
     figure::{Figure, Method},
     headline::Overall,
 };
@@ -122,18 +124,7 @@ impl Comparison {
         } else {
             Vec::new()
         };
-        let figures: Vec<_> = contrasts.iter().flat_map(|(_, figures)| figures).collect();
-        let tests = Tests::of(&figures);
-        let subjects: Vec<_> = contrasts
-            .into_iter()
-            .map(|(step, figures)| SubjectComparison {
-                step,
-                changes: figures
-                    .iter()
-                    .map(|contrast| Change::of(contrast, &tests))
-                    .collect(),
-            })
-            .collect();
+        let subjects = judged(contrasts);
         let before: Vec<_> = baselines.iter().map(|record| &record.report).collect();
         let left_out: Vec<_> = left_out.iter().map(|record| &record.report).collect();
         let sides = |reports: &[&RunReport]| -> Vec<_> {
@@ -210,6 +201,20 @@ fn subjects(baselines: &[&RunRecord], run: &RunRecord) -> Vec<(Option<String>, V
         Some((Some(name.clone()), contrasts(&before, &after)))
     });
     std::iter::once(whole).chain(steps).collect()
+}
+
+/// What each figure comes to in view of all the others.
+fn judged(contrasts: Vec<(Option<String>, Vec<Contrast>)>) -> Vec<SubjectComparison> {
+    let figures: Vec<_> = contrasts.iter().flat_map(|(_, figures)| figures).collect();
+    let tests = Tests::of(&figures);
+    let judged = contrasts.into_iter().map(|(step, figures)| {
+        let changes = figures.iter().map(|contrast| Change::of(contrast, &tests));
+        SubjectComparison {
+            step,
+            changes: changes.collect(),
+        }
+    });
+    judged.collect()
 }
 
 fn contrasts(before: &[Estimates], after: &Estimates) -> Vec<Contrast> {

@@ -4,7 +4,9 @@
 
 mod charts;
 mod comparison;
+mod drift;
 mod generator;
+mod search;
 mod sockets;
 mod style;
 mod summary;
@@ -15,13 +17,16 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 pub use charts::charts;
 pub use comparison::comparison;
+pub use drift::drift;
 pub use generator::{health, load, received_events};
+pub use search::search;
 pub use sockets::sockets;
 pub use style::{STYLE, policy};
-pub use summary::{errors, orphans, search, steps, thresholds, verdict};
+pub use summary::{errors, orphans, steps, thresholds, verdict};
 
-use super::{BaselineCheck, wording};
+use super::{BaselineCheck, Drift, wording};
 use crate::{
+    event::Mode,
     printable,
     runner::{RunRecord, RunReport},
 };
@@ -36,8 +41,9 @@ pub fn document(record: &RunRecord, baseline: Option<&BaselineCheck>) -> String 
         (facts(report))
         (steps(report))
         (thresholds(report))
-        @if let Some(found) = &report.search { (search(found)) }
+        (search(report))
         (charts(record))
+        @if report.mode == Mode::Burst { (drift(&Drift::of(record))) }
         (errors(report))
         (orphans(report))
         @if let Some(baseline) = baseline { (comparison(&baseline.comparison)) }

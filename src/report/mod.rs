@@ -19,6 +19,6 @@ pub mod wording;
 
 pub use baseline::BaselineCheck;
 pub use compare::{
-    Change, Compared, Comparison, Figure, MOST_BASELINES, Method, Overall, Regression,
-    SubjectComparison, Word,
+    Change, Compared, Comparison, Drift, Figure, MOST_BASELINES, Method, NotJudged, Overall,
+    Regression, SubjectComparison, Word,
 };

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::ThresholdReport;
+use super::{Quantiles, StepReport, ThresholdReport};
 use crate::load::Level;
 
 /// What a search found, or has found so far.
@@ -45,6 +45,13 @@ pub struct SearchLevel {
     pub amount: f64,
 }
 
+impl SearchLevel {
+    /// Whether it is a rate of starts; else it is a number of customers.
+    pub fn is_rate(&self) -> bool {
+        self.text.contains('/')
+    }
+}
+
 /// One step of a search.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SearchStep {
@@ -64,6 +71,15 @@ pub struct SearchStep {
     pub in_progress: u64,
     /// The thresholds, over its judged part.
     pub thresholds: Vec<ThresholdReport>,
+    /// Chats that failed in its judged part.
+    #[serde(default)]
+    pub failed: u64,
+    /// How long the chats took that passed in its judged part.
+    #[serde(default)]
+    pub chat_duration: Quantiles,
+    /// The steps of the scenario over its judged part, in their order.
+    #[serde(default)]
+    pub steps: Vec<StepReport>,
 }
 
 /// Who broke a step of a search.

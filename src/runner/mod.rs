@@ -47,6 +47,7 @@ mod session_events;
 mod snapshot;
 mod socket_report;
 mod spec;
+mod step_report;
 mod tally;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -76,13 +77,12 @@ pub use outcomes::add_counts;
 pub use pace::Pace;
 pub use quantiles::Quantiles;
 pub use record::RunRecord;
-pub use report::{
-    ReceivedEvents, RequestFigures, RunReport, RunState, StepReport, TeardownFailure,
-};
+pub use report::{ReceivedEvents, RequestFigures, RunReport, RunState, TeardownFailure};
 pub use sample::{Sample, StepSample};
 pub use snapshot::Snapshot;
 pub use socket_report::{SocketReport, SocketSample};
 pub use spec::{ChatSpec, RunSpec};
+pub use step_report::StepReport;
 pub use tally::{Tally, WholeSeconds};
 pub use thresholds::{ThresholdReport, ThresholdState};
 pub use timeline::WholeSecond;

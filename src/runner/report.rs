@@ -5,14 +5,14 @@ use utoipa::ToSchema;
 
 use super::{
     DeliveryReport, GracefulStopReport, HealthReport, OtherCallback, Pace, SearchReport,
-    SocketReport, ThresholdReport, ThresholdState,
+    SocketReport, StepReport, ThresholdReport, ThresholdState,
     chat_counts::ChatCounts,
     listed_chats::{Example, Orphan},
     quantiles::Quantiles,
 };
 use crate::{
     event::{EndedBy, Failure, Fate, Mode, Trigger, Verdict},
-    scenario::{Observation, Reason},
+    scenario::Reason,
 };
 
 /// In seconds: chats that were to start within less had no rate.
@@ -153,7 +153,9 @@ impl RunReport {
             .failures
             .iter()
             .map(|failure| 512 + failure.detail.len());
-        4096 + texts + self.steps.len() * 512 + details.sum::<usize>() + self.orphans.len() * 256
+        let searched = self.search.as_ref().map_or(0, |search| search.steps.len());
+        let steps = self.steps.len() * (1 + searched) + searched;
+        4096 + texts + steps * 512 + details.sum::<usize>() + self.orphans.len() * 256
     }
 
     /// Chats that began a second, over the time in which they were to begin; `None` where that is not known, and
@@ -239,33 +241,6 @@ impl RequestFigures {
         };
         Self { count, per_second }
     }
-}
-
-/// One step of the scenario over the whole run.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct StepReport {
-    /// The step.
-    pub step: String,
-    /// What it measures besides, such as the wait for an agent.
-    pub observes: Option<Observation>,
-    /// How often it passed.
-    pub passed: u64,
-    /// How often it failed.
-    pub failed: u64,
-    /// The failures by reason.
-    #[schema(value_type = BTreeMap<String, u64>)]
-    pub failed_by_reason: BTreeMap<Reason, u64>,
-    /// How often it was cut short because the run was stopped: neither passed nor failed.
-    #[serde(default)]
-    pub stopped: u64,
-    /// How many of its requests were sent once more, because the target closed the connection under them.
-    #[serde(default)]
-    pub resent: u64,
-    /// How many requests it sent to poll; zero of a step that does not.
-    #[serde(default)]
-    pub polled: u64,
-    /// How long it took when it passed.
-    pub latency: Quantiles,
 }
 
 /// received = consumed + ignored + early expired + late + duplicate + other callback + unknown + rejected + waiting.

@@ -1,8 +1,9 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    BrokenBy, HealthBudget, RunSpec, SearchOutcome, SearchReport, SearchStep, Tally,
-    ThresholdReport, ThresholdState, measurements::Measurements, verdict::Delays, window::Window,
+    BrokenBy, HealthBudget, Quantiles, RunSpec, SearchOutcome, SearchReport, SearchStep,
+    StepReport, Tally, ThresholdReport, ThresholdState, measurements::Measurements,
+    verdict::Delays, window::Window,
 };
 use crate::{
     load::{Bracket, Level, Search, Shape, Threshold},
@@ -206,6 +207,9 @@ impl Searching {
             ended_per_second: per_second(judged.chats.ended(), over),
             in_progress: active,
             thresholds,
+            failed: judged.chats.failed(),
+            chat_duration: Quantiles::of(&judged.chats.latency),
+            steps: StepReport::all(&self.scenario, judged),
         }
     }
 

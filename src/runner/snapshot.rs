@@ -106,7 +106,7 @@ impl Snapshot {
                 .map(|stop| stop.report(notes.graceful_stop_exceeded, measured.chats.stopped)),
             requests: RequestFigures::over(measured.send_lateness.count(), self.elapsed),
             chat_duration: Quantiles::of(&measured.chats.latency),
-            steps: self.steps(),
+            steps: StepReport::all(&spec.scenario, measured),
             thresholds: self.thresholds(),
             events: self.events(),
             sockets: (spec.scenario.connects()).then(|| SocketReport::of(&measured.sockets)),
@@ -175,26 +175,6 @@ impl Snapshot {
             judged
         });
         thresholds.collect()
-    }
-
-    fn steps(&self) -> Vec<StepReport> {
-        let steps = self.origin.spec.scenario.all_steps();
-        let measured = steps.into_iter().zip(&self.measured.steps);
-        let reports = measured.map(|(step, measured)| {
-            let outcomes = &measured.outcomes;
-            StepReport {
-                step: step.name.to_string(),
-                observes: step.observe,
-                passed: outcomes.passed(),
-                failed: outcomes.failed(),
-                failed_by_reason: outcomes.failed_by_reason.clone(),
-                stopped: outcomes.stopped,
-                resent: measured.resent,
-                polled: measured.polled,
-                latency: Quantiles::of(&outcomes.latency),
-            }
-        });
-        reports.collect()
     }
 
     fn events(&self) -> ReceivedEvents {

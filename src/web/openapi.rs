@@ -77,6 +77,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(reports::steps))
         .routes(routes!(reports::timeline))
         .routes(routes!(reports::tests))
+        .routes(routes!(reports::drift))
         .routes(routes!(reports::compare))
         .routes(routes!(reports::compare_page))
         .routes(routes!(baselines::list))

@@ -303,7 +303,7 @@ async fn the_requests_of_the_admin_api_exist() {
             requests += 1;
         }
     }
-    assert_eq!(requests, 26);
+    assert_eq!(requests, 27);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::{
     spread::Spread,
     uncertainty::{Deviation, number},
 };
-use crate::runner::{BatchFigures, Quantiles, RunRecord};
+use crate::runner::{BatchFigures, Histogram, Quantiles, RunRecord};
 
 /// One figure of one run.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +49,17 @@ pub(super) fn of_step(record: &RunRecord, name: &str) -> Option<Estimates> {
         steps[at].failed,
         spread.as_ref(),
     ))
+}
+
+/// Of a part of a run, which has its own batches.
+pub(super) fn of_part(batches: &[&BatchFigures]) -> Estimates {
+    let latencies: Vec<_> = batches.iter().map(|batch| &batch.latency).collect();
+    let failed = batches.iter().map(|batch| batch.failed);
+    estimates(
+        &Histogram::merged(&latencies).quantiles(),
+        failed.fold(0, u64::saturating_add),
+        Spread::of_part(batches).as_ref(),
+    )
 }
 
 fn spread(record: &RunRecord, batches: &[&BatchFigures]) -> Option<Spread> {

@@ -5,6 +5,9 @@
 //! so nothing of it is due to draws. The variance of a quantile is that of the share below it, seen through the
 //! distribution (Woodruff, Confidence Intervals for Medians and Other Position Measures, 1952).
 
+#[cfg(test)]
+mod tests;
+
 use super::uncertainty::{Deviation, number, whole};
 use crate::runner::BatchFigures;
 
@@ -15,6 +18,8 @@ const BLOCKS: usize = 8;
 const SHORTEST: usize = 3;
 /// Fewer batches say nothing about how a run varies.
 const LEAST: usize = 4 * SHORTEST;
+/// Nor do fewer blocks of a part of a long run, of which each is a batch.
+pub(super) const LEAST_OF_PART: usize = 4;
 /// So many standard errors to both sides the distribution is looked at, as for an interval of 95 %: with one, tails
 /// seem to vary less than they do.
 const ERRORS: f64 = 2.0;
@@ -38,8 +43,16 @@ struct Batches {
     latencies: Vec<Latency>,
     totals: Vec<Totals>,
     all: Totals,
+    blocks: Blocks,
+}
+
+/// How batches are put together.
+#[derive(Debug, Clone, Copy)]
+struct Blocks {
     /// Batches of a block.
     length: usize,
+    /// Fewer say nothing about a share.
+    least_of_shares: usize,
 }
 
 /// Those of one batch that took as long.
@@ -63,19 +76,49 @@ impl Spread {
         if batches.len() < LEAST {
             return None;
         }
-        let batches = Batches::of(batches, seconds);
-        Some(Self {
+        Some(Self::by(&Batches::of(
+            batches,
+            Blocks::of_run(batches.len(), seconds),
+        )))
+    }
+
+    /// Of a part of a long run, whose batches are so long that what happens in one hardly bears upon the next; `None` if
+    /// there are too few.
+    pub(super) fn of_part(batches: &[&BatchFigures]) -> Option<Self> {
+        let blocks = Blocks {
+            length: 1,
+            least_of_shares: LEAST_OF_PART,
+        };
+        let is_enough = batches.len() >= LEAST_OF_PART;
+        is_enough.then(|| Self::by(&Batches::of(batches, blocks)))
+    }
+
+    fn by(batches: &Batches) -> Self {
+        Self {
             mean: batches.of_mean(),
             p50: batches.of_quantile(0.5),
             p95: batches.of_quantile(0.95),
             p99: batches.of_quantile(0.99),
             failed: batches.of_failed(),
-        })
+        }
+    }
+}
+
+impl Blocks {
+    /// Of so many batches of so many seconds each.
+    fn of_run(batches: usize, seconds: f64) -> Self {
+        let mut fewer = 1..SHORTEST;
+        let shortest = fewer.find(|count| whole(*count) * seconds >= whole(SHORTEST));
+        let shortest = shortest.unwrap_or(SHORTEST);
+        Self {
+            length: (batches / BLOCKS).max(shortest),
+            least_of_shares: BLOCKS,
+        }
     }
 }
 
 impl Batches {
-    fn of(batches: &[&BatchFigures], seconds: f64) -> Self {
+    fn of(batches: &[&BatchFigures], blocks: Blocks) -> Self {
         let mut latencies = Vec::new();
         let mut totals = Vec::new();
         let mut all = Totals::default();
@@ -100,15 +143,12 @@ impl Batches {
             all.micros += total.micros;
             totals.push(total);
         }
-        let mut fewer = 1..SHORTEST;
-        let shortest = fewer.find(|count| whole(*count) * seconds >= whole(SHORTEST));
-        let shortest = shortest.unwrap_or(SHORTEST);
         latencies.sort_by(|one, other| one.micros.total_cmp(&other.micros));
         Self {
             latencies,
-            length: (batches.len() / BLOCKS).max(shortest),
             totals,
             all,
+            blocks,
         }
     }
 
@@ -121,7 +161,7 @@ impl Batches {
 
     /// Fewer blocks know the variance of a share so badly that a large rise of failures would be lost in it.
     fn of_failed(&self) -> Option<Deviation> {
-        if self.blocks() < whole(BLOCKS) {
+        if self.blocks() < whole(self.blocks.least_of_shares) {
             return None;
         }
         let ended = |totals: &Totals| totals.passed + totals.failed;
@@ -177,11 +217,11 @@ impl Batches {
             .collect();
         let count = away.len();
         // Behind the last batch a block goes on at the first one.
-        let mut block: f64 = away.iter().take(self.length).sum();
+        let mut block: f64 = away.iter().take(self.blocks.length).sum();
         let mut squares = 0.0;
         for first in 0..count {
             squares += block * block;
-            block += away[(first + self.length) % count] - away[first];
+            block += away[(first + self.blocks.length) % count] - away[first];
         }
         let of_block = squares / whole(count) / (all * all);
         let variance = of_block * self.blocks();
@@ -189,7 +229,7 @@ impl Batches {
     }
 
     fn blocks(&self) -> f64 {
-        whole(self.totals.len()) / whole(self.length)
+        whole(self.totals.len()) / whole(self.blocks.length)
     }
 
     fn deviation(&self, variance: f64, least: f64) -> Option<Deviation> {
@@ -200,215 +240,5 @@ impl Batches {
             variance,
             freedom: blocks - 1.0,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::runner::Histogram;
-
-    /// Batches of a hundred latencies or so each, and of some failures.
-    fn batches(count: u64, random: &mut fastrand::Rng) -> Vec<BatchFigures> {
-        let mut batch = |_| {
-            let level = random.u64(..100_000);
-            let latencies = (0..80 + random.u64(..40)).map(|_| {
-                let micros = 200_000 + level + random.u64(..300_000);
-                (Duration::from_micros(micros), 1)
-            });
-            BatchFigures {
-                latency: Histogram::from_iter(latencies.collect::<Vec<_>>()),
-                failed: random.u64(..20),
-            }
-        };
-        (0..count).map(&mut batch).collect()
-    }
-
-    /// The figures of a run: logarithms of mean, p50, p95 and p99, and the share that failed.
-    fn figures(batches: &[&BatchFigures]) -> [f64; 5] {
-        let histograms: Vec<_> = batches.iter().map(|batch| &batch.latency).collect();
-        let latency = Histogram::merged(&histograms).quantiles();
-        let failed: u64 = batches.iter().map(|batch| batch.failed).sum();
-        let log = |seconds: Option<f64>| seconds.unwrap().ln();
-        [
-            log(latency.mean),
-            log(latency.p50),
-            log(latency.p95),
-            log(latency.p99),
-            number(failed) / number(failed + latency.count),
-        ]
-    }
-
-    #[test]
-    fn a_deviation_is_that_of_runs_which_are_put_together_of_blocks() {
-        let mut random = fastrand::Rng::with_seed(7);
-        let (length, draws) = (4, 400);
-        let batches = batches(32, &mut random);
-        let batches: Vec<_> = batches.iter().collect();
-        let spread = Spread::of(&batches, 1.0).unwrap();
-        let mut sums = [[0.0; 2]; 5];
-        for _ in 0..draws {
-            let run = (0..batches.len() / length).flat_map(|_| {
-                let first = random.usize(..batches.len());
-                (first..first + length).map(|at| at % batches.len())
-            });
-            let run: Vec<_> = run
-                .collect::<Vec<_>>()
-                .iter()
-                .map(|at| batches[*at])
-                .collect();
-            for (sum, figure) in sums.iter_mut().zip(figures(&run)) {
-                sum[0] += figure;
-                sum[1] += figure * figure;
-            }
-        }
-        let found = [
-            spread.mean,
-            spread.p50,
-            spread.p95,
-            spread.p99,
-            spread.failed,
-        ];
-        for (at, (found, [sum, squares])) in found.into_iter().zip(sums).enumerate() {
-            let mean = sum / whole(draws);
-            let expected = (squares / whole(draws) - mean * mean) * 8.0 / 7.0;
-            let found = found.unwrap();
-            assert!((found.freedom - 7.0).abs() < 1e-9);
-            let ratio = (found.variance / expected).sqrt();
-            // Four hundred draws are right to 3.5 % or so, and a tail has steps.
-            let allowed = if at == 2 || at == 3 { 0.3 } else { 0.12 };
-            assert!((ratio - 1.0).abs() < allowed, "{at}: {ratio}");
-        }
-        assert_eq!(
-            Spread::of(&batches, 1.0),
-            Some(spread),
-            "nothing of it is drawn"
-        );
-    }
-
-    /// Batches of which so many each took 200 ms, and the rest of a hundred as long as the last.
-    fn of_two_values(quick: &[u64], slow: Duration) -> Vec<BatchFigures> {
-        let batch = |quick: &u64| {
-            let latencies = [(Duration::from_millis(200), *quick), (slow, 100 - quick)];
-            BatchFigures {
-                latency: Histogram::from_iter(latencies),
-                failed: 0,
-            }
-        };
-        quick.iter().map(batch).collect()
-    }
-
-    #[test]
-    fn a_quantile_varies_as_the_share_below_it_within_two_standard_errors() {
-        let p50 = |quick: &[u64]| {
-            let batches = of_two_values(quick, Duration::from_millis(300));
-            let spread = Spread::of(&batches.iter().collect::<Vec<_>>(), 1.0).unwrap();
-            spread.p50.unwrap()
-        };
-        // Of overlapping blocks of four of them the share of 52 % has a standard error of 1.3 %, so that it may fall
-        // below one half by two of them, and not by one.
-        let quick = [[56; 16], [48; 16]].concat();
-        let found = p50(&quick);
-        let expected = (1.5_f64.ln() / 4.0).powi(2) * 8.0 / 7.0;
-        assert!((found.variance - expected).abs() < 1e-12, "{found:?}");
-        assert!((found.freedom - 7.0).abs() < 1e-9);
-        let quick = [[70; 16], [60; 16]].concat();
-        let resolution = RESOLUTION * RESOLUTION;
-        assert!((p50(&quick).variance - resolution).abs() < 1e-12);
-    }
-
-    #[test]
-    fn above_a_tail_there_is_no_more_of_the_distribution() {
-        // All slow ones are in one batch.
-        let mut quick = [100; 32];
-        quick[9] = 68;
-        let batches = of_two_values(&quick, Duration::from_millis(400));
-        let spread = Spread::of(&batches.iter().collect::<Vec<_>>(), 1.0).unwrap();
-        let found = spread.p99.unwrap().variance;
-        // Four blocks of 32 have it.
-        let error = (8.0 * (4.0 * 28.0_f64.powi(2) + 28.0 * 16.0) / 32.0).sqrt() / 3200.0;
-        let expected = (2.0_f64.ln() * error / (0.01 + 2.0 * error)).powi(2) * 8.0 / 7.0;
-        assert!((found - expected).abs() < 1e-9, "{found}, not {expected}");
-    }
-
-    #[test]
-    fn it_does_not_matter_in_which_batch_a_run_begins() {
-        let batches = batches(32, &mut fastrand::Rng::with_seed(3));
-        let mut batches: Vec<_> = batches.iter().collect();
-        let figures = |batches: &[&BatchFigures]| {
-            let found = Spread::of(batches, 1.0).unwrap();
-            let all = [found.mean, found.p50, found.p95, found.p99, found.failed];
-            all.map(|deviation| deviation.unwrap().variance)
-        };
-        let expected = figures(&batches);
-        for _ in 1..batches.len() {
-            batches.rotate_left(1);
-            for (found, expected) in figures(&batches).into_iter().zip(expected) {
-                assert!((found / expected - 1.0).abs() < 1e-9, "{found} {expected}");
-            }
-        }
-    }
-
-    #[test]
-    fn what_never_varies_is_known_to_three_digits_and_no_better() {
-        let batch = BatchFigures {
-            latency: Histogram::from_iter([(Duration::from_millis(500), 10)]),
-            failed: 0,
-        };
-        let spread = Spread::of(&[&batch; 24], 1.0).unwrap();
-        for latency in [spread.mean, spread.p50, spread.p95, spread.p99] {
-            let deviation = latency.unwrap().variance.sqrt();
-            assert!((deviation - RESOLUTION).abs() < 1e-9, "{deviation}");
-        }
-        let failed = Deviation::of_independent(0.0, 240.0);
-        assert!((spread.failed.unwrap().variance - failed.variance).abs() < 1e-12);
-    }
-
-    #[test]
-    fn what_took_no_time_is_known_as_well() {
-        let batch = BatchFigures {
-            latency: Histogram::from_iter([(Duration::ZERO, 5), (Duration::from_millis(1), 5)]),
-            failed: 0,
-        };
-        let spread = Spread::of(&[&batch; 24], 1.0).unwrap();
-        assert!(spread.p50.is_some() && spread.p95.is_some());
-    }
-
-    #[test]
-    fn of_few_batches_and_of_nothing_that_passed_nothing_is_known() {
-        let batches = batches(11, &mut fastrand::Rng::with_seed(1));
-        assert_eq!(Spread::of(&batches.iter().collect::<Vec<_>>(), 1.0), None);
-        let failing = BatchFigures {
-            failed: 5,
-            ..BatchFigures::default()
-        };
-        let spread = Spread::of(&[&failing; 24], 1.0).unwrap();
-        assert_eq!((spread.mean, spread.p50, spread.p99), (None, None, None));
-        assert!(spread.failed.is_some());
-        let nothing = Spread::of(&[&BatchFigures::default(); 24], 1.0).unwrap();
-        assert_eq!(nothing.failed, None);
-    }
-
-    #[test]
-    fn a_share_varies_by_batches_from_eight_blocks_of_three_seconds_on() {
-        let batches = batches(32, &mut fastrand::Rng::with_seed(1));
-        let batches: Vec<_> = batches.iter().collect();
-        let spread = |count: usize, seconds: f64| Spread::of(&batches[..count], seconds).unwrap();
-        for (count, seconds, blocks) in [
-            (12, 1.0, None),
-            (23, 1.0, None),
-            (24, 1.0, Some(8.0)),
-            (25, 1.0, Some(25.0 / 3.0)),
-            (32, 1.0, Some(8.0)),
-            (17, 2.0, Some(8.5)),
-            (19, 16.0, Some(9.5)),
-        ] {
-            let spread = spread(count, seconds);
-            let found = spread.failed.map(|deviation| deviation.freedom + 1.0);
-            assert_eq!(found, blocks, "{count} of {seconds} s");
-            assert!(spread.p50.is_some());
-        }
     }
 }

@@ -1,4 +1,5 @@
 mod counts;
+mod drift;
 mod evidence;
 mod power;
 mod several;
@@ -29,6 +30,10 @@ struct Target {
     between_runs: f64,
     /// How much that of the part that fails does. A slower run fails more.
     failing_between_runs: f64,
+    /// What is added to the logarithm of latencies from the first second of a run to the last.
+    trend: f64,
+    /// What is added to that of the part that fails.
+    failing_trend: f64,
 }
 
 const STEADY: Target = Target {
@@ -41,6 +46,8 @@ const STEADY: Target = Target {
     failing_drift: 0.0,
     between_runs: 0.0,
     failing_between_runs: 0.0,
+    trend: 0.0,
+    failing_trend: 0.0,
 };
 const ORDINARY: Target = Target {
     drift: 0.1,
@@ -72,18 +79,20 @@ impl Target {
         let median = self.median * (self.between_runs * level).exp();
         let failing_of_run = self.failing * (self.failing_between_runs * level).exp();
         let seconds: Vec<_> = (0..self.seconds)
-            .map(|_| {
+            .map(|second| {
+                let gone = uncertainty::whole(second) / uncertainty::whole(self.seconds);
                 let fresh = (1.0 - self.correlation * self.correlation).sqrt();
                 drift = drift * self.correlation + normal(random) * fresh;
                 // The mean does not depend on the drift.
                 let exponent = self.failing_drift * drift - self.failing_drift.powi(2) / 2.0;
-                let failing = failing_of_run * exponent.exp();
+                let failing = failing_of_run * (exponent + self.failing_trend * gone).exp();
                 let mut second = Second::default();
                 for _ in 0..self.rate {
                     if random.f64() < failing {
                         second.failed += 1;
                     } else {
-                        let exponent = self.drift * drift + 0.4 * normal(random);
+                        let exponent =
+                            self.drift * drift + self.trend * gone + 0.4 * normal(random);
                         second.passed.push(median * exponent.exp());
                     }
                 }

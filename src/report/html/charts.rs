@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use crate::{
     event::DeliveryFate,
     report::{
-        chart::{Chart, Line, Unit},
+        chart::{Axis, Chart, Line, Unit},
         rates::{self, mean_over_time, number},
     },
     runner::{DeliverySample, RunRecord, RunReport, Sample, StepSample},
@@ -65,7 +65,7 @@ pub fn charts(record: &RunRecord) -> Markup {
                         @let id = format!("chart-{number}");
                         figure {
                             figcaption { (title) }
-                            (Chart { id: &id, title, unit, seconds, lines }.svg())
+                            (Chart { id: &id, title, unit, across: Axis { unit: Unit::Seconds, most: seconds }, lines, marks: Vec::new() }.svg())
                         }
                     }
                 }
@@ -78,7 +78,7 @@ pub fn charts(record: &RunRecord) -> Markup {
 }
 
 /// The steps that thresholds are about, then those that take longest; by their place in the report.
-fn notable(report: &RunReport) -> Vec<usize> {
+pub(super) fn notable(report: &RunReport) -> Vec<usize> {
     let mut steps: Vec<_> = report.steps.iter().enumerate().collect();
     // What a run does once, or what is rare, makes no line.
     let usual = report.steps.iter().map(|step| step.passed).max();

@@ -24,7 +24,7 @@ pub fn comparison(compared: &Comparison) -> Markup {
             (table("Compared", &head, &html! {
                 @for subject in &compared.subjects {
                     @for change in &subject.changes {
-                        (row(subject.step.as_deref().unwrap_or("Whole chats"), change))
+                        (change_row(subject.step.as_deref().unwrap_or("Whole chats"), change))
                     }
                 }
             }))
@@ -101,7 +101,8 @@ fn side(which: &str, run: &Compared) -> Markup {
     }
 }
 
-fn row(subject: &str, change: &Change) -> Markup {
+/// A figure of a step or of whole chats.
+pub(super) fn change_row(subject: &str, change: &Change) -> Markup {
     let figure = |value: Option<f64>, count: u64| {
         wording::or_dash(value.map(|value| match change.figure {
             Figure::Failed => format!("{} of {count}", wording::percent(value)),

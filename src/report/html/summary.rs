@@ -7,12 +7,9 @@ use crate::{
     event::{FrameTrace, Verdict},
     report::{
         BaselineCheck,
-        wording::{graceful_stop, or_dash, percent, rate, seconds, teardown_failed},
+        wording::{graceful_stop, or_dash, percent, seconds, teardown_failed},
     },
-    runner::{
-        BrokenBy, Quantiles, RunReport, RunState, SearchReport, SearchStep, ThresholdReport,
-        ThresholdState,
-    },
+    runner::{Quantiles, RunReport, RunState, ThresholdReport, ThresholdState},
     scenario::Reason,
 };
 
@@ -152,52 +149,6 @@ fn judged(threshold: &ThresholdReport) -> Markup {
             td.word.(class) { (sign) " " (threshold.state.in_words()) }
             th scope="row" { (threshold.threshold) }
             td { (threshold.measured) }
-        }
-    }
-}
-
-/// What a search found, step by step.
-pub fn search(search: &SearchReport) -> Markup {
-    let thresholds = search
-        .steps
-        .first()
-        .map_or(&[][..], |step| &step.thresholds);
-    let mut head = ["Load", ""].map(Column::Text).to_vec();
-    head.extend(["Started", "Ended", "Active"].map(Column::Number));
-    head.extend(
-        thresholds
-            .iter()
-            .map(|judged| Column::Text(&judged.threshold)),
-    );
-    html! {
-        section {
-            h2 { "Search" }
-            p { (search.summary) }
-            (table("Search", &head, &html! {
-                @for step in &search.steps { (search_step(step)) }
-            }))
-            ul {
-                @for step in &search.steps {
-                    @for reason in &step.reasons { li { (step.load.text) ": " (reason) } }
-                }
-            }
-        }
-    }
-}
-
-fn search_step(step: &SearchStep) -> Markup {
-    html! {
-        tr {
-            th scope="row" { (step.load.text) }
-            @match step.broken_by {
-                None => td.word.good { "✓ held" },
-                Some(BrokenBy::Target) => td.word.bad { "✗ broken" },
-                Some(BrokenBy::Generator) => td.word.warning { "? invalid" },
-            }
-            td.number { (rate(step.started_per_second)) }
-            td.number { (rate(step.ended_per_second)) }
-            td.number { (step.in_progress) }
-            @for judged in &step.thresholds { td { (judged.measured) } }
         }
     }
 }

@@ -1,3 +1,5 @@
+mod over_load;
+
 use serde_json::Value;
 
 use super::*;

@@ -81,6 +81,18 @@ async fn a_target_breaks_where_its_capacity_is_and_the_narrowing_ends() {
     assert_eq!(found.held.as_ref().unwrap().text, "39.3/s");
     assert_eq!(found.broke.as_ref().unwrap().text, "41.4/s");
     assert_eq!(found.now, None);
+    for step in &found.steps {
+        let latency = &step.chat_duration;
+        let p95 = latency.p95.unwrap();
+        assert_eq!((p95 <= 0.5, step.failed), (step.held, 0), "{step:?}");
+        #[expect(clippy::cast_precision_loss, reason = "some hundred chats")]
+        let ended = latency.count as f64;
+        // A step takes 3 s, of which 2 s are judged.
+        assert!(
+            (ended / 2.0 - step.ended_per_second).abs() < 1.0,
+            "{step:?}"
+        );
+    }
     assert_eq!(report.verdict, Some(Verdict::Passed));
     assert_eq!(report.verdict_reasons, Vec::<String>::new());
     // Over the whole run the threshold is broken, which is what a search is for.

@@ -11,7 +11,7 @@ use axum::{
 use crate::{
     event::RunPosition,
     history::RunQuery,
-    report::{Comparison, MOST_BASELINES, html, junit, tables},
+    report::{Comparison, Drift, MOST_BASELINES, html, junit, tables},
     runner::{RunRecord, RunReport, RunState},
     web::{
         App,
@@ -178,6 +178,27 @@ pub(in crate::web) async fn tests(
     PathName(id): PathName,
 ) -> Result<Response, Refusal> {
     app.document(&id, XML, |record| junit::document(record, None))
+        .await
+}
+
+/// What became slower or failed more often from the first quarter of a run to the last.
+#[utoipa::path(
+    get,
+    path = "/api/v1/runs/{id}/drift",
+    operation_id = "show_drift",
+    tag = "reports",
+    params(("id" = String, Path, description = "The run")),
+    responses(
+        (status = 200, description = "What changed, or why that is not judged; of a run in progress so far", body = Drift),
+        OfRun,
+        Made,
+    ),
+)]
+pub(in crate::web) async fn drift(
+    State(app): State<Arc<App>>,
+    PathName(id): PathName,
+) -> Result<Response, Refusal> {
+    app.document(&id, JSON, |record| json(&Drift::of(record)))
         .await
 }
 

@@ -34,7 +34,11 @@ pub(super) use self::{live::Live, refused::refuse_in_words, sign_in::PATH as SIG
 use super::App;
 
 pub(super) const SIGN_OUT: &str = "/sign-out";
-const STYLE: &str = concat!(include_str!("style.css"), include_str!("print.css"));
+const STYLE: &str = concat!(
+    include_str!("style.css"),
+    include_str!("print.css"),
+    include_str!("../../report/chart.css"),
+);
 const ICON: &str = include_str!("icon.svg");
 /// In this order: what is used at once comes first.
 const SCRIPT: &str = concat!(

@@ -14,7 +14,11 @@ use super::{
 };
 use crate::{
     event::{Mode, Trigger},
-    report::{html::search, wording},
+    report::{
+        Drift,
+        html::{drift as drift_table, search},
+        wording,
+    },
     runner::{Example, RunReport, RunState, ThresholdReport},
     scheduler::RunEntry,
     web::{App, extract::PathName, refusal::Refusal},
@@ -73,6 +77,8 @@ pub(super) struct Around {
     unknown: Option<String>,
     /// The runs that have a name, by these.
     baselines: BTreeMap<String, String>,
+    /// What changed over a burst that is over.
+    drift: Option<Drift>,
 }
 
 impl Around {
@@ -90,6 +96,7 @@ impl Around {
         let previous = app.previous(report).await;
         Self {
             setup: failed_setup(app, report).await,
+            drift: drift_of(app, report).await,
             unknown: previous.as_ref().err().map(ToString::to_string),
             previous: previous.ok().flatten(),
             baselines: app.web.history.named_runs(),
@@ -111,6 +118,18 @@ async fn failed_setup(app: &App, report: &RunReport) -> Option<String> {
     // A run is shown without it if the history cannot be read.
     let kept = app.web.history.failure(&id).await.ok()?;
     kept.map(|failure| failure.id)
+}
+
+/// What changed over a burst from its first quarter to its last. A page is shown without it if that cannot be had.
+async fn drift_of(app: &App, report: &RunReport) -> Option<Drift> {
+    if report.mode == Mode::Probe {
+        return None;
+    }
+    if let Some(why) = Drift::refused(report) {
+        return Some(why.into());
+    }
+    let record = app.find_record(&report.id).await.ok()?;
+    app.looks.take(move || Drift::of(&record)).await.ok()
 }
 
 /// The parts of the page that change.
@@ -141,13 +160,14 @@ fn above(run: &RunEntry, report: &RunReport, around: &Around, viewer: Viewer) ->
             (chats(report))
             @if report.search.is_none() { (thresholds(&report.thresholds)) }
         }
-        div #search data-part { @if let Some(found) = &report.search { (search(found)) } }
+        div #search data-part { (search(report)) }
         div #steps data-part { (figures::steps(report)) }
     }
 }
 
 fn below(report: &RunReport, around: &Around, viewer: Viewer) -> Markup {
     html! {
+        div #drift data-part { @if let Some(drift) = &around.drift { (drift_table(drift)) } }
         div #failures data-part { (failures(&report.failures)) (orphans(report)) }
         div #sockets data-part { (sockets::sockets(report)) }
         div #events data-part { (figures::events(report)) }

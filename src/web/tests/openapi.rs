@@ -74,7 +74,7 @@ async fn the_document_lists_what_is_served_and_nothing_else() {
     );
     let routes = documented(&answer.json());
     assert_eq!(routes, served(&service).await);
-    assert_eq!(routes.len(), 33);
+    assert_eq!(routes.len(), 34);
     assert!(routes["/api/v1/runs/{id}"].iter().eq(["get", "patch"]));
 }
 
@@ -284,7 +284,7 @@ async fn every_operation_has_a_name_of_its_own() {
             );
         }
     }
-    assert_eq!(names.len(), 36);
+    assert_eq!(names.len(), 37);
 }
 
 #[tokio::test]

@@ -48,6 +48,11 @@ async fn a_run_is_there_as_documents_while_it_goes_on_and_after_it_ended() {
             );
         }
     }
+    let path = format!("/api/v1/runs/{}/drift", ended.id());
+    let drift = service.get(&path).await.json();
+    assert_eq!(drift["not_judged"], "too_short");
+    let page = service.get(&format!("/runs/{}", ended.id())).await.text;
+    assert!(page.contains(drift["summary"].as_str().unwrap()), "{page}");
     let path = format!("/api/v1/runs/{}/report.json", ended.id());
     let record: RunRecord = serde_json::from_str(&service.get(&path).await.text).unwrap();
     assert_eq!(record.report.chats.passed, 3);
