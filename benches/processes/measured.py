@@ -25,11 +25,17 @@ def build(profile):
     """The binaries, freshly built."""
     command = ["cargo", "build", "--locked", "--message-format=json", "--profile", profile, "--bin", "chatprobe"]
     command += ["--bench", "bare_client", "--bench", "clients", "--bench", "plain_server"]
-    command += ["--bench", "bare_sockets", "--bench", "socket_server"]
+    command += ["--bench", "bare_sockets", "--bench", "socket_server", "--bench", "bare_mix"]
     built = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True)
     messages = [json.loads(line) for line in built.stdout.splitlines()]
     artifacts = [m for m in messages if m.get("reason") == "compiler-artifact" and m.get("executable")]
     return {artifact["target"]["name"]: artifact["executable"] for artifact in artifacts}
+
+
+def memory_of(pid):
+    """Bytes of the process in RAM."""
+    with open(f"/proc/{pid}/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 class Cost:

@@ -1,7 +1,6 @@
 """Chats over sockets."""
 
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from processes.measured import (
     bare,
     configuration,
     failures,
+    memory_of,
     milliseconds,
     per_chat,
     run,
@@ -144,12 +144,6 @@ def fan_out(binaries, folder, small):
         f"{cost.cpu / expected * 1e6:.1f} us CPU each",
         "verdict": report["verdict"],
     }]
-
-
-def memory_of(pid):
-    """Bytes of the process in RAM."""
-    with open(f"/proc/{pid}/statm") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def soak(binaries, folder, small):
