@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::{
     FailureSummary,
@@ -92,7 +92,7 @@ fn seconds(
     let mut query = change
         .prepare("SELECT number, sample, histograms FROM samples WHERE run = ? ORDER BY number")?;
     let rows = query.query([run])?;
-    let mut batches = Batches::default();
+    let mut batches = Batches::lasting(length(change, run)?);
     let samples = read_rows(rows, "samples", usize::MAX, figures, |row| {
         let sample: Sample = serde_json::from_str(&row.get::<_, String>(1)?)?;
         // Those of a damaged row are as if they were not there.
@@ -103,6 +103,15 @@ fn seconds(
         Ok(Arc::new(sample))
     })?;
     Ok((samples.entries, batches.all()))
+}
+
+/// For how long seconds of a run were kept, in seconds; nothing if the last one cannot be read.
+fn length(change: &Transaction<'_>, run: &str) -> Result<f64, HistoryError> {
+    let query = "SELECT sample FROM samples WHERE run = ? ORDER BY number DESC LIMIT 1";
+    let last = change.query_row(query, [run], |row| Ok(row.get::<_, String>(0).ok()));
+    let last: Option<Sample> =
+        (last.optional()?.flatten()).and_then(|sample| serde_json::from_str(&sample).ok());
+    Ok(last.map_or(0.0, |last| last.at))
 }
 
 /// `None` if the histograms cannot be read, as if they were not there.

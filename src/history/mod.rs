@@ -16,6 +16,7 @@ mod file;
 mod generation;
 mod hours;
 mod interrupted;
+mod joining;
 mod listing;
 mod open_chats;
 mod packed;

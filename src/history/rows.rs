@@ -11,6 +11,7 @@ use super::{
     failures::KEPT,
     figures::HistoryCounters,
     hours::ProbeHour,
+    joining,
     packed::pack,
     write::{OpenedChat, Write},
 };
@@ -44,7 +45,13 @@ pub(super) fn apply(
             seconds,
             at_end,
             ..
-        } => keep_seconds(change, at_end, *first, seconds)?,
+        } => {
+            let rows = keep_seconds(change, at_end, *first, seconds)?;
+            if joining::is_due(*first, first + seconds.len() as u64) {
+                joining::join_old_seconds(change, &at_end.id, figures)?;
+            }
+            rows
+        }
         Write::Chats { opened, closed } => chats(change, opened, closed)?,
         Write::Ended(record) => end(change, record, figures)?,
         Write::Failures(failures) => keep_failures(change, failures)?,

@@ -66,9 +66,10 @@ pub(crate) fn with_rooms(mut record: RunRecord) -> RunRecord {
     if let Some(first) = record.samples.first_mut() {
         let first = Arc::make_mut(first);
         let sockets = json!({ "opened": 21, "closed": { "target": 4, "us": 16 }, "sent": sent, "received": frames });
-        first.sockets = serde_json::from_value::<Option<SocketSample>>(sockets).unwrap();
+        first.sockets = serde_json::from_value::<Option<Box<SocketSample>>>(sockets).unwrap();
         let deliveries = json!({ "messages": 2, "expected": 40, "by_fate": fates, "p50": 0.015, "p95": 0.03, "p99": 0.045, "max": 0.06 });
-        first.deliveries = serde_json::from_value::<Option<DeliverySample>>(deliveries).unwrap();
+        first.deliveries =
+            serde_json::from_value::<Option<Box<DeliverySample>>>(deliveries).unwrap();
     }
     record
 }

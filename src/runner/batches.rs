@@ -5,9 +5,11 @@ use utoipa::ToSchema;
 
 use super::Histogram;
 
+/// [`MOST_BATCHES`] as a number that multiplies seconds.
+const MOST: u8 = 32;
 /// Pieces that are kept at most. A simulation's output needs ten to thirty of them, and more do not
 /// tell more (Schmeiser, Batch Size Effects in the Analysis of Simulation Output, 1982).
-pub const MOST_BATCHES: usize = 32;
+pub const MOST_BATCHES: usize = MOST as usize;
 
 /// One of the pieces of about equal length that a run is kept in.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -47,6 +49,16 @@ impl Default for Batches {
 }
 
 impl Batches {
+    /// Of a run of so many seconds, of which old ones come together: batches are as long from the first one on as they
+    /// have to be for that.
+    pub fn lasting(seconds: f64) -> Self {
+        let mut batches = Self::default();
+        while batches.length * f64::from(MOST) < seconds {
+            batches.length *= 2.0;
+        }
+        batches
+    }
+
     /// Adds what happened in about a second.
     pub fn add(&mut self, second: &Batch) {
         let is_full = |last: &Batch| last.seconds + second.seconds / 2.0 >= self.length;
@@ -118,6 +130,24 @@ mod tests {
             chats: figures.clone(),
             steps: vec![figures.clone(), figures],
         }
+    }
+
+    #[test]
+    fn old_seconds_that_come_together_make_batches_as_long_as_the_others() {
+        let mut batches = Batches::lasting(6_000.0);
+        let of = |seconds| Batch {
+            seconds,
+            ..second(1)
+        };
+        (0..50).for_each(|_| batches.add(&of(64.0)));
+        (0..2_800).for_each(|_| batches.add(&of(1.0)));
+        let all = batches.all();
+        assert_eq!(all.len(), 24);
+        for batch in &all[..23] {
+            assert!((batch.seconds - 256.0).abs() < 40.0, "{}", batch.seconds);
+        }
+        let failed = all.iter().map(|batch| batch.chats.failed);
+        assert_eq!(failed.sum::<u64>(), 2_850);
     }
 
     #[test]

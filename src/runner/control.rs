@@ -67,7 +67,12 @@ impl RunHandle {
 
     /// What happened second by second: see [`Tally::samples`].
     pub fn samples(&self, from: u64) -> (Vec<Arc<Sample>>, u64) {
-        self.tally.samples(from)
+        self.tally.samples(from, usize::MAX)
+    }
+
+    /// The first of them, so many at most.
+    pub fn next_samples(&self, from: u64, most: usize) -> (Vec<Arc<Sample>>, u64) {
+        self.tally.samples(from, most)
     }
 
     /// The same with their histograms: see [`Tally::whole_seconds`].

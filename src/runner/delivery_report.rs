@@ -5,7 +5,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Quantiles, measurements::DeliveryCounts, quantiles::quantile};
+use super::{
+    Quantiles, add_counts,
+    averages::{most, weight, weighted},
+    measurements::DeliveryCounts,
+    quantiles::quantile,
+};
 use crate::event::DeliveryFate;
 
 /// The deliveries of a run: expected = delivered + lost + excused + open.
@@ -63,6 +68,21 @@ impl DeliveryReport {
 }
 
 impl DeliverySample {
+    /// Takes in what happened next.
+    pub(super) fn join(&mut self, next: &Self) {
+        let median = |sample: &Self| {
+            let delivered = sample.of_fate(DeliveryFate::Delivered);
+            (sample.p50, weight(delivered))
+        };
+        self.p50 = weighted([median(self), median(next)]);
+        self.p95 = most(self.p95, next.p95);
+        self.p99 = most(self.p99, next.p99);
+        self.max = most(self.max, next.max);
+        self.messages += next.messages;
+        self.expected += next.expected;
+        add_counts(&mut self.by_fate, &next.by_fate);
+    }
+
     /// How many have this fate.
     pub fn of_fate(&self, fate: DeliveryFate) -> u64 {
         self.by_fate.get(&fate).copied().unwrap_or_default()

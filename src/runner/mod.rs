@@ -8,6 +8,7 @@
 //! measured. Reports, samples and the verdict are functions of [`measurements`]. The [`RunHandle`] is how the rest of the service looks at a
 //! run and gives it orders.
 
+mod averages;
 mod batches;
 mod between_chats;
 mod chat;
@@ -40,6 +41,7 @@ mod pacing;
 mod quantiles;
 mod record;
 mod report;
+mod resolution;
 mod run;
 mod sample;
 mod search;
@@ -78,6 +80,7 @@ pub use pace::Pace;
 pub use quantiles::Quantiles;
 pub use record::RunRecord;
 pub use report::{ReceivedEvents, RequestFigures, RunReport, RunState, TeardownFailure};
+pub use resolution::{MOST_PIECES, joined};
 pub use sample::{Sample, StepSample};
 pub use snapshot::Snapshot;
 pub use socket_report::{SocketReport, SocketSample};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{FrameFigures, Quantiles, measurements::SocketCounts};
+use super::{FrameFigures, Quantiles, add_counts, measurements::SocketCounts};
 use crate::{event::CloseCode, scenario::SocketEnd};
 
 /// The sockets of a run. Times are in seconds.
@@ -75,6 +75,14 @@ impl SocketReport {
 }
 
 impl SocketSample {
+    /// Takes in what happened next.
+    pub(super) fn join(&mut self, next: &Self) {
+        self.opened += next.opened;
+        add_counts(&mut self.closed, &next.closed);
+        self.sent.merge(next.sent);
+        self.received.merge(next.received);
+    }
+
     /// `None` where nothing happened to sockets.
     pub(super) fn of(counts: &SocketCounts) -> Option<Self> {
         let ends = counts.closed.keys();

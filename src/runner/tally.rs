@@ -208,10 +208,10 @@ impl Tally {
         }
     }
 
-    /// What happened second by second, from the sample of this number on, and the number of the next
-    /// one. Of a run that is over, the last sample is the rest of a second.
-    pub fn samples(&self, from: u64) -> (Vec<Arc<Sample>>, u64) {
-        self.past().timeline.since(from)
+    /// What happened second by second from this one on, in so many samples at most, and the number of the second behind
+    /// them. Of a run that is over, the last sample is the rest of a second; beyond four hours old ones are of several seconds.
+    pub fn samples(&self, from: u64, most: usize) -> (Vec<Arc<Sample>>, u64) {
+        self.past().timeline.since(from, most)
     }
 
     /// The same with the histograms of each second, as long as they are there, and with how the run stood at the end of
@@ -308,7 +308,11 @@ impl Tally {
         let (taken, samples, batches) = {
             let mut past = self.past();
             let taken = self.look_at(&mut past);
-            (taken, past.timeline.since(0).0, past.timeline.batches())
+            (
+                taken,
+                past.timeline.since(0, usize::MAX).0,
+                past.timeline.batches(),
+            )
         };
         taken.whole().record(samples, &batches)
     }

@@ -8,11 +8,10 @@ use super::{
     measurements::Measurements,
     outcomes::Outcomes,
     pacing::Wanted,
+    resolution::{self, MOST_PIECES},
     sample::{AskedFor, Sample},
 };
 
-/// Samples that are kept: four hours. Older ones are gone from memory.
-const KEPT: usize = 4 * 3600;
 /// Seconds whose histograms are kept, for whoever asks a few times a second.
 const KEPT_WHOLE: usize = 30;
 /// What a sample takes at least, except the last one of a run: a rate over less spikes with every chat.
@@ -27,17 +26,25 @@ pub struct WholeSecond {
     pub batch: Option<Arc<Batch>>,
 }
 
-/// The seconds of a run that are over. Of each a sample stays, of the last ones the histograms too; the rest of
-/// what was measured adds up to the run.
+/// One second of a run or some.
+#[derive(Debug, Clone)]
+struct Piece {
+    /// How many.
+    seconds: u64,
+    sample: Arc<Sample>,
+}
+
+/// The seconds of a run that are over. Of each a sample stays, which in a run of more than four hours is joined with its
+/// neighbours once it is old; of the last ones the histograms stay too. The rest of what was measured adds up to the run.
 #[derive(Debug, Default)]
 pub(super) struct Timeline {
     /// When the second began that is not over.
     begun: Duration,
     /// What the load profile wants of it.
     asked: AskedFor,
-    /// The number of the first sample that is kept.
-    first: u64,
-    samples: VecDeque<Arc<Sample>>,
+    /// The number of the next second.
+    next: u64,
+    pieces: VecDeque<Piece>,
     /// What ended in the last of these seconds.
     whole: VecDeque<Arc<Batch>>,
     batches: Arc<Batches>,
@@ -77,11 +84,25 @@ impl Timeline {
             self.whole.pop_front();
         }
         let sample = Sample::of(measured, asked, elapsed, length, in_progress);
-        self.samples.push_back(Arc::new(sample));
-        if self.samples.len() > KEPT {
-            self.samples.pop_front();
-            self.first += 1;
+        self.pieces.push_back(Piece {
+            seconds: 1,
+            sample: Arc::new(sample),
+        });
+        self.next += 1;
+        if self.pieces.len() > MOST_PIECES {
+            self.join_old();
         }
+    }
+
+    fn join_old(&mut self) {
+        let seconds: Vec<_> = self.pieces.iter().map(|piece| piece.seconds).collect();
+        let pieces = resolution::joined(&seconds).into_iter().map(|range| {
+            let mut pieces = self.pieces.range(range);
+            // No range is empty.
+            let first = pieces.next()?.clone();
+            Some(pieces.fold(first, Piece::joined_with))
+        });
+        self.pieces = pieces.flatten().collect();
     }
 
     /// The same in a few pieces, without what happened since the last sample.
@@ -89,30 +110,46 @@ impl Timeline {
         self.batches.clone()
     }
 
-    /// The samples from this number on, and the number of the next one.
-    pub(super) fn since(&self, number: u64) -> (Vec<Arc<Sample>>, u64) {
-        let samples = self.samples.iter().skip(self.place_of(number)).cloned();
-        (samples.collect(), self.next())
+    /// The samples from the second of this number on, so many at most, and the number of the second behind them. One that
+    /// began before is left out.
+    pub(super) fn since(&self, number: u64, most: usize) -> (Vec<Arc<Sample>>, u64) {
+        let place = self.place_of(number);
+        let end = place.saturating_add(most).min(self.pieces.len());
+        let later = self.pieces.range(end..).map(|piece| piece.seconds);
+        let next = self.next - later.sum::<u64>();
+        let samples = self.pieces.range(place..end);
+        (samples.map(|piece| piece.sample.clone()).collect(), next)
     }
 
     /// The same with their histograms.
     pub(super) fn whole_since(&self, number: u64) -> (Vec<WholeSecond>, u64) {
-        let gone = self.samples.len() - self.whole.len();
-        let seconds = self.samples.iter().enumerate();
+        // The last seconds are not joined, so that each has a piece of its own.
+        let gone = self.pieces.len() - self.whole.len();
+        let seconds = self.pieces.iter().enumerate();
         let seconds = seconds.skip(self.place_of(number));
-        let seconds = seconds.map(|(place, sample)| WholeSecond {
-            sample: sample.clone(),
+        let seconds = seconds.map(|(place, piece)| WholeSecond {
+            sample: piece.sample.clone(),
             batch: (place.checked_sub(gone)).and_then(|place| self.whole.get(place).cloned()),
         });
-        (seconds.collect(), self.next())
+        (seconds.collect(), self.next)
     }
 
+    /// Of the first piece that begins with this second or later. Those who ask are a few seconds behind.
     fn place_of(&self, number: u64) -> usize {
-        usize::try_from(number.saturating_sub(self.first)).unwrap_or(usize::MAX)
+        let mut begin = self.next;
+        let earlier = self.pieces.iter().rposition(|piece| {
+            begin -= piece.seconds;
+            begin < number
+        });
+        earlier.map_or(0, |place| place + 1)
     }
+}
 
-    fn next(&self) -> u64 {
-        self.first + self.samples.len() as u64
+impl Piece {
+    fn joined_with(mut self, next: &Self) -> Self {
+        self.seconds += next.seconds;
+        Arc::make_mut(&mut self.sample).join(&next.sample);
+        self
     }
 }
 

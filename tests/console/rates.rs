@@ -181,3 +181,52 @@ async fn rates_in_the_page_add_up_to_the_counts() {
         assert!((sum - f64::from(counted)).abs() < 1e-6, "{sum} {counted}");
     }
 }
+
+#[tokio::test]
+async fn a_page_that_is_open_for_days_keeps_few_samples_that_add_up() {
+    let centre = Centre::start("{}").await;
+    let service = Service::start(&plain(&centre.url, "")).await;
+    let run = service.burst("{ chats: 1 }", QUICK, "").await;
+    let browser = Browser::start(1280, 900).await;
+    browser.open(&format!("{}/runs/{run}", service.web)).await;
+    browser.shows("h1", "passed").await;
+    let script = "
+        stop?.abort();
+        samples.length = 0;
+        for (let at = 1; at <= 26 * 3600; at++) {
+            const step = { passed: at % 3, failed: 1, failed_by_reason: { timeout: 1 }, p50: at % 3 ? 0.5 : null, p95: at, max: null };
+            take([{ at, seconds: 1, due: null, customers: 3, started: at % 7, in_progress: at, steps: [step],
+                machine: at % 2 ? { cpu_user: 1, cpu_wait: null, memory_bytes: at } : null }]);
+        }
+        const sum = (of) => samples.reduce((all, sample) => all + of(sample), 0);
+        const [first, last] = [samples[0], samples.at(-1)];
+        return {
+            kept: samples.length, seconds: sum((it) => it.seconds), started: sum((it) => it.started),
+            passed: sum((it) => it.steps[0].passed), timeouts: sum((it) => it.steps[0].failed_by_reason.timeout),
+            first, last: [last.at, last.seconds], same: samples.every((it) => it.in_progress === it.at),
+        }";
+    let found = browser.run(script, json!([])).await;
+    assert!(found["kept"].as_u64().unwrap() <= 14_400, "{found}");
+    let seconds: u64 = 26 * 3_600;
+    let sum = |part: u64| (1..=seconds).map(|at| at % part).sum::<u64>();
+    for (name, expected) in [
+        ("seconds", seconds),
+        ("started", sum(7)),
+        ("passed", sum(3)),
+        ("timeouts", seconds),
+    ] {
+        assert_eq!(found[name], expected, "{name}: {found}");
+    }
+    assert_eq!(found["same"], true);
+    assert_eq!(found["last"], json!([seconds, 1]));
+    let first = &found["first"];
+    let step = json!({
+        "passed": 16, "failed": 16, "failed_by_reason": { "timeout": 16 }, "p50": 0.5, "p95": 16, "max": null,
+    });
+    assert_eq!((&first["seconds"], &first["steps"][0]), (&json!(16), &step));
+    let machine = json!({ "cpu_user": 1, "cpu_wait": null, "memory_bytes": 15 });
+    assert_eq!(
+        (&first["customers"], &first["machine"]),
+        (&json!(3), &machine)
+    );
+}

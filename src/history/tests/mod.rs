@@ -4,6 +4,7 @@ mod file;
 mod fuzz;
 mod hours;
 mod interrupted;
+mod joining;
 mod open_chats;
 mod paging;
 mod queue;

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Points of a line: more than there are pixels tell nothing.
-const POINTS: usize = 240;
+const POINTS: f64 = 240.0;
 /// Steps whose latency is drawn.
 const STEPS: usize = 4;
 
@@ -25,10 +25,10 @@ type Group<'a> = &'a [Arc<Sample>];
 pub fn charts(record: &RunRecord) -> Markup {
     let samples = &record.samples;
     let seconds = samples.last().map_or(0.0, |sample| sample.at);
-    let length = samples.len().div_ceil(POINTS).max(1);
-    let groups: Vec<_> = samples.chunks(length).collect();
+    let length = (seconds / POINTS).ceil().max(1.0);
+    let groups = groups(samples, length);
     let mut charts = vec![
-        ("Chats a second", Unit::PerSecond, rates(samples, length)),
+        ("Chats a second", Unit::PerSecond, rates(samples, &groups)),
         ("Chats in progress", Unit::Count, active(record, &groups)),
     ];
     let titles: Vec<_> = notable(&record.report)
@@ -46,7 +46,7 @@ pub fn charts(record: &RunRecord) -> Markup {
     charts.push((
         "Deliveries a second",
         Unit::PerSecond,
-        delivery_rates(samples, length),
+        delivery_rates(samples, &groups),
     ));
     charts.push((
         "Memory of the generator",
@@ -69,12 +69,19 @@ pub fn charts(record: &RunRecord) -> Markup {
                         }
                     }
                 }
-                @if length > 1 {
+                @if length > 1.0 {
                     p { "A point is " (length) " seconds: the mean of rates and medians, the most of all else." }
                 }
             }
         }
     }
+}
+
+/// The samples in pieces of so many seconds each, whole samples. Old seconds of a long run come together.
+fn groups(samples: &[Arc<Sample>], length: f64) -> Vec<Group<'_>> {
+    let place = |sample: &Sample| ((sample.at - sample.seconds / 2.0) / length).floor();
+    let groups = samples.chunk_by(|one, next| place(one).total_cmp(&place(next)).is_eq());
+    groups.collect()
 }
 
 /// The steps that thresholds are about, then those that take longest; by their place in the report.
@@ -128,13 +135,13 @@ fn highest(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
 fn rate(
     name: &'static str,
     samples: &[Arc<Sample>],
-    length: usize,
+    groups: &[Group<'_>],
     count: fn(&Sample) -> Option<u64>,
 ) -> Line<'static> {
     let rates = rates::rates(samples, count);
-    let groups = samples.chunks(length).zip(rates.chunks(length));
-    let points = groups.filter_map(|(group, rates)| {
-        let mean = mean_over_time(group, rates.iter().copied());
+    let mut rest = rates.iter().copied();
+    let points = groups.iter().filter_map(|group| {
+        let mean = mean_over_time(group, rest.by_ref().take(group.len()));
         Some((group.last()?.at, mean))
     });
     let line = Line {
@@ -146,8 +153,8 @@ fn rate(
     line.with_mean_and_max(mean_over_time(samples, all()), highest(all()))
 }
 
-fn rates(samples: &[Arc<Sample>], length: usize) -> Vec<Line<'static>> {
-    let rate = |name, count| rate(name, samples, length, count);
+fn rates(samples: &[Arc<Sample>], groups: &[Group<'_>]) -> Vec<Line<'static>> {
+    let rate = |name, count| rate(name, samples, groups, count);
     let has = |count: fn(&Sample) -> u64| samples.iter().any(|sample| count(sample) > 0);
     let mut lines = vec![rate("began", |sample| Some(sample.started))];
     if has(|sample| sample.due.unwrap_or_default()) {
@@ -219,15 +226,15 @@ fn latency(report: &RunReport, groups: &[Group<'_>], at: usize) -> Vec<Line<'sta
     vec![median, slow]
 }
 
-fn delivery_rates(samples: &[Arc<Sample>], length: usize) -> Vec<Line<'static>> {
+fn delivery_rates(samples: &[Arc<Sample>], groups: &[Group<'_>]) -> Vec<Line<'static>> {
     fn of(sample: &Sample, fate: DeliveryFate) -> Option<u64> {
         Some(sample.deliveries.as_ref()?.of_fate(fate))
     }
     vec![
-        rate("delivered", samples, length, |sample| {
+        rate("delivered", samples, groups, |sample| {
             of(sample, DeliveryFate::Delivered)
         }),
-        rate("lost", samples, length, |sample| {
+        rate("lost", samples, groups, |sample| {
             of(sample, DeliveryFate::Lost)
         }),
     ]
@@ -235,7 +242,9 @@ fn delivery_rates(samples: &[Arc<Sample>], length: usize) -> Vec<Line<'static>> 
 
 fn delivery_latency(report: &RunReport, groups: &[Group<'_>]) -> Vec<Line<'static>> {
     fn deliveries(group: Group<'_>) -> impl Iterator<Item = &DeliverySample> {
-        group.iter().filter_map(|sample| sample.deliveries.as_ref())
+        group
+            .iter()
+            .filter_map(|sample| sample.deliveries.as_deref())
     }
     let mut median = line("p50", groups, |group| {
         let known = deliveries(group).filter_map(|sample| {

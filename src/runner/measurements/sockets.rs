@@ -108,7 +108,7 @@ impl FrameFigures {
         self.bytes += bytes as u64;
     }
 
-    fn merge(&mut self, others: Self) {
+    pub(in crate::runner) fn merge(&mut self, others: Self) {
         self.text += others.text;
         self.binary += others.binary;
         self.bytes += others.bytes;

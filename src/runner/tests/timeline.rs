@@ -1,6 +1,6 @@
 use super::*;
 use crate::runner::{Histogram, Sample, WholeSeconds};
-use crate::runner::{measurements::Measurements, timeline::Timeline};
+use crate::runner::{averages::weight, measurements::Measurements, timeline::Timeline};
 
 fn sum(samples: &[Arc<Sample>], count: impl Fn(&Sample) -> u64) -> u64 {
     samples.iter().map(|sample| count(sample)).sum()
@@ -148,7 +148,7 @@ fn a_second_that_ended_late_takes_the_rest_of_the_next_one_along() {
         }
     }
     timeline.close(ms(5_020), &nothing, 0);
-    let (samples, _) = timeline.since(0);
+    let (samples, _) = timeline.since(0, usize::MAX);
     let ends: Vec<_> = samples.iter().map(|sample| sample.at).collect();
     assert_eq!(ends, [1.01, 2.95, 3.95, 5.01, 5.02]);
 }
@@ -202,4 +202,69 @@ always:
     let slowest = samples.iter().filter_map(|sample| sample.steps[2].max);
     assert!(slowest.fold(0.0, f64::max) >= 0.1);
     assert!(samples.iter().all(|sample| sample.steps[1].p50.is_none()));
+}
+
+/// Closes so many seconds, in each of which chats started, and follows them as a page does that is open.
+fn long_run(hours: u64) -> (Timeline, u64) {
+    let mut timeline = Timeline::default();
+    let (mut followed, mut next) = (0, 0);
+    for second in 1..=hours * 3_600 {
+        let mut measured = Measurements::of(2);
+        measured.started = second % 7;
+        timeline.close(Duration::from_secs(second), &measured, second);
+        if second % 600 == 0 {
+            let (samples, end) = timeline.since(next, usize::MAX);
+            followed += sum(&samples, |sample| sample.started);
+            assert_eq!((samples.len(), end), (600, second));
+            next = end;
+        }
+    }
+    (timeline, followed)
+}
+
+#[test]
+fn however_long_a_run_is_its_samples_are_few_and_add_up() {
+    for (hours, oldest) in [(3, 1.0), (4, 1.0), (5, 2.0), (26, 16.0)] {
+        let (timeline, followed) = long_run(hours);
+        let (samples, next) = timeline.since(0, usize::MAX);
+        assert_eq!(next, hours * 3_600);
+        assert!(samples.len() <= 4 * 3_600, "{}", samples.len());
+        let started: u64 = (1..=hours * 3_600).map(|second| second % 7).sum();
+        assert_eq!(
+            (sum(&samples, |sample| sample.started), followed),
+            (started, started)
+        );
+        assert!(
+            (samples[0].seconds - oldest).abs() < 1e-9,
+            "{hours}: {}",
+            samples[0].seconds
+        );
+        let mut end = 0.0;
+        for sample in &samples {
+            assert!(
+                (sample.at - sample.seconds - end).abs() < 1e-6,
+                "{sample:?}"
+            );
+            end = sample.at;
+        }
+        // What stood at the end of a piece is that of its last second.
+        assert!(
+            samples
+                .iter()
+                .all(|sample| (weight(sample.in_progress) - sample.at).abs() < 1e-6)
+        );
+        // In pieces, as a page gets them that is opened late.
+        let (mut place, mut told) = (0, Vec::new());
+        while place < next {
+            let (some, behind) = timeline.since(place, 600);
+            assert!(some.len() <= 600 && behind > place);
+            told.extend(some);
+            place = behind;
+        }
+        assert_eq!(told, samples);
+        // The last seconds have their histograms.
+        let (whole, _) = timeline.whole_since(next - 40);
+        let known = whole.iter().filter(|second| second.batch.is_some());
+        assert_eq!((whole.len(), known.count()), (40, 30));
+    }
 }

@@ -178,20 +178,16 @@ impl OpenRun {
         if self.samples_told {
             return None;
         }
-        let (samples, end) = match &self.seconds {
-            Seconds::OfHandle(handle) => handle.samples(self.next),
-            Seconds::Kept(record) => {
-                let skip = usize::try_from(self.next).unwrap_or(usize::MAX);
-                let rest = record.samples.iter().skip(skip).cloned().collect();
-                (rest, record.samples.len() as u64)
-            }
+        let (samples, next) = match &self.seconds {
+            Seconds::OfHandle(handle) => handle.next_samples(self.next, SAMPLES),
+            Seconds::Kept(record) => kept(&record.samples, self.next),
         };
         if samples.is_empty() {
             self.samples_told = true;
             return None;
         }
         // Those of a page that is opened late are many.
-        let (event, next) = app.looks.take(move || told(samples, end)).await.ok()??;
+        let event = app.looks.take(move || told(&samples, next)).await.ok()??;
         self.next = next;
         Some(event)
     }
@@ -203,14 +199,19 @@ impl OpenRun {
     }
 }
 
-/// The next samples of a run, and the number of those behind them. `end` is the number behind the last.
-fn told(mut samples: Vec<Arc<Sample>>, end: u64) -> Option<(Event, u64)> {
-    let begin = end - samples.len() as u64;
-    samples.truncate(SAMPLES);
-    let next = begin + samples.len() as u64;
+/// The next samples of a run that is over, and the number behind them. Who counted the seconds of a long run while it went
+/// on begins anew, and passes over what is known.
+fn kept(samples: &[Arc<Sample>], next: u64) -> (Vec<Arc<Sample>>, u64) {
+    let next = usize::try_from(next).unwrap_or(usize::MAX);
+    let begin = if next > samples.len() { 0 } else { next };
+    let end = begin.saturating_add(SAMPLES).min(samples.len());
+    (samples[begin..end].to_vec(), end as u64)
+}
+
+/// Samples of a run, and the number behind them.
+fn told(samples: &[Arc<Sample>], next: u64) -> Option<Event> {
     let event = Event::default().event("samples").id(next.to_string());
-    let event = event.json_data(&samples).ok()?;
-    Some((event, next))
+    event.json_data(samples).ok()
 }
 
 /// What is rendered for one page alone.

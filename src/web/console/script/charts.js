@@ -6,6 +6,11 @@ const EDGE = { left: 32, right: 6, top: 9, bottom: 12 };
 const MOST_POINTS = 600;
 /** In seconds: one that is shorter has the rate of itself and its neighbour together, or it would spike. */
 const LEAST_SECOND = 0.5;
+/**
+ * Samples that are kept, those of them that stay alone, and what all others become at most: in a longer run old ones are
+ * joined, as the service does.
+ */
+const KEPT = { most: 14_400, recent: 3_600, old: 7_200 };
 const samples = [];
 const charts = [];
 const reading = document.getElementById("reading");
@@ -284,9 +289,63 @@ function drawSoon() {
   });
 }
 
+/** Values of two samples together, by what they are: see `Sample::join` of the service. */
+function joinedValue(name, one, other, weights) {
+  if (one === null || one === undefined || other === null || other === undefined) {
+    return other ?? one ?? null;
+  }
+  if (typeof one === "object") {
+    return joinedSample(one, other, weights);
+  }
+  if (["at", "in_progress", "customers"].includes(name)) {
+    return other;
+  }
+  if (["p95", "p99", "max", "start_late", "sent_late", "memory_bytes", "files"].includes(name)) {
+    return Math.max(one, other);
+  }
+  if (name === "p50" || name.startsWith("cpu_") || name === "host_busy") {
+    const [first, second] = weights;
+    return first + second > 0 ? (one * first + other * second) / (first + second) : other;
+  }
+  return one + other;
+}
+
+/** Medians weigh as much as they are of, and what was read of the machine as long as it stood. */
+function joinedSample(one, other, above) {
+  const weight = (part, seconds) => part.passed ?? part.by_fate?.delivered ?? seconds ?? 1;
+  const isStep = "p50" in one || "p50" in other;
+  const weights = isStep ? [weight(one), weight(other)] : "seconds" in one ? [one.seconds, other.seconds] : above;
+  const names = new Set([...Object.keys(one), ...Object.keys(other)]);
+  const values = [...names].map((name) => [name, joinedValue(name, one[name], other[name], weights)]);
+  return Array.isArray(one) ? values.map(([, value]) => value) : Object.fromEntries(values);
+}
+
+/** Joins old samples with their neighbours if there are too many, so that a page can stay open for days. */
+function joinOld() {
+  if (samples.length <= KEPT.most) {
+    return;
+  }
+  const old = samples.splice(0, samples.length - KEPT.recent);
+  const seconds = old.reduce((sum, sample) => sum + sample.seconds, 0);
+  const length = 2 ** Math.ceil(Math.log2(seconds / KEPT.old));
+  const pieces = [];
+  for (const sample of old) {
+    const last = pieces.at(-1);
+    if (last && last.seconds + sample.seconds / 2 < length) {
+      pieces[pieces.length - 1] = joinedSample(last, sample);
+    } else {
+      pieces.push(sample);
+    }
+  }
+  samples.unshift(...pieces);
+  // It is another place by now.
+  pointed = null;
+}
+
 /** More samples; those that are here already come again with a new connection. */
 function take(more) {
   samples.push(...more.filter((sample) => sample.at > (samples.at(-1)?.at ?? -1)));
+  joinOld();
   drawSoon();
 }
 
