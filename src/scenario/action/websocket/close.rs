@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{SOCKET, read_one_socket};
 use crate::{
     document::{Mapping, Node, Problems, Value},
-    driver::ClosedSocket,
+    driver::{ClosedSocket, OnWire},
     scenario::{
         EvaluationError, Observation, Reason, Scope, Sessions, Template, View,
         action::{
@@ -23,7 +23,8 @@ use crate::{
 /// `close: { code: 1000, reason: TEMPLATE }`, or `close:` alone.
 #[derive(Debug)]
 pub struct CloseAction {
-    socket: Arc<str>,
+    /// The name of the socket.
+    pub socket: Arc<str>,
     code: u16,
     reason: Option<Template>,
 }
@@ -97,24 +98,27 @@ impl ActionKind for CloseAction {
             Some(reason) => render_reason(reason, task.scope)?,
             None => String::new(),
         };
-        let socket = match sessions.sockets.take(&self.socket) {
-            Ok(socket) => socket,
-            Err(why) => return Ok(Performed::without(why)),
-        };
         let began = Instant::now();
+        let on_wire = OnWire::default();
         let closed = {
-            let closing = pin!(socket.close(self.code, &reason, task.timeout));
-            task.until.answered(closing, || true).await
+            // Until it begins, the chat has its socket and closes it at its end.
+            let closing = pin!(async {
+                on_wire.set();
+                let socket = sessions.sockets.take(&self.socket)?;
+                Ok::<_, Unperformed>(socket.close(self.code, &reason, task.timeout).await)
+            });
+            task.until.answered(closing, || on_wire.is_set()).await
         };
         let known_at = Instant::now();
         let took = known_at.saturating_duration_since(began);
         let performed = match closed {
             None => return Ok(Performed::without(Unperformed::Stopped)),
-            Some(Ok(closed)) => Performed {
+            Some(Err(why)) => return Ok(Performed::without(why)),
+            Some(Ok(Ok(closed))) => Performed {
                 view: Some(Arc::new(ClosedView { closed, took })),
                 ..Performed::with(took)
             },
-            Some(Err(failure)) => Performed::without(failed(&failure)),
+            Some(Ok(Err(failure))) => Performed::without(failed(&failure)),
         };
         Ok(Performed {
             sent: Some(Sending::at(began)),

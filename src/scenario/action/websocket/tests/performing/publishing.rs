@@ -30,6 +30,24 @@ async fn no_frame_is_begun_once_the_run_has_stopped() {
 }
 
 #[tokio::test]
+async fn no_close_is_begun_once_the_run_has_stopped() {
+    let url = server(echo).await;
+    let mut chat = Chat::new(&url, &["steps:", OPEN, AFTER, HEAR, CLOSE]);
+    chat.pass("open").await;
+    let stopped = chat.perform_until("end", ready(())).await;
+    assert!(
+        matches!(stopped.result, Err(Unperformed::Stopped)) && stopped.sent.is_none(),
+        "{:?}",
+        stopped.result
+    );
+    chat.pass("after").await;
+    assert_eq!(chat.arrived(1).await, ["after"]);
+    assert_eq!(chat.words(), ["opened", "arrived"]);
+    chat.sessions.close(PATIENCE).await;
+    assert_eq!(chat.closed().await, (Some(1001), "us"));
+}
+
+#[tokio::test]
 async fn a_message_that_is_too_long_to_be_sent_is_not_published() {
     let url = server(echo).await;
     let too_long = says(1024 * 1024 + 1);
