@@ -1,8 +1,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Why a socket was closed, with a limited number of values. Codes 1000 to 1013 are those of RFC 6455 and its registry at
-/// IANA that are told apart; 1014 and those that nobody may send arrive as 1002.
+/// Why a socket was closed, with a limited number of values. Codes 1000 to 1014 are those of RFC 6455 and its
+/// [registry at IANA](https://www.iana.org/assignments/websocket) that may be sent.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
 )]
@@ -40,6 +40,9 @@ pub enum CloseCode {
     /// The service is overloaded.
     #[serde(rename = "1013")]
     TryLater,
+    /// A server in between got an invalid answer from the one behind it.
+    #[serde(rename = "1014")]
+    BadGateway,
     /// One of 3000 to 4999, whose meaning belongs to the application.
     #[serde(rename = "app")]
     Application,
@@ -53,7 +56,7 @@ pub enum CloseCode {
 
 impl CloseCode {
     /// Every code.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Normal,
         Self::GoingAway,
         Self::Protocol,
@@ -65,6 +68,7 @@ impl CloseCode {
         Self::Internal,
         Self::Restart,
         Self::TryLater,
+        Self::BadGateway,
         Self::Application,
         Self::None,
         Self::Other,
@@ -84,6 +88,7 @@ impl CloseCode {
             Self::Internal => "1011",
             Self::Restart => "1012",
             Self::TryLater => "1013",
+            Self::BadGateway => "1014",
             Self::Application => "app",
             Self::None => "none",
             Self::Other => "other",
@@ -107,6 +112,7 @@ impl From<Option<u16>> for CloseCode {
             Some(1011) => Self::Internal,
             Some(1012) => Self::Restart,
             Some(1013) => Self::TryLater,
+            Some(1014) => Self::BadGateway,
             Some(3000..=4999) => Self::Application,
             Some(_) => Self::Other,
         }
@@ -126,7 +132,7 @@ mod tests {
         assert_eq!(labels, CloseCode::ALL.map(CloseCode::as_str).into());
         for (code, label) in [
             (1013, "1013"),
-            (1014, "other"),
+            (1014, "1014"),
             (1005, "other"),
             (3000, "app"),
             (5000, "other"),

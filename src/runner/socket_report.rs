@@ -15,7 +15,7 @@ pub struct SocketReport {
     pub opened: u64,
     /// Those of them that are open.
     pub open: u64,
-    /// How many ended, by who ended them (`target`, `us`, `network`) and by the code that was given: `1000` to `1013`,
+    /// How many ended, by who ended them (`target`, `us`, `network`) and by the code that was given: `1000` to `1014`,
     /// `app` for 3000 to 4999, `none`, `other`.
     #[schema(value_type = BTreeMap<String, BTreeMap<String, u64>>)]
     pub closed: BTreeMap<SocketEnd, BTreeMap<CloseCode, u64>>,

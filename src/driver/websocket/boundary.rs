@@ -1,10 +1,18 @@
-//! Where frames end in a stream of bytes.
+//! Where frames end in a stream of bytes, and what a close frame says.
+
+use tokio_tungstenite::tungstenite::{Utf8Bytes, protocol::CloseFrame};
 
 /// The longest header of a frame, in bytes: RFC 6455, section 5.2.
 const LONGEST_HEADER: usize = 14;
 
-/// Follows the frames of a stream as they are read, without a look at their contents. Bytes that are not frames make no
-/// difference: the library refuses them.
+/// The longest content of a control frame, in bytes: section 5.5.
+const LONGEST_CONTROL: usize = 125;
+
+/// Opcodes: section 5.2.
+const CLOSE: u8 = 0x8;
+
+/// Follows the frames of a stream as they are read, without a look at their contents, but for that of the first close
+/// frame. Bytes that are not frames make no difference: the library refuses them.
 #[derive(Debug, Default)]
 pub(super) struct FrameBoundary {
     header: [u8; LONGEST_HEADER],
@@ -14,12 +22,32 @@ pub(super) struct FrameBoundary {
     missing: u64,
     /// Fragments of a message came, and not its last one.
     in_message: bool,
+    /// What is missing belongs to the first close frame.
+    in_close: bool,
+    /// The content of the first close frame, as far as it was read. In a box: most sockets have none for most of their life.
+    close: Option<Box<CloseContent>>,
+}
+
+#[derive(Debug)]
+struct CloseContent {
+    bytes: [u8; LONGEST_CONTROL],
+    length: usize,
 }
 
 impl FrameBoundary {
     /// Whether what was read ends with a whole message.
     pub(super) fn is_reached(&self) -> bool {
         self.known == 0 && self.missing == 0 && !self.in_message
+    }
+
+    /// What the first close frame says, once its code was read, whether the code may be sent or not.
+    pub(super) fn close_frame(&self) -> Option<CloseFrame> {
+        let content = self.close.as_deref()?;
+        let (code, reason) = content.bytes[..content.length].split_first_chunk()?;
+        Some(CloseFrame {
+            code: u16::from_be_bytes(*code).into(),
+            reason: Utf8Bytes::from(String::from_utf8_lossy(reason).into_owned()),
+        })
     }
 
     /// These bytes were read.
@@ -29,6 +57,11 @@ impl FrameBoundary {
             let content = content.min(bytes.len());
             // It is no more than is missing.
             self.missing -= content as u64;
+            if self.in_close
+                && let Some(close) = &mut self.close
+            {
+                close.add(&bytes[..content]);
+            }
             bytes = &bytes[content..];
             while self.missing == 0
                 && let Some((byte, rest)) = bytes.split_first()
@@ -74,7 +107,24 @@ impl FrameBoundary {
         if !is_control {
             self.in_message = first & 0x80 == 0;
         }
+        self.in_close = first & 0x0f == CLOSE && self.close.is_none();
+        if self.in_close {
+            self.close = Some(Box::new(CloseContent {
+                bytes: [0; LONGEST_CONTROL],
+                length: 0,
+            }));
+        }
         self.known = 0;
+    }
+}
+
+impl CloseContent {
+    /// What is more than a close frame may have is left out.
+    fn add(&mut self, bytes: &[u8]) {
+        let rest = &mut self.bytes[self.length..];
+        let length = rest.len().min(bytes.len());
+        rest[..length].copy_from_slice(&bytes[..length]);
+        self.length += length;
     }
 }
 
@@ -135,6 +185,28 @@ mod tests {
                 }
                 prop_assert_eq!(boundary.is_reached(), !in_message);
             }
+        }
+
+        #[test]
+        fn a_close_frame_says_what_it_says_however_it_is_read(
+            before in 0_usize..130,
+            code in any::<u16>(),
+            reason in "[a-zä]{0,60}",
+            piece in 1_usize..200,
+        ) {
+            let mut bytes = frame(0x81, before, false);
+            let mut content = code.to_be_bytes().to_vec();
+            content.extend(reason.as_bytes());
+            bytes.extend([0x88, u8::try_from(content.len()).unwrap()]);
+            bytes.extend(content);
+            // The first one counts.
+            bytes.extend([0x88, 2, 0, 0]);
+            let mut boundary = FrameBoundary::default();
+            for piece in bytes.chunks(piece) {
+                boundary.pass(piece);
+            }
+            let said = boundary.close_frame().unwrap();
+            prop_assert_eq!((u16::from(said.code), said.reason.as_str()), (code, &*reason));
         }
 
         #[test]

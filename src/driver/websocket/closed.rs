@@ -8,7 +8,7 @@ pub struct ClosedSocket {
     /// Who ended it.
     pub by: ClosedBy,
     /// The code of the first close frame, theirs or ours, and of ours where they cross; `None` without one, or if it has
-    /// no code. A code of theirs that must not be on the wire counts as 1002, and so does 1014.
+    /// no code. One of theirs is the one that was on the wire, whether it may be sent or not.
     pub code: Option<u16>,
     /// What the target says about it in its close frame, or what went wrong; for people, in one line. Empty if there is
     /// nothing to say.

@@ -239,6 +239,7 @@ impl SocketTask {
     /// The end by a close frame of the target. Where closes cross, ours counts, whether it was written before or not.
     fn closed_by_frame(&self, frame: Option<CloseFrame>) -> ClosedSocket {
         let at = self.arrivals.latest().at;
+        let frame = frame.map(|told| wire::close_frame(&self.wire).unwrap_or(told));
         let theirs = frame.map(|frame| (u16::from(frame.code), one_line(&frame.reason)));
         let (code, reason) = theirs.unzip();
         match self.state.close() {

@@ -10,7 +10,7 @@ use futures_util::{FutureExt, Sink as _};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::{
     WebSocketStream,
-    tungstenite::protocol::{Role, WebSocketConfig},
+    tungstenite::protocol::{CloseFrame, Role, WebSocketConfig},
 };
 
 use super::{boundary::FrameBoundary, opening::FrameLimits};
@@ -78,6 +78,12 @@ pub(super) fn renew(wire: &mut Wire) -> bool {
         .now_or_never()
         .expect("a socket without a handshake is there at once");
     true
+}
+
+/// What the close frame of the target says, of which the library has told. In the place of a code that it does not know,
+/// such as 1014, the library tells of 1002 with words of its own.
+pub(super) fn close_frame(wire: &Wire) -> Option<CloseFrame> {
+    wire.get_ref().boundary.close_frame()
 }
 
 /// What was said at last is written, and the target closes the connection: it is its part.

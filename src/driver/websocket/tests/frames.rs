@@ -216,14 +216,22 @@ async fn an_illegal_frame_ends_the_socket_with_the_code_of_the_standard() {
 }
 
 #[tokio::test]
-async fn a_code_that_must_not_be_sent_counts_as_a_violation() {
-    for code in [0, 999, 1004, 1005, 1006, 1015, 2000, 5000] {
-        let (server, heard) = sending(close(code, "odd")).await;
+async fn the_code_of_the_target_is_told_as_it_was_sent() {
+    let allowed = (1000..=1003)
+        .chain(1007..=1013)
+        .chain([3000, 3999, 4000, 4999]);
+    let answered = allowed.map(|code| (code, code));
+    // The answer is one of the library, which knows no 1014.
+    let violations = [0, 999, 1004, 1005, 1006, 1014, 1015, 2000, 5000, u16::MAX];
+    for (code, answer) in answered.chain(violations.map(|code| (code, 1002))) {
+        let (server, heard) = sending([say("before"), close(code, "od\nd")].concat()).await;
         let (_opened, notes) = open(&server).await;
         let closed = notes.until_closed().await;
-        assert_eq!((closed.by, closed.code), (ClosedBy::Target, Some(1002)));
+        assert_eq!((closed.by, closed.code), (ClosedBy::Target, Some(code)));
+        assert_eq!(closed.why, ClosedWhy::CloseFrame);
+        assert_eq!(closed.reason, "od d");
         drop(server);
-        assert_eq!(last_of(&heard).await.0, 1002);
+        assert_eq!(last_of(&heard).await.0, answer);
     }
 }
 

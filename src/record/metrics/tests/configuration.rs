@@ -166,7 +166,7 @@ fn the_numbers_in_the_catalogue_are_right() {
         sockets: SocketDeclaration::Sockets,
         ..nothing.clone()
     };
-    assert_eq!(count(&with_sockets) - count(&nothing), 71);
+    assert_eq!(count(&with_sockets) - count(&nothing), 72);
     let with_deliveries = ScenarioDeclaration {
         sockets: SocketDeclaration::Rooms,
         ..nothing.clone()

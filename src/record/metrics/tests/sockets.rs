@@ -57,7 +57,7 @@ fn sockets_are_counted_as_long_as_they_are_open_and_by_who_closed_them_and_how()
     // However many codes there are, the series are few.
     let every = (0..=u16::MAX).flat_map(|code| SocketEnd::ALL.map(|by| closed(by, code)));
     every.for_each(|event| emit(&fixture, &run, &[event]));
-    assert_eq!(fixture.lines("sockets_closed_total", "").len(), 3 * 14 - 1);
+    assert_eq!(fixture.lines("sockets_closed_total", "").len(), 3 * 15 - 1);
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn a_scenario_without_sockets_has_no_series_of_them() {
             .filter(|series| names.iter().any(|name| series.contains(name)));
         series.count()
     };
-    assert_eq!(has(), 71 + 22);
+    assert_eq!(has(), 72 + 22);
     fixture
         .metrics
         .declare_subject(&subject("room", "eu", Mode::Burst), &without);
