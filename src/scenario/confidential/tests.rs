@@ -219,3 +219,91 @@ fn attributes_and_elements_of_xml_are_noted_under_their_names() {
         assert_eq!(noted(text), [""; 0], "{text}");
     }
 }
+
+#[test]
+fn what_commands_sign_in_with_is_noted() {
+    for (line, secrets) in [
+        ("PASS hunter-2", &["hunter-2"][..]),
+        ("PASS :two words\r\n", &["two words"]),
+        ("pass hunter-2", &["hunter-2"]),
+        ("OPER ada hunter-2", &["hunter-2"]),
+        ("WEBIRC hunter-2 gate h 127.0.0.1", &["hunter-2"]),
+        ("AUTHENTICATE AGFkYQBwdw==", &["AGFkYQBwdw=="]),
+        (
+            "@label=1 :ada!a@h AUTHENTICATE :AGFkYQBwdw==",
+            &["AGFkYQBwdw=="],
+        ),
+        ("AUTH PLAIN AGFkYQBwdw==", &["AGFkYQBwdw=="]),
+        ("AUTH SCRAM-SHA-256 biwsbj1hZGE=", &["biwsbj1hZGE="]),
+        ("PRIVMSG NickServ :IDENTIFY hunter-2", &["hunter-2"]),
+        (
+            "PRIVMSG NickServ@services.h :identify ada hunter-2",
+            &["hunter-2"],
+        ),
+        (
+            "PRIVMSG Q@CServe.quakenet.org :AUTH ada hunter-2",
+            &["hunter-2"],
+        ),
+        (
+            ":ada!a@h NOTICE NickServ :GHOST ada hunter-2",
+            &["hunter-2"],
+        ),
+        ("PRIVMSG NickServ :REGISTER hunter-2 ada@h", &["hunter-2"]),
+        ("PRIVMSG NickServ :SET PASSWORD hunter-2", &["hunter-2"]),
+        ("NS IDENTIFY ada hunter-2", &["hunter-2"]),
+        ("NICKSERV :IDENTIFY hunter-2", &["hunter-2"]),
+        ("JOIN #a,#b key-1,key-2", &["key-1", "key-2"]),
+        ("a1 LOGIN ada \"hunter-2\"", &["hunter-2"]),
+        ("a1 AUTHENTICATE PLAIN AGFkYQBwdw==", &["AGFkYQBwdw=="]),
+        (
+            "NICK ada\r\nUSER ada 0 * :Ada\r\nPASS hunter-2\r\n",
+            &["hunter-2"],
+        ),
+        (
+            "Authorization: Digest username=\"ada\"",
+            &["Digest username=\"ada\""],
+        ),
+    ] {
+        for text in [
+            line.to_owned(),
+            serde_json::json!({ "kind": "text", "text": line }).to_string(),
+        ] {
+            let noted = noted(&text);
+            for secret in secrets {
+                let secret = (*secret).to_owned();
+                assert!(noted.contains(&secret), "{text}: {noted:?}");
+            }
+            assert!(!noted.contains(&"PLAIN".to_owned()), "{text}: {noted:?}");
+        }
+    }
+    for line in [
+        "PASS",
+        "Pass me the salt",
+        "AUTHENTICATE PLAIN",
+        "AUTHENTICATE +",
+        "AUTH LOGIN",
+        "auth failed",
+        "JOIN #lobby",
+        "JOIN lobby quickly",
+        "PRIVMSG ada :identify yourself",
+        "PRIVMSG NickServ :HELP",
+        "PRIVMSG #lobby :PASS hunter-2",
+        "login as ada",
+        "the response is below",
+    ] {
+        assert_eq!(noted(line), [""; 0], "{line}");
+    }
+}
+
+#[test]
+fn answers_of_sasl_in_xml_are_noted() {
+    let sasl = "urn:ietf:params:xml:ns:xmpp-sasl";
+    for text in [
+        format!("<response xmlns='{sasl}'>Yz1iaXdz</response>"),
+        format!("<auth xmlns='{sasl}' mechanism='PLAIN'>Yz1iaXdz</auth>"),
+        "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'><initial-response>Yz1iaXdz</initial-response></authenticate>".to_owned(),
+    ] {
+        assert_eq!(noted(&text), ["Yz1iaXdz"], "{text}");
+    }
+    assert_eq!(noted("<response>some text</response>"), [""; 0]);
+}

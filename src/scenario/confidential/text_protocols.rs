@@ -1,12 +1,28 @@
 //! What texts that are neither JSON nor forms have under confidential names: headers of text protocols such as STOMP,
-//! and attributes and elements of XML.
+//! and attributes and elements of XML; and [commands] with which one signs in.
 
+mod commands;
+
+use self::commands::note_command;
 use super::{is_confidential, note_written};
 
-/// Notes the values of lines `name:value` and of attributes and elements of XML that have a confidential name.
+/// Headers that are confidential with a space behind the colon too, as SIP and MIME have them.
+const HEADERS: [&str; 4] = [
+    "authorization",
+    "cookie",
+    "proxy-authorization",
+    "set-cookie",
+];
+
+/// Elements of XML that hold an answer of SASL: RFC 6120, section 6.4, and XEP-0388.
+const OF_SASL: [&str; 2] = ["initial-response", "response"];
+
+/// Notes the values of lines `name:value` and of attributes and elements of XML that have a confidential name, and what
+/// commands have that sign in.
 pub(super) fn note_in_text_protocols(text: &str, values: &mut Vec<String>) {
     for line in text.lines() {
         note_line(line, values);
+        note_command(line.trim_end_matches(['\0', '\r']), values);
     }
     note_attributes(text, values);
     note_elements(text, values);
@@ -18,6 +34,8 @@ fn note_line(line: &str, values: &mut Vec<String>) {
         return;
     };
     let value = value.trim_end_matches(['\0', '\r']);
+    let is_known = HEADERS.iter().any(|known| known.eq_ignore_ascii_case(name));
+    let value = if is_known { value.trim() } else { value };
     let is_header = !value.starts_with(char::is_whitespace) && name.chars().all(is_of_name);
     if !is_header || !is_confidential(name) {
         return;
@@ -50,7 +68,8 @@ fn note_elements(text: &str, values: &mut Vec<String>) {
         let ends = |c: char| c.is_whitespace() || c == '/';
         let name = tag.split(ends).next().unwrap_or_default();
         let has_content = name.starts_with(char::is_alphabetic) && !tag.ends_with('/');
-        if has_content && is_confidential(name) {
+        let is_of_sasl = OF_SASL.contains(&name) && text.contains("sasl");
+        if has_content && (is_of_sasl || is_confidential(name)) {
             let content = content.trim();
             note_written(content.to_owned(), content, values);
         }
