@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    scenario::{Beginning, Excerpt, FrameKind, note_confidential},
+    scenario::{Beginning, Excerpt, FrameKind, is_readable, note_confidential},
     target::Redaction,
 };
 
@@ -57,7 +57,8 @@ pub struct FrameTrace {
     pub passage: String,
     /// `text` or `binary`; null for the end of the connection.
     pub kind: Option<String>,
-    /// The beginning of what is in it, of a binary one in hexadecimal digits; how the connection ended.
+    /// The beginning of what is in it, of a binary one that cannot be read as text `hex` and its digits; how the
+    /// connection ended.
     pub content: Excerpt,
 }
 
@@ -95,11 +96,15 @@ impl TracedFrame {
     fn present(&self, redaction: &Redaction) -> FrameTrace {
         let kind = self.passage.kind();
         let mut content = redaction.excerpt(&self.content);
+        let text = String::from_utf8_lossy(&self.content.text);
+        // Where it is cut off, no half character is left.
+        let whole = |text: &str| text.trim_end_matches(char::REPLACEMENT_CHARACTER).len();
         // Where it has a secret in it, digits would show that.
         if kind == Some(FrameKind::Binary)
-            && content.text == String::from_utf8_lossy(&self.content.text)
+            && !is_readable(&self.content.text)
+            && content.text[..whole(&content.text)] == text[..whole(&text)]
         {
-            content.text = hexadecimal(&self.content.text);
+            content.text = format!("hex {}", hexadecimal(&self.content.text));
         }
         FrameTrace {
             connection: self.connection,
@@ -153,7 +158,7 @@ mod tests {
 
     #[test]
     fn frames_are_shown_in_order_without_what_nobody_may_see() {
-        let target = Target::new("t", "http://127.0.0.1:9").with_secret("pass", "s3cret-of-t");
+        let target = Target::new("t", "").with_secret("pass", "s3cret-of-t");
         let frames = TracedFrames {
             latest: vec![
                 frame(
@@ -167,6 +172,9 @@ mod tests {
                     900,
                 ),
                 frame(Passage::Received(FrameKind::Binary), &[0, 255], 2),
+                frame(Passage::Received(FrameKind::Binary), &[0, 255, 254], 900),
+                // The last character is cut off.
+                frame(Passage::Sent(FrameKind::Binary), b"{\"a\": \xc3", 900),
                 frame(Passage::Sent(FrameKind::Binary), b"\0s3cret-of-t", 12),
                 frame(Passage::Ended, b"the target closed it with code 1011", 35),
             ],
@@ -181,7 +189,9 @@ mod tests {
         let expected = [
             ("sent", Some("text"), r#"{"password":"***"}"#),
             ("received", Some("text"), "it was ***, "),
-            ("received", Some("binary"), "00ff"),
+            ("received", Some("binary"), "hex 00ff"),
+            ("received", Some("binary"), "hex 00fffe"),
+            ("sent", Some("binary"), "{\"a\": "),
             ("sent", Some("binary"), "\0***"),
             ("ended", None, "the target closed it with code 1011"),
         ];

@@ -26,7 +26,7 @@ use crate::{
 const OF_FRAME: &str = "it is known where a `receive` looks at a frame, and in `replies` and in \
                         `id` of `deliveries`";
 
-const FIELDS: &[&str] = &["text", "json", "hex", "kind", "socket"];
+const FIELDS: &[&str] = &["text", "json", "hex", "length", "kind", "socket"];
 
 /// What a `receive` and the expressions of its step look at.
 pub(super) const FRAME: VisibleNames = VisibleNames {
@@ -104,6 +104,11 @@ impl FrameView {
         Some(frame.to_string().into_bytes())
     }
 
+    /// Whether it is a binary frame that people can read as text.
+    pub(super) fn is_readable_binary(&self) -> bool {
+        self.content.kind() == FrameKind::Binary && is_readable(self.content.bytes())
+    }
+
     /// Undefined where it is no JSON.
     fn json(&self) -> &Value {
         let read = || read_json(self.content.bytes(), None).unwrap_or_default();
@@ -137,6 +142,7 @@ impl Object for FrameView {
             ("text", SeenContent::Text(text)) => Some(text.clone()),
             ("json", _) => Some(self.json().clone()),
             ("hex", content) => Some(hexadecimal(content.bytes()).into()),
+            ("length", content) => Some(content.bytes().len().into()),
             ("kind", content) => Some(content.kind().as_str().into()),
             ("socket", _) => Some(self.socket.clone().into()),
             _ => None,
@@ -160,6 +166,17 @@ impl View for SeenFrame {
     fn describe(&self, _: &dyn Fn(&str) -> bool) -> String {
         String::new()
     }
+}
+
+/// Whether people can read these bytes as text; the last character may be cut off.
+pub fn is_readable(bytes: &[u8]) -> bool {
+    let whole = match str::from_utf8(bytes) {
+        Ok(_) => bytes.len(),
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        Err(_) => return false,
+    };
+    let text = str::from_utf8(&bytes[..whole]).unwrap_or_default();
+    text.chars().all(|c| c.is_whitespace() || !c.is_control())
 }
 
 /// The kind of frame that a message makes.
@@ -204,6 +221,7 @@ mod tests {
         let field = |name: &str| text.get_attr(name).unwrap();
         assert_eq!(field("kind").as_str(), Some("text"));
         assert_eq!(field("socket").as_str(), Some("chat"));
+        assert_eq!(field("length"), Value::from(31));
         assert_eq!(field("json").get_attr("id").unwrap(), Value::from(7));
         assert!(field("hex").as_str().unwrap().starts_with("7b20"));
         assert!(field("other").is_undefined());
@@ -219,6 +237,7 @@ mod tests {
         let binary = frame(&SocketMessage::Binary(vec![0, 255].into()));
         assert!(binary.get_attr("text").unwrap().is_undefined());
         assert_eq!(binary.get_attr("hex").unwrap().as_str(), Some("00ff"));
+        assert_eq!(binary.get_attr("length").unwrap(), Value::from(2));
         let json = frame(&SocketMessage::Binary("[5]".into()));
         let first = json.get_attr("json").unwrap().get_item_by_index(0).unwrap();
         assert_eq!(first, Value::from(5));

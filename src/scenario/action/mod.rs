@@ -28,6 +28,7 @@ use super::{EvaluationError, Expression, Observation, Reason, Scope, Setting, lo
 use crate::{document::Node, driver::Origins};
 
 pub use chat_sockets::ChatSockets;
+pub use frame::is_readable;
 pub(super) use http::read_headers;
 pub use http::{Answer, HttpAction, PlainRequest, PlainRequestError};
 use kind::{ActionKind, StepKey};

@@ -92,7 +92,8 @@ impl TracedAction for KeptEvents {
     }
 }
 
-/// What people may see of an event. A binary frame that has a secret in it is shown as text: digits would show that.
+/// What people may see of an event. A binary frame is shown as text where they can read it, and where it has a secret in
+/// it: digits would show that.
 fn excerpt_of(event: &Value, presenter: &Presenter<'_>) -> Excerpt {
     let excerpt = |text: Vec<u8>| {
         (presenter.excerpt)(&Beginning {
@@ -102,7 +103,7 @@ fn excerpt_of(event: &Value, presenter: &Presenter<'_>) -> Excerpt {
     };
     if let Some(text) = binary_as_text(event) {
         let redacted = (presenter.redact)(String::from_utf8_lossy(&text).into_owned());
-        if redacted.as_bytes() != text {
+        if redacted.as_bytes() != text || is_readable_binary(event) {
             return excerpt(text);
         }
     }
@@ -115,6 +116,11 @@ fn json_of(event: &Value) -> Vec<u8> {
 
 fn binary_as_text(event: &Value) -> Option<Vec<u8>> {
     event.downcast_object_ref::<FrameView>()?.binary_as_text()
+}
+
+fn is_readable_binary(event: &Value) -> bool {
+    let frame = event.downcast_object_ref::<FrameView>();
+    frame.is_some_and(FrameView::is_readable_binary)
 }
 
 #[cfg(test)]
@@ -147,9 +153,10 @@ mod tests {
     }
 
     #[test]
-    fn a_binary_frame_is_shown_in_hexadecimal_unless_it_has_a_secret_in_it() {
+    fn a_binary_frame_is_shown_in_hexadecimal_unless_it_can_be_read_or_has_a_secret_in_it() {
         let of = |field: &str, content: &str| json!({ "socket": "chat", "kind": "binary", field: content });
         assert_eq!(shown(&[0, 255]), of("hex", "00ff"));
+        assert_eq!(shown(b"{\"a\":\n1}"), of("text", "{\"a\":\n1}"));
         assert_eq!(shown(b"\xfftoken-1"), of("text", "\u{fffd}***"));
     }
 
