@@ -21,7 +21,7 @@
 //! | [`scenario`] | the language: steps, expressions, templates, and the actions of steps; no I/O but through drivers | body, document, driver, `plain_words`, units |
 //! | [`target`] | a chat system: address, variables, secrets and their redaction, TLS and proxy | document, driver, `plain_words`, scenario |
 //! | [`load`] | load profiles and thresholds, pure functions of time | document, units |
-//! | [`preflight`] | a load set against what this machine has | cgroup, descriptors, driver, load, `plain_words`, scenario |
+//! | [`preflight`] | a load set against what this machine has | cgroup, descriptors, driver, load, `plain_words`, scenario, units |
 //! | [`event`] | what happened: the only thing that observers see | driver, listener, scenario, target, units, vitals |
 //! | [`inbox`] | inbound events of one chat, of any source, and its waits | body, event, scenario |
 //! | [`callbacks`] | inbound events over HTTP: receiver, keys, early buffer | arrival, body, descriptors, event, inbox, `line_budget`, listener, scenario, target, units |

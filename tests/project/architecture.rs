@@ -53,6 +53,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "load",
             "plain_words",
             "scenario",
+            "units",
         ],
     ),
     (
@@ -262,9 +263,10 @@ fn module(path: &Path) -> String {
     name.trim_end_matches(".rs").to_owned()
 }
 
-/// The code before the first `#[cfg(test)]`.
+/// The code before the module of tests, which is the last of its file. One in a file of its own is only declared, and
+/// anywhere.
 pub(super) fn without_tests(text: &str) -> &str {
-    text.split("#[cfg(test)]").next().unwrap_or_default()
+    text.split("mod tests {").next().unwrap_or_default()
 }
 
 /// The first names of all paths that begin with a prefix such as `crate::`, also inside `use crate::{ ... }`.
@@ -398,7 +400,7 @@ const NAMES_PROTOCOLS: &[(&str, &str)] = &[
         "asks the server of the program itself how it is",
     ),
     (
-        "scenario/confidential.rs",
+        "scenario/confidential/",
         "what is confidential goes by such names",
     ),
     (
@@ -409,8 +411,7 @@ const NAMES_PROTOCOLS: &[(&str, &str)] = &[
 
 /// The lines of code besides comments and the module of tests, with their numbers, without addresses.
 fn lines_of_code(text: &str) -> impl Iterator<Item = (usize, String)> {
-    let code = text.split("mod tests {").next().unwrap_or_default();
-    let lines = code.lines().enumerate();
+    let lines = without_tests(text).lines().enumerate();
     let lines = lines.filter(|(_, line)| !line.trim_start().starts_with("//"));
     lines.map(|(at, line)| {
         let line = line.to_lowercase();
