@@ -14,7 +14,7 @@ use crate::{
     event::{Observer, ServiceEvent},
     preflight::certain_failures,
     record::{Boundaries, Metrics},
-    scenario::{Scenario, ScenarioRead},
+    scenario::{Cost, Scenario, ScenarioRead},
     service::{self, SECTIONS},
     simulator::{Agents, Setup},
     target::Target,
@@ -102,6 +102,7 @@ fn describe_scenario(text: &mut String, file: &Path, scenario: &Scenario) -> fmt
             "            {} a chat with the defaults of its inputs",
             cost.chat.of("request")
         )?;
+        warn_of_short_stays(text, &cost)?;
     } else {
         writeln!(text, "            inputs to set: {}", wanted.join(", "))?;
     }
@@ -157,6 +158,10 @@ fn describe(
             probe.target.name,
             duration::exact(probe.every)
         )?;
+        if probe.scenario.sockets.deliveries.is_some() {
+            let cost = probe.scenario.cost(probe.target.variable(), &probe.inputs);
+            warn_of_short_stays(text, &cost)?;
+        }
     }
     for burst in &plan.bursts {
         describe_burst(text, burst)?;
@@ -246,6 +251,7 @@ fn describe_burst(text: &mut String, burst: &Burst) -> fmt::Result {
     for warning in certain_failures(cost) {
         writeln!(text, "            warning: {warning}")?;
     }
+    warn_of_short_stays(text, cost)?;
     for threshold in &burst.thresholds {
         let abort = if threshold.abort() {
             ", else it ends"
@@ -253,6 +259,14 @@ fn describe_burst(text: &mut String, burst: &Burst) -> fmt::Result {
             ""
         };
         writeln!(text, "            {threshold}{abort}")?;
+    }
+    Ok(())
+}
+
+/// Warns of messages of which losses are excused because chats leave too soon.
+fn warn_of_short_stays(text: &mut String, cost: &Cost) -> fmt::Result {
+    for stay in &cost.short_stays {
+        writeln!(text, "            warning: {stay}")?;
     }
     Ok(())
 }

@@ -295,7 +295,7 @@ fn the_memory_of_sockets_is_reckoned_with_and_that_of_tls_warned_of() {
     );
     let said = at(300 << 20);
     assert_eq!(said.refusals, Vec::<String>::new());
-    let told = "if their sockets use TLS, 20000 chats at once take up to 546 MB of memory (8 KB each, and 20 KB for \
+    let told = "if their sockets use TLS, 20000 chats at once take up to 468 MB of memory (8 KB each, and 16 KB for \
                 each of 20000 sockets), and 300 MB are available";
     assert!(said.warnings[0].starts_with(told), "{said:?}");
     assert_eq!(at(600 << 20), Findings::default());
@@ -377,6 +377,7 @@ fn of_requests_that_are_not_known_the_fewest_refuse_and_the_most_are_warned_of()
             longest_chat: None,
             longest_cleanup: None,
             sockets: Bounds::exactly(0),
+            short_stays: Vec::new(),
             errors: Vec::new(),
         };
         let load = Profile::read(&load, &problems).unwrap();

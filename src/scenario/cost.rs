@@ -2,6 +2,7 @@
 //! is known of the target.
 
 mod branches;
+mod stay;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,10 +12,11 @@ use std::{
 
 use tokio::time::Instant;
 
-use self::branches::Ends;
+pub use self::stay::ShortStay;
+use self::{branches::Ends, stay::Publications};
 use super::{
-    Bounds, EvaluationError, Expression, Item, Quantity, Repeat, RunScope, Scenario, Scope,
-    Setting, Step,
+    Bounds, EvaluationError, Expression, Item, Otherwise, Quantity, Repeat, RunScope, Scenario,
+    Scope, Setting, Step,
     condition::{Condition, StaticScope},
     extent::Extent,
 };
@@ -45,6 +47,8 @@ pub struct Cost {
     pub longest_cleanup: Option<Duration>,
     /// Sockets that a chat holds at once: those whatever it meets, and those at most.
     pub sockets: Bounds,
+    /// Messages behind which a chat may leave its room sooner than deliveries may take.
+    pub short_stays: Vec<ShortStay>,
     /// Why steps that are reached fail with these inputs, whatever the target does; a few of them.
     pub errors: Vec<EvaluationError>,
 }
@@ -88,12 +92,16 @@ impl Scenario {
             began: Instant::now(),
             time,
             errors: Vec::new(),
+            published: Publications::default(),
+            begin_of_list: 0,
         };
         let setup = counter.count_all(&self.setup);
         let of_setup = counter.captures.clone();
         let steps = counter.count_all(&self.steps);
         counter.ends = Ends::No;
-        let always = counter.count_all(&self.always);
+        // They follow what the steps publish.
+        let always = counter.count_behind(0, &self.always);
+        let published = std::mem::take(&mut counter.published);
         counter.captures.clone_from(&of_setup);
         let teardown = counter.count_all(&self.teardown);
         let deadline = self.deadline.as_ref().and_then(|it| counter.evaluate(it));
@@ -109,6 +117,9 @@ impl Scenario {
                 .min(),
             sockets: counter.sockets(),
             longest_cleanup: cleanups.map(|(passed, failed)| passed.max(failed)),
+            short_stays: (self.sockets.deliveries.as_ref())
+                .map(|rule| published.shorter_than(rule.within))
+                .unwrap_or_default(),
             errors,
         }
     }
@@ -133,19 +144,31 @@ struct Counter<'a> {
     /// How long conditions and settings may be computed.
     time: Duration,
     errors: Vec<EvaluationError>,
+    published: Publications,
+    /// How many messages were published before the list of steps that is counted.
+    begin_of_list: usize,
 }
 
 impl<'a> Counter<'a> {
     fn count_all(&mut self, items: &'a [Item]) -> Extent {
+        self.count_behind(self.published.count(), items)
+    }
+
+    /// The same, where all but so many messages were published by steps that belong to the list.
+    fn count_behind(&mut self, begin: usize, items: &'a [Item]) -> Extent {
+        let around = std::mem::replace(&mut self.begin_of_list, begin);
         let mut sum = Extent::NONE;
         for item in items {
+            let before = self.published.count();
             let extent = match self.ends {
                 Ends::No => self.count(item),
                 Ends::Maybe => self.count_uncertain(|counter| counter.count(item)),
                 Ends::Yes => break,
             };
+            self.published.stay(begin, before, extent.stay);
             sum = sum.plus(extent);
         }
+        self.begin_of_list = around;
         sum
     }
 
@@ -171,8 +194,10 @@ impl<'a> Counter<'a> {
                 if self.applies(pause.when.as_ref()).most == Some(0) {
                     return Extent::NONE;
                 }
+                let longest = pause.longest(|setting| self.time_of(setting));
                 Extent {
-                    longest: pause.longest(|setting| self.time_of(setting)),
+                    longest,
+                    stay: longest,
                     ..Extent::NONE
                 }
             }
@@ -196,9 +221,15 @@ impl<'a> Counter<'a> {
             let names = step.captures.iter().map(|(name, _)| name.clone());
             self.captures.extend(names);
         }
+        let is_certain = self.is_certain && applies.least > 0;
+        (self.published).pass(step, is_certain, self.begin_of_list);
         let attempt = Extent {
             requests: self.requests_of(step, longest),
             longest,
+            stay: match step.otherwise {
+                Otherwise::End => Some(Duration::ZERO),
+                _ => longest,
+            },
         };
         self.count_otherwise(&step.otherwise, attempt)
             .times(applies)
@@ -255,9 +286,14 @@ impl<'a> Counter<'a> {
     fn count_rounds(&mut self, rounds: u64, items: &'a [Item]) -> Extent {
         let around = Arc::make_mut(&mut self.scope).set_round(None);
         let mut sum = Extent::NONE;
+        let begin = self.published.count();
         for index in 1..=rounds {
             Arc::make_mut(&mut self.scope).set_round(Some(index));
-            sum = sum.plus(self.count_all(items));
+            let before = self.published.count();
+            let round = self.count_all(items);
+            self.published.stay(begin, before, round.stay);
+            self.published.forget_repeated(begin);
+            sum = sum.plus(round);
         }
         Arc::make_mut(&mut self.scope).set_round(around);
         sum

@@ -10,12 +10,15 @@ pub(super) struct Extent {
     pub(super) requests: Bounds,
     /// The sum of the longest timeouts and think times; `None` where it is not known, or nothing bounds it.
     pub(super) longest: Option<Duration>,
+    /// The same without the timeouts of steps that may pass at once.
+    pub(super) stay: Option<Duration>,
 }
 
 impl Extent {
     pub(super) const NONE: Self = Self {
         requests: Bounds::exactly(0),
         longest: Some(Duration::ZERO),
+        stay: Some(Duration::ZERO),
     };
 
     /// One after the other.
@@ -24,33 +27,37 @@ impl Extent {
         Self {
             requests: self.requests.plus(other.requests),
             longest: self.longest.zip(other.longest).map(sum),
+            stay: self.stay.zip(other.stay).map(sum),
         }
     }
 
     /// One or the other.
     pub(super) fn or(self, other: Self) -> Self {
         let most = self.requests.most.zip(other.requests.most);
-        let longest = self.longest.zip(other.longest);
+        let longer = |(one, other): (Duration, Duration)| one.max(other);
         Self {
             requests: Bounds {
                 least: self.requests.least.min(other.requests.least),
                 most: most.map(|(one, other)| one.max(other)),
             },
-            longest: longest.map(|(one, other)| one.max(other)),
+            longest: self.longest.zip(other.longest).map(longer),
+            stay: self.stay.zip(other.stay).map(longer),
         }
     }
 
     /// So many times.
     pub(super) fn times(self, times: Bounds) -> Self {
+        let longest = |time: Option<Duration>| match (time, times.most) {
+            (Some(Duration::ZERO), _) | (_, Some(0)) => Some(Duration::ZERO),
+            (time, most) => time.zip(most).map(|(time, most)| {
+                let most = u32::try_from(most).unwrap_or(u32::MAX);
+                time.saturating_mul(most)
+            }),
+        };
         Self {
             requests: self.requests.times(times),
-            longest: match (self.longest, times.most) {
-                (Some(Duration::ZERO), _) | (_, Some(0)) => Some(Duration::ZERO),
-                (longest, most) => longest.zip(most).map(|(longest, most)| {
-                    let most = u32::try_from(most).unwrap_or(u32::MAX);
-                    longest.saturating_mul(most)
-                }),
-            },
+            longest: longest(self.longest),
+            stay: longest(self.stay),
         }
     }
 }

@@ -54,7 +54,7 @@ pub use bounds::Bounds;
 pub use callbacks::{Callbacks, FieldPath, Verification, VerificationAnswer};
 pub use clients::{Clients, DriverError, Drivers, Reuse};
 pub use confidential::{TOKEN_BEGIN, is_confidential, note_confidential};
-pub use cost::Cost;
+pub use cost::{Cost, ShortStay};
 pub use expression::Expression;
 pub use input::{Input, InputKind};
 pub use name::is_name;

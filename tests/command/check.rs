@@ -98,6 +98,35 @@ async fn sockets_are_told_and_their_series_and_those_of_deliveries_counted() {
 }
 
 #[tokio::test]
+async fn a_publish_behind_which_chats_leave_too_soon_is_warned_of() {
+    let scenario = |think| {
+        format!(
+            "scenario: one\ndeliveries: {{ id: frame.text, within: 5s }}\nsteps:\n  - {{ step: open, connect: '{{{{ target.url }}}}/', member_of: lobby }}\n  - {{ step: say, send: hi, publish: {{ id: hi, to: lobby }} }}\n  - {{ think: {think} }}\n"
+        )
+    };
+    let (told, _) = checked(&scenario("2s")).await;
+    for part in [
+        "one.yaml:5:5: behind `say`",
+        "after 2 s",
+        "`within: 5 s`",
+        "think",
+    ] {
+        assert!(told.contains(part), "`{part}` in:\n{told}");
+    }
+    assert_eq!(told.matches("warning: ").count(), 1, "{told}");
+    let (told, _) = checked(&scenario("6s")).await;
+    assert!(!told.contains("warning: "), "{told}");
+    let file = shipped("scenarios/room-chat.yaml").display().to_string();
+    let mut process = Process::start(&["check", &file]);
+    assert_eq!(process.ended().await, 0, "{}", process.log());
+    assert!(
+        !process.output().contains("warning: "),
+        "{}",
+        process.output()
+    );
+}
+
+#[tokio::test]
 async fn every_problem_is_shown_at_its_line_and_nothing_else() {
     let folder = Folder::new();
     let probe = "probes: { one: { scenario: contact-center-chat, target: centre, evry: 3s } }";

@@ -223,6 +223,22 @@ impl Action {
         }
     }
 
+    /// The name of the socket over which it publishes a message to everybody in a room, if it does.
+    pub(super) fn publishes(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Send(send) => send.publishes(),
+            _ => None,
+        }
+    }
+
+    /// The name of the socket that it closes, if it does.
+    pub(super) fn closes(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Close(close) => Some(&close.socket),
+            _ => None,
+        }
+    }
+
     /// The keys of a step of which one says what it does.
     pub(super) fn keys() -> Vec<&'static str> {
         KINDS.iter().map(|kind| kind.key).collect()

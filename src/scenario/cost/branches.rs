@@ -108,10 +108,12 @@ impl<'a> Counter<'a> {
             }
             Otherwise::Retry(retry) => {
                 let pause = retry.pause.as_ref();
+                let longest = pause.map_or(Some(Duration::ZERO), |pause| {
+                    pause.longest(|setting| self.time_of(setting))
+                });
                 let pause = Extent {
-                    longest: pause.map_or(Some(Duration::ZERO), |pause| {
-                        pause.longest(|setting| self.time_of(setting))
-                    }),
+                    longest,
+                    stay: longest,
                     ..Extent::NONE
                 };
                 let retries = Bounds::up_to(Some(retry.times.into()));

@@ -284,3 +284,90 @@ fn what_comes_after_a_failure_costs_as_much_at_most() {
         );
     }
 }
+
+/// For how many milliseconds a chat stays behind the messages of which losses may be excused, by their steps.
+fn short_stays(rest: &str) -> Vec<(String, u128)> {
+    let scenario = format!(
+        "deliveries: {{ id: frame.text, within: 5s }}\nsteps:\n  - {{ step: open, connect: 'ws://x/', member_of: a }}\n{rest}"
+    );
+    let scenario = scenario
+        .replace("SAY", "send: hi, publish: { id: a, to: a }")
+        .replace("LEAVE", "{ step: leave, close: , else: continue }");
+    let stays = cost(&scenario, &[("pause", "1s".into())]).short_stays;
+    let stays = stays.into_iter();
+    stays
+        .map(|stay| (stay.step.to_string(), stay.stays.as_millis()))
+        .collect()
+}
+
+#[test]
+fn a_chat_that_leaves_sooner_than_deliveries_may_take_is_told() {
+    let say = |millis| vec![("say".to_owned(), millis)];
+    for (steps, told) in [
+        ("  - { step: say, SAY }", say(0)),
+        ("  - { think: 9s }\n  - { step: say, SAY }", say(0)),
+        (
+            "  - { step: say, SAY }\n  - { think: '{{ inputs.pause }}' }",
+            say(1_000),
+        ),
+        // It may come at once.
+        (
+            "  - { step: say, SAY }\n  - { step: hear, receive: true, timeout: 20s }",
+            say(0),
+        ),
+        (
+            "  - { step: say, SAY, when: chat.number == 1 }\n  - LEAVE\n  - { think: 9s }",
+            say(0),
+        ),
+        (
+            "  - { step: say, SAY }\n  - { think: 2s }\nalways:\n  - { think: 1s }\n  - LEAVE",
+            say(3_000),
+        ),
+        (
+            "  - { repeat: 3, steps: [ { step: say, SAY }, { think: 4s } ] }",
+            say(4_000),
+        ),
+        (
+            "  - { repeat: 3, steps: [ { step: say, SAY }, { think: \"{{ (4 - repeat.index) ~ 's' }}\" } ] }",
+            say(1_000),
+        ),
+        (
+            "  - { step: say, SAY }\n  - { repeat: 2, steps: [ { think: 2s } ] }",
+            say(4_000),
+        ),
+        (
+            "  - { step: say, SAY }\n  - choose: [{ steps: [{ think: 1s }] }, { steps: [{ think: 3s }] }]",
+            say(3_000),
+        ),
+        (
+            "  - { step: say, SAY }\n  - { end: passed, when: inputs.fast }\n  - { think: 9s }",
+            say(0),
+        ),
+    ] {
+        assert_eq!(short_stays(steps), told, "{steps}");
+    }
+    let two =
+        "  - { step: say, SAY }\n  - { think: 3s }\n  - { step: more, SAY }\n  - { think: 3s }";
+    assert_eq!(short_stays(two), [("more".to_owned(), 3_000)]);
+}
+
+#[test]
+fn a_chat_that_stays_as_long_or_may_do_so_is_not() {
+    for steps in [
+        "  - { step: say, SAY }\n  - { think: 5s }\n  - LEAVE",
+        "  - { step: say, SAY }\n  - { think: { uniform: [1s, 9s] } }",
+        "  - { step: say, SAY }\n  - { step: hear, receive: true, timeout: 20s, else: continue }",
+        "  - { step: say, SAY }\n  - { think: 2s }\nalways:\n  - { think: 3s }\n  - LEAVE",
+        "  - { step: say, SAY }\n  - { repeat: 3, steps: [ { think: 2s } ] }",
+        "  - { step: say, SAY }\n  - { step: hear, receive: true, capture: { n: frame.json.n } }\n  - { repeat: '{{ n }}', steps: [ { think: 1s } ] }",
+        "  - { repeat: 2, steps: [ { step: say, SAY, when: repeat.index == 1 }, { think: 3s } ] }",
+        // Whether it leaves is known in the run only.
+        "  - { step: say, SAY }\n  - { step: leave, close: , when: chat.number == 1 }\n  - { think: 9s }",
+        "  - { step: say, SAY }\n  - choose: [{ steps: [{ think: 1s }] }, { steps: [{ think: 9s }] }]",
+        "  - { step: say, SAY }\n  - { end: passed, when: chat.number == 1 }\n  - { think: 9s }",
+        "  - { step: say, SAY }\n  - { step: hear, receive: true, timeout: 1s, else: { retry: 1, pause: 3s } }",
+        "  - { think: 1s }",
+    ] {
+        assert_eq!(short_stays(steps), [], "{steps}");
+    }
+}

@@ -45,6 +45,13 @@ struct SentFrame {
     took: Duration,
 }
 
+impl SendAction {
+    /// The name of the socket over which it publishes, if it does.
+    pub fn publishes(&self) -> Option<&Arc<str>> {
+        self.publication.as_ref().map(|_| &self.socket)
+    }
+}
+
 impl ActionKind for SendAction {
     const KEY: &'static str = "send";
     const STEP_KEYS: &'static [StepKey] = &[
