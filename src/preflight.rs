@@ -24,8 +24,9 @@ const BYTES_A_CHAT: u64 = 8 * 1024;
 const BYTES_A_CONNECTION: u64 = 16 * 1024;
 /// Memory of a socket without TLS, likewise, besides that of its chat.
 const BYTES_A_SOCKET: u64 = 4 * 1024;
-/// What one takes more with TLS.
-const BYTES_OF_TLS: u64 = 16 * 1024;
+/// What one takes more with TLS, likewise: about 8 KiB with one short certificate, and the chain of a public server, which
+/// is kept, adds up to 4 KiB.
+const BYTES_OF_TLS: u64 = 12 * 1024;
 /// How long a port is not used again after its connection was closed: `TCP_TIMEWAIT_LEN` of Linux.
 const SECONDS_IN_TIME_WAIT: f64 = 60.0;
 /// CPU time that a request with its answer takes at the least, the kernel's work included; see
