@@ -1,8 +1,12 @@
 //! What pages and reports have to say of a run, by what the API says of it.
 
+mod rooms;
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+
+use self::rooms::{deliveries, sockets};
 
 /// What the API says of one figure.
 #[derive(Debug, Clone, PartialEq)]
@@ -150,6 +154,8 @@ pub fn run_page(report: &Value) -> Expected {
         cell("Details", details(&counts));
     }
     events(report, &mut told, "Events received / ", "");
+    sockets(report, &mut told);
+    deliveries(report, &mut told);
     thresholds(report, &mut told, "", ", then");
     generator(report, &mut told);
     told

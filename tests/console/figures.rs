@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A page, and what it has to say of a report.
-type Page<'a> = (&'a str, String, fn(&Value) -> Expected);
+pub type Page<'a> = (&'a str, String, fn(&Value) -> Expected);
 
 fn pages(run: &str) -> [Page<'static>; 3] {
     [
@@ -75,6 +75,8 @@ fn unexpected(shown: &BTreeMap<String, String>, expected: &Expected) -> Vec<Stri
         "Chats / ",
         "Thresholds / ",
         "Events received / ",
+        "Sockets / ",
+        "Deliveries / ",
     ];
     let listed = shown
         .keys()
@@ -86,7 +88,12 @@ fn unexpected(shown: &BTreeMap<String, String>, expected: &Expected) -> Vec<Stri
 }
 
 /// Compares the page that is open with the API; what moves meanwhile is looked at again.
-async fn compare(browser: &Browser, service: &Service, run: &str, (name, path, expect): &Page<'_>) {
+pub async fn compare(
+    browser: &Browser,
+    service: &Service,
+    run: &str,
+    (name, path, expect): &Page<'_>,
+) {
     let report = async || service.read(&format!("/api/v1/runs/{run}")).await.body;
     let mut wrong = Vec::new();
     for _ in 0..5 {

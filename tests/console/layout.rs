@@ -66,7 +66,7 @@ return [...document.querySelectorAll('*')]
 ";
 
 /// What is wrong with a page on some screen or on paper.
-async fn overflows(browser: &Browser, path: &str) -> Vec<String> {
+pub async fn overflows(browser: &Browser, path: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     for width in SCREENS {
         browser.resize(width).await;

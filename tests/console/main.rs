@@ -15,6 +15,7 @@ mod pages;
 mod rates;
 mod reading;
 mod restarts;
+mod sockets;
 mod states;
 #[path = "../support/mod.rs"]
 mod support;
