@@ -141,7 +141,7 @@ fn inbox(bencher: Bencher<'_, '_>) {
         let request = Request::post(&headers, body);
         let arrival = chatprobe::arrival::Arrival::unstamped();
         black_box(exchange.deliver(path.token(), arrival, &request).is_ok());
-        let wait = inbox.wait(WaitSources::Callbacks, now, now + Duration::from_secs(1), |_| Match::Wanted);
+        let wait = inbox.wait(WaitSources::Callbacks, now, now + Duration::from_secs(1), |_| Match::Wanted, |_| {});
         black_box(runtime.block_on(wait).is_ok())
     });
 }

@@ -149,7 +149,7 @@ impl Chat {
         judge: impl FnMut(&Inbound) -> Match,
     ) -> Result<Inbound, WaitError> {
         self.inbox
-            .wait(WaitSources::Callbacks, since, deadline, judge)
+            .wait(WaitSources::Callbacks, since, deadline, judge, |_| {})
             .await
     }
 }

@@ -21,5 +21,5 @@ pub use transport::{
 pub use websocket::{
     ClosedBy, ClosedSocket, ClosedWhy, FrameLimits, HandshakeAnswer, OpenedSocket, Opening,
     PingSettings, ReceivedMessage, Socket, SocketFailure, SocketFailureKind, SocketHandler,
-    SocketMessage, Utf8Bytes, WebSocketClient,
+    SocketMessage, SocketReader, Utf8Bytes, WebSocketClient,
 };

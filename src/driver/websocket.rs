@@ -12,6 +12,7 @@ mod opening;
 mod queue;
 mod request;
 mod socket;
+mod socket_waker;
 mod spawned;
 mod task;
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub use self::{
     message::{ReceivedMessage, SocketMessage},
     opening::{FrameLimits, Opening, PingSettings},
     socket::Socket,
+    spawned::SocketReader,
 };
 /// Text of a message, which is checked once and then shared without a copy.
 pub use tokio_tungstenite::tungstenite::Utf8Bytes;

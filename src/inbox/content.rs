@@ -1,4 +1,4 @@
-use std::{collections::VecDeque, task::Waker};
+use std::collections::VecDeque;
 
 use super::{
     Duplicates, IdSpread, IdUse, Inbound, Incoming, KeptBytes, MOST_BYTES, MOST_EVENTS, Owner,
@@ -23,6 +23,8 @@ pub(super) struct Content {
     /// Events that were given up because too many came; no inbox lives long enough for more.
     fell_out: u32,
     is_closed: bool,
+    /// The number of the latest one.
+    waits: u32,
     waiters: Waiters,
     /// That of the wait that was over last.
     alarm: Option<Alarm>,
@@ -148,19 +150,21 @@ impl Content {
         self.events.range(from..).find_map(|kept| cursor.pass(kept))
     }
 
-    /// Whether there are events that a cursor has not passed. If there are none, the next one wakes the task.
-    pub(super) fn has_more(&mut self, cursor: &Cursor, waker: &Waker) -> bool {
+    /// Whether there are events that a cursor has not passed.
+    pub(super) fn has_more(&self, cursor: &Cursor) -> bool {
         let latest = self.events.back();
-        let has_more = latest.is_some_and(|latest| latest.number >= cursor.next_number());
-        if !has_more {
-            self.waiters.add(waker);
-        }
-        has_more
+        latest.is_some_and(|latest| latest.number >= cursor.next_number())
     }
 
-    /// The tasks that look at what has come.
-    pub(super) fn take_waiters(&mut self) -> Waiters {
-        std::mem::take(&mut self.waiters)
+    /// The number of a wait that begins.
+    pub(super) fn begin_wait(&mut self) -> u32 {
+        self.waits = self.waits.wrapping_add(1);
+        self.waits
+    }
+
+    /// Those who are woken by what comes.
+    pub(super) fn waiters(&mut self) -> &mut Waiters {
+        &mut self.waiters
     }
 
     /// The timer that an earlier wait has left, if no other one has it.
@@ -170,7 +174,9 @@ impl Content {
 
     /// Keeps the timer of a wait that is over for the next one.
     pub(super) fn leave_alarm(&mut self, alarm: Alarm) {
-        self.alarm = Some(alarm);
+        if !self.is_closed {
+            self.alarm = Some(alarm);
+        }
     }
 
     /// An event that is there still.

@@ -1,4 +1,7 @@
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use super::{IdSpread, IdUse, Inbound, Incoming, Owner, content::Content};
 use crate::event::Fate;
@@ -134,7 +137,7 @@ impl Intake<'_> {
 
 /// Lets the waits look at what has come.
 fn wake_waits(mut content: MutexGuard<'_, Content>) {
-    let waiters = content.take_waiters();
+    let waiters = mem::take(content.waiters());
     drop(content);
     waiters.wake();
 }

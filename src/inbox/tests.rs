@@ -4,6 +4,7 @@ mod connections;
 mod cursors;
 mod limits;
 mod turns;
+mod waking;
 
 use std::{
     collections::BTreeMap,
@@ -148,7 +149,13 @@ impl Bench {
         let since = self.since;
         let deadline = Instant::now() + Duration::from_secs(1);
         self.inbox
-            .wait(WaitSources::Callbacks, since, deadline, wanting(text))
+            .wait(
+                WaitSources::Callbacks,
+                since,
+                deadline,
+                wanting(text),
+                |_| {},
+            )
             .await
     }
 }

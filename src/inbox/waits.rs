@@ -1,7 +1,7 @@
 use std::{
     future::poll_fn,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -13,6 +13,7 @@ use tokio::{
 use super::{
     EventSender, Inbound, Owner, WaitError,
     alarm::Alarm,
+    content::Content,
     cursor::{Candidate, Cursor},
     sender::SharedInbox,
 };
@@ -46,6 +47,8 @@ impl Inbox {
     /// A wait for frames is over when it comes to the end of the last of its connections. No wait takes an end: each one
     /// meets it.
     ///
+    /// `read` is called before the wait is left to be woken: it may put in what is there for the inbox.
+    ///
     /// `judge` is called once for each event at the most, in their order, and not while the inbox is locked. What
     /// counts is when an event arrived, not when this task looked: one that came in time is taken even if the task
     /// wakes after the deadline. A wait that is dropped takes nothing.
@@ -55,11 +58,12 @@ impl Inbox {
         since: Instant,
         deadline: Instant,
         mut judge: impl FnMut(&Inbound) -> Match,
+        mut read: impl FnMut(&Context<'_>),
     ) -> impl Future<Output = Result<Inbound, WaitError>> {
         let mut cursor = Cursor::new(sources, since, deadline);
         // Not an async function, which would have room for its arguments twice: many chats wait at a time.
         async move {
-            let mut alarm = LentAlarm::of(&self.0);
+            let mut waiting = Waiting::begin(&self.0);
             let mut is_in_time = true;
             loop {
                 if let Some(decided) = self.look(&mut cursor, &mut judge).await {
@@ -68,8 +72,10 @@ impl Inbox {
                 if !is_in_time {
                     return Err(self.timeout(&mut cursor, &mut judge).await);
                 }
-                is_in_time =
-                    poll_fn(|context| self.poll_arrival(&cursor, &mut alarm, context)).await;
+                let arrival = |context: &mut Context<'_>| {
+                    self.poll_arrival(&cursor, &mut waiting, &mut read, context)
+                };
+                is_in_time = poll_fn(arrival).await;
             }
         }
     }
@@ -78,13 +84,27 @@ impl Inbox {
     fn poll_arrival(
         &self,
         cursor: &Cursor,
-        alarm: &mut LentAlarm<'_>,
-        context: &mut Context<'_>,
+        waiting: &mut Waiting<'_>,
+        read: &mut impl FnMut(&Context<'_>),
+        task: &mut Context<'_>,
     ) -> Poll<bool> {
-        if self.0.content().has_more(cursor, context.waker()) {
-            return Poll::Ready(true);
+        {
+            let mut content = self.0.content();
+            if content.has_more(cursor) {
+                return Poll::Ready(true);
+            }
+            // It looks again behind this, and must not wake itself.
+            waiting.forget(&mut content);
         }
-        alarm.poll_at(cursor.deadline(), context).map(|()| false)
+        read(task);
+        {
+            let mut content = self.0.content();
+            if content.has_more(cursor) {
+                return Poll::Ready(true);
+            }
+            waiting.remember(&mut content, task.waker());
+        }
+        waiting.poll_until(cursor.deadline(), task).map(|()| false)
     }
 
     /// For how many events it has room without an allocation.
@@ -171,32 +191,55 @@ impl Drop for Inbox {
     }
 }
 
-/// The timer of a wait in progress.
-struct LentAlarm<'a> {
+/// A wait in progress, as the inbox knows it.
+struct Waiting<'a> {
     inbox: &'a SharedInbox,
-    /// `None` before the wait needs it.
+    /// `None` before it is to be woken for the first time.
+    number: Option<u32>,
+    /// `None` before it needs one.
     alarm: Option<Alarm>,
 }
 
-impl<'a> LentAlarm<'a> {
-    fn of(inbox: &'a SharedInbox) -> Self {
-        Self { inbox, alarm: None }
+impl<'a> Waiting<'a> {
+    fn begin(inbox: &'a SharedInbox) -> Self {
+        Self {
+            inbox,
+            number: None,
+            alarm: None,
+        }
     }
 
-    fn poll_at(&mut self, at: Instant, context: &mut Context<'_>) -> Poll<()> {
-        let lent = || self.inbox.content().take_alarm();
-        let alarm = match self.alarm.take().or_else(lent) {
-            Some(alarm) => alarm,
-            None => Alarm::new(at),
-        };
-        self.alarm.insert(alarm).poll_at(at, context)
+    /// What comes wakes it, until it is woken.
+    fn remember(&mut self, content: &mut Content, task: &Waker) {
+        let number = *self.number.get_or_insert_with(|| content.begin_wait());
+        if self.alarm.is_none() {
+            self.alarm = content.take_alarm();
+        }
+        content.waiters().add(number, task);
+    }
+
+    /// What comes does not wake it.
+    fn forget(&self, content: &mut Content) {
+        if let Some(number) = self.number {
+            content.waiters().remove(number);
+        }
+    }
+
+    fn poll_until(&mut self, at: Instant, task: &mut Context<'_>) -> Poll<()> {
+        let alarm = self.alarm.get_or_insert_with(|| Alarm::new(at));
+        alarm.poll_at(at, task)
     }
 }
 
-impl Drop for LentAlarm<'_> {
+impl Drop for Waiting<'_> {
     fn drop(&mut self) {
+        if self.number.is_none() {
+            return;
+        }
+        let mut content = self.inbox.content();
+        self.forget(&mut content);
         if let Some(alarm) = self.alarm.take() {
-            self.inbox.content().leave_alarm(alarm);
+            content.leave_alarm(alarm);
         }
     }
 }

@@ -194,6 +194,7 @@ async fn wait(chat: &mut Chat, since: Instant) -> Result<Inbound, WaitError> {
             since,
             Instant::now() + PATIENCE,
             reply,
+            |_| {},
         )
         .await
 }

@@ -86,7 +86,7 @@ impl WebSocketClient {
                 let state = Arc::new(SocketState::new(opening.limits));
                 let timers = Timers::of(opening, Instant::now());
                 let task = SocketTask::new(established, state.clone(), handler, timers);
-                let task = SharedSocketTask::new(task);
+                let task = SharedSocketTask::new(task, state.waker().clone());
                 self.tasks.spawn(task.spawned());
                 return Ok(OpenedSocket {
                     socket: Socket::of(state, task),

@@ -6,8 +6,8 @@ use super::{
     message::{ReceivedMessage, SocketMessage},
 };
 
-/// Whoever is told what happens on a socket, in the order of the wire. It is called by the task of the socket, and where a
-/// message is written at once by whoever sends it; one call at a time. It must not block, because nothing is read
+/// Whoever is told what happens on a socket, in the order of the wire. It is called by the task of the socket, or by
+/// whoever reads it or sends a message at once; one call at a time. It must not block, because nothing is read
 /// meanwhile, and must not use the socket.
 pub trait SocketHandler: Send + 'static {
     /// The socket is open. It is called once, before all others.

@@ -3,11 +3,10 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::Waker,
+    task::Wake as _,
     time::Duration,
 };
 
-use futures_util::task::AtomicWaker;
 use tokio::{
     sync::{Notify, oneshot},
     time::Instant,
@@ -17,14 +16,15 @@ use super::{
     closed::{ClosedSocket, ClosedWhy},
     message::SocketMessage,
     opening::FrameLimits,
+    socket_waker::SocketWaker,
 };
 
 /// What a socket's owner and its task share.
 pub(super) struct SocketState {
     limits: FrameLimits,
     inner: Mutex<Inner>,
-    /// The task, which looks at what has changed.
-    task: AtomicWaker,
+    /// Wakes whoever looks at what has changed.
+    waker: Arc<SocketWaker>,
     /// Those who wait for space or for the end.
     changed: Notify,
 }
@@ -79,7 +79,7 @@ impl SocketState {
         Self {
             limits,
             inner: Mutex::default(),
-            task: AtomicWaker::new(),
+            waker: Arc::default(),
             changed: Notify::new(),
         }
     }
@@ -124,7 +124,7 @@ impl SocketState {
                 taken,
             });
         }
-        self.task.wake();
+        self.waker.wake_by_ref();
         Ok(())
     }
 
@@ -169,7 +169,7 @@ impl SocketState {
         let close = inner.close.get_or_insert_with(|| Box::new(request));
         close.deadline = close.deadline.min(deadline);
         drop(inner);
-        self.task.wake();
+        self.waker.wake_by_ref();
     }
 
     /// Waits for the end.
@@ -188,9 +188,9 @@ impl SocketState {
         self.inner().closed.clone()
     }
 
-    /// The task is told of changes from now on.
-    pub(super) fn tell(&self, task: &Waker) {
-        self.task.register(task);
+    /// With which the socket is polled.
+    pub(super) fn waker(&self) -> &Arc<SocketWaker> {
+        &self.waker
     }
 
     /// What is to be written next; a close comes after all messages. It is given out once.

@@ -11,7 +11,7 @@ use super::{
     failure::{SocketFailure, SocketFailureKind},
     message::SocketMessage,
     queue::{CloseRequest, SocketState},
-    spawned::SharedSocketTask,
+    spawned::{SharedSocketTask, SocketReader},
     task::WrittenNow,
 };
 use crate::units::duration;
@@ -96,6 +96,11 @@ impl Socket {
         }
         let closed = self.state.ended().await;
         Err(SocketFailure::closed(&closed, since))
+    }
+
+    /// Lets whoever waits for a message read the socket itself, until the reader is dropped. There is one at a time.
+    pub fn reader(&self) -> SocketReader<'_> {
+        self.task.reader()
     }
 
     /// Closes the socket and waits for the target's answer, for no longer than `within`. What was given to

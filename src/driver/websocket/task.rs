@@ -50,8 +50,8 @@ pub(super) struct SocketTask {
     /// When what was read last had arrived.
     arrivals: ArrivalClock,
     state: Arc<SocketState>,
-    /// By which it is polled; `None` before that happened for the first time.
-    waker: Option<Waker>,
+    /// With which it is polled.
+    waker: Waker,
     /// Until the end.
     handler: Option<Box<dyn SocketHandler>>,
     timers: Timers,
@@ -78,11 +78,12 @@ impl SocketTask {
         handler: Box<dyn SocketHandler>,
         timers: Timers,
     ) -> Self {
+        let waker = Waker::from(state.waker().clone());
         Self {
             wire: established.wire,
             arrivals: established.arrivals,
             state,
-            waker: None,
+            waker,
             handler: Some(handler),
             timers,
             flushing: false,
@@ -97,8 +98,6 @@ impl SocketTask {
 
     /// Reads and writes until the socket has ended.
     fn poll_open(&mut self, context: &mut Context<'_>) -> Poll<ClosedSocket> {
-        self.state.tell(context.waker());
-        self.remember(context.waker());
         if let Some(deadline) = self.state.close_deadline() {
             self.timers.set_deadline(deadline);
         }
@@ -299,25 +298,23 @@ impl SocketTask {
             | ClosedWhy::Broken => false,
         }
     }
-}
 
-impl Future for SocketTask {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let task = self.get_mut();
-        if task.handler.is_some() {
-            let Poll::Ready(closed) = task.poll_open(context) else {
+    /// Does what there is to do, whoever has the turn.
+    pub(super) fn poll_turn(&mut self) -> Poll<()> {
+        let waker = self.waker.clone();
+        let context = &mut Context::from_waker(&waker);
+        if self.handler.is_some() {
+            let Poll::Ready(closed) = self.poll_open(context) else {
                 return Poll::Pending;
             };
-            if !task.end(closed) {
+            if !self.end(closed) {
                 return Poll::Ready(());
             }
         }
-        if task.timers.poll_due(context, None).is_ready() {
+        if self.timers.poll_due(context, None).is_ready() {
             return Poll::Ready(());
         }
-        wire::poll_goodbye(&mut task.wire, context)
+        wire::poll_goodbye(&mut self.wire, context)
     }
 }
 

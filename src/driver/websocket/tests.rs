@@ -3,6 +3,7 @@ mod endings;
 mod frames;
 mod memory;
 mod opened;
+mod reading;
 mod refused;
 mod sending;
 mod server;

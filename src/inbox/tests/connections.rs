@@ -7,7 +7,7 @@ async fn receive(bench: &Bench, sources: WaitSources, text: &str) -> Result<Inbo
     let deadline = Instant::now() + Duration::from_secs(1);
     let wait = bench
         .inbox
-        .wait(sources, bench.since, deadline, wanting(text));
+        .wait(sources, bench.since, deadline, wanting(text), |_| {});
     wait.await
 }
 

@@ -106,7 +106,7 @@ impl Waiter {
                     Match::Other
                 }
             };
-            match inbox.wait(looks_at, since, deadline, judge).await {
+            match inbox.wait(looks_at, since, deadline, judge, |_| {}).await {
                 Ok(inbound) => CameTo::Took(number(&inbound)),
                 Err(WaitError::Ended { .. }) => CameTo::Ended,
                 Err(WaitError::Timeout { .. }) => CameTo::TimedOut,
@@ -352,7 +352,7 @@ async fn a_wait_that_times_out_judges_no_event_again() {
     let deadline = bench.since + Duration::from_secs(1);
     let error = bench
         .inbox
-        .wait(WaitSources::Callbacks, bench.since, deadline, judge)
+        .wait(WaitSources::Callbacks, bench.since, deadline, judge, |_| {})
         .await;
     let expected = WaitError::Timeout {
         passed_over: 7,
@@ -383,7 +383,7 @@ async fn what_an_earlier_wait_passed_and_cannot_answer_is_judged_only_to_explain
         let deadline = Instant::now() + Duration::from_secs(1);
         bench
             .inbox
-            .wait(WaitSources::Callbacks, sent, deadline, judge)
+            .wait(WaitSources::Callbacks, sent, deadline, judge, |_| {})
             .await
     };
     wait().await.unwrap();
@@ -407,7 +407,13 @@ async fn whoever_left_before_the_request_ends_a_wait_that_no_wait_has_judged_bef
     let now = Instant::now();
     let ended = bench
         .inbox
-        .wait(WaitSources::Callbacks, now, now + TIMEOUT, wanting("reply"))
+        .wait(
+            WaitSources::Callbacks,
+            now,
+            now + TIMEOUT,
+            wanting("reply"),
+            |_| {},
+        )
         .await;
     assert_eq!(ended.unwrap_err(), WaitError::Disconnected);
     assert_eq!(Instant::now(), now);
@@ -435,7 +441,7 @@ async fn a_wait_that_cannot_tell_whether_an_event_is_the_one_ends_with_it() {
     let deadline = Instant::now() + TIMEOUT;
     let ended = bench
         .inbox
-        .wait(WaitSources::Callbacks, bench.since, deadline, judge)
+        .wait(WaitSources::Callbacks, bench.since, deadline, judge, |_| {})
         .await;
     assert_eq!(ended.unwrap_err(), WaitError::Exceeded(Box::new(error)));
     assert_eq!((judged, bench.ledger.count(Fate::Consumed)), (2, 1));

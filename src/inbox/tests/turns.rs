@@ -27,7 +27,7 @@ async fn a_wait_that_judges_for_long_delays_no_other_chat() {
     let deadline = slow.since + Duration::from_millis(1);
     let slow_wait = slow
         .inbox
-        .wait(WaitSources::Callbacks, slow.since, deadline, judge);
+        .wait(WaitSources::Callbacks, slow.since, deadline, judge, |_| {});
     let (_, judged_before, ()) = tokio::join!(
         slow_wait,
         async {
@@ -65,9 +65,13 @@ async fn an_inbox_receives_while_a_wait_judges() {
         when_sent.recv_timeout(Duration::from_secs(10)).unwrap();
         Match::Other
     };
-    let wait = bench
-        .inbox
-        .wait(WaitSources::Callbacks, bench.since, bench.since, judge);
+    let wait = bench.inbox.wait(
+        WaitSources::Callbacks,
+        bench.since,
+        bench.since,
+        judge,
+        |_| {},
+    );
     assert_eq!(wait.await.unwrap().event, Value::from("second"));
 }
 
@@ -84,9 +88,13 @@ async fn a_wait_goes_on_where_another_took_the_event_that_it_was_judging() {
         }
         wanting("reply")(inbound)
     };
-    let wait = bench
-        .inbox
-        .wait(WaitSources::Callbacks, bench.since, bench.since, judge);
+    let wait = bench.inbox.wait(
+        WaitSources::Callbacks,
+        bench.since,
+        bench.since,
+        judge,
+        |_| {},
+    );
     wait.await.unwrap();
     assert_eq!(bench.ledger.count(Fate::Consumed), 2);
     // Each wait took one of the two events.

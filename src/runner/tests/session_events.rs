@@ -132,7 +132,7 @@ async fn frames_go_into_the_inbox_of_the_chat_and_those_that_fall_out_are_counte
     let (now, one) = (Instant::now(), WaitSources::Connection(1));
     let wait = async || {
         inbox
-            .wait(one.clone(), now, now + s(1), |_| Match::Wanted)
+            .wait(one.clone(), now, now + s(1), |_| Match::Wanted, |_| {})
             .await
     };
     assert_eq!(wait().await.unwrap().event.as_str(), Some("first"));

@@ -3,6 +3,7 @@
 use std::{
     pin::{Pin, pin},
     sync::Arc,
+    task::Context,
     time::Duration,
 };
 
@@ -200,7 +201,15 @@ impl Track<'_> {
             found
         };
         let deadline = Instant::now() + timeout.min(FOREVER);
-        let result = inbox.wait(sources, since, deadline, judge).await;
+        let result = {
+            let feed = self.sessions.feed(&sources);
+            let read = |context: &Context<'_>| {
+                if let Some(feed) = &feed {
+                    feed.poll(context);
+                }
+            };
+            inbox.wait(sources, since, deadline, judge, read).await
+        };
         self.progress.kept = kept.map(|kept| kept as Box<dyn Kept>);
         self.timing.due = match &result {
             Ok(inbound) => self.timing.due.max(inbound.arrived),

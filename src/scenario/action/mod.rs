@@ -37,7 +37,7 @@ pub use performed::{Failed, Kept, Opened, Performed, Sending, Task, Unperformed,
 pub use session_event::{
     ArrivedFrame, FrameKind, PassedFrame, SessionEvent, SessionSink, SocketEnd, SocketEvent,
 };
-pub use sessions::Sessions;
+pub use sessions::{Feed, Sessions};
 pub use shown::{
     ActionTrace, AnswerTrace, EventTrace, Excerpt, HttpTrace, PhaseTrace, RequestTrace,
 };

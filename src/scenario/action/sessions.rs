@@ -1,8 +1,8 @@
-use std::time::Duration;
+use std::{task::Context, time::Duration};
 
 use super::{Awaited, ChatSockets, Unperformed, WaitSources};
 use crate::{
-    driver::HttpSession,
+    driver::{HttpSession, SocketReader},
     scenario::{Clients, SessionValues},
 };
 
@@ -12,6 +12,9 @@ pub struct Sessions {
     pub(super) http: HttpSession,
     pub(super) sockets: ChatSockets,
 }
+
+/// What comes over a connection while a wait looks for it: the wait reads it itself.
+pub struct Feed<'a>(SocketReader<'a>);
 
 impl Clients {
     /// The sessions of somebody who begins with these values.
@@ -33,6 +36,14 @@ impl Sessions {
         }
     }
 
+    /// What a wait for these reads within its own turns, if that is one connection; the others are read without it.
+    pub fn feed(&self, sources: &WaitSources) -> Option<Feed<'_>> {
+        match sources {
+            WaitSources::Connection(number) => self.sockets.reader(*number).map(Feed),
+            WaitSources::Callbacks | WaitSources::Connections(_) => None,
+        }
+    }
+
     /// Whether something was opened that has to be closed.
     pub fn is_connected(&self) -> bool {
         self.sockets.is_connected()
@@ -41,5 +52,12 @@ impl Sessions {
     /// Closes what is open, and waits for the answers of the target, for no longer than this.
     pub async fn close(&mut self, within: Duration) {
         self.sockets.close_all(within).await;
+    }
+}
+
+impl Feed<'_> {
+    /// Hands on what there is; the task is woken when there is more.
+    pub fn poll(&self, context: &Context<'_>) {
+        self.0.poll(context);
     }
 }

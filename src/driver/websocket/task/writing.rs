@@ -2,7 +2,7 @@
 
 use std::{
     pin::Pin,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -28,17 +28,6 @@ pub(in crate::driver::websocket) enum WrittenNow {
 }
 
 impl SocketTask {
-    /// Remembers by which it is woken.
-    pub(super) fn remember(&mut self, waker: &Waker) {
-        if !self
-            .waker
-            .as_ref()
-            .is_some_and(|known| known.will_wake(waker))
-        {
-            self.waker = Some(waker.clone());
-        }
-    }
-
     /// Writes a message within the turn of whoever sends it, which spares two changes of tasks, unless something else is
     /// being written or waits for it. What the kernel does not take at once the task goes on with.
     ///
@@ -51,29 +40,19 @@ impl SocketTask {
     ) -> WrittenNow {
         let is_busy = self.flushing || self.pongs_wait || self.close_written.is_some();
         let is_over = self.broken.is_some() || self.handler.is_none();
-        // The task is woken for what is left to do. Taken out, because to count a clone takes memory that is far away.
-        let Some(waker) = self.waker.take_if(|_| !is_busy && !is_over) else {
+        if is_busy || is_over || !self.state.lets_pass(before) {
             return WrittenNow::No;
-        };
-        let written = if self.state.lets_pass(before) {
-            self.write_with(&waker, message, since)
-        } else {
-            WrittenNow::No
-        };
-        self.waker = Some(waker);
-        written
-    }
-
-    fn write_with(&mut self, waker: &Waker, message: &SocketMessage, since: Instant) -> WrittenNow {
+        }
         self.flushing = true;
-        let mut context = Context::from_waker(waker);
+        let waker = self.waker.clone();
+        let mut context = Context::from_waker(&waker);
         match self.write_out(message.clone().into_wire(), &mut context) {
             Poll::Ready(Ok(())) => {
                 self.flushing = false;
                 let took = since.elapsed();
                 self.tell_sent(message, took);
                 if self.has_large_buffers {
-                    waker.wake_by_ref();
+                    waker.wake();
                 }
                 WrittenNow::Taken(took)
             }
@@ -89,7 +68,7 @@ impl SocketTask {
             }
             Poll::Ready(Err(error)) => {
                 self.break_off(&error);
-                waker.wake_by_ref();
+                waker.wake();
                 WrittenNow::Begun(oneshot::channel().1)
             }
         }

@@ -16,7 +16,7 @@ pub(super) use self::{
     open_stream::OpenStream,
 };
 use crate::{
-    driver::{ClosedSocket, Socket, SocketFailure, SocketMessage},
+    driver::{ClosedSocket, Socket, SocketFailure, SocketMessage, SocketReader},
     scenario::{
         Reason,
         action::{SessionEvent, Unperformed, WaitSources},
@@ -79,6 +79,13 @@ impl ChatSockets {
             let detail = "no event stream is open: the step that asks for it did not run or failed";
             Unperformed::failed(Reason::Closed, detail)
         })
+    }
+
+    /// By which a wait reads the open connection with this number itself.
+    pub(super) fn reader(&self, connection: u32) -> Option<SocketReader<'_>> {
+        let mut latest = self.0.iter().flat_map(|connections| &connections.latest);
+        let latest = latest.find(|latest| latest.connection == connection)?;
+        latest.open.as_ref().map(|open| open.socket.reader())
     }
 
     /// Whether the chat has opened one, whatever became of it.

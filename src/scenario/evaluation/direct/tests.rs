@@ -17,6 +17,8 @@ fn some_scope() -> Arc<Scope> {
         ("text", "a".into()),
         ("yes", true.into()),
         ("no", false.into()),
+        ("bytes", Value::from_bytes(b"a7".to_vec())),
+        ("sixty", "y".repeat(60).into()),
     ])
 }
 
@@ -47,6 +49,10 @@ fn what_most_scenarios_ask_takes_no_engine() {
         ("event is defined and not no", true),
         ("event['sender']['id'] == 7", true),
         ("event.sender.type == 'AG' ~ 'ENT'", true),
+        ("'id ' ~ event.sender.id ~ text == 'id 7a'", true),
+        ("text ~ 7 == bytes", false),
+        ("text ~ 7 == 'a' ~ '7'", true),
+        ("status ~ '' == status", false),
         ("event.long == text", false),
         ("event.list == text or event.list != none", true),
         ("event.sender.id != status", true),
@@ -79,6 +85,8 @@ fn errors_and_what_is_accounted_for_are_left_to_the_engine() {
     for source in [
         "event.long ~ 'a'",
         "event.half ~ 'a'",
+        "(sixty ~ sixty) ~ 'a'",
+        "sixty ~ sixty == event.long",
         "cookies.sid",
         "range",
         "text | upper",
@@ -110,6 +118,9 @@ fn operand() -> impl Strategy<Value = String> {
         "event.type.length",
         "event.half",
         "event.long",
+        "bytes",
+        "sixty",
+        "repeat.index",
         "event",
         "status",
         "text",
