@@ -127,6 +127,8 @@ fn batch(sample: &Sample, histograms: &[u8]) -> Option<Batch> {
         steps: (sample.steps.iter())
             .map(|step| figures(step.failed))
             .collect::<Option<_>>()?,
+        // Of those no histograms are kept second by second.
+        ..Batch::default()
     })
 }
 

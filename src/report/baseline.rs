@@ -50,7 +50,7 @@ impl BaselineCheck {
 fn in_words(regression: &Regression<'_>, limit: f64) -> String {
     format!(
         "{} {}, where {} are allowed",
-        regression.step.unwrap_or("whole chats"),
+        regression.subject.name("whole chats"),
         regression.change.in_words(),
         wording::percent(limit),
     )

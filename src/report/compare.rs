@@ -60,7 +60,8 @@ pub struct Comparison {
     pub caveats: Vec<String>,
     /// How sure the words are, all of them together, 0 to 1.
     pub confidence: f64,
-    /// Whole chats first, then the steps that the run and a baseline have; none if the runs are not comparable.
+    /// Whole chats first, then the steps that the run and a baseline have, then deliveries and sockets, if both have them;
+    /// none if the runs are not comparable.
     pub subjects: Vec<SubjectComparison>,
     /// Steps that only baselines have.
     pub steps_gone: Vec<String>,
@@ -89,20 +90,36 @@ pub struct Compared {
     pub failed: u64,
 }
 
-/// What changed about a step, or about whole chats.
+/// What changed about one subject.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SubjectComparison {
-    /// The step; null for whole chats.
+    /// What it is.
+    pub subject: SubjectKind,
+    /// The step; null for the others.
     pub step: Option<String>,
     /// Each figure of it.
     pub changes: Vec<Change>,
 }
 
+/// What figures are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SubjectKind {
+    /// Whole chats.
+    Chats,
+    /// A step.
+    Step,
+    /// Deliveries to members of rooms.
+    Deliveries,
+    /// Sockets of chats.
+    Sockets,
+}
+
 /// A figure that became worse by more than is allowed, and by more than noise.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Regression<'a> {
-    /// The step; `None` for whole chats.
-    pub step: Option<&'a str>,
+    /// What it is about.
+    pub subject: &'a SubjectComparison,
     /// What became worse.
     pub change: &'a Change,
 }
@@ -154,11 +171,8 @@ impl Comparison {
     /// that failed by more than that part of itself.
     pub fn regressions(&self, limit: f64) -> Vec<Regression<'_>> {
         let changes = self.subjects.iter().flat_map(|subject| {
-            let step = subject.step.as_deref();
-            subject
-                .changes
-                .iter()
-                .map(move |change| Regression { step, change })
+            let changes = subject.changes.iter();
+            changes.map(move |change| Regression { subject, change })
         });
         changes
             .filter(|Regression { change, .. }| {
@@ -184,32 +198,43 @@ impl Compared {
     }
 }
 
-/// What the run and a baseline have, each with its figures.
-fn subjects(baselines: &[&RunRecord], run: &RunRecord) -> Vec<(Option<String>, Vec<Contrast>)> {
+/// What the run and a baseline have, each with its name if it is a step, and its figures.
+fn subjects(
+    baselines: &[&RunRecord],
+    run: &RunRecord,
+) -> Vec<(SubjectKind, Option<String>, Vec<Contrast>)> {
+    let both = |of: &dyn Fn(&RunRecord) -> Option<Estimates>| {
+        let before: Vec<_> = baselines.iter().copied().filter_map(of).collect();
+        let after = of(run).filter(|_| !before.is_empty())?;
+        Some(contrasts(&before, &after))
+    };
     let chats: Vec<_> = baselines
         .iter()
         .map(|record| estimate::of_chats(record))
         .collect();
-    let whole = (None, contrasts(&chats, &estimate::of_chats(run)));
-    let steps = run.report.steps.iter().filter_map(|step| {
+    let whole = contrasts(&chats, &estimate::of_chats(run));
+    let mut subjects = vec![(SubjectKind::Chats, None, whole)];
+    for step in &run.report.steps {
         let name = &step.step;
-        let before: Vec<_> = baselines
-            .iter()
-            .filter_map(|record| estimate::of_step(record, name))
-            .collect();
-        let after = estimate::of_step(run, name).filter(|_| !before.is_empty())?;
-        Some((Some(name.clone()), contrasts(&before, &after)))
-    });
-    std::iter::once(whole).chain(steps).collect()
+        let figures = both(&|record| estimate::of_step(record, name));
+        subjects.extend(figures.map(|it| (SubjectKind::Step, Some(name.clone()), it)));
+    }
+    let deliveries = both(&estimate::of_deliveries);
+    subjects.extend(deliveries.map(|it| (SubjectKind::Deliveries, None, it)));
+    let sockets = both(&estimate::of_sockets);
+    subjects.extend(sockets.map(|it| (SubjectKind::Sockets, None, it)));
+    subjects
 }
 
 /// What each figure comes to in view of all the others.
-fn judged(contrasts: Vec<(Option<String>, Vec<Contrast>)>) -> Vec<SubjectComparison> {
-    let figures: Vec<_> = contrasts.iter().flat_map(|(_, figures)| figures).collect();
+fn judged(contrasts: Vec<(SubjectKind, Option<String>, Vec<Contrast>)>) -> Vec<SubjectComparison> {
+    let figures = contrasts.iter().flat_map(|(_, _, figures)| figures);
+    let figures: Vec<_> = figures.collect();
     let tests = Tests::of(&figures);
-    let judged = contrasts.into_iter().map(|(step, figures)| {
+    let judged = contrasts.into_iter().map(|(subject, step, figures)| {
         let changes = figures.iter().map(|contrast| Change::of(contrast, &tests));
         SubjectComparison {
+            subject,
             step,
             changes: changes.collect(),
         }
@@ -218,13 +243,25 @@ fn judged(contrasts: Vec<(Option<String>, Vec<Contrast>)>) -> Vec<SubjectCompari
 }
 
 fn contrasts(before: &[Estimates], after: &Estimates) -> Vec<Contrast> {
-    let figures = Figure::ALL.into_iter().zip(after).enumerate();
+    let figures = after.iter().enumerate();
     figures
-        .map(|(at, (figure, after))| {
+        .map(|(at, after)| {
             let before: Vec<_> = before.iter().map(|estimates| estimates[at]).collect();
-            Contrast::of(figure, &before, after)
+            Contrast::of(&before, after)
         })
         .collect()
+}
+
+impl SubjectComparison {
+    /// For people; `chats` is what whole chats are called.
+    pub fn name<'a>(&'a self, chats: &'a str) -> &'a str {
+        match self.subject {
+            SubjectKind::Chats => chats,
+            SubjectKind::Step => self.step.as_deref().unwrap_or_default(),
+            SubjectKind::Deliveries => "deliveries",
+            SubjectKind::Sockets => "sockets",
+        }
+    }
 }
 
 impl From<&RunReport> for Compared {

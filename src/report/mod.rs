@@ -20,5 +20,5 @@ pub mod wording;
 pub use baseline::BaselineCheck;
 pub use compare::{
     Change, Compared, Comparison, Drift, Figure, MOST_BASELINES, Method, NotJudged, Overall,
-    Regression, SubjectComparison, Word,
+    Regression, SubjectComparison, SubjectKind, Word,
 };

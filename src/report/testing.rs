@@ -28,6 +28,7 @@ pub(crate) fn record(seconds: &[Second]) -> RunRecord {
         seconds: f64::from(u32::try_from(seconds.len()).unwrap()),
         chats: figures(seconds),
         steps: vec![figures(seconds)],
+        ..Batch::default()
     });
     let batches = batches.collect();
     let quantiles = latency.quantiles();

@@ -20,6 +20,21 @@ pub struct Batch {
     pub chats: BatchFigures,
     /// The steps that ended in it, in the order in which the report has them.
     pub steps: Vec<BatchFigures>,
+    /// The deliveries that were settled in it: how long those took that came, and how many were lost.
+    #[serde(default, skip_serializing_if = "BatchFigures::is_empty")]
+    pub deliveries: BatchFigures,
+    /// The sockets that ended in it.
+    #[serde(default, skip_serializing_if = "EndedSockets::is_empty")]
+    pub sockets: EndedSockets,
+}
+
+/// Sockets that ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EndedSockets {
+    /// All of them.
+    pub ended: u64,
+    /// Those that the target closed.
+    pub by_target: u64,
 }
 
 /// What ended in a batch.
@@ -102,10 +117,23 @@ impl Batch {
         for (figures, next) in self.steps.iter_mut().zip(&next.steps) {
             figures.absorb(next);
         }
+        self.deliveries.absorb(&next.deliveries);
+        self.sockets.ended += next.sockets.ended;
+        self.sockets.by_target += next.sockets.by_target;
+    }
+}
+
+impl EndedSockets {
+    const fn is_empty(&self) -> bool {
+        self.ended == 0
     }
 }
 
 impl BatchFigures {
+    fn is_empty(&self) -> bool {
+        self.failed == 0 && self.latency.buckets().next().is_none()
+    }
+
     fn absorb(&mut self, next: &Self) {
         self.latency = Histogram::merged(&[&self.latency, &next.latency]);
         self.failed += next.failed;
@@ -128,7 +156,12 @@ mod tests {
         Batch {
             seconds: 1.05,
             chats: figures.clone(),
-            steps: vec![figures.clone(), figures],
+            steps: vec![figures.clone(), figures.clone()],
+            deliveries: figures,
+            sockets: EndedSockets {
+                ended: 3,
+                by_target: 1,
+            },
         }
     }
 
@@ -165,6 +198,12 @@ mod tests {
                     "{batch:?}"
                 );
             }
+            let of_sockets =
+                |of: fn(EndedSockets) -> u64| all.iter().map(|it| of(it.sockets)).sum::<u64>();
+            assert_eq!(of_sockets(|it| it.ended), 3 * seconds);
+            assert_eq!(of_sockets(|it| it.by_target), seconds);
+            let lost = all.iter().map(|batch| batch.deliveries.failed);
+            assert_eq!(lost.sum::<u64>(), seconds);
             let steps = all.iter().map(|batch| &batch.steps[1]);
             assert_eq!(steps.clone().map(|step| step.failed).sum::<u64>(), seconds);
             let seen = steps.flat_map(|step| step.latency.buckets().map(|(micros, _)| micros));

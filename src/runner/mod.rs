@@ -60,7 +60,7 @@ mod track;
 mod verdict;
 mod window;
 
-pub use batches::{Batch, BatchFigures, Batches, MOST_BATCHES};
+pub use batches::{Batch, BatchFigures, Batches, EndedSockets, MOST_BATCHES};
 pub use chat_counts::ChatCounts;
 pub use control::RunHandle;
 pub use delivery_report::{DeliveryReport, DeliverySample};

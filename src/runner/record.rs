@@ -50,7 +50,9 @@ impl RunRecord {
         let sample = size_of::<Sample>() + self.report.steps.len() * size_of::<StepSample>();
         let batches = self.batches.iter().flat_map(Batch::latencies);
         let histograms = self.steps.values().chain([&self.chat_duration]);
-        let histograms = histograms.chain(batches).map(Histogram::size);
+        let deliveries = self.batches.iter().map(|batch| &batch.deliveries.latency);
+        let histograms = histograms.chain(batches).chain(deliveries);
+        let histograms = histograms.map(Histogram::size);
         self.report.size() + self.samples.len() * sample + histograms.sum::<usize>()
     }
 }

@@ -12,6 +12,8 @@ use super::{
     sample::{AskedFor, Sample},
 };
 
+use crate::event::DeliveryFate;
+
 /// Seconds whose histograms are kept, for whoever asks a few times a second.
 const KEPT_WHOLE: usize = 30;
 /// What a sample takes at least, except the last one of a run: a rate over less spikes with every chat.
@@ -163,5 +165,10 @@ fn batch_of(measured: &Measurements, length: Duration) -> Batch {
         seconds: length.as_secs_f64(),
         chats: figures(&measured.chats),
         steps: steps.map(|step| figures(&step.outcomes)).collect(),
+        deliveries: BatchFigures {
+            latency: Histogram::from(&measured.deliveries.latency),
+            failed: measured.deliveries.of(DeliveryFate::Lost),
+        },
+        sockets: measured.sockets.ended(),
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn write_baseline(text: &mut String, baseline: &BaselineCheck) -> std
     }
     let subjects = compared.subjects.iter();
     let changes = subjects.flat_map(|subject| {
-        let of = subject.step.as_deref().unwrap_or("(whole chats)");
+        let of = subject.name("(whole chats)");
         subject.changes.iter().map(move |change| (of, change))
     });
     for (of, change) in changes {

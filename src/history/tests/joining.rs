@@ -41,6 +41,7 @@ fn batches() -> Vec<Arc<Batch>> {
             seconds: 1.0,
             chats: figures(failed),
             steps: vec![figures(failed), figures(0)],
+            ..Batch::default()
         })
     };
     (0..20).map(&mut batch).collect()

@@ -102,7 +102,7 @@ impl Tests {
     pub(super) fn of(contrasts: &[&Contrast]) -> Self {
         let of = |is_share: bool| -> Vec<_> {
             let figures = contrasts.iter();
-            let figures = figures.filter(|it| (it.figure == Figure::Failed) == is_share);
+            let figures = figures.filter(|it| it.figure.is_share() == is_share);
             let tests = figures.filter_map(|contrast| contrast.evidence.as_ref());
             tests.filter(|evidence| evidence.is_test).collect()
         };
@@ -117,9 +117,10 @@ impl Tests {
     }
 
     fn family(&self, figure: Figure) -> &Family {
-        match figure {
-            Figure::Failed => &self.shares,
-            _ => &self.latencies,
+        if figure.is_share() {
+            &self.shares
+        } else {
+            &self.latencies
         }
     }
 }
@@ -198,9 +199,12 @@ impl Change {
     /// For people: what it was before and is now.
     pub fn in_words(&self) -> String {
         let figure = |value: Option<f64>, count: u64| {
-            or_dash(value.map(|value| match self.figure {
-                Figure::Failed => format!("{} of {count}", percent(value)),
-                _ => seconds(value),
+            or_dash(value.map(|value| {
+                if self.figure.is_share() {
+                    format!("{} of {count}", percent(value))
+                } else {
+                    seconds(value)
+                }
             }))
         };
         let by = match self.relative() {

@@ -67,11 +67,11 @@ enum Basis {
 
 impl Contrast {
     /// What changed of a figure from some runs to another.
-    pub(super) fn of(figure: Figure, before: &[Estimate], after: &Estimate) -> Self {
-        if figure == Figure::Failed {
+    pub(super) fn of(before: &[Estimate], after: &Estimate) -> Self {
+        if after.figure.is_share() {
             of_shares(before, after)
         } else {
-            of_latencies(figure, before, after)
+            of_latencies(after.figure, before, after)
         }
     }
 }
@@ -178,9 +178,9 @@ fn of_shares(before: &[Estimate], after: &Estimate) -> Contrast {
     };
     let shares = pooled.share().zip(after.chats.share());
     let evidence = shares.map(|shares| share_evidence(shares, pooled, &measured, after));
-    let least = Figure::Failed.least();
+    let least = after.figure.least();
     Contrast {
-        figure: Figure::Failed,
+        figure: after.figure,
         before: SideMeasurement {
             value: pooled.share(),
             count: pooled.of,

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    CONFIDENCE, Change, Figure, SubjectComparison, Word, contrast::Contrast, contrasts, estimate,
-    judged, spread::LEAST_OF_PART, uncertainty::number,
+    CONFIDENCE, Change, Figure, SubjectComparison, SubjectKind, Word, contrast::Contrast,
+    contrasts, estimate, judged, spread::LEAST_OF_PART, uncertainty::number,
 };
 use crate::{
     event::{Mode, Verdict},
@@ -148,7 +148,7 @@ impl<'a> Quarters<'a> {
         })
     }
 
-    fn contrasts(&self, report: &RunReport) -> Vec<(Option<String>, Vec<Contrast>)> {
+    fn contrasts(&self, report: &RunReport) -> Vec<(SubjectKind, Option<String>, Vec<Contrast>)> {
         let of = |figures: &dyn Fn(&Batch) -> Option<&BatchFigures>| {
             let [first, last] = [self.first, self.last].map(|quarter| {
                 let figures: Vec<_> = quarter.iter().filter_map(figures).collect();
@@ -158,11 +158,11 @@ impl<'a> Quarters<'a> {
             all.filter(|contrast| FIGURES.contains(&contrast.figure))
                 .collect()
         };
-        let chats = (None, of(&|batch| Some(&batch.chats)));
+        let chats = (SubjectKind::Chats, None, of(&|batch| Some(&batch.chats)));
         let steps = report.steps.iter().enumerate();
         let steps = steps.map(|(at, step)| {
             let figures = of(&|batch| batch.steps.get(at));
-            (Some(step.step.clone()), figures)
+            (SubjectKind::Step, Some(step.step.clone()), figures)
         });
         std::iter::once(chats).chain(steps).collect()
     }

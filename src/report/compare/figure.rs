@@ -17,6 +17,10 @@ pub enum Figure {
     P99,
     /// The share that failed.
     Failed,
+    /// The share of deliveries that was lost.
+    Lost,
+    /// The share of the sockets that ended which the target closed.
+    ClosedByTarget,
 }
 
 /// What tells a change from chance.
@@ -32,7 +36,17 @@ pub enum Method {
 }
 
 impl Figure {
-    pub(super) const ALL: [Self; 5] = [Self::Mean, Self::P50, Self::P95, Self::P99, Self::Failed];
+    /// Those of whole chats and of steps.
+    pub(super) const OF_STEPS: [Self; 5] =
+        [Self::Mean, Self::P50, Self::P95, Self::P99, Self::Failed];
+    /// Those of deliveries.
+    pub(super) const OF_DELIVERIES: [Self; 5] =
+        [Self::Mean, Self::P50, Self::P95, Self::P99, Self::Lost];
+
+    /// Whether it is a share, and not a latency.
+    pub const fn is_share(self) -> bool {
+        matches!(self, Self::Failed | Self::Lost | Self::ClosedByTarget)
+    }
 
     /// The word for it.
     pub const fn as_str(self) -> &'static str {
@@ -42,13 +56,15 @@ impl Figure {
             Self::P95 => "p95",
             Self::P99 => "p99",
             Self::Failed => "failed",
+            Self::Lost => "lost",
+            Self::ClosedByTarget => "closed by the target",
         }
     }
 
     /// How many have to be measured in each run: ten beyond a quantile.
     pub(super) const fn least(self) -> u64 {
         match self {
-            Self::P50 | Self::Failed => 20,
+            Self::P50 | Self::Failed | Self::Lost | Self::ClosedByTarget => 20,
             Self::Mean => 30,
             Self::P95 => 200,
             Self::P99 => 1000,

@@ -175,7 +175,10 @@ fn figures(overall: Overall, subjects: &[SubjectComparison]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::Method, *};
+    use super::{
+        super::{Method, SubjectKind},
+        *,
+    };
     use crate::{event::Verdict, runner::RunState};
 
     fn compared(verdict: Option<Verdict>) -> Compared {
@@ -206,6 +209,7 @@ mod tests {
             word,
         };
         SubjectComparison {
+            subject: step.map_or(SubjectKind::Chats, |_| SubjectKind::Step),
             step: step.map(str::to_owned),
             changes: vec![change(Figure::P50, median), change(Figure::Failed, failed)],
         }

@@ -8,7 +8,10 @@
 #[cfg(test)]
 mod tests;
 
-use super::uncertainty::{Deviation, number, whole};
+use super::{
+    fisher::FailureCounts,
+    uncertainty::{Deviation, number, whole},
+};
 use crate::runner::BatchFigures;
 
 /// A block is this part of the run: what happens in one second bears upon the next ones, and upon the
@@ -91,6 +94,33 @@ impl Spread {
         };
         let is_enough = batches.len() >= LEAST_OF_PART;
         is_enough.then(|| Self::by(&Batches::of(batches, blocks)))
+    }
+
+    /// Of a share alone, by what there was of it in batches of so many seconds each.
+    pub(super) fn of_share(batches: &[FailureCounts], seconds: f64) -> Option<Deviation> {
+        if batches.len() < LEAST {
+            return None;
+        }
+        let mut all = Totals::default();
+        let totals = batches.iter().map(|counts| {
+            let failed = number(counts.failed);
+            let passed = number(counts.of) - failed;
+            all.passed += passed;
+            all.failed += failed;
+            Totals {
+                passed,
+                failed,
+                micros: 0.0,
+            }
+        });
+        let totals = totals.collect();
+        let batches = Batches {
+            latencies: Vec::new(),
+            totals,
+            all,
+            blocks: Blocks::of_run(batches.len(), seconds),
+        };
+        batches.of_failed()
     }
 
     fn by(batches: &Batches) -> Self {

@@ -2,6 +2,7 @@ mod counts;
 mod drift;
 mod evidence;
 mod power;
+mod rooms;
 mod several;
 mod simulated;
 mod told;

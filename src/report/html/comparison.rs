@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::{Column, table};
-use crate::report::{Change, Compared, Comparison, Figure, Method, Overall, Word, wording};
+use crate::report::{Change, Compared, Comparison, Method, Overall, Word, wording};
 
 /// What changed, and whether it is more than noise.
 pub fn comparison(compared: &Comparison) -> Markup {
@@ -24,7 +24,7 @@ pub fn comparison(compared: &Comparison) -> Markup {
             (table("Compared", &head, &html! {
                 @for subject in &compared.subjects {
                     @for change in &subject.changes {
-                        (change_row(subject.step.as_deref().unwrap_or("Whole chats"), change))
+                        (change_row(subject.name("Whole chats"), change))
                     }
                 }
             }))
@@ -71,7 +71,7 @@ fn in_short(compared: &Comparison) -> Markup {
     let moved = |word: Word| -> Vec<_> {
         let subjects = compared.subjects.iter();
         let changes = subjects.flat_map(|subject| {
-            let of = subject.step.as_deref().unwrap_or("Whole chats");
+            let of = subject.name("Whole chats");
             subject.changes.iter().map(move |change| (of, change))
         });
         changes.filter(|(_, change)| change.word == word).collect()
@@ -104,14 +104,18 @@ fn side(which: &str, run: &Compared) -> Markup {
 /// A figure of a step or of whole chats.
 pub(super) fn change_row(subject: &str, change: &Change) -> Markup {
     let figure = |value: Option<f64>, count: u64| {
-        wording::or_dash(value.map(|value| match change.figure {
-            Figure::Failed => format!("{} of {count}", wording::percent(value)),
-            _ => wording::seconds(value),
+        wording::or_dash(value.map(|value| {
+            if change.figure.is_share() {
+                format!("{} of {count}", wording::percent(value))
+            } else {
+                wording::seconds(value)
+            }
         }))
     };
-    let unit = match change.figure {
-        Figure::Failed => " points",
-        _ => "",
+    let unit = if change.figure.is_share() {
+        " points"
+    } else {
+        ""
     };
     let interval = change.interval.map(|[from, to]| {
         let (from, to) = (wording::signed_percent(from), wording::signed_percent(to));

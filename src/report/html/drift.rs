@@ -20,7 +20,7 @@ pub fn drift(drift: &Drift) -> Markup {
                 (table("Drift", &head, &html! {
                     @for subject in &drift.subjects {
                         @for change in &subject.changes {
-                            (change_row(subject.step.as_deref().unwrap_or("Whole chats"), change))
+                            (change_row(subject.name("Whole chats"), change))
                         }
                     }
                 }))

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     event::CloseCode,
-    runner::{FrameFigures, latencies::Latencies, outcomes::add_counts},
+    runner::{EndedSockets, FrameFigures, latencies::Latencies, outcomes::add_counts},
     scenario::{FrameKind, SocketEnd, SocketEvent},
 };
 
@@ -65,6 +65,14 @@ impl SocketCounts {
         self.pong.merge(&others.pong);
         self.send.merge(&others.send);
         self.read_delay.merge(&others.read_delay);
+    }
+
+    /// Those that ended.
+    pub(in crate::runner) fn ended(&self) -> EndedSockets {
+        EndedSockets {
+            ended: self.closed.keys().map(|by| self.closed_by(*by)).sum(),
+            by_target: self.closed_by(SocketEnd::Target),
+        }
     }
 
     pub(in crate::runner) fn is_empty(&self) -> bool {

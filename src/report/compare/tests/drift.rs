@@ -36,6 +36,7 @@ fn long(mut record: RunRecord) -> RunRecord {
             seconds: pair.iter().map(|batch| batch.seconds).sum(),
             chats: joined(|batch| &batch.chats),
             steps: vec![joined(|batch| &batch.steps[0])],
+            ..Batch::default()
         }
     });
     record.batches = pairs.collect();

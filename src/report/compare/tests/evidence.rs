@@ -18,6 +18,7 @@ const MANY: f64 = 1e6;
 
 fn latency(seconds: f64, count: u64) -> Estimate {
     Estimate {
+        figure: Figure::P50,
         value: Some(seconds),
         count,
         chats: FailureCounts {
@@ -31,6 +32,7 @@ fn latency(seconds: f64, count: u64) -> Estimate {
 fn share(failed: u64, of: u64) -> Estimate {
     let chats = FailureCounts { failed, of };
     Estimate {
+        figure: Figure::Failed,
         value: chats.share(),
         count: of,
         chats,
@@ -45,8 +47,8 @@ fn varying(estimate: Estimate, variance: f64, freedom: f64) -> Estimate {
     }
 }
 
-fn evidence(figure: Figure, before: &[Estimate], after: Estimate) -> Evidence {
-    Contrast::of(figure, before, &after).evidence.unwrap()
+fn evidence(before: &[Estimate], after: Estimate) -> Evidence {
+    Contrast::of(before, &after).evidence.unwrap()
 }
 
 /// How probable it is to be as many deviations away, in either direction.
@@ -68,7 +70,7 @@ fn one_latency_is_held_against_several_as_crawford_and_howell_do() {
     let variance = squares / 2.0;
     // A run in which a third was measured may vary three times as much, and a longer one as much as they do.
     for (count, of_one) in [(300, variance), (100, variance * 3.0), (900, variance)] {
-        let found = evidence(Figure::P50, &before, latency(1.0, count));
+        let found = evidence(&before, latency(1.0, count));
         let t = (0.0 - mean) / (variance / 3.0 + of_one).sqrt();
         is(found.p, two_sided(t, 2.0));
         assert_eq!((found.method, found.p_within), (Method::Runs, None));
@@ -79,11 +81,7 @@ fn one_latency_is_held_against_several_as_crawford_and_howell_do() {
 fn what_varies_within_a_run_counts_where_it_tells_less() {
     // Many runs know well how much they differ, and eight blocks do not.
     let before = [varying(latency(0.5, 300), 0.01, FREEDOM); 20];
-    let found = evidence(
-        Figure::P50,
-        &before,
-        varying(latency(0.7, 300), 0.01, FREEDOM),
-    );
+    let found = evidence(&before, varying(latency(0.7, 300), 0.01, FREEDOM));
     let (of_mean, of_one) = (0.01 / 20.0, 0.01_f64);
     let known = 20.0 * (0.01_f64 / 400.0).powi(2) / FREEDOM + of_one.powi(2) / FREEDOM;
     let freedom = (of_mean + of_one).powi(2) / known;
@@ -97,7 +95,7 @@ fn what_varies_within_a_run_counts_where_it_tells_less() {
 #[test]
 fn an_interval_that_no_number_holds_is_none() {
     let before = [0.001, 1000.0].map(|seconds| latency(seconds, 300));
-    let found = evidence(Figure::P50, &before, latency(1.0, 300));
+    let found = evidence(&before, latency(1.0, 300));
     assert_eq!(found.interval(0.003), None);
     assert!(found.p > 0.5);
 }
@@ -112,7 +110,7 @@ fn of_a_share_the_test_decides_that_finds_less() {
             .iter()
             .map(|run| varying(*run, variance, freedom))
             .collect();
-        evidence(Figure::Failed, &before, varying(after, variance, freedom))
+        evidence(&before, varying(after, variance, freedom))
     };
     let half = share(0, 100);
     for steady in [of(1e-5, MANY, &[before]), of(1e-5, MANY, &[half, half])] {
@@ -127,11 +125,7 @@ fn of_a_share_the_test_decides_that_finds_less() {
 
 #[test]
 fn shares_of_runs_of_unequal_size_vary_as_rao_and_scott_say() {
-    let found = evidence(
-        Figure::Failed,
-        &[share(10, 100), share(90, 300)],
-        share(60, 200),
-    );
+    let found = evidence(&[share(10, 100), share(90, 300)], share(60, 200));
     // A quarter of all chats failed, with weights of a quarter and three quarters.
     let squares = (0.25 * (0.1 - 0.25_f64)).powi(2) + (0.75 * (0.3 - 0.25_f64)).powi(2);
     let of_mean = squares * 2.0 / 1.0;
@@ -152,17 +146,11 @@ fn a_run_without_batches_is_taken_to_vary_as_the_other_does() {
     let sum = of_long + of_short;
     let freedom = sum.powi(2) / (of_long.powi(2) / FREEDOM + of_short.powi(2) / FREEDOM);
     let expected = two_sided(0.2 / sum.sqrt(), freedom);
-    is(
-        evidence(Figure::Failed, &[long], share(40, 100)).p,
-        expected,
-    );
-    is(
-        evidence(Figure::Failed, &[share(40, 100)], long).p,
-        expected,
-    );
+    is(evidence(&[long], share(40, 100)).p, expected);
+    is(evidence(&[share(40, 100)], long).p, expected);
 
     // The interval is that of a quarter of the chats.
-    let alike = evidence(Figure::Failed, &[long], long);
+    let alike = evidence(&[long], long);
     let quarter = SampledShare {
         share: 0.2,
         size: 25.0,
@@ -177,7 +165,7 @@ fn a_run_without_batches_is_taken_to_vary_as_the_other_does() {
 #[test]
 fn where_all_or_nothing_failed_there_is_no_test() {
     let is_test = |failed: u64, of: u64| {
-        let found = evidence(Figure::Failed, &[share(failed, 10)], share(of, 20));
+        let found = evidence(&[share(failed, 10)], share(of, 20));
         found.is_test
     };
     assert!(!is_test(0, 0) && !is_test(10, 20));

@@ -46,7 +46,7 @@ fn a_regression_is_worse_by_more_than_the_limit_and_than_noise() {
         let regressions = comparison.regressions(limit);
         regressions
             .iter()
-            .map(|regression| (regression.step, regression.change.figure))
+            .map(|regression| (regression.subject.step.as_deref(), regression.change.figure))
             .collect()
     };
     let found = told(0.2);
