@@ -1,5 +1,6 @@
 //! A WebSocket server that does as little as it can: `/echo` sends every frame back, `/room` sends it to everybody who
-//! is connected there, and any other path is silent.
+//! is connected there, and any other path is silent. `GET /handshakes` without a socket says how many were opened, and
+//! how many seconds passed from the first connection of these to the last answer.
 //!
 //! ```sh
 //! cargo bench --bench socket_server -- 127.0.0.1:4100
@@ -9,7 +10,11 @@
     reason = "a yardstick that cannot go on is of no use"
 )]
 
-use std::{cell::RefCell, io::Write as _, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    io::Write as _,
+    rc::Rc,
+};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::{
@@ -17,6 +22,7 @@ use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     sync::mpsc::{UnboundedSender, unbounded_channel},
     task::{LocalSet, spawn_local},
+    time::Instant,
 };
 use tokio_tungstenite::{
     WebSocketStream,
@@ -33,8 +39,37 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 type Members = Rc<RefCell<Vec<UnboundedSender<Message>>>>;
 type Socket = WebSocketStream<TcpStream>;
 
-/// Answers the handshake. The path that was asked for, and the socket; `None` if the client left.
-async fn accept(mut stream: TcpStream) -> Option<(String, Socket)> {
+/// The handshakes that were answered.
+#[derive(Default)]
+struct Handshakes {
+    answered: Cell<usize>,
+    /// When the first of their connections was accepted, and the last of them was answered.
+    period: Cell<Option<(Instant, Instant)>>,
+}
+
+impl Handshakes {
+    fn answered(&self, accepted: Instant) {
+        self.answered.set(self.answered.get() + 1);
+        let first = self.period.get().map_or(accepted, |(first, _)| first);
+        let first = first.min(accepted);
+        self.period.set(Some((first, Instant::now())));
+    }
+
+    /// As an answer to a request.
+    fn told(&self) -> String {
+        let took = self.period.get().map(|(first, last)| last - first);
+        let seconds = took.map_or(0.0, |took| took.as_secs_f64());
+        let text = format!("{} {seconds:.6}\n", self.answered.get());
+        format!(
+            "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{text}",
+            text.len()
+        )
+    }
+}
+
+/// Answers the handshake. The path that was asked for, and the socket; `None` if there is none.
+async fn accept(mut stream: TcpStream, handshakes: &Handshakes) -> Option<(String, Socket)> {
+    let accepted = Instant::now();
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         if stream.read_buf(&mut head).await.ok()? == 0 {
@@ -43,6 +78,10 @@ async fn accept(mut stream: TcpStream) -> Option<(String, Socket)> {
     }
     let head = String::from_utf8(head).ok()?;
     let path = head.split(' ').nth(1)?.to_owned();
+    if path == "/handshakes" {
+        stream.write_all(handshakes.told().as_bytes()).await.ok()?;
+        return None;
+    }
     let key = head.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
         (name.eq_ignore_ascii_case("sec-websocket-key")).then(|| value.trim())
@@ -52,6 +91,7 @@ async fn accept(mut stream: TcpStream) -> Option<(String, Socket)> {
         derive_accept_key(key.as_bytes())
     );
     stream.write_all(answer.as_bytes()).await.ok()?;
+    handshakes.answered(accepted);
     let settings = WebSocketConfig::default()
         .read_buffer_size(1024)
         .write_buffer_size(0);
@@ -103,12 +143,13 @@ async fn serve(address: String) {
     println!("listening on {}", listener.local_addr().unwrap());
     std::io::stdout().flush().unwrap();
     let members = Members::default();
+    let handshakes = Rc::<Handshakes>::default();
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         stream.set_nodelay(true).unwrap();
-        let members = members.clone();
+        let (members, handshakes) = (members.clone(), handshakes.clone());
         spawn_local(async move {
-            match accept(stream).await {
+            match accept(stream, &handshakes).await {
                 Some((path, socket)) if path == "/echo" => echo(socket).await,
                 Some((path, socket)) if path == "/room" => room(socket, members).await,
                 Some((_, socket)) => silence(socket).await,
