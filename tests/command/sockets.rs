@@ -14,7 +14,9 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::support::{Finished, Folder, Run, ServerSocket, Signal, SocketServer, eventually};
+use crate::support::{
+    Finished, Folder, Run, ServerSocket, Signal, SocketServer, eventually, rounds,
+};
 
 /// A chat that connects and then does this.
 fn scenario(steps: &str) -> String {
@@ -184,6 +186,26 @@ async fn frames_are_read_while_nobody_waits_and_the_oldest_of_too_many_are_dropp
     );
 }
 
+#[tokio::test]
+async fn a_send_to_a_server_that_does_not_read_times_out() {
+    let server = SocketServer::start(never_reads).await;
+    // 490,000 bytes each: far more than the kernels and the limits of a socket take of all of them together.
+    let steps = "
+  - repeat: 200
+    steps:
+      - { step: says, send: '{{ range(100000) | join }}', timeout: 1s }
+";
+    let run = run_to_end(&server, steps).await.exits(1);
+    assert_eq!(run.failed("says", "timeout"), 1);
+    assert!((1..199).contains(&run.passed("says")), "{run:#?}");
+    assert_eq!(run.report["sockets"]["open"], 0);
+}
+
+/// Keeps the socket open.
+async fn never_reads(_socket: ServerSocket, _: usize) {
+    std::future::pending::<()>().await;
+}
+
 /// Begins chats that think over their open sockets, ends the run, and says how long its end took.
 async fn stop_with(sockets: usize, server: &SocketServer) -> (Finished, Duration) {
     let run = run(server, "  - think: 1h\n").load(&format!("{{ chats: {sockets} }}"));
@@ -199,7 +221,9 @@ async fn stop_with(sockets: usize, server: &SocketServer) -> (Finished, Duration
 
 #[tokio::test]
 async fn the_stop_of_a_run_closes_all_its_sockets() {
-    const SOCKETS: usize = 300;
+    // This process has them too.
+    chatprobe::descriptors::allow_all();
+    let sockets = rounds(300, 10_000);
     let closed = Arc::<AtomicUsize>::default();
     let counter = closed.clone();
     let server = SocketServer::start(move |mut socket: ServerSocket, _| {
@@ -211,21 +235,20 @@ async fn the_stop_of_a_run_closes_all_its_sockets() {
         }
     })
     .await;
-    let (run, took) = stop_with(SOCKETS, &server).await;
-    assert_eq!(run.chats("stopped"), u64::try_from(SOCKETS).unwrap());
-    assert_eq!(run.report["sockets"]["closed"]["us"]["1001"], SOCKETS);
+    let (run, took) = stop_with(sockets, &server).await;
+    assert_eq!(run.chats("stopped"), u64::try_from(sockets).unwrap());
+    assert_eq!(run.report["sockets"]["closed"]["us"]["1001"], sockets);
     assert_eq!(run.report["sockets"]["open"], 0);
     assert!(took < Duration::from_secs(20), "{took:?}");
     eventually("the closes", async || {
-        (closed.load(Ordering::Relaxed) == SOCKETS).then_some(())
+        (closed.load(Ordering::Relaxed) == sockets).then_some(())
     })
     .await;
 }
 
 #[tokio::test]
 async fn the_stop_of_a_run_waits_for_no_server_that_does_not_answer_a_close() {
-    let server =
-        SocketServer::start(async |_socket: ServerSocket, _| std::future::pending().await).await;
+    let server = SocketServer::start(never_reads).await;
     let (run, took) = stop_with(100, &server).await;
     assert_eq!(run.chats("stopped"), 100);
     assert_eq!(run.report["sockets"]["open"], 0, "{run:#?}");

@@ -1,7 +1,10 @@
 //! Sockets that are not opened.
 
 use super::{server::switching, *};
-use crate::driver::http::tests::connected;
+use crate::{
+    body::KEPT_BYTES,
+    driver::{http::tests::connected, transport::MAX_BYTES},
+};
 
 /// Opens a socket that is not opened.
 async fn refused(opening: &Opening) -> (SocketFailure, Notes) {
@@ -79,6 +82,9 @@ async fn of_the_endless_body_of_a_refusal_the_beginning_is_read() {
     };
     assert_eq!(answer.status, 500);
     assert!(answer.body.as_whole().is_none());
+    // No more than one piece beyond what is kept.
+    let most = u64::try_from(KEPT_BYTES + MAX_BYTES).unwrap();
+    assert!(answer.body.length() <= most, "{}", answer.body.length());
 }
 
 /// A server that says only half of why it refuses its first socket, and opens the others.
