@@ -49,6 +49,7 @@ struct Entries {
     taken_over: usize,
     repeated_ids: usize,
     verified: usize,
+    read_delays: Vec<Duration>,
 }
 
 impl RunObserver for Ledger {
@@ -67,6 +68,7 @@ impl RunObserver for Ledger {
             }
             RunEvent::CallbackIdRepeated => return entries.repeated_ids += 1,
             RunEvent::CallbackVerified => return entries.verified += 1,
+            RunEvent::CallbackRead { delay } => return entries.read_delays.push(*delay),
             _ => return,
         };
         *entries.received.entry(run.id.clone()).or_default() += events;

@@ -13,6 +13,7 @@ mod endless;
 mod graceful_stop;
 mod heard;
 mod in_flight;
+mod late_reads;
 mod left_open;
 mod looks;
 mod loop_delay;

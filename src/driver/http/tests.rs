@@ -1,5 +1,6 @@
 mod addresses;
 mod arrivals;
+pub(in crate::driver) mod blocking;
 mod bodies;
 mod connections;
 mod failures;

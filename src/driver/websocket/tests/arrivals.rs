@@ -1,86 +1,62 @@
 //! When an answer and a message arrived, though nobody read them.
 
-use std::{
-    io::{Read, Write},
-    net::TcpListener,
-    sync::{
-        Barrier,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
-};
+use std::{net::TcpListener, thread};
 
 use super::{
     server::{say, switching},
     *,
 };
-use crate::{arrival::testing::stamped_connection, driver::Phase};
+use crate::{
+    arrival::testing::{
+        BUSY, Hogs, Meetings, Written, assert_within_precision, stamped_connection,
+    },
+    driver::{
+        Phase,
+        http::tests::{
+            blocking::{BlockingStream, accept, read_head, write},
+            tls::trusting,
+        },
+    },
+};
 
-/// How long the only thread of the runtime stays busy after something was written.
-const BUSY: Duration = Duration::from_millis(30);
-/// What the conversion between two clocks may add.
-const CLOCKS: Duration = Duration::from_micros(20);
-
-/// What a server and the thread of a runtime agree on.
-struct Meetings {
-    /// What the server has to write, and has said so.
-    ready: AtomicUsize,
-    /// From each first meeting to the second, the runtime does nothing.
-    meeting: Barrier,
+/// Opens a socket at a server that listens at this port.
+async fn open_at(secure: bool, port: u16, handler: NotingHandler) -> OpenedSocket {
+    let (client, url) = if secure {
+        let client = WebSocketClient::beside(&trusting());
+        (client, format!("wss://localhost:{port}/"))
+    } else {
+        (client(), format!("ws://127.0.0.1:{port}/"))
+    };
+    let asked = opening(url);
+    let on_wire = OnWire::default();
+    let opened = client.open(&asked, Box::new(handler), &on_wire);
+    opened.await.unwrap()
 }
 
-impl Meetings {
-    /// Writes while the runtime is busy; between which moments.
-    fn write(&self, stream: &mut impl Write, bytes: &[u8]) -> (Instant, Instant) {
-        self.ready.fetch_add(1, Ordering::Release);
-        self.meeting.wait();
-        let before = Instant::now();
-        stream.write_all(bytes).unwrap();
-        let after = Instant::now();
-        self.meeting.wait();
-        (before, after)
-    }
-
-    /// Is busy once while the server writes for the `count`th time.
-    async fn be_busy(&self, count: usize) {
-        while self.ready.load(Ordering::Acquire) < count {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        self.meeting.wait();
-        self.meeting.wait();
-        thread::sleep(BUSY);
-    }
+/// Waits for what a thread did until it was through.
+async fn joined<T: Send + 'static>(thread: thread::JoinHandle<T>) -> T {
+    let joined = tokio::task::spawn_blocking(|| thread.join().unwrap());
+    joined.await.unwrap()
 }
 
-#[tokio::test]
-async fn an_answer_and_a_message_arrived_while_they_were_written() {
-    let _stamped = stamped_connection().await;
+async fn arrive_while_busy(secure: bool) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let meetings = Arc::new(Meetings {
-        ready: AtomicUsize::new(0),
-        meeting: Barrier::new(2),
-    });
+    let meetings = Meetings::new();
     let of_server = meetings.clone();
     let server = thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        stream.set_nodelay(true).unwrap();
-        let mut request = Vec::new();
-        let mut byte = [0];
-        while !request.ends_with(b"\r\n\r\n") {
-            stream.read_exact(&mut byte).unwrap();
-            request.push(byte[0]);
-        }
-        let answer = switching(&String::from_utf8(request).unwrap(), "");
-        let answered = of_server.write(&mut stream, answer.as_bytes());
-        let said = of_server.write(&mut stream, &say("hello"));
+        let mut stream = accept(&listener, secure);
+        let answer = switching(&read_head(&mut *stream), "");
+        let mut write_late =
+            |bytes: &[u8]| of_server.while_busy(|| Written::by(|| write(&mut *stream, bytes)));
+        let written = (write_late(answer.as_bytes()), write_late(&say("hello")));
         // Until the client has gone.
-        stream.read_to_end(&mut Vec::new()).unwrap();
-        (answered, said)
+        stream.read_to_end(&mut Vec::new()).ok();
+        written
     });
     let notes = Notes::default();
-    let asked = opening(format!("ws://127.0.0.1:{port}/"));
-    let (opened, ()) = tokio::join!(open_with(&asked, notes.handler()), meetings.be_busy(1));
+    let opening = open_at(secure, port, notes.handler());
+    let (opened, ()) = tokio::join!(opening, meetings.be_busy(1));
     meetings.be_busy(2).await;
     notes.until_received(1).await;
     let OpenedSocket {
@@ -92,21 +68,59 @@ async fn an_answer_and_a_message_arrived_while_they_were_written() {
         ..
     } = opened;
     drop(socket);
-    let closed = notes.until_closed();
-    closed.await;
-    let (answered, said) = tokio::task::spawn_blocking(|| server.join().unwrap())
-        .await
-        .unwrap();
-    let within = |at: Instant, (before, after): (Instant, Instant)| {
-        before <= at + CLOCKS && at <= after + CLOCKS
-    };
-    assert!(within(sent_at + elapsed, answered), "{elapsed:?}");
+    notes.until_closed().await;
+    let (answered, said) = joined(server).await;
+    answered.assert_arrived(sent_at + elapsed);
     assert!(read_delay.unwrap() >= BUSY, "{read_delay:?}");
     let first_byte = phases
         .finished()
         .find(|(phase, _)| *phase == Phase::FirstByte);
     assert!(first_byte.unwrap().1 <= elapsed);
     let arrival = notes.arrivals.lock().unwrap()[0];
-    assert!(within(arrival.at, said), "{arrival:?}");
+    said.assert_arrived(arrival.at);
     assert!(arrival.read_delay.unwrap() >= BUSY, "{arrival:?}");
+}
+
+#[tokio::test]
+async fn an_answer_and_a_message_arrived_while_they_were_written() {
+    let _stamped = stamped_connection().await;
+    for secure in [false, true] {
+        arrive_while_busy(secure).await;
+    }
+}
+
+/// Says so many messages, each once the one before has been answered.
+fn say_all(listener: &TcpListener, secure: bool, count: usize) -> Vec<Written> {
+    let mut stream = accept(listener, secure);
+    let answer = switching(&read_head(&mut *stream), "");
+    write(&mut *stream, answer.as_bytes());
+    let said = (0..count).map(|_| {
+        let written = Written::by(|| write(&mut *stream, &say("question")));
+        read_answer(&mut *stream);
+        written
+    });
+    said.collect()
+}
+
+/// Reads the frame of `answer`: two bytes, four of the mask, and six.
+fn read_answer(stream: &mut dyn BlockingStream) {
+    stream.read_exact(&mut [0; 12]).unwrap();
+}
+
+#[tokio::test]
+async fn beside_hogs_messages_arrived_when_they_were_written_within_the_precision() {
+    const MESSAGES: usize = 300;
+    let _stamped = stamped_connection().await;
+    let _hogs = Hogs::start().await;
+    for secure in [false, true] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = thread::spawn(move || say_all(&listener, secure, MESSAGES));
+        let notes = Notes::default();
+        let opened = open_at(secure, port, notes.replying(|_| vec![text("answer")])).await;
+        let written = joined(server).await;
+        drop(opened);
+        notes.until_closed().await;
+        assert_within_precision(&notes.arrivals.lock().unwrap(), &written);
+    }
 }
