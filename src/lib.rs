@@ -32,7 +32,7 @@
 //! | [`scheduler`] | when: intervals, cron, on demand, overlap, drain | config, history, runner and all above |
 //! | [`record`] | events to metrics and log | cgroup, descriptors, driver, event, `line_budget`, listener, scenario, vitals |
 //! | [`web`] | metrics, health, admin API, console | history, scheduler, record, report, `line_budget`, listener, `plain_words`, printable |
-//! | [`simulator`] | a contact centre and chat rooms to practise on | descriptors, document, listener, lookups, `plain_words`, units |
+//! | [`simulator`] | a contact centre, chat rooms and a service with a database to practise on | descriptors, document, listener, lookups, `plain_words`, units |
 //! | [`service`] | composition: build, start, shut down | everything |
 //! | [`cli`] | one file a subcommand | everything |
 //!

@@ -4,6 +4,7 @@ mod bound;
 mod composition;
 mod error;
 mod interval;
+mod simulators;
 
 use std::{convert::Infallible, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
@@ -14,12 +15,13 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::interval::every;
 pub use self::{
     bound::Bound,
     composition::{Composition, CompositionParts},
     error::ServiceError,
+    simulators::SimulatorAddresses,
 };
+use self::{interval::every, simulators::BoundSimulators};
 use crate::{
     config::{Plan, Sections, Settings},
     event::{Observers, ServiceEvent},
@@ -28,7 +30,7 @@ use crate::{
     runner::Engine,
     scenario::{DriverError, Drivers},
     scheduler::{CutOff, Scheduler},
-    simulator::{Rooms, RoomsSettings, Setup, Simulator},
+    simulator::Setup,
     web::{self, Access, AccessError, Readiness, Web},
 };
 
@@ -68,10 +70,8 @@ pub struct Addresses {
     pub web: SocketAddr,
     /// Inbound events.
     pub callbacks: SocketAddr,
-    /// The simulated contact centre, if there is one.
-    pub simulator: Option<SocketAddr>,
-    /// The simulated chat rooms, if there are any.
-    pub rooms: Option<SocketAddr>,
+    /// What is simulated beside it.
+    pub simulators: SimulatorAddresses,
 }
 
 /// What targets are reached with.
@@ -85,63 +85,25 @@ fn drivers() -> Result<Drivers, DriverError> {
 struct Listeners {
     web: Bound,
     callbacks: Bound,
-    simulator: Option<BoundSimulator>,
-    rooms: Option<BoundRooms>,
-}
-
-struct BoundSimulator {
-    simulator: Simulator,
-    bound: Bound,
-}
-
-impl BoundSimulator {
-    fn bind(setup: Setup) -> Result<Self, ServiceError> {
-        Ok(Self {
-            bound: Bound::to(setup.listen, "the simulator", "simulator.listen")?,
-            simulator: Simulator::new(setup.centre)?,
-        })
-    }
-}
-
-struct BoundRooms {
-    rooms: Rooms,
-    bound: Bound,
-}
-
-impl BoundRooms {
-    fn bind(settings: RoomsSettings) -> Result<Self, ServiceError> {
-        let setting = "simulator.rooms.listen";
-        Ok(Self {
-            bound: Bound::to(settings.listen, "the simulated chat rooms", setting)?,
-            rooms: Rooms::new(settings)?,
-        })
-    }
+    simulators: BoundSimulators,
 }
 
 impl Listeners {
     fn bind(settings: &Settings) -> Result<Self, ServiceError> {
         let listen = settings.listen;
-        let mut setup = settings
-            .simulator
-            .as_ref()
-            .map(Setup::of_section)
-            .transpose()?;
-        let rooms = setup.as_mut().and_then(|setup| setup.rooms.take());
+        let setup = settings.simulator.as_ref().map(Setup::of_section);
         Ok(Self {
             web: Bound::to(listen.web, "the web", "listen.web")?,
             callbacks: Bound::to(listen.callbacks, "callbacks", "listen.callbacks")?,
-            simulator: setup.map(BoundSimulator::bind).transpose()?,
-            rooms: rooms.map(BoundRooms::bind).transpose()?,
+            simulators: BoundSimulators::bind(setup.transpose()?)?,
         })
     }
 
     fn addresses(&self) -> Addresses {
-        let simulator = self.simulator.as_ref();
         Addresses {
             web: self.web.address,
             callbacks: self.callbacks.address,
-            simulator: simulator.map(|simulator| simulator.bound.address),
-            rooms: self.rooms.as_ref().map(|rooms| rooms.bound.address),
+            simulators: self.simulators.addresses(),
         }
     }
 }
@@ -197,11 +159,9 @@ impl Service {
             observers,
             listeners: engine.exchange.listeners().clone(),
         };
-        if let Some(simulator) = listeners.simulator {
-            service.serve_simulator(simulator, &engine);
-        }
-        if let Some(rooms) = listeners.rooms {
-            service.serve_rooms(rooms, &engine);
+        let counted = engine.exchange.listeners();
+        for (what, serving) in listeners.simulators.serve(counted, &service.servers) {
+            service.spawn(what, serving.map(Ok::<_, Infallible>));
         }
         service.serve(composition, web, listeners.web);
         service.watch(engine, &metrics);
@@ -251,20 +211,6 @@ impl Service {
     /// and be started anew by whatever watches over it.
     pub async fn broken(&self) {
         self.broken.cancelled().await;
-    }
-
-    fn serve_simulator(&self, simulator: BoundSimulator, engine: &Engine) {
-        let BoundSimulator { simulator, bound } = simulator;
-        let simulator = simulator.among(engine.exchange.listeners());
-        let serving = simulator.serve(bound.listener, self.servers.clone());
-        self.spawn("the simulator", serving.map(Ok::<_, Infallible>));
-    }
-
-    fn serve_rooms(&self, rooms: BoundRooms, engine: &Engine) {
-        let BoundRooms { rooms, bound } = rooms;
-        let rooms = rooms.among(engine.exchange.listeners());
-        let serving = rooms.serve(bound.listener, self.servers.clone());
-        self.spawn("the simulated chat rooms", serving.map(Ok::<_, Infallible>));
     }
 
     fn serve(&self, composition: Composition, web: Web, web_listener: Bound) {

@@ -4,6 +4,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::join_all;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -92,14 +93,14 @@ impl Exchange {
     /// What kept the simulators in this process from taking all that came since a moment.
     pub async fn simulator_shortage_since(&self, moment: Instant) -> Option<Shortage> {
         let of = |name| self.listeners().of(name).shortage_since(moment);
-        let (centre, rooms) = tokio::join!(of(Name::Simulator), of(Name::Rooms));
-        centre.or(rooms)
+        let shortages = join_all(Name::SIMULATED.map(of)).await;
+        shortages.into_iter().flatten().next()
     }
 
     /// Connections with events or for a simulator that were dropped because an accept queue of this
     /// process was full.
     pub fn dropped_connections(&self) -> u64 {
-        let names = [Name::Callbacks, Name::Simulator, Name::Rooms].into_iter();
+        let names = Name::SIMULATED.into_iter().chain([Name::Callbacks]);
         names.map(|name| self.listeners().of(name).dropped()).sum()
     }
 

@@ -179,6 +179,9 @@ fn describe(
         if let Some(rooms) = &simulator.rooms {
             writeln!(text, "rooms     {}", rooms.listen)?;
         }
+        if let Some(behaviour) = &simulator.behaviour {
+            writeln!(text, "behaviour {}", behaviour.listen)?;
+        }
     }
     write!(
         text,

@@ -87,7 +87,7 @@ enum Command {
     Check(check::Check),
     /// Ask a running service whether it is well: exit code 0 or, if not, another.
     Health(health::Health),
-    /// Run a simulated contact centre or simulated chat rooms alone.
+    /// Run a simulated contact centre, chat rooms or a behaviour service alone.
     Simulate(simulate::Simulate),
 }
 

@@ -109,10 +109,13 @@ fn welcome(service: &Service) {
     tracing::info!("  metrics   http://{web}/metrics");
     tracing::info!("  admin API http://{web}/api/v1/openapi.json");
     tracing::info!("  callbacks http://{}/", addresses.callbacks);
-    if let Some(simulator) = addresses.simulator {
+    if let Some(simulator) = addresses.simulators.centre {
         tracing::info!("  simulator http://{simulator}/stats");
     }
-    if let Some(rooms) = addresses.rooms {
+    if let Some(rooms) = addresses.simulators.rooms {
         tracing::info!("  rooms     http://{rooms}/");
+    }
+    if let Some(behaviour) = addresses.simulators.behaviour {
+        tracing::info!("  behaviour http://{behaviour}/stats");
     }
 }

@@ -10,7 +10,9 @@ use crate::{
     config::read_configuration,
     document::{Node, Place, Problems},
     service::Bound,
-    simulator::{Agents, Rooms, RoomsSettings, Setup, Simulator},
+    simulator::{
+        Agents, BehaviourService, BehaviourSettings, Rooms, RoomsSettings, Setup, Simulator,
+    },
 };
 
 /// Keys of a configuration that no settings of a simulator have.
@@ -33,6 +35,8 @@ enum Simulated {
     ContactCenter(SimulateCentre),
     /// Chat rooms and a support desk over WebSocket, with a page to chat on.
     Rooms(SimulateRooms),
+    /// A service over HTTP that stores behaviours of users in a database, and answers queries for them.
+    Behaviour(SimulateBehaviour),
 }
 
 #[derive(Debug, clap::Args)]
@@ -82,6 +86,25 @@ struct SimulateRooms {
     seed: Option<u64>,
 }
 
+#[derive(Debug, clap::Args)]
+struct SimulateBehaviour {
+    /// What the service is like: what stands under `simulator: { behaviour: ... }` in a configuration, as a file.
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+
+    /// Where it listens [default: 127.0.0.1:8000].
+    #[arg(long, value_name = "ADDRESS", value_parser = listening_address)]
+    listen: Option<SocketAddr>,
+
+    /// The SQLite file that keeps its records; without it they are forgotten with its end.
+    #[arg(long, value_name = "FILE")]
+    database: Option<PathBuf>,
+
+    /// The seed of its randomness.
+    #[arg(long, allow_negative_numbers = true, value_parser = number::seed)]
+    seed: Option<u64>,
+}
+
 fn parse_agents(text: &str) -> Result<Agents, String> {
     serde_yaml::from_str(text).map_err(|_| {
         format!("`{text}` is no number of agents; write a number from 1 up, or `unlimited`")
@@ -94,6 +117,7 @@ impl Simulate {
             None => self.centre.run().await,
             Some(Simulated::ContactCenter(centre)) => centre.run().await,
             Some(Simulated::Rooms(rooms)) => rooms.run().await,
+            Some(Simulated::Behaviour(behaviour)) => behaviour.run().await,
         }
     }
 }
@@ -124,11 +148,15 @@ impl SimulateCentre {
 
     fn settings(&self) -> Result<Setup, Outcome> {
         let mut settings = read_settings(self.settings.as_ref(), "`simulator:`", Setup::read)?;
-        if settings.rooms.is_some() {
-            return Err(unusable(
-                "`rooms` is for a configuration; alone they are `chatprobe simulate rooms`, with what stands under \
-                 `rooms:` as a file of its own",
-            ));
+        let beside = [
+            ("rooms", settings.rooms.is_some()),
+            ("behaviour", settings.behaviour.is_some()),
+        ];
+        if let Some((name, _)) = beside.iter().find(|(_, present)| *present) {
+            return Err(unusable(format!(
+                "`{name}` is for a configuration; alone it is `chatprobe simulate {name}`, with what stands under \
+                 `{name}:` as a file of its own",
+            )));
         }
         settings.listen = self.listen.unwrap_or(settings.listen);
         settings.centre.agents = self.agents.unwrap_or(settings.centre.agents);
@@ -165,6 +193,36 @@ impl SimulateRooms {
         settings.listen = self.listen.unwrap_or(settings.listen);
         settings.redis = self.redis.or(settings.redis);
         settings.support.agents = self.agents.unwrap_or(settings.support.agents);
+        settings.seed = self.seed.unwrap_or(settings.seed);
+        Ok(settings)
+    }
+}
+
+impl SimulateBehaviour {
+    async fn run(self) -> Outcome {
+        let settings = match self.settings() {
+            Ok(settings) => settings,
+            Err(outcome) => return outcome,
+        };
+        let what = "the simulated behaviour service";
+        let bound = match Bound::to(settings.listen, what, "--listen") {
+            Ok(bound) => bound,
+            Err(error) => return unusable(error),
+        };
+        let service = match BehaviourService::new(settings) {
+            Ok(service) => service,
+            Err(error) => return unusable(error),
+        };
+        let at = bound.address;
+        let welcome = format!("{what} is at http://{at}; its statistics at http://{at}/stats");
+        serve(&welcome, |shutdown| service.serve(bound.listener, shutdown)).await
+    }
+
+    fn settings(self) -> Result<BehaviourSettings, Outcome> {
+        let section = "`simulator: { behaviour: ... }`";
+        let mut settings = read_settings(self.settings.as_ref(), section, Setup::read_behaviour)?;
+        settings.listen = self.listen.unwrap_or(settings.listen);
+        settings.database = self.database.or(settings.database);
         settings.seed = self.seed.unwrap_or(settings.seed);
         Ok(settings)
     }

@@ -37,7 +37,7 @@ pub enum ServiceEvent {
     /// An inbound event was settled that no run knows.
     StrayCallback(Fate),
     /// The state of the listeners of the process, in the order of [`Name::ALL`].
-    ListenersWatched([Figures; Name::ALL.len()]),
+    ListenersWatched(Box<[Figures; Name::ALL.len()]>),
     /// The state of the history of runs.
     HistoryKept(HistoryFigures),
     /// The lateness of a heartbeat of the runtime.

@@ -111,7 +111,7 @@ impl Connections {
     fn purpose(&self) -> Purpose {
         match self.counters.name() {
             Name::Web => Purpose::Web,
-            Name::Callbacks | Name::Simulator | Name::Rooms => Purpose::Inbound,
+            Name::Callbacks | Name::Simulator | Name::Rooms | Name::Behaviour => Purpose::Inbound,
         }
     }
 

@@ -28,11 +28,21 @@ pub enum Name {
     Simulator,
     /// The simulated chat rooms.
     Rooms,
+    /// The simulated behaviour service.
+    Behaviour,
 }
 
 impl Name {
     /// Every listener.
-    pub const ALL: [Self; 4] = [Self::Callbacks, Self::Web, Self::Simulator, Self::Rooms];
+    pub const ALL: [Self; 5] = [
+        Self::Callbacks,
+        Self::Web,
+        Self::Simulator,
+        Self::Rooms,
+        Self::Behaviour,
+    ];
+    /// The simulators.
+    pub const SIMULATED: [Self; 3] = [Self::Simulator, Self::Rooms, Self::Behaviour];
 
     /// The word used as a label.
     pub const fn as_str(self) -> &'static str {
@@ -41,6 +51,7 @@ impl Name {
             Self::Web => "web",
             Self::Simulator => "simulator",
             Self::Rooms => "rooms",
+            Self::Behaviour => "behaviour",
         }
     }
 }

@@ -83,7 +83,7 @@ impl Composition {
             let figures = engine.exchange.listeners().figures();
             engine
                 .observers
-                .emit(&ServiceEvent::ListenersWatched(figures));
+                .emit(&ServiceEvent::ListenersWatched(Box::new(figures)));
         });
         tokio::select! {
             () = receiving => {}

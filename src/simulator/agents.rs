@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use super::settings::Agents;
 
 /// The number of an agent, from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Agent(pub u64);
 
 /// The agents and the chats they hold. Each agent stands in `free` once for each chat he could

@@ -1,33 +1,28 @@
 //! The HTTP side: the contract's requests, and the endpoints that steer and read the simulator.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
-use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::Centre;
+use super::answering::{self, BODY_LIMIT, RequestBody, answer, whole};
 use super::delivery::Traffic;
-use super::faults::{Faults, RequestFate};
+use super::faults::Faults;
 use super::floor::Census;
 use super::ids::Party;
 use super::requests::{
     Disconnection, Message, NewEngagement, NewSession, NewWebhook, RequestKind, RequestRefusal,
     Termination, read,
 };
-use super::statistics::{Counts, RequestOutcome};
-use crate::listener::Reset;
-
-/// Bytes of a request body; more is answered 413.
-const BODY_LIMIT: usize = 64 * 1024;
+use super::statistics::Counts;
+use super::{agent_api, chat_api};
 
 /// What `GET /stats` answers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -41,7 +36,6 @@ pub struct Stats {
     pub deliveries: Traffic,
 }
 
-type Body = Result<Bytes, BytesRejection>;
 type Shared = State<Arc<Centre>>;
 
 pub(super) fn router(centre: Arc<Centre>) -> Router {
@@ -64,6 +58,8 @@ pub(super) fn router(centre: Arc<Centre>) -> Router {
             &format!("{base}/engagements/{{engagement}}/messages"),
             post(message),
         )
+        .merge(agent_api::routes())
+        .merge(chat_api::routes())
         .route("/faults", get(faults).put(replace_faults))
         .route("/stats", get(stats))
         .route("/stats/reset", post(reset_stats))
@@ -75,39 +71,19 @@ pub(super) fn router(centre: Arc<Centre>) -> Router {
 
 impl Centre {
     /// Answers one request of the contract: lets faults interfere, carries it out, counts it.
-    async fn answer<F>(&self, kind: RequestKind, act: F) -> Response
+    pub(super) async fn answer<F>(&self, kind: RequestKind, act: F) -> Response
     where
         F: FnOnce(&Self) -> Result<(StatusCode, Value), RequestRefusal>,
     {
-        let entry = self.statistics.request(kind);
-        let (response, late) = match self.on_floor(|floor, _| floor.request_fate(kind)) {
-            RequestFate::Reset => {
-                entry.close(RequestOutcome::Reset);
-                let mut response = Response::default();
-                response.extensions_mut().insert(Reset);
-                return response;
-            }
-            RequestFate::Refused(status) => {
-                let status = StatusCode::from_u16(status.into())
-                    .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-                (
-                    RequestRefusal::Fault(status).into_response(),
-                    Duration::ZERO,
-                )
-            }
-            RequestFate::Served { late } => {
-                let response = match act(self) {
-                    Ok((status, body)) => (status, Json(body)).into_response(),
-                    Err(refusal) => refusal.into_response(),
-                };
-                (response, late)
+        let fate = self.on_floor(|floor, _| floor.request_fate(kind));
+        let entry = self.statistics.requests.open(kind);
+        let carry_out = async {
+            match act(self) {
+                Ok((status, body)) => (status, Json(body)).into_response(),
+                Err(refusal) => refusal.into_response(),
             }
         };
-        if !late.is_zero() {
-            self.shutdown.run_until_cancelled(sleep(late)).await;
-        }
-        entry.close(RequestOutcome::Status(response.status().as_u16()));
-        response
+        answer(fate, entry, &self.shutdown, carry_out).await
     }
 
     /// The status of a success that creates something.
@@ -120,18 +96,10 @@ impl Centre {
     }
 }
 
-/// The body of a request, or why there is none.
-fn whole(body: Body) -> Result<Bytes, RequestRefusal> {
-    body.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => RequestRefusal::TooLarge,
-        _ => RequestRefusal::Malformed(rejection.body_text()),
-    })
-}
-
 async fn webhook_create(
     State(centre): Shared,
     Path(provider): Path<String>,
-    body: Body,
+    body: RequestBody,
 ) -> Response {
     let kind = RequestKind::WebhookCreate;
     let act = |centre: &Centre| {
@@ -166,7 +134,7 @@ async fn webhook_delete(
     centre.answer(RequestKind::WebhookDelete, act).await
 }
 
-async fn session_create(State(centre): Shared, body: Body) -> Response {
+async fn session_create(State(centre): Shared, body: RequestBody) -> Response {
     let kind = RequestKind::SessionCreate;
     let act = |centre: &Centre| {
         read::<NewSession>(&whole(body)?)?;
@@ -179,7 +147,7 @@ async fn session_create(State(centre): Shared, body: Body) -> Response {
 async fn session_terminate(
     State(centre): Shared,
     Path(verb): Path<String>,
-    body: Body,
+    body: RequestBody,
 ) -> Response {
     let Some(session) = verb.strip_suffix(":terminate") else {
         return unknown_path(State(centre)).await;
@@ -192,12 +160,13 @@ async fn session_terminate(
     centre.answer(RequestKind::SessionTerminate, act).await
 }
 
-async fn engagement_create(State(centre): Shared, body: Body) -> Response {
+async fn engagement_create(State(centre): Shared, body: RequestBody) -> Response {
     let requested = Instant::now();
     let act = |centre: &Centre| {
         let new: NewEngagement = read(&whole(body)?)?;
         let session = new.session_id.clone();
         let id = centre.on_floor(|floor, now| floor.open_chat(new, requested, now))?;
+        centre.queued.notify_waiters();
         let engagement = id.text(centre.settings.quirks.numeric_ids);
         let answer = if centre.settings.quirks.sparse_answers {
             json!({ "engagementId": engagement })
@@ -234,7 +203,7 @@ async fn participant_get(State(centre): Shared, Path(engagement): Path<String>) 
 async fn engagement_disconnect(
     State(centre): Shared,
     Path(verb): Path<String>,
-    body: Body,
+    body: RequestBody,
 ) -> Response {
     let Some(engagement) = verb.strip_suffix(":disconnect") else {
         return unknown_path(State(centre)).await;
@@ -248,7 +217,11 @@ async fn engagement_disconnect(
     centre.answer(RequestKind::EngagementDisconnect, act).await
 }
 
-async fn message(State(centre): Shared, Path(engagement): Path<String>, body: Body) -> Response {
+async fn message(
+    State(centre): Shared,
+    Path(engagement): Path<String>,
+    body: RequestBody,
+) -> Response {
     let message = whole(body).and_then(|body| read::<Message>(&body));
     let kind = match &message {
         Ok(message) if message.is_bye() => RequestKind::InteractEnd,
@@ -280,22 +253,9 @@ async fn faults(State(centre): Shared) -> Json<Faults> {
     Json(centre.on_floor(|floor, _| floor.faults().clone()))
 }
 
-async fn replace_faults(State(centre): Shared, body: Body) -> Response {
-    let checked = whole(body)
-        .and_then(|body| read::<Faults>(&body))
-        .and_then(|faults| {
-            faults
-                .validate()
-                .map_err(|error| RequestRefusal::Malformed(error.to_string()))?;
-            Ok(faults)
-        });
-    match checked {
-        Ok(faults) => {
-            centre.on_floor(|floor, _| floor.replace_faults(faults.clone()));
-            Json(faults).into_response()
-        }
-        Err(refusal) => refusal.into_response(),
-    }
+async fn replace_faults(State(centre): Shared, body: RequestBody) -> Response {
+    let put = |faults| centre.on_floor(|floor, _| floor.replace_faults(faults));
+    answering::replace_faults(body, Faults::validate, put)
 }
 
 async fn stats(State(centre): Shared) -> Json<Stats> {

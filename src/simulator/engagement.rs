@@ -10,6 +10,7 @@ use super::agents::Agent;
 use super::event_kind::EventKind;
 use super::ids::{EngagementId, SessionId};
 use super::requests::NewEngagement;
+use super::transcript::Transcript;
 
 /// Where a chat stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,6 +119,14 @@ pub(super) struct Engagement {
     pub leaving: bool,
     /// No event of this chat goes out before.
     pub gate: Instant,
+    /// The name of the agent, if he acts by hand.
+    pub agent: Option<String>,
+    /// What an agent who acts by hand wrote last.
+    pub written: Option<String>,
+    /// What was said, where somebody may ask for it.
+    pub transcript: Option<Transcript>,
+    /// The customer gets no events, and asks instead.
+    pub polled: bool,
     /// An event that lets the next one pass.
     pub held: Option<Parcel>,
     timers: [Option<Key>; 6],
@@ -146,6 +155,10 @@ impl Engagement {
             desk: Desk::default(),
             leaving: false,
             gate: now,
+            agent: None,
+            written: None,
+            transcript: new.polled.then(Transcript::default),
+            polled: new.polled,
             held: None,
             timers: [None; 6],
         }
@@ -161,11 +174,22 @@ impl Engagement {
 
     /// The name of the agent who is or was in the chat.
     pub fn agent_name(&self) -> String {
+        if let Some(name) = &self.agent {
+            return name.clone();
+        }
         match self.stage {
             ChatStage::Joining(agent) | ChatStage::Talking(agent) | ChatStage::Deserted(agent) => {
                 format!("Agent {}", agent.0)
             }
             ChatStage::Waiting | ChatStage::Unattended => "Agent".to_owned(),
+        }
+    }
+
+    /// The message of that number of the agent, which is the last.
+    pub fn agent_text(&self, number: u32) -> String {
+        match &self.written {
+            Some(text) => text.clone(),
+            None => format!("Message {number} from {}", self.agent_name()),
         }
     }
 }

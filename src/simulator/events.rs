@@ -110,7 +110,7 @@ impl CentreEvent {
                 body: Body {
                     element_type: "Text",
                     element_text: Text {
-                        text: format!("Message {number} from {}", chat.agent_name()),
+                        text: chat.agent_text(number),
                         text_format: "PLAINTEXT",
                     },
                 },

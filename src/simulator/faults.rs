@@ -1,173 +1,29 @@
-//! What goes wrong on purpose, and how often.
-
-use std::time::Duration;
+//! What goes wrong in the contact centre on purpose, and how often.
 
 use serde::{Deserialize, Serialize};
 
 use super::event_kind::EventKind;
+use super::fault_shapes::{
+    DelayShare, ErrorAnswers, FaultShare, Probability, RequestFate, TransitFaults, request_fate,
+};
 use super::requests::RequestKind;
-use crate::units::Distribution;
-
-/// A share of cases, from 0 (never) to 1 (always).
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-#[serde(try_from = "f64", into = "f64")]
-pub struct Probability(f64);
-
-/// A probability that is none.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("probability {0} is not between 0 and 1")]
-pub struct NotAProbability(f64);
-
-impl TryFrom<f64> for Probability {
-    type Error = NotAProbability;
-
-    fn try_from(share: f64) -> Result<Self, NotAProbability> {
-        if (0.0..=1.0).contains(&share) {
-            Ok(Self(share))
-        } else {
-            Err(NotAProbability(share))
-        }
-    }
-}
-
-impl From<Probability> for f64 {
-    fn from(probability: Probability) -> Self {
-        probability.0
-    }
-}
-
-impl Probability {
-    /// Never.
-    pub const NEVER: Self = Self(0.0);
-    /// Always.
-    pub const ALWAYS: Self = Self(1.0);
-
-    /// One draw; `rng` moves on whatever the probability is, so that a changed probability does
-    /// not shift the draws that follow.
-    pub fn hits(self, rng: &mut fastrand::Rng) -> bool {
-        rng.f64() < self.0
-    }
-}
-
-/// The status of an answer that reports a failure, 400 to 599.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "u16", into = "u16")]
-pub struct ErrorStatus(u16);
-
-/// A status that reports no failure.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("status {0} reports no failure; use one from 400 to 599")]
-pub struct NotAnErrorStatus(u16);
-
-impl TryFrom<u16> for ErrorStatus {
-    type Error = NotAnErrorStatus;
-
-    fn try_from(status: u16) -> Result<Self, NotAnErrorStatus> {
-        if (400..600).contains(&status) {
-            Ok(Self(status))
-        } else {
-            Err(NotAnErrorStatus(status))
-        }
-    }
-}
-
-impl From<ErrorStatus> for u16 {
-    fn from(status: ErrorStatus) -> Self {
-        status.0
-    }
-}
+use crate::units::{BoundsSwapped, Distribution};
 
 /// All that goes wrong; nothing by default.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Faults {
     /// Requests answered with an error and otherwise without effect. The first that hits wins.
-    pub errors: Vec<ErrorAnswers>,
+    pub errors: Vec<ErrorAnswers<RequestKind>>,
     /// Requests carried out at once but answered late. The first that hits wins.
-    pub slow: Vec<SlowAnswers>,
+    pub slow: Vec<DelayShare<RequestKind>>,
     /// Requests read to the end, without effect, whose connection is then reset without an answer.
     /// Drawn before `errors`.
-    pub resets: Vec<Resets>,
+    pub resets: Vec<FaultShare<RequestKind>>,
     /// What happens to events on their way out.
-    pub events: EventFaults,
+    pub events: TransitFaults<EventKind>,
     /// What agents do wrong.
     pub agents: AgentFaults,
-}
-
-/// See [`Faults::errors`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ErrorAnswers {
-    /// The share of requests.
-    pub probability: Probability,
-    /// The status of the answer.
-    pub status: ErrorStatus,
-    /// The requests concerned; all when empty.
-    #[serde(default)]
-    pub only: Vec<RequestKind>,
-}
-
-/// See [`Faults::slow`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SlowAnswers {
-    /// The share of requests.
-    pub probability: Probability,
-    /// How much later the answer is sent.
-    pub by: Distribution,
-    /// The requests concerned; all when empty.
-    #[serde(default)]
-    pub only: Vec<RequestKind>,
-}
-
-/// See [`Faults::resets`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Resets {
-    /// The share of requests.
-    pub probability: Probability,
-    /// The requests concerned; all when empty.
-    #[serde(default)]
-    pub only: Vec<RequestKind>,
-}
-
-/// What happens to events on their way out.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct EventFaults {
-    /// Events that are never sent. A dropped event meets no other fault.
-    pub drop: Option<EventFault>,
-    /// Events that are sent twice, one after the other.
-    pub duplicate: Option<EventFault>,
-    /// Events that are sent late. Those that follow in the same chat wait behind them.
-    pub delay: Option<EventDelay>,
-    /// Events that change places with the next of their chat. Without a next one they go out
-    /// after a second.
-    pub reorder: Option<EventFault>,
-}
-
-/// A fault of some events.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EventFault {
-    /// The share of events.
-    pub probability: Probability,
-    /// The events concerned; all when empty.
-    #[serde(default)]
-    pub only: Vec<EventKind>,
-}
-
-/// See [`EventFaults::delay`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EventDelay {
-    /// The share of events.
-    pub probability: Probability,
-    /// How much later the event is sent.
-    pub by: Distribution,
-    /// The events concerned; all when empty.
-    #[serde(default)]
-    pub only: Vec<EventKind>,
 }
 
 /// What agents do wrong.
@@ -194,41 +50,13 @@ pub struct AgentLeaves {
     pub after: Distribution,
 }
 
-/// What becomes of one request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum RequestFate {
-    /// Carried out, answered this much late.
-    Served { late: Duration },
-    /// Answered with an error.
-    Refused(ErrorStatus),
-    /// Not answered: the connection is reset.
-    Reset,
-}
-
-/// What becomes of one event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum EventFate {
-    Dropped,
-    Sent {
-        twice: bool,
-        late: Duration,
-        swapped: bool,
-    },
-}
-
-fn concerns<K: PartialEq>(only: &[K], kind: &K) -> bool {
-    only.is_empty() || only.contains(kind)
-}
-
 impl Faults {
     /// Refuses what serde cannot see.
-    pub fn validate(&self) -> Result<(), crate::units::BoundsSwapped> {
+    pub fn validate(&self) -> Result<(), BoundsSwapped> {
         for slow in &self.slow {
             slow.by.validate()?;
         }
-        if let Some(delay) = &self.events.delay {
-            delay.by.validate()?;
-        }
+        self.events.validate()?;
         if let Some(leave) = &self.agents.leave {
             leave.after.validate()?;
         }
@@ -237,59 +65,14 @@ impl Faults {
 
     /// Draws what becomes of a request.
     pub(super) fn request(&self, kind: RequestKind, rng: &mut fastrand::Rng) -> RequestFate {
-        if self
-            .resets
-            .iter()
-            .any(|reset| concerns(&reset.only, &kind) && reset.probability.hits(rng))
-        {
-            return RequestFate::Reset;
-        }
-        let error = self
-            .errors
-            .iter()
-            .find(|error| concerns(&error.only, &kind) && error.probability.hits(rng));
-        if let Some(error) = error {
-            return RequestFate::Refused(error.status);
-        }
-        let late = self
-            .slow
-            .iter()
-            .find(|slow| concerns(&slow.only, &kind) && slow.probability.hits(rng))
-            .map_or(Duration::ZERO, |slow| slow.by.sample(rng));
-        RequestFate::Served { late }
-    }
-}
-
-impl EventFault {
-    fn hits(&self, kind: EventKind, rng: &mut fastrand::Rng) -> bool {
-        concerns(&self.only, &kind) && self.probability.hits(rng)
-    }
-}
-
-impl EventFaults {
-    /// Draws what becomes of an event.
-    pub(super) fn event(&self, kind: EventKind, rng: &mut fastrand::Rng) -> EventFate {
-        let hits = |fault: &Option<EventFault>, rng: &mut fastrand::Rng| {
-            fault.as_ref().is_some_and(|fault| fault.hits(kind, rng))
-        };
-        if hits(&self.drop, rng) {
-            return EventFate::Dropped;
-        }
-        let late = self
-            .delay
-            .as_ref()
-            .filter(|delay| concerns(&delay.only, &kind) && delay.probability.hits(rng))
-            .map_or(Duration::ZERO, |delay| delay.by.sample(rng));
-        EventFate::Sent {
-            twice: hits(&self.duplicate, rng),
-            late,
-            swapped: hits(&self.reorder, rng),
-        }
+        request_fate(&self.resets, &self.errors, &self.slow, &kind, rng)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

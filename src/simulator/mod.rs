@@ -1,61 +1,77 @@
 //! A contact centre to practise on: the wire protocol, agents, a queue, and faults on demand. Beside it, chat rooms:
-//! [`rooms`].
+//! [`rooms`]; and a service with a database: [`behaviour`].
 //!
 //! A request comes in through [`api`], which draws what [`faults`] make of it
 //! and asks the [`floor`]. The floor owns all sessions, chats ([`engagement`]), [`agents`] and the
 //! [`agenda`] of what happens next; it runs without I/O. What happens there goes through the
 //! [`outbox`] as [`events`] to the [`webhooks`] of the chat, and out with [`delivery`]. The
-//! [`statistics`] count all of it. Locks are taken in the order floor, delivery, statistics, and never held
+//! [`statistics`] count all of it. Agents of a [`shift`] act by hand through the [`agent_api`] or an [`agent_socket`], and
+//! customers without events ask through the [`chat_api`]. Locks are taken in the order floor, delivery, statistics, and never held
 //! while waiting.
 
 mod agenda;
+mod agent_api;
+mod agent_socket;
 mod agents;
+mod answering;
 mod api;
+mod behaviour;
+mod chat_api;
 mod delivery;
 mod due;
 mod engagement;
 mod event_kind;
 mod events;
+mod fault_shapes;
 mod faults;
 mod floor;
+mod handshake;
 mod ids;
 mod outbox;
 mod quirks;
 mod randomness;
 mod receivers;
+mod request_counts;
 mod requests;
 mod rooms;
 mod settings;
 mod setup;
+mod shift;
 mod statistics;
 mod timekeeper;
+mod transcript;
 mod webhooks;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use api::Stats;
+pub use behaviour::{
+    BehaviourCensus, BehaviourCounts, BehaviourDatabaseError, BehaviourFaults, BehaviourLimits,
+    BehaviourRequest, BehaviourService, BehaviourSettings, BehaviourStats, BehaviourStatus,
+    StaleReads,
+};
 pub use delivery::Traffic;
 pub use event_kind::EventKind;
-pub use faults::{
-    AgentFaults, AgentLeaves, ErrorAnswers, ErrorStatus, EventDelay, EventFault, EventFaults,
-    Faults, Probability, Resets, SlowAnswers,
+pub use fault_shapes::{
+    DelayShare, ErrorAnswers, ErrorStatus, FaultShare, Probability, TransitFaults,
 };
+pub use faults::{AgentFaults, AgentLeaves, Faults};
 pub use floor::Census;
 pub use quirks::{EventContentType, EventMethod, Quirks};
 pub use requests::RequestKind;
 pub use rooms::{
-    ClientFrameKind, FrameCounts, FrameDelay, FrameFault, FrameFaults, FrameRefusal, ReadingStops,
-    RefusedHandshakes, RoomCensus, RoomCounts, RoomFaults, RoomLimits, RoomStats, Rooms,
-    RoomsSettings, SentCode, ServerFrameKind, SharedCounts, SlowClients, SocketCloser,
-    SocketCloses, SupportEnd, SupportSettings,
+    ClientFrameKind, FrameCounts, FrameRefusal, ReadingStops, RefusedHandshakes, RoomCensus,
+    RoomCounts, RoomFaults, RoomLimits, RoomStats, Rooms, RoomsSettings, SentCode, ServerFrameKind,
+    SharedCounts, SlowClients, SocketCloser, SocketCloses, SupportEnd, SupportSettings,
 };
-pub use settings::{Agents, CentreSettings, DeliverySettings, SimulatorLimits};
+pub use settings::{Agents, CentreSettings, DeliverySettings, SimulatorLimits, Staffing};
 pub use setup::Setup;
 pub use statistics::{Counts, End, EventCounts, Joins};
 
@@ -96,6 +112,9 @@ pub enum Error {
     /// The client that sends events cannot be built.
     #[error("the HTTP client for events cannot be built: {0}")]
     Client(#[source] reqwest::Error),
+    /// The database of the behaviour service cannot be used.
+    #[error(transparent)]
+    Behaviour(#[from] BehaviourDatabaseError),
     /// The histogram of join delays cannot be built.
     #[error("the histogram of join delays cannot be built: {0}")]
     Histogram(#[source] hdrhistogram::CreationError),
@@ -116,6 +135,8 @@ struct Centre {
     floor: Timekeeper<Floor>,
     queue: Arc<Queue>,
     statistics: Arc<Statistics>,
+    /// Notified when a chat waits for an agent.
+    queued: Notify,
     shutdown: CancellationToken,
 }
 
@@ -144,6 +165,7 @@ impl Simulator {
             floor: Timekeeper::new(floor),
             queue,
             statistics,
+            queued: Notify::new(),
             shutdown: CancellationToken::new(),
         };
         Ok(Self {

@@ -9,8 +9,9 @@ use super::agenda::{Agenda, after};
 use super::delivery::{Notice, Partition, Queue};
 use super::due::Due;
 use super::engagement::{Engagement, Parcel, Timer};
+use super::event_kind::EventKind;
 use super::events::{CentreEvent, EventIds};
-use super::faults::{EventFate, EventFaults};
+use super::fault_shapes::{TransitFate, TransitFaults};
 use super::statistics::Statistics;
 use super::webhooks::Webhooks;
 
@@ -53,22 +54,22 @@ impl Outbox {
         chat: &mut Engagement,
         event: CentreEvent,
         now: Instant,
-        faults: &EventFaults,
+        faults: &TransitFaults<EventKind>,
         agenda: &mut Agenda<Due>,
     ) {
         let kind = event.kind();
-        let fate = faults.event(kind, &mut chat.rng);
+        let fate = faults.fate(&kind, &mut chat.rng);
         self.statistics.event(kind, |counts| {
             counts.emitted += 1;
             match fate {
-                EventFate::Dropped => counts.dropped += 1,
-                EventFate::Sent { twice, late, .. } => {
+                TransitFate::Dropped => counts.dropped += 1,
+                TransitFate::Sent { twice, late, .. } => {
                     counts.duplicated += u64::from(twice);
                     counts.delayed += u64::from(!late.is_zero());
                 }
             }
         });
-        let EventFate::Sent {
+        let TransitFate::Sent {
             twice,
             late,
             swapped,

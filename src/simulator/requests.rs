@@ -1,5 +1,7 @@
 //! What clients ask for: the kinds of requests, their bodies, and why one is refused.
 
+use std::borrow::Cow;
+
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -11,6 +13,8 @@ use crate::plain_words;
 
 /// The text with which a customer says goodbye.
 pub(super) const BYE: &str = "###BYE###";
+/// Characters of the name of an agent.
+const LONGEST_AGENT: usize = 64;
 
 /// The kinds of requests, by the names of the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -36,6 +40,28 @@ pub enum RequestKind {
     EngagementDisconnect,
     /// Nothing that the contract knows.
     Unknown,
+    /// Opens a chat without events.
+    ChatOpen,
+    /// Asks where such a chat stands.
+    ChatState,
+    /// The message of its customer.
+    ChatSay,
+    /// Asks what was said in a chat.
+    ChatLines,
+    /// Ends such a chat.
+    ChatEnd,
+    /// Logs an agent in.
+    AgentLogin,
+    /// Logs one out.
+    AgentLogout,
+    /// Asks which chats wait for an agent.
+    AgentWaiting,
+    /// An agent takes a chat.
+    AgentAccept,
+    /// The message of an agent.
+    AgentSay,
+    /// An agent ends a chat.
+    AgentEnd,
 }
 
 impl std::fmt::Display for RequestKind {
@@ -51,6 +77,17 @@ impl std::fmt::Display for RequestKind {
             Self::InteractEnd => "interact_end",
             Self::EngagementDisconnect => "engagement_disconnect",
             Self::Unknown => "unknown",
+            Self::ChatOpen => "chat_open",
+            Self::ChatState => "chat_state",
+            Self::ChatSay => "chat_say",
+            Self::ChatLines => "chat_lines",
+            Self::ChatEnd => "chat_end",
+            Self::AgentLogin => "agent_login",
+            Self::AgentLogout => "agent_logout",
+            Self::AgentWaiting => "agent_waiting",
+            Self::AgentAccept => "agent_accept",
+            Self::AgentSay => "agent_say",
+            Self::AgentEnd => "agent_end",
         })
     }
 }
@@ -94,6 +131,70 @@ pub(super) struct NewEngagement {
     #[serde(rename = "mediaType")]
     _media: Media,
     pub conversation: Option<String>,
+    /// The customer gets no events, and asks instead.
+    #[serde(skip)]
+    pub polled: bool,
+}
+
+/// The body of `chat_open`.
+#[derive(Debug, Deserialize)]
+pub(super) struct NewChat {
+    customer: String,
+    conversation: Option<String>,
+}
+
+impl NewEngagement {
+    /// That of a customer who gets no events, in a session of its own.
+    pub fn polled(session: String, new: NewChat) -> Self {
+        Self {
+            session_id: session,
+            tenant_id: String::new(),
+            customer_identifier: new.customer,
+            channel_provider_id: String::new(),
+            _media: Media::Chat,
+            conversation: new.conversation,
+            polled: true,
+        }
+    }
+}
+
+/// The body of `chat_say`.
+#[derive(Debug, Deserialize)]
+pub(super) struct ChatText {
+    pub text: String,
+}
+
+/// The body of `agent_login` and `agent_logout`.
+#[derive(Debug, Deserialize)]
+pub(super) struct AgentName {
+    pub agent: String,
+}
+
+/// The body of `agent_accept` and `agent_end`.
+#[derive(Debug, Deserialize)]
+pub(super) struct AgentChat {
+    pub agent: String,
+    pub chat: Option<String>,
+}
+
+/// The body of `agent_say`.
+#[derive(Debug, Deserialize)]
+pub(super) struct AgentText {
+    pub agent: String,
+    pub chat: String,
+    pub text: String,
+}
+
+impl AgentName {
+    /// Refuses what is no name.
+    pub fn checked(self) -> Result<Self, RequestRefusal> {
+        let fits =
+            (1..=LONGEST_AGENT).contains(&self.agent.chars().take(LONGEST_AGENT + 1).count());
+        fits.then_some(self).ok_or(RequestRefusal::Field {
+            field: "agent",
+            problem: Cow::Borrowed("is no name of 1 to 64 characters"),
+        })
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -132,7 +233,11 @@ struct Text {
 
 impl Message {
     pub fn is_bye(&self) -> bool {
-        self.body.element_text.text == BYE
+        self.text() == BYE
+    }
+
+    pub fn text(&self) -> &str {
+        &self.body.element_text.text
     }
 }
 
@@ -154,29 +259,42 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, RequestRefusal
 pub(super) enum RequestRefusal {
     #[error("the body cannot be used: {0}")]
     Malformed(String),
+    #[error("`{field}` {problem}")]
+    Field {
+        field: &'static str,
+        problem: Cow<'static, str>,
+    },
     #[error("the body is larger than 64 KiB")]
     TooLarge,
     #[error("no such {0}")]
     NotFound(&'static str),
     #[error("the engagement has ended")]
     Ended,
+    #[error("{0}")]
+    Conflict(&'static str),
+    #[error("no agent of that name has logged in: log in first")]
+    LoggedOut,
     #[error("too many open {0}; try again later")]
     Full(&'static str),
     #[error("the method is not allowed here")]
     Method,
+    #[error("{0}")]
+    Failed(String),
     #[error("a simulated fault")]
     Fault(StatusCode),
 }
 
 impl RequestRefusal {
-    fn status(&self) -> StatusCode {
+    pub fn status(&self) -> StatusCode {
         match self {
-            Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::Malformed(_) | Self::Field { .. } => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
-            Self::Ended => StatusCode::CONFLICT,
+            Self::Ended | Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::LoggedOut => StatusCode::FORBIDDEN,
             Self::Full(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Fault(status) => *status,
         }
     }
@@ -185,7 +303,10 @@ impl RequestRefusal {
 impl IntoResponse for RequestRefusal {
     fn into_response(self) -> Response {
         let status = self.status();
-        let body = json!({ "status": status.as_u16(), "error": self.to_string() });
+        let mut body = json!({ "status": status.as_u16(), "error": self.to_string() });
+        if let Self::Field { field, .. } = self {
+            body["field"] = json!(field);
+        }
         (status, Json(body)).into_response()
     }
 }

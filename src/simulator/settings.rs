@@ -27,13 +27,26 @@ pub enum Agents {
     Limited(NonZeroU32),
 }
 
+/// Whether agents act by themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Staffing {
+    /// They come, answer and leave as the settings and faults say.
+    #[default]
+    Automatic,
+    /// They log in and act by requests or at a socket.
+    ByHand,
+}
+
 /// The simulated centre. The default is a small one in good health.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CentreSettings {
     /// Where all randomness comes from: the same seed draws the same for the same chats.
     pub seed: u64,
-    /// Who picks up chats.
+    /// Whether agents act by themselves.
+    pub floor: Staffing,
+    /// Who picks up chats; by hand, how many may log in.
     pub agents: Agents,
     /// How many chats an agent holds at once.
     pub chats_per_agent: NonZeroU32,
@@ -96,7 +109,7 @@ pub struct SimulatorLimits {
 }
 
 /// A number that is not zero, for defaults.
-const fn count(number: u32) -> NonZeroU32 {
+pub(super) const fn count(number: u32) -> NonZeroU32 {
     match NonZeroU32::new(number) {
         Some(number) => number,
         None => NonZeroU32::MIN,
@@ -108,6 +121,7 @@ impl Default for CentreSettings {
         let millis = Duration::from_millis;
         Self {
             seed: 1,
+            floor: Staffing::default(),
             agents: Agents::Limited(count(20)),
             chats_per_agent: NonZeroU32::MIN,
             join: Distribution::Uniform(millis(300), millis(1_000)),

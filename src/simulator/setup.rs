@@ -4,10 +4,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{CentreSettings, Error, RoomsSettings};
+use super::{BehaviourSettings, CentreSettings, Error, RoomsSettings};
 use crate::document::{Node, Problems, Value, settings, settings_besides};
 
-/// A simulated contact centre, where it listens, and the chat rooms beside it.
+/// A simulated contact centre, where it listens, and what is simulated beside it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Setup {
     /// Where it listens.
@@ -16,6 +16,8 @@ pub struct Setup {
     pub centre: CentreSettings,
     /// What the chat rooms are like, if there are any.
     pub rooms: Option<RoomsSettings>,
+    /// What the behaviour service is like, if there is one.
+    pub behaviour: Option<BehaviourSettings>,
 }
 
 impl Setup {
@@ -23,13 +25,14 @@ impl Setup {
     pub const DEFAULT_LISTEN: SocketAddr =
         SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 4000);
 
-    /// Reads `{ listen: ..., agents: ..., rooms: { ... }, ... }`, which is the section `simulator` of a configuration
-    /// and the file of `chatprobe simulate`.
+    /// Reads `{ listen: ..., agents: ..., rooms: { ... }, behaviour: { ... }, ... }`, which is the section `simulator` of a
+    /// configuration and the file of `chatprobe simulate`.
     pub fn read(node: &Node, problems: &Problems) -> Option<Self> {
         let before = problems.count();
         let mut node = node.clone();
         let mut listen = Self::DEFAULT_LISTEN;
         let mut rooms = None;
+        let mut behaviour = None;
         if let Value::Map(entries) = &mut node.value {
             let mut take = |key: &str| {
                 let at = entries.iter().position(|entry| entry.key == key)?;
@@ -41,13 +44,18 @@ impl Setup {
             if let Some(node) = take("rooms") {
                 rooms = Self::read_rooms(&node, problems);
             }
+            if let Some(node) = take("behaviour") {
+                behaviour = Self::read_behaviour(&node, problems);
+            }
         }
-        let centre: CentreSettings = settings_besides(&node, &["listen", "rooms"], problems)?;
+        let centre: CentreSettings =
+            settings_besides(&node, &["listen", "rooms", "behaviour"], problems)?;
         report(centre.validate(), &node, problems);
         (problems.count() == before).then_some(Self {
             listen,
             centre,
             rooms,
+            behaviour,
         })
     }
 
@@ -58,7 +66,15 @@ impl Setup {
         Some(rooms)
     }
 
-    /// The same for a configuration, which keeps it without knowing what it means.
+    /// Reads `{ listen: ..., database: ..., ... }`, which is `behaviour` in the above and the file of
+    /// `chatprobe simulate behaviour`.
+    pub fn read_behaviour(node: &Node, problems: &Problems) -> Option<BehaviourSettings> {
+        let behaviour: BehaviourSettings = settings(node, problems)?;
+        report(behaviour.validate(), node, problems);
+        Some(behaviour)
+    }
+
+    /// [`Self::read`] for a configuration, which keeps it without knowing what it means.
     pub fn read_section(node: &Node, problems: &Problems) -> Option<serde_json::Value> {
         serde_json::to_value(Self::read(node, problems)?)
             .map_err(|error| problems.add(&node.place, error.to_string()))
@@ -111,13 +127,15 @@ mod tests {
         let read = |text: &str| parse("simulator", text).unwrap();
         let text = "{ listen: '127.0.0.1:4001', agents: unlimited, join: 1.5ms, quirks: reference, \
                     idle_close: 250ms, faults: { agents: { never_come: 0.25 } }, \
-                    rooms: { listen: '127.0.0.1:4002', silence: 5s } }";
+                    rooms: { listen: '127.0.0.1:4002', silence: 5s }, \
+                    behaviour: { listen: '127.0.0.1:4003', limits: { keep: 5s } } }";
         let setup = Setup::read(&read(text), &problems).unwrap();
         let section = Setup::read_section(&read(text), &problems).unwrap();
         assert_eq!(problems.count(), 0);
         assert_eq!(Setup::of_section(&section).unwrap(), setup);
         assert_eq!(setup.listen.port(), 4001);
         assert_eq!(setup.rooms.unwrap().listen.port(), 4002);
+        assert_eq!(setup.behaviour.unwrap().listen.port(), 4003);
         let default = Setup::read_section(&read(""), &problems).unwrap();
         assert_eq!(
             Setup::read_section(&read("{ agents: 20 }"), &problems),
@@ -131,12 +149,12 @@ mod tests {
         let problems = Problems::default();
         let node = parse(
             "simulator",
-            "agents: 2\nlisten: here\nsilence: 0s\nrooms:\n  support: { silence: 0s }",
+            "agents: 2\nlisten: here\nsilence: 0s\nrooms:\n  support: { silence: 0s }\nbehaviour:\n  limits: { keep: 0s }",
         )
         .unwrap();
         assert!(Setup::read_section(&node, &problems).is_none());
         let problems = problems.into_result().unwrap_err();
         let lines: Vec<_> = problems.iter().map(|problem| problem.place.line).collect();
-        assert_eq!(lines, [2, 3, 5]);
+        assert_eq!(lines, [2, 3, 5, 7]);
     }
 }

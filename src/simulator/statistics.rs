@@ -10,30 +10,11 @@ use tokio::time::Instant;
 
 use super::Error;
 use super::event_kind::EventKind;
+use super::request_counts::RequestCounts;
 use super::requests::RequestKind;
 
 /// The longest join delay that is told apart, in microseconds: an hour.
 const LONGEST_MICROS: u64 = 3_600_000_000;
-
-/// How a request ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum RequestOutcome {
-    Status(u16),
-    /// The connection was reset on purpose.
-    Reset,
-    /// The client went away before the answer.
-    Abandoned,
-}
-
-impl std::fmt::Display for RequestOutcome {
-    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Status(status) => write!(to, "{status}"),
-            Self::Reset => to.write_str("reset"),
-            Self::Abandoned => to.write_str("abandoned"),
-        }
-    }
-}
 
 /// Why a chat ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -114,6 +95,7 @@ pub(super) struct Epoch(u64);
 
 #[derive(Debug)]
 pub(super) struct Statistics {
+    pub requests: RequestCounts<RequestKind>,
     sums: Mutex<Sums>,
 }
 
@@ -121,7 +103,6 @@ pub(super) struct Statistics {
 struct Sums {
     epoch: u64,
     since: Instant,
-    requests: BTreeMap<(RequestKind, RequestOutcome), u64>,
     events: BTreeMap<EventKind, EventCounts>,
     joins: Histogram<u64>,
     join_total: Duration,
@@ -135,7 +116,6 @@ impl Statistics {
         let sums = Sums {
             epoch: 0,
             since: Instant::now(),
-            requests: BTreeMap::new(),
             events: BTreeMap::new(),
             joins,
             join_total: Duration::ZERO,
@@ -143,6 +123,7 @@ impl Statistics {
             ended: BTreeMap::new(),
         };
         Ok(Self {
+            requests: RequestCounts::default(),
             sums: Mutex::new(sums),
         })
     }
@@ -150,15 +131,6 @@ impl Statistics {
     /// Every change below leaves the sums whole, so a panic elsewhere has not torn them.
     fn sums(&self) -> MutexGuard<'_, Sums> {
         self.sums.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Opens the entry of a request; dropped unanswered, it counts as abandoned.
-    pub fn request(&self, kind: RequestKind) -> RequestEntry<'_> {
-        RequestEntry {
-            statistics: self,
-            kind,
-            answer: RequestOutcome::Abandoned,
-        }
     }
 
     /// Changes the counts of one kind of events.
@@ -200,10 +172,10 @@ impl Statistics {
 
     /// Starts to count anew.
     pub fn reset(&self) {
+        self.requests.reset();
         let mut sums = self.sums();
         sums.epoch += 1;
         sums.since = Instant::now();
-        sums.requests.clear();
         sums.events.clear();
         sums.joins.reset();
         sums.join_total = Duration::ZERO;
@@ -213,16 +185,9 @@ impl Statistics {
 
     pub fn counts(&self) -> Counts {
         let sums = self.sums();
-        let mut requests: BTreeMap<RequestKind, BTreeMap<String, u64>> = BTreeMap::new();
-        for ((kind, answer), count) in &sums.requests {
-            requests
-                .entry(*kind)
-                .or_default()
-                .insert(answer.to_string(), *count);
-        }
         Counts {
             since_seconds: sums.since.elapsed().as_secs_f64(),
-            requests,
+            requests: self.requests.by_kind(),
             events: sums.events.clone(),
             joins: sums.joins(),
             ended: sums.ended.clone(),
@@ -254,30 +219,6 @@ impl Sums {
             p99_ms: quantile(0.99),
             max_ms: millis(self.join_longest),
         }
-    }
-}
-
-/// The entry of one request; see [`Statistics::request`].
-pub(super) struct RequestEntry<'a> {
-    statistics: &'a Statistics,
-    kind: RequestKind,
-    answer: RequestOutcome,
-}
-
-impl RequestEntry<'_> {
-    pub fn close(mut self, answer: RequestOutcome) {
-        self.answer = answer;
-    }
-}
-
-impl Drop for RequestEntry<'_> {
-    fn drop(&mut self) {
-        *self
-            .statistics
-            .sums()
-            .requests
-            .entry((self.kind, self.answer))
-            .or_default() += 1;
     }
 }
 
@@ -316,17 +257,5 @@ mod tests {
         statistics.settled(after, EventKind::AgentMessage, false);
         let counts = statistics.counts().events[&EventKind::AgentMessage];
         assert_eq!((counts.sent, counts.acknowledged, counts.failed), (1, 0, 1));
-    }
-
-    #[test]
-    fn a_request_without_an_answer_was_abandoned() {
-        let statistics = Statistics::new().unwrap();
-        drop(statistics.request(RequestKind::SendChat));
-        statistics
-            .request(RequestKind::SendChat)
-            .close(RequestOutcome::Status(200));
-        let requests = statistics.counts().requests;
-        let expected = BTreeMap::from([("200".to_owned(), 1), ("abandoned".to_owned(), 1)]);
-        assert_eq!(requests[&RequestKind::SendChat], expected);
     }
 }

@@ -16,7 +16,7 @@ use chatprobe::{
     load::{Profile, Threshold, ThresholdSubjects},
     scenario::Scenario,
     service::SECTIONS,
-    simulator::{Faults, RoomFaults},
+    simulator::{BehaviourFaults, Faults, RoomFaults},
 };
 
 use crate::support::{Authority, Folder};
@@ -244,6 +244,7 @@ fn what_the_documents_show_is_valid() {
         "docs/configuration.md",
         "docs/simulator.md",
         "docs/rooms.md",
+        "docs/behaviour.md",
     ] {
         let document = fs::read_to_string(name).unwrap();
         let blocks = blocks(&document);
@@ -261,6 +262,10 @@ fn what_the_documents_show_is_valid() {
                 }
                 "yaml room faults" => {
                     let faults: RoomFaults = serde_yaml::from_str(&text).unwrap();
+                    faults.validate().unwrap();
+                }
+                "yaml behaviour faults" => {
+                    let faults: BehaviourFaults = serde_yaml::from_str(&text).unwrap();
                     faults.validate().unwrap();
                 }
                 "yaml load" => text.lines().for_each(|line| check_load(&place, line)),

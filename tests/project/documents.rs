@@ -7,7 +7,8 @@ use chatprobe::{
     event::Fate,
     inbox::{MOST_BYTES, MOST_EVENTS},
     simulator::{
-        CentreSettings, EventKind, Faults, Quirks, RequestKind, RoomFaults, RoomsSettings,
+        BehaviourFaults, BehaviourSettings, BehaviourStatus, CentreSettings, EventKind, Faults,
+        Quirks, RequestKind, RoomFaults, RoomsSettings,
     },
 };
 use clap::Parser as _;
@@ -15,8 +16,9 @@ use serde_json::Value;
 
 use crate::support::{Folder, Service, free_address, shipped, write_scenarios};
 
-const DOCUMENTS: [&str; 5] = [
+const DOCUMENTS: [&str; 6] = [
     "README.md",
+    "docs/behaviour.md",
     "docs/configuration.md",
     "docs/rooms.md",
     "docs/scenarios.md",
@@ -161,8 +163,9 @@ fn written(value: &Value) -> Option<String> {
 /// The keys are those of the table of a document, and their defaults those of its column.
 fn assert_told(document: &str, above: &str, settings: &Value, column: usize) {
     let table = table(document, above);
-    let of_centre =
-        |key: &&String| document != SIMULATOR || !["listen", "rooms"].contains(&key.as_str());
+    let of_centre = |key: &&String| {
+        document != SIMULATOR || !["listen", "rooms", "behaviour"].contains(&key.as_str())
+    };
     let told: Vec<_> = table.keys().filter(of_centre).collect();
     let keys: Vec<_> = settings.as_object().unwrap().keys().collect();
     let mut sorted = keys.clone();
@@ -179,6 +182,7 @@ fn assert_told(document: &str, above: &str, settings: &Value, column: usize) {
 
 const SIMULATOR: &str = "docs/simulator.md";
 const ROOMS: &str = "docs/rooms.md";
+const BEHAVIOUR: &str = "docs/behaviour.md";
 
 #[test]
 fn every_setting_of_the_simulator_is_told_with_its_default() {
@@ -197,6 +201,13 @@ fn every_setting_of_the_rooms_is_told_with_its_default() {
     assert_told(ROOMS, "## Settings", &settings, 1);
     assert_told(ROOMS, "Under `support`:", &settings["support"], 1);
     assert_told(ROOMS, "Under `limits`;", &settings["limits"], 1);
+}
+
+#[test]
+fn every_setting_of_the_behaviour_service_is_told_with_its_default() {
+    let settings = serde_json::to_value(BehaviourSettings::default()).unwrap();
+    assert_told(BEHAVIOUR, "## Settings", &settings, 1);
+    assert_told(BEHAVIOUR, "Under `limits`:", &settings["limits"], 1);
 }
 
 /// The text of the example that a document shows in a block of this kind.
@@ -254,6 +265,16 @@ fn every_fault_of_the_rooms_is_told_with_its_keys() {
 }
 
 #[test]
+fn every_fault_and_status_of_the_behaviour_service_is_told() {
+    let example = example(BEHAVIOUR, "yaml behaviour faults");
+    let faults: BehaviourFaults = serde_yaml::from_str(&example).unwrap();
+    assert_faults_told(BEHAVIOUR, &serde_json::to_value(faults).unwrap());
+    let fields = table(BEHAVIOUR, "The body of `POST /user/status`");
+    let statuses = BehaviourStatus::ALL.map(|status| format!("`{}`", status.as_str()));
+    assert_eq!(fields["status"][0], statuses.join(", "));
+}
+
+#[test]
 fn every_fate_of_an_event_is_explained() {
     let told = table("docs/metrics.md", "## What becomes of an event");
     let told: Vec<_> = told.keys().map(String::as_str).collect();
@@ -275,7 +296,7 @@ fn the_requests_and_events_that_faults_can_name_are_those_of_the_simulator() {
             .collect()
     };
     let (requests, events) = (named("\nRequests are "), named("\nEvents are "));
-    assert_eq!((requests.len(), events.len()), (10, 5));
+    assert_eq!((requests.len(), events.len()), (21, 5));
     serde_json::from_value::<Vec<RequestKind>>(requests.into()).unwrap();
     serde_json::from_value::<Vec<EventKind>>(events.into()).unwrap();
 }

@@ -5,8 +5,11 @@
     reason = "what a test needs and does not get has failed it"
 )]
 
+mod behaviour;
+mod by_hand;
 mod command;
 mod faults;
+mod polling;
 mod practice;
 mod protocol;
 mod rooms;

@@ -14,6 +14,9 @@ use crate::simulator::statistics::End;
 impl Floor {
     /// Free agents pick up the oldest waiting chats.
     pub(super) fn pick_up(&mut self, now: Instant) {
+        if self.by_hand() {
+            return;
+        }
         while let Some(&id) = self.queue.first() {
             let Some(agent) = self.pool.take() else {
                 return;
@@ -123,7 +126,7 @@ impl Floor {
             }
             self.emit_left(id, Party::Agent, now);
         }
-        self.pool.release(agent);
+        self.release(agent, id);
         self.pick_up(now);
     }
 }

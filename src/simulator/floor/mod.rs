@@ -4,6 +4,10 @@
 //! that what has come due happens before what is asked for now.
 
 mod attendance;
+mod by_hand;
+mod customers;
+mod polled;
+mod sessions;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -11,21 +15,26 @@ use std::sync::Arc;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::agenda::{Agenda, Key, after};
-use super::agents::AgentPool;
+use super::agenda::{Agenda, after};
+use super::agents::{Agent, AgentPool};
 use super::delivery::Queue;
 use super::due::Due;
 use super::engagement::{ChatStage, Engagement, Timer};
 use super::events::{CentreEvent, EventIds};
-use super::faults::{Faults, RequestFate};
+use super::fault_shapes::RequestFate;
+use super::faults::Faults;
 use super::ids::{EngagementId, Party, SessionId};
 use super::outbox::Outbox;
 use super::randomness::sequence;
-use super::requests::{Message, NewEngagement, RequestKind, RequestRefusal};
-use super::settings::CentreSettings;
+use super::requests::{NewEngagement, RequestKind, RequestRefusal};
+use super::settings::{CentreSettings, Staffing};
+use super::shift::{AgentFrame, Shift};
 use super::statistics::{End, Statistics};
 use super::timekeeper::Timed;
+use super::transcript::Transcript;
 use super::webhooks::Webhooks;
+pub(super) use by_hand::Attendant;
+use sessions::CentreSession;
 
 /// What is open at this moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -38,19 +47,12 @@ pub struct Census {
     pub engagements_queued: usize,
     /// Agents with at least one chat.
     pub agents_busy: u64,
-    /// All agents; absent when there is no limit.
+    /// All agents, by hand those who have logged in; absent when there is no limit.
     pub agents_total: Option<usize>,
     /// Registered callback URLs.
     pub webhooks: usize,
     /// Callback URLs that fell out because there were too many, since the start.
     pub webhooks_forgotten: u64,
-}
-
-#[derive(Debug)]
-struct Session {
-    chats: Vec<EngagementId>,
-    touched: Instant,
-    idle: Key,
 }
 
 /// What the random numbers are for; each use has a sequence of its own.
@@ -64,11 +66,13 @@ enum Stream {
 pub(super) struct Floor {
     settings: Arc<CentreSettings>,
     faults: Faults,
-    sessions: HashMap<SessionId, Session>,
+    sessions: HashMap<SessionId, CentreSession>,
     chats: HashMap<EngagementId, Engagement>,
     /// Ids grow, so the first is the oldest.
     queue: BTreeSet<EngagementId>,
     pool: AgentPool,
+    /// Those who act by hand.
+    shift: Shift,
     agenda: Agenda<Due>,
     outbox: Outbox,
     statistics: Arc<Statistics>,
@@ -100,6 +104,7 @@ impl Floor {
             chats: HashMap::new(),
             queue: BTreeSet::new(),
             pool: AgentPool::new(settings.agents, settings.chats_per_agent),
+            shift: Shift::new(&settings),
             agenda: Agenda::new(),
             outbox: Outbox::new(
                 webhooks,
@@ -133,12 +138,21 @@ impl Floor {
     }
 
     pub fn census(&self) -> Census {
+        let by_hand = self.by_hand();
         Census {
             sessions_open: self.sessions.len(),
             engagements_open: self.chats.len(),
             engagements_queued: self.queue.len(),
-            agents_busy: self.pool.busy(),
-            agents_total: self.pool.total(),
+            agents_busy: if by_hand {
+                self.shift.busy() as u64
+            } else {
+                self.pool.busy()
+            },
+            agents_total: if by_hand {
+                Some(self.shift.len())
+            } else {
+                self.pool.total()
+            },
             webhooks: self.outbox.webhooks.len(),
             webhooks_forgotten: self.outbox.webhooks.forgotten(),
         }
@@ -150,36 +164,6 @@ impl Floor {
         *ordinal += 1;
         let mut rng = stream(self.settings.seed, Stream::Request(kind), *ordinal);
         self.faults.request(kind, &mut rng)
-    }
-
-    pub fn open_session(&mut self, now: Instant) -> Result<SessionId, RequestRefusal> {
-        if self.sessions.len() >= self.settings.limits.sessions.get() as usize {
-            return Err(RequestRefusal::Full("sessions"));
-        }
-        let id = SessionId::take(&mut self.last_session);
-        let idle = self
-            .agenda
-            .add(after(now, self.settings.session_idle), Due::SessionIdle(id));
-        self.sessions.insert(
-            id,
-            Session {
-                chats: Vec::new(),
-                touched: now,
-                idle,
-            },
-        );
-        Ok(id)
-    }
-
-    pub fn terminate(&mut self, id: &str, now: Instant) -> Result<(), RequestRefusal> {
-        let session = SessionId::parse(id)
-            .and_then(|id| self.sessions.remove(&id))
-            .ok_or(RequestRefusal::NotFound("session"))?;
-        self.agenda.strike(session.idle);
-        for chat in session.chats {
-            self.end(chat, End::Terminated, now);
-        }
-        Ok(())
     }
 
     /// Opens a chat; `requested`: when the request for it came in.
@@ -203,6 +187,9 @@ impl Floor {
         open.chats.push(id);
         let rng = stream(self.settings.seed, Stream::Chat, id.number() - self.origin);
         let mut chat = Engagement::new(id, session, new, rng, requested, now);
+        if self.settings.floor == Staffing::ByHand {
+            chat.transcript.get_or_insert_with(Transcript::default);
+        }
         let unattended = self.faults.agents.never_come.hits(&mut chat.rng);
         chat.gate = after(now, self.settings.first_events);
         if unattended {
@@ -214,6 +201,9 @@ impl Floor {
         self.arm(id, Timer::Silence, after(now, self.settings.silence));
         self.emit(id, CentreEvent::CustomerJoined, now);
         self.emit(id, CentreEvent::EngagementCreated, now);
+        if !unattended {
+            self.announce(id);
+        }
         self.pick_up(now);
         Ok(id)
     }
@@ -239,47 +229,6 @@ impl Floor {
         } else {
             Err(RequestRefusal::NotFound("session with this engagement"))
         }
-    }
-
-    /// The customer writes, or says goodbye.
-    pub fn message(
-        &mut self,
-        id: &str,
-        message: &Message,
-        now: Instant,
-    ) -> Result<(), RequestRefusal> {
-        let answers_bye = self.settings.quirks.answers_bye;
-        let chat = self.find_of(id, &message.session_id)?;
-        if chat.leaving {
-            return Err(RequestRefusal::Ended);
-        }
-        chat.heard = now;
-        let id = chat.id;
-        let talking = matches!(chat.stage, ChatStage::Talking(_));
-        if message.is_bye() {
-            if !(answers_bye && talking) {
-                self.end(id, End::Bye, now);
-                return Ok(());
-            }
-            chat.leaving = true;
-        }
-        chat.desk.unanswered = chat.desk.unanswered.saturating_add(1);
-        if talking {
-            self.write_next(id, now);
-        }
-        Ok(())
-    }
-
-    /// The customer leaves without a goodbye.
-    pub fn disconnect(
-        &mut self,
-        id: &str,
-        session: &str,
-        now: Instant,
-    ) -> Result<(), RequestRefusal> {
-        let id = self.find_of(id, session)?.id;
-        self.end(id, End::Disconnected, now);
-        Ok(())
     }
 
     fn chat_due(&mut self, id: EngagementId, timer: Timer, now: Instant) {
@@ -309,22 +258,6 @@ impl Floor {
         }
     }
 
-    /// Forgets a session that nobody has used for long.
-    fn session_idle(&mut self, id: SessionId, now: Instant) {
-        let Some(session) = self.sessions.get_mut(&id) else {
-            return;
-        };
-        if !session.chats.is_empty() {
-            session.touched = now;
-        }
-        let until = after(session.touched, self.settings.session_idle);
-        if until > now {
-            session.idle = self.agenda.add(until, Due::SessionIdle(id));
-        } else {
-            self.sessions.remove(&id);
-        }
-    }
-
     /// Ends a chat; nothing of it stays but the events on their way.
     fn end(&mut self, id: EngagementId, end: End, now: Instant) {
         let party = if end == End::Handled {
@@ -341,14 +274,29 @@ impl Floor {
             self.agenda.strike(key);
         }
         self.queue.remove(&id);
-        if let Some(session) = self.sessions.get_mut(&chat.session) {
+        if chat.polled {
+            self.close_session(chat.session);
+        } else if let Some(session) = self.sessions.get_mut(&chat.session) {
             session.chats.retain(|open| *open != id);
             session.touched = now;
         }
         self.statistics.ended(end);
         if let Some(agent) = chat.stage.holds() {
-            self.pool.release(agent);
+            let frame = AgentFrame::Ended {
+                chat: id.text(self.settings.quirks.numeric_ids),
+                reason: end,
+            };
+            self.shift.tell(agent, frame);
+            self.release(agent, id);
             self.pick_up(now);
+        }
+    }
+
+    /// Takes a chat from its agent.
+    fn release(&mut self, agent: Agent, chat: EngagementId) {
+        match self.settings.floor {
+            Staffing::Automatic => self.pool.release(agent),
+            Staffing::ByHand => self.shift.release(agent, chat),
         }
     }
 
@@ -360,7 +308,16 @@ impl Floor {
     }
 
     fn emit(&mut self, id: EngagementId, event: CentreEvent, now: Instant) {
-        if let Some(chat) = self.chats.get_mut(&id) {
+        let Some(chat) = self.chats.get_mut(&id) else {
+            return;
+        };
+        if let CentreEvent::AgentMessage { number } = event
+            && let Some(mut transcript) = chat.transcript.take()
+        {
+            transcript.add(Party::Agent, chat.agent_text(number));
+            chat.transcript = Some(transcript);
+        }
+        if !chat.polled {
             self.outbox
                 .emit(chat, event, now, &self.faults.events, &mut self.agenda);
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::units::Distribution;
+use crate::{simulator::requests::Message, units::Distribution};
 
 const ORIGIN: u64 = 1_000;
 

@@ -19,10 +19,10 @@ use super::{
     house::{House, RoomCensus},
     statistics::RoomCounts,
 };
-use crate::simulator::requests::{RequestRefusal, read};
-
-/// Bytes of a request body; more is answered 413.
-const BODY_LIMIT: usize = 64 * 1024;
+use crate::simulator::{
+    answering::{self, BODY_LIMIT, RequestBody},
+    requests::{RequestRefusal, read},
+};
 
 /// Nothing but our own style, script and socket: whatever somebody says, it is text.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; \
@@ -104,20 +104,9 @@ async fn faults(State(house): Shared) -> Json<RoomFaults> {
     Json(house.faults())
 }
 
-async fn replace_faults(State(house): Shared, body: Bytes) -> Response {
-    let checked = read::<RoomFaults>(&body).and_then(|faults| {
-        faults
-            .validate()
-            .map_err(|error| RequestRefusal::Malformed(error.to_string()))?;
-        Ok(faults)
-    });
-    match checked {
-        Ok(faults) => {
-            house.replace_faults(faults.clone());
-            Json(faults).into_response()
-        }
-        Err(refusal) => refusal.into_response(),
-    }
+async fn replace_faults(State(house): Shared, body: RequestBody) -> Response {
+    let put = |faults| house.replace_faults(faults);
+    answering::replace_faults(body, RoomFaults::validate, put)
 }
 
 /// Closes all sockets that are open now.

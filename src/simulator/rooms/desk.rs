@@ -1,5 +1,7 @@
 //! The support desk: customers who ask for an agent, the queue, and the agents. Without I/O.
 
+mod hands;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
@@ -35,6 +37,8 @@ pub(super) struct SupportDesk {
     settings: Arc<RoomsSettings>,
     pub faults: AgentFaults,
     pool: AgentPool,
+    /// The clients who are agents by hand, with their names.
+    hands: BTreeMap<ClientId, String>,
     queue: BTreeSet<SupportId>,
     chats: BTreeMap<SupportId, SupportChat>,
     of_clients: HashMap<ClientId, SupportId>,
@@ -58,6 +62,7 @@ impl SupportDesk {
             // One chat each: `agents` alone says how many customers are served at once.
             pool: AgentPool::new(settings.support.agents, std::num::NonZeroU32::MIN),
             settings,
+            hands: BTreeMap::new(),
             queue: BTreeSet::new(),
             chats: BTreeMap::new(),
             of_clients: HashMap::new(),
@@ -76,7 +81,7 @@ impl SupportDesk {
         DeskOccupancy {
             chats: self.chats.len(),
             waiting: self.queue.len(),
-            agents_busy: self.pool.busy(),
+            agents_busy: self.pool.busy() + self.busy_hands() as u64,
         }
     }
 
@@ -121,9 +126,13 @@ impl SupportDesk {
             said: String::new(),
             leaving: false,
             timers: [None; 5],
+            hand: None,
         };
         self.chats.insert(id, chat);
         self.of_clients.insert(client, id);
+        if !unattended {
+            self.announce(id, directory, now);
+        }
         self.arm(
             id,
             SupportTimer::Silence,
@@ -145,12 +154,13 @@ impl SupportDesk {
         chat.heard = now;
         chat.said = text.chars().take(REPEATED).collect();
         chat.leaving = text.trim_start().to_lowercase().starts_with(GOODBYE);
-        if !matches!(chat.stage, ChatStage::Talking(_)) && chat.leaving {
+        let answers = matches!(chat.stage, ChatStage::Talking(_)) && chat.hand.is_none();
+        if !answers && chat.leaving {
             self.end(id, SupportEnd::Bye, directory, now);
             return;
         }
         chat.desk.unanswered = chat.desk.unanswered.saturating_add(1);
-        if matches!(chat.stage, ChatStage::Talking(_)) {
+        if answers {
             self.write_next(id, now);
         }
     }
@@ -192,6 +202,9 @@ impl SupportDesk {
 
     /// Free agents pick up the oldest waiting chats.
     fn pick_up(&mut self, now: Instant) {
+        if self.by_hand() {
+            return;
+        }
         while let Some(&id) = self.queue.first() {
             let Some(agent) = self.pool.take() else {
                 return;
@@ -314,7 +327,9 @@ impl SupportDesk {
         }
         chat.tell_left(agent, SupportEnd::Deserted, directory, now);
         self.statistics.support_ended(SupportEnd::Deserted);
-        self.pool.release(agent);
+        if chat.hand.take().is_none() {
+            self.pool.release(agent);
+        }
         self.pick_up(now);
     }
 
@@ -348,7 +363,10 @@ impl SupportDesk {
             // The chat ends when its customer leaves its room.
             let _ = directory.leave(chat.client, &chat.room, now);
         }
-        if let Some(agent) = chat.stage.holds() {
+        if let Some(hand) = chat.hand {
+            // He may have left it already.
+            let _ = directory.leave(hand.client, &chat.room, now);
+        } else if let Some(agent) = chat.stage.holds() {
             self.pool.release(agent);
             self.pick_up(now);
         }

@@ -8,13 +8,19 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    faults::{FrameFate, FrameFaults, SentCode},
+    faults::SentCode,
     outgoing::Outgoing,
-    protocol::{Attendance, FrameRefusal, Remembered, SUPPORT_ROOM, Said, ServerFrame, TextFrame},
+    protocol::{
+        Attendance, FrameRefusal, Remembered, SUPPORT_ROOM, Said, ServerFrame, ServerFrameKind,
+        TextFrame,
+    },
     settings::{RoomLimits, SlowClients},
     statistics::{FrameCounts, RoomStatistics},
 };
-use crate::simulator::randomness::sequence;
+use crate::simulator::{
+    fault_shapes::{TransitFate, TransitFaults},
+    randomness::sequence,
+};
 
 /// Bytes of the messages that a room remembers.
 const HISTORY_BYTES: usize = 64 * 1024;
@@ -32,7 +38,7 @@ pub(super) struct Directory {
     seed: u64,
     limits: RoomLimits,
     slow: SlowClients,
-    pub faults: FrameFaults,
+    pub faults: TransitFaults<ServerFrameKind>,
     clients: BTreeMap<ClientId, Client>,
     rooms: HashMap<String, Room>,
     last: u64,
@@ -83,7 +89,7 @@ impl Directory {
         seed: u64,
         limits: RoomLimits,
         slow: SlowClients,
-        faults: FrameFaults,
+        faults: TransitFaults<ServerFrameKind>,
         statistics: Arc<RoomStatistics>,
     ) -> Self {
         Self {
@@ -345,8 +351,8 @@ impl Directory {
                 continue;
             };
             counts.emitted += 1;
-            let fate = self.faults.frame(frame.kind, &mut client.rng);
-            if fate == FrameFate::Dropped {
+            let fate = self.faults.fate(&frame.kind, &mut client.rng);
+            if fate == TransitFate::Dropped {
                 counts.dropped += 1;
                 continue;
             }

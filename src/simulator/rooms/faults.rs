@@ -1,12 +1,10 @@
 //! What goes wrong in the chat rooms on purpose, and how often.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::protocol::ServerFrameKind;
 use crate::{
-    simulator::{AgentFaults, ErrorStatus, Probability},
+    simulator::{AgentFaults, ErrorStatus, Probability, fault_shapes::TransitFaults},
     units::{BoundsSwapped, Distribution},
 };
 
@@ -20,8 +18,8 @@ pub struct RoomFaults {
     pub close: Option<SocketCloses>,
     /// Sockets from which the server reads nothing any more.
     pub stop_reading: Option<ReadingStops>,
-    /// What happens to frames on their way to a client.
-    pub frames: FrameFaults,
+    /// What happens to frames on their way to a client, to each recipient by itself.
+    pub frames: TransitFaults<ServerFrameKind>,
     /// What agents of the support desk do wrong.
     pub agents: AgentFaults,
     /// How long a subscription at Redis lasts until it is ended; absent: for ever.
@@ -89,106 +87,23 @@ impl<'de> Deserialize<'de> for SentCode {
     }
 }
 
-/// What happens to frames on their way to a client, to each recipient by itself.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct FrameFaults {
-    /// Frames that are never sent. A dropped frame meets no other fault.
-    pub drop: Option<FrameFault>,
-    /// Frames that are sent twice, one after the other.
-    pub duplicate: Option<FrameFault>,
-    /// Frames that are sent late. Those that follow on the same socket wait behind them.
-    pub delay: Option<FrameDelay>,
-    /// Frames that change places with the next of their socket. Without a next one they are sent after a second.
-    pub reorder: Option<FrameFault>,
-}
-
-/// A fault of some frames.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FrameFault {
-    /// The share of frames.
-    pub probability: Probability,
-    /// The frames concerned; all when empty.
-    #[serde(default)]
-    pub only: Vec<ServerFrameKind>,
-}
-
-/// See [`FrameFaults::delay`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FrameDelay {
-    /// The share of frames.
-    pub probability: Probability,
-    /// How much later the frame is sent.
-    pub by: Distribution,
-    /// The frames concerned; all when empty.
-    #[serde(default)]
-    pub only: Vec<ServerFrameKind>,
-}
-
-/// What becomes of one frame on its way to one client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum FrameFate {
-    Dropped,
-    Sent {
-        twice: bool,
-        late: Duration,
-        swapped: bool,
-    },
-}
-
-impl FrameFate {
-    /// Nothing goes wrong.
-    #[cfg(test)]
-    pub const WELL: Self = Self::Sent {
-        twice: false,
-        late: Duration::ZERO,
-        swapped: false,
-    };
-}
-
 impl RoomFaults {
     /// Refuses what serde cannot see.
     pub fn validate(&self) -> Result<(), BoundsSwapped> {
-        let delay = self.frames.delay.as_ref().map(|delay| &delay.by);
         let close = self.close.as_ref().map(|close| &close.after);
         let stop = self.stop_reading.as_ref().map(|stop| &stop.after);
         let leave = self.agents.leave.as_ref().map(|leave| &leave.after);
         let kill = self.kill_subscription.as_ref();
-        let mut all = [delay, close, stop, leave, kill].into_iter().flatten();
+        self.frames.validate()?;
+        let mut all = [close, stop, leave, kill].into_iter().flatten();
         all.try_for_each(Distribution::validate)
-    }
-}
-
-impl FrameFaults {
-    /// Draws what becomes of a frame.
-    pub(super) fn frame(&self, kind: ServerFrameKind, rng: &mut fastrand::Rng) -> FrameFate {
-        let concerns = |only: &[ServerFrameKind]| only.is_empty() || only.contains(&kind);
-        let hits = |fault: &Option<FrameFault>, rng: &mut fastrand::Rng| {
-            fault
-                .as_ref()
-                .is_some_and(|fault| concerns(&fault.only) && fault.probability.hits(rng))
-        };
-        if hits(&self.drop, rng) {
-            return FrameFate::Dropped;
-        }
-        let late = self
-            .delay
-            .as_ref()
-            .filter(|delay| concerns(&delay.only) && delay.probability.hits(rng))
-            .map_or(Duration::ZERO, |delay| delay.by.sample(rng));
-        FrameFate::Sent {
-            twice: hits(&self.duplicate, rng),
-            late,
-            swapped: hits(&self.reorder, rng),
-        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simulator::fault_shapes::TransitFate;
 
     #[test]
     fn faults_of_rooms_come_back_the_same_through_json() {
@@ -220,10 +135,13 @@ mod tests {
     #[test]
     fn only_the_frames_named_are_concerned() {
         let yaml = "drop: { probability: 1, only: [joined] }";
-        let faults: FrameFaults = serde_yaml::from_str(yaml).unwrap();
+        let faults: TransitFaults<ServerFrameKind> = serde_yaml::from_str(yaml).unwrap();
         let mut rng = fastrand::Rng::with_seed(1);
-        let fate = |kind, rng: &mut _| faults.frame(kind, rng);
-        assert_eq!(fate(ServerFrameKind::Joined, &mut rng), FrameFate::Dropped);
-        assert_eq!(fate(ServerFrameKind::Said, &mut rng), FrameFate::WELL);
+        let fate = |kind, rng: &mut _| faults.fate(&kind, rng);
+        assert_eq!(
+            fate(ServerFrameKind::Joined, &mut rng),
+            TransitFate::Dropped
+        );
+        assert_eq!(fate(ServerFrameKind::Said, &mut rng), TransitFate::WELL);
     }
 }

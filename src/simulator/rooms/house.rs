@@ -149,6 +149,7 @@ impl House {
                 desk, directory, ..
             } = state;
             desk.forget(id, SupportEnd::Disconnected, directory, now);
+            desk.agent_gone(id, directory, now);
             let unsent = directory.remove(id, now);
             self.statistics.closed(by, code, unsent);
         });
@@ -189,7 +190,9 @@ impl House {
                 ClientFrameKind::Join => directory.join(id, &room, frame.name, frame.watch, now),
                 ClientFrameKind::Leave => {
                     directory.leave(id, &room, now)?;
-                    if is_of_support(&room) {
+                    if desk.is_agent(id, &room) {
+                        desk.agent_left(id, &room, directory, now);
+                    } else if is_of_support(&room) {
                         desk.forget(id, SupportEnd::Left, directory, now);
                     }
                     Ok(())
@@ -197,6 +200,8 @@ impl House {
                 ClientFrameKind::History => directory.tell_history(id, &room, frame.limit, now),
                 ClientFrameKind::Presence => directory.tell_presence(id, &room, now),
                 ClientFrameKind::Support => desk.open(id, frame.name, directory, now),
+                ClientFrameKind::Agent => desk.attend(id, frame.name, directory, now),
+                ClientFrameKind::Accept => desk.accept(id, frame.room.as_deref(), directory, now),
                 ClientFrameKind::Say => {
                     let said = state.said(id, frame)?;
                     self.say(state, id, said, now)
@@ -276,6 +281,12 @@ impl HouseState {
     /// The message of a frame, with an id in any case.
     fn said(&mut self, id: ClientId, frame: ClientFrame) -> Result<Said, FrameRefusal> {
         let speaker = self.directory.speaker(id, frame.room.as_deref())?;
+        let room = frame.room.as_deref();
+        let role = if room.is_some_and(|room| self.desk.is_agent(id, room)) {
+            Role::Agent
+        } else {
+            Role::Member
+        };
         let id = frame.id.unwrap_or_else(|| {
             self.named += 1;
             format!("message-{}-{}", id.0, self.named)
@@ -288,7 +299,7 @@ impl HouseState {
             },
             room: frame.room,
             id,
-            role: Role::Member,
+            role,
             text: frame.text.unwrap_or_default(),
             at: Said::now(),
         })

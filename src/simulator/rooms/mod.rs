@@ -27,10 +27,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::{
     api::RoomStats,
-    faults::{
-        FrameDelay, FrameFault, FrameFaults, ReadingStops, RefusedHandshakes, RoomFaults, SentCode,
-        SocketCloses,
-    },
+    faults::{ReadingStops, RefusedHandshakes, RoomFaults, SentCode, SocketCloses},
     house::RoomCensus,
     protocol::{ClientFrameKind, FrameRefusal, ServerFrameKind, SupportEnd},
     settings::{RoomLimits, RoomsSettings, SlowClients, SupportSettings},

@@ -11,11 +11,8 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{
-    faults::{FrameFate, SentCode},
-    protocol::TextFrame,
-};
-use crate::simulator::agenda::after;
+use super::{faults::SentCode, protocol::TextFrame};
+use crate::simulator::{agenda::after, fault_shapes::TransitFate};
 
 /// How long a frame that is to be overtaken waits for the next one.
 const HOLD: Duration = Duration::from_secs(1);
@@ -92,8 +89,8 @@ impl Outgoing {
     }
 
     /// Puts a frame at the end that is not dropped.
-    pub fn post(&self, frame: TextFrame, fate: FrameFate, now: Instant) -> Posted {
-        let FrameFate::Sent {
+    pub fn post(&self, frame: TextFrame, fate: TransitFate, now: Instant) -> Posted {
+        let TransitFate::Sent {
             twice,
             late,
             swapped,
@@ -232,8 +229,8 @@ mod tests {
         }
     }
 
-    fn fate(twice: bool, late: u64, swapped: bool) -> FrameFate {
-        FrameFate::Sent {
+    fn fate(twice: bool, late: u64, swapped: bool) -> TransitFate {
+        TransitFate::Sent {
             twice,
             late: Duration::from_secs(late),
             swapped,
@@ -251,11 +248,11 @@ mod tests {
     async fn frames_come_in_order_twice_late_and_overtaken_as_their_fate_is() {
         let queue = queue(10, 100);
         let began = Instant::now();
-        queue.post(frame("dropped"), FrameFate::Dropped, began);
+        queue.post(frame("dropped"), TransitFate::Dropped, began);
         queue.post(frame("a"), fate(true, 0, false), began);
         queue.post(frame("late"), fate(false, 2, false), began);
         queue.post(frame("swapped"), fate(false, 0, true), began);
-        let posted = queue.post(frame("next"), FrameFate::WELL, began);
+        let posted = queue.post(frame("next"), TransitFate::WELL, began);
         assert!(posted.overtook);
         assert_eq!(queue.len(), 5);
         for (expected, after) in [("a", 0), ("a", 0), ("late", 2), ("next", 2), ("swapped", 2)] {
@@ -278,8 +275,9 @@ mod tests {
     async fn what_does_not_fit_by_number_or_bytes_overflows() {
         let now = Instant::now();
         let few = queue(2, 100);
-        let overflowed =
-            |queue: &Outgoing, text: &str| queue.post(frame(text), FrameFate::WELL, now).overflowed;
+        let overflowed = |queue: &Outgoing, text: &str| {
+            queue.post(frame(text), TransitFate::WELL, now).overflowed
+        };
         assert_eq!(
             ["a", "b", "c"].map(|text| overflowed(&few, text)),
             [0, 0, 1]
@@ -296,7 +294,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_end_goes_before_everything_that_waits() {
         let queue = queue(10, 100);
-        queue.post(frame("a"), FrameFate::WELL, Instant::now());
+        queue.post(frame("a"), TransitFate::WELL, Instant::now());
         assert!(queue.end(SentCode::TRY_AGAIN));
         assert!(!queue.end(SentCode::AWAY));
         assert_eq!(text(&queue).await, "1013");

@@ -34,6 +34,10 @@ pub enum ClientFrameKind {
     Presence,
     /// An agent.
     Support,
+    /// To be an agent.
+    Agent,
+    /// To join a customer, as an agent.
+    Accept,
 }
 
 /// A frame from a client. It may have other fields, which mean nothing.
@@ -58,7 +62,7 @@ pub(super) struct ClientFrame {
 pub enum FrameRefusal {
     /// No JSON object with a known type.
     #[error(
-        "a frame is a JSON object whose `type` is join, say, leave, history, presence or support"
+        "a frame is a JSON object whose `type` is join, say, leave, history, presence, support, agent or accept"
     )]
     Malformed,
     /// A binary frame.
@@ -66,7 +70,7 @@ pub enum FrameRefusal {
     Binary,
     /// A field that is needed is not there, or is too long.
     #[error(
-        "`room` and `name` have 1 to 64 characters, `id` has 1 to 128; say needs `text`, all but say and support need `room`"
+        "`room` and `name` have 1 to 64 characters, `id` has 1 to 128; say needs `text`; join, leave, history and presence need `room`"
     )]
     Field,
     /// The client is not in that room.
@@ -83,6 +87,14 @@ pub enum FrameRefusal {
     /// The client waits for an agent or has one.
     #[error("one agent at a time")]
     InSupport,
+    /// The client is no agent.
+    #[error(
+        "only agents do that: send the type agent first, where the support desk has `floor: by_hand`"
+    )]
+    NotAnAgent,
+    /// No customer waits in that room, or at all.
+    #[error("nobody waits there for an agent")]
+    NotWaiting,
     /// What is said cannot be handed to the other backends.
     #[error("not said: too much waits to be published")]
     Busy,
@@ -119,7 +131,7 @@ impl ClientFrame {
         let names = fits(&self.room, LONGEST_NAME) && fits(&self.name, LONGEST_NAME);
         let complete = match self.kind {
             ClientFrameKind::Say => self.text.is_some(),
-            ClientFrameKind::Support => true,
+            ClientFrameKind::Support | ClientFrameKind::Agent | ClientFrameKind::Accept => true,
             _ => self.room.is_some(),
         };
         if names && fits(&self.id, LONGEST_ID) && complete {
@@ -208,6 +220,9 @@ pub(super) enum ServerFrame<'a> {
         room: &'a str,
         position: usize,
     },
+    Waiting {
+        room: &'a str,
+    },
     AgentJoined {
         room: &'a str,
         agent: &'a str,
@@ -252,6 +267,8 @@ pub enum ServerFrameKind {
     Presence,
     /// The client waits for an agent.
     Queued,
+    /// A customer waits for the client, which is an agent.
+    Waiting,
     /// An agent came.
     AgentJoined,
     /// The agent went.
@@ -276,6 +293,7 @@ impl ServerFrame<'_> {
             Self::History { .. } => ServerFrameKind::History,
             Self::Presence(_) => ServerFrameKind::Presence,
             Self::Queued { .. } => ServerFrameKind::Queued,
+            Self::Waiting { .. } => ServerFrameKind::Waiting,
             Self::AgentJoined { .. } => ServerFrameKind::AgentJoined,
             Self::AgentLeft { .. } => ServerFrameKind::AgentLeft,
             Self::Error { .. } => ServerFrameKind::Error,

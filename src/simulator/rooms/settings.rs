@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{faults::RoomFaults, outgoing::QueueLimits};
 use crate::{
-    simulator::{Agents, Error},
+    simulator::{Agents, Error, Staffing, settings::count},
     units::{Distribution, duration},
 };
 
@@ -48,7 +48,9 @@ pub enum SlowClients {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SupportSettings {
-    /// Who picks up chats.
+    /// Whether agents act by themselves.
+    pub floor: Staffing,
+    /// Who picks up chats; by hand, how many clients may be agents.
     pub agents: Agents,
     /// From the moment a free agent picks up a chat to the moment he joins it.
     pub join: Distribution,
@@ -87,13 +89,6 @@ pub struct RoomLimits {
     pub queue_bytes: NonZeroU32,
 }
 
-const fn count(number: u32) -> NonZeroU32 {
-    match NonZeroU32::new(number) {
-        Some(number) => number,
-        None => NonZeroU32::MIN,
-    }
-}
-
 impl Default for RoomsSettings {
     fn default() -> Self {
         Self {
@@ -113,6 +108,7 @@ impl Default for SupportSettings {
     fn default() -> Self {
         let millis = Duration::from_millis;
         Self {
+            floor: Staffing::default(),
             agents: Agents::Limited(count(20)),
             join: Distribution::Uniform(millis(1_000), millis(3_000)),
             answer: Distribution::Uniform(millis(500), millis(1_500)),

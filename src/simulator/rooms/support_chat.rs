@@ -38,6 +38,15 @@ pub(super) struct SupportChat {
     /// The customer said goodbye and is about to get an answer to it.
     pub leaving: bool,
     pub timers: [Option<Key>; 5],
+    /// The agent, if he acts by hand.
+    pub hand: Option<AtHand>,
+}
+
+/// An agent who acts by hand.
+#[derive(Debug, Clone)]
+pub(super) struct AtHand {
+    pub client: ClientId,
+    pub name: String,
 }
 
 impl SupportChat {
@@ -51,7 +60,10 @@ impl SupportChat {
     ) {
         let left = ServerFrame::AgentLeft {
             room: &self.room,
-            agent: &name_of(agent),
+            agent: &self
+                .hand
+                .as_ref()
+                .map_or_else(|| name_of(agent), |hand| hand.name.clone()),
             reason,
         };
         directory.post(self.client, &left, now);

@@ -130,3 +130,104 @@ async fn agents_do_wrong_what_the_faults_say() {
     assert_eq!(stats["now"]["agents_busy"], 0);
     backend.finish().await;
 }
+
+#[tokio::test]
+async fn agents_by_hand_see_who_waits_join_talk_and_leave() {
+    let backend = Backend::start("support: { floor: by_hand, agents: 2 }").await;
+    let mut bob = backend.connect().await;
+    bob.send(json!({ "type": "accept" })).await;
+    assert_eq!(bob.expect("error").await["reason"], "not_an_agent");
+    let mut customers = Vec::new();
+    for _ in 0..3 {
+        let mut customer = backend.connect().await;
+        customer
+            .send(json!({ "type": "support", "name": "Ann" }))
+            .await;
+        let room = customer.expect("joined").await["room"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        customer.expect("queued").await;
+        customers.push((customer, room));
+        if customers.len() == 1 {
+            bob.send(json!({ "type": "agent", "name": "Bob" })).await;
+        }
+        let waiting = bob.expect("waiting").await;
+        assert_eq!(waiting["room"], json!(customers.last().unwrap().1));
+    }
+    let [(ann, of_ann), (ben, of_ben), (_, of_cleo)] = &mut customers[..] else {
+        panic!("three customers");
+    };
+    bob.send(json!({ "type": "accept", "room": of_ben })).await;
+    let joined = bob.expect("joined").await;
+    assert_eq!(
+        (&joined["room"], &joined["members"]),
+        (&json!(of_ben), &json!(2))
+    );
+    assert_eq!(ben.expect("agent_joined").await["agent"], "Bob");
+    bob.send(json!({ "type": "accept", "room": of_ben })).await;
+    assert_eq!(bob.expect("error").await["reason"], "not_waiting");
+    bob.send(json!({ "type": "accept" })).await;
+    assert_eq!(
+        bob.expect("joined").await["room"],
+        json!(of_ann),
+        "the oldest"
+    );
+    ann.expect("agent_joined").await;
+    ann.say(of_ann, "c-1", "hello").await;
+    assert_eq!(ann.ids(1).await, ["c-1"]);
+    assert_eq!(bob.expect("said").await["role"], "member");
+    bob.say(of_ann, "a-1", "hello, Ann").await;
+    let said = ann.expect("said").await;
+    assert_eq!(
+        (&said["role"], &said["name"]),
+        (&json!("agent"), &json!("Bob"))
+    );
+    assert_eq!(bob.ids(1).await, ["a-1"]);
+    assert_eq!(backend.stats().await["now"]["agents_busy"], 1);
+    bob.send(json!({ "type": "leave", "room": of_ann })).await;
+    assert_eq!(bob.expect("left").await["room"], json!(of_ann));
+    let left = ann.expect("agent_left").await;
+    assert_eq!(
+        (&left["agent"], &left["reason"]),
+        (&json!("Bob"), &json!("handled"))
+    );
+    ann.expect("left").await;
+    ben.say(of_ben, "c-2", "bye").await;
+    ben.expect("said").await;
+    assert_eq!(ben.expect("agent_left").await["reason"], "bye");
+    bob.expect("said").await;
+    assert_eq!(bob.expect("left").await["room"], json!(of_ben));
+    bob.send(json!({ "type": "accept", "room": of_cleo })).await;
+    bob.expect("joined").await;
+    drop(bob);
+    let (cleo, _) = &mut customers[2];
+    cleo.expect("agent_joined").await;
+    assert_eq!(cleo.expect("agent_left").await["reason"], "deserted");
+    let stats = backend
+        .stats_when("nobody is busy", |stats| stats["now"]["agents_busy"] == 0)
+        .await;
+    assert_eq!(
+        stats["support_ended"],
+        json!({ "handled": 1, "bye": 1, "deserted": 1 })
+    );
+    let mut agents = Vec::new();
+    for reason in [None, None, Some("full")] {
+        let mut agent = backend.connect().await;
+        agent.send(json!({ "type": "agent" })).await;
+        if let Some(reason) = reason {
+            assert_eq!(agent.expect("error").await["reason"], reason);
+        }
+        agents.push(agent);
+    }
+    backend.finish().await;
+}
+
+#[tokio::test]
+async fn nobody_is_an_agent_where_agents_act_by_themselves() {
+    let backend = Backend::start("{}").await;
+    let mut client = backend.connect().await;
+    client.send(json!({ "type": "agent", "name": "Bob" })).await;
+    assert_eq!(client.expect("error").await["reason"], "not_an_agent");
+    backend.finish().await;
+}

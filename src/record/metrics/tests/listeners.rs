@@ -32,12 +32,13 @@ fn listeners_are_shown_as_they_stand_and_what_they_closed_is_counted_once() {
         ..Figures::default()
     };
     for _ in 0..2 {
-        fixture.emit(&ServiceEvent::ListenersWatched([
+        fixture.emit(&ServiceEvent::ListenersWatched(Box::new([
             callbacks,
             web,
             Figures::default(),
             Figures::default(),
-        ]));
+            Figures::default(),
+        ])));
     }
     let gauges = ["connections", "max_connections", "request_bytes"].map(|name| value(name, ""));
     assert_eq!(gauges, [Some(12.0), Some(512.0), Some(4_096.0)]);
@@ -48,6 +49,6 @@ fn listeners_are_shown_as_they_stand_and_what_they_closed_is_counted_once() {
     assert_eq!(of_web, Some(3.0));
     assert_eq!(
         Name::ALL.map(Name::as_str),
-        ["callbacks", "web", "simulator", "rooms"]
+        ["callbacks", "web", "simulator", "rooms", "behaviour"]
     );
 }
