@@ -5,7 +5,9 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-use crate::support::{Centre, Folder, Prometheus, QUICK, SCENARIO, Service, Signal, plain};
+use crate::support::{
+    Centre, Folder, NodeExporter, Prometheus, QUICK, SCENARIO, Service, Signal, plain,
+};
 
 const BOARDS: [&str; 5] = ["overview", "scenario", "bursts", "sockets", "service"];
 /// Those that tell of every scenario.
@@ -134,7 +136,8 @@ fn a_prometheus_that_does_not_answer_is_a_failure() {
 }
 
 /// What no test can make happen in a minute.
-const EMPTY: [&str; 3] = [
+const EMPTY: [&str; 4] = [
+    "bursts 22 A: this machine may have no disk of its own",
     "scenario 20 B: this Prometheus is younger than a week",
     "scenario 21 B: this Prometheus is younger than a week",
     "scenario 22 B: this Prometheus is younger than a week",
@@ -159,6 +162,7 @@ struct Watched {
     prometheus: Prometheus,
     _service: Service,
     _centre: Centre,
+    _host: NodeExporter,
 }
 
 impl Watched {
@@ -177,7 +181,8 @@ impl Watched {
         ))
         .await;
         let address = service.web.strip_prefix("http://").unwrap();
-        let prometheus = Prometheus::shared(address).await;
+        let host = NodeExporter::start().await;
+        let prometheus = Prometheus::shared_beside(address, Some(&host.address)).await;
         // Rates need two samples, the first of them from before what they are to count.
         let passed = "sum(chatprobe_chats_passed_total{mode='probe'})";
         prometheus.when(passed, |count| count > 1.5).await;
@@ -206,6 +211,7 @@ impl Watched {
             "count(ALERTS{alertstate='firing', alertname!='ChatprobeWatchdog'})",
             "sum(scenario_target:chatprobe_chats_failed:increase30m)",
             "scenario_target:chatprobe_agent_join_seconds:p95_rate30m",
+            "sum(rate(node_cpu_seconds_total{target='centre'}[1m]))",
         ] {
             prometheus.when(query, |number| number > 0.0).await;
         }
@@ -213,6 +219,7 @@ impl Watched {
             prometheus,
             _service: service,
             _centre: centre,
+            _host: host,
         }
     }
 

@@ -46,6 +46,11 @@ impl Prometheus {
     /// The same as others have it: under another name of the job, with the labels of a cluster, and alerts that reach
     /// nobody.
     pub async fn shared(chatprobe: &str) -> Self {
+        Self::shared_beside(chatprobe, None).await
+    }
+
+    /// The same, with a node exporter at this address on the host of the target `centre`.
+    pub async fn shared_beside(chatprobe: &str, node_exporter: Option<&str>) -> Self {
         let folder = with_rules();
         let nobody = free_address();
         folder.write(
@@ -55,6 +60,11 @@ impl Prometheus {
         let labels = "labels: { cluster: east, namespace: synthetic }";
         let target = format!("[{{ targets: ['{chatprobe}'], {labels} }}]");
         folder.write("targets/chatprobe.yml", &target);
+        if let Some(address) = node_exporter {
+            let labels = labels.replace('}', ", target: centre }");
+            let target = format!("[{{ targets: ['{address}'], {labels} }}]");
+            folder.write("targets/target-hosts.yml", &target);
+        }
         let config = repository("prometheus/prometheus.yml");
         let renamed = config.replace("job_name: chatprobe", "job_name: monitored-pods");
         assert_ne!(config, renamed);
