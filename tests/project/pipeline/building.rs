@@ -180,6 +180,7 @@ async fn the_configuration_is_checked_with_its_rules_boards_and_deployments() {
         "config/container.yaml",
         "config/image.yaml",
         "config/rooms.yaml",
+        "config/behaviour.yaml",
     ] {
         let shipped = checkout.read(file);
         checkout.write(file, "no_such_key: 1\n");

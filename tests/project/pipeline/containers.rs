@@ -58,7 +58,7 @@ async fn the_images_of_others_are_pinned_by_what_their_tags_are_now() {
     };
     let tags = images();
     assert_eq!(tags[0], "${CHATPROBE_IMAGE:-chatprobe:dev}");
-    assert_eq!(tags.len(), 5);
+    assert_eq!(tags.len(), 6);
     let inspect = r#"case $line in git*) echo "a change"; exit ;; esac
         printf 'Name:      x\nMediaType: y\nDigest:    %s\n\nManifests:\n  Name: x@sha256:00\n' "$DIGEST""#;
     // Anew where a digest stands there already.
@@ -134,7 +134,7 @@ async fn the_test_environment_is_of_the_image_with_secrets_of_its_own() {
         calls,
         [
             "docker [compose] [version]",
-            "docker [compose] [up] [--detach] [--no-build] [--wait] [--wait-timeout] [120] [simulator] [chatprobe]",
+            "docker [compose] [--profile] [behaviour] [up] [--detach] [--no-build] [--wait] [--wait-timeout] [120] [simulator] [behaviour] [chatprobe]",
         ]
     );
     let ran = checkout.run("ci/deploy", &[], &environment).await;
@@ -166,8 +166,8 @@ async fn the_end_of_the_test_environment_keeps_its_logs_and_no_secrets() {
     assert_eq!(
         ran.calls,
         [
-            "docker [compose] [logs] [--no-color]",
-            "docker [compose] [down] [--volumes] [--timeout] [30]",
+            "docker [compose] [--profile] [behaviour] [logs] [--no-color]",
+            "docker [compose] [--profile] [behaviour] [down] [--volumes] [--timeout] [30]",
         ]
     );
     let secrets = checkout.path("target/test-secrets");

@@ -24,6 +24,7 @@ metadata:
 ---
   name: redis
   name: rooms
+  name: behaviour
 ---
 kind: ServiceMonitor
 ---
@@ -98,12 +99,13 @@ async fn what_deploys_is_well_if_all_tools_say_so_and_not_if_one_does_not() {
             "hadolint [Dockerfile]",
             "docker [compose] [config] [--quiet]",
             "docker [compose] [-f] [docker-compose.yml] [-f] [docker-compose.load.yml] [config] [--quiet]",
-            "docker [compose] [--profile] [rooms] [config] [--quiet]",
-            "docker [compose] [--profile] [rooms] [config] [--images]",
+            "docker [compose] [--profile] [rooms] [--profile] [behaviour] [config] [--quiet]",
+            "docker [compose] [--profile] [rooms] [--profile] [behaviour] [config] [--images]",
             "kubectl [kustomize] [deploy/kubernetes/base]",
             "kubectl [kustomize] [deploy/kubernetes/without-simulator]",
             "kubectl [kustomize] [deploy/kubernetes/service-monitor]",
             "kubectl [kustomize] [deploy/kubernetes/rooms]",
+            "kubectl [kustomize] [deploy/kubernetes/behaviour]",
         ]
     );
     assert!(
@@ -113,6 +115,7 @@ async fn what_deploys_is_well_if_all_tools_say_so_and_not_if_one_does_not() {
     assert!(last.contains("/base.yaml] ["), "{last}");
     assert!(last.contains("/without-simulator.yaml] ["), "{last}");
     assert!(last.contains("/rooms.yaml] ["), "{last}");
+    assert!(last.contains("/behaviour.yaml] ["), "{last}");
     assert!(last.ends_with("/without-operator.yaml]"), "{last}");
 }
 
@@ -126,7 +129,8 @@ async fn where_compose_is_a_command_of_its_own_it_is_asked() {
     ]);
     let ran = deployment.check(&[]).await;
     assert_eq!(ran.code, 0, "{}", ran.said);
-    let asked = "docker-compose [--profile] [rooms] [config] [--images]".to_owned();
+    let asked =
+        "docker-compose [--profile] [rooms] [--profile] [behaviour] [config] [--images]".to_owned();
     assert!(ran.calls.contains(&asked), "{:?}", ran.calls);
 }
 
@@ -242,6 +246,7 @@ async fn what_kubernetes_would_not_get_and_needs_is_told() {
         ),
         ("  name: redis\n", "rooms has no redis"),
         ("  name: rooms\n", "rooms has no rooms"),
+        ("  name: behaviour\n", "behaviour has no behaviour"),
         ("kind: ServiceMonitor\n", "has no ServiceMonitor"),
         ("kind: PrometheusRule\n", "has no PrometheusRule"),
         (

@@ -22,7 +22,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::support::{Centre, Folder, PATIENCE, plain};
+use crate::support::{Centre, Folder, PATIENCE, Process, get, plain};
 
 /// Runs a script to its end, from another folder than the project's.
 async fn script(path: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
@@ -186,6 +186,37 @@ async fn the_load_gate_opens_for_thresholds_that_hold() {
     let (code, report, said) = judge("ci/load-gate", &ill, &load).await;
     assert_eq!(code, 1, "{said}");
     assert_eq!(report["verdict"], "failed", "{report:#}");
+}
+
+#[tokio::test]
+async fn the_load_gate_is_also_about_the_behaviour_service_where_there_is_one() {
+    let centre = Centre::start("{}").await;
+    let mut service = Process::start(&["simulate", "behaviour", "--listen", "127.0.0.1:0"]);
+    let line = service.line("the simulated behaviour service is at").await;
+    let url = line
+        .split_whitespace()
+        .find(|word| word.starts_with("http://"));
+    let url = url.unwrap().trim_end_matches(';');
+    let load = [
+        ("LOAD", "{ chats: 1 }"),
+        ("BEHAVIOUR_LOAD", "{ rate: 30/s, for: 1s, max_active: 50 }"),
+        ("BEHAVIOUR", url),
+    ];
+    let (code, _, said) = judge("ci/load-gate", &centre, &load).await;
+    assert_eq!(code, 0, "{said}");
+    let stats = get(&format!("{url}/stats")).await.unwrap();
+    let stats: Value = serde_json::from_str(&stats).unwrap();
+    assert_eq!(
+        stats["requests"],
+        serde_json::json!({ "store": { "201": 10 }, "query": { "200": 20 } })
+    );
+    service.finish().await;
+    let (code, report, said) = judge("ci/load-gate", &centre, &load).await;
+    assert_eq!(code, 1, "{said}");
+    assert_eq!(
+        report["verdict"], "passed",
+        "that of the contact centre: {report:#}"
+    );
 }
 
 #[tokio::test]
