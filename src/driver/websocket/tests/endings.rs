@@ -1,5 +1,7 @@
 //! The end of a socket: who ends it, and how long that may take.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::{
     server::{CLOSE, FIN, PING, PONG, close, frame, say},
     *,
@@ -179,21 +181,56 @@ async fn the_end_of_the_connection_without_a_close_is_that_of_the_network() {
 
 #[tokio::test]
 async fn what_the_target_said_at_last_counts_more_than_what_could_not_be_sent() {
-    let server = socket_server(|mut peer| async move {
-        peer.frame().await;
-        peer.write(close(1008, "not allowed")).await;
-        // It has not read the second message, so the connection is reset.
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    let gone = Arc::<Notify>::default();
+    let told = gone.clone();
+    let server = Server::start(move |mut peer| {
+        let told = told.clone();
+        async move {
+            switch(&mut peer, "").await;
+            peer.frame().await;
+            peer.write(close(1008, "not allowed")).await;
+            peer.reset();
+            told.notify_one();
+        }
     })
     .await;
-    for _ in 0..5 {
-        let notes = Notes::default();
-        let busy = notes.replying(|_| Vec::new());
-        let opened = open_with(&opening(ws(&server)), busy).await;
-        while opened.socket.send(text("more")).await.is_ok() {}
-        let closed = notes.until_closed().await;
-        assert_eq!((closed.by, closed.code), (ClosedBy::Target, Some(1008)));
-    }
+    let (opened, notes) = open(&server).await;
+    opened.socket.send(text("once")).await.unwrap();
+    gone.notified().await;
+    // Nobody has read the close yet.
+    assert!(opened.socket.send(text("more")).await.is_err());
+    let closed = notes.until_closed().await;
+    assert_eq!((closed.by, closed.code), (ClosedBy::Target, Some(1008)));
+}
+
+#[tokio::test]
+async fn the_target_closes_the_connection_first() {
+    let was_open = Arc::<AtomicBool>::default();
+    let seen = was_open.clone();
+    let server = Server::start(move |mut peer| {
+        let seen = seen.clone();
+        async move {
+            switch(&mut peer, "").await;
+            peer.write(close(1000, "")).await;
+            peer.frame_like(FIN | CLOSE).await;
+            let after = timeout(Duration::from_millis(100), peer.frame()).await;
+            seen.store(after.is_err(), Ordering::Relaxed);
+        }
+    })
+    .await;
+    let client = client();
+    let handler = Box::new(Notes::default().handler());
+    let asked = opening(ws(&server));
+    let opened = client.open(&asked, handler, &OnWire::default()).await;
+    // The task of the socket has its first turn when this one waits.
+    opened
+        .unwrap()
+        .socket
+        .close(1000, "", PATIENCE)
+        .await
+        .unwrap();
+    assert_eq!(client.all_closed(PATIENCE).await, 0);
+    assert!(was_open.load(Ordering::Relaxed));
 }
 
 #[tokio::test]

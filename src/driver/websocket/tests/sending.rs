@@ -7,7 +7,7 @@ use super::{
     *,
 };
 
-/// A server that reads nothing before it has said this, and all then.
+/// A server that reads nothing and says nothing until it is told to say all this, and reads all when it is told again.
 async fn reads_late() -> (Server, Arc<Notify>) {
     let reads = Arc::<Notify>::default();
     let told = reads.clone();
@@ -17,6 +17,7 @@ async fn reads_late() -> (Server, Arc<Notify>) {
             if !switch(&mut peer, "").await {
                 return;
             }
+            told.notified().await;
             for number in 0..100 {
                 peer.write(say(&number.to_string())).await;
             }
@@ -75,6 +76,7 @@ async fn a_target_that_does_not_read_makes_senders_wait_and_is_read_all_the_same
         "{failure}"
     );
     assert_eq!(announced, 1);
+    reads.notify_one();
     assert_eq!(notes.until_received(100).await.len(), 100);
     reads.notify_one();
     opened.socket.send(message(7)).await.unwrap();

@@ -70,10 +70,10 @@ async fn an_answer_to_a_close_that_arrived_in_time_counts_though_it_is_read_late
 
 #[tokio::test]
 async fn a_target_that_goes_on_talking_does_not_put_the_end_off() {
+    // As much as the kernels hold is always there to be read.
     let server = socket_server(|mut peer| async move {
-        while peer.write(say("more")).await {
-            tokio::task::yield_now().await;
-        }
+        let more = say(&"x".repeat(1000)).repeat(100);
+        while peer.write(&more).await {}
     })
     .await;
     let (opened, notes) = open(&server).await;
@@ -84,6 +84,26 @@ async fn a_target_that_goes_on_talking_does_not_put_the_end_off() {
         matches!(failure.kind, SocketFailureKind::Timeout),
         "{failure}"
     );
+}
+
+#[tokio::test]
+async fn a_frame_that_had_begun_is_whole_though_large_buffers_were_given_back_meanwhile() {
+    let server = socket_server(|mut peer| async move {
+        let next = say("the next");
+        let (begun, rest) = next.split_at(4);
+        let mut all = say(&"x".repeat(10 * LONGER));
+        all.extend(begun);
+        peer.write(all).await;
+        // The client answers the large message, and has nothing more to read then.
+        peer.frame().await;
+        peer.write(rest).await;
+        peer.until_gone().await;
+    })
+    .await;
+    let notes = Notes::default();
+    let answers = notes.replying(|_| vec![text("heard")]);
+    let _opened = open_with(&opening(ws(&server)), answers).await;
+    assert_eq!(notes.until_received(2).await[1], text("the next"));
 }
 
 #[tokio::test]
