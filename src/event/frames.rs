@@ -1,6 +1,6 @@
 //! What passed over the connections of a failed chat: as it was, and as people may see it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -27,6 +27,8 @@ pub struct TracedFrames {
 pub struct TracedFrame {
     /// Which connection of the chat, from one.
     pub connection: u32,
+    /// The name of its socket, with that of its track in front if it has one.
+    pub socket: Arc<str>,
     /// After the chat began; `None` if that is not known.
     pub at: Option<Duration>,
     /// What it is.
@@ -51,6 +53,9 @@ pub enum Passage {
 pub struct FrameTrace {
     /// Which connection of the chat, from one.
     pub connection: u32,
+    /// The name of its socket, with that of its track in front if it has one: `agent.socket`.
+    #[serde(default)]
+    pub socket: String,
     /// When, in seconds after the chat began; null where that is not known.
     pub at: Option<f64>,
     /// `received`, `sent`, or `ended` for the end of the connection.
@@ -108,6 +113,7 @@ impl TracedFrame {
         }
         FrameTrace {
             connection: self.connection,
+            socket: self.socket.to_string(),
             at: self.at.map(|at| at.as_secs_f64()),
             passage: self.passage.as_str().to_owned(),
             kind: kind.map(|kind| kind.as_str().to_owned()),
@@ -147,6 +153,7 @@ mod tests {
     fn frame(passage: Passage, content: &[u8], length: usize) -> TracedFrame {
         TracedFrame {
             connection: 2,
+            socket: "line".into(),
             at: Some(Duration::from_millis(1_500)),
             passage,
             content: Beginning {

@@ -47,10 +47,14 @@ pub struct TracedStep {
     pub branches: Option<Arc<[Nth]>>,
     /// Which attempt at it this was, if it says that it is attempted again.
     pub attempt: Option<Nth>,
+    /// Its track, if it went on beside others.
+    pub track: Option<Arc<str>>,
     /// When it began, after the chat did, if that is known.
     pub begun: Option<Duration>,
     /// How long it was performed, a wait for a connection included, if that is known.
     pub took: Option<Duration>,
+    /// Whether it was cut short, because a step of another track failed.
+    pub stopped: bool,
     /// Why it did not pass. In a box, like all that few steps have: those of every chat in progress are kept.
     pub refused: Option<Box<(Reason, String)>>,
     /// What was sent and seen.

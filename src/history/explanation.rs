@@ -93,10 +93,16 @@ pub struct StepTrace {
     /// Which attempt at it this was; null for a step that is attempted once only.
     #[serde(default)]
     pub attempt: Option<Nth>,
+    /// Its track, if it went on beside others.
+    #[serde(default)]
+    pub track: Option<String>,
     /// When it began, in seconds after the chat did; null where that is not known.
     pub began: Option<f64>,
     /// How long it took, in seconds; null where that is not known.
     pub seconds: Option<f64>,
+    /// Whether it was cut short, because a step of another track failed.
+    #[serde(default)]
+    pub stopped: bool,
     /// Why it did not pass; null if it did.
     pub reason: Option<Reason>,
     /// What exactly went wrong.
@@ -189,8 +195,10 @@ impl StepTrace {
                 .flat_map(|branches| branches.iter().copied())
                 .collect(),
             attempt: step.attempt,
+            track: step.track.as_ref().map(ToString::to_string),
             began: step.begun.map(|begun| begun.as_secs_f64()),
             seconds: step.took.map(|took| took.as_secs_f64()),
+            stopped: step.stopped,
             reason: refused.map(|refused| refused.0),
             detail: refused.map(|refused| redaction.redact(refused.1.clone())),
             action: (step.action.as_ref())

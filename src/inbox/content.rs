@@ -2,6 +2,7 @@ use std::collections::VecDeque;
 
 use super::{
     Duplicates, IdSpread, IdUse, Inbound, Incoming, KeptBytes, MOST_BYTES, MOST_EVENTS, Owner,
+    TrackSet, TrackWait,
     alarm::Alarm,
     bounds::MOST_ENDS,
     cursor::{Candidate, Cursor},
@@ -28,6 +29,14 @@ pub(super) struct Content {
     waiters: Waiters,
     /// That of the wait that was over last.
     alarm: Option<Alarm>,
+}
+
+/// An event that a wait has taken.
+#[derive(Debug)]
+pub(super) struct TakenEvent {
+    pub(super) inbound: Inbound,
+    /// Another track has taken it before.
+    pub(super) is_settled: bool,
 }
 
 impl Content {
@@ -91,6 +100,7 @@ impl Content {
             inbound,
             repeats,
             is_no_departure: false,
+            taken_by: TrackSet::default(),
         };
         self.bytes.add(&kept.inbound, kept.besides());
         self.events.push_back(kept);
@@ -113,8 +123,10 @@ impl Content {
     fn give_up_oldest(&mut self, owner: &Owner) {
         while let Some(gone) = self.surplus().and_then(|at| self.events.remove(at)) {
             self.bytes.remove(&gone.inbound, gone.besides());
-            self.fell_out = self.fell_out.saturating_add(1);
-            owner.fell_out(gone.inbound.source, gone.fate_if_left());
+            if gone.taken_by.is_empty() {
+                self.fell_out = self.fell_out.saturating_add(1);
+                owner.fell_out(gone.inbound.source, gone.fate_if_left());
+            }
         }
     }
 
@@ -185,9 +197,35 @@ impl Content {
         Some(&self.events[at].inbound)
     }
 
-    /// Takes an event out, if it is there still.
-    pub(super) fn take(&mut self, number: u64) -> Option<Inbound> {
-        let taken = self.events.remove(self.position(number)?)?;
+    /// Takes an event out, if it is there still. One that other tracks may take as well stays for those.
+    pub(super) fn take(&mut self, number: u64, track: Option<TrackWait>) -> Option<TakenEvent> {
+        let at = self.position(number)?;
+        let kept = &mut self.events[at];
+        let is_settled = !kept.taken_by.is_empty();
+        let track = track.filter(|_| kept.inbound.source.is_callback());
+        if let Some(stays) = track.and_then(|track| kept.taken_by.take(track)) {
+            kept.taken_by = stays;
+            return Some(TakenEvent {
+                inbound: kept.inbound.clone(),
+                is_settled,
+            });
+        }
+        let inbound = self.remove(at)?;
+        Some(TakenEvent {
+            inbound,
+            is_settled,
+        })
+    }
+
+    /// Tracks that went on side by side are over: what one of them has taken is for nobody any more.
+    pub(super) fn drop_taken(&mut self) {
+        while let Some(at) = { self.events.iter() }.position(|kept| !kept.taken_by.is_empty()) {
+            self.remove(at);
+        }
+    }
+
+    fn remove(&mut self, at: usize) -> Option<Inbound> {
+        let taken = self.events.remove(at)?;
         self.bytes.remove(&taken.inbound, taken.besides());
         if self.events.is_empty() {
             // Many chats wait at a time: each without room for events that have not come.
@@ -201,7 +239,9 @@ impl Content {
         self.is_closed = true;
         self.alarm = None;
         for left in std::mem::take(&mut self.events) {
-            owner.settle_entry(left.inbound.source, left.fate_if_left());
+            if left.taken_by.is_empty() {
+                owner.settle_entry(left.inbound.source, left.fate_if_left());
+            }
         }
     }
 

@@ -3,7 +3,7 @@ use std::collections::VecDeque;
 use minijinja::Value;
 use tokio::time::Instant;
 
-use super::{Duplicates, Inbound, kept::KeptEvent};
+use super::{Duplicates, Inbound, TrackWait, kept::KeptEvent};
 use crate::scenario::{InboundSource, Match, Reason, WaitSources};
 
 /// An entry that may decide a wait.
@@ -32,6 +32,8 @@ pub(super) struct Cursor {
     sources: WaitSources,
     since: Instant,
     deadline: Instant,
+    /// For which track it waits, if several go on side by side.
+    track: Option<TrackWait>,
     /// The number of the next event.
     next: u64,
     /// Whether the event before that is no departure, which the inbox does not know yet.
@@ -55,11 +57,17 @@ pub(super) struct Passed {
 
 impl Cursor {
     /// The cursor of a wait for an answer to a request that was sent at `since`.
-    pub(super) fn new(sources: WaitSources, since: Instant, deadline: Instant) -> Self {
+    pub(super) fn new(
+        sources: WaitSources,
+        since: Instant,
+        deadline: Instant,
+        track: Option<TrackWait>,
+    ) -> Self {
         Self {
             sources,
             since,
             deadline,
+            track,
             next: 0,
             has_no_departure: false,
             passed: None,
@@ -68,6 +76,10 @@ impl Cursor {
 
     pub(super) fn deadline(&self) -> Instant {
         self.deadline
+    }
+
+    pub(super) fn track(&self) -> Option<TrackWait> {
+        self.track
     }
 
     pub(super) fn next_number(&self) -> u64 {
@@ -93,7 +105,7 @@ impl Cursor {
             let is_last = self.sources.end(connection);
             return is_last.then(|| Candidate::End { reason, how: how() });
         }
-        if !self.sources.have(source) {
+        if !self.sources.have(source) || kept.taken_by.keeps_from(self.track) {
             return None;
         }
         if let Some(repeats) = &kept.repeats

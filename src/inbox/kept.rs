@@ -1,4 +1,4 @@
-use super::{Inbound, deliveries::Repeated};
+use super::{Inbound, TrackSet, deliveries::Repeated};
 use crate::{event::Fate, scenario::InboundSource};
 
 /// An event in an inbox.
@@ -11,6 +11,8 @@ pub(super) struct KeptEvent {
     pub(super) repeats: Option<Box<Repetition>>,
     /// A wait found that it does not say that the other side left.
     pub(super) is_no_departure: bool,
+    /// Tracks that have taken it, while others may still. It is settled then.
+    pub(super) taken_by: TrackSet,
 }
 
 /// An equal event arrived before, and the id does not tell whether the two are one. The later one is taken for a

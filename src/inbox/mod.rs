@@ -31,6 +31,8 @@
 //! Each wait has a cursor of its own: the number of the next event that it looks at, and what it found out so far.
 //! So a wait judges an event once, in the order of arrival, and several waits may go on at a time. Looking takes
 //! nothing away; the wait that an event decides takes it, and where two want the same event the first one has it.
+//! Tracks of a chat that go on side by side each have an event of a callback: it is settled when the first of them takes
+//! it, and stays until the last has.
 //!
 //! A cursor clones the next event under the lock, which copies no content, and releases the lock. Only then the
 //! expressions of the scenario judge the event. However long that takes, the inbox goes on receiving, and a wait
@@ -54,6 +56,7 @@ mod sender;
 #[cfg(test)]
 mod tests;
 mod timeout;
+mod tracks;
 mod waiters;
 mod waits;
 
@@ -64,4 +67,5 @@ pub use kept_bytes::KeptBytes;
 pub use owner::Owner;
 pub use sender::{EventSender, Intake};
 pub use timeout::{Duplicates, WaitError};
+pub use tracks::{TrackSet, TrackWait};
 pub use waits::Inbox;

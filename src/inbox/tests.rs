@@ -3,6 +3,7 @@
 mod connections;
 mod cursors;
 mod limits;
+mod tracks;
 mod turns;
 mod waking;
 

@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use super::{
-    EventSender, Inbound, Owner, WaitError,
+    EventSender, Inbound, Owner, TrackWait, WaitError,
     alarm::Alarm,
     content::Content,
     cursor::{Candidate, Cursor},
@@ -42,7 +42,8 @@ impl Inbox {
     }
 
     /// Waits for the first event or frame of these sources that `judge` wants and that arrived between `since` and
-    /// `deadline`, and takes it: each serves one wait. Several waits may go on at a time.
+    /// `deadline`, and takes it: each serves one wait. Several waits may go on at a time; an event of a callback serves
+    /// one of each track that may wait for it.
     ///
     /// A wait for frames is over when it comes to the end of the last of its connections. No wait takes an end: each one
     /// meets it.
@@ -57,10 +58,23 @@ impl Inbox {
         sources: WaitSources,
         since: Instant,
         deadline: Instant,
+        judge: impl FnMut(&Inbound) -> Match,
+        read: impl FnMut(&Context<'_>),
+    ) -> impl Future<Output = Result<Inbound, WaitError>> {
+        self.wait_in_track(None, sources, since, deadline, judge, read)
+    }
+
+    /// The same for a track of the chat, if several go on side by side.
+    pub fn wait_in_track(
+        &self,
+        track: Option<TrackWait>,
+        sources: WaitSources,
+        since: Instant,
+        deadline: Instant,
         mut judge: impl FnMut(&Inbound) -> Match,
         mut read: impl FnMut(&Context<'_>),
     ) -> impl Future<Output = Result<Inbound, WaitError>> {
-        let mut cursor = Cursor::new(sources, since, deadline);
+        let mut cursor = Cursor::new(sources, since, deadline, track);
         // Not an async function, which would have room for its arguments twice: many chats wait at a time.
         async move {
             let mut waiting = Waiting::begin(&self.0);
@@ -107,6 +121,11 @@ impl Inbox {
         waiting.poll_until(cursor.deadline(), task).map(|()| false)
     }
 
+    /// Tracks that went on side by side are over: what one of them has taken is for nobody any more.
+    pub fn drop_taken(&self) {
+        self.0.content().drop_taken();
+    }
+
     /// For how many events it has room without an allocation.
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
@@ -143,12 +162,15 @@ impl Inbox {
         if !cursor.is_decided_by(&inbound, &found) {
             return Judged::Passed;
         }
-        let taken = self.0.content().take(number);
+        let taken = self.0.content().take(number, cursor.track());
         // Another wait may have taken it meanwhile.
-        let Some(inbound) = taken else {
+        let Some(taken) = taken else {
             return Judged::Passed;
         };
-        self.0.owner.settle_entry(inbound.source, Fate::Consumed);
+        let inbound = taken.inbound;
+        if !taken.is_settled {
+            self.0.owner.settle_entry(inbound.source, Fate::Consumed);
+        }
         Judged::Decided(match found {
             Match::Disconnected => Err(WaitError::Disconnected),
             Match::Exceeded(error) => Err(WaitError::Exceeded(error)),

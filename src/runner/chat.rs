@@ -69,6 +69,9 @@ struct Account {
 impl Account {
     fn open(context: Arc<RunContext>, number: u64, intended: Instant) -> Self {
         let now = Instant::now();
+        if let Some(barriers) = &context.barriers {
+            barriers.chat_begins();
+        }
         context.emit(&RunEvent::ChatStarted {
             lateness: now.saturating_duration_since(intended),
         });
@@ -88,8 +91,18 @@ impl Account {
     }
 
     fn steps_are_over(&mut self, ending: Ending) {
+        self.leave_barriers();
         self.steps_over = Some(Instant::now());
         self.ending = Some(ending);
+    }
+
+    /// Once its steps are over, other chats do not wait for it.
+    fn leave_barriers(&self) {
+        if self.steps_over.is_none()
+            && let Some(barriers) = &self.context.barriers
+        {
+            barriers.chat_is_over();
+        }
     }
 
     /// Emits if the chat may still be open at the target.
@@ -125,6 +138,7 @@ impl Account {
 
 impl Drop for Account {
     fn drop(&mut self) {
+        self.leave_barriers();
         let ending = self.ending.take().unwrap_or_else(|| {
             if std::thread::panicking() {
                 Ending::Failed(Failure {

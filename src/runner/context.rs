@@ -13,7 +13,9 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Engine, RunSpec, TraceBudget, deliveries::Ledger, forever::FOREVER};
+use super::{
+    Engine, RunSpec, TraceBudget, barriers::Barriers, deliveries::Ledger, forever::FOREVER,
+};
 use crate::{
     callbacks::Path,
     event::{Mode, RunEvent, RunObservers},
@@ -32,6 +34,8 @@ pub(super) struct RunContext {
     owner: Option<Arc<Owner>>,
     /// Who has to receive what is said in rooms, if the scenario says how that is recognized.
     pub(super) ledger: Option<Arc<Ledger>>,
+    /// Where its chats wait for each other, if the scenario says so.
+    pub(super) barriers: Option<Barriers>,
     pub(super) ending: EndSignal,
     pub(super) observers: RunObservers,
     /// Whether a chat was interrupted by the end of the run, in its steps or in its `always` steps.
@@ -53,6 +57,7 @@ impl RunContext {
         let owner = owns_frames.then(|| Arc::new(Owner::new(1, observers.clone())));
         let deliveries = spec.scenario.sockets.deliveries.as_ref();
         let ledger = deliveries.map(|rule| Ledger::new(rule.within, observers.clone()));
+        let barriers = spec.scenario.has_barriers().then(Barriers::default);
         Self {
             clients: clients(engine, &spec),
             engine: engine.clone(),
@@ -60,6 +65,7 @@ impl RunContext {
             path,
             owner,
             ledger,
+            barriers,
             ending: EndSignal::default(),
             observers,
             cut_short: AtomicBool::new(false),
@@ -106,50 +112,14 @@ impl RunContext {
         self.cut_short.load(Ordering::Relaxed)
     }
 
-    /// Whether something tells its tracks to stop, now or later.
-    pub(super) fn is_ending(&self) -> bool {
-        self.ending.is_given.load(Ordering::Acquire)
-    }
-
     /// Whether a track with this grace period has to stop.
     pub(super) fn grace_is_over(&self, grace: GracePeriod) -> bool {
-        if !self.is_ending() {
-            return false;
-        }
-        let end = *self.ending.end.borrow();
-        end.is_some_and(|end| end.deadline(grace) <= Instant::now())
+        self.ending.is_over(grace)
     }
 
     /// Completes when a track with this grace period has to stop.
     pub(super) fn end_of_grace(&self, grace: GracePeriod) -> impl Future<Output = ()> {
-        self.past(move |end| end.deadline(grace))
-    }
-
-    /// Completes at a moment of the end, once there is one.
-    async fn past(&self, moment: impl Fn(&End) -> Instant) {
-        let mut end = self.ending.end.subscribe();
-        loop {
-            let deadline = end.borrow_and_update().as_ref().map(&moment);
-            let out = async {
-                match deadline {
-                    Some(deadline) => sleep_until(deadline).await,
-                    None => pending().await,
-                }
-            };
-            tokio::select! {
-                () = out => return,
-                // Its sender lives as long as this context.
-                _ = end.changed() => {}
-            }
-        }
-    }
-
-    /// Completes when a track with this grace period, which has to stop, does not wait any longer for the answer to
-    /// what is on its way. That of a step of the setup or of a chat may be needed to clean up.
-    pub(super) async fn gives_up_answers(&self, grace: GracePeriod) {
-        if grace == GracePeriod::None {
-            self.past(End::answers).await;
-        }
+        self.ending.end_of_grace(grace)
     }
 }
 
@@ -198,6 +168,67 @@ struct End {
 }
 
 impl EndSignal {
+    /// Whether something tells tracks to stop, now or later.
+    pub(super) fn is_given(&self) -> bool {
+        self.is_given.load(Ordering::Acquire)
+    }
+
+    /// Whether a track with this grace period has to stop.
+    pub(super) fn is_over(&self, grace: GracePeriod) -> bool {
+        if !self.is_given() {
+            return false;
+        }
+        let end = *self.end.borrow();
+        end.is_some_and(|end| end.deadline(grace) <= Instant::now())
+    }
+
+    /// Completes when a track with this grace period has to stop.
+    pub(super) fn end_of_grace(&self, grace: GracePeriod) -> impl Future<Output = ()> {
+        self.past(move |end| end.deadline(grace))
+    }
+
+    /// Completes at a moment of the end, once there is one.
+    async fn past(&self, moment: impl Fn(&End) -> Instant) {
+        let mut end = self.end.subscribe();
+        loop {
+            let deadline = end.borrow_and_update().as_ref().map(&moment);
+            let out = async {
+                match deadline {
+                    Some(deadline) => sleep_until(deadline).await,
+                    None => pending().await,
+                }
+            };
+            tokio::select! {
+                () = out => return,
+                // Its sender is this one.
+                _ = end.changed() => {}
+            }
+        }
+    }
+
+    /// Completes when a track with this grace period, which has to stop, does not wait any longer for the answer to
+    /// what is on its way. That of a step of the setup or of a chat may be needed to clean up.
+    pub(super) async fn gives_up_answers(&self, grace: GracePeriod) {
+        if grace == GracePeriod::None {
+            self.past(End::answers).await;
+        }
+    }
+
+    /// Gives the ends of another signal, those of this moment and all that come, for as long as this is polled.
+    pub(super) async fn follow(&self, other: &Self) {
+        let mut end = other.end.subscribe();
+        loop {
+            let asked = *end.borrow_and_update();
+            if let Some(asked) = asked {
+                self.shorten(asked);
+            }
+            if end.changed().await.is_err() {
+                // Its sender is the other one.
+                return;
+            }
+        }
+    }
+
     /// The end that leaves less time holds: a shutdown is in more of a hurry than whoever ended
     /// the run before it. The teardown has as long as the `always` steps.
     pub(super) fn give(&self, answers: Duration, cleanup: Duration) {

@@ -1,4 +1,4 @@
-use std::{collections::VecDeque, mem};
+use std::{collections::VecDeque, mem, sync::Arc};
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -31,9 +31,18 @@ pub(super) struct FrameLog {
     is_over: bool,
 }
 
+/// A connection whose frames are kept.
+pub(super) struct LoggedConnection {
+    /// Which connection of the chat, from one.
+    pub(super) number: u32,
+    /// The name of its socket, with that of its track in front if it has one.
+    pub(super) socket: Arc<str>,
+}
+
 /// A frame without its content.
 struct LoggedFrame {
     connection: u32,
+    socket: Arc<str>,
     at: Instant,
     passage: Passage,
     /// How much of its content is kept.
@@ -55,13 +64,20 @@ impl FrameLog {
     }
 
     /// Keeps the beginning of what passed over a connection.
-    pub(super) fn note(&mut self, connection: u32, at: Instant, passage: Passage, content: &[u8]) {
+    pub(super) fn note(
+        &mut self,
+        connection: &LoggedConnection,
+        at: Instant,
+        passage: Passage,
+        content: &[u8],
+    ) {
         if self.is_over {
             return;
         }
         let kept = &content[..content.len().min(MOST_CONTENT)];
         let frame = LoggedFrame {
-            connection,
+            connection: connection.number,
+            socket: connection.socket.clone(),
             at,
             passage,
             kept: kept.len(),
@@ -91,6 +107,7 @@ impl FrameLog {
             let after = |since| logged.at.saturating_duration_since(since);
             TracedFrame {
                 connection: logged.connection,
+                socket: logged.socket,
                 at: since.map(after),
                 passage: logged.passage,
                 content: Beginning {
@@ -156,6 +173,13 @@ mod tests {
 
     const RECEIVED: Passage = Passage::Received(FrameKind::Text);
 
+    fn connection() -> LoggedConnection {
+        LoggedConnection {
+            number: 1,
+            socket: "socket".into(),
+        }
+    }
+
     /// Of frames that are all short, or of any length.
     fn lengths() -> impl Strategy<Value = Vec<usize>> {
         prop_oneof![
@@ -174,7 +198,7 @@ mod tests {
             let began = Instant::now();
             for (number, length) in lengths.iter().enumerate() {
                 let after = Duration::from_millis(u64::try_from(number).unwrap());
-                log.note(1, began + after, RECEIVED, &vec![b'x'; *length]);
+                log.note(&connection(), began + after, RECEIVED, &vec![b'x'; *length]);
             }
             let taken = budget.taken();
             let frames = log.take(Some(began));
@@ -201,19 +225,19 @@ mod tests {
     fn without_room_a_chat_keeps_as_much_as_it_has() {
         let budget = TraceBudget::default();
         let mut log = FrameLog::new(Some(budget.clone()));
-        log.note(1, Instant::now(), RECEIVED, b"first");
+        log.note(&connection(), Instant::now(), RECEIVED, b"first");
         budget.fill();
-        log.note(1, Instant::now(), RECEIVED, b"other");
+        log.note(&connection(), Instant::now(), RECEIVED, b"other");
         let full = budget.taken();
         let mut none = FrameLog::new(Some(budget.clone()));
-        none.note(1, Instant::now(), RECEIVED, b"first");
+        none.note(&connection(), Instant::now(), RECEIVED, b"first");
         assert_eq!(none.take(None).dropped, 1);
         let frames = log.take(None);
         assert_eq!((frames.latest.len(), frames.dropped), (1, 1));
         assert_eq!(&frames.latest[0].content.text[..], b"other");
         assert!(budget.taken() < full);
         // Of what comes after the chat was explained nobody asks.
-        log.note(1, Instant::now(), RECEIVED, b"late");
+        log.note(&connection(), Instant::now(), RECEIVED, b"late");
         assert_eq!(log.take(None).latest.len(), 0);
     }
 }

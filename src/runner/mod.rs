@@ -9,6 +9,7 @@
 //! run and gives it orders.
 
 mod averages;
+mod barriers;
 mod batches;
 mod between_chats;
 mod chat;
@@ -32,6 +33,7 @@ mod histogram;
 mod latencies;
 mod listed_chats;
 mod machine_sample;
+mod marks;
 mod measurements;
 mod order;
 mod other_callbacks;
@@ -57,6 +59,7 @@ mod thresholds;
 mod timeline;
 mod trace_budget;
 mod track;
+mod track_group;
 mod verdict;
 mod window;
 

@@ -1,16 +1,19 @@
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU32, Ordering},
+};
 
 use tokio::time::Instant;
 
 use super::{
     context::RunContext,
     deliveries::{Ledger, Member, Membership},
-    frame_log::FrameLog,
+    frame_log::{FrameLog, LoggedConnection},
 };
 use crate::{
     event::{Passage, RunEvent, RunObservers, TracedFrames},
     inbox::{EventSender, Inbound},
-    scenario::{InboundSource, SessionEvent},
+    scenario::{InboundSource, NewConnection, SessionEvent},
 };
 
 /// Where what happens in the sessions of one chat goes: to the observers of its run, into its inbox, to the ledger of
@@ -21,6 +24,8 @@ pub(super) struct SessionEvents {
     observers: RunObservers,
     /// `None` outside chats, where nothing waits for a frame.
     inbox: Option<EventSender>,
+    /// How many connections were begun.
+    connections: AtomicU32,
     frames: Mutex<FrameLog>,
     /// `None` in a run without deliveries.
     rooms: Option<Rooms>,
@@ -38,6 +43,7 @@ impl SessionEvents {
             chat,
             observers: context.observers.clone(),
             inbox,
+            connections: AtomicU32::new(0),
             frames: Mutex::new(FrameLog::new(context.trace_budget())),
             rooms: context.ledger.clone().map(|ledger| Rooms {
                 ledger,
@@ -46,8 +52,19 @@ impl SessionEvents {
         }
     }
 
+    /// Takes up a connection that is about to be opened under this name of a socket.
+    pub(super) fn new_connection(self: &Arc<Self>, socket: Arc<str>) -> NewConnection {
+        let number = 1 + self.connections.fetch_add(1, Ordering::Relaxed);
+        let connection = LoggedConnection { number, socket };
+        let events = self.clone();
+        NewConnection {
+            number,
+            sink: Arc::new(move |event| events.take(&connection, event)),
+        }
+    }
+
     /// Called by tasks of sessions, for one connection in the order of what happens on it.
-    pub(super) fn take(&self, event: SessionEvent) {
+    fn take(&self, own: &LoggedConnection, event: SessionEvent) {
         match event {
             SessionEvent::Socket(event) => self.observers.emit(&RunEvent::Socket(event)),
             SessionEvent::Passed(frame) => {
@@ -57,7 +74,7 @@ impl SessionEvents {
                     Passage::Sent(frame.kind)
                 };
                 let mut frames = self.frames();
-                frames.note(frame.connection, frame.at, passage, &frame.content);
+                frames.note(own, frame.at, passage, &frame.content);
             }
             SessionEvent::Arrived(arrived) => self.send(Inbound {
                 arrived: arrived.at,
@@ -73,7 +90,7 @@ impl SessionEvents {
                 how,
             } => {
                 let mut frames = self.frames();
-                frames.note(connection, at, Passage::Ended, how.as_bytes());
+                frames.note(own, at, Passage::Ended, how.as_bytes());
                 drop(frames);
                 self.send(Inbound {
                     arrived: at,

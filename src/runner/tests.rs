@@ -3,6 +3,7 @@
 mod addresses;
 mod always;
 mod arrivals;
+mod barriers;
 mod choices;
 mod conservation;
 mod customers;
@@ -30,6 +31,7 @@ mod shortages;
 mod steps;
 mod stops;
 mod timeline;
+mod together;
 mod traces;
 mod tracks;
 mod verdicts;

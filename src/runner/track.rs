@@ -1,4 +1,5 @@
 mod attempt;
+mod barrier;
 mod blame;
 mod choose;
 mod deadline;
@@ -6,13 +7,17 @@ mod end;
 mod leftover;
 mod otherwise;
 mod repeat;
+mod side_by_side;
+mod since;
 mod stop_signal;
 mod think;
 mod timing;
 mod tracing;
+mod wait_until;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use futures_util::future::{join, join_all};
 use tokio::time::Instant;
 
 pub(super) use self::leftover::Leftover;
@@ -24,12 +29,13 @@ use self::{
 };
 use super::{
     chat_state::ChatState,
-    context::{GracePeriod, RunContext},
+    context::{EndSignal, GracePeriod, RunContext},
     deadline::Deadline,
+    track_group::TrackGroup,
 };
 use crate::{
-    callbacks::Claims,
     event::{Failure, RunEvent, Sent, StepOutcome},
+    inbox::TrackWait,
     scenario::{
         EvaluationError, Expression, Item, Kept, Reason, Scope, Sessions, Step, is_confidential,
         key_text, note_confidential,
@@ -51,18 +57,30 @@ pub(super) struct Track<'a> {
     chat: &'a ChatState,
     scope: Arc<Scope>,
     sessions: Sessions,
-    claims: Option<Claims>,
     random: fastrand::Rng,
     timing: Timing,
     progress: Progress,
     grace: GracePeriod,
     stop: StopSignal<'a>,
-    /// When its steps have failed, if they are none of those that the deadline of the chat binds. In a box: steps of chats
-    /// have none, and it would take room in every chat that waits.
-    limit: Option<Box<Deadline>>,
+    /// In a box: most tracks have none of this, and it would take room in every chat that waits.
+    rare: Option<Box<RareOfTrack<'a>>>,
     /// What it may have left open at the target.
     leftover: Leftover,
     tracing: Option<Box<Tracing>>,
+}
+
+/// What few tracks have.
+#[derive(Default)]
+struct RareOfTrack<'a> {
+    /// When its steps have failed, if they are none of those that the deadline of the chat binds.
+    limit: Option<Deadline>,
+    /// Its position among tracks that go on side by side, if it is one of those.
+    position: Option<usize>,
+    /// How it waits for events that others may take as well.
+    waits_as: Option<TrackWait>,
+    /// Those that have gone on side by side while it waited for them, by their positions. They go on with what they have
+    /// when the chat comes to a track of the same name.
+    tracks: BTreeMap<usize, Track<'a>>,
 }
 
 /// What is known of the step in progress, as soon as there is something.
@@ -85,19 +103,16 @@ pub(super) enum Interrupt {
 impl<'a> Track<'a> {
     /// A track that begins with the variables of a scope.
     pub(super) fn new(chat: &'a ChatState, scope: Scope, grace: GracePeriod) -> Self {
-        // Neighbouring chats must not draw neighbouring sequences.
-        let seed = chat.context.spec.seed ^ chat.number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         Self {
             chat,
             sessions: chat.context.clients.sessions(scope.sessions()),
             scope: Arc::new(scope),
-            claims: chat.claims(),
-            random: fastrand::Rng::with_seed(seed),
+            random: fastrand::Rng::with_seed(chat.seed()),
             timing: Timing::begin(),
             progress: Progress::default(),
             grace,
-            stop: StopSignal::new(&chat.context, grace),
-            limit: None,
+            stop: StopSignal::new(&chat.context.ending, grace),
+            rare: None,
             leftover: Leftover::default(),
             tracing: None,
         }
@@ -106,6 +121,24 @@ impl<'a> Track<'a> {
     /// What all chats of its run share.
     fn context(&self) -> &'a RunContext {
         &self.chat.context
+    }
+
+    /// What tells it to end: that of its run, or of the tracks that it goes on with.
+    fn ending(&self) -> &'a EndSignal {
+        match self.group() {
+            Some((group, _)) => &group.ending,
+            None => &self.context().ending,
+        }
+    }
+
+    /// The tracks that it goes on with, and its position among them.
+    fn group(&self) -> Option<(&'a Arc<TrackGroup>, usize)> {
+        let position = self.rare.as_ref()?.position?;
+        Some((self.chat.group(), position))
+    }
+
+    fn rare(&mut self) -> &mut RareOfTrack<'a> {
+        self.rare.get_or_insert_default()
     }
 
     /// Notes what it does from now on, in case it fails.
@@ -125,15 +158,12 @@ impl<'a> Track<'a> {
         let named = &self.context().spec.scenario.correlation;
         if named.is_empty() {
             let key: Arc<str> = "key".into();
-            let keys = self.claims.as_ref().map_or(&[][..], Claims::keys);
-            let keys = keys.iter();
-            return keys
-                .map(|value| (key.clone(), shown(value.clone())))
-                .collect();
+            let keys = self.chat.keys().into_iter();
+            return keys.map(|value| (key.clone(), shown(value))).collect();
         }
         let value = |name: &Arc<str>| {
             let value = self.scope.captured(name)?;
-            let text = key_text(value).unwrap_or_else(|| value.to_string());
+            let text = key_text(&value).unwrap_or_else(|| value.to_string());
             Some((name.clone(), shown(text)))
         };
         named.iter().filter_map(value).collect()
@@ -165,24 +195,36 @@ impl<'a> Track<'a> {
     /// From here on `always` steps follow.
     pub(super) fn clean_up(&mut self, passed: bool) {
         self.grace = GracePeriod::Cleanup;
-        self.stop = StopSignal::new(self.context(), self.grace);
+        self.stop = StopSignal::new(self.ending(), self.grace);
         self.limit_time();
         self.timing.due = Instant::now();
         Arc::make_mut(&mut self.scope).set_passed(passed);
     }
 
+    /// Whether it or one of its tracks has opened a connection.
+    fn is_connected(&self) -> bool {
+        let mut tracks = self.rare.iter().flat_map(|rare| rare.tracks.values());
+        self.sessions.is_connected() || tracks.any(Self::is_connected)
+    }
+
     /// Closes the connections that the chat has opened, side by side, in a bound, and no longer than its run lets it clean up.
     pub(super) async fn close_connections(&mut self) {
-        if !self.sessions.is_connected() {
+        if !self.is_connected() {
             return;
         }
         let context = self.context();
+        let own = self.sessions.close(LONGEST_CLOSE);
+        let tracks = self
+            .rare
+            .iter_mut()
+            .flat_map(|rare| rare.tracks.values_mut());
+        let of_tracks = join_all(tracks.map(|track| track.sessions.close(LONGEST_CLOSE)));
         // In a box: a chat that waits need not have room for it.
         Box::pin(async {
             tokio::select! {
                 biased;
                 () = context.end_of_grace(GracePeriod::Cleanup) => {}
-                () = self.sessions.close(LONGEST_CLOSE) => {}
+                _ = join(own, of_tracks) => {}
             }
         })
         .await;
@@ -222,6 +264,9 @@ impl<'a> Track<'a> {
             Item::Repeat(repeat) => Box::pin(self.repeat(repeat)).await,
             Item::Choose(choice) => Box::pin(self.choose(choice)).await,
             Item::End(end) => self.end(end),
+            Item::Together(together) => Box::pin(self.together(together)).await,
+            Item::WaitUntil(wait) => Box::pin(self.wait_until(wait)).await,
+            Item::Barrier(barrier) => Box::pin(self.wait_at(barrier)).await,
         }
     }
 
@@ -236,13 +281,16 @@ impl<'a> Track<'a> {
 
     /// What is left is not performed, because the run ends.
     fn cut_short(&self) -> Interrupt {
-        self.context().note_cut_short(self.grace);
+        // It may be another track of the chat that ended this one.
+        if self.context().grace_is_over(self.grace) {
+            self.context().note_cut_short(self.grace);
+        }
         Interrupt::Stopped
     }
 
     /// Whether the steps of the setup or of a chat are to begin no more.
     fn is_stopped(&self) -> bool {
-        self.grace == GracePeriod::None && self.context().grace_is_over(GracePeriod::None)
+        self.grace == GracePeriod::None && self.ending().is_over(GracePeriod::None)
     }
 
     fn applies(&self, when: Option<&Expression>) -> Result<bool, EvaluationError> {
@@ -316,6 +364,9 @@ impl<'a> Track<'a> {
         attempt: u32,
         outcome: Result<Duration, StepFailure>,
     ) -> Result<(), StepFailure> {
+        if let Some((group, position)) = self.group() {
+            group.end_step(position);
+        }
         self.trace(step, attempt, outcome.as_ref().err());
         Arc::make_mut(&mut self.scope).look_away();
         let came_to = match &outcome {

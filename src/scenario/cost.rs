@@ -2,7 +2,9 @@
 //! is known of the target.
 
 mod branches;
+mod socket_name;
 mod stay;
+mod tracks;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,7 +15,7 @@ use std::{
 use tokio::time::Instant;
 
 pub use self::stay::ShortStay;
-use self::{branches::Ends, stay::Publications};
+use self::{branches::Ends, socket_name::SocketName, stay::Publications};
 use super::{
     Bounds, EvaluationError, Expression, Item, Otherwise, Quantity, Repeat, RunScope, Scenario,
     Scope, Setting, Step,
@@ -85,6 +87,7 @@ impl Scenario {
             scope: Arc::new(scope),
             captures: BTreeSet::new(),
             sockets: BTreeMap::new(),
+            track: None,
             is_certain: true,
             ends: Ends::No,
             conditions: BTreeMap::new(),
@@ -129,9 +132,11 @@ struct Counter<'a> {
     scope: Arc<Scope>,
     /// Those that exist for certain by now.
     captures: BTreeSet<Arc<str>>,
-    /// The names of those that a chat may open: a second one of a name takes the place of the first.
+    /// The names of those that a chat may open, with their tracks: a second one of a name takes the place of the first.
     /// Whether it is certain that it does.
-    sockets: BTreeMap<Arc<str>, bool>,
+    sockets: BTreeMap<SocketName, bool>,
+    /// The track that is looked at.
+    track: Option<Arc<str>>,
     /// Whether what is looked at comes in every chat but for its own condition.
     is_certain: bool,
     /// Whether an `end` above has ended the steps of every chat that comes here.
@@ -204,6 +209,9 @@ impl<'a> Counter<'a> {
             Item::Repeat(repeat) => self.count_repeat(repeat),
             Item::Choose(choice) => self.count_choose(choice),
             Item::End(end) => self.count_end(end),
+            Item::Together(together) => self.count_together(together),
+            Item::WaitUntil(wait) => self.count_wait(wait.when.as_ref(), &wait.timeout),
+            Item::Barrier(barrier) => self.count_wait(barrier.when.as_ref(), &barrier.timeout),
         }
     }
 
@@ -214,7 +222,11 @@ impl<'a> Counter<'a> {
         }
         let longest = self.time_of(&step.timeout);
         if let Some(name) = step.action.connects() {
-            let certain = self.sockets.entry(name.clone()).or_default();
+            let socket = SocketName {
+                track: self.track.clone(),
+                name: name.clone(),
+            };
+            let certain = self.sockets.entry(socket).or_default();
             *certain |= self.is_certain && applies.least > 0;
         }
         if applies.least > 0 {

@@ -45,6 +45,16 @@ impl Extent {
         }
     }
 
+    /// At the same time.
+    pub(super) fn beside(self, other: Self) -> Self {
+        Self {
+            requests: self.requests.plus(other.requests),
+            longest: (self.longest.zip(other.longest)).map(|(a, b)| a.max(b)),
+            // The chat may be at any place of the other.
+            stay: None,
+        }
+    }
+
     /// So many times.
     pub(super) fn times(self, times: Bounds) -> Self {
         let longest = |time: Option<Duration>| match (time, times.most) {

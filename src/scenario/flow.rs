@@ -49,7 +49,7 @@ impl Flow {
         });
         reader.names.enter(Section::Cleanup);
         let always = map.get("always").map(|node| reader.read_list(node));
-        sockets.check(&reader.sockets, problems);
+        sockets.check(&reader.all_sockets(), problems);
         reader.names.enter(Section::Teardown);
         reader.names.forget_captures_but(of_setup);
         let teardown = map.get("teardown").map(|node| reader.read_list(node));

@@ -70,7 +70,8 @@ pub use session_values::SessionValues;
 pub use setting::{Quantity, Setting};
 pub use step_id::StepId;
 pub use steps::{
-    Branch, ChatEnd, Choose, DEFAULT_TIMEOUT, Item, Nth, Otherwise, Repeat, Retry, Step, Turn,
+    Barrier, Branch, ChatEnd, Choose, DEFAULT_TIMEOUT, Item, NamedTrack, Nth, Otherwise, Repeat,
+    Retry, Step, Together, Turn, WaitUntil,
 };
 pub use template::Template;
 pub use view::View;
@@ -148,6 +149,8 @@ impl Scenario {
             claimed: false,
             sockets: Vec::new(),
             streams: Vec::new(),
+            of_tracks: BTreeMap::new(),
+            pending_marks: Vec::new(),
             rules: Arc::default(),
             branches: Vec::new(),
         };
@@ -214,6 +217,12 @@ impl Scenario {
         self.all_steps()
             .iter()
             .any(|step| step.action.connects().is_some())
+    }
+
+    /// Whether its chats wait for each other somewhere.
+    pub fn has_barriers(&self) -> bool {
+        let is_barrier = |item: &Item| matches!(item, Item::Barrier(_));
+        self.steps.iter().any(|item| item.has(is_barrier))
     }
 
     /// The step with this name.

@@ -1,8 +1,12 @@
+mod ahead;
+mod tracks;
+
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet, HashMap},
 };
 
+use self::{ahead::find_captures, tracks::TrackNames};
 use super::{
     Input, Parameter, SessionValues,
     evaluation::is_global,
@@ -31,6 +35,11 @@ impl Section {
     pub(super) fn is_chat(self) -> bool {
         matches!(self, Self::Chat | Self::Cleanup)
     }
+
+    /// Whether it is the steps of a chat, of which its outcome is made.
+    pub(super) fn is_steps(self) -> bool {
+        self == Self::Chat
+    }
 }
 
 /// Which variables exist at a point of the scenario, kept while it is read from top to bottom.
@@ -43,11 +52,13 @@ pub struct Names {
     /// What an expression looks at besides the variables. Several where a problem elsewhere keeps from knowing which.
     looks: Vec<&'static VisibleNames>,
     repeats: usize,
+    /// Those of tracks with the name of the track and a dot in front, and inside their track without as well.
     captured: BTreeSet<String>,
     /// Captures of the chats, which are over when `teardown` runs.
     of_chats: BTreeSet<String>,
-    /// Captures of the whole scenario: name, and the step that makes it.
+    /// Captures of the whole scenario: name, and the step that makes it. Those of tracks have the track in front.
     ahead: BTreeMap<String, String>,
+    tracks: TrackNames,
     /// Variables of the target that the scenario uses, and where it first does.
     target: RefCell<BTreeMap<String, Place>>,
     /// What of their request expressions about events look at: see [`Keeps`].
@@ -81,7 +92,7 @@ impl Names {
             .iter()
             .map(|input| (input.name.clone(), input.default.clone()));
         let mut ahead = BTreeMap::new();
-        find_captures(scenario, &mut ahead);
+        find_captures(scenario, None, &mut ahead);
         Self {
             inputs: declared.chain(defaults).collect(),
             callbacks,
@@ -91,6 +102,7 @@ impl Names {
             captured: BTreeSet::new(),
             of_chats: BTreeSet::new(),
             ahead,
+            tracks: TrackNames::of(scenario),
             target: RefCell::default(),
             looks_at_request: Cell::default(),
             looks_at_delivery: Cell::default(),
@@ -189,6 +201,10 @@ impl Names {
     pub(super) fn whenever(&mut self, read: impl FnOnce(&mut Self)) {
         let known = self.captured.clone();
         self.captured.extend(self.ahead.keys().cloned());
+        // It may be evaluated for a track.
+        let of_tracks = self.ahead.keys().filter_map(|name| name.split_once('.'));
+        self.captured
+            .extend(of_tracks.map(|(_, name)| name.to_owned()));
         read(self);
         self.captured = known;
     }
@@ -197,8 +213,8 @@ impl Names {
     pub(super) fn begin_repeat(&mut self, body: &Node) {
         self.repeats += 1;
         let mut inside = BTreeMap::new();
-        find_captures(body, &mut inside);
-        self.captured.extend(inside.into_keys());
+        find_captures(body, self.tracks.own.as_deref(), &mut inside);
+        self.know(inside);
     }
 
     pub(super) fn end_repeat(&mut self) {
@@ -264,6 +280,9 @@ impl Names {
         if self.open || self.captured.contains(name) || is_global(name) {
             return Ok(());
         }
+        if self.is_track(name) {
+            return self.resolve_track(name, field, problems);
+        }
         match name {
             "target" => Ok(()),
             "inputs" => self.resolve_input(field, problems),
@@ -327,6 +346,10 @@ impl Names {
                 "`{name}` does not exist yet: step `{step}` captures it, and does not run before this"
             );
         }
+        let of_track = |known: &&String| known.split_once('.').is_some_and(|(_, own)| own == name);
+        if let Some(known) = self.ahead.keys().find(of_track) {
+            return format!("`{name}` is a capture of a track; here it is `{known}`");
+        }
         let hint = match find(self.all_looks.iter().copied(), name) {
             Some(elsewhere) => format!("; {}", elsewhere.known),
             None => problems.hint(name, self.candidates()),
@@ -386,27 +409,6 @@ fn first_words(source: &str) -> HashMap<&str, usize> {
         at += words.len();
     }
     first
-}
-
-fn find_captures(node: &Node, found: &mut BTreeMap<String, String>) {
-    match &node.value {
-        Value::List(list) => list.iter().for_each(|node| find_captures(node, found)),
-        Value::Map(entries) => {
-            if let (Some(step), Some(capture)) = (node.find("step"), node.find("capture"))
-                && let (Value::Text(step), Value::Map(captures)) = (&step.value, &capture.value)
-            {
-                for capture in captures {
-                    found
-                        .entry(capture.key.clone())
-                        .or_insert_with(|| step.clone());
-                }
-            }
-            for entry in entries {
-                find_captures(&entry.node, found);
-            }
-        }
-        _ => {}
-    }
 }
 
 const RESERVED: [&str; 17] = [

@@ -122,6 +122,11 @@ fn note_steps(node: &Node, steps: &mut Vec<String>) {
         for node in list {
             note_steps(node, steps);
         }
+        if let Some(Value::Map(tracks)) = node.find("together").map(|node| &node.value) {
+            for track in tracks {
+                note_steps(&track.node, steps);
+            }
+        }
     }
     if let Some(Value::Text(name)) = node.find("step").map(|node| &node.value) {
         steps.push(name.clone());

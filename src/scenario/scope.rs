@@ -177,10 +177,21 @@ impl Scope {
         }
     }
 
-    /// The value of a captured variable.
-    pub fn captured(&self, name: &str) -> Option<&Value> {
-        let found = self.captures.iter().find(|(known, _)| **known == *name);
-        found.map(|(_, value)| value)
+    /// The value of a captured variable, or of one of another track as in `agent.id`.
+    pub fn captured(&self, name: &str) -> Option<Value> {
+        let (first, field) = match name.split_once('.') {
+            Some((track, own)) => (track, Some(own)),
+            None => (name, None),
+        };
+        let found = self.captures.iter().find(|(known, _)| **known == *first);
+        let (_, value) = found?;
+        match field {
+            None => Some(value.clone()),
+            Some(own) => value
+                .get_attr(own)
+                .ok()
+                .filter(|value| !value.is_undefined()),
+        }
     }
 
     /// The captured variables.

@@ -1,5 +1,6 @@
 mod entries;
 mod fuzz;
+mod together;
 
 use std::time::Duration;
 

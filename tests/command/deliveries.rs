@@ -45,14 +45,14 @@ steps:
 "#;
 
 /// Rooms in this process.
-struct Backend {
-    address: SocketAddr,
+pub(super) struct Backend {
+    pub(super) address: SocketAddr,
     stop: CancellationToken,
     serving: JoinHandle<()>,
 }
 
 impl Backend {
-    async fn start(faults: &str) -> Self {
+    pub(super) async fn start(faults: &str) -> Self {
         install_crypto();
         let settings: RoomsSettings = serde_yaml::from_str(faults).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -67,7 +67,7 @@ impl Backend {
         }
     }
 
-    async fn finish(self) {
+    pub(super) async fn finish(self) {
         self.stop.cancel();
         self.serving.await.unwrap();
     }

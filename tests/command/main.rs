@@ -33,5 +33,6 @@ mod socket_protocols;
 mod sockets;
 #[path = "../support/mod.rs"]
 mod support;
+mod tracks;
 mod url;
 mod webhooks;

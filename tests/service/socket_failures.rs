@@ -104,7 +104,7 @@ async fn a_failure_shows_frames_in_order_and_no_secret() {
         (format!("/failures/{id}"), "received binary"),
         (
             format!("/api/v1/runs/{run}/report.html"),
-            "connection 1 received binary, 3 bytes",
+            "connection 1 (socket) received binary, 3 bytes",
         ),
         (format!("/api/v1/runs/{run}/report.json"), "0001ff"),
     ] {

@@ -238,7 +238,9 @@ fn frames(frames: &[FrameTrace]) -> Markup {
                 @for frame in frames {
                     li {
                         @if let Some(at) = frame.at { "After " (seconds(at)) ", " }
-                        "connection " (frame.connection) " " (frame.passage)
+                        "connection " (frame.connection)
+                        @if !frame.socket.is_empty() { " (" (frame.socket) ")" }
+                        " " (frame.passage)
                         @if let Some(kind) = &frame.kind { " " (kind) ", " (frame.content.bytes) " bytes" }
                         ": " code { (frame.content.text) }
                     }

@@ -39,6 +39,11 @@ fn context_of(bench: &Bench, scenario: &str) -> Arc<RunContext> {
     Arc::new(RunContext::new(&bench.engine, spec, observers))
 }
 
+/// Takes what happens on a new connection.
+fn sink_of(chat: &ChatState, socket: &str) -> SessionSink {
+    chat.new_connection(socket.into()).sink
+}
+
 /// Tells that a frame of the target came on a connection.
 fn receive(sink: &SessionSink, connection: u32, text: &'static str) {
     let at = Instant::now();
@@ -96,7 +101,7 @@ async fn frames_of_all_connections_are_kept_in_order_until_the_chat_is_explained
     let mut track = Track::new(&chat, context.scope().of_chat(1, "1"), GracePeriod::None);
     track.begin_trace();
     sleep(s(1)).await;
-    let (first, second) = (chat.session_sink(), chat.session_sink());
+    let [first, second] = ["first", "second"].map(|socket| sink_of(&chat, socket));
     send(&first, 1, b"hello");
     sleep(s(1)).await;
     receive(&second, 2, "one");
@@ -112,6 +117,8 @@ async fn frames_of_all_connections_are_kept_in_order_until_the_chat_is_explained
         (2, s(2), Passage::Ended, b"it broke"),
     ];
     assert_eq!(kept, expected);
+    let sockets = explained.frames.latest.iter().map(|frame| &*frame.socket);
+    assert!(sockets.eq(["first", "second", "first", "second"]));
     // The `always` steps may send and receive still.
     receive(&first, 1, "three");
     assert_eq!(track.take_trace().frames.latest.len(), 0);
@@ -125,7 +132,7 @@ async fn frames_go_into_the_inbox_of_the_chat_and_those_that_fall_out_are_counte
     let bench = Bench::new();
     let context = context(&bench);
     let chat = ChatState::of_chat(context, 1);
-    let sink = chat.session_sink();
+    let sink = sink_of(&chat, "socket");
     receive(&sink, 1, "first");
     end(&sink, 1, "the target sent nonsense");
     let inbox = chat.inbox.as_ref().unwrap();
@@ -157,7 +164,7 @@ async fn observers_hear_of_sockets_also_when_the_chat_is_over_and_nothing_keeps_
     let bench = Bench::new();
     let context = context(&bench);
     let chat = ChatState::of_chat(context.clone(), 1);
-    let sink = chat.session_sink();
+    let sink = sink_of(&chat, "socket");
     sink(SessionEvent::Socket(SocketEvent::Opened));
     drop(chat);
     assert_eq!(Arc::strong_count(&context), 1);
@@ -178,7 +185,7 @@ async fn what_is_said_in_rooms_is_expected_by_each_connection_that_is_in_them() 
         chats[0].inbox.is_some(),
         "frames come without callbacks too"
     );
-    let [speaker, listener] = chats.each_ref().map(ChatState::session_sink);
+    let [speaker, listener] = chats.each_ref().map(|chat| sink_of(chat, "socket"));
     let at = Instant::now();
     let room: Arc<str> = "lobby".into();
     for (sink, connection) in [(&speaker, 1), (&listener, 1), (&listener, 2)] {

@@ -8,7 +8,7 @@ use crate::{
 
 /// Keeps what failed chats did.
 #[derive(Default)]
-struct Explained(Mutex<Vec<Arc<FailedChat>>>);
+pub(super) struct Explained(pub(super) Mutex<Vec<Arc<FailedChat>>>);
 
 impl RunObserver for Explained {
     fn observe(&self, _: &Arc<RunIdentity>, event: &RunEvent) {

@@ -88,7 +88,7 @@ async fn two_tracks_of_a_chat_have_their_own_variables_and_times_and_share_its_i
     ];
     let expected = expected.map(|(at, step)| (s(at), step.into()));
     assert_eq!(passed(&bench, &scenario), expected);
-    let said = [&customer, &agent].map(|track| track.scope().captured("said").cloned());
+    let said = [&customer, &agent].map(|track| track.scope().captured("said"));
     assert_eq!(said, ["eno", "owt"].map(|text| Some(text.into())));
 }
 

@@ -70,6 +70,11 @@ impl From<EvaluationError> for StepFailure {
 
 impl Track<'_> {
     pub(super) async fn attempt(&mut self, step: &Step) -> Result<Duration, StepFailure> {
+        if let Some((group, position)) = self.group()
+            && step.action.as_wait().is_none()
+        {
+            group.begin_request(position, step.id);
+        }
         let timeout = step.timeout.evaluate(&self.scope)?;
         let timeout = self.time_for_step(timeout)?;
         let result = self.act(step, timeout).await;
@@ -104,14 +109,22 @@ impl Track<'_> {
     async fn exchange(&mut self, step: &Step, timeout: Duration) -> Result<Duration, StepFailure> {
         let (chat, context) = (self.chat, self.context());
         let performed = {
+            let track = self.group().map(|(group, position)| group.name(position));
+            let new_connection = |socket: &Arc<str>| {
+                let socket = track.as_ref().map_or_else(
+                    || socket.clone(),
+                    |track| format!("{track}.{socket}").into(),
+                );
+                chat.new_connection(socket)
+            };
+            let give_up = pin!(self.ending().gives_up_answers(self.grace));
             let stopped = Pin::new(&mut self.stop);
-            let give_up = pin!(context.gives_up_answers(self.grace));
             let task = Task {
                 scope: &self.scope,
                 timeout,
                 is_traced: self.tracing.is_some(),
                 clients: &context.clients,
-                session_events: &|| chat.session_sink(),
+                new_connection: &new_connection,
                 until: Until { stopped, give_up },
             };
             step.action.perform(&mut self.sessions, task).await?
@@ -154,7 +167,7 @@ impl Track<'_> {
         if let Some(mark) = performed.mark {
             let last_sent = self.timing.last_sent;
             self.timing.last_sent = performed.sent.map_or(last_sent, |sent| sent.at);
-            self.timing.mark(step.id, mark);
+            self.mark(step.id, mark);
         }
         let scope = Arc::make_mut(&mut self.scope);
         if let Some(sessions) = performed.sessions {
@@ -186,7 +199,16 @@ impl Track<'_> {
                 return Box::pin(self.take_over(step, performed)).await;
             }
         };
-        let since = self.timing.since(wait.since);
+        let deadline = Instant::now() + timeout.min(FOREVER);
+        let since = match wait.since {
+            None => self.timing.last_sent,
+            Some(marked) if marked.is_elsewhere => {
+                // In a box: few chats have several tracks.
+                Box::pin(self.await_mark(marked.step, deadline)).await
+            }
+            Some(marked) => self.marked(marked.step).unwrap_or(self.timing.last_sent),
+        };
+        let track = self.rare.as_ref().and_then(|rare| rare.waits_as);
         let callbacks = self.context().spec.scenario.callbacks.as_ref();
         let left = callbacks.and_then(|callbacks| callbacks.disconnected.as_ref());
         // It is about events of callbacks.
@@ -200,7 +222,6 @@ impl Track<'_> {
             kept.note(inbound.arrived, &inbound.event, inbound.bytes, is_wanted);
             found
         };
-        let deadline = Instant::now() + timeout.min(FOREVER);
         let result = {
             let feed = self.sessions.feed(&sources);
             let read = |context: &Context<'_>| {
@@ -208,7 +229,9 @@ impl Track<'_> {
                     feed.poll(context);
                 }
             };
-            inbox.wait(sources, since, deadline, judge, read).await
+            inbox
+                .wait_in_track(track, sources, since, deadline, judge, read)
+                .await
         };
         self.progress.kept = kept.map(|kept| kept as Box<dyn Kept>);
         self.timing.due = match &result {
@@ -219,8 +242,18 @@ impl Track<'_> {
             Ok(inbound) => inbound,
             Err(error) => return Err(self.waited_in_vain(step, since, timeout, &error).await),
         };
+        let since = match wait.since {
+            Some(marked) if marked.is_elsewhere => {
+                let latest = self.await_later_mark(marked.step, inbound.arrived, deadline);
+                let since = Box::pin(latest).await.unwrap_or(since);
+                let view = view_of(wait, &inbound, since);
+                Arc::make_mut(&mut self.scope).look_at(Arc::new(view));
+                since
+            }
+            _ => since,
+        };
         // Expressions see it already: it was judged last.
-        self.timing.mark(step.id, inbound.arrived);
+        self.mark(step.id, inbound.arrived);
         Ok(inbound.arrived.saturating_duration_since(since))
     }
 
@@ -291,6 +324,9 @@ impl Track<'_> {
                 return Err(StepFailure::new(Reason::Capture, detail));
             }
             self.mask(name, &value);
+            if let Some((group, position)) = self.group() {
+                group.capture(position, name, value.clone());
+            }
             Arc::make_mut(&mut self.scope).capture(name, value);
         }
         self.claim(step)?;
@@ -303,13 +339,11 @@ impl Track<'_> {
             return Ok(());
         };
         let value = claim.evaluate(&self.scope)?;
-        let (Some(key), Some(claims)) = (key_text(&value), &mut self.claims) else {
+        let Some(claimed) = key_text(&value).and_then(|key| self.chat.claim(key)) else {
             let detail = format!("`{}` is no key to claim: it is `{value}`", claim.source());
             return Err(StepFailure::new(Reason::Capture, detail));
         };
-        claims
-            .claim(key)
-            .map_err(|error| StepFailure::new(Reason::Capture, error.to_string()))
+        claimed.map_err(|error| StepFailure::new(Reason::Capture, error.to_string()))
     }
 
     /// Emits what the target calls the chat, if this step found out more about it.
@@ -318,7 +352,9 @@ impl Track<'_> {
         let found = if named.is_empty() {
             step.claim.is_some()
         } else {
-            step.captures.iter().any(|(name, _)| named.contains(name))
+            let is_named =
+                |name: &Arc<str>| named.iter().any(|named| self.is_known_as(named, name));
+            step.captures.iter().any(|(name, _)| is_named(name))
         };
         if found && self.chat.number > 0 {
             self.context().emit(&RunEvent::ChatNamed {

@@ -36,11 +36,12 @@ impl Track<'_> {
     /// does not bind them.
     pub(in crate::runner) fn limit_time(&mut self) {
         let limit = Deadline::after(Instant::now(), LONGEST_AROUND_STEPS);
-        self.limit = Some(Box::new(limit));
+        self.rare().limit = Some(limit);
     }
 
     fn deadline(&self) -> Option<&Deadline> {
-        self.limit.as_deref().or_else(|| self.chat.deadline())
+        let limit = self.rare.as_ref().and_then(|rare| rare.limit.as_ref());
+        limit.or_else(|| self.chat.deadline())
     }
 
     /// How long a step may take that has this timeout: no longer than the rest of the time for all.
@@ -122,7 +123,7 @@ impl Track<'_> {
         self.failed_by_deadline(&step.name, &format!("before attempt {attempt} of {of}"))
     }
 
-    fn failed_by_deadline(&self, key: &str, during: &str) -> Failure {
+    pub(super) fn failed_by_deadline(&self, key: &str, during: &str) -> Failure {
         Failure {
             step: key.into(),
             reason: Reason::Timeout,

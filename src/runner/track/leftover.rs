@@ -71,6 +71,17 @@ impl Leftover {
         }
     }
 
+    /// Adds what a track may have left open that went on beside others. What an earlier one may have left open is named
+    /// first.
+    pub(super) fn add(&mut self, track: Self) {
+        let is_tolerated = |said: &(_, OpenBecause)| matches!(said.1, OpenBecause::Tolerated(_));
+        self.opened |= track.opened;
+        self.closed |= track.closed;
+        if self.open_because.as_deref().is_none_or(is_tolerated) {
+            self.open_because = track.open_because.or(self.open_because.take());
+        }
+    }
+
     /// Notes that the steps of `setup` or `steps` passed.
     pub(super) fn note_passed(&mut self) {
         let tolerated =

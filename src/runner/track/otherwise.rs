@@ -44,7 +44,7 @@ impl Track<'_> {
                 let late = |track: &Self| track.failed_before_attempt(step, attempt);
                 self.pause(pause, &step.name, late).await?;
             }
-            if self.context().grace_is_over(self.grace) {
+            if self.ending().is_over(self.grace) {
                 return Err(self.cut_short());
             }
             Arc::make_mut(&mut self.scope).renew_moment();

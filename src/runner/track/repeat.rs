@@ -20,7 +20,7 @@ impl Track<'_> {
         for index in 1..=count {
             // A round may have no step that waits, or none that applies.
             consume_budget().await;
-            if self.context().grace_is_over(self.grace) {
+            if self.ending().is_over(self.grace) {
                 return Err(self.cut_short());
             }
             if self.deadline_before(Instant::now()).is_some() {

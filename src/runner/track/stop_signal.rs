@@ -7,12 +7,12 @@ use std::{
 
 use tokio::task::unconstrained;
 
-use crate::runner::context::{GracePeriod, RunContext};
+use crate::runner::context::{EndSignal, GracePeriod};
 
 /// Completes when a track has to stop, and at once from then on. It subscribes to the end of the run once: a track waits for
 /// it in every step, and almost always in vain.
 pub(super) struct StopSignal<'a> {
-    context: &'a RunContext,
+    ending: &'a EndSignal,
     grace: GracePeriod,
     /// `None` before somebody waited for it.
     subscription: Option<Subscription<'a>>,
@@ -27,9 +27,9 @@ struct Subscription<'a> {
 
 impl<'a> StopSignal<'a> {
     /// That of a track with this grace period.
-    pub(super) fn new(context: &'a RunContext, grace: GracePeriod) -> Self {
+    pub(super) fn new(ending: &'a EndSignal, grace: GracePeriod) -> Self {
         Self {
-            context,
+            ending,
             grace,
             subscription: None,
             is_over: false,
@@ -38,7 +38,7 @@ impl<'a> StopSignal<'a> {
 
     /// Takes it out of a track that is borrowed while it is waited for, and has to be given back.
     pub(super) fn take(&mut self) -> Self {
-        std::mem::replace(self, Self::new(self.context, self.grace))
+        std::mem::replace(self, Self::new(self.ending, self.grace))
     }
 }
 
@@ -52,12 +52,12 @@ impl Future for StopSignal<'_> {
         }
         let subscription = stop.subscription.get_or_insert_with(|| Subscription {
             // It has to subscribe when it is polled, not when the task may do more.
-            ended: Box::pin(unconstrained(stop.context.end_of_grace(stop.grace))),
+            ended: Box::pin(unconstrained(stop.ending.end_of_grace(stop.grace))),
             waker: Waker::noop().clone(),
         });
         if !subscription.waker.will_wake(context.waker()) {
             subscription.waker = context.waker().clone();
-        } else if !stop.context.is_ending() {
+        } else if !stop.ending.is_given() {
             // An end that is given from here on wakes this task.
             return Poll::Pending;
         }

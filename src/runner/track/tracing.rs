@@ -53,6 +53,13 @@ impl Tracing {
         Some(tracing)
     }
 
+    /// Of a track of the same chat, unless there is no room.
+    fn beside(&self) -> Option<Box<Self>> {
+        let mut tracing = Self::of_chat(self.budget.clone())?;
+        tracing.begun = self.begun;
+        Some(tracing)
+    }
+
     /// Of a chat whose earlier steps are not known.
     fn of_last(step: Box<TracedStep>) -> Self {
         let mut tracing = Self::default();
@@ -140,13 +147,14 @@ impl Track<'_> {
             step: step.name.clone(),
             branches: step.branches.clone(),
             attempt: step.otherwise.attempt(attempt),
+            track: self.group().map(|(group, position)| group.name(position)),
             begun: begun.and_then(after),
             took: begun.map(|begun| begun.elapsed()),
+            stopped: matches!(failure, Some(StepFailure::Stopped)),
             refused: match failure {
                 Some(StepFailure::Failed { reason, detail }) => {
                     Some(Box::new((*reason, detail.clone())))
                 }
-                // A chat with a step that was stopped is stopped, and its trace shown to nobody.
                 Some(StepFailure::Stopped) | None => None,
             },
             action: kept.map(|kept| kept.traced(&tracer)),
@@ -176,8 +184,49 @@ impl Track<'_> {
         captures.for_each(|(name, value)| note_captured(name, value, &mut values));
         // In a text that names nothing short ones could not be told from others.
         let sessions = self.scope.sessions().confidential();
+        let tracks = self.rare.iter().flat_map(|rare| rare.tracks.values());
+        let sessions =
+            sessions.chain(tracks.flat_map(|track| track.scope.sessions().confidential()));
         values.extend(sessions.filter(|value| value.len() >= 4).map(str::to_owned));
         values
+    }
+
+    /// Notes what a track does that goes on beside others of this chat, if what this one does is noted.
+    pub(super) fn trace_beside(&mut self, chat: &Self) {
+        self.tracing = chat.tracing.as_ref().and_then(|tracing| tracing.beside());
+    }
+
+    /// Adds what tracks did that went on side by side, in the order of time.
+    pub(super) fn add_traces(&mut self, tracks: impl IntoIterator<Item = Box<Tracing>>) {
+        let mut steps = Vec::new();
+        let mut masks = Vec::new();
+        let mut shortened = false;
+        for mut tracing in tracks {
+            shortened |= tracing.shortened;
+            masks.append(&mut tracing.masks);
+            steps.extend(mem::take(&mut tracing.steps));
+        }
+        steps.sort_by_key(|step| (step.begun.is_none(), step.begun));
+        let failed = steps.iter().position(|step| step.refused.is_some());
+        let Some(tracing) = &mut self.tracing else {
+            let failed = failed.map(|failed| steps.swap_remove(failed));
+            self.tracing = failed.map(|step| Box::new(Tracing::of_last(step)));
+            return;
+        };
+        tracing.shortened |= shortened;
+        masks.truncate(MOST_MASKS - tracing.masks.len().min(MOST_MASKS));
+        tracing.masks.append(&mut masks);
+        let mut without_room = None;
+        for step in steps {
+            match tracing.push(step) {
+                Ok(()) => {}
+                Err(step) if step.refused.is_some() => without_room = Some(step),
+                Err(_) => tracing.shortened = true,
+            }
+        }
+        if let Some(step) = without_room {
+            self.tracing = Some(Box::new(Tracing::of_last(step)));
+        }
     }
 
     /// From now on nothing is noted any more, and what was is forgotten.

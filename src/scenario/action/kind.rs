@@ -99,6 +99,8 @@ pub(in crate::scenario) struct ActionReading<'r, 'a> {
     pub(in crate::scenario) step: Option<&'r Arc<str>>,
     /// The names of the steps, up to this one, that ask for an event stream.
     pub(in crate::scenario) streams: &'r mut Vec<Arc<str>>,
+    /// Steps of tracks that `since` names and that may stand further down.
+    pub(in crate::scenario) pending_marks: &'r mut Vec<PendingMark>,
     /// What holds for all sockets.
     pub(in crate::scenario) rules: &'r Arc<SocketRules>,
 }
@@ -111,6 +113,17 @@ pub(in crate::scenario) struct ReadStep {
     pub(in crate::scenario) in_chat: bool,
     /// Whether it stands in a branch that is not taken by whoever comes to what is read now.
     pub(in crate::scenario) elsewhere: bool,
+    /// Its track, if it belongs to one.
+    pub(in crate::scenario) track: Option<Arc<str>>,
+}
+
+/// `since: TRACK.STEP` of a track that goes on at the same time: the step may stand further down.
+pub(in crate::scenario) struct PendingMark {
+    /// The step that says so.
+    pub(in crate::scenario) of: StepId,
+    pub(in crate::scenario) track: Arc<str>,
+    pub(in crate::scenario) step: String,
+    pub(in crate::scenario) place: Place,
 }
 
 /// The expressions of a step that look at what its action came to.

@@ -32,10 +32,11 @@ pub use frame::is_readable;
 pub(super) use http::read_headers;
 pub use http::{Answer, HttpAction, PlainRequest, PlainRequestError};
 use kind::{ActionKind, StepKey};
-pub(super) use kind::{ActionReading, Looks, ReadStep};
+pub(super) use kind::{ActionReading, Looks, PendingMark, ReadStep};
 pub use performed::{Failed, Kept, Opened, Performed, Sending, Task, Unperformed, Until};
 pub use session_event::{
-    ArrivedFrame, FrameKind, PassedFrame, SessionEvent, SessionSink, SocketEnd, SocketEvent,
+    ArrivedFrame, FrameKind, NewConnection, PassedFrame, SessionEvent, SessionSink, SocketEnd,
+    SocketEvent,
 };
 pub use sessions::{Feed, Sessions};
 pub use shown::{
@@ -45,7 +46,7 @@ pub use socket_rules::{DeliveryRule, SocketRules};
 pub use source::{Awaited, InboundSource, WaitSources};
 pub use traced::{Beginning, Presenter, TracedAction, Tracer};
 pub(super) use wait_for::EVENT;
-pub use wait_for::{Delivery, EventView, KeptEvents, Match, WaitAction};
+pub use wait_for::{Delivery, EventView, KeptEvents, MarkedStep, Match, WaitAction};
 pub use websocket::{CloseAction, ConnectAction, ReceiveAction, RoomEntry, SendAction};
 
 macro_rules! kinds {
@@ -211,6 +212,15 @@ impl Action {
             Self::WaitFor(wait) => Some(wait),
             Self::Receive(receive) => Some(&receive.wait),
             _ => None,
+        }
+    }
+
+    /// Lets a wait count from a step that was read behind it.
+    pub(super) fn set_since(&mut self, step: MarkedStep) {
+        match self {
+            Self::WaitFor(wait) => wait.since = Some(step),
+            Self::Receive(receive) => receive.wait.since = Some(step),
+            _ => {}
         }
     }
 

@@ -10,7 +10,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    SessionSink,
+    NewConnection,
     traced::{TracedAction, Tracer},
 };
 use crate::{
@@ -28,8 +28,8 @@ pub struct Task<'a> {
     pub is_traced: bool,
     /// What connections are opened with that are not those of the sessions. All chats of a run have it in common.
     pub clients: &'a Clients,
-    /// Makes what takes the events of the sessions of the chat.
-    pub session_events: &'a (dyn Fn() -> SessionSink + Sync),
+    /// Gives its place in the chat to a connection that is about to be opened, by the name of its socket.
+    pub new_connection: &'a (dyn Fn(&Arc<str>) -> NewConnection + Sync),
     /// When it is given up.
     pub until: Until<'a>,
 }

@@ -13,6 +13,14 @@ use crate::scenario::Reason;
 /// Takes what happens in the sessions of one chat. It is called by tasks of their own, must be quick and must not block.
 pub type SessionSink = Arc<dyn Fn(SessionEvent) + Send + Sync>;
 
+/// A connection that is about to be opened.
+pub struct NewConnection {
+    /// Which connection of the chat, from one.
+    pub number: u32,
+    /// Takes what happens on it.
+    pub sink: SessionSink,
+}
+
 /// Something that happened in a session of a chat.
 #[derive(Debug)]
 pub enum SessionEvent {

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::Counter;
+use super::{Counter, socket_name::SocketName};
 use crate::scenario::{Bounds, ChatEnd, Choose, Otherwise, extent::Extent};
 
 /// Whether the steps of a chat have ended.
@@ -85,7 +85,7 @@ impl<'a> Counter<'a> {
         let all = behind.iter().flat_map(|(captures, _)| captures);
         self.captures = all.filter(|name| is_captured(name)).cloned().collect();
         let names = behind.iter().flat_map(|(_, sockets)| sockets.keys());
-        let is_opened = |name: &Arc<str>| {
+        let is_opened = |name: &SocketName| {
             let mut sockets = behind.iter().map(|(_, sockets)| sockets.get(name));
             sockets.all(|certain| certain == Some(&true))
         };

@@ -371,3 +371,34 @@ fn a_chat_that_stays_as_long_or_may_do_so_is_not() {
         assert_eq!(short_stays(steps), [], "{steps}");
     }
 }
+
+#[test]
+fn requests_and_sockets_of_tracks_add_up_and_the_longest_decides() {
+    let steps = "
+steps:
+  - { step: a, GET, timeout: 1s }
+  - together:
+      customer:
+        - { step: b, GET, timeout: 4s, capture: { id: body.id } }
+        - { step: c, connect: 'ws://x/', timeout: 2s, when: inputs.fast }
+      agent:
+        - { wait_until: customer.id is defined, timeout: 5s }
+        - { step: d, GET, timeout: 3s, when: customer.id is defined }
+        - { step: e, connect: 'ws://x/', timeout: 2s, when: chat.number > 1 }
+  - { step: f, GET, timeout: 1s, when: customer.id is defined }
+  - { barrier: all_joined, timeout: 7s }
+";
+    // Inside the `together` nothing says that one track is faster, and behind it all are over.
+    let cost = cost(&steps.replace("GET", GET), &[]);
+    let requests = Bounds {
+        least: 4,
+        most: Some(6),
+    };
+    assert_eq!(cost.chat, requests);
+    let sockets = Bounds {
+        least: 1,
+        most: Some(2),
+    };
+    assert_eq!(cost.sockets, sockets);
+    assert_eq!(cost.longest_chat, Some(Duration::from_secs(1 + 10 + 1 + 7)));
+}

@@ -1,5 +1,6 @@
 //! The entries of lists of steps. Each kind has a file here that holds what is read of it, and how.
 
+mod barrier;
 mod choose;
 mod end;
 mod nth;
@@ -8,9 +9,13 @@ mod reader;
 mod repeat;
 mod rotation;
 mod step;
+mod together;
+mod track_connections;
+mod wait_until;
 
 use super::{Expression, Pause};
 
+pub use barrier::Barrier;
 pub use choose::{Branch, Choose};
 pub use end::ChatEnd;
 pub use nth::Nth;
@@ -19,6 +24,8 @@ pub(super) use reader::StepReader;
 pub use repeat::Repeat;
 pub use rotation::Turn;
 pub use step::{DEFAULT_TIMEOUT, Step};
+pub use together::{NamedTrack, Together};
+pub use wait_until::WaitUntil;
 
 /// One entry of a list of steps.
 #[derive(Debug)]
@@ -33,6 +40,12 @@ pub enum Item {
     Choose(Choose),
     /// The end of the steps of a chat.
     End(Box<ChatEnd>),
+    /// Tracks that go on side by side.
+    Together(Together),
+    /// A pause of a track until something holds that others capture. In a box, as it is larger than most entries.
+    WaitUntil(Box<WaitUntil>),
+    /// A place where the chats of a run wait for each other. Likewise.
+    Barrier(Box<Barrier>),
 }
 
 impl Item {
@@ -46,15 +59,41 @@ impl Item {
         }
     }
 
+    /// The same for steps that are changed.
+    fn each_step_mut(&mut self, visit: &mut impl FnMut(&mut Step)) {
+        let inside: Vec<&mut [Self]> = match self {
+            Self::Step(step) => {
+                visit(step);
+                step.otherwise.items_mut().into_iter().collect()
+            }
+            Self::Think(_) | Self::End(_) | Self::WaitUntil(_) | Self::Barrier(_) => return,
+            Self::Repeat(repeat) => vec![&mut repeat.items],
+            Self::Choose(choice) => {
+                let branches = choice.branches.iter_mut();
+                branches.map(|branch| &mut *branch.items).collect()
+            }
+            Self::Together(together) => {
+                let tracks = together.tracks.iter_mut();
+                tracks.map(|track| track.items.as_mut_slice()).collect()
+            }
+        };
+        let items = inside.into_iter().flatten();
+        items.for_each(|item| item.each_step_mut(visit));
+    }
+
     /// The lists of entries that stand inside it, in the order written.
     pub(super) fn inner_lists(&self) -> Vec<&[Self]> {
         match self {
             Self::Step(step) => step.otherwise.items().into_iter().collect(),
-            Self::Think(_) | Self::End(_) => Vec::new(),
+            Self::Think(_) | Self::End(_) | Self::WaitUntil(_) | Self::Barrier(_) => Vec::new(),
             Self::Repeat(repeat) => vec![&repeat.items],
             Self::Choose(choice) => {
                 let branches = choice.branches.iter();
                 branches.map(|branch| &*branch.items).collect()
+            }
+            Self::Together(together) => {
+                let tracks = together.tracks.iter();
+                tracks.map(|track| track.items.as_slice()).collect()
             }
         }
     }
@@ -67,6 +106,9 @@ impl Item {
             Self::Repeat(repeat) => repeat.when.as_ref(),
             Self::Choose(choice) => choice.when.as_ref(),
             Self::End(end) => end.when.as_ref(),
+            Self::Together(together) => together.when.as_ref(),
+            Self::WaitUntil(wait) => wait.when.as_ref(),
+            Self::Barrier(barrier) => barrier.when.as_ref(),
         }
     }
 
@@ -76,9 +118,17 @@ impl Item {
             Self::Step(step) => step.timeout.mentions(variable),
             Self::Think(pause) => pause.settings().any(|setting| setting.mentions(variable)),
             Self::Repeat(repeat) => repeat.count.mentions(variable),
-            Self::Choose(_) | Self::End(_) => false,
+            Self::Choose(_) | Self::End(_) | Self::Together(_) => false,
+            Self::WaitUntil(wait) => wait.timeout.mentions(variable),
+            Self::Barrier(barrier) => barrier.timeout.mentions(variable),
         };
         is_setting || self.when().is_some_and(|when| when.mentions(variable))
+    }
+
+    /// Whether it is such an entry, or has one inside it.
+    pub(super) fn has(&self, is_wanted: fn(&Self) -> bool) -> bool {
+        let mut inside = self.inner_lists().into_iter().flatten();
+        is_wanted(self) || inside.any(|item| item.has(is_wanted))
     }
 
     /// How many entries it is, with all that stand inside it.

@@ -41,6 +41,14 @@ impl Otherwise {
         }
     }
 
+    /// The same for entries that are changed.
+    pub(super) fn items_mut(&mut self) -> Option<&mut [Item]> {
+        match self {
+            Self::Perform(items) => Some(items),
+            Self::End | Self::Continue | Self::Retry(_) => None,
+        }
+    }
+
     /// Whether the chat may pass although this attempt, counted from one, has failed.
     pub fn tolerates(&self, attempt: u32) -> bool {
         match self {

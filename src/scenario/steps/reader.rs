@@ -1,11 +1,14 @@
 //! Lists of steps, read from top to bottom.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Item, Nth};
+use super::{Item, Nth, track_connections::TrackConnections};
 use crate::{
     document::{Mapping, Node, Problems, Value},
-    scenario::{Action, Expression, Names, Pause, SocketRules, action::ReadStep},
+    scenario::{
+        Action, Expression, Names, Pause, SocketRules,
+        action::{PendingMark, ReadStep},
+    },
 };
 
 /// Reads lists of steps from top to bottom, keeping in mind what exists by then.
@@ -19,6 +22,10 @@ pub(in crate::scenario) struct StepReader<'a> {
     pub(in crate::scenario) sockets: Vec<Arc<str>>,
     /// The names of the steps above that ask for an event stream.
     pub(in crate::scenario) streams: Vec<Arc<str>>,
+    /// What steps of tracks open, by the names of the tracks.
+    pub(in crate::scenario) of_tracks: BTreeMap<Arc<str>, TrackConnections>,
+    /// Steps of tracks that `since` names and that may stand further down.
+    pub(in crate::scenario) pending_marks: Vec<PendingMark>,
     /// What holds for all sockets.
     pub(in crate::scenario) rules: Arc<SocketRules>,
     /// The branches in which it stands, the outermost first.
@@ -26,7 +33,16 @@ pub(in crate::scenario) struct StepReader<'a> {
 }
 
 /// The keys that tell what an entry of a list of steps is.
-const ENTRIES: [&str; 5] = ["step", "think", "repeat", "choose", "end"];
+const ENTRIES: [&str; 8] = [
+    "step",
+    "think",
+    "repeat",
+    "choose",
+    "end",
+    "together",
+    "wait_until",
+    "barrier",
+];
 /// The keys of a step besides that of its action and those that belong to one kind of action.
 const STEP_KEYS: [&str; 7] = [
     "timeout", "expect", "capture", "claim", "observe", "else", "steps",
@@ -50,6 +66,12 @@ impl StepReader<'_> {
             items.extend(self.read_item(node));
         }
         items
+    }
+
+    /// The names of sockets that steps connect, also those of tracks.
+    pub(in crate::scenario) fn all_sockets(&self) -> Vec<Arc<str>> {
+        let of_tracks = self.of_tracks.values().flat_map(|opened| &opened.sockets);
+        self.sockets.iter().chain(of_tracks).cloned().collect()
     }
 
     fn read_item(&mut self, node: &Node) -> Option<Item> {
@@ -86,10 +108,17 @@ impl StepReader<'_> {
             }
             ("repeat", count) => self.read_repeat(count, when, map).map(Item::Repeat),
             ("choose", branches) => self.read_choose(branches, when, map).map(Item::Choose),
-            (_, how) => {
+            ("end", how) => {
                 let end = self.read_end(how, when, map)?;
                 Some(Item::End(Box::new(end)))
             }
+            ("together", tracks) => self.read_together(tracks, when, map).map(Item::Together),
+            ("wait_until", condition) => self
+                .read_wait_until(condition, when, map)
+                .map(|wait| Item::WaitUntil(Box::new(wait))),
+            (_, name) => self
+                .read_barrier(name, when, map)
+                .map(|barrier| Item::Barrier(Box::new(barrier))),
         }
     }
 }

@@ -73,10 +73,7 @@ impl StepReader<'_> {
         let kind = action.map(|(kind, _)| kind);
         let action =
             action.and_then(|(kind, node)| Action::read(kind, node, &mut self.reading(&mut map)));
-        let timeout = match map.get("timeout") {
-            Some(node) => Setting::read(node, &self.names, self.problems),
-            None => Some(Setting::Fixed(DEFAULT_TIMEOUT)),
-        };
+        let timeout = self.read_timeout(&mut map);
         self.names.look_at(&Action::looks(kind));
         let expect = self.read_expectations(map.get("expect"));
         let captures = self.read_captures(map.get("capture"));
@@ -146,6 +143,7 @@ impl StepReader<'_> {
             place: node.place.clone(),
             in_chat: self.names.part().is_chat(),
             elsewhere: false,
+            track: self.names.track().cloned(),
         });
         Some(name)
     }
@@ -161,6 +159,7 @@ impl StepReader<'_> {
             sockets: &mut self.sockets,
             step: self.read.last().map(|step| &step.name),
             streams: &mut self.streams,
+            pending_marks: &mut self.pending_marks,
             rules: &self.rules,
         }
     }
@@ -184,6 +183,8 @@ impl StepReader<'_> {
             let name = entry.key.as_str();
             let why_not = if !is_name(name) {
                 Some("use letters, digits and `_`, a letter first")
+            } else if self.names.is_track(name) {
+                Some("a track has this name")
             } else if self.names.is_reserved(name) {
                 Some("expressions know something else by this name")
             } else {

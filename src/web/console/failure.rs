@@ -60,6 +60,7 @@ fn page(failure: &FailureReport) -> Markup {
 
 fn one_step(step: &StepTrace) -> Markup {
     let (sign, class) = match step.reason {
+        None if step.stopped => ("–", "stopped"),
         None => ("✓", "passed"),
         Some(_) => ("✗", "failed"),
     };
@@ -67,11 +68,13 @@ fn one_step(step: &StepTrace) -> Markup {
         details open[step.reason.is_some()] {
             summary {
                 span class={ "standing " (class) } { (sign) " " (step.step) }
+                @if let Some(track) = &step.track { " in " code { (track) } }
                 " " span.quiet {
                     @for branch in &step.branches { "branch " (branch.number) " of " (branch.of) ", " }
                     @if let Some(attempt) = step.attempt { "attempt " (attempt.number) " of " (attempt.of) ", " }
                     "after " (time(step.began)) ", took " (time(step.seconds))
                 }
+                @if step.stopped { " stopped, because another track failed" }
                 @if let Some(reason) = &step.reason { " " strong { (reason) } }
             }
             @if let Some(detail) = &step.detail { p { (detail) } }
@@ -145,7 +148,7 @@ fn frames(failure: &FailureReport) -> Markup {
         div.wide role="region" aria-label="Frames" tabindex="0" { table {
             caption.unseen { "Frames in the order in which they passed, and the ends of connections" }
             thead { tr {
-                th.figure scope="col" { "After" } th.figure scope="col" { "Connection" }
+                th.figure scope="col" { "After" } th.figure scope="col" { "Connection" } th scope="col" { "Socket" }
                 th scope="col" { "What" } th.figure scope="col" { "Bytes" } th scope="col" { "Content" }
             } }
             tbody { @for frame in &failure.frames { (one_frame(frame)) } }
@@ -157,6 +160,7 @@ fn one_frame(frame: &FrameTrace) -> Markup {
     html! { tr {
         td.figure { (time(frame.at)) }
         td.figure { (frame.connection) }
+        td { (frame.socket) }
         td { (frame.passage) @if let Some(kind) = &frame.kind { " " (kind) } }
         td.figure { @if frame.kind.is_some() { (frame.content.bytes) } }
         td.content { code { (frame.content.text) } }

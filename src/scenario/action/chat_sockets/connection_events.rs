@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::scenario::{
     EvaluationError, Reason,
-    action::{SessionEvent, SessionSink, SocketEvent},
+    action::{NewConnection, SessionEvent, SessionSink, SocketEvent},
 };
 
 /// Tells the chat and observers of one connection. Its task and the steps of the chat have it in common: its end is told
@@ -30,10 +30,10 @@ struct RoomMembership {
 }
 
 impl ConnectionEvents {
-    pub(in crate::scenario::action) fn new(connection: u32, sink: SessionSink) -> Self {
+    pub(in crate::scenario::action) fn new(connection: NewConnection) -> Self {
         Self {
-            connection,
-            sink,
+            connection: connection.number,
+            sink: connection.sink,
             membership: Mutex::default(),
             ended: Once::new(),
             fault: OnceLock::new(),

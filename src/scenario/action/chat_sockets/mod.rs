@@ -34,8 +34,6 @@ pub struct ChatSockets(Option<Box<Connections>>);
 
 #[derive(Debug, Default)]
 struct Connections {
-    /// How many were begun.
-    count: u32,
     /// The latest of each name.
     latest: Vec<NamedConnection>,
     /// The latest event stream of each step that asks for one.
@@ -110,12 +108,10 @@ impl ChatSockets {
         join(join_all(closing), join_all(streams)).await;
     }
 
-    /// The number of an event stream that is about to be read for a step. One that is open for it is closed.
-    pub(super) fn begin_stream(&mut self, step: &str) -> u32 {
+    /// An event stream is about to be read for a step. One that is open for it is closed.
+    pub(super) fn begin_stream(&mut self, step: &str) {
         let connections = self.0.get_or_insert_default();
         connections.streams.retain(|stream| *stream.step != *step);
-        connections.count += 1;
-        connections.count
     }
 
     /// Keeps an event stream that is read.
@@ -124,12 +120,10 @@ impl ChatSockets {
         connections.streams.push(stream);
     }
 
-    /// The number of a connection that is about to be opened under a name. One that is open under it is closed.
-    pub(super) fn begin(&mut self, name: &str) -> u32 {
+    /// A connection is about to be opened under a name. One that is open under it is closed.
+    pub(super) fn begin(&mut self, name: &str) {
         let connections = self.0.get_or_insert_default();
         connections.latest.retain(|latest| *latest.name != *name);
-        connections.count += 1;
-        connections.count
     }
 
     /// Keeps a connection that was opened.

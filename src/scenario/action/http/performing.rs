@@ -46,7 +46,7 @@ impl HttpAction {
         sessions: &mut Sessions,
         task: Task<'_>,
     ) -> Result<Performed, EvaluationError> {
-        let sink = (task.session_events)();
+        let new_connection = task.new_connection;
         let exchanged = self.send_one(0, &mut sessions.http, task).await?;
         let mut performed = exchanged.performed;
         if performed.result.is_err() {
@@ -58,8 +58,8 @@ impl HttpAction {
             performed.result = Err(Unperformed::failed(Reason::Expectation, detail));
             return Ok(performed);
         };
-        let connection = sessions.sockets.begin_stream(&wanted.step);
-        let events = ConnectionEvents::new(connection, sink);
+        sessions.sockets.begin_stream(&wanted.step);
+        let events = ConnectionEvents::new(new_connection(&wanted.step));
         sessions.sockets.keep_stream(wanted.open(stream, events));
         Ok(performed)
     }

@@ -180,7 +180,7 @@ impl HttpAction {
                 timeout: task.timeout.saturating_sub(began.elapsed()),
                 is_traced: task.is_traced,
                 clients: task.clients,
-                session_events: task.session_events,
+                new_connection: task.new_connection,
                 until: Until {
                     stopped: task.until.stopped.as_mut(),
                     give_up: task.until.give_up.as_mut(),

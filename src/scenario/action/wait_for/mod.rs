@@ -9,7 +9,12 @@ pub use self::{
     traced::KeptEvents,
     view::{Delivery, EventView},
 };
-use super::{ActionKind, ActionReading, Awaited, Performed, Task, Unperformed, kind::StepKey};
+use std::sync::Arc;
+
+use super::{
+    ActionKind, ActionReading, Awaited, Performed, Task, Unperformed,
+    kind::{PendingMark, ReadStep, StepKey},
+};
 use crate::{
     document::Node,
     scenario::{
@@ -25,9 +30,18 @@ pub struct WaitAction {
     /// What is looked for in `event`.
     pub matches: Expression,
     /// `since: STEP`: the step whose request the event answers; the latest request if absent.
-    pub since: Option<StepId>,
+    pub since: Option<MarkedStep>,
     /// Where the event comes from.
     pub source: Awaited,
+}
+
+/// The step that an event answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MarkedStep {
+    /// The step.
+    pub step: StepId,
+    /// It belongs to a track that goes on side by side with that of the wait, so that it may not have passed yet.
+    pub is_elsewhere: bool,
 }
 
 const OF_DELIVERY: &str = "it is known in `callbacks` and where a `wait_for` looks at an event";
@@ -93,26 +107,68 @@ impl ActionKind for WaitAction {
     }
 }
 
-/// Reads `since: STEP`.
-pub(super) fn read_since(node: &Node, reading: &ActionReading<'_, '_>) -> Option<StepId> {
+/// Reads `since: STEP` or `since: TRACK.STEP`.
+pub(super) fn read_since(node: &Node, reading: &mut ActionReading<'_, '_>) -> Option<MarkedStep> {
     let text = node.text("the name of a step above", reading.problems)?;
-    let of_chat = || { reading.above.iter() }.filter(|step| step.in_chat && !step.elsewhere);
-    let found = of_chat().find(|step| *step.name == *text);
-    if found.is_none() {
-        let message = match reading.above.iter().find(|step| *step.name == *text) {
-            Some(step) if step.in_chat => format!(
-                "step `{text}` stands in another branch: no chat that comes here has performed it"
-            ),
-            Some(_) => format!(
-                "step `{text}` is none of the chat; `since` names a step of the chat above this one"
-            ),
-            None => {
-                let known = of_chat().map(|step| &*step.name);
-                let hint = reading.problems.hint(text, known);
-                format!("no step above is named `{text}`{hint}")
-            }
+    let own = reading.names.track();
+    let (track, name) = match text.split_once('.') {
+        Some((track, name)) => (Some(Arc::<str>::from(track)), name),
+        None => (None, text),
+    };
+    if let Some(track) = &track
+        && own != Some(track)
+        && reading.names.is_beside(track)
+    {
+        let pending = PendingMark {
+            of: StepId::at(reading.above.len()),
+            track: track.clone(),
+            step: name.to_owned(),
+            place: node.place.clone(),
         };
+        reading.pending_marks.push(pending);
+        return None;
+    }
+    let is_wanted = |step: &&ReadStep| match &track {
+        Some(track) => step.track.as_ref() == Some(track),
+        None => step.in_chat && (step.track.is_none() || step.track.as_ref() == own),
+    };
+    let wanted = || {
+        { reading.above.iter() }
+            .filter(|step| !step.elsewhere)
+            .filter(is_wanted)
+    };
+    let found = wanted().find(|step| *step.name == *name);
+    if found.is_none() {
+        let message = why_no_mark(text, reading, wanted().map(|step| &*step.name));
         reading.problems.add(&node.place, message);
     }
-    found.map(|step| step.id)
+    found.map(|step| MarkedStep {
+        step: step.id,
+        is_elsewhere: false,
+    })
+}
+
+fn why_no_mark<'a>(
+    text: &str,
+    reading: &ActionReading<'_, '_>,
+    known: impl Iterator<Item = &'a str>,
+) -> String {
+    let found = reading.above.iter().find(|step| *step.name == *text);
+    match found {
+        Some(ReadStep {
+            track: Some(track), ..
+        }) if reading.names.track() != Some(track) => {
+            format!("step `{text}` is one of the track `{track}`; write `{track}.{text}`")
+        }
+        Some(step) if step.in_chat => format!(
+            "step `{text}` stands in another branch: no chat that comes here has performed it"
+        ),
+        Some(_) => format!(
+            "step `{text}` is none of the chat; `since` names a step of the chat above this one"
+        ),
+        None => {
+            let hint = reading.problems.hint(text, known);
+            format!("no step above is named `{text}`{hint}")
+        }
+    }
 }

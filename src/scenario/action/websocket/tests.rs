@@ -94,7 +94,8 @@ fn every_kind_of_step_about_sockets_is_read_with_all_that_it_has() {
     let hear = steps[3];
     assert!(matches!(hear.otherwise, Otherwise::Continue));
     assert_eq!(hear.observe, Some(Observation::AgentJoin));
-    assert_eq!(hear.action.as_wait().unwrap().since, Some(steps[2].id));
+    let since = hear.action.as_wait().unwrap().since;
+    assert_eq!(since.map(|marked| marked.step), Some(steps[2].id));
     let deliveries = scenario.sockets.deliveries.as_ref().unwrap();
     assert_eq!(deliveries.within.as_secs(), 5);
     assert!(scenario.target_variables.contains_key("key"));

@@ -32,8 +32,8 @@ impl ConnectAction {
             Some(room) => Some(Arc::from(room.render(task.scope)?)),
             None => None,
         };
-        let connection = sessions.sockets.begin(&self.name);
-        let events = ConnectionEvents::new(connection, (task.session_events)());
+        sessions.sockets.begin(&self.name);
+        let events = ConnectionEvents::new((task.new_connection)(&self.name));
         let events = Arc::new(events);
         let name = self.name.clone();
         let watcher = Watcher::new(events.clone(), room, name, &self.rules, task.scope);

@@ -6,7 +6,10 @@ mod rooms;
 use std::{
     future::{Future, pending},
     pin::pin,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -25,8 +28,8 @@ use super::read;
 use crate::{
     driver::Endpoint,
     scenario::{
-        Clients, Drivers, Performed, Reason, Reuse, RunScope, Scenario, Scope, SessionEvent,
-        SessionValues, Sessions, SocketEvent, Task, Unperformed, Until, WaitSources,
+        Clients, Drivers, NewConnection, Performed, Reason, Reuse, RunScope, Scenario, Scope,
+        SessionEvent, SessionValues, Sessions, SocketEvent, Task, Unperformed, Until, WaitSources,
     },
 };
 
@@ -39,6 +42,7 @@ struct Chat {
     clients: Clients,
     sessions: Sessions,
     scope: Arc<Scope>,
+    connections: AtomicU32,
     told: Arc<Mutex<Vec<SessionEvent>>>,
     changed: Arc<tokio::sync::Notify>,
 }
@@ -89,6 +93,7 @@ impl Chat {
             sessions: clients.sessions(&SessionValues::default()),
             clients,
             scope: Arc::new(scope),
+            connections: AtomicU32::new(0),
             told: Arc::default(),
             changed: Arc::default(),
         }
@@ -108,19 +113,22 @@ impl Chat {
         let steps = self.scenario.all_steps();
         let step = steps.into_iter().find(|step| *step.name == *name).unwrap();
         let (told, changed) = (self.told.clone(), self.changed.clone());
-        let sink = || -> crate::scenario::SessionSink {
+        let new_connection = |_: &Arc<str>| {
             let (told, changed) = (told.clone(), changed.clone());
-            Arc::new(move |event| {
-                told.lock().unwrap().push(event);
-                changed.notify_waiters();
-            })
+            NewConnection {
+                number: 1 + self.connections.fetch_add(1, Ordering::Relaxed),
+                sink: Arc::new(move |event| {
+                    told.lock().unwrap().push(event);
+                    changed.notify_waiters();
+                }),
+            }
         };
         let task = Task {
             scope: &self.scope,
             timeout: PATIENCE,
             is_traced: false,
             clients: &self.clients,
-            session_events: &sink,
+            new_connection: &new_connection,
             until: Until {
                 stopped: pin!(stopped),
                 give_up: pin!(pending()),
