@@ -12,7 +12,7 @@ use chatprobe::{
     },
     load::{Profile, Shape},
     record::{Boundaries, Metrics},
-    runner::{ChatSpec, RunSpec, Tally},
+    runner::{ChatSpec, Mix, RunSpec, Tally},
     scenario::{Action, Answer, Match, RunScope, Scenario, Scope, WaitSources},
     target::Target,
 };
@@ -175,9 +175,15 @@ fn tally(bencher: Bencher<'_, '_>) {
         inputs: Value::UNDEFINED,
     };
     let load = Profile::one_chat();
-    let spec = RunSpec::new("rush".into(), Mode::Burst, Trigger::Api, chats, load);
+    let spec = RunSpec::new(
+        "rush".into(),
+        Mode::Burst,
+        Trigger::Api,
+        Mix::of_one(chats),
+        load,
+    );
     let run = spec.identity.clone();
-    let tally = Tally::new(spec);
+    let tally = Tally::new(&spec.into());
     let event = step_passed();
     bencher.bench(|| tally.observe(&run, black_box(&event)));
 }

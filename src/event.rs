@@ -26,8 +26,8 @@ use crate::driver::Phases;
 
 pub use close_code::CloseCode;
 pub use declarations::{
-    BurstDeclaration, Declarations, LatencyLimit, LimitSubject, ProbeDeclaration,
-    ScenarioDeclaration, SocketDeclaration, StepDeclaration,
+    BurstDeclaration, Declarations, LatencyLimit, LimitSubject, MemberDeclaration,
+    ProbeDeclaration, ScenarioDeclaration, SocketDeclaration, StepDeclaration,
 };
 pub use deliveries::{DeliveryEvent, DeliveryFate};
 pub use denial::Denial;

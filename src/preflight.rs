@@ -5,6 +5,7 @@ mod machine;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::net::UdpSocket;
 
 use self::machine::Cpus;
@@ -48,25 +49,29 @@ pub struct Findings {
 }
 
 impl Machine {
-    /// What a load asks of it. `capacity`: the most chats at once, where the load itself has no bound.
+    /// What a load asks of it. `connections`: how they are made to each of its targets, to which all of its chats might go.
+    /// `capacity`: the most chats at once, where the load itself has no bound.
     pub fn examine(
         &self,
         cost: &Cost,
-        connections: &ConnectionSettings,
+        connections: &[&ConnectionSettings],
         load: &Profile,
         capacity: Option<u64>,
     ) -> Findings {
         let mut findings = Findings::default();
         findings.warnings.extend(certain_failures(cost));
-        examine_sources(connections, &mut findings);
         self.examine_view(&mut findings);
         let most = [load.peak_active(), capacity].into_iter().flatten().min();
-        if let Some(chats) = most {
-            let held = Held::of(chats, cost, connections);
-            self.examine_memory(&held, &mut findings);
-            self.examine_connections(&held, connections, &mut findings);
-            self.examine_ports_in_time(chats, connections, load, &mut findings);
+        for connections in connections {
+            examine_sources(connections, &mut findings);
+            if let Some(chats) = most {
+                let held = Held::of(chats, cost, connections);
+                self.examine_memory(&held, &mut findings);
+                self.examine_connections(&held, connections, &mut findings);
+                self.examine_ports_in_time(chats, connections, load, &mut findings);
+            }
         }
+        findings.forget_repeated();
         if let Some(rate) = load.peak_rate().filter(|_| load.is_open()) {
             self.examine_rate(rate.as_per_second(), cost.chat, &mut findings);
         }
@@ -243,6 +248,14 @@ pub fn certain_failures(cost: &Cost) -> impl Iterator<Item = String> {
 }
 
 impl Findings {
+    /// Connections to several targets may lack the same.
+    fn forget_repeated(&mut self) {
+        for found in [&mut self.refusals, &mut self.warnings] {
+            let mut known = BTreeSet::new();
+            found.retain(|text| known.insert(text.clone()));
+        }
+    }
+
     /// How many there are to talk of, and whether they are refused: those that are certain do not fit, or only all that
     /// are possible.
     fn about(&mut self, certain: u64, possible: u64, allowed: u64) -> (u64, &mut Vec<String>) {

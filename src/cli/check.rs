@@ -215,11 +215,20 @@ fn describe_burst(text: &mut String, burst: &Burst) -> fmt::Result {
         Some(schedule) => format!("at `{}` {}", schedule.text, schedule.time_zone),
         None => "when asked for".to_owned(),
     };
+    let subject = burst.subject();
     writeln!(
         text,
         "burst     {}: {} against {}, {when}, {}",
-        burst.name, burst.scenario.name, burst.target.name, burst.load
+        burst.name, subject.scenario, subject.target, burst.load
     )?;
+    for member in burst.mix.members().iter().filter(|_| burst.mix.is_mixed()) {
+        let (scenario, target) = (&member.chats.scenario.name, &member.chats.target.name);
+        writeln!(
+            text,
+            "            {} of {scenario} against {target}",
+            member.weight
+        )?;
+    }
     if let Some(schedule) = &burst.schedule
         && let Some(due) = schedule.next_due(Utc::now())
     {

@@ -125,7 +125,7 @@ impl Run {
             callback_url,
             earlier,
         } = (self.prepare()).map_err(|problems| report_problems(&problems))?;
-        let cost = (spec.scenario).cost(spec.target.variable(), &spec.inputs);
+        let cost = spec.mix.cost();
         spec.graceful_stop = GracefulStop::of(&spec.load, &cost);
         spec.warnings = examine(&spec, &cost).map_err(unusable)?;
         let interruption =
@@ -193,7 +193,7 @@ fn conclude(ended: &RunRecord, earlier: Option<Earlier>, report: ReportTo) -> Ou
 /// Says what may not work on this machine and returns it; what it cannot do is an error.
 fn examine(spec: &RunSpec, cost: &Cost) -> Result<Vec<String>, String> {
     let findings =
-        Machine::look().examine(cost, &spec.target.connections, &spec.load, spec.capacity);
+        Machine::look().examine(cost, &spec.mix.connections(), &spec.load, spec.capacity);
     for warning in &findings.warnings {
         tell(format_args!("warning: {warning}"));
     }

@@ -1,13 +1,15 @@
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use minijinja::Value;
-
-use super::{Caps, Catalogue, Schedule, catalogue::Pair};
+use super::{
+    Caps, Catalogue, Schedule,
+    mix::{ChatsRead, UnsaidChats},
+};
 use crate::{
     document::{Entry, Mapping, Node, Place, Problems},
-    event::RunIdentity,
+    event::{Mode, RunIdentity, Subject},
     load::{Profile, Threshold, ThresholdSubjects},
-    scenario::{Cost, Scenario, ScenarioRead, check_label},
+    runner::Mix,
+    scenario::{Cost, ScenarioRead, check_label},
     target::Target,
     units::{Rate, seed},
 };
@@ -17,12 +19,8 @@ use crate::{
 pub struct Burst {
     /// Its name; those that are not in the configuration share one.
     pub name: Arc<str>,
-    /// What each chat does.
-    pub scenario: Arc<Scenario>,
-    /// Whom it talks to.
-    pub target: Arc<Target>,
-    /// The value of every input.
-    pub inputs: Value,
+    /// What its chats do.
+    pub mix: Mix,
     /// When chats start.
     pub load: Profile,
     /// What decides about the verdict.
@@ -119,6 +117,11 @@ impl Burst {
         Some(Self { asked_by, ..burst })
     }
 
+    /// What its beginning and end are counted under.
+    pub fn subject(&self) -> Subject {
+        self.mix.subject(Mode::Burst)
+    }
+
     /// How long chats in flight may go on after the last start; `None` if they may take as long as they need.
     pub fn graceful_stop(&self) -> Option<Duration> {
         self.load.graceful_stop(self.cost.longest_chat)
@@ -138,48 +141,39 @@ impl Burst {
         } = unsaid;
         let before = problems.count();
         let place = map.place.clone();
-        let given = base.map(|base| Pair {
-            scenario: base.scenario.clone(),
-            target: base.target.clone(),
-        });
-        let read = catalogue.read_pair(&mut map, given.as_ref(), default_target, problems);
+        let unsaid = UnsaidChats {
+            mix: base.map(|base| &base.mix),
+            set: base.map(|base| base.set.clone()).unwrap_or_default(),
+            target: default_target,
+        };
+        let chats = ChatsRead::read(&mut map, unsaid, catalogue, problems);
         let load = read_load(&mut map, base, caps, problems);
         let load_place = map.get("load").map(|node| &node.place);
         let thresholds = map.get("thresholds");
-        let mut set = base.map(|base| base.set.clone()).unwrap_or_default();
-        if let Some(node) = map.get("inputs") {
-            let entries = node.entries("a mapping of inputs and values", problems);
-            let new: BTreeSet<_> = entries.iter().map(|entry| &*entry.key).collect();
-            set.retain(|old| !new.contains(&*old.key));
-            set.extend(entries.iter().cloned());
-        }
         let seed = map
             .get("seed")
             .and_then(|node| node.whole_number_in(0..=seed::LARGEST, problems));
         map.finish();
         let load_place = load_place.or(thresholds.map(|node| &node.place));
         let before_thresholds = problems.count();
-        let thresholds = read_thresholds(thresholds, base, read.scenario.as_ref(), problems);
+        let thresholds = read_thresholds(thresholds, base, chats.scenarios.as_deref(), problems);
         if let (Some(load), true) = (&load, problems.count() == before_thresholds) {
             load.check_thresholds(&thresholds, load_place.unwrap_or(&place), problems);
         }
-        let inputs = read.resolve_inputs(&set, &place, problems);
         (problems.count() == before).then_some(())?;
-        let (Pair { scenario, target }, inputs) = (read.pair()?, inputs?);
+        let mix = chats.mix?;
         Some(Self {
             name: name.into(),
             // To count it takes time that a start by schedule does not have.
-            cost: scenario.cost(target.variable(), &inputs),
-            scenario,
-            target,
-            inputs,
+            cost: mix.cost(),
+            mix,
             load: load?,
             thresholds,
             schedule: None,
             asked_by: None,
             seed: seed.or(base.and_then(|base| base.seed)),
             place,
-            set,
+            set: chats.set,
         })
     }
 }
@@ -220,29 +214,36 @@ fn read_load(
 fn read_thresholds(
     node: Option<&Node>,
     base: Option<&Burst>,
-    scenario: Option<&ScenarioRead>,
+    scenarios: Option<&[ScenarioRead]>,
     problems: &Problems,
 ) -> Vec<Threshold> {
     match (node, base) {
         (None, Some(base)) => base.thresholds.clone(),
         (None, None) => Vec::new(),
-        (Some(node), _) => thresholds_of(scenario, node, problems),
+        (Some(node), _) => thresholds_of(scenarios, node, problems),
     }
 }
 
-/// Reads a list of thresholds for a scenario, as far as that is known.
+/// Reads a list of thresholds for chats of these scenarios, as far as they are known.
 pub fn thresholds_of(
-    scenario: Option<&ScenarioRead>,
+    scenarios: Option<&[ScenarioRead]>,
     node: &Node,
     problems: &Problems,
 ) -> Vec<Threshold> {
-    let steps = scenario.map(ScenarioRead::step_names);
-    let known = scenario.zip(steps.as_ref());
-    let known = known.map(|(scenario, steps)| ThresholdSubjects {
-        steps,
-        deliveries: scenario.may_expect_deliveries(),
-    });
-    Threshold::read_list(node, known, problems)
+    let Some(scenarios) = scenarios else {
+        return Threshold::read_list(node, None, problems);
+    };
+    let steps: Vec<_> = scenarios.iter().map(ScenarioRead::step_names).collect();
+    let known = scenarios
+        .iter()
+        .zip(&steps)
+        .map(|(scenario, steps)| ThresholdSubjects {
+            scenario: scenario.name(),
+            steps,
+            deliveries: scenario.may_expect_deliveries(),
+        });
+    let known: Vec<_> = known.collect();
+    Threshold::read_list(node, Some(&known), problems)
 }
 
 impl Caps {

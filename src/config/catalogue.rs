@@ -201,6 +201,11 @@ impl Catalogue {
         read
     }
 
+    /// The target that a burst names.
+    pub(super) fn target(&self, node: &Node, problems: &Problems) -> Option<Arc<Target>> {
+        self.find(&self.targets, "target", node, problems)
+    }
+
     /// What can be told of a scenario that has problems of its own.
     pub fn outline(&self, name: &str) -> Option<ScenarioRead> {
         let mut outlines = self.outlines.iter();

@@ -3,28 +3,30 @@
 use super::{Burst, Plan};
 use crate::{
     event::{
-        BurstDeclaration, Declarations, LatencyLimit, LimitSubject, Mode, ProbeDeclaration,
-        ScenarioDeclaration, Subject,
+        BurstDeclaration, Declarations, LatencyLimit, LimitSubject, MemberDeclaration, Mode,
+        ProbeDeclaration, ScenarioDeclaration, Subject,
     },
     load::{Measure, Threshold, ThresholdSubject},
     scenario::Scenario,
-    target::Target,
 };
 
 impl Plan {
     /// What of it concerns observers.
     pub fn declarations(&self) -> Declarations {
         let probes = self.probes.iter().map(|probe| ProbeDeclaration {
-            subject: subject(&probe.scenario, &probe.target, Mode::Probe),
+            subject: Subject {
+                scenario: probe.scenario.name.clone(),
+                target: probe.target.name.clone(),
+                mode: Mode::Probe,
+            },
             scenario: ScenarioDeclaration::of(&probe.scenario),
             every: probe.every,
             objectives: probe.objectives,
         });
         let bursts = self.bursts.iter().map(|burst| BurstDeclaration {
             name: burst.name.clone(),
-            subject: subject(&burst.scenario, &burst.target, Mode::Burst),
-            scenario: ScenarioDeclaration::of(&burst.scenario),
-            limits: limits(burst),
+            subject: burst.subject(),
+            members: members(burst),
         });
         Declarations {
             probes: probes.collect(),
@@ -35,25 +37,29 @@ impl Plan {
     }
 }
 
-fn subject(scenario: &Scenario, target: &Target, mode: Mode) -> Subject {
-    Subject {
-        scenario: scenario.name.clone(),
-        target: target.name.clone(),
-        mode,
-    }
+fn members(burst: &Burst) -> Vec<MemberDeclaration> {
+    let members = burst.mix.members().iter();
+    let declared = members.map(|member| MemberDeclaration {
+        subject: member.subject(Mode::Burst),
+        scenario: ScenarioDeclaration::of(&member.chats.scenario),
+        limits: limits(burst, &member.chats.scenario),
+    });
+    declared.collect()
 }
 
-fn limits(burst: &Burst) -> Vec<LatencyLimit> {
+/// The limits that are about chats of this scenario.
+fn limits(burst: &Burst, scenario: &Scenario) -> Vec<LatencyLimit> {
     let limit = |threshold: &Threshold| {
         let Measure::Latency { limit, .. } = threshold.measure() else {
             return None;
         };
+        if threshold.scenario().is_some_and(|of| *of != *scenario.name) {
+            return None;
+        }
         Some(LatencyLimit {
             subject: match threshold.subject() {
                 ThresholdSubject::Chats => LimitSubject::Chats,
-                ThresholdSubject::Step(name) => {
-                    LimitSubject::Step(burst.scenario.step_named(name)?)
-                }
+                ThresholdSubject::Step(name) => LimitSubject::Step(scenario.step_named(name)?),
                 ThresholdSubject::Deliveries => LimitSubject::Deliveries,
             },
             within: limit,

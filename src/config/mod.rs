@@ -7,6 +7,7 @@ mod declarations;
 mod environment;
 mod files;
 mod kind;
+mod mix;
 mod objectives;
 mod plan;
 mod probe;

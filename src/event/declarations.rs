@@ -36,12 +36,30 @@ pub struct ProbeDeclaration {
 pub struct BurstDeclaration {
     /// Its name.
     pub name: Arc<str>,
-    /// What it measures.
+    /// What its beginning and end are counted under.
     pub subject: Subject,
-    /// What its chats do.
+    /// Its chats, by scenario; one with the subject of the burst where all of them do the same.
+    pub members: Vec<MemberDeclaration>,
+}
+
+/// The chats of a burst that do the same.
+#[derive(Debug, Clone)]
+pub struct MemberDeclaration {
+    /// What they measure.
+    pub subject: Subject,
+    /// What they do.
     pub scenario: ScenarioDeclaration,
-    /// The limits of its thresholds of latency.
+    /// The limits of thresholds of latency that are about them.
     pub limits: Vec<LatencyLimit>,
+}
+
+impl BurstDeclaration {
+    /// Whether its chats are of several scenarios.
+    pub fn is_mixed(&self) -> bool {
+        self.members
+            .iter()
+            .all(|member| member.subject != self.subject)
+    }
 }
 
 /// How long a chat, a step or a delivery may take to be in time.

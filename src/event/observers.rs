@@ -20,6 +20,12 @@ pub trait Observer: Send + Sync {
     ) -> Option<Arc<dyn RunObserver>> {
         None
     }
+
+    /// Who observes what concerns the whole of a run with chats of several scenarios, each of which has observers of its
+    /// own.
+    fn of_mixed_run(self: Arc<Self>, _run: &Arc<RunIdentity>) -> Option<Arc<dyn RunObserver>> {
+        None
+    }
 }
 
 /// Observes a run. Called from within its chats: it must be quick and must not block.
@@ -67,8 +73,21 @@ impl Observers {
 
     /// Those of a run that is about to start.
     pub fn of_run(&self, run: &Arc<RunIdentity>, scenario: &Scenario) -> RunObservers {
+        self.observing(run, |observer| observer.of_run(run, scenario))
+    }
+
+    /// Those of the whole of a run with chats of several scenarios.
+    pub fn of_mixed_run(&self, run: &Arc<RunIdentity>) -> RunObservers {
+        self.observing(run, |observer| observer.of_mixed_run(run))
+    }
+
+    fn observing(
+        &self,
+        run: &Arc<RunIdentity>,
+        own: impl Fn(Arc<dyn Observer>) -> Option<Arc<dyn RunObserver>>,
+    ) -> RunObservers {
         let lasting = self.0.iter().filter_map(|listed| match listed {
-            Listed::OfService(observer) => observer.clone().of_run(run, scenario),
+            Listed::OfService(observer) => own(observer.clone()),
             Listed::OfEveryRun(observer) => Some(observer.clone()),
         });
         RunObservers {

@@ -68,11 +68,16 @@ pub struct RunIdentity {
     pub subject: Subject,
     /// What started it.
     pub trigger: Trigger,
+    /// It is the part of a mixed run that has one scenario: it has the id of the run, and chats and steps, and no end.
+    pub is_member: bool,
 }
 
 impl RunIdentity {
     /// The name of runs of bursts that are started by hand and are not in the configuration.
     pub const AD_HOC: &str = "ad-hoc";
+
+    /// The scenario of runs with chats of several, and their target if they have several of those.
+    pub const MIXED: &str = "mixed";
 
     /// A new run with an id of its own.
     pub fn new(name: Arc<str>, subject: Subject, trigger: Trigger) -> Self {
@@ -82,6 +87,19 @@ impl RunIdentity {
             name,
             subject,
             trigger,
+            is_member: false,
+        }
+    }
+
+    /// The part of the run that measures this.
+    #[must_use]
+    pub fn member(&self, subject: Subject) -> Self {
+        Self {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            subject,
+            trigger: self.trigger,
+            is_member: true,
         }
     }
 

@@ -10,6 +10,8 @@ use crate::scenario::{Observation, Reason, SocketEvent, StepId};
 pub enum RunEvent {
     /// The run began; its setup comes next.
     Started,
+    /// The part of a mixed run that has one scenario is over; the end of the run follows.
+    MemberEnded,
     /// A chat began.
     ChatStarted {
         /// How long after its intended start.

@@ -14,6 +14,8 @@ const PARTS: f64 = 1e12;
 /// What the chats of a run, one step of them, or the deliveries of their messages must feel like.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Threshold {
+    /// Whose chats or step it is about, in a run with chats of several scenarios.
+    scenario: Option<String>,
     subject: ThresholdSubject,
     measure: Measure,
     abort: bool,
@@ -33,6 +35,8 @@ pub enum ThresholdSubject {
 /// What of a scenario thresholds can be about.
 #[derive(Debug, Clone, Copy)]
 pub struct ThresholdSubjects<'a> {
+    /// Its name.
+    pub scenario: &'a str,
     /// The names of its steps.
     pub steps: &'a [&'a str],
     /// Whether its chats publish messages whose deliveries are expected.
@@ -103,11 +107,11 @@ pub enum Judgement {
 }
 
 impl Threshold {
-    /// Reads a `thresholds:` list about these parts of a scenario; `None` where they are not known, because of a problem
-    /// elsewhere. What is wrong is noted in `problems` and left out.
+    /// Reads a `thresholds:` list about these parts of scenarios, of which there are several in a mixed run; `None` where they
+    /// are not known, because of a problem elsewhere. What is wrong is noted in `problems` and left out.
     pub fn read_list(
         node: &Node,
-        known: Option<ThresholdSubjects<'_>>,
+        known: Option<&[ThresholdSubjects<'_>]>,
         problems: &Problems,
     ) -> Vec<Self> {
         node.list("a list of thresholds such as `{ p95: 10s }`", problems)
@@ -118,20 +122,31 @@ impl Threshold {
 
     fn read(
         node: &Node,
-        known: Option<ThresholdSubjects<'_>>,
+        known: Option<&[ThresholdSubjects<'_>]>,
         problems: &Problems,
     ) -> Option<Self> {
         let before = problems.count();
         let mut entry = Mapping::open(node, "a threshold such as `{ p95: 10s }`", problems)?;
+        let scenario = entry.get("scenario");
         let step = entry.get("step");
         let deliveries = entry.get("deliveries");
         let measure = entry.one_of(&["p50", "p90", "p95", "p99", "max", "mean", "failed", "lost"]);
         let said = Said {
+            scenario,
             step,
             deliveries,
             measure: measure.map(|(key, _)| key),
         };
-        let subject = said.subject(&node.place, known, problems);
+        let of_scenario = scenario.and_then(|node| scenario_name(node, known, problems));
+        let known = match (scenario, &of_scenario) {
+            (None, _) => known.map(<[_]>::to_vec),
+            (Some(_), None) => None,
+            (Some(_), Some(name)) => known.map(|known| {
+                let of = known.iter().filter(|known| known.scenario == name);
+                of.copied().collect()
+            }),
+        };
+        let subject = said.subject(&node.place, known.as_deref(), problems);
         let measure = measure.and_then(|(key, node)| Measure::read(key, node, problems));
         let abort = entry.get("abort").and_then(|node| node.boolean(problems));
         entry.finish();
@@ -139,10 +154,16 @@ impl Threshold {
             return None;
         }
         Some(Self {
+            scenario: of_scenario,
             subject: subject?,
             measure: measure?,
             abort: abort.unwrap_or(false),
         })
+    }
+
+    /// Whose chats or step it is about; `None` for all chats.
+    pub fn scenario(&self) -> Option<&str> {
+        self.scenario.as_deref()
     }
 
     /// What it is about.
@@ -197,6 +218,8 @@ impl Threshold {
 impl Threshold {
     /// The YAML flow form, of which [`Threshold::read_list`] makes the same threshold.
     pub fn written(&self) -> String {
+        let scenario = self.scenario.as_ref();
+        let scenario = scenario.map(|scenario| format!("scenario: {scenario}"));
         let subject = match (&self.subject, self.measure) {
             (ThresholdSubject::Step(step), _) => Some(format!("step: {step}")),
             (ThresholdSubject::Deliveries, Measure::Latency { .. }) => {
@@ -211,7 +234,7 @@ impl Threshold {
             Measure::Failed(share) => format!("{}: {share}", self.subject.failed()),
         };
         let abort = self.abort.then(|| "abort: true".to_owned());
-        let keys = [subject, Some(measure), abort];
+        let keys = [scenario, subject, Some(measure), abort];
         let keys: Vec<_> = keys.into_iter().flatten().collect();
         format!("{{ {} }}", keys.join(", "))
     }
@@ -219,6 +242,11 @@ impl Threshold {
 
 impl fmt::Display for Threshold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.scenario, &self.subject) {
+            (Some(scenario), ThresholdSubject::Step(_)) => write!(f, "{scenario}/")?,
+            (Some(scenario), _) => write!(f, "{scenario} ")?,
+            (None, _) => {}
+        }
         match (&self.subject, self.measure) {
             (ThresholdSubject::Step(step), _) => write!(f, "{step} ")?,
             (ThresholdSubject::Deliveries, Measure::Latency { .. }) => {
@@ -266,6 +294,7 @@ impl ThresholdSubject {
 
 /// What a threshold says of its subject.
 struct Said<'a> {
+    scenario: Option<&'a Node>,
     step: Option<&'a Node>,
     deliveries: Option<&'a Node>,
     measure: Option<&'a str>,
@@ -275,7 +304,7 @@ impl Said<'_> {
     fn subject(
         &self,
         place: &Place,
-        known: Option<ThresholdSubjects<'_>>,
+        known: Option<&[ThresholdSubjects<'_>]>,
         problems: &Problems,
     ) -> Option<ThresholdSubject> {
         let says_so = self.deliveries.map(|node| node.boolean(problems));
@@ -283,8 +312,15 @@ impl Said<'_> {
             Some(says_so) => says_so?,
             None => self.measure == Some("lost"),
         };
-        let steps = known.map(|known| known.steps);
+        let may_expect = |known: &[ThresholdSubjects<'_>]| known.iter().any(|of| of.deliveries);
         match (self.step, self.measure) {
+            _ if about_deliveries && self.scenario.is_some() => {
+                problems.add(
+                    place,
+                    "deliveries are those of the whole run: leave out `scenario`",
+                );
+                None
+            }
             (Some(node), _) if about_deliveries => {
                 problems.add(
                     &node.place,
@@ -303,7 +339,7 @@ impl Said<'_> {
                 );
                 None
             }
-            _ if about_deliveries && known.is_some_and(|known| !known.deliveries) => {
+            _ if about_deliveries && known.is_some_and(|known| !may_expect(known)) => {
                 problems.add(
                     place,
                     "the scenario expects no deliveries: it has no `deliveries`",
@@ -311,7 +347,7 @@ impl Said<'_> {
                 None
             }
             _ if about_deliveries => Some(ThresholdSubject::Deliveries),
-            (Some(node), _) => step_name(node, steps, problems).map(ThresholdSubject::Step),
+            (Some(node), _) => step_name(node, known, problems).map(ThresholdSubject::Step),
             (None, _) => Some(ThresholdSubject::Chats),
         }
     }
@@ -330,16 +366,56 @@ impl fmt::Display for Statistic {
     }
 }
 
-fn step_name(node: &Node, steps: Option<&[&str]>, problems: &Problems) -> Option<String> {
-    let name = node.text("the name of a step", problems)?;
-    if let Some(steps) = steps
-        && !steps.contains(&name)
-    {
-        let hint = problems.hint(name, steps.iter().copied());
-        problems.add(&node.place, format!("no step is called `{name}`{hint}"));
+fn scenario_name(
+    node: &Node,
+    known: Option<&[ThresholdSubjects<'_>]>,
+    problems: &Problems,
+) -> Option<String> {
+    let name = node.text("the name of a scenario of the run", problems)?;
+    let Some(known) = known else {
+        return Some(name.to_owned());
+    };
+    if !known.iter().any(|known| known.scenario == name) {
+        let hint = problems.hint(name, known.iter().map(|known| known.scenario));
+        problems.add(
+            &node.place,
+            format!("no chats of this run are of a scenario `{name}`{hint}"),
+        );
         return None;
     }
     Some(name.to_owned())
+}
+
+fn step_name(
+    node: &Node,
+    known: Option<&[ThresholdSubjects<'_>]>,
+    problems: &Problems,
+) -> Option<String> {
+    let name = node.text("the name of a step", problems)?;
+    let Some(known) = known else {
+        return Some(name.to_owned());
+    };
+    let having = known.iter().filter(|known| known.steps.contains(&name));
+    let having: Vec<_> = having
+        .map(|known| format!("`{}`", known.scenario))
+        .collect();
+    match having.len() {
+        0 => {
+            let steps = known.iter().flat_map(|known| known.steps).copied();
+            let hint = problems.hint(name, steps);
+            problems.add(&node.place, format!("no step is called `{name}`{hint}"));
+            None
+        }
+        1 => Some(name.to_owned()),
+        _ => {
+            let having = having.join(", ");
+            problems.add(
+                &node.place,
+                format!("several scenarios have a step `{name}`: {having}; say with `scenario:` whose step this is about"),
+            );
+            None
+        }
+    }
 }
 
 /// Whether `failed` is more than this share of `of`.

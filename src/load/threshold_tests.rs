@@ -6,12 +6,13 @@ use crate::{document::parse, load::testing::messages};
 const STEPS: [&str; 2] = ["agent_join", "send_chat"];
 
 const KNOWN: ThresholdSubjects<'static> = ThresholdSubjects {
+    scenario: "s",
     steps: &STEPS,
     deliveries: true,
 };
 
 fn read(text: &str, problems: &Problems) -> Vec<Threshold> {
-    Threshold::read_list(&parse("a.yaml", text).unwrap(), Some(KNOWN), problems)
+    Threshold::read_list(&parse("a.yaml", text).unwrap(), Some(&[KNOWN]), problems)
 }
 
 fn threshold(text: &str) -> Threshold {
@@ -51,10 +52,11 @@ fn a_threshold_is_read_as_it_is_written() {
     let problems = Problems::default();
     let node = parse("t.yaml", &format!("[{}]", written.join(", "))).unwrap();
     let known = ThresholdSubjects {
+        scenario: "s",
         steps: &["agent_join", "ask"],
         ..KNOWN
     };
-    let read = Threshold::read_list(&node, Some(known), &problems);
+    let read = Threshold::read_list(&node, Some(&[known]), &problems);
     assert_eq!(problems.into_result(), Ok(()));
     let again: Vec<_> = read.iter().map(Threshold::written).collect();
     assert_eq!(again, written);
@@ -212,7 +214,7 @@ fn a_scenario_without_deliveries_has_no_threshold_about_them() {
     ] {
         let problems = Problems::default();
         let node = parse("a.yaml", text).unwrap();
-        let read = Threshold::read_list(&node, Some(without), &problems);
+        let read = Threshold::read_list(&node, Some(&[without]), &problems);
         assert_eq!(
             (read.len(), problems.count()),
             (1 - expected, expected),

@@ -48,9 +48,9 @@ fn findings_of(
     let scenario = Scenario::read(&read(&steps), &problems);
     let load = Profile::read(&read(load), &problems);
     assert_eq!(problems.into_result(), Ok(()));
-    let connections = serde_yaml::from_str(connections).unwrap();
+    let connections: ConnectionSettings = serde_yaml::from_str(connections).unwrap();
     let cost = (scenario.unwrap()).cost(Value::UNDEFINED, &Value::UNDEFINED);
-    machine.examine(&cost, &connections, &load.unwrap(), capacity)
+    machine.examine(&cost, &[&connections], &load.unwrap(), capacity)
 }
 
 #[test]
@@ -381,7 +381,7 @@ fn of_requests_that_are_not_known_the_fewest_refuse_and_the_most_are_warned_of()
             errors: Vec::new(),
         };
         let load = Profile::read(&load, &problems).unwrap();
-        machine.examine(&cost, &ConnectionSettings::default(), &load, None)
+        machine.examine(&cost, &[&ConnectionSettings::default()], &load, None)
     };
     assert_eq!(at(80_000, 1, Some(1)).refusals, Vec::<String>::new());
     assert!(

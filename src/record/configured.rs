@@ -1,7 +1,7 @@
 //! What of the configuration concerns metrics: which series there are, and which are over.
 
 use super::metrics::{Boundaries, Metrics};
-use crate::event::{Declarations, LimitSubject};
+use crate::event::{BurstDeclaration, Declarations, LimitSubject};
 
 impl Boundaries {
     /// The limits of objectives and of thresholds.
@@ -13,15 +13,17 @@ impl Boundaries {
             boundaries.step.push(objectives.steps.within);
         }
         for burst in &declarations.bursts {
-            for limit in &burst.limits {
-                let bounds = match limit.subject {
-                    LimitSubject::Chats => &mut boundaries.chat,
-                    LimitSubject::Step(_) => &mut boundaries.step,
-                    LimitSubject::Deliveries => &mut boundaries.delivery,
-                };
-                bounds.push(limit.within);
-                if burst.scenario.is_about_join(limit) {
-                    boundaries.agent_join.push(limit.within);
+            for member in &burst.members {
+                for limit in &member.limits {
+                    let bounds = match limit.subject {
+                        LimitSubject::Chats => &mut boundaries.chat,
+                        LimitSubject::Step(_) => &mut boundaries.step,
+                        LimitSubject::Deliveries => &mut boundaries.delivery,
+                    };
+                    bounds.push(limit.within);
+                    if member.scenario.is_about_join(limit) {
+                        boundaries.agent_join.push(limit.within);
+                    }
                 }
             }
         }
@@ -37,15 +39,21 @@ impl Metrics {
             self.declare_probe(probe);
         }
         for burst in &declarations.bursts {
-            self.declare_subject(&burst.subject, &burst.scenario);
-            self.declare_burst(&burst.name, &burst.subject);
+            for member in &burst.members {
+                self.declare_subject(&member.subject, &member.scenario);
+            }
+            self.declare_burst(burst);
         }
         self.retain_targets(declarations.targets.clone());
         self.retain(
             |subject| declarations.may_measure(subject),
             |name, subject| {
                 let mut bursts = declarations.bursts.iter();
-                bursts.any(|burst| *burst.name == *name && burst.subject == *subject)
+                let is_of = |burst: &BurstDeclaration| {
+                    let mut members = burst.members.iter();
+                    burst.subject == *subject || members.any(|member| member.subject == *subject)
+                };
+                bursts.any(|burst| *burst.name == *name && is_of(burst))
             },
         );
     }

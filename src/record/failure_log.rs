@@ -150,6 +150,10 @@ impl Observer for FailureLog {
     fn of_run(self: Arc<Self>, _: &Arc<RunIdentity>, _: &Scenario) -> Option<Arc<dyn RunObserver>> {
         Some(self)
     }
+
+    fn of_mixed_run(self: Arc<Self>, _: &Arc<RunIdentity>) -> Option<Arc<dyn RunObserver>> {
+        Some(self)
+    }
 }
 
 impl RunObserver for FailureLog {

@@ -4,7 +4,7 @@ use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{RunSpec, forever::FOREVER};
+use super::{context::RunContext, forever::FOREVER};
 use crate::{
     load::Shape,
     scenario::{EvaluationError, Scenario, Scope},
@@ -27,16 +27,17 @@ impl BetweenChats {
     ///
     /// # Errors
     /// The delay cannot be computed. If it can here, it can later: nothing of a chat is in it.
-    pub(super) fn of(spec: &RunSpec, scope: &Scope) -> Result<Option<Self>, EvaluationError> {
+    pub(super) fn of(context: &RunContext, scope: &Scope) -> Result<Option<Self>, EvaluationError> {
+        let (spec, scenario) = (&context.spec, &context.chats.scenario);
         let Shape::Customers(load) = spec.load.shape() else {
             return Ok(None);
         };
-        let delay = spec.scenario.loop_delay.as_ref();
+        let delay = scenario.loop_delay.as_ref();
         if delay.is_none() && load.pace().is_none() {
             return Ok(None);
         }
         let mut customers = Self {
-            scenario: spec.scenario.clone(),
+            scenario: scenario.clone(),
             scope: Arc::new(scope.clone()),
             random: fastrand::Rng::with_seed(spec.seed),
             pace: load.pace().unwrap_or_default(),

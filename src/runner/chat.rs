@@ -14,20 +14,21 @@ use crate::{
 
 /// Runs one chat from its first step to the last of its `always` steps. Probes and bursts alike go
 /// through here, and every chat that begins is accounted for, even one whose task breaks.
-pub(super) async fn run_chat(
-    context: Arc<RunContext>,
-    run_scope: Arc<Scope>,
-    number: u64,
-    intended: Instant,
-) {
+pub(super) async fn run_chat(context: Arc<RunContext>, run_scope: Arc<Scope>, place: ChatPlace) {
+    let ChatPlace {
+        number,
+        sequence,
+        intended,
+    } = place;
     let mut account = Account::open(context.clone(), number, intended);
     // Nothing of it is kept: every byte here is there once for each chat in progress.
-    let scope = run_scope.of_chat(number, &context.spec.identity.chat_id(number));
+    let mut scope = run_scope.of_chat(number, &context.identity.chat_id(number));
+    scope.set_sequence(sequence);
     drop(run_scope);
     let chat = ChatState::of_chat(context, number);
     let mut track = Track::new(&chat, scope, GracePeriod::None);
     track.begin_trace();
-    let scenario = &chat.context.spec.scenario;
+    let scenario = &chat.context.chats.scenario;
     let result = match track.set_deadline(account.since) {
         Ok(()) => track.perform_all(&scenario.steps).await,
         Err(interrupt) => Err(interrupt),
@@ -52,6 +53,17 @@ pub(super) async fn run_chat(
     // With it, the inbox settles what is left in it before the chat counts as ended.
     drop(chat);
     account.emit_left_open(&leftover);
+}
+
+/// Which chat of its run one is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ChatPlace {
+    /// Counted from one.
+    pub(super) number: u64,
+    /// How many chats that do the same come before it.
+    pub(super) sequence: u64,
+    /// When it should begin.
+    pub(super) intended: Instant,
 }
 
 /// The events of a chat without which its run would not count it: the last is emitted when it is dropped, so that

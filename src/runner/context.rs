@@ -14,11 +14,12 @@ use tokio::{
 };
 
 use super::{
-    Engine, RunSpec, TraceBudget, barriers::Barriers, deliveries::Ledger, forever::FOREVER,
+    ChatSpec, Engine, RunSpec, TraceBudget, barriers::Barriers, deliveries::Ledger,
+    forever::FOREVER,
 };
 use crate::{
     callbacks::Path,
-    event::{Mode, RunEvent, RunObservers},
+    event::{Mode, RunEvent, RunIdentity, RunObservers},
     inbox::{Inbox, Owner},
     scenario::{Clients, Reuse, RunScope, Scope, SessionValues},
 };
@@ -27,7 +28,11 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct RunContext {
     pub(super) engine: Engine,
-    pub(super) spec: RunSpec,
+    pub(super) spec: Arc<RunSpec>,
+    /// What these chats do.
+    pub(super) chats: ChatSpec,
+    /// The run, as what these chats measure.
+    pub(super) identity: Arc<RunIdentity>,
     pub(super) clients: Clients,
     pub(super) path: Option<Path>,
     /// The owner of the inboxes, if frames come and no events.
@@ -36,39 +41,45 @@ pub(super) struct RunContext {
     pub(super) ledger: Option<Arc<Ledger>>,
     /// Where its chats wait for each other, if the scenario says so.
     pub(super) barriers: Option<Barriers>,
-    pub(super) ending: EndSignal,
+    pub(super) ending: Arc<EndSignal>,
     pub(super) observers: RunObservers,
-    /// Whether a chat was interrupted by the end of the run, in its steps or in its `always` steps.
-    cut_short: AtomicBool,
 }
 
 impl RunContext {
-    /// The context of a new run, whose events are taken from now on.
-    pub(super) fn new(engine: &Engine, spec: RunSpec, observers: RunObservers) -> Self {
-        let path = spec.scenario.callbacks.is_some().then(|| {
+    /// The context of chats of a new run, whose events are taken from now on.
+    pub(super) fn new(
+        engine: &Engine,
+        spec: Arc<RunSpec>,
+        chats: ChatSpec,
+        ending: Arc<EndSignal>,
+        observers: RunObservers,
+    ) -> Self {
+        let identity = observers.run().clone();
+        let path = chats.scenario.callbacks.is_some().then(|| {
             engine.exchange.open(
-                spec.scenario.clone(),
-                spec.target.clone(),
-                Scope::of_run(Arc::new(run_scope(&spec, None))),
+                chats.scenario.clone(),
+                chats.target.clone(),
+                Scope::of_run(Arc::new(run_scope(&chats, &identity, None))),
                 observers.clone(),
             )
         });
-        let owns_frames = path.is_none() && spec.scenario.connects();
+        let owns_frames = path.is_none() && chats.scenario.connects();
         let owner = owns_frames.then(|| Arc::new(Owner::new(1, observers.clone())));
-        let deliveries = spec.scenario.sockets.deliveries.as_ref();
+        let deliveries = chats.scenario.sockets.deliveries.as_ref();
         let ledger = deliveries.map(|rule| Ledger::new(rule.within, observers.clone()));
-        let barriers = spec.scenario.has_barriers().then(Barriers::default);
+        let barriers = chats.scenario.has_barriers().then(Barriers::default);
         Self {
-            clients: clients(engine, &spec),
+            clients: clients(engine, &chats, identity.subject.mode),
             engine: engine.clone(),
             spec,
+            chats,
+            identity,
             path,
             owner,
             ledger,
             barriers,
-            ending: EndSignal::default(),
+            ending,
             observers,
-            cut_short: AtomicBool::new(false),
         }
     }
 
@@ -78,14 +89,14 @@ impl RunContext {
             .path
             .as_ref()
             .map(|path| format!("{}/{}", self.engine.callback_url, path.token()));
-        let mut scope = Scope::of_run(Arc::new(run_scope(&self.spec, url)));
-        scope.set_sessions(SessionValues::kept(|name| self.spec.target.keeps(name)));
+        let mut scope = Scope::of_run(Arc::new(run_scope(&self.chats, &self.identity, url)));
+        scope.set_sessions(SessionValues::kept(|name| self.chats.target.keeps(name)));
         scope
     }
 
     /// What the traces of its chats in progress may take, if that is bounded: those of probes take what they need.
     pub(super) fn trace_budget(&self) -> Option<TraceBudget> {
-        let is_burst = self.spec.identity.subject.mode == Mode::Burst;
+        let is_burst = self.identity.subject.mode == Mode::Burst;
         is_burst.then(|| self.engine.traces.clone())
     }
 
@@ -103,13 +114,8 @@ impl RunContext {
     pub(super) fn note_cut_short(&self, grace: GracePeriod) {
         // The teardown belongs to no chat and is not measured, and the graceful stop belongs to the load.
         if grace != GracePeriod::Teardown && !self.ending.is_graceful(grace) {
-            self.cut_short.store(true, Ordering::Relaxed);
+            self.ending.cut_short.store(true, Ordering::Relaxed);
         }
-    }
-
-    /// Whether the end of the run interrupted a chat. All of them is known once their tasks are joined.
-    pub(super) fn is_cut_short(&self) -> bool {
-        self.cut_short.load(Ordering::Relaxed)
     }
 
     /// Whether a track with this grace period has to stop.
@@ -125,9 +131,9 @@ impl RunContext {
 
 /// A run of a probe sees the target as somebody new does, unless it is to reuse connections. A burst may need
 /// all that it is allowed, and probes beside it must not wait for it.
-fn clients(engine: &Engine, spec: &RunSpec) -> Clients {
-    let endpoint = spec.target.endpoint();
-    let reuse = match spec.identity.subject.mode {
+fn clients(engine: &Engine, chats: &ChatSpec, mode: Mode) -> Clients {
+    let endpoint = chats.target.endpoint();
+    let reuse = match mode {
         Mode::Probe if endpoint.connections.probe_reuse => Reuse::Common,
         Mode::Probe => Reuse::Fresh,
         Mode::Burst => Reuse::Own,
@@ -152,6 +158,8 @@ pub(super) struct EndSignal {
     end: watch::Sender<Option<End>>,
     /// Set before anybody hears of an end. Tracks ask for it often.
     is_given: AtomicBool,
+    /// Whether a chat was interrupted by the end of the run, in its steps or in its `always` steps.
+    cut_short: AtomicBool,
 }
 
 /// When a run was told to end now, and how long it may clean up.
@@ -229,6 +237,11 @@ impl EndSignal {
         }
     }
 
+    /// Whether the end of the run interrupted a chat. All of them is known once their tasks are joined.
+    pub(super) fn has_cut_short(&self) -> bool {
+        self.cut_short.load(Ordering::Relaxed)
+    }
+
     /// The end that leaves less time holds: a shutdown is in more of a hurry than whoever ended
     /// the run before it. The teardown has as long as the `always` steps.
     pub(super) fn give(&self, answers: Duration, cleanup: Duration) {
@@ -299,16 +312,18 @@ impl End {
     }
 }
 
-fn run_scope(spec: &RunSpec, callback_url: Option<String>) -> RunScope {
+fn run_scope(chats: &ChatSpec, identity: &RunIdentity, callback_url: Option<String>) -> RunScope {
     let one = |name: &'static str, value: String| BTreeMap::from([(name, value)]).into();
     let mut scope = RunScope {
-        target: spec.target.variable(),
-        inputs: spec.inputs.clone(),
-        run: one("id", spec.identity.id.clone()),
+        target: chats.target.variable(),
+        inputs: chats.inputs.clone(),
+        run: one("id", identity.id.clone()),
         callback: callback_url.map_or_else(Default::default, |url| one("url", url)),
         origins: Arc::default(),
     };
-    let origins = spec.scenario.origins_of_run(spec.target.origins(), &scope);
+    let origins = chats
+        .scenario
+        .origins_of_run(chats.target.origins(), &scope);
     scope.origins = Arc::new(origins);
     scope
 }

@@ -18,12 +18,13 @@ pub(super) use self::{
     deliveries::DeliveryCounts, inbound::InboundCounts, judged::Judged, sockets::SocketCounts,
 };
 use super::{
-    ChatCounts, Example, Orphan, health::GeneratorHealth, latencies::Latencies, outcomes::Outcomes,
+    ChatCounts, Example, Mix, Orphan, health::GeneratorHealth, latencies::Latencies,
+    outcomes::Outcomes,
 };
 use crate::{
     event::{Ending, Failure, RunEvent, RunIdentity, Sent, StepOutcome},
     load::{Measured, Threshold, ThresholdSubject},
-    scenario::{Reason, Scenario, StepId},
+    scenario::{Reason, StepId},
 };
 
 /// Failed chats that a report shows.
@@ -47,6 +48,9 @@ pub(super) struct Measurements {
     pub(super) last_end: Option<Duration>,
     /// Chats that ended.
     pub(super) chats: Outcomes,
+    /// Those of each member of a mixed run.
+    #[serde(default)]
+    pub(super) members: Vec<Outcomes>,
     /// By the index of [`crate::scenario::StepId`].
     pub(super) steps: Vec<StepMeasurements>,
     pub(super) inbound: InboundCounts,
@@ -77,10 +81,16 @@ pub(super) struct StepMeasurements {
 }
 
 impl Measurements {
-    /// Nothing yet, of a scenario with so many steps.
-    pub(super) fn of(steps: usize) -> Self {
+    /// Nothing yet, of chats that do this.
+    pub(super) fn of(mix: &Mix) -> Self {
+        let members = if mix.is_mixed() {
+            mix.members().len()
+        } else {
+            0
+        };
         Self {
-            steps: vec![StepMeasurements::default(); steps],
+            members: vec![Outcomes::default(); members],
+            steps: vec![StepMeasurements::default(); mix.steps().len()],
             ..Self::default()
         }
     }
@@ -146,6 +156,7 @@ impl Measurements {
             RunEvent::Socket(event) => self.sockets.record(*event),
             RunEvent::Deliveries(event) => self.deliveries.record(*event),
             RunEvent::Started
+            | RunEvent::MemberEnded
             | RunEvent::WaitStarted { .. }
             | RunEvent::WaitEnded { .. }
             | RunEvent::ChatNamed { .. }
@@ -177,14 +188,17 @@ impl Measurements {
         at: Duration,
         example: impl Fn(&Failure) -> Example,
     ) {
-        match ending {
-            Ending::Passed => self.chats.latency.record(duration),
-            Ending::Stopped => self.chats.stopped += 1,
-            Ending::Failed(failure) => {
-                self.chats.fail(failure.reason);
-                let example = example(failure);
-                (self.failures).add_latest(EXAMPLES, at, example.chat, example);
-            }
+        self.chats.chat_ended(ending, duration);
+        if let Ending::Failed(failure) = ending {
+            let example = example(failure);
+            (self.failures).add_latest(EXAMPLES, at, example.chat, example);
+        }
+    }
+
+    /// A chat of one member of a mixed run has ended.
+    pub(super) fn chat_of_member_ended(&mut self, member: usize, ending: &Ending, took: Duration) {
+        if let Some(outcomes) = self.members.get_mut(member) {
+            outcomes.chat_ended(ending, took);
         }
     }
 
@@ -196,6 +210,13 @@ impl Measurements {
         self.first_start = first.into_iter().flatten().min();
         self.last_end = self.last_end.max(others.last_end);
         self.chats.merge(&others.chats);
+        if self.members.len() < others.members.len() {
+            self.members
+                .resize_with(others.members.len(), Outcomes::default);
+        }
+        for (member, other) in self.members.iter_mut().zip(&others.members) {
+            member.merge(other);
+        }
         if self.steps.len() < others.steps.len() {
             let steps = others.steps.len();
             self.steps.resize_with(steps, StepMeasurements::default);
@@ -243,6 +264,7 @@ impl Measurements {
     pub(super) fn clear(&mut self) {
         let mut kept = std::mem::take(self);
         kept.chats.clear();
+        kept.members.iter_mut().for_each(Outcomes::clear);
         for step in &mut kept.steps {
             step.outcomes.clear();
             step.resent = 0;
@@ -261,6 +283,7 @@ impl Measurements {
         kept.deliveries.clear();
         *self = Self {
             chats: kept.chats,
+            members: kept.members,
             steps: kept.steps,
             start_lateness: kept.start_lateness,
             send_lateness: kept.send_lateness,
@@ -306,21 +329,25 @@ impl Measurements {
         self.orphans.all()
     }
 
-    /// What a threshold of a run of this scenario is about.
-    pub(super) fn about(&self, threshold: &Threshold, scenario: &Scenario) -> Option<Judged<'_>> {
-        Some(match threshold.subject() {
-            ThresholdSubject::Chats => Judged::Outcomes(&self.chats),
-            ThresholdSubject::Step(name) => {
-                let step = self.steps.get(scenario.step_named(name)?.index())?;
+    /// What a threshold of a run with such chats is about.
+    pub(super) fn about(&self, threshold: &Threshold, mix: &Mix) -> Option<Judged<'_>> {
+        let scenario = threshold.scenario().filter(|_| mix.is_mixed());
+        Some(match (threshold.subject(), scenario) {
+            (ThresholdSubject::Chats, None) => Judged::Outcomes(&self.chats),
+            (ThresholdSubject::Chats, Some(scenario)) => {
+                Judged::Outcomes(self.members.get(mix.member_named(scenario)?)?)
+            }
+            (ThresholdSubject::Step(name), scenario) => {
+                let step = self.steps.get(mix.step_named(scenario, name)?.index())?;
                 Judged::Outcomes(&step.outcomes)
             }
-            ThresholdSubject::Deliveries => Judged::Deliveries(&self.deliveries),
+            (ThresholdSubject::Deliveries, _) => Judged::Deliveries(&self.deliveries),
         })
     }
 
     /// The same as measured.
-    pub(super) fn measure(&self, threshold: &Threshold, scenario: &Scenario) -> Measured {
-        let about = self.about(threshold, scenario);
+    pub(super) fn measure(&self, threshold: &Threshold, mix: &Mix) -> Measured {
+        let about = self.about(threshold, mix);
         about.map_or(Measured::Nothing, |judged| {
             judged.measured(threshold.measure())
         })

@@ -1,12 +1,12 @@
 //! How chats or a step ended.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use super::latencies::Latencies;
 use crate::{
-    event::StepOutcome,
+    event::{Ending, StepOutcome},
     load::{Measure, Measured},
     scenario::Reason,
 };
@@ -27,6 +27,14 @@ impl Outcomes {
             StepOutcome::Passed(latency) => self.latency.record(latency),
             StepOutcome::Failed(reason) => self.fail(reason),
             StepOutcome::Stopped => self.stopped += 1,
+        }
+    }
+
+    pub(super) fn chat_ended(&mut self, ending: &Ending, took: Duration) {
+        match ending {
+            Ending::Passed => self.latency.record(took),
+            Ending::Stopped => self.stopped += 1,
+            Ending::Failed(failure) => self.fail(failure.reason),
         }
     }
 

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    DeliveryReport, GracefulStopReport, HealthReport, OtherCallback, Pace, SearchReport,
-    SocketReport, StepReport, ThresholdReport, ThresholdState,
+    DeliveryReport, GracefulStopReport, HealthReport, MemberReport, OtherCallback, Pace,
+    SearchReport, SocketReport, StepReport, ThresholdReport, ThresholdState,
     chat_counts::ChatCounts,
     listed_chats::{Example, Orphan},
     quantiles::Quantiles,
@@ -61,9 +61,12 @@ pub struct RunReport {
     /// What might go wrong on this machine, as it looked before the start, in words.
     #[serde(alias = "doubts")]
     pub warnings: Vec<String>,
-    /// The value of every input.
+    /// The value of every input; by scenario where the chats are of several.
     #[schema(value_type = Object)]
     pub inputs: serde_json::Value,
+    /// The chats of each scenario of a mixed run, in the order of its mix; empty of any other run.
+    #[serde(default)]
+    pub members: Vec<MemberReport>,
     /// The seed of its pauses.
     pub seed: u64,
     /// When it began, RFC 3339.

@@ -1,5 +1,6 @@
 mod conclusion;
 mod finishing;
+mod member;
 mod orders;
 mod searching;
 mod setup;
@@ -13,21 +14,20 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+use self::member::RunMember;
 use super::{
     Engine, RunHandle, RunSpec, RunState, Tally,
     between_chats::BetweenChats,
-    context::{GracePeriod, RunContext},
+    context::{EndSignal, GracePeriod},
     control::OrderRequest,
     graceful_stop::GracefulStop,
     pacing::Pacing,
     search::Searching,
-    track::Leftover,
     verdict::Course,
 };
 use crate::{
-    event::{EndedBy, RunEvent},
+    event::{EndedBy, RunEvent, RunObservers},
     load::ThresholdSubject,
-    scenario::Scope,
     vitals::Mark,
 };
 
@@ -42,7 +42,13 @@ const ORDERS: usize = 16;
 
 /// A run in progress; the task that owns its pacing, its chats and its course.
 pub(super) struct RunTask {
-    context: Arc<RunContext>,
+    engine: Engine,
+    spec: Arc<RunSpec>,
+    ending: Arc<EndSignal>,
+    /// Of what concerns the whole run.
+    observers: RunObservers,
+    /// Never empty.
+    members: Vec<RunMember>,
     tally: Arc<Tally>,
     orders: mpsc::Receiver<OrderRequest>,
     ended: watch::Sender<bool>,
@@ -51,13 +57,8 @@ pub(super) struct RunTask {
     search: Option<Searching>,
     /// The number of chats that were due so far, dropped ones included.
     next: u64,
-    /// Each comes to the moment at which it began.
-    chats: JoinSet<Instant>,
-    /// Customers who wait for their next chat, if the scenario has them wait.
-    between_chats: Option<BetweenChats>,
+    chats: JoinSet<EndedChat>,
     course: Course,
-    /// What the setup may have left open at the target.
-    set_up: Leftover,
     /// The vitals so far.
     heard: Mark,
     /// Connections that had been dropped when the run began.
@@ -68,6 +69,13 @@ pub(super) struct RunTask {
     finishing_since: Option<Instant>,
     /// Every chat has ended, so that a stop changes nothing about what the run found out.
     measured: bool,
+}
+
+/// A chat that has ended.
+struct EndedChat {
+    began: Instant,
+    /// Which member it belonged to.
+    member: usize,
 }
 
 impl Engine {
@@ -81,9 +89,16 @@ impl Engine {
 
 impl RunTask {
     pub(super) fn new(engine: &Engine, spec: RunSpec) -> (Self, RunHandle) {
-        let tally = Arc::new(Tally::new(spec.clone()));
-        let observers = engine.observers.of_run(&spec.identity, &spec.scenario);
-        let observers = observers.with_counters(tally.clone());
+        let spec = Arc::new(spec);
+        let tally = Arc::new(Tally::new(&spec));
+        let ending = Arc::<EndSignal>::default();
+        let members = RunMember::all(engine, &spec, &ending, &tally);
+        let observers = if spec.mix.is_mixed() {
+            let observers = engine.observers.of_mixed_run(&spec.identity);
+            observers.with_counters(tally.clone())
+        } else {
+            members[0].context.observers.clone()
+        };
         let (order, orders) = mpsc::channel(ORDERS);
         let (ended, has_ended) = watch::channel(false);
         let run = Self {
@@ -95,15 +110,17 @@ impl RunTask {
                 spec.seed,
                 Instant::now(),
             ),
-            context: Arc::new(RunContext::new(engine, spec, observers)),
+            engine: engine.clone(),
+            spec,
+            ending,
+            observers,
+            members,
             tally: tally.clone(),
             orders,
             ended,
             next: 0,
             chats: JoinSet::new(),
-            between_chats: None,
             course: Course::default(),
-            set_up: Leftover::default(),
             heard: engine.vitals.mark(),
             dropped_before: engine.exchange.dropped_connections(),
             finishing_since: None,
@@ -115,14 +132,14 @@ impl RunTask {
     /// From setup to verdict.
     pub(super) async fn execute(mut self) {
         self.emit(&RunEvent::Started);
-        let scope = self.set_up().await;
+        self.set_up().await;
         if self.course.setup_failed.is_none() {
             self.tally.enter(RunState::Running);
             let now = Instant::now();
             self.pacing.begin(now);
             self.load_changed(now);
             self.begin_step();
-            self.run_chats(Arc::new(scope.clone())).await;
+            self.run_chats().await;
         }
         if let Some(search) = &mut self.search {
             search.give_up(&self.tally);
@@ -130,13 +147,13 @@ impl RunTask {
         }
         self.measured = true;
         self.tally.enter(RunState::TearingDown);
-        self.tear_down(scope).await;
+        self.tear_down().await;
         self.await_connections().await;
         self.conclude();
     }
 
     fn emit(&self, event: &RunEvent) {
-        self.context.emit(event);
+        self.observers.emit(event);
     }
 
     async fn attend<T>(&mut self, work: impl Future<Output = T>) -> T {
@@ -155,23 +172,25 @@ impl RunTask {
     fn look(&mut self, now: Instant) -> Instant {
         self.hear_vitals();
         self.ask(now);
-        if let Some(ledger) = &self.context.ledger {
-            ledger.sweep(now);
-        }
+        let ledgers = self
+            .members
+            .iter()
+            .filter_map(|member| member.context.ledger.as_ref());
+        ledgers.for_each(|ledger| ledger.sweep(now));
         self.tally.tick();
         now + HEARTBEAT
     }
 
     /// Starts chats as the profile says until it is over, and waits for the last of them.
-    async fn run_chats(&mut self, scope: Arc<Scope>) {
+    async fn run_chats(&mut self) {
         let mut heartbeat = Instant::now() + HEARTBEAT;
         loop {
             self.clear_ended();
             let now = Instant::now();
             if self.course.stopped.is_none() && !self.course.aborted {
-                self.start_due(&scope, now);
+                self.start_due(now);
                 if self.search_on(now) {
-                    self.start_due(&scope, now);
+                    self.start_due(now);
                 }
             }
             let over = self.starts_are_over(now);
@@ -194,7 +213,9 @@ impl RunTask {
                     let now = Instant::now();
                     self.tally.note_lag(now.saturating_duration_since(heartbeat));
                     heartbeat = self.look(now);
-                    self.context.clients.close_expired();
+                    for member in &self.members {
+                        member.context.clients.close_expired();
+                    }
                     self.abort_if_hopeless(now);
                 }
                 Some(result) = self.chats.join_next() => self.chat_ended(result),
@@ -232,7 +253,7 @@ impl RunTask {
     }
 
     fn hear_vitals(&mut self) {
-        let (beats, mark) = self.context.engine.vitals.since(self.heard);
+        let (beats, mark) = self.engine.vitals.since(self.heard);
         self.heard = mark;
         self.tally.note_beats(&beats);
     }
@@ -251,7 +272,8 @@ impl RunTask {
     fn next_look(&self) -> Option<Instant> {
         let search = self.search.as_ref().and_then(Searching::next_look);
         let search = search.and_then(|elapsed| self.pacing.when(elapsed));
-        let customer = self.between_chats.as_ref().and_then(BetweenChats::next);
+        let customers = self.members.iter().flat_map(|member| &member.between_chats);
+        let customer = customers.filter_map(BetweenChats::next).min();
         [self.pacing.next_look(self.next), search, customer]
             .into_iter()
             .flatten()
@@ -264,10 +286,10 @@ impl RunTask {
             return;
         }
         // Of a run that is being ended, nothing is left to abort: what ends it stays the reason.
-        if self.context.grace_is_over(GracePeriod::None) {
+        if self.ending.is_over(GracePeriod::None) {
             return;
         }
-        let spec = &self.context.spec;
+        let spec = &self.spec;
         let hopeless = spec.thresholds.iter().any(|threshold| {
             let total = match threshold.subject() {
                 ThresholdSubject::Chats => self.pacing.total(),
@@ -280,9 +302,7 @@ impl RunTask {
             self.tally.note_failed_end(EndedBy::Threshold);
             self.pacing.stop_starts(self.next, now);
             self.load_changed(now);
-            self.context
-                .ending
-                .give(ANSWERS_AFTER_END, CLEANUP_AFTER_ABORT);
+            self.ending.give(ANSWERS_AFTER_END, CLEANUP_AFTER_ABORT);
         }
     }
 }

@@ -1,13 +1,12 @@
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use super::{
-    BrokenBy, HealthBudget, Quantiles, RunSpec, SearchOutcome, SearchReport, SearchStep,
+    BrokenBy, HealthBudget, Mix, Quantiles, RunSpec, SearchOutcome, SearchReport, SearchStep,
     StepReport, Tally, ThresholdReport, ThresholdState, measurements::Measurements,
     verdict::Delays, window::Window,
 };
 use crate::{
     load::{Bracket, Level, Search, Shape, Threshold},
-    scenario::Scenario,
     units::counted,
 };
 
@@ -18,7 +17,7 @@ use crate::{
 pub(super) struct Searching {
     search: Search,
     thresholds: Vec<Threshold>,
-    scenario: Arc<Scenario>,
+    mix: Mix,
     budget: HealthBudget,
     bracket: Bracket,
     phase: Phase,
@@ -60,7 +59,7 @@ impl Searching {
         Some(Self {
             search,
             thresholds: spec.thresholds.clone(),
-            scenario: spec.scenario.clone(),
+            mix: spec.mix.clone(),
             budget,
             bracket: Bracket::default(),
             phase: Phase::WarmUp(search.first()),
@@ -140,7 +139,7 @@ impl Searching {
             return;
         };
         *hopeless = self.thresholds.iter().any(|threshold| {
-            let measured = |window: &mut Window| window.judged().measure(threshold, &self.scenario);
+            let measured = |window: &mut Window| window.judged().measure(threshold, &self.mix);
             threshold.abort()
                 && tally
                     .in_window(measured)
@@ -176,7 +175,7 @@ impl Searching {
     fn judge(&self, level: Level, window: &Window, over: Duration, active: u64) -> SearchStep {
         let judged = window.judged();
         let thresholds = self.thresholds.iter().map(|threshold| {
-            let measured = judged.measure(threshold, &self.scenario);
+            let measured = judged.measure(threshold, &self.mix);
             ThresholdReport::of(threshold, measured, ThresholdState::Broken)
         });
         let thresholds: Vec<_> = thresholds.collect();
@@ -209,7 +208,7 @@ impl Searching {
             thresholds,
             failed: judged.chats.failed(),
             chat_duration: Quantiles::of(&judged.chats.latency),
-            steps: StepReport::all(&self.scenario, judged),
+            steps: StepReport::all(&self.mix, judged),
         }
     }
 

@@ -3,14 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Batches, DeliveryReport, Histogram, Pace, Quantiles, ReceivedEvents, RequestFigures, RunRecord,
-    RunReport, RunSpec, RunState, Sample, SearchReport, SocketReport, StepReport, TeardownFailure,
-    ThresholdReport, ThresholdState, failed_frames::FailedFrames, measurements::Measurements,
+    Batches, DeliveryReport, Histogram, MemberReport, Pace, Quantiles, ReceivedEvents,
+    RequestFigures, RunRecord, RunReport, RunSpec, RunState, Sample, SearchReport, SocketReport,
+    StepReport, TeardownFailure, ThresholdReport, ThresholdState, failed_frames::FailedFrames,
+    measurements::Measurements,
 };
 use crate::{
     event::{EndedBy, Verdict},
     load::{Measured, Threshold},
-    scenario::Parameters,
 };
 
 /// How a run stood at one moment. It does not change, and needs nothing of the run: whoever looks makes a report of
@@ -32,7 +32,7 @@ pub struct Snapshot {
 /// What a run is to do, and when it began.
 #[derive(Debug)]
 pub(super) struct RunOrigin {
-    pub(super) spec: RunSpec,
+    pub(super) spec: Arc<RunSpec>,
     pub(super) started_at: jiff::Timestamp,
 }
 
@@ -91,9 +91,8 @@ impl Snapshot {
             warnings: (spec.warnings.iter().cloned())
                 .chain(measured.health.warnings())
                 .collect(),
-            inputs: Parameters::behind(&spec.inputs)
-                .map(Parameters::to_json)
-                .unwrap_or_default(),
+            inputs: spec.mix.inputs(),
+            members: self.members(),
             seed: spec.seed,
             started_at: self.origin.started_at.to_string(),
             elapsed_seconds: self.elapsed.as_secs_f64(),
@@ -106,11 +105,11 @@ impl Snapshot {
                 .map(|stop| stop.report(notes.graceful_stop_exceeded, measured.chats.stopped)),
             requests: RequestFigures::over(measured.send_lateness.count(), self.elapsed),
             chat_duration: Quantiles::of(&measured.chats.latency),
-            steps: StepReport::all(&spec.scenario, measured),
+            steps: StepReport::all(&spec.mix, measured),
             thresholds: self.thresholds(),
             events: self.events(),
-            sockets: (spec.scenario.connects()).then(|| SocketReport::of(&measured.sockets)),
-            deliveries: (spec.scenario.expects_deliveries())
+            sockets: (spec.mix.connects()).then(|| SocketReport::of(&measured.sockets)),
+            deliveries: (spec.mix.expects_deliveries())
                 .then(|| DeliveryReport::of(&measured.deliveries)),
             start_lateness: Quantiles::of(&measured.start_lateness),
             send_lateness: Quantiles::of(&measured.send_lateness),
@@ -133,7 +132,7 @@ impl Snapshot {
     /// Everything that is worth keeping, with these seconds.
     pub(super) fn record(&self, samples: Vec<Arc<Sample>>, batches: &Batches) -> RunRecord {
         let measured = &self.measured;
-        let steps = self.origin.spec.scenario.all_steps();
+        let steps = self.origin.spec.mix.steps();
         let steps = steps.into_iter().zip(&measured.steps);
         let histogram =
             |step: &super::measurements::StepMeasurements| Histogram::from(&step.outcomes.latency);
@@ -142,7 +141,7 @@ impl Snapshot {
             samples,
             chat_duration: Histogram::from(&measured.chats.latency),
             steps: steps
-                .map(|(step, measured)| (step.name.to_string(), histogram(measured)))
+                .map(|(step, measured)| (step.name, histogram(measured)))
                 .collect(),
             batches: batches.all(),
         }
@@ -155,7 +154,7 @@ impl Snapshot {
 
     /// What a threshold is about, as measured.
     pub(super) fn measure(&self, threshold: &Threshold) -> Measured {
-        self.measured.measure(threshold, &self.origin.spec.scenario)
+        self.measured.measure(threshold, &self.origin.spec.mix)
     }
 
     /// The thresholds as they stood.
@@ -175,6 +174,13 @@ impl Snapshot {
             judged
         });
         thresholds.collect()
+    }
+
+    fn members(&self) -> Vec<MemberReport> {
+        let members = self.origin.spec.mix.members().iter();
+        let measured = members.zip(&self.measured.members);
+        let reports = measured.map(|(member, outcomes)| MemberReport::of(member, outcomes));
+        reports.collect()
     }
 
     fn events(&self) -> ReceivedEvents {

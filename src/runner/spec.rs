@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use minijinja::Value;
 
-use super::GracefulStop;
+use super::{GracefulStop, Mix};
 use crate::{
-    event::{Mode, RunIdentity, Subject, Trigger},
+    event::{Mode, RunIdentity, Trigger},
     load::{Profile, Threshold},
     scenario::Scenario,
     target::Target,
@@ -29,12 +29,8 @@ pub struct ChatSpec {
 pub struct RunSpec {
     /// Its name, subject and trigger.
     pub identity: Arc<RunIdentity>,
-    /// What each chat does.
-    pub scenario: Arc<Scenario>,
-    /// Whom it talks to.
-    pub target: Arc<Target>,
-    /// The value of every input.
-    pub inputs: Value,
+    /// What the chats do.
+    pub mix: Mix,
     /// When chats start.
     pub load: Profile,
     /// The most chats at once under an open profile; an arrival beyond it is dropped.
@@ -59,28 +55,11 @@ pub struct RunSpec {
 impl RunSpec {
     /// A new run of such chats, as the profile starts them, with an identity of its own. Nothing else
     /// bounds it, every chat has to pass, and its seed is drawn.
-    pub fn new(
-        name: Arc<str>,
-        mode: Mode,
-        trigger: Trigger,
-        chats: ChatSpec,
-        load: Profile,
-    ) -> Self {
-        let ChatSpec {
-            scenario,
-            target,
-            inputs,
-        } = chats;
-        let subject = Subject {
-            scenario: scenario.name.clone(),
-            target: target.name.clone(),
-            mode,
-        };
+    pub fn new(name: Arc<str>, mode: Mode, trigger: Trigger, mix: Mix, load: Profile) -> Self {
+        let subject = mix.subject(mode);
         Self {
             identity: Arc::new(RunIdentity::new(name, subject, trigger)),
-            scenario,
-            target,
-            inputs,
+            mix,
             capacity: load.max_active(),
             load,
             graceful_stop: None,

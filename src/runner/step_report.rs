@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Quantiles, measurements::Measurements};
-use crate::scenario::{Observation, Reason, Scenario};
+use super::{Mix, Quantiles, measurements::Measurements};
+use crate::scenario::{Observation, Reason};
 
 /// One step of the scenario over the whole run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -34,14 +34,14 @@ pub struct StepReport {
 }
 
 impl StepReport {
-    /// The steps of a scenario as they were measured, in its order.
-    pub(super) fn all(scenario: &Scenario, measured: &Measurements) -> Vec<Self> {
-        let steps = scenario.all_steps().into_iter().zip(&measured.steps);
+    /// The steps of these chats as they were measured, in the order of their scenarios.
+    pub(super) fn all(mix: &Mix, measured: &Measurements) -> Vec<Self> {
+        let steps = mix.steps().into_iter().zip(&measured.steps);
         let reports = steps.map(|(step, measured)| {
             let outcomes = &measured.outcomes;
             Self {
-                step: step.name.to_string(),
-                observes: step.observe,
+                step: step.name,
+                observes: step.step.observe,
                 passed: outcomes.passed(),
                 failed: outcomes.failed(),
                 failed_by_reason: outcomes.failed_by_reason.clone(),

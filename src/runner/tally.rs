@@ -22,7 +22,7 @@ use super::{
     window::Window,
 };
 use crate::{
-    event::{EndedBy, RunEvent, RunIdentity, RunObserver, Verdict},
+    event::{EndedBy, Ending, RunEvent, RunIdentity, RunObserver, Verdict},
     load::{Measured, Threshold},
     vitals::Beat,
 };
@@ -77,13 +77,12 @@ pub struct WholeSeconds {
 
 impl Tally {
     /// The counters of a run in which nothing has happened yet.
-    pub fn new(spec: RunSpec) -> Self {
-        let steps = spec.scenario.all_steps().len();
-        let nothing = || Measurements::of(steps);
+    pub fn new(spec: &Arc<RunSpec>) -> Self {
+        let nothing = || Measurements::of(&spec.mix);
         let tally = Self {
             began: Instant::now(),
             origin: Arc::new(RunOrigin {
-                spec,
+                spec: spec.clone(),
                 started_at: jiff::Timestamp::now(),
             }),
             open: Mutex::new(OpenPart::new(nothing())),
@@ -277,18 +276,24 @@ impl Tally {
 
     /// What a threshold is about, as measured so far.
     pub(super) fn measure(&self, threshold: &Threshold) -> Measured {
-        let scenario = &self.origin.spec.scenario;
+        let mix = &self.origin.spec.mix;
         let mut past = self.past();
         self.take_open(&mut past);
-        let of = |part: &Measurements| part.measure(threshold, scenario);
+        let of = |part: &Measurements| part.measure(threshold, mix);
         let parts = (
-            past.seconds.about(threshold, scenario),
-            past.second.about(threshold, scenario),
+            past.seconds.about(threshold, mix),
+            past.second.about(threshold, mix),
         );
         match parts {
             (Some(sum), Some(rest)) => sum.measured_with(rest, threshold.measure()),
             _ => of(&past.seconds),
         }
+    }
+
+    /// A chat of one member of a mixed run has ended, which is counted besides with all chats.
+    pub(super) fn chat_of_member_ended(&self, member: usize, ending: &Ending, took: Duration) {
+        let mut open = self.open();
+        open.measured.chat_of_member_ended(member, ending, took);
     }
 
     /// How the run stands.

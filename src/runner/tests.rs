@@ -19,6 +19,7 @@ mod left_open;
 mod looks;
 mod loop_delay;
 pub(in crate::runner) mod measurements;
+mod mixes;
 mod orders;
 mod pace;
 mod puppet;
@@ -41,8 +42,8 @@ use std::{sync::Arc, time::Duration};
 
 use self::{heard::Heard, puppet::Puppet};
 use super::{
-    ChatSpec, Engine, GracefulStop, Order, RunHandle, RunReport, RunSpec, Stop, ThresholdState,
-    TraceBudget,
+    ChatSpec, Engine, GracefulStop, Mix, Order, RunHandle, RunReport, RunSpec, Stop,
+    ThresholdState, TraceBudget,
 };
 use crate::{
     callbacks::{CallbackLimits, Exchange},
@@ -51,7 +52,7 @@ use crate::{
         EndedBy, Ending, Mode, Observers, RunIdentity, RunObserver, Subject, Trigger, Verdict,
     },
     load::{Profile, Threshold, ThresholdSubjects},
-    runner::HealthBudget,
+    runner::{HealthBudget, context::RunContext},
     scenario::{Drivers, Parameters, Reason, Scenario},
     target::Target,
     units::Share,
@@ -121,10 +122,11 @@ impl Bench {
         let steps: Vec<_> = scenario.iter().flat_map(Scenario::all_steps).collect();
         let steps: Vec<&str> = steps.iter().map(|step| &*step.name).collect();
         let known = ThresholdSubjects {
+            scenario: "s",
             steps: &steps,
             deliveries: true,
         };
-        let thresholds = Threshold::read_list(&read(self.thresholds), Some(known), &problems);
+        let thresholds = Threshold::read_list(&read(self.thresholds), Some(&[known]), &problems);
         assert_eq!(problems.into_result(), Ok(()));
         let scenario = scenario.unwrap();
         let inputs: Parameters = scenario
@@ -144,8 +146,28 @@ impl Bench {
             graceful_stop: GracefulStop::of(&load, &cost),
             thresholds,
             seed: self.seed,
-            ..RunSpec::new("run".into(), self.mode, Trigger::Api, chats, load)
+            ..RunSpec::new(
+                "run".into(),
+                self.mode,
+                Trigger::Api,
+                Mix::of_one(chats),
+                load,
+            )
         }
+    }
+
+    /// What the chats of a run share that are of its first scenario.
+    fn context(&self, spec: RunSpec) -> Arc<RunContext> {
+        let chats = spec.mix.members()[0].chats.clone();
+        let observers = (self.engine.observers).of_run(&spec.identity, &chats.scenario);
+        let (engine, ending) = (&self.engine, Arc::default());
+        Arc::new(RunContext::new(
+            engine,
+            Arc::new(spec),
+            chats,
+            ending,
+            observers,
+        ))
     }
 
     pub(crate) fn start(&self, scenario: &str, load: &str) -> RunHandle {

@@ -155,7 +155,7 @@ impl<'a> Track<'a> {
     pub(super) fn correlation(&self) -> Vec<(Arc<str>, String)> {
         let captured = self.confidential_captures();
         let shown = |text| shorten(self.redact(text, captured.clone()), LONGEST_DETAIL);
-        let named = &self.context().spec.scenario.correlation;
+        let named = &self.context().chats.scenario.correlation;
         if named.is_empty() {
             let key: Arc<str> = "key".into();
             let keys = self.chat.keys().into_iter();
@@ -324,7 +324,7 @@ impl<'a> Track<'a> {
 
     fn redact(&self, text: String, mut values: Vec<String>) -> String {
         note_confidential(&text, &mut values);
-        self.context().spec.target.redact_besides(text, &values)
+        self.context().chats.target.redact_besides(text, &values)
     }
 
     async fn perform_step(&mut self, step: &Step) -> Result<(), Interrupt> {

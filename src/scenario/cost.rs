@@ -56,6 +56,41 @@ pub struct Cost {
 }
 
 impl Cost {
+    /// What chats cost each of which is one of these; the setups and teardowns of all of them come once a run.
+    pub fn of_any(costs: impl IntoIterator<Item = Self>) -> Self {
+        let either = |a: Bounds, b: Bounds| Bounds {
+            least: a.least.min(b.least),
+            most: a.most.zip(b.most).map(|(a, b)| a.max(b)),
+        };
+        let longer = |a: Option<Duration>, b: Option<Duration>| a.zip(b).map(|(a, b)| a.max(b));
+        let all = costs.into_iter().reduce(|mut sum, other| {
+            sum.errors.extend(other.errors);
+            sum.short_stays.extend(other.short_stays);
+            Self {
+                chat: either(sum.chat, other.chat),
+                around: sum.around.plus(other.around),
+                longest_chat: longer(sum.longest_chat, other.longest_chat),
+                longest_cleanup: longer(sum.longest_cleanup, other.longest_cleanup),
+                sockets: either(sum.sockets, other.sockets),
+                short_stays: sum.short_stays,
+                errors: sum.errors,
+            }
+        });
+        all.unwrap_or_else(Self::nothing)
+    }
+
+    fn nothing() -> Self {
+        Self {
+            chat: Bounds::ZERO,
+            around: Bounds::ZERO,
+            longest_chat: Some(Duration::ZERO),
+            longest_cleanup: Some(Duration::ZERO),
+            sockets: Bounds::ZERO,
+            short_stays: Vec::new(),
+            errors: Vec::new(),
+        }
+    }
+
     /// Requests of a run with so many chats.
     pub fn of_chats(&self, chats: u64) -> Bounds {
         self.chat.times(Bounds::exactly(chats)).plus(self.around)

@@ -71,7 +71,7 @@ pub use setting::{Quantity, Setting};
 pub use step_id::StepId;
 pub use steps::{
     Barrier, Branch, ChatEnd, Choose, DEFAULT_TIMEOUT, Item, NamedTrack, Nth, Otherwise, Repeat,
-    Retry, Step, Together, Turn, WaitUntil,
+    Retry, Rotation, Step, Together, Turn, WaitUntil,
 };
 pub use template::Template;
 pub use view::View;

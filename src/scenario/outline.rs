@@ -74,6 +74,14 @@ impl ScenarioRead {
         }
     }
 
+    /// How it is called.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Whole(scenario) => &scenario.name,
+            Self::Outline(outline) => outline.name(),
+        }
+    }
+
     /// The names of its steps.
     pub fn step_names(&self) -> Vec<&str> {
         match self {

@@ -12,7 +12,7 @@ use crate::{
     history::RunIntake,
     load::Profile,
     preflight::Machine,
-    runner::{ChatSpec, Engine, GracefulStop, RunHandle, RunSpec},
+    runner::{ChatSpec, Engine, GracefulStop, Mix, RunHandle, RunSpec},
 };
 
 /// Why a burst was not started.
@@ -110,7 +110,7 @@ impl Launcher {
         let (name, load) = (probe.name.clone(), Profile::one_chat());
         let spec = RunSpec {
             configuration: Some(self.plan().fingerprint),
-            ..RunSpec::new(name, Mode::Probe, trigger, chats, load)
+            ..RunSpec::new(name, Mode::Probe, trigger, Mix::of_one(chats), load)
         };
         // One chat at a time is no load: probes go on whatever the bursts take.
         self.launch(spec, 0, u64::MAX).ok()
@@ -158,11 +158,6 @@ impl Launcher {
             peak,
             cap,
         } = self.limits_of(burst);
-        let chats = ChatSpec {
-            scenario: burst.scenario.clone(),
-            target: burst.target.clone(),
-            inputs: burst.inputs.clone(),
-        };
         let (name, load) = (burst.name.clone(), burst.load.clone());
         let mut spec = RunSpec {
             graceful_stop: GracefulStop::of(&burst.load, &burst.cost),
@@ -171,17 +166,13 @@ impl Launcher {
             thresholds: burst.thresholds.clone(),
             asked_by: burst.asked_by.clone(),
             configuration: Some(plan.fingerprint),
-            ..RunSpec::new(name, Mode::Burst, trigger, chats, load)
+            ..RunSpec::new(name, Mode::Burst, trigger, burst.mix.clone(), load)
         };
         if let Some(seed) = burst.seed {
             spec.seed = seed;
         }
-        let findings = Machine::look().examine(
-            &burst.cost,
-            &spec.target.connections,
-            &spec.load,
-            Some(peak),
-        );
+        let findings =
+            Machine::look().examine(&burst.cost, &spec.mix.connections(), &spec.load, Some(peak));
         if !findings.refusals.is_empty() {
             return Err(BurstRefused::TooMuch(findings.refusals.join("; ")));
         }

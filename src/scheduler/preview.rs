@@ -77,7 +77,7 @@ impl Launcher {
             warnings,
         } = Machine::look().examine(
             &burst.cost,
-            &burst.target.connections,
+            &burst.mix.connections(),
             &burst.load,
             Some(peak),
         );
@@ -91,9 +91,10 @@ impl Launcher {
             };
             refusals.push(refused.to_string());
         }
+        let subject = burst.subject();
         BurstPreview {
-            scenario: burst.scenario.name.to_string(),
-            target: burst.target.name.to_string(),
+            scenario: subject.scenario.to_string(),
+            target: subject.target.to_string(),
             load: burst.load.to_string(),
             chats: burst.load.chats(),
             most_at_once: max_active.or(burst.load.peak_active()),

@@ -31,9 +31,9 @@ pub use access::{
 };
 pub use api::{
     BaselineList, BaselineRequest, BaselineView, BurstRequest, BurstView, ChangeRequest,
-    CustomersRequest, FailureList, HourList, InputView, LoadRequest, OrphanList, ProbeResult,
-    ProbeView, RunList, RunSummary, ScenarioView, ScheduleView, SearchRequest, StageRequest,
-    StepPart, StepView, StopRequest, TargetView, ThresholdRequest,
+    CustomersRequest, FailureList, HourList, InputView, LoadRequest, MemberRequest, OrphanList,
+    ProbeResult, ProbeView, RunList, RunSummary, ScenarioView, ScheduleView, SearchRequest,
+    StageRequest, StepPart, StepView, StopRequest, TargetView, ThresholdRequest,
 };
 pub use health::{Readiness, ServiceStage};
 pub use openapi::document;

@@ -227,10 +227,11 @@ fn check_load(place: &str, text: &str) {
     }
     if let Some(thresholds) = node.find("thresholds") {
         let known = ThresholdSubjects {
+            scenario: "s",
             steps: &["chat_open", "agent_join"],
             deliveries: true,
         };
-        Threshold::read_list(thresholds, Some(known), &problems);
+        Threshold::read_list(thresholds, Some(&[known]), &problems);
     }
     if let Err(list) = problems.into_result() {
         panic!("{place}: {list:#?}");

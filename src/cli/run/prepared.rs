@@ -9,7 +9,7 @@ use crate::{
     document::{Entry, Node, Place, Problem, Problems, did_you_mean},
     event::{Mode, RunIdentity, Trigger},
     load::{Profile, Threshold},
-    runner::{ChatSpec, HealthBudget, RunSpec},
+    runner::{ChatSpec, HealthBudget, Mix, RunSpec},
     scenario::ScenarioRead,
     service::SECTIONS,
     target::{Target, check_url},
@@ -67,7 +67,7 @@ impl Run {
             url.map_err(|message| refuse("--callback-url", message))
                 .ok()
         });
-        let scenario = spec.as_ref().map(|spec| &*spec.scenario.name);
+        let scenario = spec.as_ref().map(|spec| &*spec.identity.subject.scenario);
         let earlier = Earlier::read(&self.baselines, scenario, self.regression);
         let earlier = earlier.map_err(|message| refuse("--baseline", message));
         problems.into_result()?;
@@ -115,7 +115,7 @@ impl Run {
         };
         let (mode, trigger) = (Mode::Burst, Trigger::CommandLine);
         let name = RunIdentity::AD_HOC.into();
-        let mut spec = RunSpec::new(name, mode, trigger, chats, load?);
+        let mut spec = RunSpec::new(name, mode, trigger, Mix::of_one(chats), load?);
         spec.thresholds = thresholds;
         spec.configuration = plan.plan().map(|plan| plan.fingerprint);
         if let Some(seed) = self.seed {
@@ -158,7 +158,8 @@ impl Run {
             .thresholds
             .iter()
             .filter_map(|text| option("--threshold", &format!("[{text}]"), problems));
-        let read = |node: Node| thresholds_of(scenario, &node, problems);
+        let scenarios = scenario.map(std::slice::from_ref);
+        let read = |node: Node| thresholds_of(scenarios, &node, problems);
         nodes.flat_map(read).collect()
     }
 }

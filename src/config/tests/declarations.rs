@@ -71,8 +71,15 @@ fn a_plan_declares_what_may_be_measured_and_by_which_limits() {
         within: Duration::from_secs(seconds),
     };
     let limits = [limit(None, 9), limit(Some(1), 8), limit(Some(0), 2)];
-    assert_eq!(burst.limits, limits);
-    let about_join = limits.map(|limit| burst.scenario.is_about_join(&limit));
+    let [member] = &*burst.members else {
+        panic!("{burst:?}");
+    };
+    assert_eq!(
+        (&member.subject, &*member.limits),
+        (&burst.subject, &limits[..])
+    );
+    assert!(!burst.is_mixed());
+    let about_join = limits.map(|limit| member.scenario.is_about_join(&limit));
     assert_eq!(about_join, [false, true, false]);
 
     for (scenario, target, mode, may) in [

@@ -100,6 +100,7 @@ fn run(target: &str, mode: Mode) -> Arc<RunIdentity> {
             mode,
         },
         trigger: Trigger::Api,
+        is_member: false,
     })
 }
 

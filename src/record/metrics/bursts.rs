@@ -22,6 +22,36 @@ struct Entry {
     kept: bool,
 }
 
+/// What of a burst has a subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BurstPart {
+    /// All of it: its chats do the same.
+    Whole,
+    /// Its beginning and end: its chats are of several scenarios.
+    Frame,
+    /// Its chats of one of several scenarios.
+    Member,
+}
+
+impl BurstPart {
+    /// That of a run or of a member of it, of which events come.
+    pub(super) fn of(run: &RunIdentity) -> Self {
+        if run.is_member {
+            Self::Member
+        } else {
+            Self::Whole
+        }
+    }
+
+    fn has_chats(self) -> bool {
+        self != Self::Frame
+    }
+
+    fn has_end(self) -> bool {
+        self != Self::Member
+    }
+}
+
 /// The metrics about bursts.
 pub(super) struct Bursts {
     total: Family<IntCounter>,
@@ -70,8 +100,8 @@ impl Bursts {
         })
     }
 
-    pub(super) fn declare(&self, name: &Arc<str>, subject: &Subject) {
-        self.change(name, subject, |entry| entry.kept = true);
+    pub(super) fn declare(&self, name: &Arc<str>, subject: &Subject, part: BurstPart) {
+        self.change(name, subject, part, |entry| entry.kept = true);
     }
 
     /// Its schedule knows a burst by its name, which has one subject in the configuration.
@@ -83,37 +113,59 @@ impl Bursts {
         }
     }
 
-    fn change(&self, name: &Arc<str>, subject: &Subject, change: impl FnOnce(&mut Entry)) {
+    fn change(
+        &self,
+        name: &Arc<str>,
+        subject: &Subject,
+        part: BurstPart,
+        change: impl FnOnce(&mut Entry),
+    ) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (name.clone(), subject.clone());
-        let entry = entries.entry(key).or_insert_with(|| {
-            let labels = labels(name, subject);
+        self.begin_series(labels(name, subject), part);
+        let entry = entries.entry(key).or_insert(Entry {
+            runs: 0,
+            kept: true,
+        });
+        change(entry);
+    }
+
+    fn begin_series(&self, labels: [&str; 3], part: BurstPart) {
+        if part.has_chats() {
+            self.active.child(&labels);
+        }
+        if part.has_end() {
             for verdict in Verdict::ALL {
                 self.total.child(&with_verdict(labels, verdict));
             }
             self.dropped.child(&labels);
             self.skipped.child(&labels);
-            self.active.child(&labels);
             self.last_start.child(&labels);
             self.last_end.child(&labels);
-            Entry {
-                runs: 0,
-                kept: true,
-            }
-        });
-        change(entry);
+        }
     }
 
-    pub(super) fn run_started(&self, run: &RunIdentity, now: SystemTime) {
-        self.change(&run.name, &run.subject, |entry| {
+    pub(super) fn run_started(&self, run: &RunIdentity, part: BurstPart, now: SystemTime) {
+        self.change(&run.name, &run.subject, part, |entry| {
             entry.runs += 1;
             let labels = labels(&run.name, &run.subject);
-            self.active.child(&labels).inc();
-            self.last_start.child(&labels).set(seconds_since_epoch(now));
+            if part.has_chats() {
+                self.active.child(&labels).inc();
+            }
+            if part.has_end() {
+                self.last_start.child(&labels).set(seconds_since_epoch(now));
+            }
         });
     }
 
-    pub(super) fn run_ended(&self, run: &RunIdentity, verdict: Verdict, now: SystemTime) {
+    /// `verdict`: that of the run, for the part of it that has one.
+    pub(super) fn run_ended(
+        &self,
+        run: &RunIdentity,
+        part: BurstPart,
+        verdict: Option<Verdict>,
+        now: SystemTime,
+    ) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (run.name.clone(), run.subject.clone());
         let Some(entry) = entries.get_mut(&key) else {
@@ -121,9 +173,13 @@ impl Bursts {
         };
         entry.runs = entry.runs.saturating_sub(1);
         let labels = labels(&run.name, &run.subject);
-        self.active.child(&labels).dec();
-        self.last_end.child(&labels).set(seconds_since_epoch(now));
-        self.total.child(&with_verdict(labels, verdict)).inc();
+        if part.has_chats() {
+            self.active.child(&labels).dec();
+        }
+        if let Some(verdict) = verdict {
+            self.last_end.child(&labels).set(seconds_since_epoch(now));
+            self.total.child(&with_verdict(labels, verdict)).inc();
+        }
         self.remove_unkept(&mut entries);
     }
 

@@ -12,6 +12,7 @@ mod deliveries;
 mod family;
 mod history;
 mod listeners;
+mod mixed_runs;
 mod objectives;
 mod own;
 mod phases;
@@ -37,11 +38,12 @@ use prometheus::{
 };
 
 use self::{
-    bursts::Bursts,
+    bursts::{BurstPart, Bursts},
     callbacks::CallbackMetrics,
     family::Maker,
     history::HistorySeries,
     listeners::ListenerSeries,
+    mixed_runs::MixedRunMetrics,
     objectives::ObjectiveFamilies,
     own::{Own, ProcessSeries},
     probes::Probes,
@@ -53,8 +55,8 @@ use self::{
 use super::ProcessMonitor;
 use crate::{
     event::{
-        Mode, Observer, ProbeDeclaration, RunIdentity, RunObserver, ScenarioDeclaration,
-        ServiceEvent, Subject, Verdict,
+        BurstDeclaration, Mode, Observer, ProbeDeclaration, RunIdentity, RunObserver,
+        ScenarioDeclaration, ServiceEvent, Subject, Verdict,
     },
     scenario::{Reason, Scenario},
 };
@@ -130,9 +132,17 @@ impl Metrics {
         self.objectives.declare(probe);
     }
 
-    /// Lets the series of a burst begin at 0; its subject is declared on its own.
-    pub fn declare_burst(&self, name: &Arc<str>, subject: &Subject) {
-        self.bursts.declare(name, subject);
+    /// Lets the series of a burst begin at 0; its subjects are declared on their own.
+    pub fn declare_burst(&self, burst: &BurstDeclaration) {
+        let (name, subject) = (&burst.name, &burst.subject);
+        if !burst.is_mixed() {
+            return self.bursts.declare(name, subject, BurstPart::Whole);
+        }
+        self.bursts.declare(name, subject, BurstPart::Frame);
+        for member in &burst.members {
+            self.bursts
+                .declare(name, &member.subject, BurstPart::Member);
+        }
     }
 
     /// Removes the series of subjects, with their probes, and of bursts that are not kept. What a
@@ -211,8 +221,21 @@ impl Metrics {
         let subject = &run.subject;
         match subject.mode {
             Mode::Probe => self.probes.run_ended(subject, verdict, outcome, now),
-            Mode::Burst => self.bursts.run_ended(run, verdict, now),
+            Mode::Burst => {
+                let part = BurstPart::of(run);
+                self.bursts.run_ended(run, part, Some(verdict), now);
+            }
         }
+        self.subject_ended(subject, waits);
+    }
+
+    /// The part of a mixed run that has one scenario is over.
+    fn member_ended(&self, run: &RunIdentity, waits: Option<&Arc<Waits>>, now: SystemTime) {
+        self.bursts.run_ended(run, BurstPart::Member, None, now);
+        self.subject_ended(&run.subject, waits);
+    }
+
+    fn subject_ended(&self, subject: &Subject, waits: Option<&Arc<Waits>>) {
         if self.subjects.run_ended(subject, waits) {
             self.forget_probe(subject);
             self.retain_callbacks();
@@ -254,6 +277,14 @@ impl Observer for Metrics {
         let declaration = ScenarioDeclaration::of(scenario);
         let observer = RunMetrics::start(self, run, &declaration, SystemTime::now());
         Some(Arc::new(observer))
+    }
+
+    fn of_mixed_run(self: Arc<Self>, run: &Arc<RunIdentity>) -> Option<Arc<dyn RunObserver>> {
+        Some(Arc::new(MixedRunMetrics::start(
+            self,
+            run,
+            SystemTime::now(),
+        )))
     }
 }
 

@@ -8,9 +8,9 @@ use std::{
 use prometheus::IntCounter;
 
 use super::{
-    Metrics, callbacks::CallbackSeries, chats::ChatSeries, deliveries::DeliverySeries,
-    own::LatenessSeries, phases::PhaseSeries, sockets::SocketSeries, steps::StepSeries,
-    subjects::owned_labels, waits::AgentSeries,
+    Metrics, bursts::BurstPart, callbacks::CallbackSeries, chats::ChatSeries,
+    deliveries::DeliverySeries, own::LatenessSeries, phases::PhaseSeries, sockets::SocketSeries,
+    steps::StepSeries, subjects::owned_labels, waits::AgentSeries,
 };
 use crate::{
     event::{
@@ -51,7 +51,7 @@ impl RunMetrics {
         let waits = metrics.subjects.run_started(subject, declaration);
         let callbacks = (declaration.callbacks).then(|| metrics.callbacks.declare(&subject.into()));
         if subject.mode == Mode::Burst {
-            metrics.bursts.run_started(run, now);
+            metrics.bursts.run_started(run, BurstPart::of(run), now);
         }
         let families = &metrics.subjects.families;
         let labels = owned_labels(subject);
@@ -135,6 +135,10 @@ impl RunMetrics {
                 let outcome = if *all_passed { Ok(()) } else { Err(reason) };
                 let waits = self.agent.as_ref().map(|agent| &agent.waits);
                 (self.metrics).run_ended(run, *verdict, outcome, waits, now());
+            }
+            RunEvent::MemberEnded => {
+                let waits = self.agent.as_ref().map(|agent| &agent.waits);
+                self.metrics.member_ended(run, waits, now());
             }
             // What a chat is called and did is for people, and a run is counted as soon as it is observed. How late
             // requests were read stands in the report of the run.

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use super::RunTask;
 use crate::{
-    event::{DeliveryFate, RunEvent, Verdict},
+    event::{DeliveryFate, RunEvent, RunObservers, Verdict},
     runner::verdict::judge,
     scenario::Reason,
 };
@@ -17,11 +18,20 @@ const LONGEST_CLOSES: Duration = Duration::from_secs(5);
 impl RunTask {
     /// Waits in a bound until the connections of the chats have ended: what is told of them belongs to the run.
     pub(super) async fn await_connections(&mut self) {
-        let clients = self.context.clients.clone();
-        let closed = async move { clients.all_closed(LONGEST_CLOSES).await };
+        let clients = self
+            .members
+            .iter()
+            .map(|member| member.context.clients.clone());
+        let clients: Vec<_> = clients.collect();
+        let closed = async move {
+            let closed = clients
+                .iter()
+                .map(|clients| clients.all_closed(LONGEST_CLOSES));
+            join_all(closed).await.into_iter().sum::<usize>()
+        };
         let open = self.attend(closed).await;
         if open > 0 {
-            let run = &self.context.spec.identity.id;
+            let run = &self.spec.identity.id;
             tracing::warn!(%run, open, "connections of chats are open still; they end with the process");
         }
     }
@@ -30,7 +40,11 @@ impl RunTask {
     /// checked and the verdict is given.
     pub(super) fn conclude(self) {
         let Self {
-            context,
+            engine,
+            spec,
+            ending,
+            observers,
+            members,
             tally,
             mut course,
             ended,
@@ -38,28 +52,34 @@ impl RunTask {
             dropped_before,
             ..
         } = self;
-        let observers = context.observers.clone();
-        let thresholds = context.spec.thresholds.clone();
-        let budget = context.engine.budget;
-        let dropped = context.engine.exchange.dropped_connections();
+        let dropped = engine.exchange.dropped_connections();
         course.dropped_connections = dropped.saturating_sub(dropped_before);
-        let (beats, _) = context.engine.vitals.since(heard);
+        let (beats, _) = engine.vitals.since(heard);
         tally.note_beats(&beats);
-        if course.stopped_late && !course.aborted && !context.is_cut_short() {
+        if course.stopped_late && !course.aborted && !ending.has_cut_short() {
             course.stopped = None;
             tally.withdraw_end();
         }
-        if let Some(ledger) = &context.ledger {
-            ledger.finish(Instant::now());
-        }
-        // No chat is left, so this was the last owner of the path.
-        drop(context);
+        let of_members: Vec<_> = members
+            .into_iter()
+            .map(|member| {
+                if let Some(ledger) = &member.context.ledger {
+                    ledger.finish(Instant::now());
+                }
+                // No chat is left, so this was the last owner of the path.
+                member.context.observers.clone()
+            })
+            .collect();
         let standing = tally.look();
-        let (verdict, reasons) = judge(&standing, &course, &thresholds, &budget);
+        let (verdict, reasons) = judge(&standing, &course, &spec.thresholds, &engine.budget);
         let reason = reasons.first().cloned();
         tally.conclude(verdict, reasons);
         tally.warn_of_open_chats();
         let chats = tally.chats();
+        if spec.mix.is_mixed() {
+            let ended = |observers: &RunObservers| observers.emit(&RunEvent::MemberEnded);
+            of_members.iter().for_each(ended);
+        }
         let lost = standing.measured.deliveries.of(DeliveryFate::Lost);
         observers.emit(&RunEvent::Ended {
             verdict,

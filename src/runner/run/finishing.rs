@@ -16,10 +16,10 @@ impl RunTask {
             return Some(passes);
         }
         self.graceful_stop = None;
-        let ending = &self.context.ending;
+        let ending = &self.ending;
         if ending.give_to_chats(ANSWERS_AFTER_END, stop.cleanup) {
             tracing::warn!(
-                run = %self.context.spec.identity.id,
+                run = %self.spec.identity.id,
                 chats = self.chats.len(),
                 "the graceful stop of {} has passed: stopping the chats in flight",
                 duration::exact(stop.limit)

@@ -74,7 +74,7 @@ impl RunTask {
         }
         if let Stop::End { answers, cleanup } = stop {
             self.tally.note_end_of_chats();
-            self.context.ending.give(answers, cleanup);
+            self.ending.give(answers, cleanup);
         }
     }
 }

@@ -1,14 +1,14 @@
 //! Chats that start and end.
 
-use std::sync::Arc;
-
 use tokio::{task::JoinError, time::Instant};
 
-use super::RunTask;
+use super::{EndedChat, RunTask};
 use crate::{
     event::RunEvent,
-    runner::{chat::run_chat, pacing::Wanted},
-    scenario::Scope,
+    runner::{
+        chat::{ChatPlace, run_chat},
+        pacing::Wanted,
+    },
 };
 
 impl RunTask {
@@ -19,48 +19,66 @@ impl RunTask {
         }
     }
 
-    /// Takes the moment at which an ended chat began.
-    pub(super) fn chat_ended(&mut self, result: Result<Instant, JoinError>) {
-        if result.as_ref().is_err_and(JoinError::is_panic) {
-            self.course.broken_chats += 1;
-        }
-        if let Some(customers) = &mut self.between_chats {
-            let now = Instant::now();
-            customers.begin(result.unwrap_or(now), now);
+    pub(super) fn chat_ended(&mut self, result: Result<EndedChat, JoinError>) {
+        let EndedChat { began, member } = match result {
+            Ok(ended) => ended,
+            Err(error) => {
+                self.course.broken_chats += u64::from(error.is_panic());
+                return;
+            }
+        };
+        if let Some(customers) = &mut self.members[member].between_chats {
+            customers.begin(began, Instant::now());
         }
     }
 
-    pub(super) fn start_due(&mut self, scope: &Arc<Scope>, now: Instant) {
+    pub(super) fn start_due(&mut self, now: Instant) {
         match self.pacing.wanted(now) {
             Wanted::Started(due) => {
-                let capacity = self.context.spec.capacity;
+                let capacity = self.spec.capacity;
                 while self.next < due {
                     let intended = self.pacing.start(self.next, now);
                     self.next += 1;
                     if capacity.is_some_and(|capacity| self.chats.len() as u64 >= capacity) {
                         self.emit(&RunEvent::ArrivalDropped);
                     } else {
-                        self.start_chat(scope, intended);
+                        self.start_chat(intended);
                     }
                 }
             }
             Wanted::Active(wanted) => {
-                let customers = self.between_chats.as_mut();
-                let waiting = customers.map_or(0, |customers| customers.waiting(now));
+                let customers = self
+                    .members
+                    .iter_mut()
+                    .flat_map(|member| &mut member.between_chats);
+                let waiting = customers
+                    .map(|customers| customers.waiting(now))
+                    .sum::<u64>();
                 while self.chats.len() as u64 + waiting < wanted && self.pacing.may_start(now) {
                     self.next += 1;
-                    self.start_chat(scope, now);
+                    self.start_chat(now);
                 }
             }
         }
     }
 
-    fn start_chat(&mut self, scope: &Arc<Scope>, intended: Instant) {
-        let chat = run_chat(self.context.clone(), scope.clone(), self.next, intended);
-        let began = Instant::now();
+    fn start_chat(&mut self, intended: Instant) {
+        let turn = self.spec.mix.turn(self.next);
+        let member = &self.members[turn.index];
+        // Chats start once everything is set up.
+        let Some(scope) = member.scope.clone() else {
+            return;
+        };
+        let place = ChatPlace {
+            number: self.next,
+            sequence: turn.sequence,
+            intended,
+        };
+        let chat = run_chat(member.context.clone(), scope, place);
+        let (began, member) = (Instant::now(), turn.index);
         self.chats.spawn(async move {
             chat.await;
-            began
+            EndedChat { began, member }
         });
     }
 }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::*;
 use crate::{
     document::{Problems, parse},
@@ -12,7 +14,7 @@ use crate::{
 
 #[tokio::test(start_paused = true)]
 async fn events_of_chats_are_recorded_while_somebody_looks() {
-    let tally = Tally::new(STAGE.spec());
+    let tally = Tally::new(&STAGE.spec().into());
     let run = tally.identity().clone();
     let looking = tally.past();
     let lateness = Duration::from_millis(3);
@@ -30,7 +32,7 @@ async fn events_of_chats_are_recorded_while_somebody_looks() {
 
 #[tokio::test(start_paused = true)]
 async fn an_exchange_uses_the_memory_of_histograms_again() {
-    let tally = Tally::new(STAGE.spec());
+    let tally = Tally::new(&STAGE.spec().into());
     let run = tally.identity().clone();
     let started = |millis| RunEvent::ChatStarted {
         lateness: Duration::from_millis(millis),
@@ -48,7 +50,7 @@ async fn an_exchange_uses_the_memory_of_histograms_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_run_that_is_followed_and_not_looked_at_copies_nothing_every_second() {
-    let tally = Tally::new(STAGE.spec());
+    let tally = Tally::new(&STAGE.spec().into());
     tally.whole_seconds(0);
     let lateness = Duration::from_millis(3);
     for second in 1..=3 {
@@ -67,16 +69,17 @@ async fn a_run_that_is_followed_and_not_looked_at_copies_nothing_every_second() 
 fn with_deliveries(thresholds: &str) -> Tally {
     let problems = Problems::default();
     let known = ThresholdSubjects {
+        scenario: "s",
         steps: &[],
         deliveries: true,
     };
     let node = parse("t.yaml", thresholds).unwrap();
-    let thresholds = Threshold::read_list(&node, Some(known), &problems);
+    let thresholds = Threshold::read_list(&node, Some(&[known]), &problems);
     assert_eq!(problems.into_result(), Ok(()));
-    let tally = Tally::new(RunSpec {
+    let tally = Tally::new(&Arc::new(RunSpec {
         thresholds,
         ..STAGE.spec()
-    });
+    }));
     let emit = |event| tally.observe(&tally.identity().clone(), &RunEvent::Deliveries(event));
     emit(DeliveryEvent::Published { expected: 1_005 });
     for millis in [10, 20].repeat(499) {
@@ -146,7 +149,7 @@ async fn without_thresholds_every_delivery_has_to_arrive() {
 
 #[tokio::test(start_paused = true)]
 async fn deliveries_that_are_not_settled_at_the_end_make_a_run_invalid() {
-    let tally = Tally::new(STAGE.spec());
+    let tally = Tally::new(&STAGE.spec().into());
     let run = tally.identity().clone();
     let emit = |event| tally.observe(&run, &RunEvent::Deliveries(event));
     emit(DeliveryEvent::Published { expected: 3 });

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use super::*;
 use crate::{
     event::{RunEvent, RunObserver},
-    runner::{chat::run_chat, context::RunContext},
+    runner::chat::{ChatPlace, run_chat},
 };
 
 /// Breaks the task that emits the end of the first step.
@@ -101,10 +101,17 @@ steps:
 async fn a_chat_that_waits_takes_little_room() {
     let bench = Bench::new();
     let spec = bench.spec("steps: [{ think: 1s }]", "{ chats: 1 }");
-    let observers = (bench.engine.observers).of_run(&spec.identity, &spec.scenario);
-    let context = Arc::new(RunContext::new(&bench.engine, spec, observers));
+    let context = bench.context(spec);
     let scope = Arc::new(context.scope());
-    let chat = run_chat(context, scope, 1, Instant::now());
+    let chat = run_chat(
+        context,
+        scope,
+        ChatPlace {
+            number: 1,
+            sequence: 0,
+            intended: Instant::now(),
+        },
+    );
     let bytes = size_of_val(&chat);
     assert!(bytes <= 1_700, "{bytes} bytes");
 }

@@ -40,7 +40,7 @@ proptest! {
             .unwrap();
         runtime.block_on(async {
             let stage = &*STAGE;
-            let tallies = [(); 2].map(|()| Box::new(Tally::new(stage.spec())));
+            let tallies = [(); 2].map(|()| Box::new(Tally::new(&stage.spec().into())));
             let run = tallies[0].identity().clone();
             let [watched, alone] = &tallies;
             let (mut started, mut ended) = (0_u64, 0_u64);

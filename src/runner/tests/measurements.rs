@@ -71,14 +71,14 @@ impl Stage {
         Self {
             others: (0..OTHER_RUNS).map(other).map(Arc::new).collect(),
             origin: Arc::new(RunOrigin {
-                spec,
+                spec: spec.into(),
                 started_at: jiff::Timestamp::UNIX_EPOCH,
             }),
         }
     }
 
     pub(in crate::runner) fn spec(&self) -> RunSpec {
-        self.origin.spec.clone()
+        (*self.origin.spec).clone()
     }
 
     /// The event of what happens to this chat; `None` if it is none of a run.
@@ -185,7 +185,7 @@ impl Stage {
     }
 
     fn nothing(&self) -> Measurements {
-        Measurements::of(self.origin.spec.scenario.all_steps().len())
+        Measurements::of(&self.origin.spec.mix)
     }
 }
 

@@ -134,7 +134,7 @@ impl Worker {
         let spec = Bench::new().spec("steps: [ { think: 1s } ]", "{ chats: 1 }");
         let (order, orders) = mpsc::channel(1);
         let (ended, has_ended) = watch::channel(false);
-        let run = RunHandle::new(Arc::new(Tally::new(spec)), order, has_ended);
+        let run = RunHandle::new(Arc::new(Tally::new(&spec.into())), order, has_ended);
         Self { run, orders, ended }
     }
 }

@@ -35,8 +35,7 @@ fn context(bench: &Bench) -> Arc<RunContext> {
 
 fn context_of(bench: &Bench, scenario: &str) -> Arc<RunContext> {
     let spec = bench.spec(scenario, "{ chats: 1 }");
-    let observers = (bench.engine.observers).of_run(&spec.identity, &spec.scenario);
-    Arc::new(RunContext::new(&bench.engine, spec, observers))
+    bench.context(spec)
 }
 
 /// Takes what happens on a new connection.

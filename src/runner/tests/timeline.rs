@@ -209,7 +209,7 @@ fn long_run(hours: u64) -> (Timeline, u64) {
     let mut timeline = Timeline::default();
     let (mut followed, mut next) = (0, 0);
     for second in 1..=hours * 3_600 {
-        let mut measured = Measurements::of(2);
+        let mut measured = Measurements::default();
         measured.started = second % 7;
         timeline.close(Duration::from_secs(second), &measured, second);
         if second % 600 == 0 {

@@ -18,7 +18,7 @@ use crate::{
 /// When steps ended, by their names, and whether they passed.
 fn ended(bench: &Bench, scenario: &str) -> Vec<(Duration, String, StepOutcome)> {
     let spec = bench.spec(scenario, "{ chats: 1 }");
-    let steps = spec.scenario.all_steps();
+    let steps = spec.mix.members()[0].chats.scenario.all_steps();
     let name = |id: StepId| steps[id.index()].name.to_string();
     bench.heard.pick(|at, note| match note {
         heard::Note::Step(step, outcome) => Some((at, name(*step), *outcome)),
@@ -277,9 +277,8 @@ steps:
         - { step: hears, wait_for: event.to == 'customer', timeout: 20s }
 ";
     let spec = bench.spec(steps, "{ chats: 1 }");
-    let observers = (bench.engine.observers).of_run(&spec.identity, &spec.scenario);
-    let context = Arc::new(RunContext::new(&bench.engine, spec, observers));
-    let scenario = context.spec.scenario.clone();
+    let context = bench.context(spec);
+    let scenario = context.chats.scenario.clone();
     let path = context.path.as_ref().unwrap().token().to_owned();
     let scope = context.scope().of_chat(1, "1");
     let chat = ChatState::of_chat(context, 1);

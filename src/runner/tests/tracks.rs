@@ -30,8 +30,7 @@ steps:
 
 fn context(bench: &Bench) -> Arc<RunContext> {
     let spec = bench.spec(TWO_TRACKS, "{ chats: 1 }");
-    let observers = (bench.engine.observers).of_run(&spec.identity, &spec.scenario);
-    Arc::new(RunContext::new(&bench.engine, spec, observers))
+    bench.context(spec)
 }
 
 /// When each step passed.
@@ -49,7 +48,7 @@ fn passed(bench: &Bench, scenario: &Scenario) -> Vec<(Duration, Arc<str>)> {
 async fn two_tracks_of_a_chat_have_their_own_variables_and_times_and_share_its_inbox() {
     let bench = Bench::new();
     let context = context(&bench);
-    let scenario = context.spec.scenario.clone();
+    let scenario = context.chats.scenario.clone();
     let path = context.path.as_ref().unwrap().token().to_owned();
     let scope = context.scope().of_chat(1, "1");
     let chat = ChatState::of_chat(context, 1);
@@ -96,7 +95,7 @@ async fn two_tracks_of_a_chat_have_their_own_variables_and_times_and_share_its_i
 async fn the_end_of_a_run_ends_all_tracks_of_a_chat() {
     let bench = Bench::new();
     let context = context(&bench);
-    let scenario = context.spec.scenario.clone();
+    let scenario = context.chats.scenario.clone();
     let scope = context.scope().of_chat(1, "1");
     let ending = context.clone();
     let chat = ChatState::of_chat(context, 1);

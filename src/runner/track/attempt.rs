@@ -209,7 +209,7 @@ impl Track<'_> {
             Some(marked) => self.marked(marked.step).unwrap_or(self.timing.last_sent),
         };
         let track = self.rare.as_ref().and_then(|rare| rare.waits_as);
-        let callbacks = self.context().spec.scenario.callbacks.as_ref();
+        let callbacks = self.context().chats.scenario.callbacks.as_ref();
         let left = callbacks.and_then(|callbacks| callbacks.disconnected.as_ref());
         // It is about events of callbacks.
         let left = left.filter(|_| wait.source == Awaited::Callbacks);
@@ -348,7 +348,7 @@ impl Track<'_> {
 
     /// Emits what the target calls the chat, if this step found out more about it.
     fn emit_name(&self, step: &Step) {
-        let named = &self.context().spec.scenario.correlation;
+        let named = &self.context().chats.scenario.correlation;
         let found = if named.is_empty() {
             step.claim.is_some()
         } else {

@@ -22,7 +22,7 @@ impl Track<'_> {
     /// # Errors
     /// The deadline cannot be computed.
     pub(in crate::runner) fn set_deadline(&self, since: Instant) -> Result<(), Interrupt> {
-        let Some(deadline) = &self.context().spec.scenario.deadline else {
+        let Some(deadline) = &self.context().chats.scenario.deadline else {
             return Ok(());
         };
         let limit = deadline

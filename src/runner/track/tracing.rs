@@ -135,7 +135,7 @@ impl Track<'_> {
         failure: Option<&StepFailure>,
         kept: Option<Box<dyn Kept>>,
     ) -> TracedStep {
-        let target = &*self.context().spec.target;
+        let target = &*self.context().chats.target;
         let since = self.tracing.as_ref().and_then(|tracing| tracing.begun);
         let after = |at: Instant| since.map(|since| at.saturating_duration_since(since));
         let begun = self.tracing.as_ref().and_then(|tracing| tracing.step_begun);
@@ -241,7 +241,7 @@ impl Track<'_> {
         let mut masks = mem::take(&mut tracing.masks);
         masks.extend(self.confidential_captures());
         Trace {
-            target: self.context().spec.target.clone(),
+            target: self.context().chats.target.clone(),
             masks,
             whole: tracing.begun.is_some() && !tracing.shortened,
             steps: mem::take(&mut tracing.steps).into(),

@@ -22,7 +22,7 @@ pub use nth::Nth;
 pub use otherwise::{Otherwise, Retry};
 pub(super) use reader::StepReader;
 pub use repeat::Repeat;
-pub use rotation::Turn;
+pub use rotation::{Rotation, Turn};
 pub use step::{DEFAULT_TIMEOUT, Step};
 pub use together::{NamedTrack, Together};
 pub use wait_until::WaitUntil;

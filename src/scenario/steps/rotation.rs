@@ -12,7 +12,7 @@ pub struct Turn {
 /// Whose turn comes when. It repeats after as many turns as the sum of the weights without a common divisor, so that any so
 /// many turns in a row are shared out exactly.
 #[derive(Debug)]
-pub(super) struct Rotation {
+pub struct Rotation {
     /// Of one period.
     turns: Box<[PeriodTurn]>,
     /// How many turns each has in a period.
@@ -28,7 +28,7 @@ struct PeriodTurn {
 
 impl Rotation {
     /// The longest period.
-    pub(super) const LONGEST: u64 = 1_000;
+    pub const LONGEST: u64 = 1_000;
 
     /// The rotation of these weights; `None` if its period is too long, or there is nobody to have a turn.
     ///
@@ -36,7 +36,7 @@ impl Rotation {
     /// `w` of `n` turns belongs between the turns `k * n / w` (rounded down) and `(k + 1) * n / w` (rounded up), counted from
     /// zero. No share then ever differs from its exact part of the turns so far by a whole turn: Baruah and others,
     /// "Proportionate progress", Algorithmica 15 (1996).
-    pub(super) fn of(weights: &[u64]) -> Option<Self> {
+    pub fn of(weights: &[u64]) -> Option<Self> {
         let divisor = weights.iter().copied().fold(0, greatest_common_divisor);
         let shares: Vec<u64> = weights
             .iter()
@@ -70,7 +70,7 @@ impl Rotation {
     }
 
     /// Whose turn this one is, counted from zero.
-    pub(super) fn at(&self, sequence: u64) -> Turn {
+    pub fn at(&self, sequence: u64) -> Turn {
         let period = self.turns.len() as u64;
         #[expect(
             clippy::cast_possible_truncation,

@@ -15,7 +15,6 @@ use crate::{
     config::{Burst, Schedule},
     document::parse,
     runner::RunReport,
-    scenario::Parameters,
     scheduler::{BurstPreview, BurstRefused, Scheduler},
     web::{
         App,
@@ -66,15 +65,14 @@ impl BurstView {
             None => None,
         };
         let thresholds = burst.thresholds.iter();
+        let subject = burst.subject();
         Self {
             name: burst.name.to_string(),
-            scenario: burst.scenario.name.to_string(),
-            target: burst.target.name.to_string(),
+            scenario: subject.scenario.to_string(),
+            target: subject.target.to_string(),
             load: burst.load.to_string(),
             thresholds: thresholds.map(ToString::to_string).collect(),
-            inputs: Parameters::behind(&burst.inputs)
-                .map(Parameters::to_json)
-                .unwrap_or_default(),
+            inputs: burst.mix.inputs(),
             schedule,
         }
     }

@@ -22,6 +22,7 @@ pub use orders::{ChangeRequest, StopRequest};
 pub use orphans::OrphanList;
 pub use probes::{ProbeResult, ProbeView};
 pub use request::{
-    BurstRequest, CustomersRequest, LoadRequest, SearchRequest, StageRequest, ThresholdRequest,
+    BurstRequest, CustomersRequest, LoadRequest, MemberRequest, SearchRequest, StageRequest,
+    ThresholdRequest,
 };
 pub use runs::{RunList, RunSummary};

@@ -21,6 +21,10 @@ pub struct BurstRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub target: Option<String>,
+    /// Chats of several scenarios instead, in these shares. They share one load and one verdict.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub mix: Option<Vec<MemberRequest>>,
     /// When chats start; needed without `burst`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -41,6 +45,26 @@ pub struct BurstRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, maximum = 9_007_199_254_740_991_u64)]
     pub seed: Option<u64>,
+}
+
+/// The chats of a burst that are of one of its scenarios.
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MemberRequest {
+    /// The name of the scenario.
+    pub scenario: String,
+    /// The name of the target; that of the burst without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub target: Option<String>,
+    /// How many of its chats there are, compared with those of the others; 1 without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1, maximum = 1_000_000)]
+    pub weight: Option<u64>,
+    /// Values of its inputs by name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Option<std::collections::BTreeMap<String, serde_json::Value>>)]
+    pub inputs: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
 /// When chats start, in one of five forms.
@@ -198,6 +222,10 @@ pub struct StageRequest {
 #[derive(Debug, Clone, Default, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ThresholdRequest {
+    /// The scenario whose chats or step it is about, in a burst with several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub scenario: Option<String>,
     /// The step; whole chats without it, or deliveries.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]

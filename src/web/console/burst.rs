@@ -35,7 +35,7 @@ pub(super) async fn show(
     let burst = plan.bursts.iter().find(|burst| *burst.name == *about.burst);
     let scenarios = plan.catalogue.scenarios.values();
     let scenario = match burst {
-        Some(burst) => Some(&burst.scenario),
+        Some(burst) => Some(&burst.mix.members()[0].chats.scenario),
         None => scenarios
             .clone()
             .find(|scenario| *scenario.name == *about.scenario)
@@ -92,20 +92,25 @@ fn form(plan: &Plan, burst: Option<&Burst>, scenario: &Scenario, viewer: Viewer)
     let load = burst.map_or("{ chats: 10, ramp: 10s }".to_owned(), |burst| {
         burst.load.to_string()
     });
+    let mixed = burst.filter(|burst| burst.mix.is_mixed());
+    let name = mixed.map_or(&scenario.name, |mixed| &mixed.name);
     let thresholds = burst.map(|burst| &*burst.thresholds).unwrap_or_default();
     let thresholds: Vec<_> = thresholds.iter().map(Threshold::written).collect();
     html! {
-        form #burst data-burst=(scenario.name) {
-            h2 { (scenario.name) }
-            @if let Some(text) = &scenario.description { p { (text) } }
+        form #burst data-burst=(name) data-mixed=[mixed.map(|mixed| &*mixed.name)] {
+            h2 { (name) }
+            @if let Some(mixed) = mixed { (members(mixed)) }
+            @else if let Some(text) = &scenario.description { p { (text) } }
             fieldset {
-                legend { "Target and load" }
-                label { span { "Target" } select name="target" {
-                    @for target in plan.catalogue.targets.values() {
-                        option value=(target.name)
-                            selected[burst.is_some_and(|burst| burst.target.name == target.name)] { (target.name) }
-                    }
-                } }
+                legend { @if mixed.is_none() { "Target and load" } @else { "Load" } }
+                @if mixed.is_none() {
+                    label { span { "Target" } select name="target" {
+                        @for target in plan.catalogue.targets.values() {
+                            option value=(target.name)
+                                selected[is_with(burst, &target.name)] { (target.name) }
+                        }
+                    } }
+                }
                 (load_profile(&load))
             }
             fieldset {
@@ -116,7 +121,7 @@ fn form(plan: &Plan, burst: Option<&Burst>, scenario: &Scenario, viewer: Viewer)
                     }
                 }
             }
-            @if !scenario.inputs.is_empty() {
+            @if mixed.is_none() && !scenario.inputs.is_empty() {
                 fieldset {
                     legend { "Inputs" }
                     @for one in &scenario.inputs { (input(one, burst)) }
@@ -129,6 +134,21 @@ fn form(plan: &Plan, burst: Option<&Burst>, scenario: &Scenario, viewer: Viewer)
             @if !viewer.may_change { p.note { "To start one, sign in." } }
             div #cost aria-live="polite" {}
         }
+    }
+}
+
+/// Whether the burst has chats with this target.
+fn is_with(burst: Option<&Burst>, target: &str) -> bool {
+    let mut members = burst.into_iter().flat_map(|burst| burst.mix.members());
+    members.any(|member| *member.chats.target.name == *target)
+}
+
+/// What the chats of a mixed burst do.
+fn members(mixed: &Burst) -> Markup {
+    html! {
+        ul { @for member in mixed.mix.members() { li {
+            (member.weight) " × " (member.chats.scenario.name) " on " (member.chats.target.name)
+        } } }
     }
 }
 
@@ -161,7 +181,8 @@ fn load_profile(load: &str) -> Markup {
 }
 
 fn input(input: &Input, burst: Option<&Burst>) -> Markup {
-    let set = burst.and_then(|burst| scenario::Parameters::behind(&burst.inputs)?.get(&input.name));
+    let inputs = burst.map(|burst| &burst.mix.members()[0].chats.inputs);
+    let set = inputs.and_then(|inputs| scenario::Parameters::behind(inputs)?.get(&input.name));
     let set = set.or(input.default.as_ref());
     let value = set.map(Parameter::sent).unwrap_or_default();
     let holds = set.is_some_and(|set| set.value.is_true());

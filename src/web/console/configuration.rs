@@ -101,7 +101,8 @@ fn bursts(plan: &Plan) -> Markup {
         h2 { "Bursts" }
         ul { @for burst in &plan.bursts { li {
             a href={ "/bursts/new?burst=" (burst.name) } { (burst.name) } ": "
-            (burst.scenario.name) " on " (burst.target.name) ", " code { (burst.load) }
+            @let subject = burst.subject();
+            (subject.scenario) " on " (subject.target) ", " code { (burst.load) }
             @if let Some(schedule) = &burst.schedule {
                 ", at " code { (schedule.text) } " " (schedule.time_zone.name())
             }

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::{PLAN, Service, local};
 use crate::web::{
-    BurstRequest, CustomersRequest, LoadRequest, SearchRequest, StageRequest, ThresholdRequest,
+    BurstRequest, CustomersRequest, LoadRequest, MemberRequest, SearchRequest, StageRequest,
+    ThresholdRequest,
 };
 
 fn every_load() -> [LoadRequest; 6] {
@@ -67,6 +68,7 @@ fn every_load() -> [LoadRequest; 6] {
 
 fn every_threshold() -> ThresholdRequest {
     ThresholdRequest {
+        scenario: Some("contact-center-chat".to_owned()),
         step: Some("say".to_owned()),
         p50: Some("1s".to_owned()),
         p90: Some("1s".to_owned()),
@@ -87,6 +89,7 @@ fn whole(load: LoadRequest) -> BurstRequest {
         burst: Some("lunch-rush".to_owned()),
         scenario: Some("contact-center-chat".to_owned()),
         target: Some("contact-center".to_owned()),
+        mix: None,
         load: Some(load),
         thresholds: Some(vec![ThresholdRequest {
             failed: Some("1%".to_owned()),
@@ -138,9 +141,38 @@ async fn every_form_of_the_documented_body_starts_a_burst() {
 }
 
 #[tokio::test]
+async fn a_documented_mix_starts_a_burst_of_its_scenarios() {
+    let service = Service::start().await;
+    let member = MemberRequest {
+        scenario: "contact-center-chat".to_owned(),
+        target: Some("contact-center".to_owned()),
+        weight: Some(3),
+        inputs: json!({ "name": "Grace" }).as_object().cloned(),
+    };
+    let request = BurstRequest {
+        mix: Some(vec![member.clone()]),
+        load: Some(every_load()[2].clone()),
+        ..BurstRequest::default()
+    };
+    let run = service
+        .burst(&serde_json::to_string(&request).unwrap())
+        .await;
+    let report = run.report();
+    assert_eq!(report.scenario, "mixed");
+    assert_eq!(
+        (&*report.members[0].scenario, report.members[0].weight),
+        ("contact-center-chat", 3)
+    );
+    let mut body = serde_json::to_value(&request).unwrap();
+    body["mix"][0]["unheard_of"] = 1.into();
+    assert_eq!(known_keys(&service, body).await, keys(&member));
+}
+
+#[tokio::test]
 async fn the_documented_body_has_the_keys_that_are_read_and_no_others() {
     let service = Service::start().await;
-    let whole_keys = keys(&whole(every_load()[0].clone()));
+    let mut whole_keys = keys(&whole(every_load()[0].clone()));
+    whole_keys.insert("mix".to_owned());
     assert_eq!(
         known_keys(&service, json!({ "unheard_of": 1 })).await,
         whole_keys

@@ -61,7 +61,9 @@ fn the_catalogue_says_what_there_is_and_there_is_what_it_says() {
     fixture.metrics.declare_subject(&probe, &declaration());
     fixture.metrics.declare_subject(&burst, &declaration());
     fixture.declare_probe(&probe, Duration::from_mins(1));
-    fixture.metrics.declare_burst(&"morning".into(), &burst);
+    fixture
+        .metrics
+        .declare_burst(&whole_burst("morning", &burst));
     let targets = &fixture.metrics.targets;
     targets.certificate_shown("eu", UNIX_EPOCH);
     let real = real(&fixture);

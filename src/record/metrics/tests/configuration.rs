@@ -1,6 +1,7 @@
 use super::*;
 use crate::event::{
-    BurstDeclaration, Declarations, Fate, LatencyLimit, LimitSubject, Observers, SkipReason,
+    BurstDeclaration, Declarations, Fate, LatencyLimit, LimitSubject, MemberDeclaration, Observers,
+    SkipReason,
 };
 
 /// All series but those of the process and of chatprobe itself.
@@ -23,7 +24,9 @@ fn declared() -> (Fixture, Subject, Subject) {
         fixture.metrics.declare_subject(subject, &declaration());
     }
     fixture.declare_probe(&probe, Duration::from_mins(1));
-    fixture.metrics.declare_burst(&"morning".into(), &burst);
+    fixture
+        .metrics
+        .declare_burst(&whole_burst("morning", &burst));
     (fixture, probe, burst)
 }
 
@@ -117,16 +120,19 @@ fn limits_of_objectives_and_thresholds_become_boundaries() {
         bursts: vec![BurstDeclaration {
             name: "morning".into(),
             subject: subject("chat", "us", Mode::Burst),
-            scenario: declaration(),
-            limits: vec![
-                limit(None, 9),
-                limit(Some("send"), 3),
-                limit(Some("agent_join"), 8),
-                LatencyLimit {
-                    subject: LimitSubject::Deliveries,
-                    within: seconds(4),
-                },
-            ],
+            members: vec![MemberDeclaration {
+                subject: subject("chat", "us", Mode::Burst),
+                scenario: declaration(),
+                limits: vec![
+                    limit(None, 9),
+                    limit(Some("send"), 3),
+                    limit(Some("agent_join"), 8),
+                    LatencyLimit {
+                        subject: LimitSubject::Deliveries,
+                        within: seconds(4),
+                    },
+                ],
+            }],
         }],
         ..Declarations::default()
     };

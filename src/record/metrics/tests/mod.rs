@@ -20,8 +20,8 @@ use std::{
 use super::*;
 use crate::{
     event::{
-        Ending, Failure, Objectives, RunEvent, Sent, SocketDeclaration, StepDeclaration,
-        StepOutcome, Trigger,
+        Ending, Failure, MemberDeclaration, Objectives, RunEvent, Sent, SocketDeclaration,
+        StepDeclaration, StepOutcome, Trigger,
     },
     scenario::{Observation, Reason, StepId},
 };
@@ -199,6 +199,7 @@ pub(super) fn run_of(name: &str, id: &str, subject: &Subject) -> Arc<RunIdentity
         name: name.into(),
         subject: subject.clone(),
         trigger: Trigger::Interval,
+        is_member: false,
     })
 }
 
@@ -238,5 +239,18 @@ pub(super) fn declaration() -> ScenarioDeclaration {
         agent_join: true,
         callbacks: true,
         sockets: SocketDeclaration::Rooms,
+    }
+}
+
+/// A burst whose chats are all alike.
+fn whole_burst(name: &str, subject: &Subject) -> BurstDeclaration {
+    BurstDeclaration {
+        name: name.into(),
+        subject: subject.clone(),
+        members: vec![MemberDeclaration {
+            subject: subject.clone(),
+            scenario: declaration(),
+            limits: Vec::new(),
+        }],
     }
 }

@@ -201,12 +201,10 @@ impl Stage {
 
 /// The callback of a run of the same that is over.
 fn path_of_an_earlier_run(bench: &Bench, play: &Play) -> String {
-    let RunSpec {
-        identity,
-        scenario,
-        target,
-        ..
-    } = bench.spec(&play.scenario, &play.load);
+    let RunSpec { identity, mix, .. } = bench.spec(&play.scenario, &play.load);
+    let ChatSpec {
+        scenario, target, ..
+    } = mix.members()[0].chats.clone();
     let scope = Scope::of_run(Arc::new(RunScope::default()));
     let Engine {
         exchange,

@@ -21,11 +21,15 @@ if (form) {
     const thresholds = value("thresholds").split("\n").filter((line) => line.trim());
     const inputs = fields().filter((field) => field.name.startsWith("input.") && field.value !== "");
     const pairs = inputs.map((field) => `${text(field.name.slice("input.".length))}: ${typed(field)}`);
-    return [
-      `scenario: ${text(form.dataset.burst)}`,
+    const { burst, mixed } = form.dataset;
+    const chats = () => [
+      `scenario: ${text(burst)}`,
       `target: ${text(value("target"))}`,
-      `load: ${value("load")}`,
       `inputs: { ${pairs.join(", ")} }`,
+    ];
+    return [
+      ...(mixed ? [`burst: ${text(mixed)}`] : chats()),
+      `load: ${value("load")}`,
       ...(thresholds.length ? [`thresholds: [${thresholds.join(", ")}]`] : []),
     ].join("\n");
   };
