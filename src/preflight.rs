@@ -60,6 +60,7 @@ impl Machine {
     ) -> Findings {
         let mut findings = Findings::default();
         findings.warnings.extend(certain_failures(cost));
+        findings.warnings.extend(missing_rows(cost, load));
         self.examine_view(&mut findings);
         let most = [load.peak_active(), capacity].into_iter().flatten().min();
         for connections in connections {
@@ -245,6 +246,18 @@ pub fn certain_failures(cost: &Cost) -> impl Iterator<Item = String> {
     cost.errors
         .iter()
         .map(|error| format!("with these inputs every chat that comes to {error} fails there"))
+}
+
+/// What is missing where a load has more chats than there are rows for them.
+pub fn missing_rows(cost: &Cost, load: &Profile) -> Option<String> {
+    let (name, rows) = cost.rows.as_ref()?;
+    let chats = load.chats().filter(|chats| chats > rows)?;
+    let about = if load.is_drawn() { "about " } else { "" };
+    Some(format!(
+        "the rows of `{name}` run out: {about}{} of this load take one each, once, and there are {rows}; then the run ends as \
+         `invalid`. Add rows, or say `take: cycle`",
+        counted(chats, "chat")
+    ))
 }
 
 impl Findings {

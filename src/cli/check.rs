@@ -12,7 +12,7 @@ use crate::{
     document::Problems,
     driver::{EnvironmentProxies, ProxyChoice, Tls},
     event::{Observer, ServiceEvent},
-    preflight::certain_failures,
+    preflight::{certain_failures, missing_rows},
     record::{Boundaries, Metrics},
     scenario::{Cost, Scenario, ScenarioRead},
     service::{self, SECTIONS},
@@ -133,7 +133,17 @@ fn write_scenario(text: &mut String, scenario: &Scenario) -> fmt::Result {
         counted(scenario.all_steps().len() as u64, "step"),
         counted(scenario.inputs.len() as u64, "input"),
         scenario.place.source
-    )
+    )?;
+    for source in scenario.rows.iter() {
+        writeln!(
+            text,
+            "            {} of `{}` as `rows.{}`",
+            counted(source.table().rows(), "row"),
+            source.file.display(),
+            source.name
+        )?;
+    }
+    Ok(())
 }
 
 fn describe(
@@ -260,7 +270,7 @@ fn describe_burst(text: &mut String, burst: &Burst) -> fmt::Result {
         let sockets = cost.sockets.of("socket");
         writeln!(text, "            {sockets} a chat at the same time")?;
     }
-    for warning in certain_failures(cost) {
+    for warning in certain_failures(cost).chain(missing_rows(cost, &burst.load)) {
         writeln!(text, "            warning: {warning}")?;
     }
     warn_of_short_stays(text, cost)?;

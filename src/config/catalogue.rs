@@ -7,6 +7,7 @@ use std::{
 use super::{
     Kind,
     files::{read_file, scenario_files},
+    rows::read_rows,
 };
 use crate::{
     document::{Entry, Mapping, Node, Place, Problems},
@@ -131,7 +132,9 @@ impl Catalogue {
         let scenario = Kind::Scenario
             .fits(&node, problems)
             .then(|| Scenario::read(&node, problems));
-        let Some(scenario) = scenario.flatten() else {
+        let with_rows =
+            |mut scenario: Scenario| read_rows(&mut scenario, file, problems).then_some(scenario);
+        let Some(scenario) = scenario.flatten().and_then(with_rows) else {
             match Outline::of(&node) {
                 Some(outline) => {
                     self.broken.insert(outline.name().to_owned());

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Kind, environment};
+use super::{Kind, environment, rows::read_rows};
 use crate::{
     document::{Node, Place, Problem, Problems, did_you_mean, parse_noting},
     plain_words,
@@ -146,7 +146,11 @@ pub fn read_scenario(path: &Path, problems: &Problems) -> Option<ScenarioRead> {
     if !Kind::Scenario.fits(&node, problems) {
         return None;
     }
-    match Scenario::read(&node, problems).filter(|_| problems.count() == before) {
+    let mut scenario = Scenario::read(&node, problems);
+    if let Some(scenario) = &mut scenario {
+        read_rows(scenario, path, problems);
+    }
+    match scenario.filter(|_| problems.count() == before) {
         Some(scenario) => Some(ScenarioRead::Whole(Arc::new(scenario))),
         None => Some(ScenarioRead::Outline(Arc::new(Outline::of(&node)?))),
     }

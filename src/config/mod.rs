@@ -11,6 +11,7 @@ mod mix;
 mod objectives;
 mod plan;
 mod probe;
+mod rows;
 mod schedule;
 mod settings;
 #[cfg(test)]

@@ -378,6 +378,7 @@ fn of_requests_that_are_not_known_the_fewest_refuse_and_the_most_are_warned_of()
             longest_cleanup: None,
             sockets: Bounds::exactly(0),
             short_stays: Vec::new(),
+            rows: None,
             errors: Vec::new(),
         };
         let load = Profile::read(&load, &problems).unwrap();
@@ -437,4 +438,35 @@ fn what_the_machine_does_not_show_is_said_and_no_reason_to_refuse() {
     };
     let said = findings_with("{ per_customer: true }", &machine, "{ chats: 2000 }", None);
     assert_eq!(said.refusals.len(), 2, "what is known counts: {said:?}");
+}
+
+#[test]
+fn a_load_with_more_chats_than_rows_is_told_before_it_starts() {
+    let said = |load: &str, rows: u64| {
+        let problems = Problems::default();
+        let load = Profile::read(&parse("test.yaml", load).unwrap(), &problems).unwrap();
+        let cost = Cost {
+            chat: Bounds::exactly(1),
+            around: Bounds::exactly(0),
+            longest_chat: None,
+            longest_cleanup: None,
+            sockets: Bounds::exactly(0),
+            short_stays: Vec::new(),
+            rows: Some(("accounts".into(), rows)),
+            errors: Vec::new(),
+        };
+        let findings = PLENTY.examine(&cost, &[&ConnectionSettings::default()], &load, None);
+        assert_eq!(findings.refusals, Vec::<String>::new());
+        findings.warnings
+    };
+    assert_eq!(said("{ chats: 100 }", 100), Vec::<String>::new());
+    assert_eq!(
+        said("{ customers: 100, for: 1m }", 10),
+        Vec::<String>::new()
+    );
+    for load in ["{ chats: 101 }", "{ rate: 101/s, for: 1s }"] {
+        let warnings = said(load, 100);
+        assert!(warnings[0].contains("101 chats"), "{warnings:?}");
+        assert!(warnings[0].contains("`accounts`"), "{warnings:?}");
+    }
 }

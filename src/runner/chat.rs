@@ -17,13 +17,12 @@ use crate::{
 pub(super) async fn run_chat(context: Arc<RunContext>, run_scope: Arc<Scope>, place: ChatPlace) {
     let ChatPlace {
         number,
-        sequence,
+        ordinal,
         intended,
     } = place;
     let mut account = Account::open(context.clone(), number, intended);
     // Nothing of it is kept: every byte here is there once for each chat in progress.
-    let mut scope = run_scope.of_chat(number, &context.identity.chat_id(number));
-    scope.set_sequence(sequence);
+    let scope = run_scope.of_mixed_chat(number, ordinal, &context.identity.chat_id(number));
     drop(run_scope);
     let chat = ChatState::of_chat(context, number);
     let mut track = Track::new(&chat, scope, GracePeriod::None);
@@ -61,7 +60,7 @@ pub(super) struct ChatPlace {
     /// Counted from one.
     pub(super) number: u64,
     /// How many chats that do the same come before it.
-    pub(super) sequence: u64,
+    pub(super) ordinal: u64,
     /// When it should begin.
     pub(super) intended: Instant,
 }

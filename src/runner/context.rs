@@ -21,7 +21,7 @@ use crate::{
     callbacks::Path,
     event::{Mode, RunEvent, RunIdentity, RunObservers},
     inbox::{Inbox, Owner},
-    scenario::{Clients, Reuse, RunScope, Scope, SessionValues},
+    scenario::{Clients, Reuse, RowsOfRun, RunScope, Scope, SessionValues},
 };
 
 /// What the chats of a run share.
@@ -59,7 +59,7 @@ impl RunContext {
             engine.exchange.open(
                 chats.scenario.clone(),
                 chats.target.clone(),
-                Scope::of_run(Arc::new(run_scope(&chats, &identity, None))),
+                Scope::of_run(Arc::new(run_scope(&chats, &identity, spec.seed, None))),
                 observers.clone(),
             )
         });
@@ -89,7 +89,12 @@ impl RunContext {
             .path
             .as_ref()
             .map(|path| format!("{}/{}", self.engine.callback_url, path.token()));
-        let mut scope = Scope::of_run(Arc::new(run_scope(&self.chats, &self.identity, url)));
+        let mut scope = Scope::of_run(Arc::new(run_scope(
+            &self.chats,
+            &self.identity,
+            self.spec.seed,
+            url,
+        )));
         scope.set_sessions(SessionValues::kept(|name| self.chats.target.keeps(name)));
         scope
     }
@@ -312,13 +317,19 @@ impl End {
     }
 }
 
-fn run_scope(chats: &ChatSpec, identity: &RunIdentity, callback_url: Option<String>) -> RunScope {
+fn run_scope(
+    chats: &ChatSpec,
+    identity: &RunIdentity,
+    seed: u64,
+    callback_url: Option<String>,
+) -> RunScope {
     let one = |name: &'static str, value: String| BTreeMap::from([(name, value)]).into();
     let mut scope = RunScope {
         target: chats.target.variable(),
         inputs: chats.inputs.clone(),
         run: one("id", identity.id.clone()),
         callback: callback_url.map_or_else(Default::default, |url| one("url", url)),
+        rows: Arc::new(RowsOfRun::new(chats.scenario.rows.clone(), seed)),
         origins: Arc::default(),
     };
     let origins = chats

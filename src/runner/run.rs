@@ -187,7 +187,7 @@ impl RunTask {
         loop {
             self.clear_ended();
             let now = Instant::now();
-            if self.course.stopped.is_none() && !self.course.aborted {
+            if !self.starts_no_more() {
                 self.start_due(now);
                 if self.search_on(now) {
                     self.start_due(now);
@@ -259,7 +259,13 @@ impl RunTask {
     }
 
     fn starts_are_over(&self, now: Instant) -> bool {
-        self.course.stopped.is_some() || self.course.aborted || self.load_is_through(now)
+        self.starts_no_more() || self.load_is_through(now)
+    }
+
+    /// Whether something keeps chats from starting that the load would start.
+    fn starts_no_more(&self) -> bool {
+        let course = &self.course;
+        course.stopped.is_some() || course.aborted || course.rows_ran_out.is_some()
     }
 
     fn load_is_through(&self, now: Instant) -> bool {

@@ -25,6 +25,7 @@ mod pace;
 mod puppet;
 mod redaction;
 mod retries;
+mod rows;
 mod search;
 mod sends;
 mod session_events;

@@ -21,6 +21,8 @@ pub(super) struct Course {
     pub(super) aborted: bool,
     /// Chats whose task broke: a bug, and their counts may be wrong.
     pub(super) broken_chats: u64,
+    /// What is said if a chat was due for which there was no row.
+    pub(super) rows_ran_out: Option<String>,
     /// Connections to this process that the kernel dropped meanwhile because an accept queue was full.
     pub(super) dropped_connections: u64,
     /// What its search came to, in words too, if it is one.
@@ -99,6 +101,7 @@ fn why_invalid(run: &Snapshot, course: &Course, budget: &HealthBudget) -> Vec<St
     }
     reasons.extend(Delays::of(measured).beyond(budget));
     reasons.extend(measured.health.beyond(budget));
+    reasons.extend(course.rows_ran_out.clone());
     if let Some((Some(SearchOutcome::Generator), summary)) = &course.search {
         reasons.push(summary.clone());
     }

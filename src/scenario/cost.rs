@@ -51,6 +51,8 @@ pub struct Cost {
     pub sockets: Bounds,
     /// Messages behind which a chat may leave its room sooner than deliveries may take.
     pub short_stays: Vec<ShortStay>,
+    /// For how many chats there are rows, with the name of the file that has them, if they may run out.
+    pub rows: Option<(Arc<str>, u64)>,
     /// Why steps that are reached fail with these inputs, whatever the target does; a few of them.
     pub errors: Vec<EvaluationError>,
 }
@@ -73,6 +75,8 @@ impl Cost {
                 longest_cleanup: longer(sum.longest_cleanup, other.longest_cleanup),
                 sockets: either(sum.sockets, other.sockets),
                 short_stays: sum.short_stays,
+                // How many each needs depends on its share.
+                rows: None,
                 errors: sum.errors,
             }
         });
@@ -87,6 +91,7 @@ impl Cost {
             longest_cleanup: Some(Duration::ZERO),
             sockets: Bounds::ZERO,
             short_stays: Vec::new(),
+            rows: None,
             errors: Vec::new(),
         }
     }
@@ -154,6 +159,7 @@ impl Scenario {
                 .chain(deadline.and_then(Result::ok))
                 .min(),
             sockets: counter.sockets(),
+            rows: (self.rows.shortest()).map(|(source, rows)| (source.name.clone(), rows)),
             longest_cleanup: cleanups.map(|(passed, failed)| passed.max(failed)),
             short_stays: (self.sockets.deliveries.as_ref())
                 .map(|rule| published.shorter_than(rule.within))

@@ -30,6 +30,7 @@ mod parameter;
 mod pause;
 mod readings;
 mod reason;
+mod rows;
 mod scope;
 mod session_values;
 mod setting;
@@ -65,6 +66,7 @@ pub use parameter::{Parameter, Parameters};
 pub use pause::{Pause, PausePlace};
 pub use readings::{Reading, readings};
 pub use reason::Reason;
+pub use rows::{RowSource, Rows, RowsOfRun, Table, TableError};
 pub use scope::{EvaluationError, RunScope, Scope, key_text};
 pub use session_values::SessionValues;
 pub use setting::{Quantity, Setting};
@@ -94,6 +96,8 @@ pub struct Scenario {
     pub inputs: Vec<Input>,
     /// How inbound events find their chat, if the scenario has any.
     pub callbacks: Option<Callbacks>,
+    /// Rows of files that chats take; empty until the files are read.
+    pub rows: Rows,
     /// Once per run, before the first chat.
     pub setup: Vec<Item>,
     /// Once per chat.
@@ -138,6 +142,8 @@ impl Scenario {
             .get("inputs")
             .map(|node| Input::read_all(node, problems))
             .unwrap_or_default();
+        let rows = map.get("rows");
+        let mut rows = rows.map_or_else(Rows::default, |node| Rows::read(node, problems));
         let callbacks = map.get("callbacks");
         let looks = Action::all_looks().chain([&callbacks::DELIVERY]);
         let mut names = Names::new(callbacks.is_some(), node, &inputs, looks);
@@ -158,6 +164,7 @@ impl Scenario {
         if let Some(callbacks) = &mut callbacks {
             callbacks.note_looks(&reader.names);
         }
+        rows.use_columns(reader.names.take_row_columns());
         let session_values = reader.names.take_session_values();
         let mut origins = reader.names.take_origins();
         for default in inputs.iter().filter_map(|input| input.default.as_ref()) {
@@ -174,6 +181,7 @@ impl Scenario {
             place: node.place.clone(),
             inputs,
             callbacks,
+            rows,
             setup: flow.setup,
             steps: flow.steps?,
             always: flow.always,
@@ -198,6 +206,14 @@ impl Scenario {
     ) -> Option<minijinja::Value> {
         let values = input::resolve(&self.name, &self.inputs, set, place, problems)?;
         Some(values.into())
+    }
+
+    /// What the files of its rows hold belongs to what it does.
+    pub fn note_contents_of_rows(&mut self) {
+        let mut hasher = std::hash::DefaultHasher::new();
+        self.fingerprint.hash(&mut hasher);
+        self.rows.hash_contents(&mut hasher);
+        self.fingerprint = hasher.finish();
     }
 
     /// Every step of every part, in the order written and of their ids.

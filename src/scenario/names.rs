@@ -1,14 +1,20 @@
 mod ahead;
+mod rows;
 mod tracks;
+mod words;
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
 };
 
-use self::{ahead::find_captures, tracks::TrackNames};
+use self::{
+    ahead::find_captures,
+    tracks::TrackNames,
+    words::{first_words, one_of},
+};
 use super::{
-    Input, Parameter, SessionValues,
+    Input, Parameter, Rows, SessionValues,
     evaluation::is_global,
     look::{Keeps, VisibleName, VisibleNames, find},
 };
@@ -67,6 +73,10 @@ pub struct Names {
     looks_at_raw_body: Cell<bool>,
     /// Values of sessions that the scenario uses, and where it first does.
     session_values: RefCell<BTreeMap<&'static str, Place>>,
+    /// The names of the files whose rows chats take.
+    rows: Vec<String>,
+    /// Their columns that the scenario names, by file and column, and where it first does.
+    row_columns: RefCell<BTreeMap<(String, String), Place>>,
     /// Servers that addresses of requests name.
     origins: Origins,
     /// Everything that expressions of a scenario look at.
@@ -108,6 +118,8 @@ impl Names {
             looks_at_delivery: Cell::default(),
             looks_at_raw_body: Cell::default(),
             session_values: RefCell::default(),
+            rows: Rows::declared(scenario),
+            row_columns: RefCell::default(),
             origins: Origins::default(),
             all_looks: all_looks.into_iter().collect(),
             open: false,
@@ -225,6 +237,10 @@ impl Names {
         self.session_values.take()
     }
 
+    pub(super) fn take_row_columns(&mut self) -> BTreeMap<(String, String), Place> {
+        self.row_columns.take()
+    }
+
     /// The scenario names the server of this address.
     pub(super) fn note_address(&mut self, address: &str) {
         self.origins.add_address(address);
@@ -271,6 +287,13 @@ impl Names {
             } else if let Err(message) = self.resolve(name, field, problems) {
                 problems.add(&place(), message);
                 known = false;
+            } else if name == "rows"
+                && let (Some(file), Some(column)) = (field, segments.next())
+            {
+                self.row_columns
+                    .borrow_mut()
+                    .entry((file.to_owned(), column.to_owned()))
+                    .or_insert_with(place);
             }
         }
         known
@@ -287,6 +310,7 @@ impl Names {
             "target" => Ok(()),
             "inputs" => self.resolve_input(field, problems),
             "run" => one_of(name, field, &["id"]),
+            "rows" => self.resolve_rows(field, problems),
             "chat" if !self.part.is_chat() => {
                 Err("there is no `chat` here: `setup` and `teardown` run once per run".to_owned())
             }
@@ -382,36 +406,7 @@ fn session_value(name: &str) -> Option<&'static str> {
     { SessionValues::NAMES.into_iter() }.find(|known| *known == name)
 }
 
-fn one_of(root: &str, field: Option<&str>, fields: &[&str]) -> Result<(), String> {
-    match field {
-        Some(field) if !fields.contains(&field) => {
-            let known: Vec<_> = fields
-                .iter()
-                .map(|field| format!("`{root}.{field}`"))
-                .collect();
-            Err(format!(
-                "there is no `{root}.{field}`; there is {}",
-                known.join(", ")
-            ))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Where each name first stands as a word of its own, in front of any dots.
-fn first_words(source: &str) -> HashMap<&str, usize> {
-    let between = |c: char| !(c.is_alphanumeric() || c == '_' || c == '.');
-    let mut first = HashMap::new();
-    let mut at = 0;
-    for words in source.split_inclusive(between) {
-        let name = words.split(|c| c == '.' || between(c)).next();
-        first.entry(name.unwrap_or_default()).or_insert(at);
-        at += words.len();
-    }
-    first
-}
-
-const RESERVED: [&str; 17] = [
-    "target", "inputs", "run", "chat", "callback", "passed", "repeat", "and", "or", "not", "in",
-    "is", "if", "else", "true", "false", "none",
+const RESERVED: [&str; 18] = [
+    "target", "inputs", "run", "rows", "chat", "callback", "passed", "repeat", "and", "or", "not",
+    "in", "is", "if", "else", "true", "false", "none",
 ];

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Action, DEFAULT_TIMEOUT, Item, Otherwise, Scenario, Setting, Step, StepId, fingerprint,
+    Action, DEFAULT_TIMEOUT, Item, Otherwise, Rows, Scenario, Setting, Step, StepId, fingerprint,
 };
 use crate::{document::Place, driver::Origins};
 
@@ -36,6 +36,7 @@ impl Scenario {
             place,
             inputs: Vec::new(),
             callbacks: None,
+            rows: Rows::default(),
             setup: Vec::new(),
             steps: vec![Item::Step(Box::new(step))],
             always: Vec::new(),

@@ -25,6 +25,7 @@ mod received_json;
 mod reference_servers;
 mod repeatability;
 mod reports;
+mod rows;
 mod run;
 mod run_input;
 mod saturated;

@@ -9,6 +9,7 @@ use crate::{
         chat::{ChatPlace, run_chat},
         pacing::Wanted,
     },
+    units::counted,
 };
 
 impl RunTask {
@@ -36,7 +37,7 @@ impl RunTask {
         match self.pacing.wanted(now) {
             Wanted::Started(due) => {
                 let capacity = self.spec.capacity;
-                while self.next < due {
+                while self.next < due && self.has_row(now) {
                     let intended = self.pacing.start(self.next, now);
                     self.next += 1;
                     if capacity.is_some_and(|capacity| self.chats.len() as u64 >= capacity) {
@@ -54,12 +55,35 @@ impl RunTask {
                 let waiting = customers
                     .map(|customers| customers.waiting(now))
                     .sum::<u64>();
-                while self.chats.len() as u64 + waiting < wanted && self.pacing.may_start(now) {
+                while self.chats.len() as u64 + waiting < wanted
+                    && self.pacing.may_start(now)
+                    && self.has_row(now)
+                {
                     self.next += 1;
                     self.start_chat(now);
                 }
             }
         }
+    }
+
+    /// Whether the next chat has a row of every file. Otherwise no more chats start.
+    fn has_row(&mut self, now: Instant) -> bool {
+        let turn = self.spec.mix.turn(self.next + 1);
+        let member = &self.spec.mix.members()[turn.index];
+        let shortest = member.chats.scenario.rows.shortest();
+        let Some((source, rows)) = shortest.filter(|(_, rows)| *rows <= turn.sequence) else {
+            return true;
+        };
+        let why = format!(
+            "rows ran out: `{}` has {}, each chat takes one, and another was due; add rows, or say `take: cycle`",
+            source.name,
+            counted(rows, "row")
+        );
+        tracing::warn!(run = %self.spec.identity.id, "{why}");
+        self.course.rows_ran_out = Some(why);
+        self.pacing.stop_starts(self.next, now);
+        self.load_changed(now);
+        false
     }
 
     fn start_chat(&mut self, intended: Instant) {
@@ -71,7 +95,7 @@ impl RunTask {
         };
         let place = ChatPlace {
             number: self.next,
-            sequence: turn.sequence,
+            ordinal: turn.sequence,
             intended,
         };
         let chat = run_chat(member.context.clone(), scope, place);

@@ -108,7 +108,7 @@ async fn a_chat_that_waits_takes_little_room() {
         scope,
         ChatPlace {
             number: 1,
-            sequence: 0,
+            ordinal: 0,
             intended: Instant::now(),
         },
     );

@@ -7,11 +7,7 @@ use super::{traces::Explained, *};
 use crate::{
     callbacks::Request,
     event::{Failure, StepOutcome},
-    runner::{
-        chat_state::ChatState,
-        context::{GracePeriod, RunContext},
-        track::Track,
-    },
+    runner::{chat_state::ChatState, context::GracePeriod, track::Track},
     scenario::StepId,
 };
 

@@ -182,6 +182,8 @@ impl Track<'_> {
             .into_iter()
             .collect();
         captures.for_each(|(name, value)| note_captured(name, value, &mut values));
+        let rows = self.scope.confidential_rows();
+        rows.for_each(|(column, value)| note_captured(column, &value, &mut values));
         // In a text that names nothing short ones could not be told from others.
         let sessions = self.scope.sessions().confidential();
         let tracks = self.rare.iter().flat_map(|rare| rare.tracks.values());
