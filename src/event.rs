@@ -13,6 +13,7 @@ mod fate;
 mod frames;
 mod objectives;
 mod observers;
+mod pushing;
 mod run;
 mod run_event;
 mod run_id;
@@ -36,6 +37,7 @@ pub use fate::Fate;
 pub use frames::{FrameTrace, Passage, TracedFrame, TracedFrames};
 pub use objectives::{InTime, Objectives};
 pub use observers::{Observer, Observers, RunObserver, RunObservers};
+pub use pushing::{PushFigures, PushLoss};
 pub use run::{EndedBy, Mode, RunIdentity, Subject, Trigger, Verdict};
 pub use run_event::RunEvent;
 #[cfg(test)]

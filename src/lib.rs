@@ -28,9 +28,10 @@
 //! | [`runner`] | one chat; one run of chats, from setup to verdict | callbacks, event, inbox, load, scenario, target, units, vitals |
 //! | [`report`] | a run as HTML, CSV and JUnit XML, and runs side by side; no I/O | event, printable, runner, scenario, units |
 //! | [`history`] | what runs did and why chats failed, in a file that outlives the process | event, `line_budget`, `plain_words`, runner, scenario, target, units |
-//! | [`config`] | files to a checked [`config::Plan`] | callbacks, document, event, history, load, `plain_words`, runner, scenario, target, units |
-//! | [`scheduler`] | when: intervals, cron, on demand, overlap, drain | config, history, runner and all above |
 //! | [`record`] | events to metrics and log | cgroup, descriptors, driver, event, `line_budget`, listener, scenario, vitals |
+//! | [`push`] | seconds of runs to a time-series database | document, driver, event, `line_budget`, record, runner, scenario, target |
+//! | [`config`] | files to a checked [`config::Plan`] | callbacks, document, event, history, load, `plain_words`, push, runner, scenario, target, units |
+//! | [`scheduler`] | when: intervals, cron, on demand, overlap, drain | config, history, push, runner and all above |
 //! | [`web`] | metrics, health, admin API, console | history, scheduler, record, report, `line_budget`, listener, `plain_words`, printable |
 //! | [`simulator`] | a contact centre, chat rooms and a service with a database to practise on | descriptors, document, listener, lookups, `plain_words`, units |
 //! | [`service`] | composition: build, start, shut down | everything |
@@ -70,6 +71,7 @@ pub mod lookups;
 pub mod plain_words;
 pub mod preflight;
 pub mod printable;
+pub mod push;
 pub mod record;
 pub mod report;
 pub mod runner;

@@ -26,6 +26,7 @@ use crate::{
     config::{Plan, Sections, Settings},
     event::{Observers, ServiceEvent},
     history::{History, Recorder},
+    push::{Pushed, Pusher},
     record::{Boundaries, FailureLog, Metrics},
     runner::Engine,
     scenario::{DriverError, Drivers},
@@ -46,6 +47,9 @@ const HEARTBEAT: Duration = Duration::from_millis(100);
 /// How long open connections may hold up the end.
 const LAST_CONNECTIONS: Duration = Duration::from_millis(400);
 
+/// How long what was not pushed yet may hold up the end.
+const LAST_PUSH: Duration = Duration::from_secs(2);
+
 /// How long the whole end may take after the grace, a little less than the five seconds that are promised.
 const LONGEST_END: Duration = Duration::from_millis(4_900);
 
@@ -61,6 +65,7 @@ pub struct Service {
     /// Lets the history come to its end, once no run is in progress any more.
     runs_over: CancellationToken,
     recording: Option<JoinHandle<()>>,
+    pushing: Option<JoinHandle<()>>,
 }
 
 /// Where the service listens.
@@ -115,7 +120,8 @@ impl Service {
         let access = access(&plan)?;
         let listeners = Listeners::bind(settings)?;
         let addresses = listeners.addresses();
-        let metrics = Arc::new(Metrics::new(&Boundaries::of(&plan.declarations()))?);
+        let boundaries = Boundaries::of(&plan.declarations());
+        let metrics = Arc::new(Metrics::new(&boundaries)?);
         let mut observers = Observers::default()
             .and(metrics.clone())
             .and(Arc::new(FailureLog::default()));
@@ -124,8 +130,11 @@ impl Service {
         if let Some(recorder) = &recorder {
             observers = observers.and_of_runs(recorder.observer());
         }
+        let drivers = drivers()?;
+        let pusher =
+            (settings.push.clone()).map(|settings| Pusher::new(settings, &boundaries, &drivers));
         let composition = Composition::new(CompositionParts {
-            drivers: drivers()?,
+            drivers,
             observers: observers.clone(),
             callbacks: listeners.callbacks,
             callback_url: settings.callback_url.clone(),
@@ -140,12 +149,17 @@ impl Service {
             scheduler.tell_runs(recorder.intake());
             keep(recorder, observers.clone(), runs_over.clone())
         });
+        let pushing = pusher.map(|pusher| {
+            scheduler.push_runs(pusher.intake());
+            push(pusher, observers.clone(), runs_over.clone())
+        });
         let service = Self {
             addresses,
             scheduler: scheduler.clone(),
             readiness: Readiness::default(),
             runs_over,
             recording,
+            pushing,
             servers: CancellationToken::new(),
             broken: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -198,6 +212,11 @@ impl Service {
         self.tasks.close();
         if timeout(LAST_CONNECTIONS, self.tasks.wait()).await.is_err() {
             tracing::debug!("some connections were still open at the end");
+        }
+        if let Some(pushing) = self.pushing
+            && timeout_at(last, pushing).await.is_err()
+        {
+            tracing::warn!("the last results of runs could not be pushed in time");
         }
         if let Some(recording) = self.recording
             && timeout_at(last, recording).await.is_err()
@@ -305,6 +324,20 @@ fn keep(recorder: Recorder, observers: Observers, runs_over: CancellationToken) 
     tokio::spawn(async move {
         if let Err(error) = recording.await {
             tracing::error!("the history broke and keeps nothing any more: {error}");
+        }
+    })
+}
+
+/// Pushes results of runs until they are over.
+fn push(pusher: Pusher, observers: Observers, runs_over: CancellationToken) -> JoinHandle<()> {
+    let pushing = tokio::spawn(pusher.push(observers, runs_over, LAST_PUSH));
+    tokio::spawn(async move {
+        match pushing.await {
+            Ok(Pushed { figures, .. }) => {
+                let lost = figures.losses().map(|(_, lost)| lost).sum::<u64>();
+                tracing::info!(written = figures.written, lost, "samples of runs pushed");
+            }
+            Err(error) => tracing::error!("nothing is pushed any more: {error}"),
         }
     })
 }

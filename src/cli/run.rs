@@ -1,5 +1,6 @@
 mod interruption;
 mod prepared;
+mod pushing;
 mod request;
 
 use std::{
@@ -10,7 +11,9 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-use self::{interruption::Interruption, prepared::Prepared, request::RequestArguments};
+use self::{
+    interruption::Interruption, prepared::Prepared, pushing::Pushing, request::RequestArguments,
+};
 
 use super::{
     Configuration, Outcome, address::listening_address, baseline::Earlier, no_signals,
@@ -19,7 +22,7 @@ use super::{
 use crate::{
     callbacks::CallbackLimits,
     driver::Origin,
-    event::{EndedBy, Observers, Verdict},
+    event::{EndedBy, Observers, RunIdentity, Verdict},
     load::Profile,
     preflight::Machine,
     report::BaselineCheck,
@@ -107,6 +110,16 @@ pub(super) struct Run {
     #[arg(long, value_name = "URL")]
     callback_url: Option<String>,
 
+    /// The name of the run: how reports, and what is pushed, call it.
+    #[arg(long, value_name = "NAME", default_value = RunIdentity::AD_HOC)]
+    name: String,
+
+    /// Pushes each second of the run to a time-series database: Prometheus with its receiver of remote writes on, such
+    /// as `http://127.0.0.1:9090/api/v1/write`, or `InfluxDB`, such as `http://127.0.0.1:8086/write?db=chatprobe`. `none`
+    /// pushes nowhere, whatever the configuration says. `CHATPROBE_PUSH_TOKEN` is sent there as the token.
+    #[arg(long, value_name = "URL")]
+    push: Option<String>,
+
     /// How long answers that are on their way are waited for when a signal ends the run.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration::parse)]
     grace: Duration,
@@ -124,6 +137,7 @@ impl Run {
             budget,
             callback_url,
             earlier,
+            push,
         } = (self.prepare()).map_err(|problems| report_problems(&problems))?;
         let cost = spec.mix.cost();
         spec.graceful_stop = GracefulStop::of(&spec.load, &cost);
@@ -134,6 +148,7 @@ impl Run {
         let callbacks = callbacks.map_err(unusable)?;
         let drivers = Drivers::of_environment(|_| {}).map_err(unusable)?;
         let report = ReportTo::open(self.json.as_deref(), self.report.as_deref())?;
+        let pushing = push.map(|push| Pushing::start(push, &spec.thresholds, &drivers));
         let composition = Composition::new(CompositionParts {
             drivers,
             observers: Observers::default(),
@@ -147,6 +162,9 @@ impl Run {
         let receiving = tokio::spawn(composition.serve(CancellationToken::new()));
         let load = spec.load.clone();
         let run = engine.start(spec);
+        if let Some(pushing) = &pushing {
+            pushing.take(&run);
+        }
         watch(&run, &load, interruption).await;
         if !run.has_ended() {
             return Ok(report.conclude_cut_off(run.record()));
@@ -157,7 +175,11 @@ impl Run {
         for finding in engine.exchange.findings() {
             tell(finding);
         }
-        Ok(conclude(&run.record(), earlier, report))
+        let outcome = conclude(&run.record(), earlier, report);
+        if let Some(pushing) = pushing {
+            pushing.finish().await;
+        }
+        Ok(outcome)
     }
 }
 

@@ -205,7 +205,11 @@ impl Environment<'_> {
 
     /// Whether the value is a source of a secret.
     fn is_secret(&self) -> bool {
-        matches!(&self.around[..], [targets, _, secrets, ..] if targets == "targets" && secrets == "secrets")
+        let around: Vec<_> = self.around.iter().map(String::as_str).collect();
+        matches!(
+            around[..],
+            ["targets", _, "secrets", ..] | ["push", "token" | "basic", ..]
+        )
     }
 
     /// The name of the variable or input whose value this is.
@@ -307,12 +311,18 @@ impl Environment<'_> {
             return Ok(());
         }
         let what = by_key.unwrap_or(variable);
-        let name = self.parameter().unwrap_or("name");
+        let instead = if self.around.first().is_some_and(|first| first == "push") {
+            format!("`{{ env: {variable} }}`")
+        } else {
+            let name = self.parameter().unwrap_or("name");
+            format!(
+                "`{name}: {{ env: {variable} }}` under `secrets` of the target, and `target.{name}` in the scenario"
+            )
+        };
         Err((
             0,
             format!(
-                "`{what}` is the name of a secret, which is not put into the configuration; write \
-                 `{name}: {{ env: {variable} }}` under `secrets` of the target, and `target.{name}` in the scenario"
+                "`{what}` is the name of a secret, which is not put into the configuration; write {instead}"
             ),
         ))
     }

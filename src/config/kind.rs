@@ -15,7 +15,7 @@ pub enum Kind {
 const OF_CONFIGURATION: [&str; 4] = ["targets", "scenarios", "probes", "bursts"];
 
 /// All its keys.
-const MAY_BE_OF_CONFIGURATION: [&str; 12] = [
+const MAY_BE_OF_CONFIGURATION: [&str; 13] = [
     "targets",
     "scenarios",
     "probes",
@@ -27,6 +27,7 @@ const MAY_BE_OF_CONFIGURATION: [&str; 12] = [
     "data",
     "admin",
     "shutdown",
+    "push",
     "simulator",
 ];
 

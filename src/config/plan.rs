@@ -80,7 +80,7 @@ impl Plan {
     fn read(node: &Node, path: &Path, sections: Sections, problems: &Problems) -> Option<Self> {
         let directory = path.parent().unwrap_or(Path::new("."));
         let mut map = Mapping::open(node, "a configuration", problems)?;
-        let settings = Settings::read(&mut map, sections, problems);
+        let settings = Settings::read(&mut map, directory, sections, problems);
         let scenarios = map.get("scenarios");
         let targets = map.get("targets");
         let catalogue = Catalogue::read(scenarios, targets, directory, problems);

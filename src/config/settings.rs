@@ -1,6 +1,6 @@
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -10,6 +10,7 @@ use crate::{
     callbacks::CallbackLimits,
     document::{Mapping, Node, Problems, Value, settings, settings_besides},
     history::Storage,
+    push::PushSettings,
     runner::HealthBudget,
     target::read_url,
     units::Rate,
@@ -45,6 +46,8 @@ pub struct Settings {
     pub health: HealthBudget,
     /// What is kept on disk.
     pub data: Storage,
+    /// Where results of runs are pushed to, if anywhere.
+    pub push: Option<PushSettings>,
     /// The simulator beside the service, if there is one, as [`Sections::simulator`] returned it.
     pub simulator: Option<serde_json::Value>,
 }
@@ -155,6 +158,7 @@ impl Settings {
             ("admin", self.admin != new.admin),
             ("health", self.health != new.health),
             ("data", self.data != new.data),
+            ("push", self.push != new.push),
             ("simulator", self.simulator != new.simulator),
             (
                 "callbacks",
@@ -167,8 +171,13 @@ impl Settings {
             .collect()
     }
 
-    /// Takes the plain sections out of the configuration.
-    pub(super) fn read(map: &mut Mapping<'_>, sections: Sections, problems: &Problems) -> Self {
+    /// Takes the plain sections out of the configuration; paths of secrets are relative to the folder.
+    pub(super) fn read(
+        map: &mut Mapping<'_>,
+        directory: &Path,
+        sections: Sections,
+        problems: &Problems,
+    ) -> Self {
         let mut read = Self {
             listen: section(map.get("listen"), problems),
             admin: section(map.get("admin"), problems),
@@ -181,6 +190,8 @@ impl Settings {
         if let Some(node) = map.get("callbacks") {
             read.read_callbacks(node, problems);
         }
+        read.push =
+            (map.get("push")).and_then(|node| PushSettings::read(node, directory, problems));
         read.simulator =
             (map.get("simulator")).and_then(|node| (sections.simulator)(node, problems));
         read

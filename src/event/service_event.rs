@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
-use super::{Declarations, Denial, Fate, HistoryFigures, SkipReason, Subject};
+use super::{Declarations, Denial, Fate, HistoryFigures, PushFigures, SkipReason, Subject};
 use crate::{
     listener::{Figures, Name},
     vitals::Beat,
@@ -40,6 +40,8 @@ pub enum ServiceEvent {
     ListenersWatched(Box<[Figures; Name::ALL.len()]>),
     /// The state of the history of runs.
     HistoryKept(HistoryFigures),
+    /// The state of what is pushed to a time-series database.
+    ResultsPushed(PushFigures),
     /// The lateness of a heartbeat of the runtime.
     SchedulerLag(Duration),
     /// A heartbeat of the thread that watches the machine from outside the runtime.

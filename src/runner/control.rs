@@ -7,7 +7,7 @@ use tokio::{
 
 use super::{
     ChatCounts, Order, OrderError, RunRecord, RunReport, RunState, Sample, Snapshot, Tally,
-    ThresholdReport, WholeSeconds,
+    ThresholdReport, WholeSecond, WholeSeconds,
 };
 
 pub(super) type OrderRequest = (Order, oneshot::Sender<Result<(), OrderError>>);
@@ -75,7 +75,12 @@ impl RunHandle {
         self.tally.samples(from, most)
     }
 
-    /// The same with their histograms: see [`Tally::whole_seconds`].
+    /// The same with their histograms: see [`Tally::seconds`].
+    pub fn seconds(&self, from: u64) -> (Vec<WholeSecond>, u64) {
+        self.tally.seconds(from)
+    }
+
+    /// The same with how the run stood: see [`Tally::whole_seconds`].
     pub fn whole_seconds(&self, from: u64) -> WholeSeconds {
         self.tally.whole_seconds(from)
     }

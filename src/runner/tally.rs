@@ -213,7 +213,12 @@ impl Tally {
         self.past().timeline.since(from, most)
     }
 
-    /// The same with the histograms of each second, as long as they are there, and with how the run stood at the end of
+    /// The same with the histograms of each second, as long as they are there.
+    pub fn seconds(&self, from: u64) -> (Vec<WholeSecond>, u64) {
+        self.past().timeline.whole_since(from)
+    }
+
+    /// The same with how the run stood at the end of
     /// the last one. Of a run that nobody followed so, the first is how it stands at the moment.
     pub fn whole_seconds(&self, from: u64) -> WholeSeconds {
         let mut past = self.past();

@@ -60,6 +60,11 @@ impl Drivers {
         }
     }
 
+    /// The driver of HTTP.
+    pub fn http(&self) -> &HttpDriver {
+        &self.http
+    }
+
     /// The clients of a run.
     pub fn clients(&self, endpoint: &Endpoint, reuse: Reuse) -> Clients {
         let http = match reuse {

@@ -14,6 +14,7 @@ use crate::{
     document::{Problems, parse},
     event::Trigger,
     history::RunIntake,
+    push::PushIntake,
     runner::{Engine, RunHandle, RunRecord},
 };
 
@@ -55,6 +56,11 @@ impl Scheduler {
     /// Tells there of every run that begins from now on; the first call counts.
     pub fn tell_runs(&self, intake: RunIntake) {
         self.shared.launcher.tell_runs(intake);
+    }
+
+    /// Pushes every run that begins from now on; the first call counts.
+    pub fn push_runs(&self, intake: PushIntake) {
+        self.shared.launcher.push_runs(intake);
     }
 
     /// The plan in force.

@@ -12,6 +12,7 @@ use crate::{
     history::RunIntake,
     load::Profile,
     preflight::Machine,
+    push::PushIntake,
     runner::{ChatSpec, Engine, GracefulStop, Mix, RunHandle, RunSpec},
 };
 
@@ -47,6 +48,8 @@ pub(super) struct Launcher {
     pub(super) runs: Arc<Runs>,
     /// Where runs that begin are told, if they are kept.
     intake: OnceLock<RunIntake>,
+    /// Where they are told, if they are pushed.
+    pushed: OnceLock<PushIntake>,
     /// The one in force.
     plan: Mutex<Arc<Plan>>,
     pub(super) tasks: TaskTracker,
@@ -72,6 +75,7 @@ impl Launcher {
             engine,
             runs: Arc::default(),
             intake: OnceLock::new(),
+            pushed: OnceLock::new(),
             plan: Mutex::new(plan),
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
@@ -82,6 +86,12 @@ impl Launcher {
     pub(super) fn tell_runs(&self, intake: RunIntake) {
         // The composition of the service calls it once, so that it is not set yet.
         let _ = self.intake.set(intake);
+    }
+
+    /// Pushes every run that begins from now on; the first call counts.
+    pub(super) fn push_runs(&self, intake: PushIntake) {
+        // As above.
+        let _ = self.pushed.set(intake);
     }
 
     /// The plan in force.
@@ -210,6 +220,9 @@ impl Launcher {
             })?;
         if let Some(intake) = self.intake.get() {
             intake.take(&handle);
+        }
+        if let Some(pushed) = self.pushed.get() {
+            pushed.take(&handle);
         }
         let (runs, run) = (self.runs.clone(), handle.clone());
         self.tasks.spawn(async move {

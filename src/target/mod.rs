@@ -19,16 +19,12 @@ use std::{
 use minijinja::Value as Variable;
 use secrecy::{ExposeSecret, SecretString};
 
-use self::{
-    address::read_also,
-    secret::read_secrets,
-    transport::{read_proxy, read_tls},
-    variables::read_variables,
-};
+use self::{address::read_also, secret::read_secrets, variables::read_variables};
 pub use self::{
     address::{check_url, read_url},
     redaction::{MASK, Redaction},
-    transport::Transport,
+    secret::read_secret,
+    transport::{Transport, read_proxy, read_tls},
 };
 use crate::{
     document::{Entry, Mapping, Place, Problems, canonical, settings},

@@ -58,7 +58,7 @@ enum Search {
 impl Redaction {
     /// Of secrets and of values from answers. Base64 is looked for secrets and for tokens of callback addresses. Beyond a thousand values, or 256 KB of what they may be written
     /// as, no text is shown at all.
-    pub(super) fn new<'a>(secrets: impl Iterator<Item = &'a str>, values: &'a [String]) -> Self {
+    pub fn new<'a>(secrets: impl Iterator<Item = &'a str>, values: &'a [String]) -> Self {
         let mut forms = HashSet::new();
         for secret in secrets {
             forms.extend(written_forms(secret));

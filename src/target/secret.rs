@@ -34,11 +34,7 @@ pub(super) fn read_secrets(
 }
 
 /// `{ env: NAME }` or `{ file: PATH }`; a path is relative to the configuration.
-pub(super) fn read_secret(
-    node: &Node,
-    directory: &Path,
-    problems: &Problems,
-) -> Option<SecretString> {
+pub fn read_secret(node: &Node, directory: &Path, problems: &Problems) -> Option<SecretString> {
     let mut map = Mapping::open(
         node,
         "where the secret is: `{ env: NAME }` or `{ file: PATH }`",

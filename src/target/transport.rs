@@ -31,7 +31,7 @@ impl Transport {
 
 /// Reads `{ ca: FILE, cert: FILE, key: FILE, server_name: NAME, insecure: true }`. `read` takes what stands
 /// in the files.
-pub(super) fn read_tls(
+pub fn read_tls(
     node: &Node,
     directory: &Path,
     read: &mut String,
@@ -109,7 +109,7 @@ fn read_file(node: &Node, directory: &Path, problems: &Problems) -> Option<Vec<u
 }
 
 /// Reads `ADDRESS`, `none`, `{ env: NAME }` or `{ file: PATH }`. `read` takes the address of the last two.
-pub(super) fn read_proxy(
+pub fn read_proxy(
     node: &Node,
     directory: &Path,
     read: &mut String,

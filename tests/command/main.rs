@@ -21,6 +21,7 @@ mod plain_words;
 mod preflight;
 mod progress;
 mod proxies;
+mod pushing;
 mod received_json;
 mod reference_servers;
 mod repeatability;

@@ -17,9 +17,9 @@ pub fn text(path: &str) -> String {
     fs::read_to_string(project(path)).unwrap()
 }
 
-/// The names in the catalogue, and those of them that are there to be explored.
+/// The names in the catalogues, and those of them that are there to be explored.
 fn catalogue() -> (BTreeSet<String>, BTreeSet<String>) {
-    let catalogue = text("docs/metrics.md");
+    let catalogue = text("docs/metrics.md") + &text("docs/pushing.md");
     let rows = catalogue.lines().filter_map(|line| {
         let name = line.strip_prefix("| `")?.split('`').next()?;
         let prefixes = ["chatprobe_", "process_"];
@@ -67,11 +67,11 @@ fn rules_and_boards_name_metrics_that_exist_and_leave_none_out_unsaid() {
     let (all, explored) = catalogue();
     let used = used();
     let invented: Vec<_> = used.difference(&all).collect();
-    assert!(invented.is_empty(), "not in docs/metrics.md: {invented:?}");
+    assert!(invented.is_empty(), "not in the catalogues: {invented:?}");
     let unused: BTreeSet<_> = all.difference(&used).cloned().collect();
     assert_eq!(
         unused, explored,
-        "docs/metrics.md says `For exploration.` of what no rule and no board uses"
+        "the catalogues say `For exploration.` of what no rule and no board uses"
     );
 }
 

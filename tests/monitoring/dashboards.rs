@@ -9,7 +9,9 @@ use crate::support::{
     Centre, Folder, NodeExporter, Prometheus, QUICK, SCENARIO, Service, Signal, plain,
 };
 
-const BOARDS: [&str; 5] = ["overview", "scenario", "bursts", "sockets", "service"];
+const BOARDS: [&str; 6] = [
+    "overview", "scenario", "bursts", "pushed", "sockets", "service",
+];
 /// Those that tell of every scenario.
 const OF_ALL: [&str; 4] = ["overview", "scenario", "bursts", "service"];
 
@@ -150,7 +152,7 @@ fn an_exception_wants_a_reason() {
 }
 
 /// From now on this goes wrong at the contact centre.
-async fn fail(centre: &Centre, faults: &Value) {
+pub async fn fail(centre: &Centre, faults: &Value) {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let request = client.put(format!("{}/faults", centre.url)).json(faults);
     let answer = request.send().await.unwrap();

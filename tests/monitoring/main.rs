@@ -4,6 +4,7 @@
 mod alerting;
 mod alertmanager;
 mod dashboards;
+mod pushed;
 mod sockets;
 #[path = "../support/mod.rs"]
 mod support;

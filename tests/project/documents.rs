@@ -16,10 +16,11 @@ use serde_json::Value;
 
 use crate::support::{Folder, Service, free_address, shipped, write_scenarios};
 
-const DOCUMENTS: [&str; 6] = [
+const DOCUMENTS: [&str; 7] = [
     "README.md",
     "docs/behaviour.md",
     "docs/configuration.md",
+    "docs/pushing.md",
     "docs/rooms.md",
     "docs/scenarios.md",
     "docs/simulator.md",

@@ -71,6 +71,16 @@ impl Prometheus {
         Self::start_with(folder, &renamed).await
     }
 
+    /// Scrapes nobody and has no rules.
+    pub async fn receiving() -> Self {
+        Self::start_with(Folder::new(), "global: { scrape_interval: 15s }\n").await
+    }
+
+    /// Where results are pushed to.
+    pub fn receiver(&self) -> String {
+        format!("{}/api/v1/write", self.url)
+    }
+
     async fn start_in(folder: Folder, chatprobe: &str) -> Self {
         folder.write(
             "targets/chatprobe.yml",
@@ -91,6 +101,7 @@ impl Prometheus {
             format!("--storage.tsdb.path={}", folder.argument("data")),
             format!("--web.listen-address={listen}"),
             "--rules.alert.resend-delay=1s".to_owned(),
+            "--web.enable-remote-write-receiver".to_owned(),
         ];
         let mut program = Program::start("prometheus", "prometheus", folder, &arguments);
         let url = format!("http://{listen}");

@@ -26,7 +26,13 @@ impl Script {
     pub async fn start<F: Future<Output = ()> + Send + 'static>(
         play: impl Fn(Line) -> F + Send + 'static,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::play_on(TcpListener::bind("127.0.0.1:0").await.unwrap(), play)
+    }
+
+    fn play_on<F: Future<Output = ()> + Send + 'static>(
+        listener: TcpListener,
+        play: impl Fn(Line) -> F + Send + 'static,
+    ) -> Self {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::<Mutex<Vec<_>>>::default();
         let noted = requests.clone();
@@ -48,7 +54,15 @@ impl Script {
     pub async fn answering(
         answer: impl Fn(&str) -> Vec<u8> + Clone + Send + Sync + 'static,
     ) -> Self {
-        Self::start(move |mut line| {
+        Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), answer)
+    }
+
+    /// The same at an address that is known before.
+    pub fn on(
+        listener: TcpListener,
+        answer: impl Fn(&str) -> Vec<u8> + Clone + Send + Sync + 'static,
+    ) -> Self {
+        Self::play_on(listener, move |mut line| {
             let answer = answer.clone();
             async move {
                 while let Some(path) = line.request().await {
@@ -56,7 +70,6 @@ impl Script {
                 }
             }
         })
-        .await
     }
 
     /// The paths of all requests, with their queries, in the order in which they came.

@@ -1,19 +1,23 @@
 //! What a command line asks for, read and checked before anything starts.
 
-use std::{path::Path, sync::Arc};
+use std::{env, path::Path, sync::Arc};
 
 use super::Run;
 use crate::{
     cli::{baseline::Earlier, parse_option, target::Chosen},
     config::{Plan, check_addresses, read_scenario, thresholds_of},
     document::{Entry, Node, Place, Problem, Problems, did_you_mean},
-    event::{Mode, RunIdentity, Trigger},
+    event::{Mode, Trigger},
     load::{Profile, Threshold},
+    push::PushSettings,
     runner::{ChatSpec, HealthBudget, Mix, RunSpec},
-    scenario::ScenarioRead,
+    scenario::{ScenarioRead, check_label},
     service::SECTIONS,
     target::{Target, check_url},
 };
+
+/// The variable of the environment with the token for the address that `--push` gives.
+const PUSH_TOKEN: &str = "CHATPROBE_PUSH_TOKEN";
 
 /// What the chats of a run do, to whom and with what, as far as it could be read.
 #[derive(Default)]
@@ -29,6 +33,8 @@ pub(super) struct Prepared {
     pub(super) budget: HealthBudget,
     pub(super) callback_url: Option<String>,
     pub(super) earlier: Option<Earlier>,
+    /// Where its results are pushed to.
+    pub(super) push: Option<PushSettings>,
 }
 
 /// What is known of the configuration.
@@ -70,6 +76,8 @@ impl Run {
         let scenario = spec.as_ref().map(|spec| &*spec.identity.subject.scenario);
         let earlier = Earlier::read(&self.baselines, scenario, self.regression);
         let earlier = earlier.map_err(|message| refuse("--baseline", message));
+        check_label(&self.name, &Place::whole("--name"), &problems);
+        let push = self.push_settings(plan.plan(), &problems);
         problems.into_result()?;
         let budget = plan.plan().map(|plan| plan.settings.health);
         // Without a problem there is something to run: each reader that gives up notes why.
@@ -78,7 +86,18 @@ impl Run {
             budget: budget.unwrap_or_default(),
             callback_url,
             earlier: earlier.unwrap_or_default(),
+            push,
         })
+    }
+
+    /// Where results are pushed to: where the command line says, or else the configuration.
+    fn push_settings(&self, plan: Option<&Plan>, problems: &Problems) -> Option<PushSettings> {
+        let configured = plan.and_then(|plan| plan.settings.push.as_ref());
+        let Some(text) = &self.push else {
+            return configured.cloned();
+        };
+        let token = env::var(PUSH_TOKEN).ok().filter(|token| !token.is_empty());
+        PushSettings::of_option(text, configured, token.map(Into::into), problems)
     }
 
     /// Whether the command line does not say everything.
@@ -114,7 +133,7 @@ impl Run {
             inputs: inputs?,
         };
         let (mode, trigger) = (Mode::Burst, Trigger::CommandLine);
-        let name = RunIdentity::AD_HOC.into();
+        let name = self.name.as_str().into();
         let mut spec = RunSpec::new(name, mode, trigger, Mix::of_one(chats), load?);
         spec.thresholds = thresholds;
         spec.configuration = plan.plan().map(|plan| plan.fingerprint);

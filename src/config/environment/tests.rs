@@ -149,6 +149,16 @@ fn secrets_are_not_put_into_the_configuration() {
              `x: { env: API_TOKEN }` under `secrets` of the target, and `target.x` in the scenario",
         ),
         (
+            "push: { token: { env: '${HOST}' } }",
+            "c.yaml:1:24: nothing of the environment is put in here, so that no secret gets into the configuration; \
+             write `{ env: NAME }` or `{ file: PATH }`",
+        ),
+        (
+            "push: { headers: { x: '${API_TOKEN}' } }",
+            "c.yaml:1:24: `API_TOKEN` is the name of a secret, which is not put into the configuration; write \
+             `{ env: API_TOKEN }`",
+        ),
+        (
             "targets: { t: { url: 'https://${API_TOKEN}@x' } }",
             "c.yaml:1:31: `API_TOKEN` is the name of a secret, which is not put into the configuration; write \
              `name: { env: API_TOKEN }` under `secrets` of the target, and `target.name` in the scenario",

@@ -51,13 +51,13 @@ impl Boundaries {
         merge(AGENT_JOIN, &self.agent_join)
     }
 
-    /// In seconds.
-    pub(super) fn step_seconds(&self) -> Vec<f64> {
+    /// For the steps, in seconds.
+    pub fn step_seconds(&self) -> Vec<f64> {
         merge(STEP, &self.step)
     }
 
-    /// In seconds.
-    pub(super) fn chat_seconds(&self) -> Vec<f64> {
+    /// For whole chats, in seconds.
+    pub fn chat_seconds(&self) -> Vec<f64> {
         merge(CHAT, &self.chat)
     }
 

@@ -17,6 +17,7 @@ mod objectives;
 mod own;
 mod phases;
 mod probes;
+mod pushing;
 mod runs;
 mod series;
 mod sockets;
@@ -47,6 +48,7 @@ use self::{
     objectives::ObjectiveFamilies,
     own::{Own, ProcessSeries},
     probes::Probes,
+    pushing::PushSeries,
     runs::RunMetrics,
     subjects::Subjects,
     targets::Targets,
@@ -88,6 +90,7 @@ pub struct Metrics {
     targets: Targets,
     own: Own,
     history: HistorySeries,
+    pushing: PushSeries,
     listeners: ListenerSeries,
     process: ProcessSeries,
     monitor: Arc<ProcessMonitor>,
@@ -109,6 +112,7 @@ impl Metrics {
             targets: Targets::new(&make)?,
             own: Own::new(&make)?,
             history: HistorySeries::new(&make)?,
+            pushing: PushSeries::new(&make)?,
             listeners: ListenerSeries::new(&make)?,
             process: ProcessSeries::new(&make)?,
             monitor: Arc::new(ProcessMonitor::new().map_err(MetricsError::Process)?),
@@ -255,6 +259,7 @@ impl Metrics {
             }
             ServiceEvent::StrayCallback(fate) => self.callbacks.settled_without_source(*fate),
             ServiceEvent::HistoryKept(figures) => self.history.set(figures),
+            ServiceEvent::ResultsPushed(figures) => self.pushing.set(figures),
             ServiceEvent::ListenersWatched(figures) => self.listeners.set(figures),
             ServiceEvent::ConfigurationRefused => self.own.configuration_loaded(false, now),
             ServiceEvent::RequestDenied(denial) => self.own.request_denied(*denial),

@@ -124,6 +124,10 @@ fn the_words_in_the_catalogue_are_those_that_exist() {
         set(&crate::event::Denial::ALL.map(crate::event::Denial::as_str))
     );
     assert_eq!(
+        words("| `reason` of lost samples"),
+        set(&crate::event::PushLoss::ALL.map(crate::event::PushLoss::as_str))
+    );
+    assert_eq!(
         words("| `phase` of a request"),
         set(&crate::driver::Phase::ALL.map(crate::driver::Phase::as_str))
     );
