@@ -49,7 +49,7 @@ pub struct Findings {
 }
 
 impl Machine {
-    /// What a load asks of it. `connections`: how they are made to each of its targets, to which all of its chats might go.
+    /// What a load asks of it. `targets`: to each of them all of its chats might go.
     /// `capacity`: the most chats at once, where the load itself has no bound.
     pub fn examine(
         &self,

@@ -63,9 +63,12 @@ impl EventStreamReader {
     /// The events that are complete with these bytes. One that is not when the stream ends is none.
     ///
     /// # Errors
-    /// An event is longer than the limit. Nothing is read from then on.
-    pub fn read(&mut self, bytes: &[u8]) -> Result<Vec<StreamedEvent>, EventTooLong> {
-        let mut events = Vec::new();
+    /// An event is longer than the limit; `events` has those before it. Nothing is read from then on.
+    pub fn read(
+        &mut self,
+        bytes: &[u8],
+        events: &mut Vec<StreamedEvent>,
+    ) -> Result<(), EventTooLong> {
         for byte in bytes {
             let follows_return = mem::take(&mut self.skips_line_feed);
             match byte {
@@ -83,11 +86,16 @@ impl EventStreamReader {
                 }
             }
         }
-        Ok(events)
+        Ok(())
     }
 
     fn end_line(&mut self) -> Option<StreamedEvent> {
         let line = mem::take(&mut self.line);
+        if line.starts_with(b":") {
+            // A comment belongs to no event, and some servers keep a stream alive with nothing else.
+            self.length -= line.len();
+            return None;
+        }
         let is_first = mem::take(&mut self.is_first_line);
         let line = match line.strip_prefix(MARK) {
             Some(rest) if is_first => rest,
@@ -108,7 +116,7 @@ impl EventStreamReader {
                 self.data.push_str(value);
             }
             "id" if !value.contains('\0') => self.id = value.into(),
-            // A comment, or what is none of ours.
+            // It is none of ours.
             _ => {}
         }
         None
@@ -136,8 +144,16 @@ mod tests {
 
     use super::*;
 
+    fn read(
+        reader: &mut EventStreamReader,
+        bytes: &[u8],
+    ) -> Result<Vec<StreamedEvent>, EventTooLong> {
+        let mut events = Vec::new();
+        reader.read(bytes, &mut events).map(|()| events)
+    }
+
     fn events(text: &str) -> Vec<(String, String, String)> {
-        let events = EventStreamReader::new(1_000).read(text.as_bytes()).unwrap();
+        let events = read(&mut EventStreamReader::new(1_000), text.as_bytes()).unwrap();
         let parts = |event: StreamedEvent| (event.event, event.data, event.id.to_string());
         events.into_iter().map(parts).collect()
     }
@@ -194,16 +210,24 @@ mod tests {
     #[test]
     fn an_event_is_no_longer_than_the_limit_and_those_before_do_not_count() {
         let mut reader = EventStreamReader::new(10);
-        assert_eq!(
-            reader.read(b"data: 1234\n\ndata: 5678\n\n").unwrap().len(),
-            2
-        );
-        assert_eq!(
-            reader.read(b"data: 1\ndata"),
-            Err(EventTooLong { limit: 10 })
-        );
+        let two = read(&mut reader, b"data: 1234\n\ndata: 5678\n\n");
+        assert_eq!(two.unwrap().len(), 2);
+        let mut events = Vec::new();
+        let too_long = reader.read(b"data: 12\n\ndata: 1\ndata", &mut events);
+        assert_eq!(too_long, Err(EventTooLong { limit: 10 }));
+        assert_eq!(events.len(), 1, "what was complete is not lost");
         let mut reader = EventStreamReader::new(10);
-        assert!(reader.read(b"data: 12345").is_err());
+        assert!(read(&mut reader, b"data: 12345").is_err());
+    }
+
+    #[test]
+    fn a_stream_may_be_kept_alive_with_comments_alone() {
+        let mut reader = EventStreamReader::new(10);
+        for _ in 0..100 {
+            assert_eq!(read(&mut reader, b": ping\n"), Ok(Vec::new()));
+        }
+        assert_eq!(read(&mut reader, b"data: 1234\n\n").unwrap().len(), 1);
+        assert!(read(&mut reader, b": longer than it").is_err());
     }
 
     proptest! {
@@ -212,22 +236,22 @@ mod tests {
             text in "(data: ?[a-c]{0,3}|event:x|id: 7|:c|\r|\n|\r\n){0,12}",
             cuts in prop::collection::vec(1_usize..6, 0..20),
         ) {
-            let whole = EventStreamReader::new(1_000).read(text.as_bytes()).unwrap();
+            let whole = read(&mut EventStreamReader::new(1_000), text.as_bytes()).unwrap();
             let mut reader = EventStreamReader::new(1_000);
             let mut rest = text.as_bytes();
             let mut pieces = Vec::new();
             for cut in cuts {
                 let (piece, after) = rest.split_at(cut.min(rest.len()));
-                pieces.extend(reader.read(piece).unwrap());
+                pieces.extend(read(&mut reader, piece).unwrap());
                 rest = after;
             }
-            pieces.extend(reader.read(rest).unwrap());
+            pieces.extend(read(&mut reader, rest).unwrap());
             prop_assert_eq!(pieces, whole);
         }
 
         #[test]
         fn bytes_of_any_kind_are_read(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            let _ = EventStreamReader::new(50).read(&bytes);
+            let _ = read(&mut EventStreamReader::new(50), &bytes);
         }
     }
 }

@@ -214,8 +214,9 @@ fn conclude(ended: &RunRecord, earlier: Option<Earlier>, report: ReportTo) -> Ou
 
 /// Says what may not work on this machine and returns it; what it cannot do is an error.
 fn examine(spec: &RunSpec, cost: &Cost) -> Result<Vec<String>, String> {
-    let findings =
-        Machine::look().examine(cost, &spec.mix.connections(), &spec.load, spec.capacity);
+    let targets = spec.mix.targets().into_iter();
+    let connections: Vec<_> = targets.map(|target| &target.connections).collect();
+    let findings = Machine::look().examine(cost, &connections, &spec.load, spec.capacity);
     for warning in &findings.warnings {
         tell(format_args!("warning: {warning}"));
     }

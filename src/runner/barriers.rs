@@ -55,7 +55,7 @@ pub(super) struct WaitingChat<'a> {
 }
 
 impl Barriers {
-    /// The steps of a chat begin.
+    /// The steps of a chat are about to begin. It counts before its task does anything, or others would not wait for it.
     pub(super) fn chat_begins(&self) {
         self.gathering().chats += 1;
     }

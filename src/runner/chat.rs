@@ -80,9 +80,6 @@ struct Account {
 impl Account {
     fn open(context: Arc<RunContext>, number: u64, intended: Instant) -> Self {
         let now = Instant::now();
-        if let Some(barriers) = &context.barriers {
-            barriers.chat_begins();
-        }
         context.emit(&RunEvent::ChatStarted {
             lateness: now.saturating_duration_since(intended),
         });

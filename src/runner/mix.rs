@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::ChatSpec;
+use super::chat_spec::ChatSpec;
 use crate::{
-    driver::ConnectionSettings,
     event::{Mode, RunIdentity, Subject},
     scenario::{Cost, Parameters, Rotation, Step, StepId, Turn},
     target::Target,
@@ -168,8 +167,8 @@ impl Mix {
         Cost::of_any(costs)
     }
 
-    /// How connections to its targets are made, one for each target.
-    pub fn connections(&self) -> Vec<&ConnectionSettings> {
+    /// Its targets, each once.
+    pub fn targets(&self) -> Vec<&Arc<Target>> {
         let mut targets: Vec<&Arc<Target>> = Vec::new();
         for member in &*self.members {
             let target = &member.chats.target;
@@ -178,9 +177,6 @@ impl Mix {
             }
         }
         targets
-            .into_iter()
-            .map(|target| &target.connections)
-            .collect()
     }
 
     /// The value of every input as JSON; by scenario where there are several.

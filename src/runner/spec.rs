@@ -2,27 +2,12 @@
 
 use std::sync::Arc;
 
-use minijinja::Value;
-
 use super::{GracefulStop, Mix};
 use crate::{
     event::{Mode, RunIdentity, Trigger},
     load::{Profile, Threshold},
-    scenario::Scenario,
-    target::Target,
     units::{Rate, seed},
 };
-
-/// What the chats of a run do, and with whom.
-#[derive(Debug, Clone)]
-pub struct ChatSpec {
-    /// What each chat does.
-    pub scenario: Arc<Scenario>,
-    /// Whom it talks to.
-    pub target: Arc<Target>,
-    /// The value of every input.
-    pub inputs: Value,
-}
 
 /// What one run is to do.
 #[derive(Debug, Clone)]

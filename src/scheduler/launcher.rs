@@ -181,8 +181,9 @@ impl Launcher {
         if let Some(seed) = burst.seed {
             spec.seed = seed;
         }
-        let findings =
-            Machine::look().examine(&burst.cost, &spec.mix.connections(), &spec.load, Some(peak));
+        let targets = spec.mix.targets().into_iter();
+        let connections: Vec<_> = targets.map(|target| &target.connections).collect();
+        let findings = Machine::look().examine(&burst.cost, &connections, &spec.load, Some(peak));
         if !findings.refusals.is_empty() {
             return Err(BurstRefused::TooMuch(findings.refusals.join("; ")));
         }

@@ -72,15 +72,12 @@ impl Launcher {
             peak,
             cap,
         } = self.limits_of(burst);
+        let targets = burst.mix.targets().into_iter();
+        let connections: Vec<_> = targets.map(|target| &target.connections).collect();
         let Findings {
             mut refusals,
             warnings,
-        } = Machine::look().examine(
-            &burst.cost,
-            &burst.mix.connections(),
-            &burst.load,
-            Some(peak),
-        );
+        } = Machine::look().examine(&burst.cost, &connections, &burst.load, Some(peak));
         let reserved = self.runs.reserved();
         if reserved.saturating_add(peak) > cap {
             let wanted = peak;

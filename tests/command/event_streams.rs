@@ -170,3 +170,20 @@ async fn a_stream_that_is_asked_for_again_takes_the_place_of_the_one_before() {
     assert_eq!(sockets["opened"], 3);
     assert_eq!(sockets["closed"]["us"], json!({ "none": 3 }), "{sockets:#}");
 }
+
+#[tokio::test]
+async fn messages_that_no_step_looks_at_are_counted_and_not_kept() {
+    let server = Script::start(|mut line| async move {
+        line.request().await;
+        line.write(HEAD).await;
+        chunk(&mut line, &"data: a\n\n".repeat(1_500)).await;
+        line.write("0\r\n\r\n").await;
+        line.request().await;
+    })
+    .await;
+    let finished = run(&server, &format!("{ASK}  - {{ think: 300ms }}\n")).await;
+    assert_eq!(finished.code, 0, "{finished:?}");
+    let sockets = &finished.report["sockets"];
+    assert_eq!(sockets["received"]["text"], 1_500);
+    assert_eq!(sockets["dropped"], 0, "{sockets:#}");
+}

@@ -61,6 +61,9 @@ async fn a_burst_is_started_from_the_form_watched_changed_and_stopped() {
     let browser = Browser::start(1280, 900).await;
     browser.open(&format!("{}/", service.web)).await;
     browser.click("nav a[href='/bursts/new']").await;
+    browser.shows("h1", "New burst").await;
+    let chosen = format!("{}/bursts/new?scenario=contact-center-chat", service.web);
+    browser.open(&chosen).await;
     browser
         .fill("[name='load']", "{ rate: 5/s, for: 10m }")
         .await;

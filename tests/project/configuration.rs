@@ -191,11 +191,10 @@ fn check_configuration(place: &str, text: &str) {
     let path = folder.path("chatprobe.yaml");
     let scenarios = folder.path("scenarios");
     fs::create_dir(&scenarios).unwrap();
-    fs::copy(
-        "config/scenarios/contact-center-chat.yaml",
-        scenarios.join("contact-center-chat.yaml"),
-    )
-    .unwrap();
+    for name in ["contact-center-chat.yaml", "polling-chat.yaml"] {
+        let shipped = Path::new("config/scenarios").join(name);
+        fs::copy(shipped, scenarios.join(name)).unwrap();
+    }
     fs::write(folder.path("api-key"), "s3cret\n").unwrap();
     if text.contains("certificates/") {
         Authority::new().write_to(&folder.path(""));

@@ -225,7 +225,7 @@ async fn what_a_stop_cuts_short_has_neither_passed_nor_failed_anywhere() {
     assert!(document("report.html").await.contains("Stopped</th>"));
     let steps = document("steps.csv").await;
     let line = steps.lines().find(|line| line.starts_with("agent_join,"));
-    assert!(line.unwrap().starts_with("agent_join,0,0,,") && line.unwrap().ends_with(",6"));
+    assert!(line.unwrap().starts_with("agent_join,0,0,,") && line.unwrap().ends_with(",6,0"));
     let junit = document("junit.xml").await;
     assert!(
         junit.contains("0 passed, 0 failed; 6 stopped before their end"),

@@ -10,6 +10,7 @@ mod crowds;
 mod failures;
 mod health;
 mod history;
+mod mixes;
 mod percentiles;
 mod polling;
 mod reload;

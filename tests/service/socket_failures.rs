@@ -75,7 +75,7 @@ async fn a_failure_shows_frames_in_order_and_no_secret() {
             "text",
             r#"{"type":"welcome","token":"***","room":"lobby"}"#
         ]),
-        json!(["received", "binary", "0001ff"]),
+        json!(["received", "binary", "hex 0001ff"]),
         json!(["received", "text", "you have ***"]),
     ];
     assert_eq!(shown[..4], expected, "{told:#}");

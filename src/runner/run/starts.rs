@@ -6,6 +6,7 @@ use super::{EndedChat, RunTask};
 use crate::{
     event::RunEvent,
     runner::{
+        barriers::Barriers,
         chat::{ChatPlace, run_chat},
         pacing::Wanted,
     },
@@ -34,6 +35,21 @@ impl RunTask {
     }
 
     pub(super) fn start_due(&mut self, now: Instant) {
+        // As if one more chat of each began: nobody leaves a barrier while some of those who are due have not started.
+        self.each_barrier(Barriers::chat_begins);
+        self.start_those_due(now);
+        self.each_barrier(Barriers::chat_is_over);
+    }
+
+    fn each_barrier(&self, change: impl Fn(&Barriers)) {
+        let barriers = self
+            .members
+            .iter()
+            .flat_map(|member| &member.context.barriers);
+        barriers.for_each(change);
+    }
+
+    fn start_those_due(&mut self, now: Instant) {
         match self.pacing.wanted(now) {
             Wanted::Started(due) => {
                 let capacity = self.spec.capacity;
@@ -98,6 +114,9 @@ impl RunTask {
             ordinal: turn.sequence,
             intended,
         };
+        if let Some(barriers) = &member.context.barriers {
+            barriers.chat_begins();
+        }
         let chat = run_chat(member.context.clone(), scope, place);
         let (began, member) = (Instant::now(), turn.index);
         self.chats.spawn(async move {

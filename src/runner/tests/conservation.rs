@@ -193,12 +193,8 @@ impl Seen {
             (Fate::ALL.iter()).find(|fate| !self.fates.contains(fate) && !rare.contains(fate));
         assert_eq!(missed, None, "{self:?}");
         assert_eq!(self.verdicts, ["failed", "passed", "stopped"].into());
-        let counts = [
-            self.passed,
-            self.stopped,
-            self.gracefully_stopped,
-            self.dropped,
-        ];
+        // Chats that a graceful stop ends are too rare to be drawn each time; runner::tests::graceful_stop has them always.
+        let counts = [self.passed, self.stopped, self.dropped];
         let all_counted = counts.iter().all(|count| *count > 3);
         assert!(all_counted, "{self:?}");
     }

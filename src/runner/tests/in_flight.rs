@@ -46,6 +46,32 @@ async fn a_chat_is_closed_by_what_the_answer_on_its_way_says() {
 }
 
 #[tokio::test]
+async fn a_track_has_its_time_for_an_answer_whatever_the_tracks_beside_it_do() {
+    let (bench, puppet) = Bench::with_puppet().await;
+    let run = bench.start(
+        "
+steps:
+  - together:
+      customer:
+        - step: open
+          http: { post: '{{ target.url }}/open', json: { wait_ms: 300, answer: { id: 7 } } }
+          capture: { id: body.id }
+      agent: [ { think: 1h } ]
+always:
+  - step: close
+    http: { delete: '{{ target.url }}/close/{{ customer.id }}' }
+",
+        "{ chats: 1 }",
+    );
+    arrived(&puppet, 1).await;
+    run.order(END).await.unwrap();
+    let report = over(&run).await;
+    assert_eq!(puppet.requests(), ["/open", "/close/7"]);
+    assert_eq!(step(&report, "open"), (1, vec![]));
+    assert_eq!(report.verdict, Some(Verdict::Stopped));
+}
+
+#[tokio::test]
 async fn a_setup_is_taken_back_by_what_the_answer_on_its_way_says() {
     let (mut bench, puppet) = Bench::with_puppet().await;
     for mode in [Mode::Burst, Mode::Probe] {

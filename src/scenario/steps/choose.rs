@@ -1,5 +1,7 @@
 //! `choose`: one of several lists of entries, shared out among the chats by weights.
 
+use std::sync::Arc;
+
 use super::{
     Item, Nth,
     reader::StepReader,
@@ -65,6 +67,15 @@ impl Choose {
             found
         };
         self.branches.iter().position(is_drawn).unwrap_or_default()
+    }
+}
+
+/// Adds the names that are not there.
+fn add_new(names: impl Iterator<Item = Arc<str>>, all: &mut Vec<Arc<str>>) {
+    for name in names {
+        if !all.contains(&name) {
+            all.push(name);
+        }
     }
 }
 
@@ -148,11 +159,14 @@ impl StepReader<'_> {
         let mut known_behind = known.clone();
         let sockets = self.sockets.clone();
         let mut sockets_behind = sockets.clone();
+        let streams = self.streams.clone();
+        let mut streams_behind = streams.clone();
         let first = self.read.len();
         let mut branches = Vec::new();
         for (index, branch) in nodes.iter().enumerate() {
             self.names.know_captures(known.clone());
             self.sockets.clone_from(&sockets);
+            self.streams.clone_from(&streams);
             let begin = self.read.len();
             self.branches.push(Nth::of(index, nodes.len()));
             branches.extend(self.read_branch(branch));
@@ -162,12 +176,8 @@ impl StepReader<'_> {
                 .iter_mut()
                 .for_each(|step| step.elsewhere = true);
             known_behind.extend(self.names.captured().iter().cloned());
-            let connected = self.sockets.drain(..);
-            for socket in connected {
-                if !sockets_behind.contains(&socket) {
-                    sockets_behind.push(socket);
-                }
-            }
+            add_new(self.sockets.drain(..), &mut sockets_behind);
+            add_new(self.streams.drain(..), &mut streams_behind);
         }
         // Behind it, any branch may have been taken.
         self.read[first..]
@@ -175,6 +185,7 @@ impl StepReader<'_> {
             .for_each(|step| step.elsewhere = false);
         self.names.know_captures(known_behind);
         self.sockets = sockets_behind;
+        self.streams = streams_behind;
         branches
     }
 

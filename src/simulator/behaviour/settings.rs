@@ -10,6 +10,9 @@ use crate::{
     units::duration,
 };
 
+/// The longest queue of orders or questions.
+const LONGEST_QUEUE: u32 = 1_000_000;
+
 /// The simulated behaviour service. The default is in good health, and forgets everything with its end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -86,6 +89,10 @@ impl BehaviourSettings {
                 "limits.keep",
                 "must be longer than zero".to_owned(),
             ));
+        }
+        if self.limits.queue.get() > LONGEST_QUEUE {
+            let reason = format!("must be at most {LONGEST_QUEUE}: all of it is taken at once");
+            return Err(invalid("limits.queue", reason));
         }
         Ok(())
     }

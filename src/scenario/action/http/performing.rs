@@ -46,7 +46,7 @@ impl HttpAction {
         sessions: &mut Sessions,
         task: Task<'_>,
     ) -> Result<Performed, EvaluationError> {
-        let new_connection = task.new_connection;
+        let (new_connection, scope) = (task.new_connection, task.scope);
         let exchanged = self.send_one(0, &mut sessions.http, task).await?;
         let mut performed = exchanged.performed;
         if performed.result.is_err() {
@@ -60,7 +60,9 @@ impl HttpAction {
         };
         sessions.sockets.begin_stream(&wanted.step);
         let events = ConnectionEvents::new(new_connection(&wanted.step));
-        sessions.sockets.keep_stream(wanted.open(stream, events));
+        sessions
+            .sockets
+            .keep_stream(wanted.open(stream, events, scope));
         Ok(performed)
     }
 

@@ -201,7 +201,7 @@ impl HttpAction {
                         return Ok(polled.whole(last));
                     }
                 },
-                (Err(why), _) if is_late(why) && polled.last_answer.is_some() => {
+                (Err(why), _) if is_late(why) => {
                     return Ok(polled.late(poll, task.timeout, last));
                 }
                 _ => return Ok(polled.whole(last)),

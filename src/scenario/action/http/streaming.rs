@@ -14,10 +14,10 @@ use crate::{
     document::Node,
     driver::{AnswerStream, StreamPiece},
     scenario::{
-        Reason,
+        Reason, Scope,
         action::{
             ActionReading, ArrivedFrame, FrameKind, PassedFrame, SessionEvent, SocketEnd,
-            SocketEvent,
+            SocketEvent, SocketRules,
             chat_sockets::{ConnectionEvents, OpenStream},
             message::MessageView,
         },
@@ -31,6 +31,7 @@ pub(super) struct EventStream {
     pub(super) step: Arc<str>,
     /// The longest message, in bytes.
     most: usize,
+    rules: Arc<SocketRules>,
 }
 
 impl EventStream {
@@ -48,19 +49,27 @@ impl EventStream {
         } else {
             let step = reading.step?.clone();
             reading.streams.push(step.clone());
-            return Some(Self { step, most });
+            let rules = reading.rules.clone();
+            return Some(Self { step, most, rules });
         };
         reading.problems.add(&node.place, why_not);
         None
     }
 
     /// Reads the stream in a task of its own, which tells what comes.
-    pub(super) fn open(&self, stream: Box<AnswerStream>, events: ConnectionEvents) -> OpenStream {
+    pub(super) fn open(
+        &self,
+        stream: Box<AnswerStream>,
+        events: ConnectionEvents,
+        scope: &Arc<Scope>,
+    ) -> OpenStream {
         events.open();
         let connection = events.connection;
         let (close, closed) = oneshot::channel();
         let reading = Reading {
             events,
+            // A wait for messages names no socket.
+            is_received: self.rules.is_received("", scope),
             reader: EventStreamReader::new(self.most),
         };
         let task = tokio::spawn(reading.run(stream, closed));
@@ -71,6 +80,8 @@ impl EventStream {
 /// A stream that is read.
 struct Reading {
     events: ConnectionEvents,
+    /// Whether a step of the chat may look at messages. If none does, none is kept.
+    is_received: bool,
     reader: EventStreamReader,
 }
 
@@ -126,15 +137,15 @@ impl Reading {
 
     fn take(&mut self, piece: &StreamPiece) -> Result<(), StreamEnd> {
         let StreamPiece { bytes, arrival } = piece;
-        let events = self.reader.read(bytes);
-        let events = events.map_err(|error| {
-            let how = format!("the event stream has {error}; `body_limit` on the step allows more");
-            StreamEnd::new(SocketEnd::Us, Reason::Protocol, how)
-        })?;
+        let mut events = Vec::new();
+        let read = self.reader.read(bytes, &mut events);
         for event in events {
             self.tell(event, arrival.at, arrival.read_delay);
         }
-        Ok(())
+        read.map_err(|error| {
+            let how = format!("the event stream has {error}; `body_limit` on the step allows more");
+            StreamEnd::new(SocketEnd::Us, Reason::Protocol, how)
+        })
     }
 
     fn tell(&self, event: StreamedEvent, at: Instant, read_delay: Option<Duration>) {
@@ -152,6 +163,9 @@ impl Reading {
             kind: FrameKind::Text,
             content: shown(&event),
         }));
+        if !self.is_received {
+            return;
+        }
         self.events.tell(SessionEvent::Arrived(ArrivedFrame {
             connection,
             at,
