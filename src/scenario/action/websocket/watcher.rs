@@ -226,7 +226,9 @@ impl SocketHandler for Watcher {
             bytes: message.length(),
             took,
         });
-        self.passed(Instant::now(), false, message);
+        // From when it went out: an answer to it may have arrived before the system had taken all of it.
+        let now = Instant::now();
+        self.passed(now.checked_sub(took).unwrap_or(now), false, message);
     }
 
     fn closed(&mut self, closed: &ClosedSocket) {
