@@ -1,8 +1,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Why a socket was closed, with a limited number of values. Codes 1000 to 1014 are those of RFC 6455 and its
-/// [registry at IANA](https://www.iana.org/assignments/websocket) that may be sent.
+/// Why a socket was closed, with a limited number of values. Codes 1000 to 1014 are those that may
+/// be sent of RFC 6455, section 7.4, and of the registry that it sets up at IANA.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
 )]

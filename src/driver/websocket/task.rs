@@ -299,7 +299,7 @@ impl SocketTask {
         }
     }
 
-    /// Does what there is to do, whoever has the turn.
+    /// Reads and writes what can be read and written. Called by the task of the socket and by a chat that waits for a frame.
     pub(super) fn poll_turn(&mut self) -> Poll<()> {
         let waker = self.waker.clone();
         let context = &mut Context::from_waker(&waker);

@@ -122,7 +122,8 @@ loop_delay: 3s";
         passed[..3],
         [("a/before", 1), ("a/uses", chats), ("a/after", 1)]
     );
-    // One with the delay takes 1 s and waits for 3, one without takes 2; whoever is free takes the next turn.
+    // Chats of `a` take 1 s, and their customer then waits 3 s; chats of `b` take 2 s. The next free customer starts the next
+    // chat in the order of the mix.
     assert_eq!(bench.heard.starts()[..6], [1, 1, 3, 5, 7, 7].map(s));
     assert_eq!(report.verdict, Some(Verdict::Passed));
 }

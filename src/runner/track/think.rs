@@ -24,7 +24,7 @@ impl Track<'_> {
         let length = pause
             .sample(&self.scope, &mut self.random)
             .map_err(|error| Interrupt::Failed(self.failed_outside_steps(name, &error)))?;
-        // Not from now: whoever heard late of what came before pauses as much shorter.
+        // Counted from the answer or event before, and not from now: if that was handled late, the pause is shorter by as much.
         self.timing.due += length.min(FOREVER);
         let deadline = self.deadline_before(self.timing.due);
         tokio::select! {

@@ -171,7 +171,7 @@ impl StepReader<'_> {
             self.branches.push(Nth::of(index, nodes.len()));
             branches.extend(self.read_branch(branch));
             self.branches.pop();
-            // Whoever is in another branch knows nothing of this one.
+            // A chat in another branch has not performed the steps of this one.
             self.read[begin..]
                 .iter_mut()
                 .for_each(|step| step.elsewhere = true);

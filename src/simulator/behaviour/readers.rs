@@ -114,7 +114,7 @@ fn answer_all(
             Some(_) => &mut of_status,
         };
         let found = reading.find(connection, &asked);
-        // Whoever asked may be gone.
+        // The receiver of the answer is dropped if the client has disconnected.
         let _ = answer.send(found.map_err(BehaviourDatabaseError::from));
     }
 }

@@ -122,7 +122,7 @@ impl Writing<'_> {
             Ok(records) => {
                 self.count(self.records - before, &batch);
                 for (order, record) in batch.into_iter().zip(records) {
-                    // Whoever asked may be gone.
+                    // The receiver of the answer is dropped if the client has disconnected.
                     let _ = order.answer.send(Ok(record));
                 }
             }

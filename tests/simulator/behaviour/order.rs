@@ -44,7 +44,7 @@ async fn store_and_query(clients: Vec<Vec<Told>>) {
                 let id = behaviours.store(user, status, &at).await["id"]
                     .as_i64()
                     .unwrap();
-                // What is acknowledged is there at once, whoever else is storing.
+                // A record that was answered 201 is found by the next query, while other clients store.
                 let found = behaviours.query(user, &format!("?status={status}")).await;
                 assert!(super::ids(&found).contains(&id), "{found}");
                 stored.push((user, status, second, id));

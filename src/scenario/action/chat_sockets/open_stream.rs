@@ -28,7 +28,7 @@ impl OpenStream {
         }
     }
 
-    /// Closes it, and waits until its end is told, which takes no answer of the target.
+    /// Closes it, and waits until the event of its end is emitted. It does not wait for the target.
     pub(super) async fn close(self) {
         // It may have ended.
         let _ = self.close.send(());

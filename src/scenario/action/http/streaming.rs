@@ -103,7 +103,7 @@ impl Reading {
     async fn run(mut self, stream: Box<AnswerStream>, closed: oneshot::Receiver<()>) {
         let end = tokio::select! {
             biased;
-            // Whoever drops the other half wants it closed, too.
+            // Dropping the sender closes the stream, too.
             _ = closed => StreamEnd::new(SocketEnd::Us, Reason::Closed, "the chat is over"),
             end = self.read(stream) => end,
         };

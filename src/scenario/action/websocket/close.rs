@@ -101,7 +101,7 @@ impl ActionKind for CloseAction {
         let began = Instant::now();
         let on_wire = OnWire::default();
         let closed = {
-            // Until it begins, the chat has its socket and closes it at its end.
+            // A close that has not begun leaves the socket to the chat, which closes it at its end.
             let closing = pin!(async {
                 on_wire.set();
                 let socket = sessions.sockets.take(&self.socket)?;

@@ -144,7 +144,7 @@ async fn send(
             ..Performed::with(took)
         },
         Some(Err(failure)) => Performed::without(match failure.kind {
-            // Whoever does not read has been reached.
+            // A target that does not read was reached: its connection is open.
             SocketFailureKind::Timeout => Unperformed::failed(Reason::Timeout, failure.detail),
             _ => failed(&failure),
         }),

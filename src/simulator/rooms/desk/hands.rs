@@ -28,7 +28,7 @@ impl SupportDesk {
         hands.collect::<BTreeSet<_>>().len()
     }
 
-    /// A client is an agent from now on, and is told who waits.
+    /// Registers a client as an agent, and sends it the customers in the queue.
     pub fn attend(
         &mut self,
         client: ClientId,
